@@ -1,0 +1,1 @@
+"""parksim simulates call parking: how many slots, which maxInParking, how many attendants."""

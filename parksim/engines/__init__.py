@@ -1,0 +1,1 @@
+"""Engines supply the order of instants: (scenario, workload, commands) -> Journal."""

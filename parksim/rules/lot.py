@@ -1,0 +1,257 @@
+"""The parking lot: who gets which slot, until when, and what frees it again.
+
+Two laws of this file:
+
+1. A decision never changes anything. It gets the lot and the instant and answers with one ``Fact``; ``change``
+   says what that fact does to the lot, and ``evolved`` gives the lot after it.
+2. Time is an argument and a timer is an answer: integer microseconds, never read from a clock.
+
+How it works: a lot is a row of slots, each empty (``NOBODY``) or holding one call with its parker and deadline.
+``decide_park`` picks a slot by the lot's choice; a stay ends by ``decide_unpark``, ``decide_hangup`` or
+``decide_expiry``, whichever is asked first. The stay is the closed interval [parked, parked + limit]: a retrieval
+stamped exactly at the deadline succeeds, one microsecond later there is nobody. A timer is recognised by (call,
+deadline), so one that belongs to an earlier stay never ends a later one.
+
+The file keeps to integers, tuples, indexing and ``len`` so that the kernel compiles these very functions; a lot's
+columns may be tuples, lists or arrays.
+
+>>> lot = empty_lot(2)
+>>> fact = decide_park(lot, call=7, parker=0, limit_us=30_000_000, asked=NOBODY, slot_u=0, now_us=1_000_000)
+>>> fact.kind == codes.PARKED, fact.slot, fact.deadline_us
+(True, 0, 31000000)
+>>> lot = evolved(lot, fact)
+>>> decide_unpark(lot, slot=0, retriever=3, now_us=31_000_000).kind == codes.RETRIEVED
+True
+>>> decide_unpark(lot, slot=0, retriever=3, now_us=31_000_001).kind == codes.REFUSED
+True
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from parksim.rules import codes
+from parksim.rules.codes import (
+    ABANDONED,
+    CHOOSE_LOWEST,
+    CHOOSE_NEXT,
+    CHOOSE_RANDOM,
+    EMPTY_SLOT,
+    EXPIRED,
+    IN_LOT,
+    LOT_FULL,
+    NEVER,
+    NO_REASON,
+    NOBODY,
+    PARKED,
+    REFUSED,
+    RETRIEVED,
+    STALE_TIMER,
+)
+
+
+class Lot(NamedTuple):
+    """One parking lot at one instant.
+
+    ``occupants[slot]`` is a call or ``NOBODY``; ``parkers[slot]`` and ``deadlines_us[slot]`` belong to that stay.
+    The columns may be longer than ``slots``. ``last_slot`` is the slot assigned last (``NOBODY`` before the first
+    park); it outlives every stay, so an emptied lot goes on where it was. ``number`` names the lot in facts.
+    """
+
+    occupants: Sequence[int]
+    parkers: Sequence[int]
+    deadlines_us: Sequence[int]
+    slots: int
+    choice: int
+    last_slot: int
+    number: int
+
+
+class Fact(NamedTuple):
+    """Something that happened: one row of the journal, fields in the order of its columns."""
+
+    time_us: int
+    deadline_us: int
+    call: int
+    lot: int
+    slot: int
+    extension: int
+    kind: int
+    reason: int
+
+
+class Change(NamedTuple):
+    """What a fact does to the lot: the new content of one slot (``slot`` = ``NOBODY``: nothing changes)."""
+
+    slot: int
+    occupant: int
+    parker: int
+    deadline_us: int
+    last_slot: int
+
+
+def empty_lot(slots: int, choice: int = CHOOSE_LOWEST, number: int = 0) -> Lot:
+    """Return a lot of ``slots`` free slots that has never been used."""
+    return Lot((NOBODY,) * slots, (NOBODY,) * slots, (NEVER,) * slots, slots, choice, NOBODY, number)
+
+
+def lowest_free(lot: Lot, start: int) -> int:
+    """Return the lowest free slot from ``start`` up, or ``NOBODY``."""
+    for slot in range(start, lot.slots):
+        if lot.occupants[slot] == NOBODY:
+            return slot
+    return NOBODY
+
+
+def free_slots(lot: Lot) -> int:
+    """Return how many slots are free."""
+    free = 0
+    for slot in range(lot.slots):
+        if lot.occupants[slot] == NOBODY:
+            free += 1
+    return free
+
+
+def nth_free(lot: Lot, nth: int) -> int:
+    """Return the ``nth`` free slot, counted from 0 at the lowest, or ``NOBODY`` when there are not so many."""
+    for slot in range(lot.slots):
+        if lot.occupants[slot] == NOBODY:
+            if nth == 0:
+                return slot
+            nth -= 1
+    return NOBODY
+
+
+def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
+    """Return the slot that a park made now takes, or ``NOBODY`` when the lot is full.
+
+    A slot asked for goes before the lot's choice: if it is taken, the next free one above it, else the lowest free
+    one (as Asterisk's res_parking does, whatever its manual says). One out of range is as if none had been asked.
+    ``slot_u`` is a number drawn beforehand (0 <= slot_u < 2**62); only the random choice looks at it.
+    """
+    start = 0
+    if 0 <= asked < lot.slots:
+        start = asked
+    elif lot.choice == CHOOSE_NEXT:
+        start = lot.last_slot + 1
+    elif lot.choice == CHOOSE_RANDOM:
+        free = free_slots(lot)
+        return nth_free(lot, slot_u % free) if free > 0 else NOBODY
+    slot = lowest_free(lot, start)
+    if slot == NOBODY and start > 0:
+        slot = lowest_free(lot, 0)
+    return slot
+
+
+def decide_park(
+    lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int
+) -> Fact:
+    """Decide a park request: PARKED with slot and deadline, or REFUSED when the lot is full.
+
+    ``limit_us`` is the longest stay, ``NEVER`` for none. The rule that a call is parked only once is the
+    business of whoever knows where the call is.
+    """
+    slot = choose_slot(lot, asked, slot_u)
+    if slot == NOBODY:
+        return Fact(now_us, NEVER, call, lot.number, NOBODY, parker, REFUSED, LOT_FULL)
+    deadline_us = NEVER if limit_us == NEVER else now_us + limit_us
+    return Fact(now_us, deadline_us, call, lot.number, slot, parker, PARKED, NO_REASON)
+
+
+def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int) -> Fact:
+    """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time."""
+    call = NOBODY
+    if 0 <= slot < lot.slots and (lot.deadlines_us[slot] == NEVER or now_us <= lot.deadlines_us[slot]):
+        call = lot.occupants[slot]
+    if call == NOBODY:
+        return Fact(now_us, NEVER, NOBODY, lot.number, slot, retriever, REFUSED, EMPTY_SLOT)
+    return Fact(now_us, NEVER, call, lot.number, slot, retriever, RETRIEVED, NO_REASON)
+
+
+def decide_hangup(lot: Lot, slot: int, now_us: int) -> Fact:
+    """Decide the hang-up of the call in ``slot``: ABANDONED with its parker, or REFUSED when nobody is there."""
+    if not 0 <= slot < lot.slots or lot.occupants[slot] == NOBODY:
+        return Fact(now_us, NEVER, NOBODY, lot.number, slot, NOBODY, REFUSED, EMPTY_SLOT)
+    return Fact(now_us, NEVER, lot.occupants[slot], lot.number, slot, lot.parkers[slot], ABANDONED, IN_LOT)
+
+
+def decide_expiry(lot: Lot, slot: int, call: int, deadline_us: int, now_us: int) -> Fact:
+    """Decide a timer that rings for the stay (call, deadline): EXPIRED with its parker, or REFUSED.
+
+    REFUSED when that stay is over (the timer is stale) or its time is not yet up. The slot is free at the instant
+    of the fact; to whom the call returns is the business of ``routing``.
+    """
+    if (
+        not 0 <= slot < lot.slots
+        or lot.occupants[slot] != call
+        or lot.deadlines_us[slot] != deadline_us
+        or now_us < deadline_us
+    ):
+        return Fact(now_us, NEVER, call, lot.number, slot, NOBODY, REFUSED, STALE_TIMER)
+    return Fact(now_us, NEVER, call, lot.number, slot, lot.parkers[slot], EXPIRED, NO_REASON)
+
+
+def change(fact: Fact, last_slot: int) -> Change:
+    """Return what ``fact`` does to its lot, whose last assigned slot was ``last_slot``."""
+    if fact.kind == PARKED:
+        return Change(fact.slot, fact.call, fact.extension, fact.deadline_us, fact.slot)
+    if fact.kind in (RETRIEVED, EXPIRED) or (fact.kind == ABANDONED and fact.reason == IN_LOT):
+        return Change(fact.slot, NOBODY, NOBODY, NEVER, last_slot)
+    return Change(NOBODY, NOBODY, NOBODY, NEVER, last_slot)
+
+
+def evolved(lot: Lot, fact: Fact) -> Lot:
+    """Return the lot after ``fact``; the given one stays as it was."""
+    new = change(fact, lot.last_slot)
+    if new.slot == NOBODY:
+        return lot
+    return lot._replace(
+        occupants=_with(lot.occupants, new.slot, new.occupant),
+        parkers=_with(lot.parkers, new.slot, new.parker),
+        deadlines_us=_with(lot.deadlines_us, new.slot, new.deadline_us),
+        last_slot=new.last_slot,
+    )
+
+
+def _with(column: Sequence[int], slot: int, value: int) -> tuple[int, ...]:
+    return (*column[:slot], value, *column[slot + 1 :])
+
+
+def next_deadline(lot: Lot) -> tuple[int, int]:
+    """Return (deadline, slot) of the stay whose time is up first, or (``NEVER``, ``NOBODY``).
+
+    Of equal deadlines the lower call number is first, as everywhere in the calendar.
+    """
+    first = NOBODY
+    for slot in range(lot.slots):
+        deadline_us = lot.deadlines_us[slot]
+        if deadline_us == NEVER:
+            continue
+        if (
+            first == NOBODY
+            or deadline_us < lot.deadlines_us[first]
+            or (deadline_us == lot.deadlines_us[first] and lot.occupants[slot] < lot.occupants[first])
+        ):
+            first = slot
+    if first == NOBODY:
+        return NEVER, NOBODY
+    return lot.deadlines_us[first], first
+
+
+__all__ = [
+    "Change",
+    "Fact",
+    "Lot",
+    "change",
+    "choose_slot",
+    "codes",
+    "decide_expiry",
+    "decide_hangup",
+    "decide_park",
+    "decide_unpark",
+    "empty_lot",
+    "evolved",
+    "free_slots",
+    "lowest_free",
+    "next_deadline",
+    "nth_free",
+]

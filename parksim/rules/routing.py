@@ -1,0 +1,117 @@
+"""Who answers, which of a call's clocks rings first, and where a call goes that comes back.
+
+Pure functions over integers, in the same dialect as ``lot`` (the kernel compiles them). An extension that is not
+free has ``idle_since_us`` = ``BUSY_NOW``.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from parksim.rules.codes import (
+    BUSY_DROP,
+    BUSY_GROUP,
+    FULL_DROP,
+    FULL_KEEP,
+    NEVER,
+    NOBODY,
+    RANK_ANSWER,
+    RANK_EXPIRY,
+    RANK_HANGUP,
+    RANK_RETRIEVAL,
+    RANK_RING_OUT,
+    UNANSWERED_GROUP,
+)
+
+BUSY_NOW: Final = -1
+
+# What a call does next, when a rule leaves it a choice.
+STAY: Final = 0  # goes on waiting where it is
+JOIN_GROUP: Final = 1  # joins the group's returns
+LEAVE: Final = 2  # is lost
+RING_AGAIN: Final = 3
+ASK_AGAIN: Final = 4  # asks for a slot once more, after the retry interval
+TALK_ON: Final = 5  # stays with its attendant until the end
+OVERFLOW: Final = 6  # leaves for the next lot or another service
+
+
+class Wake(NamedTuple):
+    """The first of several clocks: the instant it rings and the rank of what it rings for."""
+
+    time_us: int
+    rank: int
+
+
+def longest_idle(idle_since_us: Sequence[int], extensions: int) -> int:
+    """Return the free extension that has been idle longest, ties by position, or ``NOBODY``."""
+    first = NOBODY
+    for extension in range(extensions):
+        since_us = idle_since_us[extension]
+        if since_us != BUSY_NOW and (first == NOBODY or since_us < idle_since_us[first]):
+            first = extension
+    return first
+
+
+def first_of_stay(parked_us: int, patience_us: int, retrieval_us: int, limit_us: int) -> Wake:
+    """Decide the race of a stay in the lot: hang-up, retrieval or time-out, by (instant, rank).
+
+    All three run from ``parked_us``; ``NEVER`` takes no part. Whoever is first wins; of equal instants the caller
+    goes before the retriever and the retriever before the timer. (``NEVER``, expiry) when nothing ever ends it.
+    """
+    delay_us = NEVER
+    rank = RANK_EXPIRY
+    if patience_us != NEVER:
+        delay_us = patience_us
+        rank = RANK_HANGUP
+    if retrieval_us != NEVER and (delay_us == NEVER or retrieval_us < delay_us):
+        delay_us = retrieval_us
+        rank = RANK_RETRIEVAL
+    if limit_us != NEVER and (delay_us == NEVER or limit_us < delay_us):
+        delay_us = limit_us
+        rank = RANK_EXPIRY
+    return Wake(NEVER if delay_us == NEVER else parked_us + delay_us, rank)
+
+
+def first_of_ring(patience_end_us: int, answer_us: int, ring_end_us: int) -> Wake:
+    """Decide the race of one ringing period: the caller hangs up, the parker answers, or the period ends.
+
+    Instants, not delays; ``NEVER`` takes no part. An answer at the very end of the period still counts.
+    (``NEVER``, ring-out) when nothing ever ends it.
+    """
+    time_us = NEVER
+    rank = RANK_RING_OUT
+    if patience_end_us != NEVER:
+        time_us = patience_end_us
+        rank = RANK_HANGUP
+    if answer_us != NEVER and (time_us == NEVER or answer_us < time_us):
+        time_us = answer_us
+        rank = RANK_ANSWER
+    if ring_end_us != NEVER and (time_us == NEVER or ring_end_us < time_us):
+        time_us = ring_end_us
+        rank = RANK_RING_OUT
+    return Wake(time_us, rank)
+
+
+def after_lot_full(policy: int, asked: int, retries: int) -> int:
+    """Return what a call does that was refused for the ``asked``-th time (from 1) in one request."""
+    if policy == FULL_KEEP:
+        return ASK_AGAIN if asked <= retries else TALK_ON
+    return LEAVE if policy == FULL_DROP else OVERFLOW
+
+
+def after_busy(policy: int) -> int:
+    """Return what a return does that finds its parker busy."""
+    if policy == BUSY_GROUP:
+        return JOIN_GROUP
+    return LEAVE if policy == BUSY_DROP else STAY
+
+
+def after_unanswered(policy: int, attempt: int, attempts: int) -> int:
+    """Return what follows the ``attempt``-th ringing period (from 1) in which nobody answered."""
+    if attempt < attempts:
+        return RING_AGAIN
+    return JOIN_GROUP if policy == UNANSWERED_GROUP else LEAVE
+
+
+def queue_is_full(waiting: int, limit: int) -> bool:
+    """Tell whether a call that finds no free attendant is turned away (``limit`` = ``NEVER``: never)."""
+    return limit != NEVER and waiting >= limit
