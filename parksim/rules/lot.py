@@ -142,9 +142,7 @@ def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
     return slot
 
 
-def decide_park(
-    lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int
-) -> Fact:
+def decide_park(lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int) -> Fact:
     """Decide a park request: PARKED with slot and deadline, or REFUSED when the lot is full.
 
     ``limit_us`` is the longest stay, ``NEVER`` for none. The rule that a call is parked only once is the
