@@ -1,0 +1,196 @@
+"""How durations, rates and shares are written in a scenario, and what they mean: seconds, per second, 0 to 1.
+
+A duration is a number of seconds, ``"45s"``, ``"2m30s"``, ``"1d"``, ``"500ms"`` or ISO 8601 (``"PT45S"``); a rate
+is ``"120/h"``, ``"2/min"`` or ``"0.2/s"``; a share is ``0.05`` or ``"5%"``. Digits are ASCII. What does not fit
+raises ``UnfitError``, which says the rule and the next step; where it stood is added by ``scenario_errors``.
+"""
+
+import math
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+
+UNLIMITED: Final = "unlimited"
+"""The one literal for no limit."""
+LONGEST_S: Final = 1e9
+"""No duration is longer (some 31 years), so that sums of many fit into 64 bits of microseconds."""
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_UNITS_S: Final = {"d": 86_400, "h": 3_600, "m": 60, "min": 60, "s": 1, "ms": Decimal("0.001")}
+_PLAIN = re.compile(
+    rf"(?:(?P<d>{_NUMBER})\s?d)?\s?(?:(?P<h>{_NUMBER})\s?h)?\s?(?:(?P<m>{_NUMBER})\s?m(?:in)?(?!s))?"
+    rf"\s?(?:(?P<s>{_NUMBER})\s?s)?\s?(?:(?P<ms>{_NUMBER})\s?ms)?"
+)
+_ISO = re.compile(
+    rf"P(?:(?P<d>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<h>{_NUMBER})H)?(?:(?P<m>{_NUMBER})M)?(?:(?P<s>{_NUMBER})S)?)?"
+)
+_RATE = re.compile(rf"({_NUMBER})\s*/\s*(s|min|m|h|d)")
+_PERCENT = re.compile(rf"({_NUMBER})\s*%")
+_DURATION_STEP = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
+
+
+class UnfitError(ValueError):
+    """A value that breaks a rule: the rule, and the next step of whoever wrote it."""
+
+    def __init__(self, rule: str, step: str = "") -> None:
+        """Keep both sentences apart, so that the message can be laid out."""
+        super().__init__(f"{rule}; {step}" if step else rule)
+        self.rule = rule
+        self.step = step
+
+    def __reduce__(self) -> tuple[type["UnfitError"], tuple[str, str]]:
+        return UnfitError, (self.rule, self.step)
+
+
+class UnknownWordError(UnfitError):
+    """A word that is none of a closed set: the key under which it stands ("" = here), and the set."""
+
+    def __init__(self, rule: str, key: str, words: tuple[str, ...]) -> None:
+        """Keep the set, so that the nearest word can be named."""
+        super().__init__(rule, f"one of {', '.join(words)}")
+        self.key = key
+        self.words = words
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UnknownWordError, (self.rule, self.key, self.words)
+
+
+def number(value: object, what: str, step: str = "") -> float:
+    """Return a finite number that is not a truth value, or raise ``UnfitError`` ("what must be a number")."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise UnfitError(f"{what} must be a number", step)
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise UnfitError(f"{what} must be finite", step)
+    return result
+
+
+def duration_s(value: object) -> float:
+    """Return a duration in seconds, to the microsecond.
+
+    >>> duration_s("2m30s"), duration_s("PT45S"), duration_s(4.5), duration_s("500ms")
+    (150.0, 45.0, 4.5, 0.5)
+
+    Raises:
+        UnfitError: it is no duration, negative or longer than ``LONGEST_S``.
+    """
+    if isinstance(value, dict):
+        raise UnfitError("must be one duration, not a distribution", _DURATION_STEP)
+    seconds = _text_s(value) if isinstance(value, str) else number(value, "a duration", _DURATION_STEP)
+    if seconds < 0:
+        raise UnfitError("a duration must not be negative", _DURATION_STEP)
+    if seconds > LONGEST_S:
+        raise UnfitError(
+            "a duration must be at most 1e9 s (some 31 years)", 'for no limit, where allowed, write "unlimited"'
+        )
+    return round(seconds, 6)
+
+
+def _text_s(text: str) -> float:
+    match = (_ISO if text.startswith("P") else _PLAIN).fullmatch(text) if 0 < len(text) <= 64 else None
+    if match is None or not any(match.groups()):
+        if text == UNLIMITED:
+            raise UnfitError('"unlimited" is not allowed here', _DURATION_STEP)
+        raise UnfitError("is not a duration", _DURATION_STEP)
+    parts = match.groupdict()
+    return float(sum(Decimal(parts[unit]) * _UNITS_S[unit] for unit in parts if parts[unit] is not None))
+
+
+def rate_per_s(value: object) -> float:
+    """Return a rate in events per second.
+
+    >>> rate_per_s("120/h") * 30, rate_per_s("0.2/s")
+    (1.0, 0.2)
+
+    Raises:
+        UnfitError: it is no rate, or not above 0.
+    """
+    step = 'write a text such as "120/h", "2/min" or "0.2/s"'
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise UnfitError("a rate needs its unit of time", step)
+    match = _RATE.fullmatch(value.strip(" ")) if isinstance(value, str) and len(value) <= 64 else None
+    if match is None:
+        raise UnfitError("is not a rate", step)
+    rate = float(Decimal(match[1]) / Decimal(_UNITS_S[match[2]]))
+    if rate <= 0:
+        raise UnfitError("a rate must be greater than 0", step)
+    return rate
+
+
+def share(value: object) -> float:
+    """Return a share from 0 to 1, which may be written in per cent.
+
+    >>> share("5%"), share("0.1 %"), share(0.6)
+    (0.05, 0.001, 0.6)
+
+    Raises:
+        UnfitError: it is no number or lies outside.
+    """
+    step = 'write a number from 0 to 1 or a text such as "5%"'
+    if isinstance(value, str):
+        match = _PERCENT.fullmatch(value.strip(" ")) if len(value) <= 64 else None
+        if match is None:
+            raise UnfitError("is not a share", step)
+        result = float(Decimal(match[1]) / 100)
+    else:
+        result = number(value, "a share", step)
+    if not 0 <= result <= 1:
+        raise UnfitError("a share must be from 0 to 1", step)
+    return result
+
+
+def microseconds(seconds: float) -> int:
+    """Return the nearest whole number of microseconds.
+
+    >>> microseconds(0.1), microseconds(45.0)
+    (100000, 45000000)
+    """
+    return round(seconds * 1e6)
+
+
+def unlimited_or(parse: Any) -> Any:
+    """Return a parser that lets the text "unlimited" pass and gives anything else to ``parse``."""
+
+    def parsed(value: object) -> Any:
+        return UNLIMITED if value == UNLIMITED else parse(value)
+
+    return parsed
+
+
+def whole(low: int, high: int, what: str) -> Any:
+    """Return a parser of whole numbers from ``low`` to ``high``."""
+
+    def parsed(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UnfitError(f'{what} must be a whole number or "unlimited"', f"write a number from {low} to {high}")
+        if not low <= value <= high:
+            raise UnfitError(f'{what} must be from {low} to {high}, or "unlimited"')
+        return value
+
+    return parsed
+
+
+_DURATION_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
+    "description": 'seconds, or a text such as "45s", "2m30s", "1h", "1d", "500ms", "PT45S"',
+}
+Duration = Annotated[float, BeforeValidator(duration_s), WithJsonSchema(_DURATION_SCHEMA)]
+"""Seconds, to the microsecond; not negative."""
+Rate = Annotated[
+    float, BeforeValidator(rate_per_s), WithJsonSchema({"type": "string", "description": '"120/h", "2/min", "0.2/s"'})
+]
+"""Events per second."""
+Share = Annotated[
+    float,
+    BeforeValidator(share),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]}),
+]
+"""From 0 to 1."""
+DurationOrUnlimited = Annotated[
+    float | Literal["unlimited"], PlainValidator(unlimited_or(duration_s)), WithJsonSchema(_DURATION_SCHEMA)
+]
