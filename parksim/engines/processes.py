@@ -1,0 +1,540 @@
+"""The SimPy engine: extensions, calls and the lot, told as the life of a call.
+
+``simulate`` puts a workload through an ordinary ``simpy.Environment`` and writes the journal. Read ``_life`` first: it
+is one call from its offer to its end, and every sentence of it is a method below.
+
+Two things are particular to this model. Every wake-up is an event of our own, scheduled with priority
+``(rank + 1) << 32 | number``, so that simultaneous events take the order that the rules own, and SimPy's own events
+(priorities 0 and 1: a process that starts, ends or is interrupted) belong to the event that caused them. And there is
+no ``Resource``, ``Store`` or ``a | b``: those grant at SimPy's priorities and would overtake the ranks. Instead
+each race among a call's clocks is decided by a rule when it begins, and only the winner enters the calendar; what waits
+for somebody else (the queue, a return, a retrieval) waits open and is interrupted when its turn comes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any, Final, NamedTuple
+
+import simpy
+from simpy.events import Event
+
+from parksim.journal import Journal, JournalWriter, RowWriter
+from parksim.rules.codes import (
+    ABANDONED,
+    AFTER_RETRIEVAL,
+    AGAIN,
+    ANSWERED,
+    BUSY,
+    ENDED,
+    EXPIRED,
+    LAST,
+    LOST,
+    LOT_FULL,
+    NEVER,
+    NO_REASON,
+    NOBODY,
+    OFFERED,
+    OVERFLOWED,
+    PARKED,
+    QUEUE_FULL,
+    RANK_ANNOUNCED,
+    RANK_ANSWER,
+    RANK_ARRIVAL,
+    RANK_HANGUP,
+    RANK_PARK_REQUEST,
+    RANK_RETRIEVAL,
+    RANK_SERVE,
+    RANK_STAFF_SERVE,
+    RANK_TALK_END,
+    RECALL_ANSWERED,
+    RECALL_RINGING,
+    RECALL_UNANSWERED,
+    RELEASED,
+    RETRIEVED,
+    RETURNING,
+    RINGING,
+    TALKED,
+    TO_GROUP,
+    UNANSWERED,
+    WAITING,
+)
+from parksim.rules.lot import Fact, Lot, change, decide_expiry, decide_hangup, decide_park, decide_unpark
+from parksim.rules.routing import (
+    ASK_AGAIN,
+    BUSY_NOW,
+    JOIN_GROUP,
+    LEAVE,
+    OVERFLOW,
+    RING_AGAIN,
+    STAY,
+    TALK_ON,
+    after_busy,
+    after_lot_full,
+    after_unanswered,
+    first_of_ring,
+    first_of_stay,
+    longest_idle,
+    queue_is_full,
+)
+from parksim.scenario import Settings
+from parksim.workload import Workload
+
+UNLIMITED: Final = -1
+Life = Generator[Event, Any, None]
+
+
+class Waiter(NamedTuple):
+    """A call that waits for an attendant, and the process to interrupt when its turn comes."""
+
+    call: int
+    process: simpy.Process
+    parker: int
+    rings: bool  # a return to its parker, which rings first; anything else is answered as its turn comes
+
+
+class Retrieval(NamedTuple):
+    """A retrieval that waits for a member of the staff; the call keeps its slot."""
+
+    process: simpy.Process
+    lot: int
+    slot: int
+
+
+class Turn(NamedTuple):
+    """What an interrupted call is told: what happened to it, and at which extension."""
+
+    kind: int
+    extension: int
+
+
+class Alarm(Event):
+    """An event of the calendar: it comes at (instant, rank, number) and its value is its rank."""
+
+    def __init__(self, env: simpy.Environment, time_us: int, rank: int, number: int) -> None:
+        self.env = env
+        self.callbacks = []
+        self._ok = True
+        self._value = rank
+        env.schedule(self, (rank + 1) << 32 | number, time_us - env.now)  # type: ignore[arg-type]  # any int orders
+
+
+class SlotTable:
+    """One lot as the engine keeps it: the rules decide on a view, the engine makes the assignments."""
+
+    def __init__(self, slots: int, choice: int, number: int) -> None:
+        self.occupants = [NOBODY] * slots
+        self.parkers = [NOBODY] * slots
+        self.deadlines_us = [NEVER] * slots
+        self.slots = slots
+        self.choice = choice
+        self.last_slot = NOBODY
+        self.number = number
+
+    def view(self) -> Lot:
+        """Return the lot as the rules see it, without a copy."""
+        return Lot(
+            self.occupants, self.parkers, self.deadlines_us, self.slots, self.choice, self.last_slot, self.number
+        )
+
+    def apply(self, fact: Fact) -> None:
+        """Make the one change that ``fact`` means."""
+        new = change(fact, self.last_slot)
+        self.occupants[new.slot] = new.occupant
+        self.parkers[new.slot] = new.parker
+        self.deadlines_us[new.slot] = new.deadline_us
+        self.last_slot = new.last_slot
+
+
+class Exchange:
+    """Attendants, staff, lots and the calls among them, in one SimPy environment.
+
+    ``write`` gets each fact as eight integers in the order of the journal's columns.
+    """
+
+    def __init__(self, env: simpy.Environment, settings: Settings, workload: Workload, write: RowWriter) -> None:
+        self.env = env
+        self.settings = settings
+        self.write = write
+        self.lots = [
+            SlotTable(slots, choice, number)
+            for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
+        ]
+        self.idle_since_us = [0] * max(settings.attendants, 0)
+        self.staff_idle_since_us = [0] * max(settings.staff, 0)
+        self.first_member = max(settings.attendants, 0)
+        self.queue: deque[Waiter] = deque()
+        self.own_returns: list[deque[Waiter]] = [deque() for _ in self.idle_since_us]
+        self.joined: list[Waiter] = []  # own returns that no SERVE has seen yet, in the order of joining
+        self.group_returns: deque[Waiter] = deque()
+        self.retrievals: deque[Retrieval] = deque()
+        self.serve_is_due = False
+        self.staff_serve_is_due = False
+        self.calls = _columns(workload)
+        self._never = Event(env)  # what a call without patience waits for
+
+    def run(self) -> None:
+        """Let every offered call live to its end."""
+        self.env.process(self._arrivals())
+        self.env.run()
+
+    # The life of a call ------------------------------------------------------------------------------------------
+
+    def _arrivals(self) -> Life:
+        for call, arrival_us in enumerate(self.calls.arrival_us):
+            yield Alarm(self.env, arrival_us, RANK_ARRIVAL, call)
+            self.write(arrival_us, NEVER, call, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
+            self.env.process(self._life(call))
+
+    def _life(self, call: int) -> Life:
+        """Tell one call from its offer to its end; each way out of this function is one way to end."""
+        calls = self.calls
+        attendant = yield from self._reach_attendant(call)
+        parks = 0
+        while attendant is not None:
+            decided_us = self.env.now + calls.handling_us[parks][call]
+            if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
+                yield from self._talk(call, attendant, decided_us + calls.talk_us[parks][call])
+                return
+            yield Alarm(self.env, decided_us, RANK_PARK_REQUEST, call)
+            stay = yield from self._park(call, parks, attendant)
+            if stay is None:
+                return
+            attendant = yield from self._stay(call, parks, stay)
+            parks += 1
+
+    def _reach_attendant(self, call: int) -> Generator[Event, Any, int | None]:
+        """Be answered at once, or wait in the queue; None when the call is lost or gives up."""
+        now = self.env.now
+        if self.settings.attendants == UNLIMITED:
+            self.write(now, NEVER, call, NOBODY, NOBODY, NOBODY, ANSWERED, NO_REASON)
+            return NOBODY
+        attendant = longest_idle(self.idle_since_us, self.settings.attendants)
+        if attendant != NOBODY:
+            self.idle_since_us[attendant] = BUSY_NOW
+            self.write(now, NEVER, call, NOBODY, NOBODY, attendant, ANSWERED, NO_REASON)
+            return attendant
+        if queue_is_full(len(self.queue), self.settings.queue_limit):
+            self.write(now, NEVER, call, NOBODY, NOBODY, NOBODY, LOST, QUEUE_FULL)
+            return None
+        waiter = Waiter(call, self._me(), NOBODY, rings=False)
+        self.queue.append(waiter)
+        try:
+            yield self._at(_later(now, self.calls.queue_patience_us[call]), RANK_HANGUP, call)
+        except simpy.Interrupt as turn:
+            answered: Turn = turn.cause
+            return answered.extension
+        self.queue.remove(waiter)
+        self.write(self.env.now, NEVER, call, NOBODY, NOBODY, NOBODY, ABANDONED, WAITING)
+        return None
+
+    def _talk(self, call: int, attendant: int, end_us: int) -> Life:
+        """Talk with the attendant until the call ends."""
+        yield Alarm(self.env, end_us, RANK_TALK_END, call)
+        self.write(end_us, NEVER, call, NOBODY, NOBODY, attendant, ENDED, TALKED)
+        self._free_attendant(attendant)
+
+    def _park(self, call: int, parks: int, attendant: int) -> Generator[Event, Any, Fact | None]:
+        """Ask for a slot until there is one (the fact PARKED) or the call does something else (None)."""
+        settings = self.settings
+        asked = 0
+        while True:
+            fact = self._ask_for_slot(call, parks, attendant)
+            now = self.env.now
+            if fact.kind == PARKED:
+                self._release(call, attendant)
+                return fact
+            asked += 1
+            then = after_lot_full(settings.when_full, asked, settings.retries)
+            if then == ASK_AGAIN:
+                yield Alarm(self.env, now + settings.retry_after_us, RANK_PARK_REQUEST, call)
+                continue
+            if then == TALK_ON:
+                yield from self._talk(call, attendant, now + self.calls.talk_us[parks][call])
+                return None
+            kind, reason = (LOST, LOT_FULL) if then == LEAVE else (ENDED, OVERFLOWED)
+            self.write(now, NEVER, call, NOBODY, NOBODY, attendant, kind, reason)
+            self._free_attendant(attendant)
+            return None
+
+    def _ask_for_slot(self, call: int, parks: int, attendant: int) -> Fact:
+        """Ask the call's lot, and while the policy is overflow each lot after it; write every answer."""
+        calls = self.calls
+        overflows = after_lot_full(self.settings.when_full, 1, 0) == OVERFLOW
+        number = calls.lot[call]
+        while True:
+            lot = self.lots[number]
+            limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
+            fact = decide_park(lot.view(), call, attendant, limit_us, NOBODY, slot_u, self.env.now)
+            self.write(*fact)
+            if fact.kind == PARKED:
+                lot.apply(fact)
+                return fact
+            number += 1
+            if not overflows or number == len(self.lots):
+                return fact
+
+    def _stay(self, call: int, parks: int, stay: Fact) -> Generator[Event, Any, int | None]:
+        """Stay in the lot until hang-up, retrieval or time-out; the attendant who answers the return, or None."""
+        calls = self.calls
+        lot = self.lots[stay.lot]
+        patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
+        wake = first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
+        rank = yield self._at(wake.time_us, wake.rank, call)
+        if rank == RANK_RETRIEVAL:
+            member = self._take_member()
+            if member is not None:
+                self._retrieve(lot, stay.slot, member)
+            else:
+                wake = first_of_stay(stay.time_us, patience_us, NEVER, limit_us)
+                retrieval = Retrieval(self._me(), stay.lot, stay.slot)
+                self.retrievals.append(retrieval)
+                try:
+                    rank = yield self._at(wake.time_us, wake.rank, call)
+                except simpy.Interrupt as turn:
+                    fetched: Turn = turn.cause
+                    member = fetched.extension
+                else:
+                    self.retrievals.remove(retrieval)
+            if member is not None:
+                yield from self._talk_with_member(call, member, self.env.now + calls.staff_talk_us[parks][call])
+                return None
+        now = self.env.now
+        if rank == RANK_HANGUP:
+            fact = decide_hangup(lot.view(), stay.slot, now)
+        else:
+            fact = decide_expiry(lot.view(), stay.slot, call, stay.deadline_us, now)
+        lot.apply(fact)
+        self.write(*fact)
+        if fact.kind != EXPIRED:
+            return None
+        return (yield from self._return(call, parks, fact.extension))
+
+    def _talk_with_member(self, call: int, member: int, end_us: int) -> Life:
+        """Talk with whoever retrieved the call until it ends."""
+        yield Alarm(self.env, end_us, RANK_TALK_END, call)
+        self.write(end_us, NEVER, call, NOBODY, NOBODY, member, ENDED, AFTER_RETRIEVAL)
+        self._free_member(member)
+
+    def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
+        """Come back from the lot; the attendant who answers, or None when nobody does in time."""
+        patience_end_us = _later(self.env.now, self.calls.recall_patience_us[parks][call])
+        rings = self.settings.recall_to != TO_GROUP
+        turn = yield from self._await_turn(Waiter(call, self._me(), parker, rings), patience_end_us)
+        if turn.kind == RECALL_RINGING:
+            answer_us = _later(self.env.now, self.calls.answer_us[parks][call])
+            turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
+        return turn.extension if turn.kind == RECALL_ANSWERED else None
+
+    def _await_turn(self, waiter: Waiter, patience_end_us: int) -> Generator[Event, Any, Turn]:
+        """Wait among the parker's own returns, or among the group's."""
+        if waiter.rings and self.settings.attendants != UNLIMITED:
+            self.own_returns[waiter.parker].append(waiter)
+            self.joined.append(waiter)
+        else:
+            self.group_returns.append(waiter)
+        self._raise_serve()
+        try:
+            yield self._at(patience_end_us, RANK_HANGUP, waiter.call)
+        except simpy.Interrupt as turn:
+            told: Turn = turn.cause
+            return told
+        self._forget_return(waiter)
+        self.write(self.env.now, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, ABANDONED, RETURNING)
+        return Turn(ABANDONED, NOBODY)
+
+    def _ring(self, call: int, parker: int, answer_us: int, patience_end_us: int) -> Generator[Event, Any, Turn]:
+        """Ring the parker, period after period (the first RECALL_RINGING is written), then go where nobody answered."""
+        settings = self.settings
+        attempt = 1
+        while True:
+            ring_end_us = _later(self.env.now, settings.ring_us)
+            wake = first_of_ring(patience_end_us, answer_us, ring_end_us)
+            rank = yield self._at(wake.time_us, wake.rank, call)
+            now = self.env.now
+            if rank == RANK_HANGUP:
+                self.write(now, NEVER, call, NOBODY, NOBODY, parker, ABANDONED, RINGING)
+                self._free_attendant(parker)
+                return Turn(ABANDONED, NOBODY)
+            if rank == RANK_ANSWER:
+                self.write(now, NEVER, call, NOBODY, NOBODY, parker, RECALL_ANSWERED, NO_REASON)
+                return Turn(RECALL_ANSWERED, parker)
+            then = after_unanswered(settings.unanswered, attempt, settings.attempts)
+            if then != RING_AGAIN:
+                break
+            attempt += 1
+            self.write(now, NEVER, call, NOBODY, NOBODY, parker, RECALL_UNANSWERED, AGAIN)
+            self.write(now, _later(now, settings.ring_us), call, NOBODY, NOBODY, parker, RECALL_RINGING, NO_REASON)
+        self.write(now, NEVER, call, NOBODY, NOBODY, parker, RECALL_UNANSWERED, LAST)
+        self._free_attendant(parker)
+        if then == LEAVE:
+            self.write(now, NEVER, call, NOBODY, NOBODY, parker, LOST, UNANSWERED)
+            return Turn(LOST, NOBODY)
+        return (yield from self._await_turn(Waiter(call, self._me(), parker, rings=False), patience_end_us))
+
+    # The attendants ----------------------------------------------------------------------------------------------
+
+    def _serve(self, _event: Event) -> None:
+        """Bring free attendants and waiting calls together: all pairs first, whatever they cause comes after."""
+        self.serve_is_due = False
+        if self.settings.attendants == UNLIMITED:
+            while self.group_returns:
+                waiter = self.group_returns.popleft()
+                self._turn(waiter, RECALL_RINGING if waiter.rings else RECALL_ANSWERED, NOBODY)
+            return
+        for attendant, returns in enumerate(self.own_returns):
+            if returns and self.idle_since_us[attendant] != BUSY_NOW:
+                self._turn(returns.popleft(), RECALL_RINGING, attendant)
+        self._settle_busy_parkers()
+        for waiting, kind in ((self.group_returns, RECALL_ANSWERED), (self.queue, ANSWERED)):
+            while waiting:
+                attendant = longest_idle(self.idle_since_us, self.settings.attendants)
+                if attendant == NOBODY:
+                    return
+                self._turn(waiting.popleft(), kind, attendant)
+
+    def _settle_busy_parkers(self) -> None:
+        """Do with the returns that found their parker busy what the scenario says, in the order they joined."""
+        joined, self.joined = self.joined, []
+        then = after_busy(self.settings.busy)
+        if then == STAY:
+            return
+        for waiter in joined:
+            if waiter not in self.own_returns[waiter.parker]:
+                continue  # it rings already, or has hung up
+            self.own_returns[waiter.parker].remove(waiter)
+            if then == JOIN_GROUP:
+                self.group_returns.append(waiter)
+            else:
+                self.write(self.env.now, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, LOST, BUSY)
+                waiter.process.interrupt(Turn(LOST, NOBODY))
+
+    def _turn(self, waiter: Waiter, kind: int, attendant: int) -> None:
+        """Give ``waiter`` its attendant: write the fact and wake its process."""
+        now = self.env.now
+        if attendant != NOBODY:
+            self.idle_since_us[attendant] = BUSY_NOW
+        deadline_us = _later(now, self.settings.ring_us) if kind == RECALL_RINGING else NEVER
+        self.write(now, deadline_us, waiter.call, NOBODY, NOBODY, attendant, kind, NO_REASON)
+        waiter.process.interrupt(Turn(kind, attendant))
+
+    def _forget_return(self, waiter: Waiter) -> None:
+        """Take a return that has hung up out of whichever queue it stands in."""
+        if waiter in self.group_returns:
+            self.group_returns.remove(waiter)
+        else:
+            self.own_returns[waiter.parker].remove(waiter)
+
+    def _release(self, call: int, attendant: int) -> None:
+        """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
+        if attendant == NOBODY or self.settings.announcement_us == 0:
+            self._free_attendant(attendant)
+            return
+        announced_us = self.env.now + self.settings.announcement_us
+
+        def announced(_event: Event) -> None:
+            self.write(announced_us, NEVER, call, NOBODY, NOBODY, attendant, RELEASED, NO_REASON)
+            self._free_attendant(attendant)
+
+        self._call_back(Alarm(self.env, announced_us, RANK_ANNOUNCED, attendant), announced)
+
+    def _free_attendant(self, attendant: int) -> None:
+        if attendant == NOBODY:
+            return
+        self.idle_since_us[attendant] = self.env.now
+        if self.queue or self.group_returns or self.own_returns[attendant]:
+            self._raise_serve()
+
+    def _raise_serve(self) -> None:
+        """Put SERVE into the calendar, once however many ask for it."""
+        if not self.serve_is_due:
+            self.serve_is_due = True
+            self._call_back(Alarm(self.env, self.env.now, RANK_SERVE, 0), self._serve)
+
+    # The staff ---------------------------------------------------------------------------------------------------
+
+    def _take_member(self) -> int | None:
+        """Return the member of the staff who retrieves now (NOBODY when unlimited), None when all are busy."""
+        if self.settings.staff == UNLIMITED:
+            return NOBODY
+        member = longest_idle(self.staff_idle_since_us, self.settings.staff)
+        if member == NOBODY:
+            return None
+        self.staff_idle_since_us[member] = BUSY_NOW
+        return self.first_member + member
+
+    def _retrieve(self, lot: SlotTable, slot: int, member: int) -> None:
+        fact = decide_unpark(lot.view(), slot, member, self.env.now)
+        lot.apply(fact)
+        self.write(*fact)
+
+    def _free_member(self, member: int) -> None:
+        if member == NOBODY:
+            return
+        self.staff_idle_since_us[member - self.first_member] = self.env.now
+        if self.retrievals and not self.staff_serve_is_due:
+            self.staff_serve_is_due = True
+            self._call_back(Alarm(self.env, self.env.now, RANK_STAFF_SERVE, 0), self._staff_serve)
+
+    def _staff_serve(self, _event: Event) -> None:
+        """Let free members fetch the calls whose retrieval waits, first come first served."""
+        self.staff_serve_is_due = False
+        while self.retrievals:
+            member = self._take_member()
+            if member is None:
+                return
+            retrieval = self.retrievals.popleft()
+            self._retrieve(self.lots[retrieval.lot], retrieval.slot, member)
+            retrieval.process.interrupt(Turn(RETRIEVED, member))
+
+    # The calendar ------------------------------------------------------------------------------------------------
+
+    def _at(self, time_us: int, rank: int, call: int) -> Event:
+        """Return the event of ``call`` at that instant, or one that never comes."""
+        return self._never if time_us == NEVER else Alarm(self.env, time_us, rank, call)
+
+    def _call_back(self, alarm: Alarm, callback: Callable[[Event], None]) -> None:
+        alarm.callbacks.append(callback)
+
+    def _me(self) -> simpy.Process:
+        """Return the process that is speaking."""
+        process = self.env.active_process
+        assert process is not None
+        return process
+
+
+class _Calls(NamedTuple):
+    """The workload's columns as engines read them: one flat view of Python integers a column and park."""
+
+    arrival_us: memoryview
+    queue_patience_us: memoryview
+    lot: memoryview
+    handling_us: list[memoryview]
+    talk_us: list[memoryview]
+    wants_park: list[memoryview]
+    max_in_parking_us: list[memoryview]
+    patience_us: list[memoryview]
+    retrieval_us: list[memoryview]
+    staff_talk_us: list[memoryview]
+    slot_u: list[memoryview]
+    answer_us: list[memoryview]
+    recall_patience_us: list[memoryview]
+
+
+def _columns(workload: Workload) -> _Calls:
+    """View the columns without a copy: indexing a memoryview gives a Python integer, an array would give NumPy's."""
+    return _Calls(*(memoryview(c) if c.ndim == 1 else [memoryview(row) for row in c] for c in workload))  # type: ignore[arg-type]  # field by field
+
+
+def _later(time_us: int, delay_us: int) -> int:
+    """Return the instant ``delay_us`` after ``time_us``, or ``NEVER``."""
+    return NEVER if delay_us == NEVER else time_us + delay_us
+
+
+def simulate(settings: Settings, workload: Workload) -> Journal:
+    """Put ``workload`` through the SimPy model and return its journal (without header).
+
+    The run ends when the calendar is empty: every call has ended, exactly once.
+    """
+    rows = JournalWriter()
+    Exchange(simpy.Environment(), settings, workload, rows.append).run()
+    return rows.journal()

@@ -1,0 +1,233 @@
+"""The journal: everything that happened, one row a fact, in typed columns.
+
+The journal is the only output of an engine and the only input of measures. Its columns are append-only: a column, once
+written, never changes its name, type or meaning, and new ones come at the end. Two runs are equal when their
+``tobytes`` are equal; where, when and with what a journal was made stands apart, in its ``header``.
+"""
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parksim.rules.codes import KIND_NAMES, REASON_NAMES
+from parksim.rules.lot import Fact
+
+COLUMNS: Final = (
+    ("time_us", "<i8"),
+    ("deadline_us", "<i8"),
+    ("call", "<i4"),
+    ("lot", "<i2"),
+    ("slot", "<i2"),
+    ("extension", "<i2"),
+    ("kind", "u1"),
+    ("reason", "u1"),
+)
+"""Names and types of the columns, in order: the fields of ``rules.lot.Fact``."""
+SCHEMA: Final = 1
+"""Grows when a column is added; a file with a greater number is refused."""
+
+RowWriter = Callable[[int, int, int, int, int, int, int, int], None]
+
+_ROW: Final = struct.Struct("<qqihhhBB")
+_ROW_TYPE: Final = np.dtype(list(COLUMNS))
+assert _ROW_TYPE.itemsize == _ROW.size
+_ROWS_A_BLOCK: Final = 65_536
+
+
+class JournalError(ValueError):
+    """A journal that cannot be read, with the file, the line where there is one, and what was expected."""
+
+
+class Journal:
+    """The facts of one replication, in the order in which they happened.
+
+    ``columns`` maps each name of ``COLUMNS`` to a contiguous array, all of one length, read-only; each is an attribute
+    too (``journal.time_us``). ``header`` tells how the journal was made and takes no part in equality.
+    """
+
+    time_us: NDArray[np.int64]
+    deadline_us: NDArray[np.int64]
+    call: NDArray[np.int32]
+    lot: NDArray[np.int16]
+    slot: NDArray[np.int16]
+    extension: NDArray[np.int16]
+    kind: NDArray[np.uint8]
+    reason: NDArray[np.uint8]
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]], header: Mapping[str, Any] | None = None) -> None:
+        lengths = {len(columns[name]) for name, _ in COLUMNS}
+        if len(lengths) != 1:
+            raise JournalError(f"the columns of a journal have one length, not {sorted(lengths)}")
+        self.columns = {name: np.ascontiguousarray(columns[name], dtype) for name, dtype in COLUMNS}
+        for name, column in self.columns.items():
+            column.flags.writeable = False
+            setattr(self, name, column)
+        self.header: dict[str, Any] = dict(header or {})
+
+    @classmethod
+    def of(cls, rows: list[Fact] | list[tuple[int, ...]], header: Mapping[str, Any] | None = None) -> Self:
+        """Make a journal of ``rows``, each eight integers in the order of ``COLUMNS``."""
+        table = np.array([tuple(row) for row in rows], _ROW_TYPE)
+        return cls({name: table[name] for name, _ in COLUMNS}, header)
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Journal) and self.tobytes() == other.tobytes()
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and long
+
+    def __repr__(self) -> str:
+        return f"<Journal of {len(self):,} facts, {self.header.get('name', 'unnamed')}>"
+
+    def tobytes(self) -> bytes:
+        """Return the columns in order, little-endian: equal runs have equal bytes."""
+        return b"".join(self.columns[name].tobytes() for name, _ in COLUMNS)
+
+    def facts(self) -> Iterator[Fact]:
+        """Yield each row as a ``Fact`` of Python integers."""
+        return map(Fact._make, zip(*(self.columns[name].tolist() for name, _ in COLUMNS), strict=True))
+
+    def lines(self) -> Iterator[str]:
+        """Yield the journal as JSON Lines: its header, then one object a fact, with names for kind and reason."""
+        yield json.dumps({"journal": "parksim", "schema": SCHEMA, **self.header}, ensure_ascii=False) + "\n"
+        for fact in self.facts():
+            row = fact._asdict() | {"kind": KIND_NAMES[fact.kind], "reason": REASON_NAMES[fact.reason]}
+            yield json.dumps(row) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the journal to ``path``: ``.jsonl`` to read, ``.npz`` to load fast.
+
+        Raises:
+            JournalError: the ending names neither.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix == ".jsonl":
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(self.lines())
+        elif path.suffix == ".npz":
+            header = json.dumps({"journal": "parksim", "schema": SCHEMA, **self.header}, ensure_ascii=False)
+            with path.open("wb") as file:
+                np.savez_compressed(file, header=np.array(header), **self.columns)  # type: ignore[arg-type]  # its stub has no **kwargs of arrays
+        else:
+            raise JournalError(
+                f"{path}: a journal is written as .jsonl or .npz, not {path.suffix or 'without ending'!r}"
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a journal that ``save`` wrote; the content, not the ending, tells its form.
+
+        Raises:
+            JournalError: the file is missing or no journal; the message names the first wrong line.
+        """
+        path = Path(path)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{path}: cannot be read ({error.strerror})") from None
+        return cls(*(_from_npz(content, path) if content[:2] == b"PK" else _from_lines(content, path)))
+
+
+class JournalWriter:
+    """Collects rows as an engine makes them: packed first, turned into columns block by block."""
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+        self._blocks: list[dict[str, NDArray[Any]]] = []
+
+    def append(
+        self, time_us: int, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
+    ) -> None:
+        """Add one fact."""
+        self._rows += _ROW.pack(time_us, deadline_us, call, lot, slot, extension, kind, reason)
+        if len(self._rows) == _ROWS_A_BLOCK * _ROW.size:
+            self._close_block()
+
+    def _close_block(self) -> None:
+        table = np.frombuffer(bytes(self._rows), _ROW_TYPE)
+        self._blocks.append({name: table[name].copy() for name, _ in COLUMNS})
+        self._rows.clear()
+
+    def journal(self, header: Mapping[str, Any] | None = None) -> Journal:
+        """Return all rows added so far as a journal; the writer is empty afterwards."""
+        self._close_block()
+        # One column after the other, so that a long journal never stands in memory twice.
+        columns = {name: np.concatenate([block.pop(name) for block in self._blocks]) for name, _ in COLUMNS}
+        self._blocks.clear()
+        return Journal(columns, header)
+
+
+def _from_lines(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read JSON Lines; JournalError names the first wrong line."""
+    kinds = {name: code for code, name in enumerate(KIND_NAMES)}
+    reasons = {name: code for code, name in enumerate(REASON_NAMES)}
+    header: dict[str, Any] = {}
+    rows: list[tuple[int, ...]] = []
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        try:
+            record = json.loads(line)
+            if number == 1:
+                header = _header(record)
+                continue
+            record = dict(record, kind=kinds[record["kind"]], reason=reasons[record["reason"]])
+            row = tuple(record[name] for name, _ in COLUMNS)
+            _ROW.pack(*row)  # every value is a whole number that its column can hold
+            rows.append(row)
+        except JournalError as error:
+            raise JournalError(f"{path}, line {number}: {error}") from None
+        except (ValueError, RecursionError, KeyError, TypeError, struct.error) as error:
+            raise JournalError(f"{path}, line {number}: {_wrong_line(number, error)}") from None
+    if not header:
+        raise JournalError(f"{path}: the file is empty; a journal begins with its header")
+    table = np.array(rows, _ROW_TYPE)
+    return {name: table[name] for name, _ in COLUMNS}, header
+
+
+def _wrong_line(number: int, error: Exception) -> str:
+    if number == 1:
+        return 'this is no journal of parksim: its first line is a JSON object with "journal": "parksim"'
+    if isinstance(error, KeyError):
+        return f"{error} is not a key, kind or reason that a journal has"
+    if isinstance(error, TypeError | struct.error):
+        return f"a value does not fit its column ({error})"
+    return f"not a JSON object ({error})"
+
+
+def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read the archive of ``numpy.savez``, without pickles; JournalError says what is wrong with it."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            header = _header(json.loads(str(archive["header"])))
+            columns = {name: archive[name] for name, _ in COLUMNS}
+    except JournalError as error:
+        raise JournalError(f"{path}: {error}") from None
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, RecursionError) as error:
+        raise JournalError(f"{path}: this is no journal of parksim, or it is damaged ({error})") from None
+    for name, dtype in COLUMNS:
+        if columns[name].dtype != np.dtype(dtype) or columns[name].ndim != 1:
+            raise JournalError(f"{path}: column {name} is {columns[name].dtype}, a journal's is {np.dtype(dtype)}")
+    if columns["kind"].max(initial=0) >= len(KIND_NAMES) or columns["reason"].max(initial=0) >= len(REASON_NAMES):
+        raise JournalError(f"{path}: a kind or reason has a code that this version does not know")
+    return columns, header
+
+
+def _header(record: Any) -> dict[str, Any]:
+    """Return the header proper, or raise JournalError when the record is no header of ours."""
+    if not isinstance(record, dict) or record.pop("journal", None) != "parksim":
+        raise JournalError('this is no journal of parksim: its header lacks "journal": "parksim"')
+    schema = record.pop("schema", None)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise JournalError(
+            f"journal schema {schema!r} is newer than {SCHEMA}, which this parksim reads; update parksim"
+        )
+    return record

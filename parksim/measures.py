@@ -1,0 +1,383 @@
+"""What one replication measured, computed from its journal and from nothing else.
+
+Counts and shares are of the calls offered in [warm-up, horizon), each followed to its end; time integrals are clipped to
+the window [warm-up, horizon] and are exact in integers until the last division. A measure that is not defined for a
+replication (a share of nothing, the utilisation of an unlimited group) is ``nan``: the report shows it as null.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parksim.journal import Journal
+from parksim.rules.codes import (
+    ABANDONED,
+    AFTER_RETRIEVAL,
+    AGAIN,
+    ANSWERED,
+    ENDED,
+    EXPIRED,
+    IN_LOT,
+    LAST,
+    LOST,
+    LOT_FULL,
+    NOBODY,
+    OFFERED,
+    OVERFLOWED,
+    PARKED,
+    QUEUE_FULL,
+    RECALL_ANSWERED,
+    RECALL_RINGING,
+    RECALL_UNANSWERED,
+    REFUSED,
+    RELEASED,
+    RETRIEVED,
+    RETURNING,
+    RINGING,
+    TALKED,
+    TO_GROUP,
+    WAITING,
+)
+from parksim.scenario import Scenario, Settings
+
+HOUR_US: Final = 3_600_000_000
+HOURS: Final = 24
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+SCALARS: Final = (
+    "calls_offered",
+    "parks_requested",
+    "parks_made",
+    "offered_erlang",
+    "refused_share",
+    "time_full_share",
+    "retrieved_share",
+    "expired_share",
+    "abandoned_share",
+    "recalls_per_hour",
+    "recall_busy_share",
+    "recall_answered_share",
+    "recall_abandoned_share",
+    "lost_share",
+    "queue_abandoned_share",
+    "queue_full_share",
+    "occupancy_mean",
+    "occupancy_p95",
+    "occupancy_max",
+    "parked_s_mean",
+    "parked_s_p50",
+    "parked_s_p95",
+    "parks_per_call",
+    "attendant_utilisation",
+    "staff_utilisation",
+    "answer_wait_s_mean",
+    "answer_wait_s_p95",
+    "answered_within_share",
+)
+VECTORS: Final = (
+    "occupancy_pmf",
+    "slot_utilisation",
+    "calls_offered_by_hour",
+    "parks_requested_by_hour",
+    "refused_share_by_hour",
+    "expired_share_by_hour",
+    "recalls_per_hour_by_hour",
+    "occupancy_mean_by_hour",
+)
+SHARES: Final = frozenset(
+    name for name in (*SCALARS, *VECTORS) if "_share" in name or name.endswith(("utilisation", "pmf"))
+)
+"""Measures that lie in [0, 1]."""
+
+
+class Window(NamedTuple):
+    """What is counted: calls offered in [warm_up_us, horizon_us), time in the same interval."""
+
+    warm_up_us: int
+    horizon_us: int
+
+    @property
+    def length_us(self) -> int:
+        """Length of the window."""
+        return self.horizon_us - self.warm_up_us
+
+
+class Measures(Mapping[str, Any]):
+    """The measures of one replication by name: a float each, or an array for those in ``VECTORS``."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        lines = [f"{name:>24} {self._values[name]:.6g}" for name in SCALARS]
+        return "\n".join(["<Measures of one replication", *lines, ">"])
+
+
+def measure(journal: Journal, scenario: Scenario) -> Measures:
+    """Return the measures of ``journal``, a run of ``scenario``."""
+    window = Window(scenario.warm_up_us, scenario.horizon_us)
+    target_us = scenario.queue.target_us
+    return measure_rows(journal, scenario.settings, window, target_us)
+
+
+def measure_rows(journal: Journal, settings: Settings, window: Window, target_us: int | None) -> Measures:
+    """Return the measures of ``journal`` under ``settings`` in ``window``.
+
+    ``target_us`` is the wait within which an answer counts as in time (the service level), or None.
+    """
+    offered_us, counted = _offered(journal, window)
+    values: dict[str, Any] = {"calls_offered": float(counted.sum())}
+    values |= _parking(journal, counted)
+    values |= _returns(journal, counted, settings, window)
+    values |= _losses(journal, counted, values["calls_offered"])
+    values |= _waits(journal, counted, offered_us, target_us)
+    values |= _occupancy(journal, settings, window)
+    values |= _stays(journal, counted)
+    values["parks_per_call"] = _ratio(values["parks_made"], values["calls_offered"])
+    values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
+    values |= _utilisations(journal, settings, window)
+    values |= _by_hour(journal, counted, offered_us, window)
+    return Measures({name: values[name] for name in (*SCALARS, *VECTORS)})
+
+
+def _offered(journal: Journal, window: Window) -> tuple[Ints, Mask]:
+    """Return the instant at which each call was offered, and whether it is counted."""
+    offered_us = journal.time_us[journal.kind == OFFERED]
+    return offered_us, (offered_us >= window.warm_up_us) & (offered_us < window.horizon_us)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _rows(journal: Journal, counted: Mask, kind: int, *reasons: int) -> Ints:
+    """Return the rows of ``kind`` (for one of ``reasons``, if any are given) that belong to counted calls."""
+    rows = np.flatnonzero(journal.kind == kind)
+    if reasons:
+        rows = rows[np.isin(journal.reason[rows], reasons)]
+    return rows[counted[journal.call[rows]]]
+
+
+def _count(journal: Journal, counted: Mask, kind: int, *reasons: int) -> float:
+    return float(len(_rows(journal, counted, kind, *reasons)))
+
+
+def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
+    parks = _count(journal, counted, PARKED)
+    refused = _count(journal, counted, REFUSED, LOT_FULL)
+    return {
+        "parks_requested": parks + refused,
+        "parks_made": parks,
+        "refused_share": _ratio(refused, parks + refused),
+        "retrieved_share": _ratio(_count(journal, counted, RETRIEVED), parks),
+        "expired_share": _ratio(_count(journal, counted, EXPIRED), parks),
+        "abandoned_share": _ratio(_count(journal, counted, ABANDONED, IN_LOT), parks),
+    }
+
+
+def _returns(journal: Journal, counted: Mask, settings: Settings, window: Window) -> dict[str, float]:
+    expired_us = journal.time_us[journal.kind == EXPIRED]
+    in_window = (expired_us >= window.warm_up_us) & (expired_us < window.horizon_us)
+    expiries = _rows(journal, counted, EXPIRED)
+    returns = float(len(expiries))
+    busy = float("nan")
+    if settings.recall_to != TO_GROUP:
+        busy = _ratio(returns - _rung_at_once(journal, expiries), returns)
+    gone = _count(journal, counted, ABANDONED, RETURNING, RINGING)
+    return {
+        "recalls_per_hour": float(in_window.sum()) / (window.length_us / HOUR_US),
+        "recall_busy_share": busy,
+        "recall_answered_share": _ratio(_count(journal, counted, RECALL_ANSWERED), returns),
+        "recall_abandoned_share": _ratio(gone, returns),
+    }
+
+
+def _rung_at_once(journal: Journal, expiries: Ints) -> int:
+    """Count the time-outs whose parker rang at the same instant."""
+    rings = np.flatnonzero(journal.kind == RECALL_RINGING)
+    rung = set(zip(journal.call[rings].tolist(), journal.time_us[rings].tolist(), strict=True))
+    ended = zip(journal.call[expiries].tolist(), journal.time_us[expiries].tolist(), strict=True)
+    return sum(expiry in rung for expiry in ended)
+
+
+def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
+    return {
+        "lost_share": _ratio(_count(journal, counted, LOST), calls),
+        "queue_abandoned_share": _ratio(_count(journal, counted, ABANDONED, WAITING), calls),
+        "queue_full_share": _ratio(_count(journal, counted, LOST, QUEUE_FULL), calls),
+    }
+
+
+def _waits(journal: Journal, counted: Mask, offered_us: Ints, target_us: int | None) -> dict[str, float]:
+    """Waits of the calls answered; the service level is of all calls offered (who gave up was not served in time)."""
+    answers = _rows(journal, counted, ANSWERED)
+    waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
+    within = float("nan")
+    if target_us is not None:
+        within = _ratio(float((waits_us <= target_us).sum()), float(counted.sum()))
+    return {
+        "answer_wait_s_mean": _ratio(int(waits_us.sum()) / 1e6, len(waits_us)),
+        "answer_wait_s_p95": _quantile_s(waits_us, 95),
+        "answered_within_share": within,
+    }
+
+
+def _quantile_s(durations_us: Ints, percent: int) -> float:
+    """Return the smallest duration that at least ``percent`` % do not exceed, in seconds."""
+    if not len(durations_us):
+        return float("nan")
+    rank = -(-len(durations_us) * percent // 100) - 1
+    return float(np.partition(durations_us, rank)[rank]) / 1e6
+
+
+def _slot_rows(journal: Journal) -> Ints:
+    """Return the rows at which a slot is taken or becomes free, in journal order."""
+    kind = journal.kind
+    frees = (kind == RETRIEVED) | (kind == EXPIRED) | ((kind == ABANDONED) & (journal.reason == IN_LOT))
+    return np.flatnonzero((kind == PARKED) | frees)
+
+
+def _occupancy(journal: Journal, settings: Settings, window: Window) -> dict[str, Any]:
+    """Time-weighted occupancy, from the integer lengths of the intervals between changes."""
+    rows = _slot_rows(journal)
+    slots = sum(settings.slots)
+    level = np.concatenate(([0], np.cumsum(np.where(journal.kind[rows] == PARKED, 1, -1))))
+    edges_us = np.concatenate(([0], journal.time_us[rows], [window.horizon_us]))
+    lengths_us = np.diff(np.clip(edges_us, window.warm_up_us, window.horizon_us))
+    # Weights are whole numbers whose sum is the window's length, far below 2**53: bincount adds them exactly.
+    time_us = np.bincount(level, lengths_us, minlength=slots + 1).astype(np.int64)
+    busy_us = int((time_us * np.arange(len(time_us))).sum())
+    levels = np.flatnonzero(time_us)
+    return {
+        "occupancy_mean": busy_us / window.length_us,
+        "occupancy_p95": float(np.searchsorted(np.cumsum(time_us) * 100, 95 * window.length_us)),
+        "occupancy_max": float(levels[-1]) if len(levels) else 0.0,
+        "time_full_share": int(time_us[slots]) / window.length_us,
+        "occupancy_pmf": time_us[: slots + 1] / window.length_us,
+        "slot_utilisation": _slot_utilisation(journal, rows, settings, window),
+    }
+
+
+def _slot_utilisation(journal: Journal, rows: Ints, settings: Settings, window: Window) -> NDArray[np.float64]:
+    """Busy time of each slot, lot after lot: a slot's rows are PARKED, free, PARKED, free in turn."""
+    firsts = np.concatenate(([0], np.cumsum(settings.slots)))
+    place = firsts[journal.lot[rows]] + journal.slot[rows]
+    order = np.argsort(place, kind="stable")
+    times_us = np.clip(journal.time_us[rows[order]], window.warm_up_us, window.horizon_us)
+    busy_us = np.bincount(place[order[::2]], times_us[1::2] - times_us[::2], minlength=int(firsts[-1]))
+    return busy_us / window.length_us
+
+
+def _stays(journal: Journal, counted: Mask) -> dict[str, float]:
+    """Lengths of the stays that counted calls made: a call's rows are PARKED, free, PARKED, free in turn."""
+    rows = _slot_rows(journal)
+    rows = rows[counted[journal.call[rows]]]
+    times_us = journal.time_us[rows[np.argsort(journal.call[rows], kind="stable")]]
+    stays_us = times_us[1::2] - times_us[::2]
+    return {
+        "parked_s_mean": _ratio(int(stays_us.sum()) / 1e6, len(stays_us)),
+        "parked_s_p50": _quantile_s(stays_us, 50),
+        "parked_s_p95": _quantile_s(stays_us, 95),
+    }
+
+
+def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[str, float]:
+    """Busy time of attendants and staff: the sum of the instants they got free less that at which they were taken.
+
+    The sums may pass 2**63; they wrap, and so does their difference, which then is right again.
+    """
+    kind, reason = journal.kind, journal.reason
+
+    def total_us(rows: Mask) -> int:
+        clipped = np.clip(journal.time_us[rows & (journal.extension != NOBODY)], window.warm_up_us, window.horizon_us)
+        return int(clipped.sum())
+
+    attendant_us = staff_us = 0
+    if settings.attendants != NOBODY:
+        taken = (kind == ANSWERED) | (kind == RECALL_RINGING)
+        freed = (kind == RELEASED) | ((kind == ENDED) & ((reason == TALKED) | (reason == OVERFLOWED)))
+        freed |= ((kind == LOST) & (reason == LOT_FULL)) | ((kind == ABANDONED) & (reason == RINGING))
+        # A parker who rings again was not free between, so "again" frees what the next RECALL_RINGING takes.
+        freed |= (kind == RECALL_UNANSWERED) & ((reason == LAST) | (reason == AGAIN))
+        if settings.announcement_us == 0:
+            freed |= kind == PARKED
+        attendant_us = _wrapped(total_us(freed) - total_us(taken) - total_us(_answered_by_group(journal)))
+    if settings.staff != NOBODY:
+        ended = (kind == ENDED) & (reason == AFTER_RETRIEVAL)
+        staff_us = _wrapped(total_us(ended) - total_us(kind == RETRIEVED))
+    return {
+        "attendant_utilisation": _utilisation(attendant_us, settings.attendants, window),
+        "staff_utilisation": _utilisation(staff_us, settings.staff, window),
+    }
+
+
+def _wrapped(difference: int) -> int:
+    """Return ``difference`` modulo 2**64, taken from [-2**63, 2**63)."""
+    return (difference + 2**63) % 2**64 - 2**63
+
+
+def _utilisation(busy_us: int, extensions: int, window: Window) -> float:
+    return float("nan") if extensions == NOBODY else busy_us / (extensions * window.length_us)
+
+
+def _answered_by_group(journal: Journal) -> Mask:
+    """Mark the RECALL_ANSWERED rows that did not ring before: the attendant is taken at the answer."""
+    answered = journal.kind == RECALL_ANSWERED
+    rows = np.flatnonzero(answered | (journal.kind == RECALL_RINGING) | (journal.kind == RECALL_UNANSWERED))
+    order = rows[np.argsort(journal.call[rows], kind="stable")]
+    rung = (journal.kind[order[:-1]] == RECALL_RINGING) & (journal.call[order[:-1]] == journal.call[order[1:]])
+    answered[order[1:][rung]] = False
+    return answered
+
+
+def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) -> dict[str, Any]:
+    """Counts by the hour of day in which they happened (time 0 is midnight); nan where the window has no such hour."""
+
+    def hours(times_us: Ints) -> NDArray[np.float64]:
+        return np.bincount(times_us // HOUR_US % HOURS, minlength=HOURS).astype(float)
+
+    def of(kind: int) -> NDArray[np.float64]:
+        return hours(journal.time_us[_rows(journal, counted, kind)])
+
+    expired_us = journal.time_us[journal.kind == EXPIRED]
+    expired_us = expired_us[(expired_us >= window.warm_up_us) & (expired_us < window.horizon_us)]
+    open_us = _time_by_hour(np.array([], np.int64), np.array([1]), window)
+    rows = _slot_rows(journal)
+    changes = np.where(journal.kind[rows] == PARKED, 1, -1)
+    busy_us = _time_by_hour(journal.time_us[rows], np.concatenate(([0], np.cumsum(changes))), window)
+    parks, refusals = of(PARKED), of(REFUSED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "calls_offered_by_hour": hours(offered_us[counted]),
+            "parks_requested_by_hour": parks + refusals,
+            "refused_share_by_hour": refusals / (parks + refusals),
+            "expired_share_by_hour": of(EXPIRED) / parks,
+            "recalls_per_hour_by_hour": hours(expired_us) / (open_us / HOUR_US),
+            "occupancy_mean_by_hour": busy_us / open_us,
+        }
+
+
+def _time_by_hour(times_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:
+    """Integrate a step function over each hour of day within the window.
+
+    ``levels[i]`` holds until ``times_us[i]``, the last one for ever. Whole numbers throughout, so bincount is exact.
+    """
+    starts_us = np.concatenate((np.zeros(1, np.int64), times_us))
+    integral = np.concatenate(([0], np.cumsum(levels[:-1] * np.diff(starts_us))))
+    full_hours = np.arange(window.warm_up_us // HOUR_US + 1, -(-window.horizon_us // HOUR_US)) * HOUR_US
+    bounds_us = np.concatenate(([window.warm_up_us], full_hours, [window.horizon_us]))
+    last = np.searchsorted(starts_us, bounds_us, side="right") - 1
+    upto = integral[last] + levels[last] * (bounds_us - starts_us[last])
+    return np.bincount(bounds_us[:-1] // HOUR_US % HOURS, np.diff(upto), minlength=HOURS)
