@@ -211,7 +211,7 @@ def test_a_full_lot_refuses_whatever_way_it_is_asked_and_takes_the_call_when_a_s
     ],
 )
 def test_a_slot_asked_for_is_given_when_free_and_only_then(name, choice, asked_and_given):
-    """6 parks ask for a slot: free (given), taken, the highest (the lowest free one instead), out of range (ignored)."""
+    """6 parks ask for a slot: free (given), taken (next above, then from the lowest), out of range (ignored)."""
     trace = read(name)
     wishes = {line["call"]: int(line["ParkingSpace"]) for line in trace if "ParkingSpace" in line}
     for events in (replay(trace, choice).events, heard(trace)):
