@@ -1,0 +1,425 @@
+"""What goes over UAPI's wire: numbers, bodies, resources, and the ladder of refusals.
+
+Pure data and grammar; ``uapi_register`` holds the state and ``uapi`` the service. The vocabulary is VoipNow's
+UnifiedAPI (wiki.4psa.com, pages "Park PhoneCalls", "PhoneCalls Resource", "HTTP Return Codes", "Data Types"), whose
+camelCase appears in the three ``uapi`` files of this folder and nowhere else in the package.
+
+Reading is tolerant where the vendor's own pages disagree (``link``/``links``, ``callerId``/``callerID``,
+``waitForPickup``/``waitForPickUp``, numbers as numbers or as strings); writing has one form: numbers of a view as
+strings, counters as numbers, nulls left out, dates as ISO 8601.
+
+>>> PhoneCallAction.model_validate({"action": "Park", "phoneCallViewId": "01", "maxInParking": "12.5"})
+PhoneCallAction(action='Park', view_id='01', max_in_parking_us=12500000, send_call_to=None, caller_id=None, \
+wait_for_pickup_us=25000000)
+>>> Refusal.LOT_FULL.status, Refusal.LOT_FULL.code
+(409, 'pc_parkinglot_full')
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from enum import Enum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+)
+
+from parksim.rules.lot import Fact
+
+SECOND_US: Final = 1_000_000
+MAX_IN_PARKING_S: Final = (10, 3600)
+MAX_IN_PARKING_DEFAULT_US: Final = 180 * SECOND_US
+WAIT_FOR_PICKUP_S: Final = (1, 3600)
+"""UAPI names no range for waitForPickup; this one is parksim's own."""
+WAIT_FOR_PICKUP_DEFAULT_US: Final = 25 * SECOND_US
+BODY_LIMIT_BYTES: Final = 65_536
+TARGET_LIMIT_CHARACTERS: Final = 4_096
+SHOWN_CHARACTERS: Final = 64
+COUNT_DEFAULT: Final = 20
+COUNT_MAX: Final = 5_000
+START_INDEX_MAX: Final = 5_000
+
+OBJECT_ID: Final = re.compile(r"(?:[A-Za-z0-9_.-]+:)?[A-Za-z0-9_.-]+")
+EXTENSION_NUMBER: Final = re.compile(r"[0-9*]+")
+_SECONDS: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?")
+_WHOLE: Final = re.compile(r"[0-9]{1,9}")
+_MICROSECOND: Final = Decimal("0.000001")
+_NOT_A_NUMBER: Final = Decimal("NaN")
+
+
+class Refusal(Enum):
+    """Why a request is refused: a ladder, the first rung that applies is the one answer.
+
+    The order of the members is the order of the checks: what HTTP needs, then the token, the user, the extension,
+    the call, the body with its action, the action's own fields, the view, the view's state, the lot. Each member
+    has its HTTP ``status``, its UAPI ``code`` and a ``message`` for people. Codes that UAPI does not document are
+    parksim's own and marked so.
+    """
+
+    SERVICE_UNAVAILABLE = (503, "service_unavailable", "Too many connections; try again later.")  # own
+    REQUEST_TIMEOUT = (408, "request_timeout", "The request did not arrive in time.")  # own
+    HEADERS_TOO_LARGE = (431, "headers_too_large", "The request's header fields are too large.")  # own
+    URI_TOO_LONG = (414, "uri_too_long", f"The target is longer than {TARGET_LIMIT_CHARACTERS} characters.")  # own
+    HOST_REFUSED = (421, "host_refused", "This service does not answer for that host.")  # own
+    ORIGIN_REFUSED = (403, "origin_refused", "Pages of that origin may not call this service.")  # own
+    NOT_FOUND = (404, "not_found", "There is no such resource.")  # own
+    METHOD_NOT_ALLOWED = (405, "method_not_allowed", "The resource does not have this method; see Allow.")  # own
+    ACCESS_DENIED = (401, "access_denied", "A valid bearer token is required.")
+    USER_INVALID = (400, "user_invalid", "The user in the path is unknown.")
+    EXTENSION_INVALID = (400, "extension_invalid", "The extension is unknown, or not the user's.")
+    PHONECALL_INVALID = (400, "pc_phonecall_invalid", "The phoneCallId names no call of this extension.")
+    QUERY_INVALID = (400, "request_invalid", "A query parameter is not valid.")  # own
+    BODY_TOO_LARGE = (413, "request_invalid", f"The body is longer than {BODY_LIMIT_BYTES} bytes.")  # own
+    BODY_INVALID = (400, "request_invalid", "The body must be one JSON object in UTF-8, as documented.")  # own
+    ACTION_NOT_IMPLEMENTED = (501, "request_not_implemented", "This operation is not implemented.")
+    PARKTIMEOUT_INVALID = (400, "pc_parktimeout_invalid", "maxInParking must be a number from 10 to 3600 seconds.")
+    SEND_CALL_TO_INVALID = (400, "request_invalid", "sendCallTo must be an extension of the organization.")  # own
+    WAIT_FOR_PICKUP_INVALID = (400, "request_invalid", "waitForPickup must be a number from 1 to 3600.")  # own
+    VIEW_INVALID = (400, "pc_phonecallview_invalid", "phoneCallViewId must name a view of the call.")
+    VIEW_STATE = (400, "pc_phonecallview_invalid", "The view is not in a state that allows this action.")
+    LOT_FULL = (409, "pc_parkinglot_full", "Every position of the parking lot is taken; nothing was changed.")  # own
+    INTERNAL_ERROR = (500, "internal_server_error", "The service failed; nothing was changed.")
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.rung = len(type(self).__members__)
+
+
+class RefusedError(Exception):
+    """Carries one ``refusal`` from the rung that failed to the function that answers.
+
+    ``got`` is what the message shows of the input (at most 64 characters, see ``shown``); ``facts`` are what the
+    attempt left for the journal all the same: the refused parks of a full lot.
+    """
+
+    def __init__(self, refusal: Refusal, got: str = "", facts: tuple[Fact, ...] = ()) -> None:
+        self.refusal = refusal
+        self.facts = facts
+        self.message = f"{refusal.message} Got {got}." if got else refusal.message
+        super().__init__(self.message)
+
+
+def shown(value: object) -> str:
+    """Return at most 64 printable ASCII characters that tell what ``value`` was, for a message.
+
+    >>> shown("ten seconds"), shown(["secret"])
+    ("'ten seconds'", 'a list')
+    """
+    if isinstance(value, str):
+        text = ascii(value[:SHOWN_CHARACTERS])
+    elif value is None or isinstance(value, bool | int | float | Decimal):
+        text = "null" if value is None else str(value)[: SHOWN_CHARACTERS + 1]
+    else:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+
+
+def seconds_us(value: object, least_s: int, most_s: int) -> int:
+    """Read a duration of the wire, in seconds, as integer microseconds.
+
+    A finite number (never a truth value), or a string of one to four ASCII digits, perhaps with a point and one to
+    six more (so ``"30"``, ``"030"``, ``"12.5"``, but no sign, space, exponent or digit of another script), from
+    ``least_s`` to ``most_s``, both included. The range is tested before rounding to the nearest microsecond.
+
+    Raises:
+        ValueError: anything else.
+
+    >>> seconds_us("030", 10, 3600), seconds_us(Decimal("12.5"), 10, 3600)
+    (30000000, 12500000)
+    """
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    is_text = isinstance(value, str) and _SECONDS.fullmatch(value) is not None
+    seconds = Decimal(value) if is_number or is_text else _NOT_A_NUMBER  # type: ignore[arg-type]  # just tested
+    if not seconds.is_finite() or not least_s <= seconds <= most_s:
+        raise ValueError(f"not a number from {least_s} to {most_s}")
+    # A context of our own: the caller's may have few digits, or traps.
+    exact = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+    return int(seconds.quantize(_MICROSECOND, context=exact).scaleb(6, exact))
+
+
+def seconds_text(time_us: int) -> str:
+    """Return microseconds as seconds in the grammar that ``seconds_us`` reads."""
+    whole_s, rest_us = divmod(time_us, SECOND_US)
+    return f"{whole_s}.{rest_us:06d}".rstrip("0").rstrip(".") if rest_us else str(whole_s)
+
+
+def _max_in_parking_us(value: object) -> int:
+    return seconds_us(value, *MAX_IN_PARKING_S)
+
+
+def _wait_for_pickup_us(value: object) -> int:
+    return seconds_us(value, *WAIT_FOR_PICKUP_S)
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value)
+    raise ValueError("not a whole number")
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _split(value: object) -> object:
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _known_fields(names: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple("link" if name == "links" else name for name in names)
+    if not set(names) <= set(CALL_FIELDS):
+        raise ValueError("not a field of a call")
+    return names
+
+
+def _extension_number(value: str) -> str:
+    if not EXTENSION_NUMBER.fullmatch(value):
+        raise ValueError("not an extension number")
+    return value
+
+
+Text = Annotated[str, StringConstraints(strict=True)]
+ViewId = Annotated[str, StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9]+\z")]
+Count = Annotated[int, BeforeValidator(_whole)]
+"""A counter: read as a number or a string of digits, written as a number."""
+WireNumber = Annotated[int, BeforeValidator(_whole), PlainSerializer(str, return_type=str)]
+"""A number of a view: read as a number or a string of digits, written as a string."""
+WireDate = Annotated[AwareDatetime, PlainSerializer(datetime.isoformat, return_type=str)]
+Numbers = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+"""Extensions or telephone numbers; the vendor's samples also send one bare string."""
+WireSeconds = PlainSerializer(seconds_text, return_type=str)
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True, hide_input_in_errors=True)
+
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class PhoneCallLink(_Wire):
+    """Where a call is found: ``{"self": url}``."""
+
+    url: str = Field(alias="self")
+
+
+class PhoneCallView(_Wire):
+    """One perspective on a call ("PhoneCalls Resource", table PhoneCallView).
+
+    ``status``: 0 unknown, 1 off hook, 2 trying, 3 ringing, 4 the other side rings, 5 on call. A view is parked
+    when ``parked`` is there; then ``parked_pos`` (counted from the lot's first position) and ``parked_by`` are too.
+    While a call whose time is up rings its parker, ``parked_by`` alone is left.
+    """
+
+    id: ViewId
+    extension: str
+    flow: WireNumber | None = None
+    ringing: WireDate | None = None
+    answered: WireDate | None = None
+    status: WireNumber
+    caller_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("callerId", "callerID"), serialization_alias="callerId"
+    )
+    source: Numbers
+    destination: Numbers
+    recording: WireDate | None = None
+    on_hold: WireDate | None = Field(default=None, alias="onHold")
+    holder: WireNumber | None = None
+    parked: WireDate | None = None
+    parked_pos: WireNumber | None = Field(default=None, alias="parkedPos")
+    parked_by: str | None = Field(default=None, alias="parkedBy")
+    disposition: WireNumber | None = None
+
+
+class PhoneCall(_Wire):
+    """A telephone call ("PhoneCalls Resource"). ``owner_id`` is the organization; ``extension`` is charged."""
+
+    id: str
+    extension: str
+    owner_id: str = Field(alias="ownerId")
+    owner_name: str = Field(alias="ownerName")
+    answered: WireDate | None = None
+    published: WireDate
+    nonce: str | None = None
+    phone_call_view: tuple[PhoneCallView, ...] = Field(alias="phoneCallView")
+    link: PhoneCallLink = Field(validation_alias=AliasChoices("link", "links"))
+
+
+CALL_FIELDS: Final = (
+    "id",
+    "extension",
+    "ownerId",
+    "ownerName",
+    "answered",
+    "published",
+    "nonce",
+    "phoneCallView",
+    "link",
+)
+"""What List's parameter ``fields`` may name."""
+
+
+class Paging(_Wire):
+    """Addresses of the neighbouring pages; one that does not exist is left out."""
+
+    next: str | None = None
+    prev: str | None = None
+
+
+class PhoneCallCollection(_Wire):
+    """A page of calls: ``total_results`` counts the whole (filtered) set, ``items_per_page`` is the size asked for."""
+
+    entry: tuple[PhoneCall, ...] = ()
+    start_index: Count = Field(default=0, alias="startIndex")
+    total_results: Count = Field(alias="totalResults")
+    items_per_page: Count = Field(default=COUNT_DEFAULT, alias="itemsPerPage")
+    filtered: bool = False
+    sorted: bool = False
+    paging: Paging = Paging()
+
+
+class ErrorDetail(_Wire):
+    """The code for programs and the message for people."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(_Wire):
+    """The body of every 4xx and 5xx: ``{"error": {"code": ..., "message": ...}}``."""
+
+    error: ErrorDetail
+
+
+class PhoneCallAction(_Wire):
+    """The body of a PUT: what to do with a call ("PhoneCalls Resource", table PhoneCallAction).
+
+    ``max_in_parking_us`` belongs to Park (10 to 3600 s, default 180 s), ``send_call_to`` and ``wait_for_pickup_us``
+    (default 25 s) to UnPark. ``caller_id`` is for the retriever's display and has no effect here.
+    """
+
+    action: Text
+    view_id: ViewId = Field(alias="phoneCallViewId")
+    max_in_parking_us: Annotated[int, BeforeValidator(_max_in_parking_us), WireSeconds] = Field(
+        default=MAX_IN_PARKING_DEFAULT_US, alias="maxInParking"
+    )
+    send_call_to: Annotated[Text, AfterValidator(_extension_number)] | None = Field(default=None, alias="sendCallTo")
+    caller_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("callerId", "callerID"), serialization_alias="callerId"
+    )
+    wait_for_pickup_us: Annotated[int, BeforeValidator(_wait_for_pickup_us), WireSeconds] = Field(
+        default=WAIT_FOR_PICKUP_DEFAULT_US,
+        validation_alias=AliasChoices("waitForPickup", "waitForPickUp"),
+        serialization_alias="waitForPickup",
+    )
+
+
+class SimpleCallParty(_Wire):
+    """From whom and to whom a created call goes; one number each is used."""
+
+    source: Numbers = ()
+    destination: Annotated[Numbers, Field(min_length=1)]
+    caller_id: str = Field(default="", validation_alias=AliasChoices("callerId", "callerID"))
+
+
+class SimpleCall(_Wire):
+    """The body of ``POST .../simple``: a call from ``extension`` to the first destination."""
+
+    extension: Text
+    phone_call_view: Annotated[tuple[SimpleCallParty, ...], Field(min_length=1)] = Field(alias="phoneCallView")
+    nonce: Text | None = None
+
+
+class ListQuery(_Wire):
+    """The query of List: page, filter, order and the fields wanted ("List PhoneCalls"; OpenSocial 1.1).
+
+    ``fields`` are names of ``CALL_FIELDS``; empty: all of them. Parameters that are not listed are ignored.
+    """
+
+    count: Annotated[Count, Field(ge=1, le=COUNT_MAX)] = COUNT_DEFAULT
+    start_index: Annotated[Count, Field(ge=0, le=START_INDEX_MAX)] = Field(default=0, alias="startIndex")
+    filter_by: Literal["id", "published"] | None = Field(default=None, alias="filterBy")
+    filter_op: Literal["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"] = Field(
+        default="contains", alias="filterOp"
+    )
+    filter_value: str | None = Field(default=None, alias="filterValue")
+    fields: Annotated[tuple[Text, ...], BeforeValidator(_split), AfterValidator(_known_fields)] = ()
+    sort_order: Literal["ascending", "descending"] = Field(default="ascending", alias="sortOrder")
+
+
+PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Park": ("maxInParking",),
+    "UnPark": ("sendCallTo", "waitForPickup", "waitForPickUp"),
+    "OnHold": (),
+    "OffHold": (),
+}
+"""The actions that are implemented, each with the body's fields that it reads beside action and phoneCallViewId."""
+
+_BLAMED: Final[Mapping[str, Refusal]] = {
+    "maxInParking": Refusal.PARKTIMEOUT_INVALID,
+    "sendCallTo": Refusal.SEND_CALL_TO_INVALID,
+    "waitForPickup": Refusal.WAIT_FOR_PICKUP_INVALID,
+    "waitForPickUp": Refusal.WAIT_FOR_PICKUP_INVALID,
+    "phoneCallViewId": Refusal.VIEW_INVALID,
+}
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond everything; only its field can say whether that matters
+        return _NOT_A_NUMBER
+
+
+def read_body(body: bytes) -> Mapping[str, object] | Refusal:
+    """Read a request's body: the JSON object in it, or the refusal that it earns. Never raises.
+
+    UTF-8 without a byte-order mark; numbers become ``Decimal``, so that none is lost or refused before its field
+    is known; of equal names the last wins.
+    """
+    if len(body) > BODY_LIMIT_BYTES:
+        return Refusal.BODY_TOO_LARGE
+    try:
+        value = json.loads(body.decode(), parse_int=_number, parse_float=_number, parse_constant=_number)
+    except (ValueError, RecursionError, OverflowError):
+        return Refusal.BODY_INVALID
+    return value if isinstance(value, dict) else Refusal.BODY_INVALID
+
+
+def read_action(fields: Mapping[str, object]) -> PhoneCallAction:
+    """Validate a body's object as an action; fields that the action does not read are ignored.
+
+    Raises:
+        RefusedError: the lowest rung among all that is wrong with it.
+    """
+    action = fields.get("action")
+    if not isinstance(action, str) or action not in PARAMETERS:
+        raise RefusedError(Refusal.ACTION_NOT_IMPLEMENTED, shown(action))
+    if action == "UnPark" and fields.get("sendCallTo") is None:
+        raise RefusedError(Refusal.SEND_CALL_TO_INVALID)
+    read = ("action", "phoneCallViewId", *PARAMETERS[action])
+    try:
+        return PhoneCallAction.model_validate({name: fields[name] for name in read if name in fields})
+    except ValidationError as error:
+        wrong = [(_BLAMED[str(fault["loc"][0])], fault["type"], fault["input"]) for fault in error.errors()]
+        refusal, kind, value = min(wrong, key=lambda fault: fault[0].rung)
+        raise RefusedError(refusal, "" if kind == "missing" else shown(value)) from None
