@@ -1,7 +1,7 @@
 """What one replication measured, computed from its journal and from nothing else.
 
-Counts and shares are of the calls offered in [warm-up, horizon), each followed to its end; time integrals are clipped to
-the window [warm-up, horizon] and are exact in integers until the last division. A measure that is not defined for a
+Counts and shares are of the calls offered in [warm-up, horizon), each followed to its end; time integrals are clipped
+to the window [warm-up, horizon] and are exact in integers until the last division. A measure that is not defined for a
 replication (a share of nothing, the utilisation of an unlimited group) is ``nan``: the report shows it as null.
 """
 
@@ -128,14 +128,14 @@ class Measures(Mapping[str, Any]):
 def measure(journal: Journal, scenario: Scenario) -> Measures:
     """Return the measures of ``journal``, a run of ``scenario``."""
     window = Window(scenario.warm_up_us, scenario.horizon_us)
-    target_us = scenario.queue.target_us
+    target_us = round(scenario.queue.target * 1e6)
     return measure_rows(journal, scenario.settings, window, target_us)
 
 
-def measure_rows(journal: Journal, settings: Settings, window: Window, target_us: int | None) -> Measures:
+def measure_rows(journal: Journal, settings: Settings, window: Window, target_us: int) -> Measures:
     """Return the measures of ``journal`` under ``settings`` in ``window``.
 
-    ``target_us`` is the wait within which an answer counts as in time (the service level), or None.
+    ``target_us`` is the wait within which an answer counts as in time (the service level).
     """
     offered_us, counted = _offered(journal, window)
     values: dict[str, Any] = {"calls_offered": float(counted.sum())}
@@ -220,17 +220,14 @@ def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
     }
 
 
-def _waits(journal: Journal, counted: Mask, offered_us: Ints, target_us: int | None) -> dict[str, float]:
+def _waits(journal: Journal, counted: Mask, offered_us: Ints, target_us: int) -> dict[str, float]:
     """Waits of the calls answered; the service level is of all calls offered (who gave up was not served in time)."""
     answers = _rows(journal, counted, ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
-    within = float("nan")
-    if target_us is not None:
-        within = _ratio(float((waits_us <= target_us).sum()), float(counted.sum()))
     return {
         "answer_wait_s_mean": _ratio(int(waits_us.sum()) / 1e6, len(waits_us)),
         "answer_wait_s_p95": _quantile_s(waits_us, 95),
-        "answered_within_share": within,
+        "answered_within_share": _ratio(float((waits_us <= target_us).sum()), float(counted.sum())),
     }
 
 
@@ -334,7 +331,7 @@ def _utilisation(busy_us: int, extensions: int, window: Window) -> float:
 
 def _answered_by_group(journal: Journal) -> Mask:
     """Mark the RECALL_ANSWERED rows that did not ring before: the attendant is taken at the answer."""
-    answered = journal.kind == RECALL_ANSWERED
+    answered: Mask = journal.kind == RECALL_ANSWERED
     rows = np.flatnonzero(answered | (journal.kind == RECALL_RINGING) | (journal.kind == RECALL_UNANSWERED))
     order = rows[np.argsort(journal.call[rows], kind="stable")]
     rung = (journal.kind[order[:-1]] == RECALL_RINGING) & (journal.call[order[:-1]] == journal.call[order[1:]])
@@ -380,4 +377,5 @@ def _time_by_hour(times_us: Ints, levels: Ints, window: Window) -> NDArray[np.fl
     bounds_us = np.concatenate(([window.warm_up_us], full_hours, [window.horizon_us]))
     last = np.searchsorted(starts_us, bounds_us, side="right") - 1
     upto = integral[last] + levels[last] * (bounds_us - starts_us[last])
-    return np.bincount(bounds_us[:-1] // HOUR_US % HOURS, np.diff(upto), minlength=HOURS)
+    hours = bounds_us[:-1] // HOUR_US % HOURS
+    return np.bincount(hours, np.diff(upto), minlength=HOURS).astype(np.float64)

@@ -4,10 +4,15 @@ A ``Workload`` is a set of integer columns. Engines read them and draw nothing, 
 staffings can be compared call by call (common random numbers), and any replication can be run again alone.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from parksim.distributions import Constant, Law
+from parksim.rules.codes import NEVER
+from parksim.scenario import Hourly, Poisson, Recorded, Scenario
 
 Column = NDArray[np.int64]
 
@@ -15,7 +20,8 @@ Column = NDArray[np.int64]
 class Workload(NamedTuple):
     """The calls of one replication, numbered by (instant, line).
 
-    All columns are int64; times are microseconds, ``-1`` means never. Per call: shape (calls,). With k = parks made
+    All columns are int64 (``wants_park`` is int8); times are microseconds, ``-1`` means never. A column of one
+    value is a view that takes no memory. Per call: shape (calls,). With k = parks made
     so far: ``handling_us`` and ``talk_us`` have shape (max_parks + 1, calls), the others (max_parks, calls).
     """
 
@@ -45,3 +51,149 @@ class Workload(NamedTuple):
     """When the parker answers a return, from the first ring."""
     recall_patience_us: Column
     """When a returning caller hangs up, from EXPIRED."""
+
+
+# Purposes of the streams: append-only, since the purpose is part of a stream's seed.
+(_ARRIVAL, _QUEUE_PATIENCE, _HANDLING, _TALK, _WANTS_PARK, _MAX_IN_PARKING, _PATIENCE, _RETRIEVAL) = range(8)
+(_NEVER_RETRIEVED, _STAFF_TALK, _SLOT, _ANSWER, _NEVER_ANSWERED, _RECALL_PATIENCE, _DAY) = range(8, 15)
+
+HOUR_US: Final = 3_600_000_000
+_SLOT_NUMBERS: Final = 2**62
+
+Streams = Callable[[int, int], np.random.Generator]
+"""(purpose, parks made so far) -> the stream of one replication for that purpose."""
+
+
+def streams(seed: int, replication: int) -> Streams:
+    """Return the random streams of one replication: independent of each other and of every other replication's."""
+
+    def stream(purpose: int, parks: int) -> np.random.Generator:
+        return np.random.Generator(
+            np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(replication, purpose, parks)))
+        )
+
+    return stream
+
+
+def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
+    """Draw the calls of one replication: all offered in [0, horizon + cool-down).
+
+    Equal arguments give equal columns on one machine and NumPy build. Number i of a stream is call i's, and streams
+    are told apart by (seed, replication, purpose, parks made so far) alone: designs that differ in lots, attendants
+    or policies meet the same calls.
+    """
+    stream = streams(seed, replication)
+    arrival_us = arrivals(scenario, stream)
+    calls, parks = len(arrival_us), scenario.parking.max_parks
+    retrieval, recall = scenario.retrieval, scenario.recall
+
+    def per_park(purpose: int, law: Law | None, times: int) -> Column:
+        return _stack([_durations(law, stream(purpose, k), calls) for k in range(times)], calls)
+
+    def unless_never(column: Column, purpose: int, share: float) -> Column:
+        never = [_happens(share, stream(purpose, k), calls) for k in range(parks)]
+        return _stack([_masked(row, mask) for row, mask in zip(column, never, strict=True)], calls)
+
+    random_choice = scenario.lot.choice == "random"
+    return Workload(
+        arrival_us=arrival_us,
+        queue_patience_us=_durations(scenario.queue_patience, stream(_QUEUE_PATIENCE, 0), calls),
+        lot=_all(0, calls),
+        handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
+        talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
+        wants_park=_stack(
+            [_happens(scenario.parking.probability, stream(_WANTS_PARK, k), calls) for k in range(parks)], calls
+        ),
+        max_in_parking_us=per_park(_MAX_IN_PARKING, scenario.lot.max_in_parking, parks),
+        patience_us=per_park(_PATIENCE, scenario.lot_patience, parks),
+        retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay, parks), _NEVER_RETRIEVED, retrieval.never),
+        staff_talk_us=per_park(_STAFF_TALK, retrieval.talk, parks),
+        slot_u=_stack(
+            [
+                stream(_SLOT, k).integers(_SLOT_NUMBERS, size=calls, dtype=np.int64)
+                if random_choice
+                else _all(0, calls)
+                for k in range(parks)
+            ],
+            calls,
+        ),
+        answer_us=unless_never(per_park(_ANSWER, recall.answer, parks), _NEVER_ANSWERED, recall.never),
+        recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience, parks),
+    )
+
+
+def arrivals(scenario: Scenario, stream: Streams) -> Column:
+    """Return the instants at which calls are offered, ascending, in [0, horizon + cool-down)."""
+    end_us = scenario.horizon_us + scenario.cool_down_us
+    source = scenario.arrivals
+    if isinstance(source, Poisson):
+        return _poisson(np.array([0.0, end_us]), np.array([0.0, source.rate * end_us / 1e6]), stream(_ARRIVAL, 0))
+    if isinstance(source, Hourly):
+        hours = -(-end_us // HOUR_US)
+        rates = np.resize(np.array(source.calls_per_hour, np.float64), hours)
+        bounds_us = np.arange(hours + 1, dtype=np.float64) * HOUR_US
+        instants_us = _poisson(bounds_us, np.concatenate(([0.0], np.cumsum(rates))), stream(_ARRIVAL, 0))
+        return instants_us[instants_us < end_us]
+    return _recorded(source, stream(_DAY, 0), end_us)
+
+
+def _poisson(bounds_us: NDArray[np.float64], expected: NDArray[np.float64], stream: np.random.Generator) -> Column:
+    """Draw a Poisson process by the inverse of its expected count, given at ``bounds_us`` and linear between.
+
+    Gaps of a process of rate 1 are drawn until they pass the whole expectation: a longer horizon begins with the same
+    calls.
+    """
+    total = float(expected[-1])
+    ticks = np.zeros(0)
+    while not len(ticks) or ticks[-1] < total:
+        # A batch that suffices in all but one case of some thousands; its size depends on the scenario alone.
+        gaps = stream.standard_exponential(int(total + 4 * np.sqrt(total)) + 16)
+        ticks = np.concatenate((ticks, np.cumsum(gaps) + (ticks[-1] if len(ticks) else 0.0)))
+    ticks = ticks[: np.searchsorted(ticks, total)]
+    instants_us = np.floor(np.interp(ticks, expected, bounds_us)).astype(np.int64)
+    return np.minimum(instants_us, int(bounds_us[-1]) - 1)
+
+
+def _recorded(source: Recorded, stream: np.random.Generator, end_us: int) -> Column:
+    """Return the recorded instants before ``end_us``: the whole file, or one of its days drawn at random."""
+    recording = source.recording
+    instants_us = recording.instant_us
+    if source.resample == "days":
+        instants_us = recording.of_day(int(stream.integers(recording.days)))
+    return instants_us[instants_us < end_us]
+
+
+def _all(value: int, calls: int) -> Column:
+    return np.broadcast_to(np.int64(value), (calls,))
+
+
+def _durations(law: Law | None, stream: np.random.Generator, calls: int) -> Column:
+    """Draw one duration a call, rounded to microseconds; None is never."""
+    if law is None:
+        return _all(NEVER, calls)
+    if isinstance(law, Constant):
+        return _all(round(law.value * 1e6), calls)
+    drawn = law.draw_s(stream, calls)
+    drawn *= 1e6
+    return np.rint(drawn, out=drawn).astype(np.int64)
+
+
+def _happens(share: float, stream: np.random.Generator, calls: int) -> NDArray[np.int8]:
+    """Draw one yes (1) or no (0) a call."""
+    if share in (0, 1):
+        return np.broadcast_to(np.int8(share), (calls,))
+    return (stream.random(calls) < share).astype(np.int8)
+
+
+def _masked(column: Column, never: NDArray[np.int8]) -> Column:
+    """Return the column with ``NEVER`` where ``never`` is 1."""
+    return np.where(never == 1, np.int64(NEVER), column) if never.any() else column
+
+
+def _stack(rows: list[NDArray[Any]], calls: int) -> NDArray[Any]:
+    """Stack rows into [k][call]; rows of one value stay a view without memory."""
+    if not rows:
+        return np.zeros((0, calls), np.int64)
+    if all(row.strides == (0,) for row in rows) and len({int(row[0]) for row in rows if calls}) <= 1:
+        return np.broadcast_to(rows[0], (len(rows), calls))
+    return np.stack(rows)

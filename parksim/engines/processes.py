@@ -172,6 +172,11 @@ class Exchange:
         self.calls = _columns(workload)
         self._never = Event(env)  # what a call without patience waits for
 
+    @property
+    def now_us(self) -> int:
+        """The instant, integer microseconds: the clock starts at 0 and every delay is an integer."""
+        return self.env.now  # type: ignore[return-value]  # SimPy allows floats, we schedule none
+
     def run(self) -> None:
         """Let every offered call live to its end."""
         self.env.process(self._arrivals())
@@ -191,7 +196,7 @@ class Exchange:
         attendant = yield from self._reach_attendant(call)
         parks = 0
         while attendant is not None:
-            decided_us = self.env.now + calls.handling_us[parks][call]
+            decided_us = self.now_us + calls.handling_us[parks][call]
             if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
                 yield from self._talk(call, attendant, decided_us + calls.talk_us[parks][call])
                 return
@@ -204,7 +209,7 @@ class Exchange:
 
     def _reach_attendant(self, call: int) -> Generator[Event, Any, int | None]:
         """Be answered at once, or wait in the queue; None when the call is lost or gives up."""
-        now = self.env.now
+        now = self.now_us
         if self.settings.attendants == UNLIMITED:
             self.write(now, NEVER, call, NOBODY, NOBODY, NOBODY, ANSWERED, NO_REASON)
             return NOBODY
@@ -221,10 +226,9 @@ class Exchange:
         try:
             yield self._at(_later(now, self.calls.queue_patience_us[call]), RANK_HANGUP, call)
         except simpy.Interrupt as turn:
-            answered: Turn = turn.cause
-            return answered.extension
+            return _told(turn).extension
         self.queue.remove(waiter)
-        self.write(self.env.now, NEVER, call, NOBODY, NOBODY, NOBODY, ABANDONED, WAITING)
+        self.write(self.now_us, NEVER, call, NOBODY, NOBODY, NOBODY, ABANDONED, WAITING)
         return None
 
     def _talk(self, call: int, attendant: int, end_us: int) -> Life:
@@ -239,7 +243,7 @@ class Exchange:
         asked = 0
         while True:
             fact = self._ask_for_slot(call, parks, attendant)
-            now = self.env.now
+            now = self.now_us
             if fact.kind == PARKED:
                 self._release(call, attendant)
                 return fact
@@ -264,7 +268,7 @@ class Exchange:
         while True:
             lot = self.lots[number]
             limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
-            fact = decide_park(lot.view(), call, attendant, limit_us, NOBODY, slot_u, self.env.now)
+            fact = decide_park(lot.view(), call, attendant, limit_us, NOBODY, slot_u, self.now_us)
             self.write(*fact)
             if fact.kind == PARKED:
                 lot.apply(fact)
@@ -291,14 +295,13 @@ class Exchange:
                 try:
                     rank = yield self._at(wake.time_us, wake.rank, call)
                 except simpy.Interrupt as turn:
-                    fetched: Turn = turn.cause
-                    member = fetched.extension
+                    member = _told(turn).extension
                 else:
                     self.retrievals.remove(retrieval)
             if member is not None:
-                yield from self._talk_with_member(call, member, self.env.now + calls.staff_talk_us[parks][call])
+                yield from self._talk_with_member(call, member, self.now_us + calls.staff_talk_us[parks][call])
                 return None
-        now = self.env.now
+        now = self.now_us
         if rank == RANK_HANGUP:
             fact = decide_hangup(lot.view(), stay.slot, now)
         else:
@@ -317,11 +320,11 @@ class Exchange:
 
     def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
-        patience_end_us = _later(self.env.now, self.calls.recall_patience_us[parks][call])
+        patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != TO_GROUP
         turn = yield from self._await_turn(Waiter(call, self._me(), parker, rings), patience_end_us)
         if turn.kind == RECALL_RINGING:
-            answer_us = _later(self.env.now, self.calls.answer_us[parks][call])
+            answer_us = _later(self.now_us, self.calls.answer_us[parks][call])
             turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
         return turn.extension if turn.kind == RECALL_ANSWERED else None
 
@@ -336,10 +339,9 @@ class Exchange:
         try:
             yield self._at(patience_end_us, RANK_HANGUP, waiter.call)
         except simpy.Interrupt as turn:
-            told: Turn = turn.cause
-            return told
+            return _told(turn)
         self._forget_return(waiter)
-        self.write(self.env.now, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, ABANDONED, RETURNING)
+        self.write(self.now_us, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, ABANDONED, RETURNING)
         return Turn(ABANDONED, NOBODY)
 
     def _ring(self, call: int, parker: int, answer_us: int, patience_end_us: int) -> Generator[Event, Any, Turn]:
@@ -347,10 +349,10 @@ class Exchange:
         settings = self.settings
         attempt = 1
         while True:
-            ring_end_us = _later(self.env.now, settings.ring_us)
+            ring_end_us = _later(self.now_us, settings.ring_us)
             wake = first_of_ring(patience_end_us, answer_us, ring_end_us)
             rank = yield self._at(wake.time_us, wake.rank, call)
-            now = self.env.now
+            now = self.now_us
             if rank == RANK_HANGUP:
                 self.write(now, NEVER, call, NOBODY, NOBODY, parker, ABANDONED, RINGING)
                 self._free_attendant(parker)
@@ -405,12 +407,12 @@ class Exchange:
             if then == JOIN_GROUP:
                 self.group_returns.append(waiter)
             else:
-                self.write(self.env.now, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, LOST, BUSY)
+                self.write(self.now_us, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, LOST, BUSY)
                 waiter.process.interrupt(Turn(LOST, NOBODY))
 
     def _turn(self, waiter: Waiter, kind: int, attendant: int) -> None:
         """Give ``waiter`` its attendant: write the fact and wake its process."""
-        now = self.env.now
+        now = self.now_us
         if attendant != NOBODY:
             self.idle_since_us[attendant] = BUSY_NOW
         deadline_us = _later(now, self.settings.ring_us) if kind == RECALL_RINGING else NEVER
@@ -429,7 +431,7 @@ class Exchange:
         if attendant == NOBODY or self.settings.announcement_us == 0:
             self._free_attendant(attendant)
             return
-        announced_us = self.env.now + self.settings.announcement_us
+        announced_us = self.now_us + self.settings.announcement_us
 
         def announced(_event: Event) -> None:
             self.write(announced_us, NEVER, call, NOBODY, NOBODY, attendant, RELEASED, NO_REASON)
@@ -440,7 +442,7 @@ class Exchange:
     def _free_attendant(self, attendant: int) -> None:
         if attendant == NOBODY:
             return
-        self.idle_since_us[attendant] = self.env.now
+        self.idle_since_us[attendant] = self.now_us
         if self.queue or self.group_returns or self.own_returns[attendant]:
             self._raise_serve()
 
@@ -448,7 +450,7 @@ class Exchange:
         """Put SERVE into the calendar, once however many ask for it."""
         if not self.serve_is_due:
             self.serve_is_due = True
-            self._call_back(Alarm(self.env, self.env.now, RANK_SERVE, 0), self._serve)
+            self._call_back(Alarm(self.env, self.now_us, RANK_SERVE, 0), self._serve)
 
     # The staff ---------------------------------------------------------------------------------------------------
 
@@ -463,17 +465,17 @@ class Exchange:
         return self.first_member + member
 
     def _retrieve(self, lot: SlotTable, slot: int, member: int) -> None:
-        fact = decide_unpark(lot.view(), slot, member, self.env.now)
+        fact = decide_unpark(lot.view(), slot, member, self.now_us)
         lot.apply(fact)
         self.write(*fact)
 
     def _free_member(self, member: int) -> None:
         if member == NOBODY:
             return
-        self.staff_idle_since_us[member - self.first_member] = self.env.now
+        self.staff_idle_since_us[member - self.first_member] = self.now_us
         if self.retrievals and not self.staff_serve_is_due:
             self.staff_serve_is_due = True
-            self._call_back(Alarm(self.env, self.env.now, RANK_STAFF_SERVE, 0), self._staff_serve)
+            self._call_back(Alarm(self.env, self.now_us, RANK_STAFF_SERVE, 0), self._staff_serve)
 
     def _staff_serve(self, _event: Event) -> None:
         """Let free members fetch the calls whose retrieval waits, first come first served."""
@@ -523,6 +525,13 @@ class _Calls(NamedTuple):
 def _columns(workload: Workload) -> _Calls:
     """View the columns without a copy: indexing a memoryview gives a Python integer, an array would give NumPy's."""
     return _Calls(*(memoryview(c) if c.ndim == 1 else [memoryview(row) for row in c] for c in workload))  # type: ignore[arg-type]  # field by field
+
+
+def _told(interrupt: simpy.Interrupt) -> Turn:
+    """Return what the interrupted call is told."""
+    turn = interrupt.cause
+    assert isinstance(turn, Turn)
+    return turn
 
 
 def _later(time_us: int, delay_us: int) -> int:

@@ -1,0 +1,314 @@
+"""The command ``parksim``: typed functions that return what to print and how to exit.
+
+Results go to stdout, progress and complaints to stderr. Exit codes: 0 done; 1 an objective missed (``--strict``) or a
+disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish; 130 interrupted.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import cyclopts
+from cyclopts import App, Parameter
+from rich.console import Console, RenderableType
+
+from parksim import theory
+from parksim.journal import Journal, JournalError
+from parksim.progress import Progress
+from parksim.quantities import UnfitError, share
+from parksim.report import screen, to_json
+from parksim.scenario import TEMPLATE, Scenario
+from parksim.scenario_errors import ScenarioError
+from parksim.study import ENGINES, Study, StudyError, run, study, versions
+from parksim.workload import draw
+
+DONE: Final = 0
+MISSED: Final = 1
+BAD_INPUT: Final = 2
+UNDECIDED: Final = 3
+NOT_FINISHED: Final = 4
+INTERRUPTED: Final = 130
+
+Texts = Iterable[str]
+
+
+class Answer(NamedTuple):
+    """What a command prints on stdout (text as it is, anything else by rich), and its exit code."""
+
+    output: str | Texts | RenderableType
+    code: int = DONE
+
+
+class UsageError(ValueError):
+    """Options that do not go together, or a value out of range."""
+
+
+def _version() -> str:
+    return versions()["parksim"]
+
+
+app = App(
+    name="parksim",
+    help="Simulates call parking: how many slots, which time-out, how many attendants.",
+    version=_version,
+    version_flags=["--version"],
+)
+
+ScenarioFile = Annotated[Path, Parameter(help="The scenario, a TOML file (`parksim init` writes one).")]
+Seed = Annotated[int, Parameter(help="A whole number from 0; equal seeds give equal answers.")]
+Set = Annotated[
+    tuple[str, ...],
+    Parameter(name="--set", negative=(), help="Replace a value of the scenario: `--set lot.slots=8`. Repeatable."),
+]
+EngineName = Annotated[str, Parameter(help=f"One of: {', '.join(ENGINES)}.")]
+Json = Annotated[bool, Parameter(negative=(), help="Print one JSON object.")]
+
+
+@app.command(name="run")
+def run_command(
+    scenario: ScenarioFile,
+    *,
+    replications: Annotated[int | None, Parameter(help="How many; 30 unless a precision is given.")] = None,
+    precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
+    seed: Seed = 1,
+    engine: EngineName = "simpy",
+    workers: Annotated[int, Parameter(help="Processes to run replications in.")] = 1,
+    values: Set = (),
+    json: Json = False,
+    out: Annotated[Path | None, Parameter(help="Write the JSON object to this file, too.")] = None,
+    strict: Annotated[
+        bool, Parameter(negative=(), help="Exit 1 when an objective is missed, 3 when undecided.")
+    ] = False,
+) -> Answer:
+    """Simulate a scenario and answer its questions, each with its interval."""
+    if replications is not None and precision is not None:
+        raise UsageError("--replications and --precision exclude each other; give one of them")
+    if replications is not None and replications < 1:
+        raise UsageError(f"--replications {replications}: at least 1")
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: at least 1")
+    loaded = _scenario(scenario, values)
+    _check_seed(seed)
+    _check_engine(engine)
+    _check_out(out, (".json",))
+    with Progress("replications") as progress:
+        result = study(
+            loaded,
+            replications,
+            precision=None if precision is None else _precision(precision),
+            seed=seed,
+            executor=None if workers == 1 else "processes",
+            workers=workers,
+            engine=engine,
+            progress=progress,
+        )
+    text = to_json(result) + "\n"
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    return Answer(text if json else screen(result), _verdict_code(result) if strict else DONE)
+
+
+def _verdict_code(result: Study) -> int:
+    """Missed beats undecided beats met."""
+    verdicts = {objective.verdict for objective in result.objectives}
+    return MISSED if "missed" in verdicts else UNDECIDED if "undecided" in verdicts else DONE
+
+
+@app.command(name="journal")
+def journal_command(
+    scenario: ScenarioFile,
+    *,
+    replication: Annotated[int, Parameter(help="Its number, from 0.")] = 0,
+    seed: Seed = 1,
+    engine: EngineName = "simpy",
+    values: Set = (),
+    out: Annotated[Path | None, Parameter(help="Write to this file, .jsonl or .npz, instead of stdout.")] = None,
+) -> Answer:
+    """Write everything that happens in one replication, a fact a line."""
+    loaded = _scenario(scenario, values)
+    _check_seed(seed)
+    _check_engine(engine)
+    if replication < 0:
+        raise UsageError(f"--replication {replication}: replications are numbered from 0")
+    _check_out(out, (".jsonl", ".npz"))
+    journal = run(loaded, seed, replication, engine).journal
+    if out is None:
+        return Answer(journal.lines())
+    journal.save(out)
+    return Answer(f"{out}: {len(journal):,} facts\n")
+
+
+@app.command(name="validate")
+def validate_command(scenario: ScenarioFile, *, values: Set = ()) -> Answer:
+    """Say whether a scenario is valid, or everything that is wrong with it."""
+    loaded = _scenario(scenario, values)
+    return Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
+
+
+@app.command(name="check")
+def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> Answer:
+    """Say whether the rules would have written this journal, or name the first row that they would not have."""
+    loaded = Journal.load(journal)
+    finding = loaded.check()
+    if finding is None and (workload := _workload_of(loaded)) is not None:
+        finding = loaded.check(workload)
+    if finding is None:
+        return Answer(f"{journal}: all {len(loaded):,} facts follow the rules\n")
+    return Answer(f"{journal}: {finding}\n", MISSED)
+
+
+def _workload_of(journal: Journal) -> Any:
+    """Draw the calls of a simulated journal again; None when its header does not say how, or files are missing."""
+    header = journal.header
+    try:
+        scenario = Scenario.model_validate(json.loads(header["scenario"]))
+        return draw(scenario, header["seed"], header["replication"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@app.command(name="schema")
+def schema_command() -> Answer:
+    """Print the JSON Schema of a scenario, for editors."""
+    return Answer(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
+
+
+@app.command(name="init")
+def init_command(
+    path: Annotated[Path | None, Parameter(help="Where to write it; stdout if left out.")] = None,
+) -> Answer:
+    """Write a commented scenario to start from."""
+    if path is None:
+        return Answer(TEMPLATE)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; parksim init overwrites nothing, name another file") from None
+    return Answer(f"{path}: written. Next: parksim run {path}\n")
+
+
+@app.command(name="erlang")
+def erlang_command(
+    *,
+    offered: Annotated[float, Parameter(help="Offered load in erlang: parks an hour times mean stay in hours.")],
+    slots: Annotated[int | None, Parameter(help="Slots: answers how many parks are refused.")] = None,
+    blocking: Annotated[str | None, Parameter(help="Refused share, as 1%: answers how many slots it takes.")] = None,
+    json: Json = False,
+) -> Answer:
+    """Give Erlang's answer for a lot without time-outs that keep returning: refused share, or slots."""
+    if (slots is None) == (blocking is None):
+        raise UsageError("give either --slots or --blocking")
+    try:
+        if slots is None:
+            assert blocking is not None
+            slots = theory.erlang_b_servers(offered, share(_number_or_text(blocking)))
+        refused = theory.erlang_b(slots, offered)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    answer = {
+        "offered_erlang": offered,
+        "slots": slots,
+        "refused_share": refused,
+        "carried_erlang": offered * (1 - refused),
+    }
+    if json:
+        return Answer(_json_line(answer))
+    return Answer(
+        f"{offered:g} erlang offered to {slots} slots: {refused:.4%} refused, "
+        f"{answer['carried_erlang']:.4f} slots busy on average (Erlang B)\n"
+    )
+
+
+def _json_line(value: Any) -> str:
+    return json.dumps(value, allow_nan=False) + "\n"
+
+
+def _scenario(path: Path, values: tuple[str, ...]) -> Scenario:
+    loaded = Scenario.load(path)
+    pairs: dict[str, object] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {text}: write KEY=VALUE, as in --set lot.slots=8")
+        pairs[key.strip()] = value
+    return loaded.with_values(pairs) if pairs else loaded
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: a whole number from 0")
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise UsageError(f"--engine {engine}: choose one of {', '.join(ENGINES)}")
+
+
+def _check_out(out: Path | None, endings: tuple[str, ...]) -> None:
+    """Refuse an output file before the work that would be lost."""
+    if out is None:
+        return
+    if out.suffix not in endings:
+        raise UsageError(f"--out {out}: the file's name ends in {' or '.join(endings)}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}")
+
+
+def _number_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _precision(text: str) -> float:
+    try:
+        precision = share(_number_or_text(text))
+    except UnfitError as error:
+        raise UsageError(f"--precision {text}: {error}") from None
+    if not 0 < precision < 1:
+        raise UsageError(f"--precision {text}: between 0 and 1, as 5% or 0.05")
+    return precision
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code; the one place where errors become messages."""
+    complaints = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    try:
+        answer = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value", error_console=complaints
+        )
+        if isinstance(answer, Answer):
+            _print(answer.output)
+            sys.stdout.flush()
+            return answer.code
+    except cyclopts.CycloptsError as error:
+        complaints.print(f"parksim: {error}\nTry: parksim --help")
+        return BAD_INPUT
+    except (ScenarioError, JournalError, UsageError) as error:
+        complaints.print(str(error) if isinstance(error, ScenarioError) else f"parksim: {error}")
+        return BAD_INPUT
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is left in the buffer must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        complaints.print("parksim: interrupted")
+        return INTERRUPTED
+    except (OSError, StudyError, MemoryError) as error:
+        complaints.print(f"parksim: could not finish: {error or type(error).__name__}")
+        return NOT_FINISHED
+    return DONE
+
+
+def _print(output: str | Texts | RenderableType) -> None:
+    if isinstance(output, str):
+        sys.stdout.write(output)
+    elif hasattr(output, "__next__"):
+        sys.stdout.writelines(output)  # type: ignore[arg-type]  # an iterator of lines
+    else:
+        Console(highlight=False).print(output)

@@ -1,0 +1,168 @@
+"""What a study answers, laid out for people: one screen, or one JSON object."""
+
+import io
+import json
+import math
+from typing import Any, Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from parksim.estimate import Estimate
+from parksim.expected import Formula
+from parksim.measures import SHARES
+from parksim.study import Study
+
+SECTIONS: Final = {
+    "The lot": (
+        "parks_requested",
+        "offered_erlang",
+        "refused_share",
+        "time_full_share",
+        "occupancy_mean",
+        "occupancy_p95",
+        "occupancy_max",
+    ),
+    "How a stay ends": (
+        "retrieved_share",
+        "expired_share",
+        "abandoned_share",
+        "parked_s_mean",
+        "parked_s_p95",
+    ),
+    "Calls that come back": (
+        "recalls_per_hour",
+        "recall_busy_share",
+        "recall_answered_share",
+        "recall_abandoned_share",
+    ),
+    "Calls and people": (
+        "calls_offered",
+        "parks_per_call",
+        "lost_share",
+        "queue_abandoned_share",
+        "answer_wait_s_mean",
+        "answered_within_share",
+        "attendant_utilisation",
+        "staff_utilisation",
+    ),
+}
+"""What the screen shows, in this order; the JSON has every measure."""
+VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
+WIDTH: Final = 110
+
+
+def to_json(study: Study) -> str:
+    """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
+    return json.dumps(_nulls(study.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
+
+
+def _nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nulls(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nulls(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def screen(study: Study) -> RenderableType:
+    """Return the answer on one screen: objectives with verdicts, estimates with intervals, theory beside them."""
+    parts: list[RenderableType] = [_title(study)]
+    if study.objectives:
+        parts.append(_objectives(study))
+    parts.extend([_estimates(study), _provenance(study)])
+    return Group(*parts)
+
+
+def screen_text(study: Study) -> str:
+    """Return ``screen`` as plain text, ``WIDTH`` columns wide."""
+    console = Console(file=io.StringIO(), width=WIDTH, color_system=None, highlight=False)
+    console.print(screen(study))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def _title(study: Study) -> Text:
+    scenario = study.scenario
+    window = f"{_span(scenario.warm_up_us)} to {_span(scenario.horizon_us)}"
+    counted = f"{len(study.results)} replications, each measured from {window}"
+    return Text.assemble((scenario.name, "bold"), "\n", f"{_question(study)}; {counted}")
+
+
+def _question(study: Study) -> str:
+    lot, attendants = study.scenario.lot, study.scenario.attendants
+    return f"{lot.slots} slots, {attendants.count} attendants"
+
+
+def _objectives(study: Study) -> Table:
+    table = _table("Objective", "", "Estimate", "95 % interval".replace("95", f"{study.level * 100:g}"), "Verdict")
+    for objective in study.objectives:
+        name = objective.objective.measure
+        estimate = study.estimates[name]
+        verdict = Text(objective.verdict, VERDICT_STYLES[objective.verdict])
+        table.add_row(name, objective.objective.text, *_shown(name, estimate), verdict)
+    return table
+
+
+def _estimates(study: Study) -> Table:
+    table = _table("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why there is none")
+    for section, names in SECTIONS.items():
+        table.add_row(Text(section, "bold"))
+        for name in names:
+            table.add_row(f"  {name}", *_shown(name, study.estimates[name]), _theory(name, study.formulas[name]))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for number, heading in enumerate(headings):
+        is_number = heading == "Estimate"
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=number < len(headings) - 1)
+    return table
+
+
+def _theory(name: str, formula: Formula) -> Text:
+    if formula.value is None:
+        return Text(formula.reason, "dim")
+    assert not isinstance(formula.value, tuple)
+    return Text(f"{_number(name, formula.value, formula.value / 1000)}  {formula.reason}")
+
+
+def _shown(name: str, estimate: Estimate) -> tuple[str, str]:
+    """Return point and interval, to two digits of the half-width."""
+    if estimate.mean is None:
+        return "-", estimate.reason
+    if estimate.low is None or estimate.high is None:
+        return _number(name, estimate.mean, abs(estimate.mean) / 1000), f"none from {estimate.n}"
+    width = max(estimate.high - estimate.mean, estimate.mean - estimate.low)
+    low, high = (_number(name, end, width) for end in (estimate.low, estimate.high))
+    return _number(name, estimate.mean, width), f"{low} to {high}"
+
+
+def _number(name: str, value: float, width: float) -> str:
+    """Return ``value`` with the decimals that an uncertainty of ``width`` leaves, shares in per cent."""
+    percent = name in SHARES
+    value, width = (100 * value, 100 * width) if percent else (value, width)
+    decimals = 2 if width <= 0 else min(6, max(0, 1 - math.floor(math.log10(width))))
+    return f"{value:,.{decimals}f}{' %' if percent else ''}"
+
+
+def _span(time_us: int) -> str:
+    """Return a duration in the largest units that show it whole: 1 d, 1 h 30 min, 90 s."""
+    seconds = time_us / 1e6
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        count = int(seconds // length)
+        seconds -= count * length
+        if count:
+            parts.append(f"{count} {unit}")
+    if seconds or not parts:
+        parts.append(f"{seconds:g} s")
+    return " ".join(parts)
+
+
+def _provenance(study: Study) -> Text:
+    digest = study.scenario.digest[:12]
+    return Text(f"seed {study.seed}, engine {study.engine}, scenario {digest}; {study.stopped}", "dim")

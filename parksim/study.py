@@ -1,0 +1,393 @@
+"""Replications of one scenario, and what they say together.
+
+``run`` makes one replication, ``study`` many: in this process, in a pool of processes, or in any executor. Which
+worker runs which replication cannot show: each is a function of (scenario, seed, replication), results are put
+in the order of the replications, and sums over them are exact.
+"""
+
+import platform
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from parksim.engines import processes
+from parksim.estimate import (
+    UNBOUNDED,
+    Estimate,
+    Verdict,
+    blocks_of,
+    share,
+    student_t,
+    time_blocks,
+    undefined,
+    verdict,
+)
+from parksim.expected import Formula, formulas
+from parksim.journal import Journal
+from parksim.measures import SCALARS, SHARES, VECTORS, Measures, measure
+from parksim.run_length import Stopping, StoppingRule, Target
+from parksim.scenario import Objective, Scenario
+from parksim.workload import Workload, draw
+
+Engine = Literal["simpy"]
+ENGINES: Final = ("simpy",)
+REPLICATIONS: Final = 30
+MOST_REPLICATIONS: Final = 1000
+"""The cap of a study that runs until it is precise."""
+_AHEAD: Final = 3
+"""Tasks a worker that are handed out before their results are needed."""
+Progress = Callable[[int, int], None]
+"""Told (replications done, replications to do) as a study goes on."""
+Result = dict[str, Any]
+"""The measures of one replication: floats, and lists of floats for vectors."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One replication: its journal and its measures."""
+
+    scenario: Scenario
+    seed: int
+    replication: int
+    engine: str
+    journal: Journal = field(repr=False)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """The measures of this replication, computed from the journal on first use."""
+        return measure(self.journal, self.scenario)
+
+    def workload(self) -> Workload:
+        """Draw the offered calls of this replication again (they are not kept)."""
+        return draw(self.scenario, self.seed, self.replication)
+
+
+def run(scenario: Scenario, seed: int = 1, replication: int = 0, engine: str = "simpy") -> Run:
+    """Run one replication of ``scenario``.
+
+    Args:
+        scenario: what is simulated.
+        seed: any whole number from 0; equal seeds offer equal calls to every design.
+        replication: its number, from 0.
+        engine: "simpy".
+
+    Raises:
+        ValueError: an unknown engine, or a negative seed or replication.
+    """
+    checked_engine(engine)
+    if seed < 0 or replication < 0:
+        raise ValueError(f"seed and replication are whole numbers from 0, not {seed} and {replication}")
+    journal = processes.simulate(scenario.settings, draw(scenario, seed, replication))
+    journal.header.update(header(scenario, seed, replication, engine))
+    return Run(scenario, seed, replication, engine, journal)
+
+
+def checked_engine(engine: str) -> str:
+    """Return ``engine``, or raise ValueError that names those there are."""
+    if engine not in ENGINES:
+        raise ValueError(f"there is no engine {engine!r}; choose one of: {', '.join(ENGINES)}")
+    return engine
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which the bytes of a result depend."""
+    return {
+        "parksim": version("parksim"),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "simpy": version("simpy"),
+    }
+
+
+def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict[str, Any]:
+    """Return the header of a journal: all it takes to make the same one again."""
+    return {
+        "name": scenario.name,
+        "digest": scenario.digest,
+        "scenario": scenario.canonical,
+        "settings": scenario.settings._asdict(),
+        "seed": seed,
+        "replication": replication,
+        "engine": engine,
+        "versions": versions(),
+    }
+
+
+@dataclass(frozen=True)
+class ObjectiveVerdict:
+    """One objective of the scenario and what the study says of it."""
+
+    objective: Objective
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the replications of one scenario say.
+
+    ``results[i]`` are the measures of replication i. ``stopped`` tells why there are not more of them.
+    """
+
+    scenario: Scenario
+    seed: int
+    engine: str
+    level: float
+    results: tuple[Result, ...] = field(repr=False)
+    stopped: str
+
+    @cached_property
+    def estimates(self) -> dict[str, Any]:
+        """Each measure's ``Estimate`` by name; a list of them for a vector."""
+        return {name: self.estimate(name) for name in SCALARS} | {
+            name: [self.estimate(name, index) for index in range(self._length(name))] for name in VECTORS
+        }
+
+    @cached_property
+    def formulas(self) -> Mapping[str, Formula]:
+        """What theory says of each measure of this scenario, or why it says nothing."""
+        return formulas(self.scenario)
+
+    @property
+    def objectives(self) -> list[ObjectiveVerdict]:
+        """The scenario's objectives with their verdicts."""
+        return [
+            ObjectiveVerdict(o, verdict(self.estimates[o.measure], o.relation, o.value))
+            for o in self.scenario.objectives
+        ]
+
+    def _length(self, name: str) -> int:
+        return len(self.results[0][name]) if self.results else 0
+
+    def estimate(self, name: str, index: int | None = None) -> Estimate:
+        """Return the estimate of one measure, or of one element of a vector."""
+        values = [result[name] if index is None else result[name][index] for result in self.results]
+        if all(np.isnan(value) for value in values):
+            return undefined(why_undefined(name, self.scenario), 0, self.level)
+        if name in SHARES:
+            return share(values, self._blocks(name), self.level)
+        return student_t(values, self.level, UNBOUNDED)
+
+    def _blocks(self, name: str) -> int:
+        """Return into how many blocks what a share is a share of can be cut (``estimate.zero_seen``)."""
+        window_s = (self.scenario.horizon_us - self.scenario.warm_up_us) / 1e6
+        stays_s = [result["parked_s_mean"] for result in self.results if not np.isnan(result["parked_s_mean"])]
+        stay_s = sum(stays_s) / len(stays_s) if stays_s else 0.0
+        trials = _TRIALS.get(name)
+        if trials is None:
+            return time_blocks(len(self.results), window_s, stay_s) if stay_s > 0 else 0
+        counts = [trials(result) for result in self.results]
+        return blocks_of(counts, window_s, stay_s)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the study as ``parksim run --json`` prints it."""
+        scenario = self.scenario
+        return {
+            "scenario": {"name": scenario.name, "digest": scenario.digest},
+            "seed": self.seed,
+            "engine": self.engine,
+            "replications": len(self.results),
+            "stopped": self.stopped,
+            "warm_up_s": scenario.warm_up_us / 1e6,
+            "horizon_s": scenario.horizon_us / 1e6,
+            "cool_down_s": scenario.cool_down_us / 1e6,
+            "versions": versions(),
+            "estimates": {name: self._as_json(name) for name in (*SCALARS, *VECTORS)},
+            "objectives": [
+                {"measure": o.objective.measure, "target": o.objective.text, "verdict": o.verdict}
+                for o in self.objectives
+            ],
+        }
+
+    def _as_json(self, name: str) -> Any:
+        estimates = self.estimates[name]
+        if isinstance(estimates, list):
+            return [
+                estimate.as_dict() | formula.at(index)
+                for formula in [self.formulas[name]]
+                for index, estimate in enumerate(estimates)
+            ]
+        return estimates.as_dict() | self.formulas[name].at(None)
+
+    def summary(self) -> str:
+        """Return the one-screen answer as plain text."""
+        from parksim.report import screen_text  # noqa: PLC0415 - the screen loads rich, which a study does not need
+
+        return screen_text(self)
+
+
+def _parks(result: Result) -> int:
+    return int(result["parks_made"])
+
+
+def _calls(result: Result) -> int:
+    return int(result["calls_offered"])
+
+
+def _returns(result: Result) -> int:
+    return round(result["expired_share"] * result["parks_made"]) if result["parks_made"] else 0
+
+
+_TRIALS: Final[dict[str, Callable[[Result], int]]] = {
+    "refused_share": lambda result: int(result["parks_requested"]),
+    "retrieved_share": _parks,
+    "expired_share": _parks,
+    "abandoned_share": _parks,
+    "recall_busy_share": _returns,
+    "recall_answered_share": _returns,
+    "recall_abandoned_share": _returns,
+    "lost_share": _calls,
+    "queue_abandoned_share": _calls,
+    "queue_full_share": _calls,
+    "answered_within_share": _calls,
+}
+"""What each share is a share of; the others are shares of time."""
+
+
+def why_undefined(name: str, scenario: Scenario) -> str:
+    """Return why no replication has a value of ``name``."""
+    if name == "attendant_utilisation" and scenario.attendants.count == "unlimited":
+        return "attendants are unlimited"
+    if name == "staff_utilisation" and scenario.retrieval.staff == "unlimited":
+        return "staff are unlimited"
+    if name == "recall_busy_share" and scenario.recall.to == "group":
+        return "calls return to the group, not to their parker"
+    if name.endswith("_by_hour"):
+        return "nothing to count in this hour of day"
+    if name.startswith("recall"):
+        return "no call timed out"
+    if name.startswith("answer"):
+        return "no call was answered"
+    return "no park was made" if name != "refused_share" else "no park was requested"
+
+
+def replicate(scenario: Scenario, seed: int, replications: Iterable[int], engine: str) -> list[Result]:
+    """Run some replications and return their measures as plain values: what a worker does."""
+    results = []
+    for replication in replications:
+        measures = run(scenario, seed, replication, engine).measures
+        results.append({name: _plain(value) for name, value in measures.items()})
+    return results
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else float(value)
+
+
+class StudyError(RuntimeError):
+    """A study that could not be finished: what was being run when a worker died."""
+
+
+def study(
+    scenario: Scenario,
+    replications: int | None = None,
+    *,
+    precision: float | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Executor | Literal["processes"] | None = None,
+    workers: int | None = None,
+    engine: str = "simpy",
+    progress: Progress | None = None,
+) -> Study:
+    """Run many replications of ``scenario`` and estimate every measure.
+
+    Args:
+        scenario: what is simulated.
+        replications: how many (numbers 0 to n-1); by default 30, unless a precision is asked for.
+        precision: run until the half-widths of the objectives' measures are this share of their means (or of their
+            targets); without objectives those of occupancy, and twice it of the refused share or 0.1 points. At least
+            20 replications and 5 to confirm, at most 1,000. By default the scenario's ``run.precision``.
+        seed: any whole number from 0.
+        level: confidence level of all intervals.
+        executor: None for this process, "processes" for a pool, or any ``concurrent.futures.Executor``.
+        workers: size of the pool made for "processes"; by default one a core.
+        engine: "simpy".
+        progress: told how many replications are done and to do.
+
+    Raises:
+        ValueError: arguments that do not go together.
+        StudyError: a worker died.
+    """
+    checked_engine(engine)
+    if replications is not None and precision is not None:
+        raise ValueError("give either replications or a precision, not both")
+    if replications is None and precision is None:
+        precision = scenario.run.precision
+    if replications is not None and replications < 1:
+        raise ValueError(f"a study has at least one replication, not {replications}")
+    if precision is not None and not 0 < precision < 1:
+        raise ValueError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+    rule = None if precision is None else _stopping_rule(scenario, precision)
+    most = (replications or REPLICATIONS) if rule is None else rule.most
+    results: list[Result] = []
+    stopping = Stopping()
+    with _pool(executor, workers) as pool:
+        for result in _in_order(scenario, seed, engine, most, pool):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), most)
+            if rule is not None:
+                so_far = Study(scenario, seed, engine, level, tuple(results), "")
+                stopping = rule.after(stopping, {name: so_far.estimate(name) for name in rule.targets})
+                if stopping.state != "go on":
+                    break
+    return Study(scenario, seed, engine, level, tuple(results), _why_stopped(rule, stopping, len(results)))
+
+
+def _stopping_rule(scenario: Scenario, precision: float) -> StoppingRule:
+    targets = {
+        o.measure: Target(relative=precision, absolute=precision * abs(o.value) or None) for o in scenario.objectives
+    }
+    if not targets:
+        targets = {
+            "occupancy_mean": Target(relative=precision),
+            "refused_share": Target(relative=2 * precision, absolute=0.001),
+        }
+    return StoppingRule(targets, most=MOST_REPLICATIONS)
+
+
+def _why_stopped(rule: StoppingRule | None, stopping: Stopping, replications: int) -> str:
+    if rule is None:
+        return f"{replications} replications were asked for"
+    if stopping.state == "precise":
+        return f"precise after {replications} replications"
+    return f"not yet precise after {replications} replications, the most a study makes"
+
+
+def _pool(executor: Executor | str | None, workers: int | None) -> AbstractContextManager[Executor | None]:
+    """Return the executor to use, closed at the end only if it is ours."""
+    if executor == "processes":
+        return ProcessPoolExecutor(workers)
+    if executor is None or isinstance(executor, Executor):
+        return nullcontext(executor)
+    raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
+
+
+def _in_order(scenario: Scenario, seed: int, engine: str, replications: int, pool: Executor | None) -> Iterator[Result]:
+    """Yield the results of replications 0, 1, 2, ... whoever makes them."""
+    if pool is None:
+        for replication in range(replications):
+            yield from replicate(scenario, seed, [replication], engine)
+        return
+    ahead = _AHEAD * getattr(pool, "_max_workers", 2)
+    tasks: deque[Future[list[Result]]] = deque()
+    numbers = iter(range(replications))
+    try:
+        for number in numbers:
+            tasks.append(pool.submit(replicate, scenario, seed, [number], engine))
+            if len(tasks) == ahead:
+                yield from tasks.popleft().result()
+        while tasks:
+            yield from tasks.popleft().result()
+    except BrokenExecutor as error:
+        raise StudyError(f"a worker died while seed {seed} was run; the results so far are lost ({error})") from None
+    finally:
+        for task in tasks:
+            task.cancel()
