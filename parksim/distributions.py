@@ -417,11 +417,16 @@ class Empirical(LawBase):
         Raises:
             UnfitError: the law came from a result that names its file by digest only.
         """
-        if self._sample.sorted_s.size == 0:
+        if not self.at_hand:
             raise UnfitError(
                 "the durations of this law are in a file that is not at hand", "load the scenario file itself"
             )
         return self._sample.sorted_s
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the durations are known, not only the digest of their file."""
+        return self._sample.sorted_s.size > 0
 
     @property
     def mean_s(self) -> float:
@@ -448,17 +453,19 @@ class Empirical(LawBase):
         return self.sorted_s[np.minimum((generator.random(n) * size).astype(np.int64), size - 1)]
 
 
-KINDS: Final = (
-    "constant",
-    "exponential",
-    "lognormal",
-    "hyperexponential",
-    "erlang",
-    "gamma",
-    "weibull",
-    "uniform",
-    "empirical",
-)
+LAWS: Final[dict[str, type[LawBase]]] = {
+    "constant": Constant,
+    "exponential": Exponential,
+    "lognormal": Lognormal,
+    "hyperexponential": Hyperexponential,
+    "erlang": Erlang,
+    "gamma": Gamma,
+    "weibull": Weibull,
+    "uniform": Uniform,
+    "empirical": Empirical,
+}
+"""The laws by kind."""
+KINDS: Final = tuple(LAWS)
 
 
 def _table(value: object) -> object:
@@ -468,7 +475,7 @@ def _table(value: object) -> object:
     if not isinstance(value, Mapping):
         return {"kind": "constant", "value": duration_s(value)}
     if "kind" not in value:
-        raise UnfitError("a law needs its kind", f"one of {', '.join(KINDS)}")
+        raise UnfitError("a law needs its kind", f"one of {', '.join(KINDS)}", ("kind",))
     if value["kind"] not in KINDS:
         raise UnknownWordError("is not a kind of law", "kind", KINDS)
     return value

@@ -18,7 +18,14 @@ LONGEST_S: Final = 1e9
 """No duration is longer (some 31 years), so that sums of many fit into 64 bits of microseconds."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_UNITS_S: Final = {"d": 86_400, "h": 3_600, "m": 60, "min": 60, "s": 1, "ms": Decimal("0.001")}
+_UNITS_S: Final = {
+    "d": Decimal(86_400),
+    "h": Decimal(3_600),
+    "m": Decimal(60),
+    "min": Decimal(60),
+    "s": Decimal(1),
+    "ms": Decimal("0.001"),
+}
 _PLAIN = re.compile(
     rf"(?:(?P<d>{_NUMBER})\s?d)?\s?(?:(?P<h>{_NUMBER})\s?h)?\s?(?:(?P<m>{_NUMBER})\s?m(?:in)?(?!s))?"
     rf"\s?(?:(?P<s>{_NUMBER})\s?s)?\s?(?:(?P<ms>{_NUMBER})\s?ms)?"
@@ -26,22 +33,23 @@ _PLAIN = re.compile(
 _ISO = re.compile(
     rf"P(?:(?P<d>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<h>{_NUMBER})H)?(?:(?P<m>{_NUMBER})M)?(?:(?P<s>{_NUMBER})S)?)?"
 )
-_RATE = re.compile(rf"({_NUMBER})\s*/\s*(s|min|m|h|d)")
+_RATE = re.compile(rf"({_NUMBER}(?:e[+-]?[0-9]{{1,2}})?)\s*/\s*(s|min|m|h|d)")
 _PERCENT = re.compile(rf"({_NUMBER})\s*%")
 _DURATION_STEP = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
 
 
 class UnfitError(ValueError):
-    """A value that breaks a rule: the rule, and the next step of whoever wrote it."""
+    """A value that breaks a rule.
 
-    def __init__(self, rule: str, step: str = "") -> None:
-        """Keep both sentences apart, so that the message can be laid out."""
+    ``rule`` says what holds, ``step`` what to do next, ``at`` where below the place of the check the fault lies.
+    """
+
+    def __init__(self, rule: str, step: str = "", at: tuple[str | int, ...] = ()) -> None:
+        """Keep the parts apart, so that the message can be laid out."""
         super().__init__(f"{rule}; {step}" if step else rule)
         self.rule = rule
         self.step = step
-
-    def __reduce__(self) -> tuple[type["UnfitError"], tuple[str, str]]:
-        return UnfitError, (self.rule, self.step)
+        self.at = at
 
 
 class UnknownWordError(UnfitError):
@@ -49,12 +57,8 @@ class UnknownWordError(UnfitError):
 
     def __init__(self, rule: str, key: str, words: tuple[str, ...]) -> None:
         """Keep the set, so that the nearest word can be named."""
-        super().__init__(rule, f"one of {', '.join(words)}")
-        self.key = key
+        super().__init__(rule, f"one of {', '.join(words)}", (key,) if key else ())
         self.words = words
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return UnknownWordError, (self.rule, self.key, self.words)
 
 
 def number(value: object, what: str, step: str = "") -> float:
@@ -88,7 +92,7 @@ def duration_s(value: object) -> float:
         raise UnfitError(
             "a duration must be at most 1e9 s (some 31 years)", 'for no limit, where allowed, write "unlimited"'
         )
-    return round(seconds, 6)
+    return round(seconds, 6) + 0.0  # no minus zero
 
 
 def _text_s(text: str) -> float:
@@ -116,7 +120,7 @@ def rate_per_s(value: object) -> float:
     match = _RATE.fullmatch(value.strip(" ")) if isinstance(value, str) and len(value) <= 64 else None
     if match is None:
         raise UnfitError("is not a rate", step)
-    rate = float(Decimal(match[1]) / Decimal(_UNITS_S[match[2]]))
+    rate = float(Decimal(match[1]) / _UNITS_S[match[2]])
     if rate <= 0:
         raise UnfitError("a rate must be greater than 0", step)
     return rate
@@ -188,9 +192,15 @@ Rate = Annotated[
 Share = Annotated[
     float,
     BeforeValidator(share),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}],
+            "description": 'from 0 to 1, or a text such as "5%"',
+        }
+    ),
 ]
 """From 0 to 1."""
 DurationOrUnlimited = Annotated[
     float | Literal["unlimited"], PlainValidator(unlimited_or(duration_s)), WithJsonSchema(_DURATION_SCHEMA)
 ]
+"""Seconds, to the microsecond, or "unlimited"."""

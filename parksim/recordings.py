@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -162,17 +163,18 @@ def durations_s(table: Table, name: str) -> NDArray[np.float64]:
     return np.sort(np.array(values, dtype=np.float64))
 
 
-class Recording(NamedTuple):
-    """When calls came: microseconds from the midnight before the first, sorted stably by (instant, line).
+@dataclass(frozen=True)
+class Recording:
+    """When calls came: microseconds from the midnight before the first, sorted.
 
     ``day`` and ``time_of_day_us`` say the same by the calendar of the recording itself: the number of the day,
     from 0 on the first, and the wall-clock time since its midnight. All of shape (calls,).
     """
 
-    instant_us: NDArray[np.int64]
-    day: NDArray[np.int64]
-    time_of_day_us: NDArray[np.int64]
     digest: str
+    instant_us: NDArray[np.int64] = field(compare=False)
+    day: NDArray[np.int64] = field(compare=False)
+    time_of_day_us: NDArray[np.int64] = field(compare=False)
 
     @property
     def days(self) -> int:
@@ -180,9 +182,8 @@ class Recording(NamedTuple):
         return int(self.day.max()) + 1
 
     def of_day(self, day: int) -> NDArray[np.int64]:
-        """Return the calls of one calendar day, in microseconds from its midnight, sorted stably."""
-        times_us = self.time_of_day_us[self.day == day]
-        return times_us[np.argsort(times_us, kind="stable")]
+        """Return the calls of one calendar day, in microseconds from its midnight, sorted."""
+        return np.sort(self.time_of_day_us[self.day == day])
 
 
 def instants(table: Table, name: str) -> Recording:
@@ -213,7 +214,7 @@ def _from_seconds(table: Table, name: str) -> Recording:
         values.append(microseconds)
     stamps = np.array(values, dtype=np.int64)
     stamps = np.sort(stamps - stamps.min() // DAY_US * DAY_US)
-    return _bounded(Recording(stamps, stamps // DAY_US, stamps % DAY_US, table.digest), name)
+    return _bounded(Recording(table.digest, stamps, stamps // DAY_US, stamps % DAY_US), name)
 
 
 def _from_dates(table: Table, name: str) -> Recording:
@@ -240,7 +241,7 @@ def _from_dates(table: Table, name: str) -> Recording:
     stamps = [(moments[i] - midnight) // _MICROSECOND for i in order]
     days = [walls[i].toordinal() - first_day for i in order]
     times = [(walls[i] - walls[i].replace(hour=0, minute=0, second=0, microsecond=0)) // _MICROSECOND for i in order]
-    column = Recording(*(np.array(part, dtype=np.int64) for part in (stamps, days, times)), table.digest)
+    column = Recording(table.digest, *(np.array(part, dtype=np.int64) for part in (stamps, days, times)))
     return _bounded(column, name)
 
 
