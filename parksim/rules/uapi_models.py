@@ -17,7 +17,7 @@ wait_for_pickup_us=25000000)
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
@@ -376,7 +376,6 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
 
 _BLAMED: Final[Mapping[str, Refusal]] = {
     "maxInParking": Refusal.PARKTIMEOUT_INVALID,
-    "sendCallTo": Refusal.SEND_CALL_TO_INVALID,
     "waitForPickup": Refusal.WAIT_FOR_PICKUP_INVALID,
     "waitForPickUp": Refusal.WAIT_FOR_PICKUP_INVALID,
     "phoneCallViewId": Refusal.VIEW_INVALID,
@@ -405,8 +404,10 @@ def read_body(body: bytes) -> Mapping[str, object] | Refusal:
     return value if isinstance(value, dict) else Refusal.BODY_INVALID
 
 
-def read_action(fields: Mapping[str, object]) -> PhoneCallAction:
+def read_action(fields: Mapping[str, object], can_ring: Callable[[str], bool]) -> PhoneCallAction:
     """Validate a body's object as an action; fields that the action does not read are ignored.
+
+    ``can_ring`` tells whether a ``sendCallTo`` names an extension that may be rung.
 
     Raises:
         RefusedError: the lowest rung among all that is wrong with it.
@@ -414,8 +415,10 @@ def read_action(fields: Mapping[str, object]) -> PhoneCallAction:
     action = fields.get("action")
     if not isinstance(action, str) or action not in PARAMETERS:
         raise RefusedError(Refusal.ACTION_NOT_IMPLEMENTED, shown(action))
-    if action == "UnPark" and fields.get("sendCallTo") is None:
-        raise RefusedError(Refusal.SEND_CALL_TO_INVALID)
+    if action == "UnPark":
+        target = fields.get("sendCallTo")
+        if not isinstance(target, str) or not can_ring(target):
+            raise RefusedError(Refusal.SEND_CALL_TO_INVALID, shown(target))
     read = ("action", "phoneCallViewId", *PARAMETERS[action])
     try:
         return PhoneCallAction.model_validate({name: fields[name] for name in read if name in fields})
