@@ -22,7 +22,7 @@ from parksim.quantities import UnfitError, share
 from parksim.report import screen, to_json
 from parksim.scenario import TEMPLATE, Scenario
 from parksim.scenario_errors import ScenarioError
-from parksim.study import ENGINES, Study, StudyError, run, study, versions
+from parksim.studies import ENGINES, Study, StudyError, run, study, versions
 from parksim.workload import draw
 
 DONE: Final = 0

@@ -12,7 +12,7 @@ from rich.text import Text
 from parksim.estimate import Estimate
 from parksim.expected import Formula
 from parksim.measures import SHARES
-from parksim.study import Study
+from parksim.studies import Study
 
 SECTIONS: Final = {
     "The lot": (

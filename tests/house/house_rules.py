@@ -39,7 +39,7 @@ ORDER: Final = (
     "parksim.run_length",
     "parksim.expected",
     "parksim.store",
-    "parksim.study",
+    "parksim.studies",
     "parksim.plots",
     "parksim.report",
     "parksim.server.",
