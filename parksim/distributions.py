@@ -12,6 +12,7 @@ number i depends on the generator and on i only, not on how many are drawn. Seco
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,15 +55,17 @@ class Sample:
     sorted_s: Seconds = field(default_factory=lambda: np.empty(0), compare=False)
 
 
-class LawBase(BaseModel):
+class LawBase(BaseModel, ABC):
     """What all laws share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    kind: str
+
     @property
+    @abstractmethod
     def mean_s(self) -> float:
         """Mean, in seconds."""
-        raise NotImplementedError
 
     @property
     def atoms_s(self) -> tuple[float, ...]:
@@ -74,13 +77,13 @@ class LawBase(BaseModel):
         """Smallest and largest possible value (the largest may be infinite)."""
         return (0.0, math.inf if self.mean_s > 0 else 0.0)
 
+    @abstractmethod
     def survival(self, t_s: Seconds) -> Seconds:
         """Return P(X > t) for an array of any shape; 1 for negative t."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
         """Return ``n`` independent draws, shape (n,)."""
-        raise NotImplementedError
 
     def _check(self, context: Mapping[str, Any]) -> None:
         """Raise ``UnfitError`` when the parameters do not go together."""

@@ -24,6 +24,7 @@ ORDER: Final = (
     "parksim.recordings",
     "parksim.distributions",
     "parksim.scenario_errors",
+    "parksim.sections",
     "parksim.scenario",
     "parksim.workload",
     "parksim.journal",
