@@ -228,6 +228,14 @@ def test_an_import_upwards_is_seen(module, source, seen):
     assert bool(upward_imports(source, module, PLANTED_KNOWN, PLANTED_ORDER)) is seen
 
 
+def test_an_excused_import_is_excused_only_late():
+    """An import from below that has its reason may stand within a function, not at the head of the file."""
+    known = frozenset({"parksim.report"})
+    assert upward_imports("def summary():\n    from parksim.report import screen_text", "parksim.studies", known) == []
+    assert len(upward_imports("from parksim.report import screen_text", "parksim.studies", known)) == 1
+    assert len(upward_imports("def f():\n    from parksim.report import screen_text", "parksim.journal", known)) == 1
+
+
 def test_an_unknown_module_is_told_where_to_go():
     """The complaint about a module that is not listed says which list it must be added to."""
     assert "add it to ORDER" in upward_imports("", "parksim.news", PLANTED_KNOWN)[0]
