@@ -26,6 +26,7 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -103,6 +104,13 @@ class Scenario(Section):
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
     _origin: scenario_errors.Origin = PrivateAttr(default_factory=scenario_errors.Origin)
 
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise UnfitError("must be one line of printable characters", 'write for instance "Main switchboard"')
+        return value
+
     @model_validator(mode="wrap")
     @classmethod
     def _kept(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
@@ -162,7 +170,7 @@ class Scenario(Section):
         if isinstance(self.arrivals, Poisson):
             calls = self.arrivals.rate * end_s
         else:
-            calls = max(self.arrivals.calls_per_hour) * end_s / 3_600
+            calls = sum(self.arrivals.calls_per_hour) * (end_s // DAY_S + 1)
         if calls > MOST_CALLS:
             raise UnfitError(
                 f"some {calls:.3g} calls a replication are more than {MOST_CALLS:,} and would not fit into memory",
@@ -285,7 +293,7 @@ class Scenario(Section):
         """
         plain = _plain(self)
         if self.run.horizon is None:
-            plain["run"]["horizon"] = self.horizon_us / 1e6
+            plain["run"] = {"horizon": self.horizon_us / 1e6, **plain["run"]}
         return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     @property

@@ -349,7 +349,8 @@ def _faults(errors: list[ErrorDetails], raw: Mapping[str, Any], vocabulary: Voca
 
 
 def _step(near: str, words: tuple[str, ...], word: str, table: KeyPath, vocabulary: Vocabulary) -> str:
-    homes = [] if not table else [home for home in vocabulary(()) if home != table[0] and word in vocabulary((home,))]
+    elsewhere = [home for home in vocabulary(()) if table[:1] != (home,)]
+    homes = [home for home in elsewhere if word in vocabulary((home,))]
     if homes:
         return f"{word} belongs in [{homes[0]}]"
     return f'did you mean "{near}"?' if near else f"it may have {', '.join(words)}"
