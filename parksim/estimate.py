@@ -353,7 +353,7 @@ def paired(
     """
     if len(a) != len(b):
         raise ValueError(f"pairs need equally many replications, got {len(a)} and {len(b)}")
-    pairs = [None if _missing(x) or _missing(y) else x - y for x, y in zip(a, b, strict=True)]  # type: ignore[operator]
+    pairs = [None if x is None or y is None else x - y for x, y in zip(a, b, strict=True)]  # nan stays nan
     estimate = student_t(pairs, level, bounds)
     if estimate.method != "student-t":
         return estimate
@@ -467,10 +467,6 @@ def _tail(level: float) -> float:
 def _binomial_cdf(successes: int, trials: int, probability: float) -> float:
     """Return P(Bin(trials, probability) <= successes) (DLMF 8.17.5)."""
     return incomplete_beta(trials - successes, successes + 1, 1.0 - probability)
-
-
-def _missing(value: float | None) -> bool:
-    return value is None or math.isnan(value)
 
 
 def _defined(values: Iterable[float | None], bounds: Bounds) -> list[float]:
