@@ -1,0 +1,17 @@
+"""The hand-computed journals that every engine has to reproduce, row by row.
+
+An engine is run through them so::
+
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+    def test_engine(case):
+        assert rows_of(engine(case.settings, case.workload)) == case.rows
+"""
+
+from case_forms import Case, Settings, settings, workload
+from cases_of_life import LIFE
+from cases_of_lots import LOTS
+from cases_of_ties import TIES
+
+__all__ = ["CASES", "Case", "Settings", "settings", "workload"]
+
+CASES: list[Case] = [*LIFE, *LOTS, *TIES]
