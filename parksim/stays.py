@@ -166,7 +166,8 @@ def race(
     edges = np.unique(np.array([0.0, *atoms, *points_s]))
     before_atoms = np.where(np.isin(edges, atoms), np.nextafter(edges, 0.0), edges)
     between = _between(clocks, np.stack([edges[:-1], edges[1:], before_atoms[1:]], axis=1))
-    abandoned, retrieved, expired = np.clip(between[1:] + at_atoms, 0.0, 1.0).tolist()  # -1e-16 is a zero
+    runs = np.array([law is not None for law in (patience, retrieval, limit)])  # a share of 1e-16 would surprise
+    abandoned, retrieved, expired = (np.clip(between[1:] + at_atoms, 0.0, 1.0) * runs).tolist()
     heavy = tuple(atom for atom in atoms if _mass(clocks, atom) > 0.0)
     return Race(float(between[0]), retrieved, abandoned, expired, heavy, clocks)
 
