@@ -10,8 +10,9 @@ An engine is run through them so::
 from case_forms import Case, Settings, settings, workload
 from cases_of_life import LIFE
 from cases_of_lots import LOTS
+from cases_of_serve import EVERYTHING, SERVE
 from cases_of_ties import TIES
 
 __all__ = ["CASES", "Case", "Settings", "settings", "workload"]
 
-CASES: list[Case] = [*LIFE, *LOTS, *TIES]
+CASES: list[Case] = [*LIFE, *LOTS, *TIES, *SERVE, EVERYTHING]
