@@ -72,15 +72,20 @@ def read_text(path: Path) -> str:
     name = str(path)
     try:
         if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "not a regular file"
-            raise ScenarioError([f"{name}: is {kind}; name a scenario file (TOML)"])
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+            raw = None
+        else:
+            with path.open("rb") as file:
+                raw = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise ScenarioError([f"{name}: there is no such file; {_files_beside(path)}"]) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ScenarioError([f"{_cut(name, 300)}: cannot be read ({reason}); name a readable file"]) from None
+        raise ScenarioError(
+            [_one_line(f"{_cut(name, 300)}: cannot be read ({reason}); name a readable file")]
+        ) from None
+    if raw is None:
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise ScenarioError([f"{name}: is {kind}; name a scenario file (TOML)"])
     if len(raw) > LARGEST_FILE:
         raise ScenarioError([f"{name}: is larger than 1 MiB; put long lists into a file of their own (CSV)"])
     if b"\0" in raw:
@@ -134,7 +139,7 @@ def parse(origin: Origin) -> dict[str, Any]:
 
 def _broken(text: str, origin: Origin) -> str:
     """Return the message for a text that is no TOML."""
-    if text.startswith("Cannot"):
+    if text.startswith(("Cannot", "Duplicate")):
         twice = _scan(origin.text).twice
         if twice is not None:
             path, line, first = twice
@@ -340,15 +345,18 @@ def _faults(errors: list[ErrorDetails], raw: Mapping[str, Any], vocabulary: Voca
             faults.append(_fault(error, path, raw, order))
     for path, words in unknown:
         table = _found(raw, path[:-1])
-        free = [word for word in words if word not in table]
-        near = nearest(str(path[-1]), sorted(free, key=lambda word: (*path[:-1], word) not in missing))
+        likely_first = sorted(words, key=lambda word: (word in table, (*path[:-1], word) not in missing))
+        near = nearest(str(path[-1]), likely_first)
         if near:
             missing.pop((*path[:-1], near), None)
-        faults.append(Fault(path, "unknown key", _step(near, words, str(path[-1]), path[:-1], vocabulary)))
+        rule = f"unknown key for kind {table['kind']}" if "kind" in table else "unknown key"
+        faults.append(Fault(path, rule, _step(near, words, str(path[-1]), path[:-1], vocabulary)))
     return [*faults, *missing.values()]
 
 
 def _step(near: str, words: tuple[str, ...], word: str, table: KeyPath, vocabulary: Vocabulary) -> str:
+    if table and word in vocabulary(()):
+        return f"{word} belongs at the top of the file" if word == "name" else f"make [{word}] a table of its own"
     elsewhere = [home for home in vocabulary(()) if table[:1] != (home,)]
     homes = [home for home in elsewhere if word in vocabulary((home,))]
     if homes:
@@ -359,7 +367,8 @@ def _step(near: str, words: tuple[str, ...], word: str, table: KeyPath, vocabula
 def _add(path: KeyPath) -> str:
     if len(path) == 1:
         return f"add {path[0]} = ..." if path[0] == "name" else f"add a table [{path[0]}]"
-    return f"add {path[-1]} = ... to {dotted(path[:-1])}"
+    table = f"[{path[0]}]" if len(path) == 2 else dotted(path[:-1])
+    return f"add {path[-1]} = ... to {table}"
 
 
 def _fault(error: ErrorDetails, path: KeyPath, raw: Mapping[str, Any], order: int) -> Fault:
@@ -379,10 +388,11 @@ def _fault(error: ErrorDetails, path: KeyPath, raw: Mapping[str, Any], order: in
     if error["type"] == "literal_error":
         words = re.findall(r"'([^']+)'", error["ctx"]["expected"])
         near = nearest(error["input"], words) if isinstance(error["input"], str) else ""
-        rule = f"must be {' or '.join(words)}"
+        rule = f"must be {', '.join(words[:-1])} or {words[-1]}" if words[1:] else f"must be {words[0]}"
         return Fault(path, rule, f'did you mean "{near}"?' if near else f'write "{words[0]}", say', order)
     rule, step = _RULES.get(error["type"], (error["msg"], ""))
-    return Fault(path, rule.format(**error.get("ctx", {})), step, order)
+    bounds = {name: f"{one:g}" if isinstance(one, float) else one for name, one in error.get("ctx", {}).items()}
+    return Fault(path, rule.format(**bounds), step, order)
 
 
 _RULES: Final[dict[str, tuple[str, str]]] = {
