@@ -1,0 +1,1 @@
+"""How fast, how large: commands that print tables, not tests (see the README of the tests)."""

@@ -1,0 +1,124 @@
+"""Who takes part. A new engine joins by a line in ``contenders()``; the first one is what all are compared with."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import parksim
+from parksim.engines import processes
+from parksim.journal import Journal
+from parksim.measures import Measures, measure
+from parksim.rules import codes
+from parksim.studies import ENGINES, Study
+from tests.speed import idiomatic_simpy, park1
+from tests.speed.contest import Contender
+from tests.speed.park1 import Figures
+
+CALLS_A_REPLICATION = 10_000
+"""The size at which a whole study is measured."""
+
+
+def contenders() -> list[Contender]:
+    """Return the contenders there are, idiomatic SimPy first."""
+    everybody = [
+        Contender("idiomatic SimPy", idiomatic(slots_in_store=True), tuple, 40_000),
+        Contender("the same, slots in a heap", idiomatic(slots_in_store=False), tuple, 40_000),
+        Contender("parksim, SimPy engine alone", engine_alone(processes.simulate), read_journal, 40_000),
+        Contender("parksim, SimPy: drawn, measured", one_run("simpy"), read_run, 40_000, target=1.3),
+        Contender("parksim, SimPy: a study", whole_study("simpy"), read_study, 40_000),
+    ]
+    if "kernel" in ENGINES:
+        from parksim.engines import kernel
+
+        everybody += [
+            Contender("parksim, kernel alone", engine_alone(kernel.simulate), read_journal, 400_000, target=80.0),
+            Contender("parksim, kernel: drawn, measured", one_run("kernel"), read_run, 400_000),
+            Contender("parksim, kernel: a study", whole_study("kernel"), read_study, 400_000, target=40.0),
+        ]
+    return everybody
+
+
+def idiomatic(*, slots_in_store: bool) -> Callable[[int, int], Callable[[], Any]]:
+    """Time the rival: it draws as it goes, so its drawing counts."""
+
+    def prepare(seed: int, calls: int) -> Callable[[], Any]:
+        return partial(idiomatic_simpy.simulate, seed, calls, slots_in_store=slots_in_store)
+
+    return prepare
+
+
+def engine_alone(simulate: Callable[..., Journal]) -> Callable[[int, int], Callable[[], Any]]:
+    """Time the loop of an engine with its journal, the workload drawn before and the measures taken after."""
+
+    def prepare(seed: int, calls: int) -> Callable[[], Any]:
+        scenario = parksim.Scenario.model_validate(park1.scenario(calls))
+        workload = parksim.draw(scenario, seed, 0)
+        return lambda: (scenario, simulate(scenario.settings, workload))
+
+    return prepare
+
+
+def one_run(engine: str) -> Callable[[int, int], Callable[[], Any]]:
+    """Time one replication: drawing, simulating, measuring."""
+
+    def prepare(seed: int, calls: int) -> Callable[[], Any]:
+        scenario = parksim.Scenario.model_validate(park1.scenario(calls))
+
+        def simulate() -> tuple[Journal, Measures]:
+            run = parksim.run(scenario, seed=seed, replication=0, engine=engine)
+            return run.journal, run.measures
+
+        return simulate
+
+    return prepare
+
+
+def whole_study(engine: str) -> Callable[[int, int], Callable[[], Any]]:
+    """Time a study in this process: replications of 10,000 calls (fewer when there are not so many), estimates."""
+
+    def prepare(seed: int, calls: int) -> Callable[[], Any]:
+        replications = max(2, calls // CALLS_A_REPLICATION)
+        scenario = parksim.Scenario.model_validate(park1.scenario(calls // replications))
+
+        def simulate() -> Study:
+            study = parksim.study(scenario, replications=replications, seed=seed, engine=engine)
+            study.estimates["refused_share"]
+            return study
+
+        return simulate
+
+    return prepare
+
+
+def read_journal(result: Any) -> tuple[int, Figures]:
+    """Return the calls in a journal, and the figures."""
+    scenario, journal = result
+    return read_run((journal, measure(journal, scenario)))
+
+
+def read_run(result: Any) -> tuple[int, Figures]:
+    """Return the calls in a journal, warm-up included, and the figures of its measures."""
+    journal, measures = result
+    return int(np.count_nonzero(journal.columns["kind"] == codes.OFFERED)), figures(measures)
+
+
+def read_study(result: Any) -> tuple[int, Figures]:
+    """Return the calls of a study, warm-up included, and its figures."""
+    means = {name: estimate.mean for name, estimate in result.estimates.items() if not isinstance(estimate, list)}
+    warm_up = park1.WARM_UP_S * park1.ARRIVALS_PER_S
+    return round((means["calls_offered"] + warm_up) * len(result.results)), figures(means)
+
+
+def figures(measures: Any) -> Figures:
+    """Return the figures, by call offered, of a set of measures."""
+    calls, parks = measures["calls_offered"], measures["parks_made"]
+    return Figures(
+        parks / calls,
+        measures["refused_share"] * measures["parks_requested"] / calls,
+        measures["retrieved_share"] * parks / calls,
+        measures["abandoned_share"] * parks / calls,
+        measures["expired_share"] * parks / calls,
+        measures["occupancy_mean"],
+    )
