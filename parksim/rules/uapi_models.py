@@ -123,8 +123,10 @@ def shown(value: object) -> str:
     """
     if isinstance(value, str):
         text = ascii(value[:SHOWN_CHARACTERS])
-    elif value is None or isinstance(value, bool | int | float | Decimal):
-        text = "null" if value is None else str(value)[: SHOWN_CHARACTERS + 1]
+    elif value is None or isinstance(value, bool):
+        text = json.dumps(value)
+    elif isinstance(value, int | float | Decimal):
+        text = str(Decimal(value))  # as an int it could have too many digits for Python to print
     else:
         text = f"a {type(value).__name__}"
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
@@ -179,6 +181,11 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _encodable(value: str) -> str:
+    value.encode()  # JSON can spell half a surrogate pair, which no answer could carry
+    return value
+
+
 def _split(value: object) -> object:
     return tuple(value.split(",")) if isinstance(value, str) else value
 
@@ -196,7 +203,7 @@ def _extension_number(value: str) -> str:
     return value
 
 
-Text = Annotated[str, StringConstraints(strict=True)]
+Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_encodable)]
 ViewId = Annotated[str, StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9]+\z")]
 Count = Annotated[int, BeforeValidator(_whole)]
 """A counter: read as a number or a string of digits, written as a number."""
@@ -338,7 +345,7 @@ class SimpleCallParty(_Wire):
 
     source: Numbers = ()
     destination: Annotated[Numbers, Field(min_length=1)]
-    caller_id: str = Field(default="", validation_alias=AliasChoices("callerId", "callerID"))
+    caller_id: Text = Field(default="", validation_alias=AliasChoices("callerId", "callerID"))
 
 
 class SimpleCall(_Wire):

@@ -175,12 +175,19 @@ def wanted(register: Register, query: ListQuery) -> Callable[[Call], bool]:
     if operator == "startsWith":
         return lambda call: text(call).startswith(value)
     parts = value.split(",") if operator == "inArray" else [value]
-    keys = [part if by_id else (datetime.fromisoformat(part) - register.epoch) // _ONE_US for part in parts]
+    keys = [part if by_id else _instant_us(register, part) for part in parts]
     if operator == "greaterThan":
         return lambda call: key(call) > keys[0]  # type: ignore[operator]  # both are ids, or both instants
     if operator == "lessThan":
         return lambda call: key(call) < keys[0]  # type: ignore[operator]  # both are ids, or both instants
     return lambda call: key(call) in keys
+
+
+def _instant_us(register: Register, text: str) -> int:
+    instant = datetime.fromisoformat(text)
+    if instant.utcoffset() is None:
+        raise ValueError("a date needs its offset")
+    return (instant - register.epoch) // _ONE_US
 
 
 # ------------------------------------------------------------------------------------------------------ replies

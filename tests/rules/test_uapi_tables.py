@@ -1,0 +1,148 @@
+"""The tables of states and transitions: complete, unambiguous, and what the functions really do."""
+
+import itertools
+
+import pytest
+from uapi_strategies import CALL, LOCAL, S, assert_sound, park_body, parked, put, talking, unpark_body
+
+from parksim.rules import uapi
+from parksim.rules.codes import NEVER
+from parksim.rules.uapi_calls import (
+    STATES,
+    TRANSITIONS,
+    Effect,
+    Event,
+    Place,
+    Seen,
+    State,
+    due_before,
+    effect_of,
+    fits,
+    next_timer_us,
+    state_of,
+)
+
+NOW = 70 * S
+
+
+def with_call(state, register=None):
+    """Return a register in which view "01" of CALL is in that state, shortly before NOW, and that view's place."""
+    register = register or talking()
+    if state is State.SETUP:
+        register = uapi.hang_up(register, CALL, now_us=60 * S).register
+        return uapi.offer(register, "0003*210", peer="555", now_us=60 * S, call_id=CALL).register, 0
+    if state is State.ELSEWHERE:
+        register = uapi.hang_up(register, CALL, now_us=60 * S).register
+        register = uapi.offer(register, "0003*210", peer="0003*024", now_us=60 * S, call_id=CALL).register
+        register = uapi.answer(register, CALL, now_us=60 * S).register
+        body = park_body(phoneCallViewId="00")
+        return uapi.respond(register, put(f"/12/0003*210/{CALL}", body), now_us=60 * S).register, 1
+    steps = {
+        State.TALKING: (),
+        State.HELD: ({"action": "OnHold", "phoneCallViewId": "01"},),
+        State.PARKED: (park_body(),),
+        State.FETCHED: (park_body(), unpark_body()),
+        State.RETURNING: (park_body(maxInParking="10"),),
+    }
+    for body in steps[state]:
+        register = uapi.respond(register, put(f"/12/0003*210/{CALL}", body), now_us=60 * S).register
+    return (uapi.expire(register, NOW).register if state is State.RETURNING else register), 0
+
+
+def test_whatever_is_seen_is_one_state():
+    """Each of the 48 combinations of what there is to see fits exactly one row, and each row some combination."""
+    used = set()
+    for sight in itertools.starmap(Seen, itertools.product(Place, *[(False, True)] * 4)):
+        matching = [row for row in STATES if fits(row[0], sight)]
+        assert len(matching) == 1, sight
+        used.add(matching[0])
+    assert used == set(STATES)
+    assert {state for _, state in STATES} == set(State)
+
+
+def test_every_event_in_every_state_is_one_row():
+    """Each of the 49 pairs of event and state stands in exactly one row; only work changes the state."""
+    pairs = [(row.event, state) for row in TRANSITIONS for state in row.states]
+    assert sorted(pairs, key=str) == sorted(itertools.product(Event, State), key=str)
+    for row in TRANSITIONS:
+        assert (row.after is not None) == (row.effect is Effect.WORK)
+        for state in row.states:
+            assert effect_of(row.event, state) is row.effect
+
+
+@pytest.mark.parametrize("state", State)
+def test_states_can_be_reached(state):
+    """Every state of the table is one that a call can be brought into."""
+    register, view = with_call(state)
+    assert state_of(register.calls[-1], view) is state
+    assert_sound(register)
+
+
+def happen(register, event, view):
+    """Let an event happen to a view of CALL at NOW."""
+    body = {"action": event.value, "phoneCallViewId": register.calls[-1].views[view].id, "sendCallTo": "0003*211"}
+    if event is Event.ANSWER:
+        changed = uapi.answer(register, CALL, now_us=NOW)
+        return changed.register, None, changed.facts
+    if event in {Event.RING_OUT, Event.EXPIRY}:
+        changed = due_before(register, next_timer_us(register) + 1, 0)
+        return changed.register, None, changed.facts
+    outcome = uapi.respond(register, put(f"/12/0003*210/{CALL}", body), now_us=NOW - 1)
+    return outcome.register, outcome.reply.status, outcome.facts
+
+
+ASKED = (Event.PARK, Event.UNPARK, Event.HOLD, Event.UNHOLD, Event.ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("event", "row", "state"),
+    [(row.event, row, state) for row in TRANSITIONS for state in row.states if row.event in ASKED],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_functions_obey_the_table(event, row, state):
+    """What an event asked for does to a call in each state is what its row says, and refusals change nothing."""
+    before, view = with_call(state)
+    after, status, facts = happen(before, event, view)
+    if row.effect is Effect.WORK:
+        assert after != before
+        assert state_of(after.calls[-1], view) is row.after
+        assert status in {None, 200}
+    else:
+        assert (after, facts) == (before, ())
+        assert status in {None, 200 if row.effect is Effect.SAME else 400}
+    assert_sound(after)
+
+
+def test_the_timers_obey_the_table():
+    """A parked call's timers lead where their rows say, in the order of their instants."""
+    rung = uapi.respond(parked("60"), put(f"/12/0003*210/{CALL}", unpark_body()), now_us=NOW).register
+    assert state_of(rung.calls[0], 0) is State.FETCHED
+    assert next_timer_us(rung) == NOW + 25 * S
+    calm, _, facts = happen(rung, Event.RING_OUT, 0)
+    assert (state_of(calm.calls[0], 0), facts) == (State.PARKED, ())
+    assert calm.lots == rung.lots
+    back, _, facts = happen(calm, Event.EXPIRY, 0)
+    assert state_of(back.calls[0], 0) is State.RETURNING
+    assert [fact.time_us for fact in facts] == [120 * S, 120 * S]
+    rung = uapi.respond(parked("30"), put(f"/12/0003*210/{CALL}", unpark_body()), now_us=NOW).register
+    back, _, _ = happen(rung, Event.EXPIRY, 0)
+    assert state_of(back.calls[0], 0) is State.RETURNING
+    assert next_timer_us(back) == NEVER
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_hang_up_ends_any_state(state):
+    """A hang-up ends the call in whatever state, frees its slot, and leaves one fact."""
+    before, _ = with_call(state)
+    changed = uapi.hang_up(before, CALL, now_us=NOW)
+    assert all(call.id != CALL for call in changed.register.calls)
+    assert all(occupant == -1 for occupant in changed.register.lots[0].occupants)
+    assert len(changed.facts) == 1
+    assert_sound(changed.register)
+
+
+def test_a_call_that_is_not_there():
+    """A telephone that rings no more, and a call that has ended, are answered and hung up without effect."""
+    register = talking()
+    assert uapi.answer(register, LOCAL, now_us=NOW) == (register, ())
+    assert uapi.hang_up(register, LOCAL, now_us=NOW) == (register, ())
