@@ -87,9 +87,10 @@ def load_from_empty(offered_per_s: float, stay: Law, t_s: float) -> float:
     Raises:
         ValueError: If the rate or the instant is out of its range.
 
+    >>> from math import exp
     >>> from parksim.distributions import parse_law
     >>> minute = parse_law({"kind": "exponential", "mean": 60})
-    >>> round(load_from_empty(0.1, minute, 60.0), 9), round(6.0 * (1 - math.exp(-1)), 9)
+    >>> round(load_from_empty(0.1, minute, 60.0), 9), round(6.0 * (1 - exp(-1)), 9)
     (3.792723353, 3.792723353)
     """
     return checked_number("offered_per_s", offered_per_s) * mean_within(stay, t_s)
