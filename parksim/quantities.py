@@ -27,14 +27,14 @@ _UNITS_S: Final = {
     "ms": Decimal("0.001"),
 }
 _PLAIN = re.compile(
-    rf"(?:(?P<d>{_NUMBER})\s?d)?\s?(?:(?P<h>{_NUMBER})\s?h)?\s?(?:(?P<m>{_NUMBER})\s?m(?:in)?(?!s))?"
-    rf"\s?(?:(?P<s>{_NUMBER})\s?s)?\s?(?:(?P<ms>{_NUMBER})\s?ms)?"
+    rf"(?:(?P<d>{_NUMBER}) ?d)? ?(?:(?P<h>{_NUMBER}) ?h)? ?(?:(?P<m>{_NUMBER}) ?m(?:in)?(?!s))?"
+    rf" ?(?:(?P<s>{_NUMBER}) ?s)? ?(?:(?P<ms>{_NUMBER}) ?ms)?"
 )
 _ISO = re.compile(
     rf"P(?:(?P<d>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<h>{_NUMBER})H)?(?:(?P<m>{_NUMBER})M)?(?:(?P<s>{_NUMBER})S)?)?"
 )
-_RATE = re.compile(rf"({_NUMBER}(?:e[+-]?[0-9]{{1,2}})?)\s*/\s*(s|min|m|h|d)")
-_PERCENT = re.compile(rf"({_NUMBER})\s*%")
+_RATE = re.compile(rf"({_NUMBER}(?:e[+-]?[0-9]{{1,2}})?) */ *(s|min|m|h|d)")
+_PERCENT = re.compile(rf"({_NUMBER}) *%")
 _DURATION_STEP = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
 
 
