@@ -133,3 +133,35 @@ REQUESTS = st.builds(
     prefer=st.sampled_from(["", "respond-async", "wait=3"]),
 )
 """Requests that often fit the registers of these tests, and often nearly do."""
+
+FITTING = st.builds(
+    put,
+    st.sampled_from([*(f"/@owner/@self/{call}" for call in IDS), "/12/0003*210", "/33/@self"]),
+    st.sampled_from(
+        [
+            park_body(),
+            park_body(),
+            park_body(maxInParking=10),
+            unpark_body(),
+            park_body(phoneCallViewId="00"),
+            unpark_body(),
+            unpark_body(sendCallTo="211", waitForPickup=3),
+            {"action": "OnHold", "phoneCallViewId": "01"},
+            {"action": "OffHold", "phoneCallViewId": "01"},
+        ]
+    ),
+    scope=st.just("organization"),
+)
+"""Requests that fit the calls IDS: most of them do something."""
+ANSWERS = st.sampled_from(IDS)
+"""Calls whose ringing telephone, if any, is answered."""
+LIFE = st.lists(
+    st.tuples(
+        FITTING | FITTING | ANSWERS | ANSWERS | FITTING | REQUESTS,
+        st.sampled_from(["now", "now", "now", "now", "wait", "deadline", "before", "after"]),
+        st.integers(0, 12 * S),
+    ),
+    min_size=8,
+    max_size=40,
+)
+"""What happens one after the other: (a request, or the call that is answered; when, by the next timer; a wait)."""
