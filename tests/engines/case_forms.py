@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parksim.rules import codes as c
+from parksim.scenario import Settings
 from parksim.workload import Workload
 
 Row = tuple[int, ...]
@@ -17,33 +18,13 @@ Columns = dict[str, Any]
 """What differs from the constants for one call."""
 
 
-class Settings(NamedTuple):
-    """What the engines need of a scenario; the same names, order and constants as in ``parksim.scenario``."""
-
-    attendants: int
-    staff: int
-    queue_limit: int
-    max_parks: int
-    announcement_us: int
-    when_full: int
-    retries: int
-    retry_after_us: int
-    recall_to: int
-    ring_us: int
-    attempts: int
-    busy: int
-    unanswered: int
-    slots: tuple[int, ...]
-    choices: tuple[int, ...]
-
-
 class Case(NamedTuple):
     """A scenario small enough to be worked out by hand, and the journal that came out."""
 
     name: str
     why: str
     """How the rows follow, in words."""
-    settings: Any
+    settings: Settings
     workload: Workload
     rows: list[Row]
     meets: tuple[tuple[int, int], ...]
@@ -111,7 +92,7 @@ def workload(*calls: Columns, max_parks: int = 1) -> Workload:
         given = [call[name] for call in full]
         ks = range(max_parks + (name in once_more))
         table = given if name in once else [[_with_parks(value, k) for value in given] for k in ks]
-        columns[name] = np.array(table, dtype=np.int64)
+        columns[name] = np.array(table, dtype=np.int8 if name == "wants_park" else np.int64)
     return Workload(**columns)
 
 

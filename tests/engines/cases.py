@@ -7,12 +7,12 @@ An engine is run through them so::
         assert rows_of(engine(case.settings, case.workload)) == case.rows
 """
 
-from case_forms import Case, Settings, settings, workload
+from case_forms import Case, settings, workload
 from cases_of_life import LIFE
 from cases_of_lots import LOTS
 from cases_of_serve import EVERYTHING, SERVE
 from cases_of_ties import TIES
 
-__all__ = ["CASES", "Case", "Settings", "settings", "workload"]
+__all__ = ["CASES", "Case", "settings", "workload"]
 
 CASES: list[Case] = [*LIFE, *LOTS, *TIES, *SERVE, EVERYTHING]

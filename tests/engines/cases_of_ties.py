@@ -32,8 +32,8 @@ from parksim.rules import codes as c
 NOBODY, NEVER = c.NOBODY, c.NEVER
 RETRIEVED = c.AFTER_RETRIEVAL
 H, T, N, S, R = c.RANK_HANGUP, c.RANK_TALK_END, c.RANK_ANNOUNCED, c.RANK_STAFF_SERVE, c.RANK_RETRIEVAL
-A, E, O, V = c.RANK_ANSWER, c.RANK_EXPIRY, c.RANK_RING_OUT, c.RANK_SERVE  # noqa: E741  O is the letter of ring-out
-I, P = c.RANK_ARRIVAL, c.RANK_PARK_REQUEST  # noqa: E741  I is the letter of incoming
+A, E, O, V = c.RANK_ANSWER, c.RANK_EXPIRY, c.RANK_RING_OUT, c.RANK_SERVE  # noqa: E741 - O is the letter of ring-out
+I, P = c.RANK_ARRIVAL, c.RANK_PARK_REQUEST  # noqa: E741 - I is the letter of incoming
 
 PARKED_AT_10 = [offered(0, 0), answered(0, 0, by=0), parked(10, 0, slot=0, by=0, until=110)]
 RINGS_AT_110 = [*PARKED_AT_10, expired(110, 0, slot=0, parker=0), rings(110, 0, parker=0, until=140)]

@@ -63,7 +63,6 @@ class Model:
         self.now = 0
         self.calendar: list[Event] = []
         self.rows: list[Row] = []
-        self.popped: list[Event] = []
 
         attendants = max(settings.attendants, 0)  # unlimited ones have no number
         self.attendants_free_since = dict.fromkeys(range(attendants), 0)
@@ -114,7 +113,6 @@ class Model:
     def step(self) -> None:
         """Takes the first event off the calendar and lets it take effect."""
         event = self.calendar.pop(0)
-        self.popped.append(event)
         instant_us, rank, number = event
         assert instant_us >= self.now
         self.now = instant_us

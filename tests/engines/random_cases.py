@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from case_forms import Settings
 
 from parksim.rules import codes as c
+from parksim.scenario import Settings
 from parksim.workload import Workload
 
 GRIDS_US = (1, 1_000_000)
@@ -80,13 +80,14 @@ def _workload(rng: Random, grid_us: int, settings: Settings, calls: int) -> Work
             if settings.ring_us == c.NEVER and answer[k][call] == c.NEVER and recall_patience[k][call] == c.NEVER:
                 answer[k][call] = rng.randint(0, 4) * grid_us
 
+    last_arrival = calls * rng.choice((0, 1, 2))
     return Workload(
-        arrival_us=_column(sorted(rng.randint(0, calls * rng.choice((0, 1, 2))) * grid_us for _ in range(calls))),
+        arrival_us=_column(sorted(rng.randint(0, last_arrival) * grid_us for _ in range(calls))),
         queue_patience_us=_column(law(0, rng.choice((0, 3, 10)), rng.choice((0, 0.5, 1)))),
         lot=_column([rng.randrange(len(settings.slots)) for _ in range(calls)]),
         handling_us=_column(table(n + 1, 0, longest)),
         talk_us=_column(table(n + 1, 0, longest)),
-        wants_park=_column(wants_park),
+        wants_park=np.array(wants_park, dtype=np.int8),
         max_in_parking_us=_column(max_in_parking),
         patience_us=_column(patience),
         retrieval_us=_column(retrieval),
