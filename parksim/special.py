@@ -40,8 +40,18 @@ def upper_gamma(shape: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _front(shape: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return x**shape exp(-x) / Gamma(shape)."""
-    return np.exp(shape * np.log(x) - x - math.lgamma(shape))
+    """Return x**shape exp(-x) / Gamma(shape).
+
+    Large terms cancel when the shape is large; there Stirling's series takes them out beforehand (NIST Digital
+    Library of Mathematical Functions, 5.11.1).
+    """
+    if shape < 20.0:
+        return np.exp(shape * np.log(x) - x - math.lgamma(shape))
+    distance = (x - shape) / shape
+    series = 1.0 / (12.0 * shape) - 1.0 / (360.0 * shape**3) + 1.0 / (1260.0 * shape**5)
+    near = distance > -0.5
+    logarithm = np.where(near, np.log1p(np.where(near, distance, 0.0)), np.log(x) - math.log(shape))
+    return np.exp(-shape * (distance - logarithm) - series) * math.sqrt(shape / (2.0 * math.pi))
 
 
 def _lower_by_series(shape: float, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,11 +31,7 @@ refused_share = "< 1 %"
 
 # What stands in the right file, what is put there instead, and the message without the file's name ({D}: DURATION).
 WRONG = [
-    (
-        "slots = 6",
-        "slots = 0",
-        "line 14: lot.slots = 0: must be at least 1; write a larger number",
-    ),
+    ("slots = 6", "slots = 0", "line 14: lot.slots = 0: must be at least 1; write a larger number"),
     (
         "slots = 6",
         "slots = 6.5",
@@ -51,26 +47,10 @@ WRONG = [
         "slots = true",
         "line 14: lot.slots = true: must be a whole number; write it without quotes and without a point",
     ),
-    (
-        "slots = 6",
-        "slots = 100000",
-        "line 14: lot.slots = 100000: must be at most 10000; write a smaller number",
-    ),
-    (
-        "slots = 6",
-        "slosts = 6",
-        'line 14: lot.slosts = 6: unknown key; did you mean "slots"?',
-    ),
-    (
-        "slots = 6\n",
-        "",
-        "line 13: lot.slots: is missing; add slots = ... to [lot]",
-    ),
-    (
-        "slots = 6",
-        "slots = 6\nslots = 7",
-        "line 15: lot.slots: is given twice, first in line 14; remove one of them",
-    ),
+    ("slots = 6", "slots = 100000", "line 14: lot.slots = 100000: must be at most 10000; write a smaller number"),
+    ("slots = 6", "slosts = 6", 'line 14: lot.slosts = 6: unknown key; did you mean "slots"?'),
+    ("slots = 6\n", "", "line 13: lot.slots: is missing; add slots = ... to [lot]"),
+    ("slots = 6", "slots = 6\nslots = 7", "line 15: lot.slots: is given twice, first in line 14; remove one of them"),
     (
         "slots = 6",
         "slots = 6\nhandling = 3",
@@ -99,11 +79,7 @@ WRONG = [
         "slots = 6\nretries = 2\nretry_after = 0",
         'line 16: lot.retry_after = 0: retry_after must be longer than 0; write for instance "10s"',
     ),
-    (
-        "slots = 6",
-        "slots = 6\nfirst = -1",
-        "line 15: lot.first = -1: must be at least 0; write a larger number",
-    ),
+    ("slots = 6", "slots = 6\nfirst = -1", "line 15: lot.first = -1: must be at least 0; write a larger number"),
     (
         '"180s"',
         '"9s"',
@@ -153,31 +129,11 @@ WRONG = [
             'limits = "pbx" in [lot]'
         ),
     ),
-    (
-        '"180s"',
-        '"3 minutes"',
-        "line 15: lot.max_in_parking = '3 minutes': is not a duration; {D}",
-    ),
-    (
-        '"180s"',
-        "-5",
-        "line 15: lot.max_in_parking = -5: a duration must not be negative; {D}",
-    ),
-    (
-        '"180s"',
-        '"1e3s"',
-        "line 15: lot.max_in_parking = '1e3s': is not a duration; {D}",
-    ),
-    (
-        '"180s"',
-        "nan",
-        "line 15: lot.max_in_parking = nan: a duration must be finite; {D}",
-    ),
-    (
-        '"180s"',
-        "true",
-        "line 15: lot.max_in_parking = true: a duration must be a number; {D}",
-    ),
+    ('"180s"', '"3 minutes"', "line 15: lot.max_in_parking = '3 minutes': is not a duration; {D}"),
+    ('"180s"', "-5", "line 15: lot.max_in_parking = -5: a duration must not be negative; {D}"),
+    ('"180s"', '"1e3s"', "line 15: lot.max_in_parking = '1e3s': is not a duration; {D}"),
+    ('"180s"', "nan", "line 15: lot.max_in_parking = nan: a duration must be finite; {D}"),
+    ('"180s"', "true", "line 15: lot.max_in_parking = true: a duration must be a number; {D}"),
     (
         'max_in_parking = "180s"',
         'max_in_parking = 0.5\nlimits = "pbx"',
@@ -195,11 +151,7 @@ WRONG = [
             "0 in [retrieval], or a max_in_parking"
         ),
     ),
-    (
-        '"1d"',
-        '"0s"',
-        "line 3: run.horizon = '0s': the horizon must be longer than 0; write for instance \"1d\"",
-    ),
+    ('"1d"', '"0s"', "line 3: run.horizon = '0s': the horizon must be longer than 0; write for instance \"1d\""),
     (
         '"1d"',
         '"10m"',
@@ -213,11 +165,7 @@ WRONG = [
         "",
         'line 2: run.horizon: needs horizon, the length of a replication; add horizon = "1d", say',
     ),
-    (
-        '"1d"',
-        '"40y"',
-        "line 3: run.horizon = '40y': is not a duration; {D}",
-    ),
+    ('"1d"', '"40y"', "line 3: run.horizon = '40y': is not a duration; {D}"),
     (
         '"1d"',
         '"1000000d"',
@@ -265,11 +213,7 @@ WRONG = [
             'or "0.2/s"'
         ),
     ),
-    (
-        '"poisson"',
-        '"poison"',
-        "line 6: arrivals.kind = 'poison': is not a kind of arrivals; did you mean \"poisson\"?",
-    ),
+    ('"poisson"', '"poison"', "line 6: arrivals.kind = 'poison': is not a kind of arrivals; did you mean \"poisson\"?"),
     (
         'kind = "poisson"\nrate = "90/h"',
         'kind = "hourly"\ncalls_per_hour = [1, 2]',
@@ -299,11 +243,7 @@ WRONG = [
             "the scenario file"
         ),
     ),
-    (
-        'kind = "poisson"\n',
-        "",
-        "line 5: arrivals.kind: needs its kind; one of poisson, hourly, recorded",
-    ),
+    ('kind = "poisson"\n', "", "line 5: arrivals.kind: needs its kind; one of poisson, hourly, recorded"),
     (
         'rate = "90/h"',
         'rate = "90/h"\ncolumn = "a"',
@@ -330,21 +270,9 @@ WRONG = [
             "write a number from 1 to 10000"
         ),
     ),
-    (
-        "count = 3\n",
-        "",
-        "line 8: attendants.count: is missing; add count = ... to [attendants]",
-    ),
-    (
-        "0.6 }",
-        "-0.6 }",
-        "line 10: attendants.handling.sigma = -0.6: must be greater than 0; write a larger number",
-    ),
-    (
-        "0.6 }",
-        "inf }",
-        "line 10: attendants.handling.sigma = inf: must be a finite number; write a number",
-    ),
+    ("count = 3\n", "", "line 8: attendants.count: is missing; add count = ... to [attendants]"),
+    ("0.6 }", "-0.6 }", "line 10: attendants.handling.sigma = -0.6: must be greater than 0; write a larger number"),
+    ("0.6 }", "inf }", "line 10: attendants.handling.sigma = inf: must be a finite number; write a number"),
     (
         'median = "37s", ',
         "",
@@ -395,11 +323,7 @@ WRONG = [
             "weights for 2 means; give each mean exactly one weight"
         ),
     ),
-    (
-        '"64s", "501s"',
-        '"64s", "5o1s"',
-        "line 23: caller.patience.means[1] = '5o1s': is not a duration; {D}",
-    ),
+    ('"64s", "501s"', '"64s", "5o1s"', "line 23: caller.patience.means[1] = '5o1s': is not a duration; {D}"),
     (
         "probability = 0.6",
         "probability = 1.2",
@@ -447,11 +371,7 @@ WRONG = [
         "never = 0.2\nstaff = 0",
         'line 19: retrieval.staff = 0: the number of staff must be from 1 to 10000, or "unlimited"',
     ),
-    (
-        '"30s"',
-        "0",
-        'line 20: recall.ring = 0: ring must be longer than 0; write for instance "30s"',
-    ),
+    ('"30s"', "0", 'line 20: recall.ring = 0: ring must be longer than 0; write for instance "30s"'),
     (
         '"30s"',
         '"unlimited"\nnever = 0.1\npatience = "unlimited"',
@@ -518,21 +438,9 @@ WRONG = [
             'write a text such as "< 12"'
         ),
     ),
-    (
-        "[lot]",
-        "[lott]",
-        "line 13: lott = {'slots': 6, 'max_in_parking': '180s'}: unknown key; did you mean \"lot\"?",
-    ),
-    (
-        "slots = 6",
-        "slots = 6\nname = 5",
-        "line 15: lot.name = 5: unknown key; name belongs at the top of the file",
-    ),
-    (
-        "[lot]\n",
-        "[lot]\nrun = 5\n",
-        "line 14: lot.run = 5: unknown key; make [run] a table of its own",
-    ),
+    ("[lot]", "[lott]", "line 13: lott = {'slots': 6, 'max_in_parking': '180s'}: unknown key; did you mean \"lot\"?"),
+    ("slots = 6", "slots = 6\nname = 5", "line 15: lot.name = 5: unknown key; name belongs at the top of the file"),
+    ("[lot]\n", "[lot]\nrun = 5\n", "line 14: lot.run = 5: unknown key; make [run] a table of its own"),
     (
         "[run]",
         "[[run]]",
@@ -541,11 +449,7 @@ WRONG = [
             "its name in square brackets"
         ),
     ),
-    (
-        "[caller]",
-        "[recall]",
-        "line 22: recall: is given twice, first in line 19; remove one of them",
-    ),
+    ("[caller]", "[recall]", "line 22: recall: is given twice, first in line 19; remove one of them"),
     (
         "[caller]\n",
         "[caller\n",
@@ -591,24 +495,12 @@ WRONG = [
             'instance "0003*210"'
         ),
     ),
-    (
-        '"Front desk"',
-        "5",
-        "line 1: name = 5: must be a text; put it in quotes",
-    ),
-    (
-        '"Front desk"',
-        '""',
-        "line 1: name = '': must not be empty; write a text",
-    ),
+    ('"Front desk"', "5", "line 1: name = 5: must be a text; put it in quotes"),
+    ('"Front desk"', '""', "line 1: name = '': must not be empty; write a text"),
     (
         '"Front desk"',
         '"a\\u001bb"',
         "line 1: name = 'a\\x1bb': must be one line of printable characters; write for instance \"Main switchboard\"",
     ),
-    (
-        'name = "Front desk"\n',
-        "",
-        ": name: is missing; add name = ...",
-    ),
+    ('name = "Front desk"\n', "", ": name: is missing; add name = ..."),
 ]
