@@ -504,13 +504,15 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
-def nearest(word: str, words: Iterable[str], cutoff: float = 0.5) -> str:
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the word most like ``word`` (the earlier of equals), or "" when none is near.
+
+    Of a word of two or three letters half may differ.
 
     >>> nearest("exponental", ["constant", "exponential"])
     'exponential'
     """
-    best, score = "", cutoff - 1e-9
+    best, score = "", (cutoff if len(word) > 3 else 0.5) - 1e-9
     for candidate in words:
         ratio = SequenceMatcher(None, word[:WIDEST_VALUE].lower(), candidate.lower()).ratio()
         if ratio > score:

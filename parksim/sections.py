@@ -341,8 +341,8 @@ class LotSection(Section):
 
 def _range(shortest_s: float, longest_s: float) -> str:
     if shortest_s == longest_s:
-        return f"{shortest_s:g} s"
-    return f"from {shortest_s:g} s to {longest_s:g} s"
+        return f"{shortest_s:.10g} s"
+    return f"from {shortest_s:.10g} s to {longest_s:.10g} s"
 
 
 class Retrieval(Section):

@@ -389,7 +389,7 @@ WRONG = [
     (
         'ring = "30s"',
         'ring = "30s"\nto = "caller"',
-        "line 21: recall.to = 'caller': must be parker or group; did you mean \"parker\"?",
+        "line 21: recall.to = 'caller': must be parker or group; write \"parker\", say",
     ),
     (
         "refused_share",
