@@ -91,8 +91,8 @@ DRAWS: Final = "parksim.workload"
 NEEDS_SECRETS: Final = "parksim.server."
 """Tokens are not simulation."""
 MAY_PRINT: Final = frozenset({"parksim.cli", "parksim.report"})
-WIRE: Final = ("parksim.rules.uapi", "parksim.server.")
-"""Where UAPI's spelling may stand (a prefix)."""
+WIRE: Final = ("parksim.rules.uapi", "parksim.server.", "parksim.testing")
+"""Where UAPI's spelling may stand (a prefix); drawn requests go over the wire, too."""
 
 UAPI_WORDS: Final = frozenset(
     [

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from parksim.rules import codes, lot
 from parksim.rules.codes import CHOOSE_NEXT, CHOOSE_RANDOM, NEVER, NOBODY
+from parksim.testing import park_operations
 
 SECOND_US = 1_000_000
 CALLS = range(5)
@@ -183,15 +184,7 @@ LIMITS_US = st.one_of(
     st.sampled_from([10 * SECOND_US, 180 * SECOND_US, 3600 * SECOND_US, NEVER]), st.integers(1, 2 * 10**10)
 )
 PARK = (st.sampled_from(CALLS), st.sampled_from(PARKERS), LIMITS_US, st.integers(-2, 5), st.integers(0, 2**62 - 1))
-OPERATIONS = st.one_of(
-    st.tuples(st.just("park"), *PARK),
-    st.tuples(st.just("unpark"), st.integers(-1, 4), st.sampled_from(PARKERS)),
-    st.tuples(st.just("hang_up"), st.integers(-1, 4)),
-    st.tuples(st.just("expire"), st.integers(0, 30)),
-    st.tuples(st.just("advance"), st.one_of(st.sampled_from([0, 1, 10 * SECOND_US]), st.integers(0, 10**10))),
-    st.tuples(st.just("advance_to_deadline"), st.sampled_from([-1, 0, 1])),
-)
-HISTORIES = st.lists(OPERATIONS, max_size=30)
+HISTORIES = park_operations(calls=len(CALLS), parkers=len(PARKERS))
 
 FAST: dict[str, Any] = {"derandomize": True, "database": None, "deadline": None}
 FAULTY = settings(max_examples=2000, phases=[Phase.generate], report_multiple_bugs=False, **FAST)

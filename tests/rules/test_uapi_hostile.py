@@ -10,10 +10,6 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from uapi_strategies import (
     CALL,
-    LIFE,
-    LOCAL,
-    ORGANIZATIONS,
-    USERS,
     S,
     assert_sound,
     content,
@@ -27,6 +23,7 @@ from uapi_strategies import (
 
 from parksim.rules import codes, uapi
 from parksim.rules.uapi_calls import due_before, next_timer_us
+from parksim.testing import uapi_histories, uapi_life
 
 NOW = 60 * S
 PATH = f"/uapi/phoneCalls/12/0003*210/{CALL}"
@@ -98,37 +95,7 @@ def test_odd_queries(query):
         assert_documented(uapi.respond(parked(), uapi.Request("GET", target, user="12"), now_us=NOW))
 
 
-def lives():
-    """Return a register with a call parked by nobody yet, a local one and one of another user, all on call."""
-    register = uapi.new_register(USERS, organizations=ORGANIZATIONS, capacity=2)
-    for extension, peer, name in (
-        ("0003*210", "555", CALL),
-        ("0003*210", "0003*024", LOCAL),
-        ("0003*024", "1", "0" * 20),
-    ):
-        register = uapi.offer(register, extension, peer=peer, now_us=0, call_id=name).register
-        register = uapi.answer(register, name, now_us=0).register
-    return register
-
-
-def lived(steps):
-    """Yield, for each step of a life, what was asked, when, the register before, and the outcome."""
-    register, now_us = lives(), 0
-    for asked, how, wait_us in steps:
-        timer_us = next_timer_us(register)
-        jumps = {"deadline": timer_us, "before": timer_us - 1, "after": timer_us + 1, "wait": now_us + wait_us}
-        now_us = max(now_us, jumps.get(how, now_us))
-        if isinstance(asked, str):
-            answered = uapi.answer(register, asked, now_us=now_us)
-            outcome = uapi.Outcome(answered.register, None, answered.facts)
-        else:
-            outcome = uapi.respond(register, asked, now_us=now_us)
-            assert outcome == uapi.respond(register, asked, now_us=now_us)
-        yield asked, now_us, register, outcome
-        register = outcome.register
-
-
-@given(LIFE)
+@given(uapi_histories())
 def test_any_life(steps):
     """Over any sequence of requests, answers and waits at, before and after deadlines the register stays sound.
 
@@ -137,10 +104,11 @@ def test_any_life(steps):
     deadline, and by the timer exactly at it.
     """
     occupied, last_us = {}, 0
-    for _, now_us, before, outcome in lived(steps):
+    for asked, now_us, before, outcome in uapi_life(steps):
         register = outcome.register
         assert_sound(register)
-        if outcome.reply is not None:
+        if not isinstance(asked, str):
+            assert outcome == uapi.respond(before, asked, now_us=now_us)
             assert_documented(outcome)
             if outcome.reply.status >= 400:
                 ranks = (codes.RANK_HANGUP, codes.RANK_PARK_REQUEST)
@@ -173,9 +141,11 @@ def test_lives_are_eventful(kind):
     """The lives drawn above do reach every kind of fact: the test of them is not an empty one."""
 
     def reaches(steps):
-        return any(fact.kind == kind for *_, outcome in lived(steps) for fact in outcome.facts)
+        return any(fact.kind == kind for *_, outcome in uapi_life(steps) for fact in outcome.facts)
 
-    assert find(LIFE, reaches, settings=settings(max_examples=5_000, derandomize=True, phases=[Phase.generate]))
+    assert find(
+        uapi_histories(), reaches, settings=settings(max_examples=5_000, derandomize=True, phases=[Phase.generate])
+    )
 
 
 @given(st.integers(10 * S, 3600 * S), st.integers(0, 3600 * S))

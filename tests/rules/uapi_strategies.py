@@ -1,21 +1,14 @@
-"""Registers in any state, requests to them, and what must hold of a register at any time."""
+"""Registers to begin with, requests to them, and what must hold of a register at any time."""
 
 import json
 from collections.abc import Mapping
 
-from hypothesis import strategies as st
-
 from parksim.rules import uapi
 from parksim.rules.codes import NEVER, NOBODY
+from parksim.testing import CALL_IDS, ORGANIZATIONS, USERS
 
-CALL = "b817d2618fe6f1804333"
-LOCAL = "00000000000000000001"
+CALL, LOCAL, _ = CALL_IDS
 S = 1_000_000
-USERS = {"12": ["0003*210", "0003*211"], "33": ["0003*024"], "77": ["0004*500"]}
-ORGANIZATIONS = (
-    uapi.Organization("0003", "3", "Default Organization"),
-    uapi.Organization("0004", "4", "Elsewhere"),
-)
 
 
 def talking(capacity=100, taken=0, **options):
@@ -100,68 +93,3 @@ def assert_sound(register):
     for call in register.calls:
         assert call.stay is None or call.returning is None
         assert call.published_us <= call.answered_us or call.answered_us == NEVER
-
-
-IDS = (CALL, LOCAL, "0" * 20)
-PATHS = st.builds(
-    "/{}/{}/{}{}".format,
-    st.sampled_from(["12", "33", "77", "@me", "@owner", "@viewer", "999", ""]),
-    st.sampled_from(["0003*210", "0003%2A211", "0003*024", "210", "@self", "0004*500", "abc", ""]),
-    st.sampled_from([*IDS, "zzz"]),
-    st.sampled_from(["", "/", "//"]),
-) | st.sampled_from(["", "/", "/12", "/12/0003*210", "/@me/@self/", "/33/@self", "/12/simple", "/12/callback"])
-BODIES = st.fixed_dictionaries(
-    {"action": st.sampled_from(["Park", "Park", "UnPark", "OnHold", "OffHold", "Fly"])},
-    optional={
-        "phoneCallViewId": st.sampled_from(["01", "01", "01", "00", "02", 1, None]),
-        "maxInParking": st.sampled_from([10, "10", 180, 3600, 9, None, "x"]),
-        "sendCallTo": st.sampled_from(["0003*024", "211", "0004*500", "9", None]),
-        "waitForPickup": st.sampled_from([1, "25", 0, [], 3600]),
-        "extension": st.sampled_from(["210", "0003*024", 3]),
-        "phoneCallView": st.sampled_from(
-            [[], [{"source": ["210"], "destination": ["555"]}], [{"destination": "024"}], 1]
-        ),
-    },
-)
-REQUESTS = st.builds(
-    uapi.Request,
-    method=st.sampled_from(["PUT", "PUT", "PUT", "GET", "DELETE", "POST", "PATCH"]),
-    target=PATHS.map("/uapi/phoneCalls{}".format),
-    body=BODIES.map(lambda body: json.dumps(body).encode()),
-    user=st.sampled_from(["12", "12", "33", "77", None, "nobody"]),
-    scope=st.sampled_from(["user", "organization", "global"]),
-    prefer=st.sampled_from(["", "respond-async", "wait=3"]),
-)
-"""Requests that often fit the registers of these tests, and often nearly do."""
-
-FITTING = st.builds(
-    put,
-    st.sampled_from([*(f"/@owner/@self/{call}" for call in IDS), "/12/0003*210", "/33/@self"]),
-    st.sampled_from(
-        [
-            park_body(),
-            park_body(),
-            park_body(maxInParking=10),
-            unpark_body(),
-            park_body(phoneCallViewId="00"),
-            unpark_body(),
-            unpark_body(sendCallTo="211", waitForPickup=3),
-            {"action": "OnHold", "phoneCallViewId": "01"},
-            {"action": "OffHold", "phoneCallViewId": "01"},
-        ]
-    ),
-    scope=st.just("organization"),
-)
-"""Requests that fit the calls IDS: most of them do something."""
-ANSWERS = st.sampled_from(IDS)
-"""Calls whose ringing telephone, if any, is answered."""
-LIFE = st.lists(
-    st.tuples(
-        FITTING | FITTING | ANSWERS | ANSWERS | FITTING | REQUESTS,
-        st.sampled_from(["now", "now", "now", "now", "wait", "deadline", "before", "after"]),
-        st.integers(0, 12 * S),
-    ),
-    min_size=8,
-    max_size=40,
-)
-"""What happens one after the other: (a request, or the call that is answered; when, by the next timer; a wait)."""
