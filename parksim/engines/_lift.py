@@ -1,23 +1,25 @@
 """Compiles the rules themselves for the kernel, and the kernel with them.
 
-``lift`` copies the function objects of the rules into one namespace in which every name stands for the compiled sibling,
-so that the rules stay plain Python for everybody else and are written once. Numba's own cache looks at a function's
-file only and would serve a kernel compiled from yesterday's rules; so the cache folder bears the digest of all
-sources that go into the kernel. Without Numba (extra ``fast``) everything is returned as it is and runs interpreted.
+``lift`` copies the function objects of the rules into one namespace in which every name stands for the compiled
+sibling, so that the rules stay plain Python for everybody else and are written once. Numba's own cache looks at a
+function's file only and would serve a kernel compiled from yesterday's rules; so the cache folder bears the digest of
+all sources that go into the kernel. Without Numba (extra ``fast``) all is returned as it is and runs interpreted.
 """
 
 import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType
 from typing import Any, Final, TypeVar
 
 from parksim.rules import codes, lot, routing
 
+numba: Any
 try:
-    import numba
+    numba = import_module("numba")
 except ImportError:  # the interpreted kernel gives the same rows, some sixty times slower
     numba = None
 
@@ -53,29 +55,42 @@ def cache_folder() -> Path | None:
     return None
 
 
+def inlined(function: Function) -> Function:
+    """Return ``function`` to be inlined by Numba into whoever calls it; itself where Numba is not installed.
+
+    Nothing in the kernel allocates, so its code is made without reference counts: they cost three quarters of the
+    speed, and so would calls that pass some thirty arrays.
+    """
+    return function if numba is None else numba.njit(inline="always", _nrt=False)(function)
+
+
 def compiled(function: Function) -> Function:
-    """Return ``function`` compiled by Numba, without fast-math; itself where Numba is not installed."""
+    """Return ``function`` compiled by Numba and kept on disk, without fast-math; itself without Numba."""
     if numba is None:
         return function
     folder = cache_folder()
-    if folder is None:
-        return numba.njit(function)  # type: ignore[no-any-return]  # Numba has no stubs
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)  # read at decoration, once
+    numba.config.CACHE_DIR = str(folder or "")  # read at decoration, once
     try:
-        return numba.njit(cache=True)(function)  # type: ignore[no-any-return]  # Numba has no stubs
+        return numba.njit(cache=folder is not None, _nrt=False)(function)  # type: ignore[no-any-return]  # Any
     finally:
         numba.config.CACHE_DIR = before
 
 
-def lift(*modules: ModuleType) -> SimpleNamespace:
-    """Return the functions and names of ``modules``, its functions compiled and calling each other compiled."""
-    names: dict[str, Any] = {}
+def lift(*modules: ModuleType) -> Any:
+    """Return a module of the functions and names of ``modules``, functions compiled and calling each other compiled."""
+    lifted = ModuleType("lifted")  # Numba follows names into modules only
+    names = vars(lifted)
     for module in modules:
         for name, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__:
                 clone = FunctionType(value.__code__, names, name, value.__defaults__)
-                names[name] = clone if numba is None else numba.njit(clone)
+                clone.__module__ = module.__name__  # where Numba's cache looks for it
+                names[name] = clone if numba is None else numba.njit(_nrt=False)(clone)
             elif not name.startswith("__"):
                 names.setdefault(name, value)
-    return SimpleNamespace(**names)
+    return lifted
+
+
+rules: Final = lift(lot, routing)
+"""The rules of ``lot`` and ``routing``, compiled."""
