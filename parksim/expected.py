@@ -369,7 +369,7 @@ def _return(scenario: Scenario) -> _Return | str:
     if isinstance(ring, str):
         return ring
     if recall.unanswered == "group":
-        return _Return(ring.retrieved_share + ring.expired_share, ring.abandoned_share, 0.0, gone)
+        return _Return(1.0 - ring.abandoned_share, ring.abandoned_share, 0.0, gone)
     return _Return(ring.retrieved_share, ring.abandoned_share, ring.expired_share, gone)
 
 
