@@ -16,8 +16,11 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim import audit
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
 from parksim.rules.lot import Fact
+from parksim.scenario import Settings
+from parksim.workload import Workload
 
 COLUMNS: Final = (
     ("time_us", "<i8"),
@@ -102,6 +105,39 @@ class Journal:
         for fact in self.facts():
             row = fact._asdict() | {"kind": KIND_NAMES[fact.kind], "reason": REASON_NAMES[fact.reason]}
             yield json.dumps(row) + "\n"
+
+    @property
+    def settings(self) -> Settings:
+        """What the scenario told the engine, from the header.
+
+        Raises:
+            JournalError: the header has no settings, or what it has are none.
+        """
+        return _settings(self.header.get("settings"))
+
+    def check(self, workload: Workload | None = None, settings: Settings | None = None) -> audit.Finding | None:
+        """Return the first row that the rules would not have written, None when there is none.
+
+        Args:
+            workload: the offered calls; without it a journal passes that some workload would have given.
+            settings: of the scenario; those of the header by default.
+
+        Raises:
+            JournalError: no settings are given and the header has none.
+        """
+        return audit.check(self.facts(), self.settings if settings is None else settings, workload)
+
+    def replay(self, until_us: int | None = None, settings: Settings | None = None) -> audit.State:
+        """Return everything that is true at the end of instant ``until_us`` (the last one by default).
+
+        Raises:
+            JournalError: no settings are given and the header has none, or the rules would not have written what
+                stands in the journal until then.
+        """
+        try:
+            return audit.replay(self.facts(), self.settings if settings is None else settings, until_us)
+        except audit.DisagreementError as error:
+            raise JournalError(f"the journal does not follow the rules: {error}") from error
 
     def save(self, path: str | Path) -> None:
         """Write the journal to ``path``: ``.jsonl`` to read, ``.npz`` to load fast.
@@ -231,3 +267,31 @@ def _header(record: Any) -> dict[str, Any]:
             f"journal schema {schema!r} is newer than {SCHEMA}, which this parksim reads; update parksim"
         )
     return record
+
+
+def _settings(given: Any) -> Settings:
+    """Return the settings that stand in a header, where JSON has made lists of tuples."""
+    if not isinstance(given, Mapping):
+        raise JournalError("the journal's header has no settings; give those it was made with")
+    for name in Settings._fields:
+        if name not in given:
+            raise JournalError(f"the settings in the journal's header lack {name}")
+        value = given[name]
+        numbers = value if name in _ONE_A_LOT else [value]
+        most = _MOST_IN_A_COLUMN if name in _COUNTED else None
+        if not isinstance(numbers, list | tuple) or not all(_is_setting(number, most) for number in numbers):
+            raise JournalError(f"the settings in the journal's header have {name} = {value!r}, which cannot be")
+    settings = Settings._make(given[name] for name in Settings._fields)
+    settings = settings._replace(slots=tuple(settings.slots), choices=tuple(settings.choices))
+    if not settings.slots or len(settings.slots) != len(settings.choices):
+        raise JournalError("the settings in the journal's header need a number of slots and a choice for each lot")
+    return settings
+
+
+def _is_setting(number: Any, most: int | None) -> bool:
+    return type(number) is int and number >= -1 and (most is None or number <= most)
+
+
+_ONE_A_LOT: Final = frozenset({"slots", "choices"})
+_COUNTED: Final = frozenset({"attendants", "staff", "slots"})
+_MOST_IN_A_COLUMN: Final = 32_767
