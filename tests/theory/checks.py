@@ -49,9 +49,14 @@ TRIALS = {
 """What each ratio is a ratio to; all other measures are means over time or counts."""
 
 
+@cache
+def _loaded(name: str) -> Scenario:
+    return Scenario.load(SCENARIOS / f"{name}.toml")
+
+
 def scenario(name: str, values: Mapping[str, object] | None = None) -> Scenario:
     """Return one of the project's scenarios with some values replaced."""
-    return Scenario.load(SCENARIOS / f"{name}.toml").with_values(values or {})
+    return _loaded(name).with_values(values) if values else _loaded(name)
 
 
 @cache
