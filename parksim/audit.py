@@ -89,6 +89,9 @@ def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None =
         settings: of the scenario.
         workload: the offered calls. Without it, a journal passes that some workload would have given.
 
+    Raises:
+        ValueError: the workload is drawn for fewer parks than the settings allow.
+
     >>> from parksim.rules import codes
     >>> settings = Settings(-1, -1, -1, 1, 0, 0, 0, -1, 0, -1, 1, 0, 0, slots=(2,), choices=(codes.CHOOSE_LOWEST,))
     >>> offered = Fact(5, -1, 0, -1, -1, -1, codes.OFFERED, 0)
@@ -99,6 +102,8 @@ def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None =
     >>> print(check([offered, answered, parked._replace(slot=0)], settings))
     row 4: the journal ends but call 0 is still parked
     """
+    if workload is not None and len(workload.wants_park) < settings.max_parks:
+        raise ValueError(f"the workload has {len(workload.wants_park)} parks a call, the settings {settings.max_parks}")
     walk = _Walk(settings, workload)
     row = 0
     for row, fact in enumerate(map(Fact._make, facts), 1):

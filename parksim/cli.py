@@ -152,12 +152,13 @@ def validate_command(scenario: ScenarioFile, *, values: Set = ()) -> Answer:
 def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> Answer:
     """Say whether the rules would have written this journal, or name the first row that they would not have."""
     loaded = Journal.load(journal)
-    finding = loaded.check()
-    if finding is None and (workload := _workload_of(loaded)) is not None:
-        finding = loaded.check(workload)
+    workload = _workload_of(loaded)
+    finding = loaded.check(workload)
     if finding is None:
-        return Answer(f"{journal}: all {len(loaded):,} facts follow the rules\n")
-    return Answer(f"{journal}: {finding}\n", MISSED)
+        calls = "; its calls are those of its seed" if workload is not None else ""
+        return Answer(f"{journal}: all {len(loaded):,} facts follow the rules{calls}\n")
+    line = f", line {finding.line}" if journal.suffix == ".jsonl" else ""
+    return Answer(f"{journal}{line}: {finding}\n", MISSED)
 
 
 def _workload_of(journal: Journal) -> Any:

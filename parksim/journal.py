@@ -123,9 +123,13 @@ class Journal:
             settings: of the scenario; those of the header by default.
 
         Raises:
-            JournalError: no settings are given and the header has none.
+            JournalError: no settings are given and the header has none, or the workload does not go with them.
         """
-        return audit.check(self.facts(), self.settings if settings is None else settings, workload)
+        settings = self.settings if settings is None else settings
+        try:
+            return audit.check(self.facts(), settings, workload)
+        except ValueError as error:
+            raise JournalError(f"the journal cannot be checked: {error}") from error
 
     def replay(self, until_us: int | None = None, settings: Settings | None = None) -> audit.State:
         """Return everything that is true at the end of instant ``until_us`` (the last one by default).
