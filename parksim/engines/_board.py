@@ -48,6 +48,7 @@ CALL: Final = np.dtype(
     ],
     align=True,
 )
+ROW: Final = np.dtype(list(COLUMNS))
 LIST: Final = np.dtype([("first", "i4"), ("last", "i4"), ("length", "i4"), ("announces", "i4")], align=True)
 QUEUE: Final = 0
 GROUP_RETURNS: Final = 1
@@ -58,22 +59,26 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
 STATE_SIZE: Final = 9
 
+# The workload's columns by number.
+DRAWN: Final = tuple(name for name in Workload._fields if name != "wants_park")
+(
+    ARRIVAL,
+    QUEUE_PATIENCE,
+    LOT,
+    HANDLING,
+    TALK,
+    MAX_IN_PARKING,
+    PATIENCE,
+    RETRIEVAL,
+    STAFF_TALK,
+    SLOT_U,
+    ANSWER,
+    RECALL_PATIENCE,
+) = range(len(DRAWN))
+
 DONE: Final = 0
 MORE_ROOM: Final = 1
 LATEST: Final = int(np.iinfo(np.int64).max)
-
-
-class Rows(NamedTuple):
-    """The journal's columns, as long as the buffer is."""
-
-    time_us: NDArray[np.int64]
-    deadline_us: NDArray[np.int64]
-    call: NDArray[np.int32]
-    lot: NDArray[np.int16]
-    slot: NDArray[np.int16]
-    extension: NDArray[np.int16]
-    kind: NDArray[np.uint8]
-    reason: NDArray[np.uint8]
 
 
 class Policies(NamedTuple):
@@ -94,37 +99,32 @@ class Policies(NamedTuple):
     unanswered: int
 
 
-class Column(NamedTuple):
-    """A column of the workload: ``values[parks, call * step]``, so that a column of one value takes no memory."""
-
-    values: NDArray[Any]
-    step: int
-
-
 class Exchange(NamedTuple):
-    """Everything the loop works on; only the arrays' contents ever change."""
+    """Everything the loop works on; only the arrays' contents ever change.
+
+    Few and wide arrays: each one more is passed to every function in seven words or more, which is what it takes
+    long to compile.
+    """
 
     state: NDArray[np.int64]
-    heap_us: NDArray[np.int64]
-    heap_key: NDArray[np.int64]
+    heap: NDArray[np.int64]  # [instant, key][entry]
     calls: Any  # of CALL; Any, since NumPy's stubs know no fields
     lists: Any  # of LIST
-    idle_us: NDArray[np.int64]
-    staff_us: NDArray[np.int64]
-    occupants: NDArray[np.int64]  # [lot][slot], as the two below
-    parkers: NDArray[np.int64]
-    deadlines_us: NDArray[np.int64]
+    idle_us: NDArray[np.int64]  # attendants, then staff
+    places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
+    columns: NDArray[np.int64]  # [column of the workload] -> first row in drawn, first cell, step
+    drawn: NDArray[np.int64]  # what the workload's columns hold
+    wants_park: NDArray[np.int8]
     policies: Policies
-    arrival_us: NDArray[np.int64]
-    work: Any  # a Workload of ``Column``
-    rows: Rows
+    rows: Any  # of ROW
 
 
 @inlined
-def at(column: Column, parks: int, call: int) -> int:
-    """Return one value of the workload."""
-    return column.values[parks, call * column.step]  # type: ignore[no-any-return]  # an integer
+def at(ex: Exchange, column: int, parks: int, call: int) -> int:
+    """Return one value of the workload; a column of one value has step 0."""
+    step = ex.columns[column, 2]
+    return ex.drawn[ex.columns[column, 0] + parks * step, ex.columns[column, 1] + call * step]  # type: ignore[return-value]  # NumPy's
 
 
 # The calendar ----------------------------------------------------------------------------------------------------
@@ -149,13 +149,13 @@ def push(ex: Exchange, time_us: int, key: int) -> None:
     ex.state[HEAP] = child + 1
     while child > 0:
         parent = (child - 1) >> 1
-        if ex.heap_us[parent] < time_us or (ex.heap_us[parent] == time_us and ex.heap_key[parent] <= key):
+        if ex.heap[0, parent] < time_us or (ex.heap[0, parent] == time_us and ex.heap[1, parent] <= key):
             break
-        ex.heap_us[child] = ex.heap_us[parent]
-        ex.heap_key[child] = ex.heap_key[parent]
+        ex.heap[0, child] = ex.heap[0, parent]
+        ex.heap[1, child] = ex.heap[1, parent]
         child = parent
-    ex.heap_us[child] = time_us
-    ex.heap_key[child] = key
+    ex.heap[0, child] = time_us
+    ex.heap[1, child] = key
 
 
 @inlined
@@ -163,7 +163,7 @@ def pop(ex: Exchange) -> None:
     """Take the first entry out of the heap."""
     size = ex.state[HEAP] - 1
     ex.state[HEAP] = size
-    time_us, key = ex.heap_us[size], ex.heap_key[size]
+    time_us, key = ex.heap[0, size], ex.heap[1, size]
     parent = 0
     while True:
         child = 2 * parent + 1
@@ -171,17 +171,17 @@ def pop(ex: Exchange) -> None:
             break
         right = child + 1
         if right < size and (
-            ex.heap_us[right] < ex.heap_us[child]
-            or (ex.heap_us[right] == ex.heap_us[child] and ex.heap_key[right] < ex.heap_key[child])
+            ex.heap[0, right] < ex.heap[0, child]
+            or (ex.heap[0, right] == ex.heap[0, child] and ex.heap[1, right] < ex.heap[1, child])
         ):
             child = right
-        if time_us < ex.heap_us[child] or (time_us == ex.heap_us[child] and key <= ex.heap_key[child]):
+        if time_us < ex.heap[0, child] or (time_us == ex.heap[0, child] and key <= ex.heap[1, child]):
             break
-        ex.heap_us[parent] = ex.heap_us[child]
-        ex.heap_key[parent] = ex.heap_key[child]
+        ex.heap[0, parent] = ex.heap[0, child]
+        ex.heap[1, parent] = ex.heap[1, child]
         parent = child
-    ex.heap_us[parent] = time_us
-    ex.heap_key[parent] = key
+    ex.heap[0, parent] = time_us
+    ex.heap[1, parent] = key
 
 
 @inlined
@@ -205,16 +205,16 @@ def write(
     ex: Exchange, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
 ) -> None:
     """Write one fact of this instant."""
-    row = ex.state[ROWS]
-    ex.state[ROWS] = row + 1
-    ex.rows.time_us[row] = ex.state[NOW]
-    ex.rows.deadline_us[row] = deadline_us
-    ex.rows.call[row] = call
-    ex.rows.lot[row] = lot
-    ex.rows.slot[row] = slot
-    ex.rows.extension[row] = extension
-    ex.rows.kind[row] = kind
-    ex.rows.reason[row] = reason
+    row = ex.rows[ex.state[ROWS]]
+    ex.state[ROWS] += 1
+    row["time_us"] = ex.state[NOW]
+    row["deadline_us"] = deadline_us
+    row["call"] = call
+    row["lot"] = lot
+    row["slot"] = slot
+    row["extension"] = extension
+    row["kind"] = kind
+    row["reason"] = reason
 
 
 @inlined
@@ -266,8 +266,7 @@ def leave(ex: Exchange, call: int) -> None:
 def view(ex: Exchange, number: int) -> Lot:
     """Return a lot as the rules see it."""
     slots, choice, last_slot = ex.lots[number, 0], ex.lots[number, 1], ex.lots[number, 2]
-    columns = ex.occupants[number], ex.parkers[number], ex.deadlines_us[number]
-    return Lot(*columns, slots, choice, last_slot, wide(number))
+    return Lot(ex.places[0, number], ex.places[1, number], ex.places[2, number], slots, choice, last_slot, wide(number))
 
 
 @inlined
@@ -275,9 +274,9 @@ def apply(ex: Exchange, fact: Fact) -> None:
     """Make the change that ``fact`` means, and write it."""
     new = rules.change(fact, ex.lots[fact.lot, 2])
     assert 0 <= new.slot < ex.lots[fact.lot, 0]
-    ex.occupants[fact.lot, new.slot] = new.occupant
-    ex.parkers[fact.lot, new.slot] = new.parker
-    ex.deadlines_us[fact.lot, new.slot] = new.deadline_us
+    ex.places[0, fact.lot, new.slot] = new.occupant
+    ex.places[1, fact.lot, new.slot] = new.parker
+    ex.places[2, fact.lot, new.slot] = new.deadline_us
     ex.lots[fact.lot, 2] = new.last_slot
     write(ex, fact.deadline_us, fact.call, fact.lot, fact.slot, fact.extension, fact.kind, fact.reason)
 
@@ -289,25 +288,25 @@ def room_needed(ex: Exchange) -> int:
     A row for each lot, each extension and each waiting return, and a few more; a wake-up a pair.
     """
     waiting = ex.state[OWN_WAITING] + ex.lists[GROUP_RETURNS]["length"]
-    return 8 + len(ex.lots) + len(ex.idle_us) + len(ex.staff_us) + 2 * waiting  # type: ignore[no-any-return]  # an integer
+    return 8 + len(ex.lots) + len(ex.idle_us) + 2 * waiting  # type: ignore[no-any-return]  # an integer
 
 
 @inlined
 def next_event(ex: Exchange) -> tuple[int, int]:
     """Find the first event of the calendar, take it out, and return (instant, key); (``LATEST``, 0) at the end."""
     while ex.state[HEAP] > 0:
-        number = ex.heap_key[0] & 0xFFFFFFFF
-        rank = ex.heap_key[0] >> 32
+        number = ex.heap[1, 0] & 0xFFFFFFFF
+        rank = ex.heap[1, 0] >> 32
         if rank == RANK_ANNOUNCED or (
-            ex.calls[number]["wake_us"] == ex.heap_us[0] and ex.calls[number]["wake_rank"] == rank
+            ex.calls[number]["wake_us"] == ex.heap[0, 0] and ex.calls[number]["wake_rank"] == rank
         ):
             break
         pop(ex)
     time_us, key = LATEST, wide(0)
     if ex.state[HEAP] > 0:
-        time_us, key = ex.heap_us[0], ex.heap_key[0]
-    if ex.state[NEXT_CALL] < len(ex.arrival_us):
-        arrives_us, arrival_key = ex.arrival_us[ex.state[NEXT_CALL]], key_of(RANK_ARRIVAL, ex.state[NEXT_CALL])
+        time_us, key = ex.heap[0, 0], ex.heap[1, 0]
+    if ex.state[NEXT_CALL] < len(ex.calls):
+        arrives_us, arrival_key = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]), key_of(RANK_ARRIVAL, ex.state[NEXT_CALL])
         if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
             time_us, key = arrives_us, arrival_key
     for flag, rank in ((SERVE_DUE, RANK_SERVE), (STAFF_SERVE_DUE, RANK_STAFF_SERVE)):
@@ -326,40 +325,53 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     state[FIRST_JOINED] = state[LAST_JOINED] = NOBODY
     lists = np.zeros(OWN_RETURNS + attendants, LIST)
     lists["first"] = lists["last"] = NOBODY
-    shape = (len(settings.slots), max(settings.slots))
     lots = [(slots, choice, NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
+    places = np.full((3, len(settings.slots), max(settings.slots)), NOBODY, np.int64)
+    columns, drawn = _drawn(workload)
     return Exchange(
         state=state,
-        heap_us=np.empty(1024, np.int64),
-        heap_key=np.empty(1024, np.int64),
+        heap=np.empty((2, 1024), np.int64),
         calls=np.zeros(calls, CALL),
         lists=lists,
-        idle_us=np.zeros(attendants, np.int64),
-        staff_us=np.zeros(staff, np.int64),
-        occupants=np.full(shape, NOBODY, np.int64),
-        parkers=np.full(shape, NOBODY, np.int64),
-        deadlines_us=np.full(shape, NEVER, np.int64),
+        idle_us=np.zeros(attendants + staff, np.int64),
+        places=places,
         lots=np.array(lots, np.int64),
+        columns=columns,
+        drawn=drawn,
+        wants_park=np.ascontiguousarray(workload.wants_park, np.int8),
         policies=Policies(*(getattr(settings, name) for name in Policies._fields)),
-        arrival_us=np.ascontiguousarray(workload.arrival_us),
-        work=Workload._make(_column(name, column) for name, column in workload._asdict().items()),
-        rows=Rows(*(np.empty(5 * calls + 256, dtype) for _, dtype in COLUMNS)),
+        rows=np.empty(5 * calls + 256, ROW),
     )
 
 
-def _column(name: str, column: NDArray[Any]) -> Column:
-    """Return a workload's column in the one form that the loop is compiled for."""
-    dtype = np.int8 if name == "wants_park" else np.int64
-    table = np.atleast_2d(column).astype(dtype, copy=False)
-    if table.shape[1] and table.strides[1] == 0:
-        return Column(np.ascontiguousarray(table[:, :1]), 0)
-    return Column(np.ascontiguousarray(table), 1)
+def _drawn(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each column of ``DRAWN`` begins, and the table they are in.
+
+    Columns of one value share the first row. The others are left where they are when they were drawn into one table,
+    and copied into one otherwise.
+    """
+    tables = [np.atleast_2d(getattr(workload, name)) for name in DRAWN]
+    constant = [table.strides[1] == 0 or not table.size for table in tables]
+    calls = max(len(workload.arrival_us), len(DRAWN))
+    block = np.zeros((1 + sum(len(t) for t, c in zip(tables, constant, strict=True) if not c), calls), np.int64)
+    columns = np.zeros((len(DRAWN), 3), np.int64)
+    first = 1
+    for number, table in enumerate(tables):
+        if constant[number]:
+            columns[number] = (0, number, 0)
+            block[0, number] = table[0, 0] if table.size else 0
+        else:
+            columns[number] = (first, 0, 1)
+            block[first : first + len(table), : table.shape[1]] = table
+            first += len(table)
+    return columns, block
 
 
 def longer(buffer: NDArray[Any], used: int, room: int) -> NDArray[Any]:
     """Return a buffer half as large again (and with room for the next event) if ``room`` more would not fit."""
-    if used + room <= len(buffer):
+    size = buffer.shape[-1]
+    if used + room <= size:
         return buffer
-    longer = np.zeros(len(buffer) * 3 // 2 + room, buffer.dtype)
-    longer[:used] = buffer[:used]
-    return longer
+    larger = np.zeros((*buffer.shape[:-1], size * 3 // 2 + room), buffer.dtype)
+    larger[..., :used] = buffer[..., :used]
+    return larger

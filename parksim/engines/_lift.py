@@ -61,7 +61,7 @@ def inlined(function: Function) -> Function:
     Nothing in the kernel allocates, so its code is made without reference counts: they cost three quarters of the
     speed, and so would calls that pass some thirty arrays.
     """
-    return function if numba is None else numba.njit(inline="always", _nrt=False)(function)
+    return function if numba is None else numba.njit(forceinline=True, _nrt=False)(function)
 
 
 def compiled(function: Function) -> Function:

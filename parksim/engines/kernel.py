@@ -10,31 +10,41 @@ it larger and calls again. Indices are asserted where a rule gives them, since c
 """
 
 from parksim.engines._board import (
+    ANSWER,
     COMING_BACK,
     DONE,
     FIRST_JOINED,
     GONE,
     GROUP_RETURNS,
+    HANDLING,
     HEAP,
     IN_QUEUE,
     LAST_JOINED,
     LATEST,
+    LOT,
+    MAX_IN_PARKING,
     MORE_ROOM,
     NEXT_CALL,
     NOW,
     OWN_RETURNS,
     OWN_WAITING,
     PARKED_IN_LOT,
+    PATIENCE,
     QUEUE,
+    QUEUE_PATIENCE,
+    RECALL_PATIENCE,
+    RETRIEVAL,
     RETRIEVALS,
     RINGS,
     ROWS,
     SERVE_DUE,
+    SLOT_U,
     STAFF_SERVE_DUE,
+    STAFF_TALK,
+    TALK,
     WITH_ATTENDANT,
     WITH_MEMBER,
     Exchange,
-    Rows,
     apply,
     at,
     join,
@@ -140,12 +150,12 @@ def handle(ex: Exchange, call: int, attendant: int) -> None:
     """Begin to handle ``call``: it ends in a park request or in talk to the end."""
     record = ex.calls[call]
     parks = record["parks"]
-    decided_us = ex.state[NOW] + at(ex.work.handling_us, parks, call)
+    decided_us = ex.state[NOW] + at(ex, HANDLING, parks, call)
     record["extension"] = attendant
     record["where"] = WITH_ATTENDANT
     record["asked"] = 0
-    if parks == ex.policies.max_parks or at(ex.work.wants_park, parks, call) == 0:
-        wake(ex, call, decided_us + at(ex.work.talk_us, parks, call), RANK_TALK_END)
+    if parks == ex.policies.max_parks or ex.wants_park[parks, call] == 0:
+        wake(ex, call, decided_us + at(ex, TALK, parks, call), RANK_TALK_END)
     else:
         wake(ex, call, decided_us, RANK_PARK_REQUEST)
 
@@ -188,7 +198,7 @@ def ring(ex: Exchange, call: int, attendant: int) -> None:
 def first_ring(ex: Exchange, call: int, attendant: int) -> None:
     """Ring for the first time: the parker's answer counts from now."""
     record = ex.calls[call]
-    record["answer_us"] = later(ex.state[NOW], at(ex.work.answer_us, record["parks"] - 1, call))
+    record["answer_us"] = later(ex.state[NOW], at(ex, ANSWER, record["parks"] - 1, call))
     record["asked"] = 1
     ring(ex, call, attendant)
 
@@ -285,7 +295,7 @@ def on_talk_end(ex: Exchange, call: int) -> None:
     if not with_member:
         free_attendant(ex, extension)
     elif extension != NOBODY:
-        ex.staff_us[extension - len(ex.idle_us)] = ex.state[NOW]
+        ex.idle_us[extension] = ex.state[NOW]
         if ex.lists[RETRIEVALS]["length"] > 0:
             ex.state[STAFF_SERVE_DUE] = 1
 
@@ -300,7 +310,7 @@ def fetch(ex: Exchange, call: int, member: int) -> None:
     apply(ex, fact)
     record["where"] = WITH_MEMBER
     record["extension"] = member
-    end_us = ex.state[NOW] + at(ex.work.staff_talk_us, record["parks"] - 1, call)
+    end_us = ex.state[NOW] + at(ex, STAFF_TALK, record["parks"] - 1, call)
     wake(ex, call, end_us, RANK_TALK_END)
 
 
@@ -311,9 +321,9 @@ def stay_on(ex: Exchange, call: int, retrieval_us: int) -> None:
     parks = record["parks"] - 1
     first = rules.first_of_stay(
         record["parked_us"],
-        at(ex.work.patience_us, parks, call),
+        at(ex, PATIENCE, parks, call),
         retrieval_us,
-        at(ex.work.max_in_parking_us, parks, call),
+        at(ex, MAX_IN_PARKING, parks, call),
     )
     wake(ex, call, first.time_us, first.rank)
 
@@ -355,7 +365,7 @@ def on_arrival(ex: Exchange) -> None:
             else:
                 ex.calls[call]["where"] = IN_QUEUE
                 join(ex, QUEUE, call)
-                patience_end_us = later(ex.state[NOW], at(ex.work.queue_patience_us, 0, call))
+                patience_end_us = later(ex.state[NOW], at(ex, QUEUE_PATIENCE, 0, call))
                 wake(ex, call, patience_end_us, RANK_HANGUP)
             return
         ex.idle_us[attendant] = BUSY_NOW
@@ -368,11 +378,11 @@ def ask_for_slot(ex: Exchange, call: int) -> bool:
     """Ask the call's lot, and while the policy is overflow each lot after it; tell whether it was parked."""
     record = ex.calls[call]
     parks = record["parks"]
-    for number in range(at(ex.work.lot, 0, call), len(ex.lots)):
+    for number in range(at(ex, LOT, 0, call), len(ex.lots)):
         lot = view(ex, number)
-        limit_us = at(ex.work.max_in_parking_us, parks, call)
+        limit_us = at(ex, MAX_IN_PARKING, parks, call)
         fact = rules.decide_park(
-            lot, call, wide(record["extension"]), limit_us, NOBODY, at(ex.work.slot_u, parks, call), ex.state[NOW]
+            lot, call, wide(record["extension"]), limit_us, NOBODY, at(ex, SLOT_U, parks, call), ex.state[NOW]
         )
         if fact.kind == PARKED:
             apply(ex, fact)
@@ -398,7 +408,7 @@ def on_refused(ex: Exchange, call: int) -> None:
     if then == ASK_AGAIN:
         wake(ex, call, ex.state[NOW] + ex.policies.retry_after_us, RANK_PARK_REQUEST)
     elif then == TALK_ON:
-        talk(ex, call, attendant, ex.state[NOW] + at(ex.work.talk_us, record["parks"], call))
+        talk(ex, call, attendant, ex.state[NOW] + at(ex, TALK, record["parks"], call))
     else:
         record["where"] = GONE
         if then == LEAVE:
@@ -416,7 +426,7 @@ def on_park_request(ex: Exchange, call: int) -> None:
         return
     record = ex.calls[call]
     release(ex, call, record["extension"])
-    stay_on(ex, call, at(ex.work.retrieval_us, record["parks"] - 1, call))
+    stay_on(ex, call, at(ex, RETRIEVAL, record["parks"] - 1, call))
 
 
 @inlined
@@ -427,17 +437,24 @@ def on_announced(ex: Exchange, attendant: int) -> None:
 
 
 @inlined
+def free_member(ex: Exchange) -> int:
+    """Return the member of the staff who has been idle longest, as an extension, or ``NOBODY``."""
+    first_member = max(ex.policies.attendants, 0)
+    member = rules.longest_idle(ex.idle_us[first_member:], ex.policies.staff)
+    return NOBODY if member == NOBODY else first_member + member
+
+
+@inlined
 def on_retrieval(ex: Exchange, call: int) -> None:
     """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks go on."""
     member = NOBODY
     if ex.policies.staff != NOBODY:
-        member = rules.longest_idle(ex.staff_us, ex.policies.staff)
+        member = free_member(ex)
         if member == NOBODY:
             join(ex, RETRIEVALS, call)
             stay_on(ex, call, NEVER)
             return
-        ex.staff_us[member] = BUSY_NOW
-        member += len(ex.idle_us)
+        ex.idle_us[member] = BUSY_NOW
     fetch(ex, call, member)
 
 
@@ -446,13 +463,13 @@ def on_staff_serve(ex: Exchange) -> None:
     """STAFF_SERVE: free members fetch the calls whose retrieval waits, first come first served."""
     ex.state[STAFF_SERVE_DUE] = 0
     while ex.lists[RETRIEVALS]["length"] > 0:
-        member = rules.longest_idle(ex.staff_us, ex.policies.staff)
+        member = free_member(ex)
         if member == NOBODY:
             return
-        ex.staff_us[member] = BUSY_NOW
+        ex.idle_us[member] = BUSY_NOW
         call = ex.lists[RETRIEVALS]["first"]
         leave(ex, call)
-        fetch(ex, call, len(ex.idle_us) + member)
+        fetch(ex, call, member)
 
 
 @inlined
@@ -472,7 +489,7 @@ def on_expiry(ex: Exchange, call: int) -> None:
     now_us = ex.state[NOW]
     fact = rules.decide_expiry(view(ex, record["lot"]), wide(record["slot"]), call, now_us, now_us)
     apply(ex, fact)
-    record["patience_end_us"] = later(now_us, at(ex.work.recall_patience_us, record["parks"] - 1, call))
+    record["patience_end_us"] = later(now_us, at(ex, RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
     come_back(ex, call, 0 if ex.policies.recall_to == TO_GROUP else 1)
 
@@ -482,7 +499,7 @@ def advance(ex: Exchange) -> int:
     """Run until the calendar is empty (``DONE``) or a buffer could be too small for the next event (``MORE_ROOM``)."""
     while True:
         room = room_needed(ex)
-        if ex.state[ROWS] + room > len(ex.rows.kind) or ex.state[HEAP] + room > len(ex.heap_us):
+        if ex.state[ROWS] + room > len(ex.rows) or ex.state[HEAP] + room > ex.heap.shape[1]:
             return MORE_ROOM
         time_us, key = next_event(ex)
         if time_us == LATEST:
@@ -526,8 +543,7 @@ def simulate(settings: Settings, workload: Workload) -> Journal:
     while advance(ex) != DONE:
         room = room_needed(ex)
         ex = ex._replace(
-            rows=Rows(*(longer(column, int(ex.state[ROWS]), room) for column in ex.rows)),
-            heap_us=longer(ex.heap_us, int(ex.state[HEAP]), room),
-            heap_key=longer(ex.heap_key, int(ex.state[HEAP]), room),
+            rows=longer(ex.rows, int(ex.state[ROWS]), room), heap=longer(ex.heap, int(ex.state[HEAP]), room)
         )
-    return Journal({name: getattr(ex.rows, name)[: ex.state[ROWS]] for name, _ in COLUMNS})
+    rows = ex.rows[: ex.state[ROWS]]
+    return Journal({name: rows[name] for name, _ in COLUMNS})
