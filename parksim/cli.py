@@ -19,7 +19,7 @@ from parksim import theory
 from parksim.journal import Journal, JournalError
 from parksim.progress import Progress
 from parksim.quantities import UnfitError, share
-from parksim.report import screen, to_json
+from parksim.report import WIDTH, screen, to_json
 from parksim.scenario import TEMPLATE, Scenario
 from parksim.scenario_errors import ScenarioError
 from parksim.studies import ENGINES, Study, StudyError, run, study, versions
@@ -74,7 +74,7 @@ def run_command(
     replications: Annotated[int | None, Parameter(help="How many; 30 unless a precision is given.")] = None,
     precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
     seed: Seed = 1,
-    engine: EngineName = "simpy",
+    engine: EngineName = "auto",
     workers: Annotated[int, Parameter(help="Processes to run replications in.")] = 1,
     values: Set = (),
     json: Json = False,
@@ -312,4 +312,4 @@ def _print(output: str | Texts | RenderableType) -> None:
     elif hasattr(output, "__next__"):
         sys.stdout.writelines(output)  # type: ignore[arg-type]  # an iterator of lines
     else:
-        Console(highlight=False).print(output)
+        Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(output)

@@ -340,7 +340,10 @@ def _answered_by_group(journal: Journal) -> Mask:
 
 
 def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) -> dict[str, Any]:
-    """Counts by the hour of day in which they happened (time 0 is midnight); nan where the window has no such hour."""
+    """Counts by the hour of day in which they happened (time 0 is midnight); nan where the window has no such hour.
+
+    A time-out counts in ``expired_share_by_hour`` in the hour of its park, of which it is a share.
+    """
 
     def hours(times_us: Ints) -> NDArray[np.float64]:
         return np.bincount(times_us // HOUR_US % HOURS, minlength=HOURS).astype(float)
@@ -355,12 +358,15 @@ def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) 
     changes = np.where(journal.kind[rows] == PARKED, 1, -1)
     busy_us = _time_by_hour(journal.time_us[rows], np.concatenate(([0], np.cumsum(changes))), window)
     parks, refusals = of(PARKED), of(REFUSED)
+    stays = rows[counted[journal.call[rows]]]
+    stays = stays[np.argsort(journal.call[stays], kind="stable")]
+    expired = hours(journal.time_us[stays[::2][journal.kind[stays[1::2]] == EXPIRED]])
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "calls_offered_by_hour": hours(offered_us[counted]),
             "parks_requested_by_hour": parks + refusals,
             "refused_share_by_hour": refusals / (parks + refusals),
-            "expired_share_by_hour": of(EXPIRED) / parks,
+            "expired_share_by_hour": expired / parks,
             "recalls_per_hour_by_hour": hours(expired_us) / (open_us / HOUR_US),
             "occupancy_mean_by_hour": busy_us / open_us,
         }

@@ -117,9 +117,9 @@ def _estimates(study: Study) -> Table:
 
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    for number, heading in enumerate(headings):
+    for heading in headings:
         is_number = heading == "Estimate"
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=number < len(headings) - 1)
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
     return table
 
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -32,12 +33,15 @@ from parksim.estimate import (
 from parksim.expected import Formula, formulas
 from parksim.journal import Journal
 from parksim.measures import SCALARS, SHARES, VECTORS, Measures, measure
+from parksim.recordings import DAY_US
 from parksim.run_length import Stopping, StoppingRule, Target
-from parksim.scenario import Objective, Scenario
+from parksim.scenario import Scenario
+from parksim.sections import Hourly, Objective, Poisson
 from parksim.workload import Workload, draw
 
-Engine = Literal["simpy"]
-ENGINES: Final = ("simpy",)
+ENGINES: Final = ("auto", "simpy", "kernel")
+KERNEL_PAYS_CALLS: Final = 300_000
+"""From so many calls on "auto" takes the kernel: SimPy needs seconds for them, and so does loading the kernel."""
 REPLICATIONS: Final = 30
 MOST_REPLICATIONS: Final = 1000
 """The cap of a study that runs until it is precise."""
@@ -76,15 +80,20 @@ def run(scenario: Scenario, seed: int = 1, replication: int = 0, engine: str = "
         scenario: what is simulated.
         seed: any whole number from 0; equal seeds offer equal calls to every design.
         replication: its number, from 0.
-        engine: "simpy".
+        engine: "simpy", "kernel" (the same journal, compiled; extra ``fast``), or "auto" for the quicker one.
 
     Raises:
         ValueError: an unknown engine, or a negative seed or replication.
     """
-    checked_engine(engine)
+    engine = chosen_engine(engine, scenario, 1)
     if seed < 0 or replication < 0:
         raise ValueError(f"seed and replication are whole numbers from 0, not {seed} and {replication}")
-    journal = processes.simulate(scenario.settings, draw(scenario, seed, replication))
+    simulate = processes.simulate
+    if engine == "kernel":
+        from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
+
+        simulate = kernel.simulate
+    journal = simulate(scenario.settings, draw(scenario, seed, replication))
     journal.header.update(header(scenario, seed, replication, engine))
     return Run(scenario, seed, replication, engine, journal)
 
@@ -96,14 +105,37 @@ def checked_engine(engine: str) -> str:
     return engine
 
 
-def versions() -> dict[str, str]:
+def chosen_engine(engine: str, scenario: Scenario, replications: int) -> str:
+    """Return the engine that "auto" stands for: the kernel where Numba is installed and the work is large enough.
+
+    The choice depends on the scenario and on what is installed, not on the machine's state: equal commands give
+    equal results, and which engine ran stands in them.
+
+    Raises:
+        ValueError: there is no such engine; the message names those there are.
+    """
+    if checked_engine(engine) != "auto":
+        return engine
+    large = expected_calls(scenario) * replications >= KERNEL_PAYS_CALLS
+    return "kernel" if large and find_spec("numba") is not None else "simpy"
+
+
+def expected_calls(scenario: Scenario) -> float:
+    """Return how many calls one replication offers on average."""
+    if scenario.recording is not None:
+        days = scenario.recording.days if scenario.horizon_us <= DAY_US else 1
+        return len(scenario.recording.instant_us) / days
+    end_us = scenario.horizon_us + scenario.cool_down_us
+    if isinstance(scenario.arrivals, Hourly):
+        return sum(scenario.arrivals.calls_per_hour) * end_us / DAY_US
+    assert isinstance(scenario.arrivals, Poisson)
+    return scenario.arrivals.rate * end_us / 1e6
+
+
+def versions(engine: str = "simpy") -> dict[str, str]:
     """Return the versions on which the bytes of a result depend."""
-    return {
-        "parksim": version("parksim"),
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "simpy": version("simpy"),
-    }
+    packages = ("numpy", "simpy", "numba") if engine == "kernel" and find_spec("numba") else ("numpy", "simpy")
+    return {"parksim": version("parksim"), "python": platform.python_version()} | {p: version(p) for p in packages}
 
 
 def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict[str, Any]:
@@ -116,7 +148,7 @@ def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict
         "seed": seed,
         "replication": replication,
         "engine": engine,
-        "versions": versions(),
+        "versions": versions(engine),
     }
 
 
@@ -197,7 +229,7 @@ class Study:
             "warm_up_s": scenario.warm_up_us / 1e6,
             "horizon_s": scenario.horizon_us / 1e6,
             "cool_down_s": scenario.cool_down_us / 1e6,
-            "versions": versions(),
+            "versions": versions(self.engine),
             "estimates": {name: self._as_json(name) for name in (*SCALARS, *VECTORS)},
             "objectives": [
                 {"measure": o.objective.measure, "target": o.objective.text, "verdict": o.verdict}
@@ -293,7 +325,7 @@ def study(
     level: float = 0.95,
     executor: Executor | Literal["processes"] | None = None,
     workers: int | None = None,
-    engine: str = "simpy",
+    engine: str = "auto",
     progress: Progress | None = None,
 ) -> Study:
     """Run many replications of ``scenario`` and estimate every measure.
@@ -308,7 +340,7 @@ def study(
         level: confidence level of all intervals.
         executor: None for this process, "processes" for a pool, or any ``concurrent.futures.Executor``.
         workers: size of the pool made for "processes"; by default one a core.
-        engine: "simpy".
+        engine: "simpy", "kernel", or "auto" for the quicker one.
         progress: told how many replications are done and to do.
 
     Raises:
@@ -326,6 +358,7 @@ def study(
         raise ValueError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
     rule = None if precision is None else _stopping_rule(scenario, precision)
     most = (replications or REPLICATIONS) if rule is None else rule.most
+    engine = chosen_engine(engine, scenario, replications or REPLICATIONS)
     results: list[Result] = []
     stopping = Stopping()
     with _pool(executor, workers) as pool:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from parksim.distributions import Constant, Law
 from parksim.rules.codes import NEVER
-from parksim.scenario import Hourly, Poisson, Recorded, Scenario
+from parksim.scenario import Scenario
+from parksim.sections import Hourly, Poisson, Recorded
 
 Column = NDArray[np.int64]
 

@@ -124,7 +124,7 @@ class Exchange(NamedTuple):
 def at(ex: Exchange, column: int, parks: int, call: int) -> int:
     """Return one value of the workload; a column of one value has step 0."""
     step = ex.columns[column, 2]
-    return ex.drawn[ex.columns[column, 0] + parks * step, ex.columns[column, 1] + call * step]  # type: ignore[return-value]  # NumPy's
+    return ex.drawn[ex.columns[column, 0] + parks * step, ex.columns[column, 1] + call * step]  # type: ignore[no-any-return]  # an integer
 
 
 # The calendar ----------------------------------------------------------------------------------------------------

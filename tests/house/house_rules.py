@@ -41,6 +41,7 @@ ORDER: Final = (
     "parksim.engines",
     "parksim.engines.processes",
     "parksim.engines._lift",
+    "parksim.engines._board",
     "parksim.engines.kernel",
     "parksim.engines.live",
     "parksim.measures",

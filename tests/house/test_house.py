@@ -38,9 +38,7 @@ TOP_LEVEL = {
     *("notebooks", ".ci", ".gitignore", ".gitattributes"),
 }
 HEAVY = {"numba", "pandas", "altair", "fastapi", "distributed", "scipy", "pyarrow", "rich"}
-EXCUSED_LENGTHS: dict[str, str] = {
-    "parksim/engines/kernel::advance": "the dispatch over all ranks: each function more is handed a score of arrays",
-}
+EXCUSED_LENGTHS: dict[str, str] = {}
 """``file`` or ``file::function`` -> the reason why it is better long."""
 
 
