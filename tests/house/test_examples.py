@@ -1,0 +1,31 @@
+"""The examples in the README and in docstrings run as they are printed."""
+
+import doctest
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import parksim
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(parksim.__path__, "parksim.")
+    if not module.name.endswith("__main__")
+)
+
+
+def test_the_readme_tells_the_truth(monkeypatch):
+    """Every example in README.md gives what is printed below it."""
+    monkeypatch.chdir(ROOT)
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert result.attempted > 10
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", ["parksim", *MODULES])
+def test_docstrings_tell_the_truth(name):
+    """Every example in a docstring gives what is printed below it."""
+    assert doctest.testmod(import_module(name)).failed == 0
