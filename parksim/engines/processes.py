@@ -170,6 +170,7 @@ class Exchange:
         self.serve_is_due = False
         self.staff_serve_is_due = False
         self.calls = _columns(workload)
+        self.offered = len(workload.arrival_us)
         self._never = Event(env)  # what a call without patience waits for
 
     @property
@@ -179,20 +180,20 @@ class Exchange:
 
     def run(self) -> None:
         """Let every offered call live to its end."""
-        self.env.process(self._arrivals())
+        if self.offered:
+            self.env.process(self._life(0))
         self.env.run()
 
     # The life of a call ------------------------------------------------------------------------------------------
 
-    def _arrivals(self) -> Life:
-        for call, arrival_us in enumerate(self.calls.arrival_us):
-            yield Alarm(self.env, arrival_us, RANK_ARRIVAL, call)
-            self.write(arrival_us, NEVER, call, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
-            self.env.process(self._life(call))
-
     def _life(self, call: int) -> Life:
         """Tell one call from its offer to its end; each way out of this function is one way to end."""
         calls = self.calls
+        arrival_us = calls.arrival_us[call]
+        yield Alarm(self.env, arrival_us, RANK_ARRIVAL, call)
+        if call + 1 < self.offered:
+            self.env.process(self._life(call + 1))  # the next call is on its way once this one is there
+        self.write(arrival_us, NEVER, call, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
         attendant = yield from self._reach_attendant(call)
         parks = 0
         while attendant is not None:

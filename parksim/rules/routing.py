@@ -44,10 +44,12 @@ class Wake(NamedTuple):
 def longest_idle(idle_since_us: Sequence[int], extensions: int) -> int:
     """Return the free extension that has been idle longest, ties by position, or ``NOBODY``."""
     first = NOBODY
+    longest_us = BUSY_NOW
     for extension in range(extensions):
         since_us = idle_since_us[extension]
-        if since_us != BUSY_NOW and (first == NOBODY or since_us < idle_since_us[first]):
+        if since_us != BUSY_NOW and (first == NOBODY or since_us < longest_us):
             first = extension
+            longest_us = since_us
     return first
 
 
