@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Final, NamedTuple
 
-from parksim.audit_books import Books, Call, Extension, Key, State
+from parksim.audit_books import NO_ROW, Books, Call, Extension, Key, State
 from parksim.audit_events import EVENTS, LAWS, Facts, offer
 from parksim.rules import life
 from parksim.rules.codes import (
@@ -195,7 +195,7 @@ class _Walk:
         Without ``fact``: that has to come at this instant.
         """
         books = self.books
-        books.row = fact
+        books.row = NO_ROW if fact is None else fact
         while (expected := next(self._event, None)) is None:
             key = self._next(fact)
             if key is None:
@@ -268,7 +268,7 @@ class _Walk:
             why = "everything has happened that was to happen"
         elif life.after(state, fact.kind, fact.reason) == life.FORBIDDEN:
             why = f"this cannot happen to a call that is {life.STATE_NAMES[state]}"
-        elif fact.kind == OFFERED:
+        elif fact.kind == OFFERED and fact.call != self.books.counts[OFFERED]:
             why = f"calls are numbered as they are offered, and this is number {self.books.counts[OFFERED]}"
         else:
             why = str(self._why_not(self._begun_by(fact)))

@@ -143,12 +143,15 @@ _CLOCKS_OF_A_CALL: Final = (
 )
 _STOPPED: Final = (None, 0)
 
+NO_ROW: Final = Fact(NEVER, NEVER, NOBODY, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
+"""Stands where there is no further row."""
+
 
 class Books:
     """Everything that is true after the rows so far.
 
     ``drawn`` are the workload's columns as lists, None when it is not known. ``row`` is the row that is to be
-    explained next (None at the end): without the workload an event takes from it what nobody else can know.
+    explained next (``NO_ROW`` at the end): without the workload an event takes from it what nobody else can know.
     """
 
     def __init__(self, settings: Settings, workload: Workload | None) -> None:
@@ -156,7 +159,7 @@ class Books:
         self.drawn = (
             None if workload is None else {name: column.tolist() for name, column in workload._asdict().items()}
         )
-        self.row: Fact | None = None
+        self.row = NO_ROW
         self.now_us = 0
         self.turn = 0  # of the event that happens, counted from 1
         self.lots = [

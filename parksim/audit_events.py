@@ -296,7 +296,7 @@ def _first_lot(books: Books, number: int) -> int:
         if books.drawn is not None:
             call.first_lot = books.drawn["lot"][number]
         else:
-            call.first_lot = books.row.lot if books.row is not None and 0 <= books.row.lot < len(books.lots) else 0
+            call.first_lot = books.row.lot if 0 <= books.row.lot < len(books.lots) else 0
     return call.first_lot
 
 
@@ -304,7 +304,7 @@ def _limit(books: Books, number: int) -> int:
     drawn_us = books.of("max_in_parking_us", number, books.calls[number].parks)
     if drawn_us is not None:
         return drawn_us
-    if books.row is None or books.row.deadline_us == NEVER:
+    if books.row.deadline_us == NEVER:
         return NEVER
     return max(1, books.row.deadline_us - books.now_us)  # a stay without any length is nobody's
 
@@ -313,7 +313,7 @@ def _slot_u(books: Books, lot: Lot, number: int) -> int:
     drawn = books.of("slot_u", number, books.calls[number].parks)
     if drawn is not None:
         return drawn
-    if books.row is None or lot.choice != CHOOSE_RANDOM:
+    if lot.choice != CHOOSE_RANDOM:
         return 0
     free = [nth_free(lot, nth) for nth in range(free_slots(lot))]
     return free.index(books.row.slot) if books.row.slot in free else 0
