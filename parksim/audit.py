@@ -254,7 +254,7 @@ class _Walk:
         elif rank != RANK_RETRIEVAL:
             self._staff_served_us = NEVER
         elif self._staff_served_us == time_us:
-            key = (time_us, RANK_STAFF_SERVE, 0)  # or a retrieval of its own: only the workload knows
+            return  # perhaps one more pair of that STAFF_SERVE: only the workload knows
         if time_us != self.books.now_us:
             self._passed.clear()
         while self._passed and self._passed[-1][1] <= key:
