@@ -1,7 +1,7 @@
 """The simulated lot against Erlang's formula, ordered hunting and the race of a stay's clocks.
 
-Each comparison has the level 1e-5 (``checks.LEVEL``); the some 600 of this file together are red though all is well
-once in 170 trials. 24 replications of 29 h after an hour of warm-up, seeds in the tests.
+Each comparison has the level 1e-5 (``checks.LEVEL``); the some 630 of this file together are red though all is well
+once in 160 trials. 24 replications of 29 h after an hour of warm-up, seeds in the tests.
 """
 
 import checks
