@@ -4,6 +4,7 @@ Results go to stdout, progress and complaints to stderr. Exit codes: 0 done; 1 a
 disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish; 130 interrupted.
 """
 
+import io
 import json
 import os
 import sys
@@ -32,6 +33,11 @@ UNDECIDED: Final = 3
 NOT_FINISHED: Final = 4
 INTERRUPTED: Final = 130
 
+MOST_WORKERS: Final = 256
+"""They all start at once; more of them is a slip of the hand that would take the machine down."""
+MOST_SLOTS: Final = 10_000_000
+"""Erlang's recursion takes a step a slot; so many take about a second."""
+
 Texts = Iterable[str]
 
 
@@ -55,6 +61,8 @@ app = App(
     help="Simulates call parking: how many slots, which time-out, how many attendants.",
     version=_version,
     version_flags=["--version"],
+    # Ctrl-C is main's to answer, with a word and a code.
+    suppress_keyboard_interrupt=False,
 )
 
 ScenarioFile = Annotated[Path, Parameter(help="The scenario, a TOML file (`parksim init` writes one).")]
@@ -88,8 +96,8 @@ def run_command(
         raise UsageError("--replications and --precision exclude each other; give one of them")
     if replications is not None and replications < 1:
         raise UsageError(f"--replications {replications}: at least 1")
-    if workers < 1:
-        raise UsageError(f"--workers {workers}: at least 1")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise UsageError(f"--workers {workers}: from 1 to {MOST_WORKERS}")
     loaded = _scenario(scenario, values)
     _check_seed(seed)
     _check_engine(engine)
@@ -101,7 +109,7 @@ def run_command(
             precision=None if precision is None else _precision(precision),
             seed=seed,
             executor=None if workers == 1 else "processes",
-            workers=workers,
+            workers=min(workers, replications or MOST_WORKERS),
             engine=engine,
             progress=progress,
         )
@@ -167,7 +175,7 @@ def _workload_of(journal: Journal) -> Any:
     try:
         scenario = Scenario.model_validate(json.loads(header["scenario"]))
         return draw(scenario, header["seed"], header["replication"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
         return None
 
 
@@ -189,6 +197,8 @@ def init_command(
             file.write(TEMPLATE)
     except FileExistsError:
         raise UsageError(f"{path} exists already; parksim init overwrites nothing, name another file") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{path}: there is no folder {path.parent}") from None
     return Answer(f"{path}: written. Next: parksim run {path}\n")
 
 
@@ -203,10 +213,12 @@ def erlang_command(
     """Give Erlang's answer for a lot without time-outs that keep returning: refused share, or slots."""
     if (slots is None) == (blocking is None):
         raise UsageError("give either --slots or --blocking")
+    if slots is not None and slots > MOST_SLOTS:
+        raise UsageError(f"--slots {slots}: at most {MOST_SLOTS:,}")
     try:
         if slots is None:
             assert blocking is not None
-            slots = theory.erlang_b_servers(offered, share(_number_or_text(blocking)))
+            slots = theory.erlang_b_servers(offered, _share("--blocking", blocking))
         refused = theory.erlang_b(slots, offered)
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -257,6 +269,8 @@ def _check_out(out: Path | None, endings: tuple[str, ...]) -> None:
         raise UsageError(f"--out {out}: the file's name ends in {' or '.join(endings)}")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}")
+    if out.is_dir():
+        raise UsageError(f"--out {out}: is a folder; name a file")
 
 
 def _number_or_text(text: str) -> float | str:
@@ -266,22 +280,39 @@ def _number_or_text(text: str) -> float | str:
         return text
 
 
-def _precision(text: str) -> float:
+def _share(option: str, text: str) -> float:
     try:
-        precision = share(_number_or_text(text))
+        return share(_number_or_text(text))
     except UnfitError as error:
-        raise UsageError(f"--precision {text}: {error}") from None
+        raise UsageError(f"{option} {text}: {error}") from None
+
+
+def _precision(text: str) -> float:
+    precision = _share("--precision", text)
     if not 0 < precision < 1:
         raise UsageError(f"--precision {text}: between 0 and 1, as 5% or 0.05")
     return precision
 
 
+class _Screen(Console):
+    """A console that leaves a broken pipe to ``main``; rich's own would exit with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code; the one place where errors become messages."""
+    _speak_utf8()
     complaints = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     try:
         answer = app(
-            arguments, exit_on_error=False, print_error=False, result_action="return_value", error_console=complaints
+            arguments,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+            console=_Screen(),
+            error_console=complaints,
         )
         if isinstance(answer, Answer):
             _print(answer.output)
@@ -306,10 +337,19 @@ def main(arguments: list[str] | None = None) -> int:
     return DONE
 
 
+def _speak_utf8() -> None:
+    """Write UTF-8 into pipes and files whatever the locale (JSON is UTF-8); a terminal gets what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+
+
 def _print(output: str | Texts | RenderableType) -> None:
+    if sys.stdout is None:
+        raise OSError("there is no standard output")
     if isinstance(output, str):
         sys.stdout.write(output)
     elif hasattr(output, "__next__"):
         sys.stdout.writelines(output)  # type: ignore[arg-type]  # an iterator of lines
     else:
-        Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(output)
+        _Screen(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(output)

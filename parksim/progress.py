@@ -1,6 +1,5 @@
 """Progress on stderr: a bar in a terminal, a line now and then in a pipe, nothing when there is nothing to tell."""
 
-import sys
 import time
 from types import TracebackType
 from typing import Final, Self
@@ -17,11 +16,12 @@ class Progress:
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
+        self._console = Console(stderr=True)
         self._bar: Bar | None = None
         self._started_s = self._told_s = time.monotonic()
 
     def __enter__(self) -> Self:
-        console = Console(stderr=True)
+        console = self._console
         if console.is_terminal:
             columns = (TextColumn(self._unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Bar(*columns, console=console, transient=True)
@@ -38,8 +38,8 @@ class Progress:
         if now_s - self._told_s >= LINE_EVERY_S and done < to_do:
             left_s = (now_s - self._started_s) / done * (to_do - done)
             self._told_s = now_s
-            sys.stderr.write(f"{done} of {to_do} {self._unit}, at most {left_s:.0f} s to go\n")
-            sys.stderr.flush()
+            line = f"{done} of {to_do} {self._unit}, at most {left_s:.0f} s to go"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
