@@ -8,7 +8,6 @@ written, never changes its name, type or meaning, and new ones come at the end. 
 import io
 import json
 import struct
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
@@ -42,6 +41,14 @@ _ROW: Final = struct.Struct("<qqihhhBB")
 _ROW_TYPE: Final = np.dtype(list(COLUMNS))
 assert _ROW_TYPE.itemsize == _ROW.size
 _ROWS_A_BLOCK: Final = 65_536
+_CODES: Final = {
+    "kind": {name: code for code, name in enumerate(KIND_NAMES)},
+    "reason": {name: code for code, name in enumerate(REASON_NAMES)},
+}
+_ONE_A_LOT: Final = frozenset({"slots", "choices"})
+_COUNTED: Final = frozenset({"attendants", "staff", "slots"})
+_LEAST: Final = {name: int(np.iinfo(dtype).min) for name, dtype in COLUMNS}
+_MOST: Final = {name: int(np.iinfo(dtype).max) for name, dtype in COLUMNS}
 
 
 class JournalError(ValueError):
@@ -209,38 +216,46 @@ class JournalWriter:
 
 def _from_lines(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read JSON Lines; JournalError names the first wrong line."""
-    kinds = {name: code for code, name in enumerate(KIND_NAMES)}
-    reasons = {name: code for code, name in enumerate(REASON_NAMES)}
+    if not content:
+        raise JournalError(f"{path}: the file is empty; a journal begins with its header")
     header: dict[str, Any] = {}
     rows: list[tuple[int, ...]] = []
     for number, line in enumerate(io.BytesIO(content), start=1):
         try:
-            record = json.loads(line)
             if number == 1:
-                header = _header(record)
-                continue
-            record = dict(record, kind=kinds[record["kind"]], reason=reasons[record["reason"]])
-            row = tuple(record[name] for name, _ in COLUMNS)
-            _ROW.pack(*row)  # every value is a whole number that its column can hold
-            rows.append(row)
+                header = _header(_json(line))
+            else:
+                rows.append(_row(_json(line)))
         except JournalError as error:
             raise JournalError(f"{path}, line {number}: {error}") from None
-        except (ValueError, RecursionError, KeyError, TypeError, struct.error) as error:
-            raise JournalError(f"{path}, line {number}: {_wrong_line(number, error)}") from None
-    if not header:
-        raise JournalError(f"{path}: the file is empty; a journal begins with its header")
     table = np.array(rows, _ROW_TYPE)
     return {name: table[name] for name, _ in COLUMNS}, header
 
 
-def _wrong_line(number: int, error: Exception) -> str:
-    if number == 1:
-        return 'this is no journal of parksim: its first line is a JSON object with "journal": "parksim"'
-    if isinstance(error, KeyError):
-        return f"{error} is not a key, kind or reason that a journal has"
-    if isinstance(error, TypeError | struct.error):
-        return f"a value does not fit its column ({error})"
-    return f"not a JSON object ({error})"
+def _json(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise JournalError(f"this is no journal of parksim, or it is damaged: no JSON ({error})") from None
+
+
+def _row(record: Any) -> tuple[int, ...]:
+    """Return the row that one line tells, every value a whole number that its column can hold."""
+    if not isinstance(record, dict):
+        raise JournalError(f"a fact is a JSON object, not {type(record).__name__}")
+    if missing := [name for name, _ in COLUMNS if name not in record]:
+        raise JournalError(f"a fact has {', '.join(missing)} too")
+    values = []
+    for name, _ in COLUMNS:
+        value = record[name]
+        if name in _CODES:
+            if not isinstance(value, str) or value not in _CODES[name]:
+                raise JournalError(f"{value!r} is no {name} that this parksim knows")
+            value = _CODES[name][value]
+        elif type(value) is not int or not _LEAST[name] <= value <= _MOST[name]:
+            raise JournalError(f"{name} is {value!r}; it is a whole number from {_LEAST[name]} to {_MOST[name]}")
+        values.append(value)
+    return tuple(values)
 
 
 def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -251,13 +266,14 @@ def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
             columns = {name: archive[name] for name, _ in COLUMNS}
     except JournalError as error:
         raise JournalError(f"{path}: {error}") from None
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - zipfile, zlib, tokenize and numpy raise what they please at damaged bytes
         raise JournalError(f"{path}: this is no journal of parksim, or it is damaged ({error})") from None
     for name, dtype in COLUMNS:
-        if columns[name].dtype != np.dtype(dtype) or columns[name].ndim != 1:
-            raise JournalError(f"{path}: column {name} is {columns[name].dtype}, a journal's is {np.dtype(dtype)}")
+        if columns[name].dtype != np.dtype(dtype) or columns[name].shape != (columns["time_us"].size,):
+            found = f"{columns[name].dtype} of shape {columns[name].shape}"
+            raise JournalError(f"{path}: column {name} is {found}, a journal's are {np.dtype(dtype)} and of one length")
     if columns["kind"].max(initial=0) >= len(KIND_NAMES) or columns["reason"].max(initial=0) >= len(REASON_NAMES):
-        raise JournalError(f"{path}: a kind or reason has a code that this version does not know")
+        raise JournalError(f"{path}: a kind or reason has a code that this parksim does not know")
     return columns, header
 
 
@@ -266,10 +282,10 @@ def _header(record: Any) -> dict[str, Any]:
     if not isinstance(record, dict) or record.pop("journal", None) != "parksim":
         raise JournalError('this is no journal of parksim: its header lacks "journal": "parksim"')
     schema = record.pop("schema", None)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise JournalError(
-            f"journal schema {schema!r} is newer than {SCHEMA}, which this parksim reads; update parksim"
-        )
+    if type(schema) is not int or schema < 1:
+        raise JournalError(f"the header's schema is {schema!r}; it is a whole number from 1")
+    if schema > SCHEMA:
+        raise JournalError(f"journal schema {schema} is newer than {SCHEMA}, which this parksim reads; update parksim")
     return record
 
 
@@ -282,7 +298,7 @@ def _settings(given: Any) -> Settings:
             raise JournalError(f"the settings in the journal's header lack {name}")
         value = given[name]
         numbers = value if name in _ONE_A_LOT else [value]
-        most = _MOST_IN_A_COLUMN if name in _COUNTED else None
+        most = _MOST["extension"] if name in _COUNTED else None
         if not isinstance(numbers, list | tuple) or not all(_is_setting(number, most) for number in numbers):
             raise JournalError(f"the settings in the journal's header have {name} = {value!r}, which cannot be")
     settings = Settings._make(given[name] for name in Settings._fields)
@@ -294,8 +310,3 @@ def _settings(given: Any) -> Settings:
 
 def _is_setting(number: Any, most: int | None) -> bool:
     return type(number) is int and number >= -1 and (most is None or number <= most)
-
-
-_ONE_A_LOT: Final = frozenset({"slots", "choices"})
-_COUNTED: Final = frozenset({"attendants", "staff", "slots"})
-_MOST_IN_A_COLUMN: Final = 32_767
