@@ -326,7 +326,7 @@ def _wrapped(difference: int) -> int:
 
 
 def _utilisation(busy_us: int, extensions: int, window: Window) -> float:
-    return float("nan") if extensions == NOBODY else busy_us / (extensions * window.length_us)
+    return busy_us / (extensions * window.length_us) if extensions > 0 else float("nan")
 
 
 def _answered_by_group(journal: Journal) -> Mask:
@@ -340,8 +340,9 @@ def _answered_by_group(journal: Journal) -> Mask:
 
 
 def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) -> dict[str, Any]:
-    """Counts by the hour of day in which they happened (time 0 is midnight); nan where the window has no such hour.
+    """Counts by the hour of day in which they happened (time 0 is midnight).
 
+    A share is nan where there is nothing to share, a rate or a mean where the window has no such hour.
     A time-out counts in ``expired_share_by_hour`` in the hour of its park, of which it is a share.
     """
 
