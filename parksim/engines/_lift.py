@@ -45,7 +45,7 @@ def cache_folder() -> Path | None:
     """Return the folder for compiled code, or None where nothing can be written (it is compiled anew then)."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for place in (Path(__file__).parent / "__pycache__", home / "parksim"):
-        folder = place / f"kernel-{rules_digest()[:16]}"
+        folder = place / f"kernel-{rules_digest()[:16]}{'-checked' if numba.config.BOUNDSCHECK else ''}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
