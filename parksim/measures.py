@@ -354,7 +354,7 @@ def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) 
 
     expired_us = journal.time_us[journal.kind == EXPIRED]
     expired_us = expired_us[(expired_us >= window.warm_up_us) & (expired_us < window.horizon_us)]
-    open_us = _time_by_hour(np.array([], np.int64), np.array([1]), window)
+    open_us = open_by_hour_us(window)
     rows = _slot_rows(journal)
     changes = np.where(journal.kind[rows] == PARKED, 1, -1)
     busy_us = _time_by_hour(journal.time_us[rows], np.concatenate(([0], np.cumsum(changes))), window)
@@ -371,6 +371,15 @@ def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) 
             "recalls_per_hour_by_hour": hours(expired_us) / (open_us / HOUR_US),
             "occupancy_mean_by_hour": busy_us / open_us,
         }
+
+
+def open_by_hour_us(window: Window) -> NDArray[np.float64]:
+    """Return how much time of each hour of day the window holds: shape (24,), whole microseconds.
+
+    >>> open_by_hour_us(Window(HOUR_US // 2, 2 * HOUR_US))[:3].tolist()
+    [1800000000.0, 3600000000.0, 0.0]
+    """
+    return _time_by_hour(np.array([], np.int64), np.array([1]), window)
 
 
 def _time_by_hour(times_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:

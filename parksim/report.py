@@ -150,7 +150,7 @@ def _number(name: str, value: float, width: float) -> str:
 
 
 def _span(time_us: int) -> str:
-    """Return a duration in the largest units that show it whole: 1 d, 1 h 30 min, 90 s."""
+    """Return a duration in days, hours, minutes and seconds: 1 d, 1 h 30 min, 1 min 30 s, 0 s."""
     seconds = time_us / 1e6
     parts = []
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):

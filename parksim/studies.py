@@ -32,7 +32,7 @@ from parksim.estimate import (
 )
 from parksim.expected import Formula, formulas
 from parksim.journal import Journal
-from parksim.measures import SCALARS, SHARES, VECTORS, Measures, measure
+from parksim.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
 from parksim.recordings import DAY_US
 from parksim.run_length import Stopping, StoppingRule, Target
 from parksim.scenario import Scenario
@@ -203,19 +203,23 @@ class Study:
         if all(np.isnan(value) for value in values):
             return undefined(why_undefined(name, self.scenario), 0, self.level)
         if name in SHARES:
-            return share(values, self._blocks(name), self.level)
+            return share(values, self._blocks(name, index), self.level)
         return student_t(values, self.level, UNBOUNDED)
 
-    def _blocks(self, name: str) -> int:
+    def _blocks(self, name: str, index: int | None) -> int:
         """Return into how many blocks what a share is a share of can be cut (``estimate.zero_seen``)."""
-        window_s = (self.scenario.horizon_us - self.scenario.warm_up_us) / 1e6
+        window = Window(self.scenario.warm_up_us, self.scenario.horizon_us)
         stays_s = [result["parked_s_mean"] for result in self.results if not np.isnan(result["parked_s_mean"])]
         stay_s = sum(stays_s) / len(stays_s) if stays_s else 0.0
+        if index is not None and name in _TRIALS_BY_HOUR:
+            open_us = int(open_by_hour_us(window)[index])
+            counts = [_TRIALS_BY_HOUR[name](result, index) for result in self.results]
+            # Calls of the window may be parked in an hour after it: too few to claim anything of.
+            return blocks_of(counts, open_us / 1e6, stay_s) if open_us else 0
         trials = _TRIALS.get(name)
         if trials is None:
-            return time_blocks(len(self.results), window_s, stay_s) if stay_s > 0 else 0
-        counts = [trials(result) for result in self.results]
-        return blocks_of(counts, window_s, stay_s)
+            return time_blocks(len(self.results), window.length_us / 1e6, stay_s) if stay_s > 0 else 0
+        return blocks_of([trials(result) for result in self.results], window.length_us / 1e6, stay_s)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as ``parksim run --json`` prints it."""
@@ -282,6 +286,21 @@ _TRIALS: Final[dict[str, Callable[[Result], int]]] = {
 """What each share is a share of; the others are shares of time."""
 
 
+def _requests_in(result: Result, hour: int) -> int:
+    return int(result["parks_requested_by_hour"][hour])
+
+
+def _parks_in(result: Result, hour: int) -> int:
+    requests = _requests_in(result, hour)
+    return requests - round(result["refused_share_by_hour"][hour] * requests) if requests else 0
+
+
+_TRIALS_BY_HOUR: Final[dict[str, Callable[[Result, int], int]]] = {
+    "refused_share_by_hour": _requests_in,
+    "expired_share_by_hour": _parks_in,
+}
+
+
 def why_undefined(name: str, scenario: Scenario) -> str:
     """Return why no replication has a value of ``name``."""
     if name == "attendant_utilisation" and scenario.attendants.count == "unlimited":
@@ -294,6 +313,8 @@ def why_undefined(name: str, scenario: Scenario) -> str:
         return "nothing to count in this hour of day"
     if name.startswith("recall"):
         return "no call timed out"
+    if name in ("lost_share", "queue_abandoned_share", "queue_full_share", "answered_within_share", "parks_per_call"):
+        return "no call was offered"
     if name.startswith("answer"):
         return "no call was answered"
     return "no park was made" if name != "refused_share" else "no park was requested"
@@ -356,6 +377,12 @@ def study(
         raise ValueError(f"a study has at least one replication, not {replications}")
     if precision is not None and not 0 < precision < 1:
         raise ValueError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+    if not 0 < level < 1:
+        raise ValueError(f"a level lies between 0 and 1 (95 % is 0.95), not {level}")
+    if seed < 0:
+        raise ValueError(f"a seed is a whole number from 0, not {seed}")
+    if executor != "processes" and workers is not None and workers > 1:
+        raise ValueError('workers are processes: say executor="processes", too')
     rule = None if precision is None else _stopping_rule(scenario, precision)
     most = (replications or REPLICATIONS) if rule is None else rule.most
     engine = chosen_engine(engine, scenario, replications or REPLICATIONS)
