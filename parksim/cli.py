@@ -332,7 +332,7 @@ def main(arguments: list[str] | None = None) -> int:
         complaints.print("parksim: interrupted")
         return INTERRUPTED
     except (OSError, StudyError, MemoryError) as error:
-        complaints.print(f"parksim: could not finish: {error or type(error).__name__}")
+        complaints.print(f"parksim: could not finish: {str(error) or type(error).__name__}")
         return NOT_FINISHED
     return DONE
 

@@ -87,13 +87,21 @@ def screen_text(study: Study) -> str:
 def _title(study: Study) -> Text:
     scenario = study.scenario
     window = f"{_span(scenario.warm_up_us)} to {_span(scenario.horizon_us)}"
-    counted = f"{len(study.results)} replications, each measured from {window}"
+    number = len(study.results)
+    counted = (
+        f"{number} replications, each measured from {window}" if number != 1 else f"one replication, from {window}"
+    )
     return Text.assemble((scenario.name, "bold"), "\n", f"{_question(study)}; {counted}")
 
 
 def _question(study: Study) -> str:
     lot, attendants = study.scenario.lot, study.scenario.attendants
-    return f"{lot.slots} slots, {attendants.count} attendants"
+    return f"{_counted(lot.slots, 'slot')}, {_counted(attendants.count, 'attendant')}"
+
+
+def _counted(number: int | str, what: str) -> str:
+    """Return a number with its noun: 1 slot, 6 slots, unlimited attendants."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _objectives(study: Study) -> Table:
@@ -127,7 +135,7 @@ def _theory(name: str, formula: Formula) -> Text:
     if formula.value is None:
         return Text(formula.reason, "dim")
     assert not isinstance(formula.value, tuple)
-    return Text(f"{_number(name, formula.value, formula.value / 1000)}  {formula.reason}")
+    return Text(f"{_number(name, formula.value)}  {formula.reason}")
 
 
 def _shown(name: str, estimate: Estimate) -> tuple[str, str]:
@@ -135,17 +143,24 @@ def _shown(name: str, estimate: Estimate) -> tuple[str, str]:
     if estimate.mean is None:
         return "-", estimate.reason
     if estimate.low is None or estimate.high is None:
-        return _number(name, estimate.mean, abs(estimate.mean) / 1000), f"none from {estimate.n}"
+        return _number(name, estimate.mean), f"none from {estimate.n}"
     width = max(estimate.high - estimate.mean, estimate.mean - estimate.low)
     low, high = (_number(name, end, width) for end in (estimate.low, estimate.high))
     return _number(name, estimate.mean, width), f"{low} to {high}"
 
 
-def _number(name: str, value: float, width: float) -> str:
-    """Return ``value`` with the decimals that an uncertainty of ``width`` leaves, shares in per cent."""
+def _number(name: str, value: float, width: float | None = None) -> str:
+    """Return ``value`` with the decimals that an uncertainty of ``width`` leaves, shares in per cent.
+
+    Without one a whole number is shown as one, any other to one part in a thousand.
+    """
     percent = name in SHARES
-    value, width = (100 * value, 100 * width) if percent else (value, width)
-    decimals = 2 if width <= 0 else min(6, max(0, 1 - math.floor(math.log10(width))))
+    value = 100 * value if percent else value
+    if not width and value.is_integer():
+        decimals = 0
+    else:
+        width = abs(value) / 1000 if not width else 100 * width if percent else width
+        decimals = min(6, max(0, 1 - math.floor(math.log10(width))))
     return f"{value:,.{decimals}f}{' %' if percent else ''}"
 
 

@@ -415,7 +415,7 @@ def _stopping_rule(scenario: Scenario, precision: float) -> StoppingRule:
 
 def _why_stopped(rule: StoppingRule | None, stopping: Stopping, replications: int) -> str:
     if rule is None:
-        return f"{replications} replications were asked for"
+        return f"{replications} replications were asked for" if replications > 1 else "one replication was asked for"
     if stopping.state == "precise":
         return f"precise after {replications} replications"
     return f"not yet precise after {replications} replications, the most a study makes"

@@ -51,6 +51,8 @@ ORDER: Final = (
     "parksim.expected",
     "parksim.store",
     "parksim.studies",
+    "parksim.gather",
+    "parksim.planning",
     "parksim.progress",
     "parksim.plots",
     "parksim.report",

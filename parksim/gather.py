@@ -1,0 +1,249 @@
+"""Replications of many designs, each made once: kept in memory, kept in a store, run where they are missing.
+
+All designs get the same seed and the same replication numbers, so that they are offered the same calls (common random
+numbers). Which worker runs what, and what was stored before, cannot show in the results.
+"""
+
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from parksim.scenario import Scenario
+from parksim.store import Damage, Key, Store
+from parksim.studies import Progress, Result, StudyError, chosen_engine, expected_calls, replicate, versions
+
+Workers = Executor | Literal["processes"] | None
+"""None for this process, "processes" for a pool of our own, or any executor."""
+_AHEAD: Final = 3
+"""Tasks a worker that are handed out before they are needed."""
+_TASK_CALLS: Final = {"simpy": 20_000, "kernel": 400_000}
+"""Calls a task has at least, half a second's work or so: what comes in between to hand it over is then nothing."""
+_ORPHANED_S: Final = 1.0
+"""How often a worker looks whether whoever started it still lives."""
+
+
+class Task(NamedTuple):
+    """Some replications of one design."""
+
+    scenario: Scenario
+    replications: tuple[int, ...]
+
+
+@dataclass
+class Gatherer:
+    """Gets the measures of replications: from memory, from the store, or by running them. Made by ``gathering``.
+
+    Attributes:
+        seed: Of all designs.
+        engine: The one that runs them, not "auto".
+        store: Where results go as they come; None for nowhere.
+        progress: Told (replications run, replications to run).
+        ran: How many replications were run.
+        reused: How many were found in the store.
+        pool: Where they are run; None for this process.
+        new_pool: Makes another one when a worker has died; None when the pool is not ours.
+        workers: How many the pool has.
+    """
+
+    seed: int
+    engine: str
+    store: Store | None = None
+    progress: Progress | None = None
+    ran: int = 0
+    reused: int = 0
+    pool: Executor | None = None
+    new_pool: Callable[[], Executor] | None = None
+    workers: int = 1
+    _version: str = field(default_factory=lambda: versions()["parksim"])
+    _known: dict[str, dict[int, Result]] = field(default_factory=dict)
+
+    @property
+    def damaged(self) -> tuple[Damage, ...]:
+        """The damaged records that the store was found to hold; they were run again."""
+        return () if self.store is None else tuple(self.store.damaged)
+
+    def results(self, scenarios: Sequence[Scenario], replications: range) -> list[tuple[Result, ...]]:
+        """Return the measures of ``replications`` of each scenario, in their order.
+
+        Raises:
+            StoreError: the store failed.
+            StudyError: a worker died, and so did its successor.
+        """
+        missing = {one.digest: one for one in scenarios}
+        for digest, scenario in missing.items():
+            self._recall(digest, scenario)
+        tasks = deque(
+            Task(one, tuple(lot))
+            for one in missing.values()
+            for lot in _chunks(self._absent(one, replications), self._chunk(one))
+        )
+        self._run(tasks)
+        return [tuple(self._known[one.digest][number] for number in replications) for one in scenarios]
+
+    def _recall(self, digest: str, scenario: Scenario) -> None:
+        if digest in self._known:
+            return
+        self._known[digest] = {}
+        if self.store is not None:
+            found = self.store.results(digest, self.seed, self.engine, self._version)
+            self._known[digest] = found
+            if not found:
+                self.store.put_scenario(digest, scenario.canonical)
+
+    def _absent(self, scenario: Scenario, replications: range) -> list[int]:
+        known = self._known[scenario.digest]
+        absent = [number for number in replications if number not in known]
+        self.reused += len(replications) - len(absent)
+        return absent
+
+    def _chunk(self, scenario: Scenario) -> int:
+        """Return how many replications make a task: one in this process, where handing over costs nothing."""
+        if self.pool is None:
+            return 1
+        return max(1, math.ceil(_TASK_CALLS[self.engine] / max(1.0, expected_calls(scenario))))
+
+    def _run(self, tasks: deque[Task]) -> None:
+        to_do = sum(len(task.replications) for task in tasks)
+        done = 0
+        while tasks:
+            done_before = done
+            try:
+                with closing(self._made(tasks)) as made:
+                    for task, results in made:
+                        self._keep(task, results)
+                        done += len(results)
+                        if self.progress is not None:
+                            self.progress(done, to_do)
+            except BrokenExecutor as error:
+                if self.new_pool is None or done == done_before:
+                    kept = "what was stored stays: " if self.store is not None else ""
+                    raise StudyError(
+                        f"a worker died while seed {self.seed} was run; {kept}run the same command again ({error})"
+                    ) from None
+                self.pool = self.new_pool()
+
+    def _keep(self, task: Task, results: Sequence[Result]) -> None:
+        digest = task.scenario.digest
+        made = dict(zip(task.replications, results, strict=True))
+        if self.store is not None:
+            self.store.put(
+                {Key(digest, self.seed, number, self.engine, self._version): one for number, one in made.items()}
+            )
+        self._known[digest] |= made
+        self.ran += len(made)
+
+    def _made(self, tasks: deque[Task]) -> Generator[tuple[Task, list[Result]], None, None]:
+        """Yield the tasks with their results as they come; ``tasks`` keeps those that are not made when it breaks."""
+        if self.pool is None:
+            while tasks:
+                task = tasks[0]
+                made = replicate(task.scenario, self.seed, task.replications, self.engine)
+                tasks.popleft()
+                yield task, made
+            return
+        out: dict[Future[list[Result]], Task] = {}
+        try:
+            while tasks or out:
+                while tasks and len(out) < _AHEAD * self.workers:
+                    task = tasks[0]
+                    future = self.pool.submit(replicate, task.scenario, self.seed, task.replications, self.engine)
+                    out[future] = tasks.popleft()
+                for future in wait(out, return_when=FIRST_COMPLETED).done:
+                    results = future.result()
+                    yield out.pop(future), results
+        finally:
+            for future in out:
+                future.cancel()
+            tasks.extendleft(reversed(out.values()))
+
+
+def _chunks(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]
+
+
+def engine_for(engine: str, scenarios: Iterable[Scenario], replications: int) -> str:
+    """Return the engine for all of some designs: what ``studies.chosen_engine`` takes for so many calls together.
+
+    Raises:
+        ValueError: there is no such engine.
+    """
+    designs = list(scenarios)
+    calls = [expected_calls(one) for one in designs]
+    busiest = max(range(len(designs)), key=calls.__getitem__)
+    like_it = sum(calls) / calls[busiest] if calls[busiest] > 0 else len(designs)
+    return chosen_engine(engine, designs[busiest], math.ceil(like_it * replications))
+
+
+@contextmanager
+def gathering(
+    seed: int,
+    engine: str,
+    *,
+    executor: Workers = None,
+    workers: int | None = None,
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Gatherer]:
+    """Open what it takes to gather replications, and close what was opened here.
+
+    Args:
+        seed: any whole number from 0.
+        engine: "simpy" or "kernel".
+        executor: see ``Workers``.
+        workers: size of a pool of our own; by default one a core.
+        store: a store, or its file; it is closed at the end only if it was opened here.
+        progress: told (replications run, replications to run).
+
+    Raises:
+        ValueError: a seed or an executor that is none.
+        StoreError: the store cannot be opened.
+    """
+    if seed < 0:
+        raise ValueError(f"a seed is a whole number from 0, not {seed}")
+    if not (executor is None or executor == "processes" or isinstance(executor, Executor)):
+        raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
+    opened = Store.open(store) if isinstance(store, str | Path) else None
+    pools: list[Executor] = []
+
+    def new_pool() -> Executor:
+        pools.append(ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),)))
+        return pools[-1]
+
+    try:
+        own = executor == "processes"
+        pool = new_pool() if own else executor
+        assert not isinstance(pool, str)
+        yield Gatherer(
+            seed,
+            engine,
+            opened or (store if isinstance(store, Store) else None),
+            progress,
+            pool=pool,
+            new_pool=new_pool if own else None,
+            workers=getattr(pool, "_max_workers", None) or workers or os.cpu_count() or 2,
+        )
+    finally:
+        for one in pools:
+            one.shutdown(cancel_futures=True)
+        if opened is not None:
+            opened.close()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when whoever started it is killed: it would wait for ever for its next task."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_ORPHANED_S)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()

@@ -1,0 +1,196 @@
+"""Plans: the same calls offered to many designs, the smallest design that meets its objectives, and two compared.
+
+``sweep`` runs every combination of some values, ``solve`` searches one key for the objectives, ``compare`` says what
+changes from one scenario to another. All use common random numbers: the same seed and replication numbers for every
+design, hence the same calls. With a store, what was run before is not run again.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from parksim.gather import Workers, engine_for, gathering
+from parksim.measures import SCALARS
+from parksim.quantities import UnfitError, duration_s
+from parksim.scenario import Scenario
+from parksim.store import Damage, Store
+from parksim.studies import REPLICATIONS, Progress, Study, versions
+
+MOST_RUNS: Final = 1_000_000
+"""Replications of all designs together; more is a slip of the pen."""
+MOST_VALUES: Final = 10_000
+"""Values of one key; more is a slip of the pen."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One design of a sweep: its values by key, and the study of it."""
+
+    values: Mapping[str, object]
+    study: Study = field(repr=False)
+
+    def flat(self) -> dict[str, Any]:
+        """Return the design as one row of plain values: its values, each scalar's estimate, each verdict.
+
+        A measure M gives M, M_low, M_high (None where undefined) and M_n; an objective of it M_verdict.
+        """
+        row: dict[str, Any] = dict(self.values)
+        for name in SCALARS:
+            estimate = self.study.estimate(name)
+            row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            row[f"{name}_n"] = estimate.n
+        for objective in self.study.objectives:
+            row[f"{objective.objective.measure}_verdict"] = objective.verdict
+        return row
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Many designs offered the same calls, in the order of their values (the first key changes slowest).
+
+    Attributes:
+        scenario: What was varied.
+        over: The values of each key.
+        rows: One a combination.
+        ran: Replications that were run now.
+        reused: Replications that the store had.
+        damaged: Records of the store that were not what was written; they were run again.
+    """
+
+    scenario: Scenario
+    over: Mapping[str, tuple[object, ...]]
+    seed: int
+    engine: str
+    replications: int
+    level: float
+    rows: tuple[Row, ...] = field(repr=False)
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return the rows as plain values (see ``Row.flat``): the same whoever ran them, stored or not."""
+        return [row.flat() for row in self.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sweep as plain values, for JSON; equal sweeps are equal, whatever was stored."""
+        return {
+            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
+            "over": {key: list(values) for key, values in self.over.items()},
+            "seed": self.seed,
+            "engine": self.engine,
+            "replications": self.replications,
+            "level": self.level,
+            "versions": versions(self.engine),
+            "rows": self.flat(),
+        }
+
+
+def sweep(
+    scenario: Scenario,
+    over: Mapping[str, Iterable[object]],
+    replications: int = REPLICATIONS,
+    *,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Run every combination of some values, each offered the same calls.
+
+    Args:
+        scenario: what is varied.
+        over: the values of each key, such as ``{"lot.slots": range(4, 21)}``; as ``Scenario.with_values`` takes them.
+        replications: how many of each design (numbers 0 to n-1).
+        seed: any whole number from 0.
+        level: confidence level of all intervals.
+        executor: None for this process, "processes" for a pool, or any ``concurrent.futures.Executor``.
+        workers: size of the pool made for "processes"; by default one a core.
+        engine: "simpy", "kernel", or "auto": the kernel when it is installed and all designs together are large.
+        store: where each replication is stored as it comes, and looked up first; a ``Store`` or its file's name.
+        progress: told how many of the missing replications are done and to do.
+
+    Raises:
+        ValueError: no values, or too many.
+        ScenarioError: a combination is no valid scenario; none was run then.
+        StoreError: the store cannot be used; what was stored stays.
+        StudyError: a worker died; what was stored stays.
+    """
+    if replications < 1:
+        raise ValueError(f"a sweep has at least one replication, not {replications}")
+    values = {key: tuple(itertools.islice(ones, MOST_VALUES + 1)) for key, ones in over.items()}
+    for key, ones in values.items():
+        if not 1 <= len(ones) <= MOST_VALUES:
+            raise ValueError(f"{key} needs 1 to {MOST_VALUES:,} values; give it {'some' if not ones else 'fewer'}")
+    runs = math.prod(map(len, values.values())) * replications
+    if not values or runs > MOST_RUNS:
+        raise ValueError(f"{runs:,} replications are more than {MOST_RUNS:,}; take fewer values" if values else _NO_KEY)
+    combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
+    designs = [scenario.with_values(one) for one in combinations]
+    engine = engine_for(engine, designs, replications)
+    with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
+        results = gatherer.results(designs, range(replications))
+    stopped = f"{replications} replications were asked for"
+    rows = tuple(
+        Row(one, Study(design, seed, engine, level, measured, stopped))
+        for one, design, measured in zip(combinations, designs, results, strict=True)
+    )
+    return Sweep(
+        scenario, values, seed, engine, replications, level, rows, gatherer.ran, gatherer.reused, gatherer.damaged
+    )
+
+
+_NO_KEY: Final = 'a sweep needs a key and its values, such as {"lot.slots": range(4, 21)}'
+
+
+def values_of(text: str) -> tuple[object, ...]:
+    """Return the values that a text lists: "4..20" (both ends), "4..20:4" (every fourth), or "60s,120s,180s".
+
+    Parts of a list are whole numbers where they are spelt so, and otherwise texts, which a scenario reads as
+    ``with_values`` does. The ends of a range may be durations, then it counts in seconds.
+
+    Raises:
+        ValueError: the text is empty, a range that is none, or longer than ``MOST_VALUES``.
+
+    >>> values_of("4..8"), values_of("60s..180s:60"), values_of("60s,2m"), values_of("6, 8..9")
+    ((4, 5, 6, 7, 8), (60, 120, 180), ('60s', '2m'), (6, 8, 9))
+    """
+    values: list[object] = []
+    for part in map(str.strip, text.split(",")):
+        if not part:
+            raise ValueError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
+        further = _range(part) if ".." in part else [_whole(part)]
+        values.extend(further[: MOST_VALUES + 1])
+        if len(values) > MOST_VALUES:
+            raise ValueError(f"{text!r} lists more than {MOST_VALUES:,} values; take fewer")
+    return tuple(values)
+
+
+def _range(text: str) -> range:
+    ends, _, step = text.partition(":")
+    low, _, high = ends.partition("..")
+    try:
+        numbers = range(_second(low), _second(high) + 1, int(step) if step else 1)
+    except (ValueError, UnfitError):
+        raise ValueError(f"{text!r} is no range; write 4..20, 4..20:2 or 60s..300s:30") from None
+    if not numbers or numbers.step < 1:
+        raise ValueError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
+    return numbers
+
+
+def _second(text: str) -> int:
+    text = text.strip()
+    seconds = int(text) if text.lstrip("+-").isdecimal() else duration_s(text)
+    if seconds != round(seconds):
+        raise ValueError(text)
+    return round(seconds)
+
+
+def _whole(text: str) -> object:
+    return int(text) if text.isascii() and text.isdecimal() else text
