@@ -39,7 +39,7 @@ class Workload(NamedTuple):
     wants_park: Column
     """1 if the k-th handling ends in a park request, else 0."""
     max_in_parking_us: Column
-    """The longest stay, from PARKED."""
+    """The longest stay, from PARKED; at least 1 us."""
     patience_us: Column
     """When the parked caller hangs up, from PARKED."""
     retrieval_us: Column
@@ -88,8 +88,8 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     calls, parks = len(arrival_us), scenario.parking.max_parks
     retrieval, recall = scenario.retrieval, scenario.recall
 
-    def per_park(purpose: int, law: Law | None, times: int) -> Column:
-        return _stack([_durations(law, stream(purpose, k), calls) for k in range(times)], calls)
+    def per_park(purpose: int, law: Law | None, times: int, least_us: int = 0) -> Column:
+        return _stack([_durations(law, stream(purpose, k), calls, least_us) for k in range(times)], calls)
 
     def unless_never(column: Column, purpose: int, share: float) -> Column:
         never = [_happens(share, stream(purpose, k), calls) for k in range(parks)]
@@ -105,7 +105,7 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
         wants_park=_stack(
             [_happens(scenario.parking.probability, stream(_WANTS_PARK, k), calls) for k in range(parks)], calls
         ),
-        max_in_parking_us=per_park(_MAX_IN_PARKING, scenario.lot.max_in_parking, parks),
+        max_in_parking_us=per_park(_MAX_IN_PARKING, scenario.lot.max_in_parking, parks, least_us=1),
         patience_us=per_park(_PATIENCE, scenario.lot_patience, parks),
         retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay, parks), _NEVER_RETRIEVED, retrieval.never),
         staff_talk_us=per_park(_STAFF_TALK, retrieval.talk, parks),
@@ -128,31 +128,40 @@ def arrivals(scenario: Scenario, stream: Streams) -> Column:
     end_us = scenario.horizon_us + scenario.cool_down_us
     source = scenario.arrivals
     if isinstance(source, Poisson):
-        return _poisson(np.array([0.0, end_us]), np.array([0.0, source.rate * end_us / 1e6]), stream(_ARRIVAL, 0))
+        us_a_call = 1e6 / source.rate
+        return _poisson(source.rate * end_us / 1e6, lambda ticks: ticks * us_a_call, end_us, stream(_ARRIVAL, 0))
     if isinstance(source, Hourly):
         hours = -(-end_us // HOUR_US)
         rates = np.resize(np.array(source.calls_per_hour, np.float64), hours)
         bounds_us = np.arange(hours + 1, dtype=np.float64) * HOUR_US
-        instants_us = _poisson(bounds_us, np.concatenate(([0.0], np.cumsum(rates))), stream(_ARRIVAL, 0))
-        return instants_us[instants_us < end_us]
+        expected = np.concatenate(([0.0], np.cumsum(rates)))
+        return _poisson(
+            float(expected[-1]), lambda ticks: np.interp(ticks, expected, bounds_us), end_us, stream(_ARRIVAL, 0)
+        )
     return _recorded(source, stream(_DAY, 0), end_us)
 
 
-def _poisson(bounds_us: NDArray[np.float64], expected: NDArray[np.float64], stream: np.random.Generator) -> Column:
-    """Draw a Poisson process by the inverse of its expected count, given at ``bounds_us`` and linear between.
+def _poisson(
+    expected: float,
+    to_us: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    end_us: int,
+    stream: np.random.Generator,
+) -> Column:
+    """Draw a Poisson process on [0, end_us) by the inverse ``to_us`` of its expected count, ``expected`` at the end.
 
-    Gaps of a process of rate 1 are drawn until they pass the whole expectation: a longer horizon begins with the same
-    calls.
+    Gaps of a process of rate 1 are drawn until the end is passed. The instant of call i depends on the first i gaps
+    and on ``to_us`` alone, to the last bit, so a longer horizon begins with the same calls: sums go on from batch to
+    batch as if there were one, and no number depends on where the end is.
     """
-    total = float(expected[-1])
-    ticks = np.zeros(0)
-    while not len(ticks) or ticks[-1] < total:
+    ticks = np.zeros(1)
+    while to_us(ticks[-1:])[0] < end_us:
         # A batch that suffices in all but one case of some thousands; its size depends on the scenario alone.
-        gaps = stream.standard_exponential(int(total + 4 * np.sqrt(total)) + 16)
-        ticks = np.concatenate((ticks, np.cumsum(gaps) + (ticks[-1] if len(ticks) else 0.0)))
-    ticks = ticks[: np.searchsorted(ticks, total)]
-    instants_us = np.floor(np.interp(ticks, expected, bounds_us)).astype(np.int64)
-    return np.minimum(instants_us, int(bounds_us[-1]) - 1)
+        gaps = stream.standard_exponential(int(expected + 4 * np.sqrt(expected)) + 16)
+        gaps[0] += ticks[-1]
+        ticks = np.concatenate((ticks, np.cumsum(gaps)))
+    instants_us = to_us(ticks[1:])
+    # Cut before they become integers: what a very low rate puts far beyond the end would not fit.
+    return np.floor(instants_us[instants_us < end_us]).astype(np.int64)
 
 
 def _recorded(source: Recorded, stream: np.random.Generator, end_us: int) -> Column:
@@ -168,15 +177,16 @@ def _all(value: int, calls: int) -> Column:
     return np.broadcast_to(np.int64(value), (calls,))
 
 
-def _durations(law: Law | None, stream: np.random.Generator, calls: int) -> Column:
-    """Draw one duration a call, rounded to microseconds; None is never."""
+def _durations(law: Law | None, stream: np.random.Generator, calls: int, least_us: int = 0) -> Column:
+    """Draw one duration a call, rounded to microseconds but not below ``least_us``; None is never."""
     if law is None:
         return _all(NEVER, calls)
     if isinstance(law, Constant):
-        return _all(round(law.value * 1e6), calls)
+        return _all(max(round(law.value * 1e6), least_us), calls)
     drawn = law.draw_s(stream, calls)
     drawn *= 1e6
-    return np.rint(drawn, out=drawn).astype(np.int64)
+    np.rint(drawn, out=drawn)
+    return np.maximum(drawn, least_us, out=drawn).astype(np.int64)
 
 
 def _happens(share: float, stream: np.random.Generator, calls: int) -> NDArray[np.int8]:
