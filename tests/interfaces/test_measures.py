@@ -5,6 +5,7 @@ most 2**-53, so two ways to compute it differ by less than 2**-50 of it.
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from parksim.rules import codes as c
 from parksim.scenario import MEASURES, TEMPLATE, Scenario, Settings
 from parksim.testing import scenarios, settings_and_workloads
 
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 ROUNDING = 2**-50
 S = 1_000_000
 HOUR_US = 3_600 * S
@@ -341,6 +343,30 @@ def test_what_always_holds_of_measures(drawn):
         assert ((shares >= 0) & (shares <= 1))[~np.isnan(shares)].all(), name
     assert values["calls_offered_by_hour"].sum() == values["calls_offered"]
     assert values["parks_requested_by_hour"].sum() == values["parks_requested"]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SCENARIOS.glob("*.toml")))
+def test_measures_of_shipped_scenarios_keep_their_bounds(name):
+    """A whole replication of each scenario: no infinity, nothing below 0, and parts within their wholes."""
+    scenario = Scenario.load(SCENARIOS / name)
+    values = parksim.run(scenario, seed=1).measures
+    for measure_name, value in values.items():
+        numbers = np.atleast_1d(value)
+        numbers = numbers[~np.isnan(numbers)]
+        assert ((numbers >= 0) & (numbers <= (1 if measure_name in SHARES else 1e9))).all(), measure_name
+    assert 0 < values["parks_made"] <= values["parks_requested"]
+    assert values["parks_per_call"] <= scenario.parking.max_parks
+    assert values["occupancy_p95"] <= values["occupancy_max"] <= scenario.lot.slots
+    assert values["occupancy_mean"] <= values["occupancy_max"]
+    longest_s = scenario.lot.max_in_parking.support_s[1]
+    assert values["parked_s_p50"] <= values["parked_s_p95"] <= longest_s
+    assert values["parked_s_mean"] <= longest_s
+    # A sum of shares may pass 1 by a rounding of each.
+    for parts in (("recall_answered_share", "recall_abandoned_share"), ("lost_share", "queue_abandoned_share")):
+        assert sum(values[part] for part in parts) <= 1 + 2 * ROUNDING
+    assert values["queue_full_share"] <= values["lost_share"]
+    hours = {us // HOUR_US % 24 for us in range(scenario.warm_up_us, scenario.horizon_us, HOUR_US // 60)}
+    assert set(np.flatnonzero(~np.isnan(values["occupancy_mean_by_hour"])).tolist()) == hours
 
 
 def test_a_wrong_measure_would_be_seen(monkeypatch):
