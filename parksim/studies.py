@@ -6,10 +6,11 @@ in the order of the replications, and sums over them are exact.
 """
 
 import platform
+import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -388,8 +389,12 @@ def study(
     engine = chosen_engine(engine, scenario, replications or REPLICATIONS)
     results: list[Result] = []
     stopping = Stopping()
-    with _pool(executor, workers) as pool:
-        for result in _in_order(scenario, seed, engine, most, pool):
+    lent = executor != "processes"
+    with (
+        _pool(executor, workers) as pool,
+        closing(_in_order(scenario, seed, engine, most, pool, executor_is_lent=lent)) as coming,
+    ):
+        for result in coming:
             results.append(result)
             if progress is not None:
                 progress(len(results), most)
@@ -421,16 +426,29 @@ def _why_stopped(rule: StoppingRule | None, stopping: Stopping, replications: in
     return f"not yet precise after {replications} replications, the most a study makes"
 
 
-def _pool(executor: Executor | str | None, workers: int | None) -> AbstractContextManager[Executor | None]:
-    """Return the executor to use, closed at the end only if it is ours."""
+@contextmanager
+def _pool(executor: Executor | str | None, workers: int | None) -> Iterator[Executor | None]:
+    """Yield the executor to use; one of our own is closed at the end, and what it has not begun is dropped."""
     if executor == "processes":
-        return ProcessPoolExecutor(workers)
-    if executor is None or isinstance(executor, Executor):
-        return nullcontext(executor)
-    raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
+        pool = ProcessPoolExecutor(workers, initializer=end_silently_when_interrupted)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+    elif executor is None or isinstance(executor, Executor):
+        yield executor
+    else:
+        raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
 
 
-def _in_order(scenario: Scenario, seed: int, engine: str, replications: int, pool: Executor | None) -> Iterator[Result]:
+def end_silently_when_interrupted() -> None:
+    """Let Ctrl-C end this worker without a traceback: what there is to say of it says whoever started the study."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _in_order(
+    scenario: Scenario, seed: int, engine: str, replications: int, pool: Executor | None, *, executor_is_lent: bool
+) -> Generator[Result]:
     """Yield the results of replications 0, 1, 2, ... whoever makes them."""
     if pool is None:
         for replication in range(replications):
@@ -449,5 +467,7 @@ def _in_order(scenario: Scenario, seed: int, engine: str, replications: int, poo
     except BrokenExecutor as error:
         raise StudyError(f"a worker died while seed {seed} was run; the results so far are lost ({error})") from None
     finally:
-        for task in tasks:
-            task.cancel()
+        # A pool of our own drops its tasks itself: cancelled here, they trip up its thread that buries dead workers.
+        if executor_is_lent:
+            for task in tasks:
+                task.cancel()

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import math
+import multiprocessing
 import os
 import pickle
 from pathlib import Path
@@ -152,6 +153,31 @@ def test_a_worker_that_dies_is_told():
 
     with Deadly(1) as pool, pytest.raises(StudyError, match="a worker died while seed 6 was run"):
         parksim.study(SHORT, 9, seed=6, executor=pool)
+
+
+def interrupt(done, _to_do):
+    """Be a user who presses Ctrl-C after the second replication."""
+    if done == 2:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_study_leaves_an_executor_to_its_owner(monkeypatch):
+    """What was handed to a lent executor and has not begun is cancelled, and the executor works on."""
+    made = []
+    monkeypatch.setattr(studies, "replicate", lambda *_: made.append(1) or [{"x": 1.0}])
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        with pytest.raises(KeyboardInterrupt):
+            parksim.study(SHORT, 100_000, executor=threads, progress=interrupt)
+        assert threads.submit(int, "7").result() == 7
+    assert 2 <= len(made) <= 5
+
+
+def test_an_interrupted_study_closes_its_own_pool():
+    """Of 100,000 replications in processes of its own none is made after the interruption but those handed out."""
+    before = len(multiprocessing.active_children())
+    with pytest.raises(KeyboardInterrupt):
+        parksim.study(SHORT, 100_000, executor="processes", workers=2, progress=interrupt)
+    assert len(multiprocessing.active_children()) == before
 
 
 def test_an_error_in_a_worker_is_the_users_to_see(monkeypatch):
