@@ -22,6 +22,10 @@ from parksim.studies import Progress, Result, StudyError, chosen_engine, expecte
 
 Workers = Executor | Literal["processes"] | None
 """None for this process, "processes" for a pool of our own, or any executor."""
+MOST_RUNS: Final = 1_000_000
+"""Replications of all designs together; more is a slip of the pen."""
+MOST_VALUES: Final = 10_000
+"""Values of one key; more is a slip of the pen."""
 _AHEAD: Final = 3
 """Tasks a worker that are handed out before they are needed."""
 _TASK_CALLS: Final = {"simpy": 20_000, "kernel": 400_000}
@@ -163,6 +167,11 @@ class Gatherer:
             for future in out:
                 future.cancel()
             tasks.extendleft(reversed(out.values()))
+
+
+def asked_for(replications: int) -> str:
+    """Return why a study of so many replications, neither more nor less, stopped."""
+    return f"{replications} replications were asked for" if replications > 1 else "one replication was asked for"
 
 
 def _chunks(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:

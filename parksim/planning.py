@@ -12,17 +12,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from parksim.gather import Workers, engine_for, gathering
+from parksim.comparing import Comparison, changes, compare
+from parksim.gather import MOST_RUNS, MOST_VALUES, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS
 from parksim.quantities import UnfitError, duration_s
 from parksim.scenario import Scenario
+from parksim.solving import Solution, Step, solve
 from parksim.store import Damage, Store
 from parksim.studies import REPLICATIONS, Progress, Study, versions
 
-MOST_RUNS: Final = 1_000_000
-"""Replications of all designs together; more is a slip of the pen."""
-MOST_VALUES: Final = 10_000
-"""Values of one key; more is a slip of the pen."""
+__all__ = [
+    "Comparison",
+    "Row",
+    "Solution",
+    "Step",
+    "Sweep",
+    "changes",
+    "compare",
+    "solve",
+    "sweep",
+    "values_of",
+]
 
 
 @dataclass(frozen=True)
@@ -136,9 +146,8 @@ def sweep(
     engine = engine_for(engine, designs, replications)
     with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
         results = gatherer.results(designs, range(replications))
-    stopped = f"{replications} replications were asked for"
     rows = tuple(
-        Row(one, Study(design, seed, engine, level, measured, stopped))
+        Row(one, Study(design, seed, engine, level, measured, asked_for(replications)))
         for one, design, measured in zip(combinations, designs, results, strict=True)
     )
     return Sweep(

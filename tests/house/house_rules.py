@@ -52,6 +52,8 @@ ORDER: Final = (
     "parksim.store",
     "parksim.studies",
     "parksim.gather",
+    "parksim.comparing",
+    "parksim.solving",
     "parksim.planning",
     "parksim.progress",
     "parksim.plots",
