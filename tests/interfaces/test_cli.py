@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -440,19 +439,33 @@ def test_no_escape_sequences_reach_a_pipe():
     assert b"\x1b[1;3" not in without
 
 
+AT_WORK = """
+import sys
+from parksim import cli, progress
+
+class Telling(progress.Progress):
+    def __call__(self, done, to_do):
+        if done == 1:
+            print("at work", flush=True)
+        super().__call__(done, to_do)
+
+cli.Progress = Telling
+sys.exit(cli.main())
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_is_code_130_and_one_word(workers):
     """Ctrl-C, as a terminal sends it to the whole group: exit code 130, no traceback, no process left."""
-    arguments = ["run", "s.toml", "--replications", "100000", "--workers", str(workers)]
+    arguments = ["run", "s.toml", *SHORT, "--replications", "100000", "--workers", str(workers)]
     running = subprocess.Popen(
-        [sys.executable, "-m", "parksim", *arguments],
+        [sys.executable, "-c", AT_WORK, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    time.sleep(2.5)
-    assert running.poll() is None
+    assert running.stdout.readline() == b"at work\n"
     os.killpg(running.pid, signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out, err) == (INTERRUPTED, b"", b"parksim: interrupted\n")

@@ -104,6 +104,14 @@ def test_a_name_is_text_and_not_markup():
     assert screen_text(study(result(), scenario=scenario)).splitlines()[0] == "[red]Ward [/] 7[/red]"
 
 
+def test_the_longest_name_does_not_widen_the_screen():
+    """A name of 199 characters is wrapped within the columns of the screen."""
+    scenario = SCENARIO.with_values({"name": "long " * 39 + "name"})
+    lines = screen_text(study(result(), scenario=scenario)).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert " ".join(lines).count("long") == 39
+
+
 def test_a_screen_without_objectives_has_no_table_of_them():
     """A scenario that asks nothing gets estimates alone."""
     assert "Verdict" not in screen_text(study(result(), scenario=SCENARIO.with_values({"objectives": {}})))
@@ -205,6 +213,26 @@ def test_quick_work_says_nothing(monkeypatch, capsys):
         clock.now_s += 60
         tell(2, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_in_a_pipe_is_whole(monkeypatch, capsys):
+    """A line of progress is neither broken at the width of some window nor coloured."""
+    clock = Clock(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "10")
+    with Progress("replications") as tell:
+        clock.now_s += 20
+        tell(1, 2)
+    assert capsys.readouterr().err == "1 of 2 replications, at most 20 s to go\n"
+
+
+def test_progress_without_a_standard_error_is_silence(monkeypatch, capsys):
+    """Started without stderr, the work goes on and nothing of its progress strays to stdout."""
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(sys, "stderr", None)
+    with Progress("replications") as tell:
+        clock.now_s += 20
+        tell(1, 2)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
