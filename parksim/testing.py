@@ -296,9 +296,11 @@ def _lots(draw: st.DrawFn) -> _Table:
     )
     if "retry_after" in table:
         table["retries"] = draw(st.integers(0, 2))
-    longer = st.just("unlimited") | bounded_laws(1, 7200)
-    limit = longer if table.get("limits") == "pbx" else bounded_laws(10, 3600)
-    return table | draw(st.fixed_dictionaries({}, optional={"max_in_parking": limit}))
+    if table.get("limits") == "pbx":
+        table["max_in_parking"] = "unlimited" if draw(st.booleans()) else draw(bounded_laws(1, 7200))
+    elif draw(st.booleans()):
+        table["max_in_parking"] = draw(bounded_laws(10, 3600))
+    return table
 
 
 @st.composite
@@ -306,7 +308,7 @@ def _retrievals(draw: st.DrawFn) -> _Table:
     table = _given(
         draw,
         {"delay": laws(0, 300)},
-        never=st.sampled_from((0, 0.3, "20%", 1)),
+        never=st.sampled_from((0, 1, 0.3, "20%", 1)),
         staff=st.integers(1, 3) | st.just("unlimited"),
         talk=laws(),
     )
