@@ -18,7 +18,16 @@ from typing import Final, Literal, NamedTuple
 
 from parksim.scenario import Scenario
 from parksim.store import Damage, Key, Store
-from parksim.studies import Progress, Result, StudyError, chosen_engine, expected_calls, replicate, versions
+from parksim.studies import (
+    Progress,
+    Result,
+    StudyError,
+    chosen_engine,
+    end_silently_when_interrupted,
+    expected_calls,
+    replicate,
+    versions,
+)
 
 Workers = Executor | Literal["processes"] | None
 """None for this process, "processes" for a pool of our own, or any executor."""
@@ -248,7 +257,8 @@ def gathering(
 
 
 def _end_with(parent: int) -> None:
-    """End this worker when whoever started it is killed: it would wait for ever for its next task."""
+    """End this worker when whoever started it is killed (it would wait for ever for its next task), and at Ctrl-C."""
+    end_silently_when_interrupted()
 
     def look() -> None:
         while os.getppid() == parent:

@@ -41,42 +41,15 @@ from parksim.rules.codes import (
     WAITING,
 )
 from parksim.scenario import Scenario, Settings
+from parksim.sections import MEASURES
 
 HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-SCALARS: Final = (
-    "calls_offered",
-    "parks_requested",
-    "parks_made",
-    "offered_erlang",
-    "refused_share",
-    "time_full_share",
-    "retrieved_share",
-    "expired_share",
-    "abandoned_share",
-    "recalls_per_hour",
-    "recall_busy_share",
-    "recall_answered_share",
-    "recall_abandoned_share",
-    "lost_share",
-    "queue_abandoned_share",
-    "queue_full_share",
-    "occupancy_mean",
-    "occupancy_p95",
-    "occupancy_max",
-    "parked_s_mean",
-    "parked_s_p50",
-    "parked_s_p95",
-    "parks_per_call",
-    "attendant_utilisation",
-    "staff_utilisation",
-    "answer_wait_s_mean",
-    "answer_wait_s_p95",
-    "answered_within_share",
-)
+SCALARS: Final = MEASURES
+"""The measures that are one number, in the order in which they are shown."""
 VECTORS: Final = (
     "occupancy_pmf",
     "slot_utilisation",

@@ -79,7 +79,7 @@ MEASURES: Final = (
     "answer_wait_s_p95",
     "answered_within_share",
 )
-"""The scalar measures, for which an objective can be set."""
+"""The measures that are one number: an objective can be set for each, ``measures`` computes them."""
 
 
 class Section(BaseModel):

@@ -338,20 +338,24 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
         lots=np.array(lots, np.int64),
         columns=columns,
         drawn=drawn,
-        wants_park=np.ascontiguousarray(workload.wants_park, np.int8),
+        wants_park=np.require(workload.wants_park, np.int8, ("C", "W")),  # a read-only one is another type to Numba
         policies=Policies(*(getattr(settings, name) for name in Policies._fields)),
         rows=np.empty(5 * calls + 256, ROW),
     )
 
 
+def _is_one_value(table: NDArray[np.int64]) -> bool:
+    """Tell, without looking at every cell, whether a table repeats one value."""
+    return not table.size or (table.strides[1] == 0 and bool((table[:, 0] == table[0, 0]).all()))
+
+
 def _drawn(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each column of ``DRAWN`` begins, and the table they are in.
 
-    Columns of one value share the first row. The others are left where they are when they were drawn into one table,
-    and copied into one otherwise.
+    Columns of one value share the first row; the others are copied, row after row.
     """
     tables = [np.atleast_2d(getattr(workload, name)) for name in DRAWN]
-    constant = [table.strides[1] == 0 or not table.size for table in tables]
+    constant = [_is_one_value(table) for table in tables]
     calls = max(len(workload.arrival_us), len(DRAWN))
     block = np.zeros((1 + sum(len(t) for t, c in zip(tables, constant, strict=True) if not c), calls), np.int64)
     columns = np.zeros((len(DRAWN), 3), np.int64)

@@ -355,3 +355,34 @@ def test_the_kernel_is_the_same_without_its_compiler(tmp_path):
         for more in ({}, {"NUMBA_DISABLE_JIT": "1"})
     ]
     assert done[0] == done[1]
+
+
+def test_rows_of_one_value_each_are_not_one_column():
+    """A column whose rows repeat different values, views without memory, limits each stay by its own row."""
+    calls, parks, limits_us = 4, 2, (10_000_000, 20_000_000)
+    never, nothing = np.full((parks, calls), c.NEVER), np.zeros((parks, calls), np.int64)
+    workload = Workload(
+        arrival_us=np.arange(calls) * 100_000_000,
+        queue_patience_us=never[0],
+        lot=nothing[0],
+        handling_us=np.zeros((parks + 1, calls), np.int64),
+        talk_us=np.zeros((parks + 1, calls), np.int64),
+        wants_park=np.ones((parks, calls), np.int8),
+        max_in_parking_us=np.broadcast_to(np.array(limits_us)[:, None], (parks, calls)),
+        patience_us=never,
+        retrieval_us=never,
+        staff_talk_us=nothing,
+        slot_u=nothing,
+        answer_us=nothing,
+        recall_patience_us=never,
+    )
+    rules = Settings(
+        attendants=1, staff=-1, queue_limit=-1, max_parks=parks, announcement_us=0, when_full=c.FULL_KEEP, retries=0,
+        retry_after_us=-1, recall_to=c.TO_PARKER, ring_us=30_000_000, attempts=1, busy=c.BUSY_WAIT,
+        unanswered=c.UNANSWERED_GROUP, slots=(2,), choices=(c.CHOOSE_LOWEST,),
+    )  # fmt: skip
+    for simulate in ENGINES.values():
+        stays_us = [
+            fact.deadline_us - fact.time_us for fact in simulate(rules, workload).facts() if fact.kind == c.PARKED
+        ]
+        assert stays_us == [*limits_us] * calls
