@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -105,7 +105,7 @@ def _counted(number: int | str, what: str) -> str:
 
 
 def _objectives(study: Study) -> Table:
-    table = _table("Objective", "", "Estimate", "95 % interval".replace("95", f"{study.level * 100:g}"), "Verdict")
+    table = _table("Objective", "", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
     for objective in study.objectives:
         name = objective.objective.measure
         estimate = study.estimates[name]
@@ -115,33 +115,40 @@ def _objectives(study: Study) -> Table:
 
 
 def _estimates(study: Study) -> Table:
-    table = _table("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why there is none")
+    table = _table("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
     for section, names in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in names:
-            table.add_row(f"  {name}", *_shown(name, study.estimates[name]), _theory(name, study.formulas[name]))
+            estimate = study.estimates[name]
+            beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
+            table.add_row(f"  {name}", *_shown(name, estimate), beside)
     return table
 
 
 def _table(*headings: str) -> Table:
+    """Return an empty table whose last column gives way where the screen is narrow: no figure is ever cut."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    for heading in headings:
-        is_number = heading == "Estimate"
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
+    for number, heading in enumerate(headings, start=1):
+        justify: Literal["left", "right"] = "right" if heading == "Estimate" else "left"
+        table.add_column(heading, justify=justify, no_wrap=number < len(headings))
     return table
 
 
 def _theory(name: str, formula: Formula) -> Text:
     if formula.value is None:
-        return Text(formula.reason, "dim")
+        return _one_line(formula.reason)
     assert not isinstance(formula.value, tuple)
-    return Text(f"{_number(name, formula.value)}  {formula.reason}")
+    return Text(f"{_number(name, formula.value)}  {formula.reason}", no_wrap=True, overflow="ellipsis")
+
+
+def _one_line(reason: str) -> Text:
+    return Text(reason, "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _shown(name: str, estimate: Estimate) -> tuple[str, str]:
     """Return point and interval, to two digits of the half-width."""
     if estimate.mean is None:
-        return "-", estimate.reason
+        return "-", "undefined"
     if estimate.low is None or estimate.high is None:
         return _number(name, estimate.mean), f"none from {estimate.n}"
     width = max(estimate.high - estimate.mean, estimate.mean - estimate.low)

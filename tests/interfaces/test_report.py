@@ -20,6 +20,7 @@ from parksim.scenario import TEMPLATE, Scenario
 from parksim.studies import Study
 
 SCENARIO = Scenario.loads(TEMPLATE)
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
 def result(**changes):
@@ -62,7 +63,7 @@ def test_the_screen_says_what_there_is_no_interval_of():
     text = screen_text(study(result(occupancy_mean=1.25, recall_busy_share=math.nan, calls_offered=2118.0)))
     assert line_of(text, "occupancy_mean").startswith("occupancy_mean 1.2500 none from 1 ")
     assert line_of(text, "calls_offered").startswith("calls_offered 2,118 none from 1 ")
-    assert line_of(text, "recall_busy_share").startswith("recall_busy_share - no call timed out ")
+    assert line_of(text, "recall_busy_share").startswith("recall_busy_share - undefined no call timed out")
     assert text.splitlines()[1] == "6 slots, 3 attendants; one replication, from 30 min to 1 d"
 
 
@@ -262,3 +263,15 @@ def test_in_a_terminal_a_bar_that_goes_away(monkeypatch, capfd):
     assert "replications" in shown
     assert shown.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back, the line is empty
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["lot-only", "hospital", "park1"])
+def test_no_figure_is_cut(name):
+    """On a screen as narrow as 80 columns only theory's words give way, never a figure or its interval."""
+    scenario = Scenario.load(SCENARIOS / f"{name}.toml").with_values({"run.horizon": "3h", "run.warm_up": "30m"})
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(screen(parksim.study(scenario, 3)))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) <= 45
+    for line in lines:
+        assert "…" not in line[:55], line

@@ -257,3 +257,17 @@ def test_a_rule_that_writes_is_noticed():
     now = with_columns(lot_of((NOBODY,)), read_only)
     with pytest.raises(ValueError, match="read-only"):
         now.occupants[0] = CALL
+
+
+def test_a_call_parked_twice_in_one_instant_returns_to_who_parked_it_last():
+    """Two stays of one call with one deadline in one slot: either timer ends the later one, for its own parker."""
+    place = lot.empty_lot(1)
+    for parker in (0, 1):
+        parked = lot.decide_park(place, 7, parker, 10, NOBODY, 0, now_us=5)
+        place = lot.evolved(place, parked)
+        if parker == 0:
+            place = lot.evolved(place, lot.decide_hangup(place, 0, now_us=5))
+    expired = lot.decide_expiry(place, 0, 7, parked.deadline_us, now_us=15)
+    assert (expired.kind, expired.extension) == (codes.EXPIRED, 1)
+    place = lot.evolved(place, expired)
+    assert lot.decide_expiry(place, 0, 7, parked.deadline_us, now_us=15).kind == codes.REFUSED

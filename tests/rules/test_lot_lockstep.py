@@ -145,7 +145,9 @@ class Lockstep:
             there = self.naive.stays[slot]
             assert self.now_us - there.parked_us >= there.limit_us > 0
         if self.naive.is_due(slot, stay, self.now_us):
-            self._expect(fact, NEVER, stay.call, slot, stay.parker, codes.EXPIRED, codes.NO_REASON)
+            # Of two stays of one call with one deadline in one slot the later counts: it returns to who parked it last.
+            parker = self.naive.stays[slot].parker
+            self._expect(fact, NEVER, stay.call, slot, parker, codes.EXPIRED, codes.NO_REASON)
             self._leaves(slot)
         else:
             self._expect(fact, NEVER, stay.call, slot, NOBODY, codes.REFUSED, codes.STALE_TIMER)
