@@ -1,0 +1,1 @@
+"""Whether intervals cover and searches find: tests, and commands for what takes minutes (see the tests' README)."""
