@@ -8,48 +8,50 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import cyclopts
 from cyclopts import App, Parameter
 from rich.console import Console, RenderableType
 
-from parksim import theory
+from parksim import cli_plans, theory
+from parksim.gather import PlanError
 from parksim.journal import Journal, JournalError
+from parksim.options import (
+    BAD_INPUT,
+    DONE,
+    INTERRUPTED,
+    MISSED,
+    MOST_WORKERS,
+    NOT_FINISHED,
+    UNDECIDED,
+    Answer,
+    EngineName,
+    Json,
+    ScenarioFile,
+    Seed,
+    Set,
+    Texts,
+    UsageError,
+    check_count,
+    check_engine,
+    check_out,
+    check_seed,
+    precision_of,
+    scenario_with,
+    share_of,
+)
 from parksim.progress import Progress
-from parksim.quantities import UnfitError, share
 from parksim.report import WIDTH, screen, to_json
 from parksim.scenario import TEMPLATE, Scenario
 from parksim.scenario_errors import ScenarioError
-from parksim.studies import ENGINES, Study, StudyError, run, study, versions
+from parksim.store import StoreError
+from parksim.studies import StudyError, run, study, versions
 from parksim.workload import draw
 
-DONE: Final = 0
-MISSED: Final = 1
-BAD_INPUT: Final = 2
-UNDECIDED: Final = 3
-NOT_FINISHED: Final = 4
-INTERRUPTED: Final = 130
-
-MOST_WORKERS: Final = 256
-"""They all start at once; more of them is a slip of the hand that would take the machine down."""
 MOST_SLOTS: Final = 10_000_000
 """Erlang's recursion takes a step a slot; so many take about a second."""
-
-Texts = Iterable[str]
-
-
-class Answer(NamedTuple):
-    """What a command prints on stdout (text as it is, anything else by rich), and its exit code."""
-
-    output: str | Texts | RenderableType
-    code: int = DONE
-
-
-class UsageError(ValueError):
-    """Options that do not go together, or a value out of range."""
 
 
 def _version() -> str:
@@ -64,15 +66,8 @@ app = App(
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,
 )
-
-ScenarioFile = Annotated[Path, Parameter(help="The scenario, a TOML file (`parksim init` writes one).")]
-Seed = Annotated[int, Parameter(help="A whole number from 0; equal seeds give equal answers.")]
-Set = Annotated[
-    tuple[str, ...],
-    Parameter(name="--set", negative=(), help="Replace a value of the scenario: `--set lot.slots=8`. Repeatable."),
-]
-EngineName = Annotated[str, Parameter(help=f"One of: {', '.join(ENGINES)}.")]
-Json = Annotated[bool, Parameter(negative=(), help="Print one JSON object.")]
+for name, command in cli_plans.COMMANDS.items():
+    app.command(command, name=name)
 
 
 @app.command(name="run")
@@ -94,19 +89,17 @@ def run_command(
     """Simulate a scenario and answer its questions, each with its interval."""
     if replications is not None and precision is not None:
         raise UsageError("--replications and --precision exclude each other; give one of them")
-    if replications is not None and replications < 1:
-        raise UsageError(f"--replications {replications}: at least 1")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise UsageError(f"--workers {workers}: from 1 to {MOST_WORKERS}")
-    loaded = _scenario(scenario, values)
-    _check_seed(seed)
-    _check_engine(engine)
-    _check_out(out, (".json",))
+    check_count("--replications", replications)
+    check_count("--workers", workers, 1, MOST_WORKERS)
+    loaded = scenario_with(scenario, values)
+    check_seed(seed)
+    check_engine(engine)
+    check_out(out, (".json",))
     with Progress("replications") as progress:
         result = study(
             loaded,
             replications,
-            precision=None if precision is None else _precision(precision),
+            precision=precision_of(precision),
             seed=seed,
             executor=None if workers == 1 else "processes",
             workers=min(workers, replications or MOST_WORKERS),
@@ -116,13 +109,10 @@ def run_command(
     text = to_json(result) + "\n"
     if out is not None:
         out.write_text(text, encoding="utf-8")
-    return Answer(text if json else screen(result), _verdict_code(result) if strict else DONE)
+    return Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else DONE)
 
 
-def _verdict_code(result: Study) -> int:
-    """Missed beats undecided beats met."""
-    verdicts = {objective.verdict for objective in result.objectives}
-    return MISSED if "missed" in verdicts else UNDECIDED if "undecided" in verdicts else DONE
+_VERDICT_CODES: Final = {"met": DONE, "missed": MISSED, "undecided": UNDECIDED}
 
 
 @app.command(name="journal")
@@ -136,12 +126,12 @@ def journal_command(
     out: Annotated[Path | None, Parameter(help="Write to this file, .jsonl or .npz, instead of stdout.")] = None,
 ) -> Answer:
     """Write everything that happens in one replication, a fact a line."""
-    loaded = _scenario(scenario, values)
-    _check_seed(seed)
-    _check_engine(engine)
+    loaded = scenario_with(scenario, values)
+    check_seed(seed)
+    check_engine(engine)
     if replication < 0:
         raise UsageError(f"--replication {replication}: replications are numbered from 0")
-    _check_out(out, (".jsonl", ".npz"))
+    check_out(out, (".jsonl", ".npz"))
     journal = run(loaded, seed, replication, engine).journal
     if out is None:
         return Answer(journal.lines())
@@ -152,7 +142,7 @@ def journal_command(
 @app.command(name="validate")
 def validate_command(scenario: ScenarioFile, *, values: Set = ()) -> Answer:
     """Say whether a scenario is valid, or everything that is wrong with it."""
-    loaded = _scenario(scenario, values)
+    loaded = scenario_with(scenario, values)
     return Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
 
 
@@ -218,7 +208,7 @@ def erlang_command(
     try:
         if slots is None:
             assert blocking is not None
-            slots = theory.erlang_b_servers(offered, _share("--blocking", blocking))
+            slots = theory.erlang_b_servers(offered, share_of("--blocking", blocking))
         refused = theory.erlang_b(slots, offered)
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -238,60 +228,6 @@ def erlang_command(
 
 def _json_line(value: Any) -> str:
     return json.dumps(value, allow_nan=False) + "\n"
-
-
-def _scenario(path: Path, values: tuple[str, ...]) -> Scenario:
-    loaded = Scenario.load(path)
-    pairs: dict[str, object] = {}
-    for text in values:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {text}: write KEY=VALUE, as in --set lot.slots=8")
-        pairs[key.strip()] = value
-    return loaded.with_values(pairs) if pairs else loaded
-
-
-def _check_seed(seed: int) -> None:
-    if seed < 0:
-        raise UsageError(f"--seed {seed}: a whole number from 0")
-
-
-def _check_engine(engine: str) -> None:
-    if engine not in ENGINES:
-        raise UsageError(f"--engine {engine}: choose one of {', '.join(ENGINES)}")
-
-
-def _check_out(out: Path | None, endings: tuple[str, ...]) -> None:
-    """Refuse an output file before the work that would be lost."""
-    if out is None:
-        return
-    if out.suffix not in endings:
-        raise UsageError(f"--out {out}: the file's name ends in {' or '.join(endings)}")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}")
-    if out.is_dir():
-        raise UsageError(f"--out {out}: is a folder; name a file")
-
-
-def _number_or_text(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _share(option: str, text: str) -> float:
-    try:
-        return share(_number_or_text(text))
-    except UnfitError as error:
-        raise UsageError(f"{option} {text}: {error}") from None
-
-
-def _precision(text: str) -> float:
-    precision = _share("--precision", text)
-    if not 0 < precision < 1:
-        raise UsageError(f"--precision {text}: between 0 and 1, as 5% or 0.05")
-    return precision
 
 
 class _Screen(Console):
@@ -321,17 +257,17 @@ def main(arguments: list[str] | None = None) -> int:
     except cyclopts.CycloptsError as error:
         complaints.print(f"parksim: {error}\nTry: parksim --help")
         return BAD_INPUT
-    except (ScenarioError, JournalError, UsageError) as error:
+    except (ScenarioError, JournalError, PlanError, UsageError) as error:
         complaints.print(str(error) if isinstance(error, ScenarioError) else f"parksim: {error}")
         return BAD_INPUT
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is left in the buffer must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except KeyboardInterrupt:
-        complaints.print("parksim: interrupted")
+    except KeyboardInterrupt as error:
+        complaints.print("parksim: interrupted" + (f"; {error}" if str(error) else ""))
         return INTERRUPTED
-    except (OSError, StudyError, MemoryError) as error:
+    except (OSError, StudyError, StoreError, MemoryError) as error:
         complaints.print(f"parksim: could not finish: {str(error) or type(error).__name__}")
         return NOT_FINISHED
     return DONE

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from parksim.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
-from parksim.gather import Workers, asked_for, engine_for, gathering
+from parksim.gather import PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS, SHARES
 from parksim.scenario import Scenario
 from parksim.store import Damage, Store
@@ -94,16 +94,16 @@ def compare(
         progress: told how many of the missing replications are done and to do.
 
     Raises:
-        ValueError: too few replications, or scenarios that do not count over equal times.
+        PlanError: too few replications, or scenarios that do not count over equal times.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
     if replications < 2:
-        raise ValueError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
+        raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
     changed = changes(a, b)
     if (a.warm_up_us, a.horizon_us) != (b.warm_up_us, b.horizon_us):
         spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
-        raise ValueError(
+        raise PlanError(
             f"the two do not count over equal times, {spans[0]} and {spans[1]}; set run.warm_up and run.horizon"
         )
     unlike = _unlike(a, b, seed, min(replications, _STREAMS_COMPARED))

@@ -13,12 +13,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from parksim.scenario import Scenario
 from parksim.store import Damage, Key, Store
 from parksim.studies import (
+    KERNEL_PAYS_CALLS,
     Progress,
     Result,
     StudyError,
@@ -39,8 +41,14 @@ _AHEAD: Final = 3
 """Tasks a worker that are handed out before they are needed."""
 _TASK_CALLS: Final = {"simpy": 20_000, "kernel": 400_000}
 """Calls a task has at least, half a second's work or so: what comes in between to hand it over is then nothing."""
+_POOL_PAYS_CALLS: Final = {"simpy": 200_000, "kernel": 1_500_000}
+"""From so many calls on a pool of processes pays for its start: some three seconds of one core's work."""
 _ORPHANED_S: Final = 1.0
 """How often a worker looks whether whoever started it still lives."""
+
+
+class PlanError(ValueError):
+    """Arguments that make no plan: what is wrong with which of them, and what would do."""
 
 
 class Task(NamedTuple):
@@ -201,6 +209,18 @@ def engine_for(engine: str, scenarios: Iterable[Scenario], replications: int) ->
     return chosen_engine(engine, designs[busiest], math.ceil(like_it * replications))
 
 
+def workers_that_pay(calls: float, engine: str) -> int:
+    """Return how many workers are worth their start for so many calls by an engine ("auto" too): 1, or one a core."""
+    if engine == "auto":
+        engine = "kernel" if calls >= KERNEL_PAYS_CALLS and find_spec("numba") is not None else "simpy"
+    return cores() if calls >= _POOL_PAYS_CALLS[engine] else 1
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def gathering(
     seed: int,
@@ -247,7 +267,7 @@ def gathering(
             progress,
             pool=pool,
             new_pool=new_pool if own else None,
-            workers=getattr(pool, "_max_workers", None) or workers or os.cpu_count() or 2,
+            workers=getattr(pool, "_max_workers", None) or workers or cores(),
         )
     finally:
         for one in pools:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from parksim.comparing import Comparison, changes, compare
-from parksim.gather import MOST_RUNS, MOST_VALUES, Workers, asked_for, engine_for, gathering
+from parksim.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS
 from parksim.quantities import UnfitError, duration_s
 from parksim.scenario import Scenario
@@ -127,20 +127,20 @@ def sweep(
         progress: told how many of the missing replications are done and to do.
 
     Raises:
-        ValueError: no values, or too many.
+        PlanError: no values, or too many.
         ScenarioError: a combination is no valid scenario; none was run then.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
     if replications < 1:
-        raise ValueError(f"a sweep has at least one replication, not {replications}")
+        raise PlanError(f"a sweep has at least one replication, not {replications}")
     values = {key: tuple(itertools.islice(ones, MOST_VALUES + 1)) for key, ones in over.items()}
     for key, ones in values.items():
         if not 1 <= len(ones) <= MOST_VALUES:
-            raise ValueError(f"{key} needs 1 to {MOST_VALUES:,} values; give it {'some' if not ones else 'fewer'}")
+            raise PlanError(f"{key} needs 1 to {MOST_VALUES:,} values; give it {'some' if not ones else 'fewer'}")
     runs = math.prod(map(len, values.values())) * replications
     if not values or runs > MOST_RUNS:
-        raise ValueError(f"{runs:,} replications are more than {MOST_RUNS:,}; take fewer values" if values else _NO_KEY)
+        raise PlanError(f"{runs:,} replications are more than {MOST_RUNS:,}; take fewer values" if values else _NO_KEY)
     combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     designs = [scenario.with_values(one) for one in combinations]
     engine = engine_for(engine, designs, replications)
@@ -165,7 +165,7 @@ def values_of(text: str) -> tuple[object, ...]:
     ``with_values`` does. The ends of a range may be durations, then it counts in seconds.
 
     Raises:
-        ValueError: the text is empty, a range that is none, or longer than ``MOST_VALUES``.
+        PlanError: the text is empty, a range that is none, or longer than ``MOST_VALUES``.
 
     >>> values_of("4..8"), values_of("60s..180s:60"), values_of("60s,2m"), values_of("6, 8..9")
     ((4, 5, 6, 7, 8), (60, 120, 180), ('60s', '2m'), (6, 8, 9))
@@ -173,11 +173,11 @@ def values_of(text: str) -> tuple[object, ...]:
     values: list[object] = []
     for part in map(str.strip, text.split(",")):
         if not part:
-            raise ValueError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
+            raise PlanError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
         further = _range(part) if ".." in part else [_whole(part)]
         values.extend(further[: MOST_VALUES + 1])
         if len(values) > MOST_VALUES:
-            raise ValueError(f"{text!r} lists more than {MOST_VALUES:,} values; take fewer")
+            raise PlanError(f"{text!r} lists more than {MOST_VALUES:,} values; take fewer")
     return tuple(values)
 
 
@@ -187,9 +187,9 @@ def _range(text: str) -> range:
     try:
         numbers = range(_second(low), _second(high) + 1, int(step) if step else 1)
     except (ValueError, UnfitError):
-        raise ValueError(f"{text!r} is no range; write 4..20, 4..20:2 or 60s..300s:30") from None
+        raise PlanError(f"{text!r} is no range; write 4..20, 4..20:2 or 60s..300s:30") from None
     if not numbers or numbers.step < 1:
-        raise ValueError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
+        raise PlanError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
     return numbers
 
 

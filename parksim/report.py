@@ -55,14 +55,15 @@ WIDTH: Final = 110
 
 def to_json(study: Study) -> str:
     """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
-    return json.dumps(_nulls(study.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
+    return json.dumps(nulled(study.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def _nulls(value: Any) -> Any:
+def nulled(value: Any) -> Any:
+    """Return plain values with None for every number that JSON cannot write."""
     if isinstance(value, dict):
-        return {key: _nulls(item) for key, item in value.items()}
+        return {key: nulled(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_nulls(item) for item in value]
+        return [nulled(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -110,7 +111,7 @@ def _objectives(study: Study) -> Table:
         name = objective.objective.measure
         estimate = study.estimates[name]
         verdict = Text(objective.verdict, VERDICT_STYLES[objective.verdict])
-        table.add_row(name, objective.objective.text, *_shown(name, estimate), verdict)
+        table.add_row(name, objective.objective.text, *shown(name, estimate), verdict)
     return table
 
 
@@ -121,7 +122,7 @@ def _estimates(study: Study) -> Table:
         for name in names:
             estimate = study.estimates[name]
             beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
-            table.add_row(f"  {name}", *_shown(name, estimate), beside)
+            table.add_row(f"  {name}", *shown(name, estimate), beside)
     return table
 
 
@@ -145,7 +146,7 @@ def _one_line(reason: str) -> Text:
     return Text(reason, "dim", no_wrap=True, overflow="ellipsis")
 
 
-def _shown(name: str, estimate: Estimate) -> tuple[str, str]:
+def shown(name: str, estimate: Estimate) -> tuple[str, str]:
     """Return point and interval, to two digits of the half-width."""
     if estimate.mean is None:
         return "-", "undefined"

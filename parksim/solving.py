@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from parksim.comparing import paired_difference
 from parksim.estimate import Estimate, Verdict
 from parksim.expected import formulas
-from parksim.gather import MOST_RUNS, MOST_VALUES, Gatherer, Workers, asked_for, engine_for, gathering
+from parksim.gather import MOST_RUNS, MOST_VALUES, Gatherer, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.scenario import Scenario
 from parksim.sections import Objective
 from parksim.store import Damage, Store
@@ -156,22 +156,22 @@ def solve(
         progress: told how many of the replications of the value at hand are done and to do.
 
     Raises:
-        ValueError: no objectives, an empty range, or arguments that do not go together.
+        PlanError: no objectives, an empty range, or arguments that do not go together.
         ScenarioError: a value makes no valid scenario.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
     values = range(within[0], within[1] + 1, step) if step > 0 else range(0)
     if not scenario.objectives:
-        raise ValueError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
+        raise PlanError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
     if not 1 <= len(values) <= MOST_VALUES:
-        raise ValueError(
+        raise PlanError(
             f"{key} within {within[0]}..{within[1]} by {step} are {len(values)} values, not 1 to {MOST_VALUES}"
         )
     if replications is not None and (replications < 2 or precision is not None):
-        raise ValueError("give at least 2 replications (an interval needs two), or a precision, or neither")
+        raise PlanError("give at least 2 replications (an interval needs two), or a precision, or neither")
     if precision is not None and not 0 < precision < 1:
-        raise ValueError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+        raise PlanError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
     if sense == "largest":
         values = values[::-1]
     looks = (replications,) if replications is not None else _doubled(FIRST_LOOK, MOST_LOOKED_AT)

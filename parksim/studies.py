@@ -195,6 +195,12 @@ class Study:
             for o in self.scenario.objectives
         ]
 
+    @property
+    def verdict(self) -> Verdict:
+        """All objectives together: "missed" when one is, else "undecided" when one is, else "met"."""
+        verdicts = {one.verdict for one in self.objectives}
+        return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
+
     def _length(self, name: str) -> int:
         return len(self.results[0][name]) if self.results else 0
 

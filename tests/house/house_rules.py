@@ -58,8 +58,11 @@ ORDER: Final = (
     "parksim.progress",
     "parksim.plots",
     "parksim.report",
+    "parksim.report_plans",
     "parksim.server.",
     "parksim",  # the front door: nothing below the command line goes through it
+    "parksim.options",
+    "parksim.cli_plans",
     "parksim.cli",
     "parksim.testing",
     "parksim.__main__",

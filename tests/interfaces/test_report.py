@@ -169,9 +169,9 @@ def test_the_json_gives_back_the_very_numbers():
 
 def test_a_formula_that_is_no_number_is_null():
     """A formula's infinity, if there is one, is null as well."""
-    from parksim.report import _nulls
+    from parksim.report import nulled
 
-    assert _nulls({"a": [math.inf, -math.inf, math.nan, 1.0, "x", None, True], "b": (1,)}) == {
+    assert nulled({"a": [math.inf, -math.inf, math.nan, 1.0, "x", None, True], "b": (1,)}) == {
         "a": [None, None, None, 1.0, "x", None, True],
         "b": [1],
     }

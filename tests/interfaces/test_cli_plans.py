@@ -1,0 +1,181 @@
+"""The commands that plan: what they print and write, whoever runs them, and one message for whatever is wrong."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from parksim import Scenario, planning
+from parksim.cli import BAD_INPUT, DONE, INTERRUPTED, NOT_FINISHED, main
+from parksim.report_plans import to_csv
+from parksim.scenario import TEMPLATE
+
+SHORT = ("--set", "run.horizon=30m", "--set", "run.warm_up=0s")
+OVER = ("--over", "lot.slots=1..3", "--over", "lot.max_in_parking=60s,2m")
+SWEEP = ("sweep", "s.toml", *SHORT, *OVER, "--replications", "3")
+
+
+@pytest.fixture(autouse=True)
+def scenario(tmp_path, monkeypatch):
+    """Work in a folder of one's own that holds the template scenario; return its name."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.toml").write_text(TEMPLATE, encoding="utf-8")
+    return "s.toml"
+
+
+@pytest.fixture
+def command(capsys):
+    """Return a function that runs the command line here and returns (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+WRONG = [
+    ("no key", "sweep s.toml", "--over"),
+    ("a key without values", "sweep s.toml --over lot.slots", "--over lot.slots: write KEY=VALUE"),
+    ("an empty list", "sweep s.toml --over lot.slots=", "a value is missing"),
+    ("a range upside down", "sweep s.toml --over lot.slots=9..4", "write the smaller end first"),
+    ("a key twice", "sweep s.toml --over lot.slots=4 --over lot.slots=5", "--over lot.slots: is given twice"),
+    ("a near key", "sweep s.toml --over lot.slotz=4..5", 'did you mean "slots"?'),
+    ("a wrong value", "sweep s.toml --over lot.slots=0..3", "lot.slots = 0"),
+    ("too many runs", "sweep s.toml --over lot.slots=1..9000 --replications 900", "more than 1,000,000"),
+    ("no replications", "sweep s.toml --over lot.slots=4 --replications 0", "--replications 0: at least 1"),
+    ("no store", "sweep s.toml --over lot.slots=4 --out x.csv", "--out x.csv: the file's name ends in .db"),
+    ("no CSV", "sweep s.toml --over lot.slots=4 --csv x.db", "--csv x.db: the file's name ends in .csv"),
+    ("no workers", "sweep s.toml --over lot.slots=4 --workers 0", "--workers 0: from 1 to 256"),
+    ("another engine", "sweep s.toml --over lot.slots=4 --engine ciw", "choose one of auto, simpy, kernel"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_bad_input_is_one_message_and_code_2(command, arguments, told):
+    """Whatever is wrong with what was given: exit code 2, stdout empty, one short message, and no file is made."""
+    code, out, err = command(*arguments.split())
+    assert (code, out) == (BAD_INPUT, "")
+    assert told in err
+    assert len(err.splitlines()) <= 2
+    assert [path.name for path in Path().iterdir()] == ["s.toml"]
+
+
+def test_the_screen_shows_each_design_and_which_meet_all(command):
+    """A line a design with its values, its measures and its verdict; then how many meet all, and the first of them."""
+    code, out, err = command(*SWEEP, "--out", "a.db")
+    lines = out.splitlines()
+    assert (code, err) == (DONE, "")
+    swept = planning.sweep(
+        Scenario.load("s.toml").with_values({"run.horizon": "30m", "run.warm_up": "0s"}),
+        {"lot.slots": range(1, 4), "lot.max_in_parking": ("60s", "2m")},
+        3,
+    )
+    for row in swept.rows:
+        slots, stay = row.values.values()
+        (line,) = [line for line in lines if line.split()[:2] == [str(slots), stay]]
+        assert line.split()[-1] == row.study.verdict
+    met = sum(row.study.verdict == "met" for row in swept.rows)
+    assert f"{met} of 6 designs meet all objectives" in out
+    assert "18 replications run now, 0 from a.db" in " ".join(out.split())
+    assert "0 replications run now, 18 from a.db" in " ".join(command(*SWEEP, "--out", "a.db")[1].split())
+
+
+def test_a_sweep_without_objectives_shows_what_matters_most(command):
+    """Without objectives there is no verdict, and refused, returned and occupancy are shown."""
+    Path("s.toml").write_text(TEMPLATE[: TEMPLATE.index("[objectives]")], encoding="utf-8")
+    code, out, _ = command(*SWEEP)
+    assert code == DONE
+    assert "refused_share" in out
+    assert "occupancy_mean" in out
+    assert "meet all" not in out
+    assert "met" not in out.split()
+
+
+def test_exports_are_the_same_whoever_ran_them(command):
+    """CSV and JSON have the same bytes run here, in two processes, from a store half full, or wholly from it."""
+    files = []
+    for number, options in enumerate([(), ("--workers", 2), ("--out", "a.db"), ("--out", "a.db")]):
+        if number == 2:
+            command(*SWEEP[:-1], 2, "--out", "a.db")
+        code, out, _ = command(*SWEEP, "--json", "--csv", "x.csv", *options)
+        assert code == DONE
+        files.append((out, Path("x.csv").read_bytes()))
+    assert len(set(files)) == 1
+    answer = json.loads(files[0][0])
+    assert [row["lot.slots"] for row in answer["rows"]] == [1, 1, 2, 2, 3, 3]
+    read = list(csv.DictReader(io.StringIO(files[0][1].decode())))
+    assert [float(row["refused_share"]) for row in read] == [row["refused_share"] for row in answer["rows"]]
+
+
+def test_a_cell_is_no_formula():
+    """A text that a spreadsheet would run gets an apostrophe; a negative number stays a number."""
+    text = to_csv([{"a": start + "cmd|' /C calc'!A0", "b": -1.5, "c": -2} for start in "=+-@\t\r"] + [{"a": "plain"}])
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert [row[0][:2] for row in rows[1:-1]] == ["'" + start for start in "=+-@\t\r"]
+    assert [row[1:] for row in rows[1:-1]] == [["-1.5", "-2"]] * 6
+    assert rows[-1] == ["plain", "", ""]
+
+
+def test_a_store_in_use_is_code_4(command):
+    """A second sweep into the same store is told who writes it."""
+    with planning.Store.open("a.db"):
+        code, out, err = command(*SWEEP, "--out", "a.db")
+    assert (code, out) == (NOT_FINISHED, "")
+    assert err.startswith("parksim: could not finish: a.db: process ")
+    assert len(err.splitlines()) == 1
+
+
+AT_WORK = """
+import sys
+from parksim import cli, cli_plans, progress
+
+class Telling(progress.Progress):
+    def __call__(self, done, to_do):
+        if done >= 1:
+            print("at work", flush=True)
+        super().__call__(done, to_do)
+
+cli_plans.Progress = Telling
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_keeps_what_was_stored(workers):
+    """Ctrl-C in a sweep: exit code 130, one line that names the store, no process left; the store goes on."""
+    arguments = [*SWEEP[:-1], "3000", "--engine", "simpy", "--workers", workers, "--out", "a.db"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", AT_WORK, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert running.stdout.readline() == b"at work\n"
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    told = b"parksim: interrupted; what was stored in a.db stays; the same command goes on from there\n"
+    assert (running.returncode, err) == (INTERRUPTED, told)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)
+    with planning.Store.open("a.db") as store:
+        assert len(dict(store.records())) > 0
+        assert store.verify() == []
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="needs the extra fast")
+def test_the_engine_does_not_show_in_the_rows(command):
+    """Both engines give the same CSV."""
+    files = []
+    for engine in ("simpy", "kernel"):
+        assert command(*SWEEP, "--engine", engine, "--csv", "x.csv")[0] == DONE
+        files.append(Path("x.csv").read_bytes())
+    assert files[0] == files[1]
