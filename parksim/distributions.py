@@ -148,7 +148,9 @@ class Exponential(LawBase):
 
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
         """Return ``n`` draws."""
-        return _capped(generator.standard_exponential(n) * self.mean)
+        drawn_s = generator.standard_exponential(n)
+        drawn_s *= self.mean
+        return _capped(drawn_s)
 
 
 class Lognormal(LawBase):
@@ -201,7 +203,11 @@ class Lognormal(LawBase):
 
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
         """Return ``n`` draws."""
-        return _capped(np.exp(generator.standard_normal(n) * self.log_sd) * self.median_s)
+        drawn_s = generator.standard_normal(n)
+        drawn_s *= self.log_sd
+        np.exp(drawn_s, out=drawn_s)
+        drawn_s *= self.median_s
+        return _capped(drawn_s)
 
 
 class Hyperexponential(LawBase):

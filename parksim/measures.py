@@ -111,40 +111,55 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     ``target_us`` is the wait within which an answer counts as in time (the service level).
     """
     offered_us, counted = _offered(journal, window)
-    values: dict[str, Any] = {"calls_offered": float(counted.sum())}
+    changes = _slot_rows(journal)
+    levels = np.concatenate(([0], np.cumsum(np.where(journal.kind[changes] == PARKED, 1, -1))))
+    stays = _stays_of(journal, changes, settings)
+    values: dict[str, Any] = {"calls_offered": _count(journal, counted, OFFERED)}
     values |= _parking(journal, counted)
     values |= _returns(journal, counted, settings, window)
     values |= _losses(journal, counted, values["calls_offered"])
-    values |= _waits(journal, counted, offered_us, target_us)
-    values |= _occupancy(journal, settings, window)
-    values |= _stays(journal, counted)
+    values |= _waits(journal, counted, offered_us, target_us, values["calls_offered"])
+    values |= _occupancy(journal.time_us[changes], levels, settings, window)
+    values["slot_utilisation"] = _slot_utilisation(journal, stays, settings, window)
+    values |= _stay_lengths(journal, counted, stays)
     values["parks_per_call"] = _ratio(values["parks_made"], values["calls_offered"])
     values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
     values |= _utilisations(journal, settings, window)
-    values |= _by_hour(journal, counted, offered_us, window)
+    values |= _by_hour(journal, counted, stays, window)
+    values["occupancy_mean_by_hour"] = _occupancy_by_hour(journal.time_us[changes], levels, window)
     return Measures({name: values[name] for name in (*SCALARS, *VECTORS)})
 
 
 def _offered(journal: Journal, window: Window) -> tuple[Ints, Mask]:
-    """Return the instant at which each call was offered, and whether it is counted."""
-    offered_us = journal.time_us[journal.kind == OFFERED]
-    return offered_us, (offered_us >= window.warm_up_us) & (offered_us < window.horizon_us)
+    """Return the instant at which each call was offered, and which rows belong to a call that is counted.
+
+    Calls are numbered as they are offered, so those counted are a range of numbers.
+    """
+    offered_us = journal.time_us[np.flatnonzero(journal.kind == OFFERED)]
+    first, end = np.searchsorted(offered_us, window).tolist()
+    counted: Mask = (journal.call >= first) & (journal.call < end)
+    return offered_us, counted
 
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def _rows(journal: Journal, counted: Mask, kind: int, *reasons: int) -> Ints:
-    """Return the rows of ``kind`` (for one of ``reasons``, if any are given) that belong to counted calls."""
-    rows = np.flatnonzero(journal.kind == kind)
+def _mask(journal: Journal, counted: Mask, kind: int, *reasons: int) -> Mask:
+    """Mark the rows of ``kind`` (for one of ``reasons``, if any are given) that belong to counted calls."""
+    mask: Mask = (journal.kind == kind) & counted
     if reasons:
-        rows = rows[np.isin(journal.reason[rows], reasons)]
-    return rows[counted[journal.call[rows]]]
+        mask &= np.logical_or.reduce([journal.reason == reason for reason in reasons])
+    return mask
+
+
+def _rows(journal: Journal, counted: Mask, kind: int) -> Ints:
+    """Return the numbers of the rows of ``kind`` that belong to counted calls."""
+    return np.flatnonzero(_mask(journal, counted, kind))
 
 
 def _count(journal: Journal, counted: Mask, kind: int, *reasons: int) -> float:
-    return float(len(_rows(journal, counted, kind, *reasons)))
+    return float(np.count_nonzero(_mask(journal, counted, kind, *reasons)))
 
 
 def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
@@ -161,28 +176,38 @@ def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
 
 
 def _returns(journal: Journal, counted: Mask, settings: Settings, window: Window) -> dict[str, float]:
-    expired_us = journal.time_us[journal.kind == EXPIRED]
-    in_window = (expired_us >= window.warm_up_us) & (expired_us < window.horizon_us)
-    expiries = _rows(journal, counted, EXPIRED)
-    returns = float(len(expiries))
+    returns = _count(journal, counted, EXPIRED)
     busy = float("nan")
     if settings.recall_to != TO_GROUP:
-        busy = _ratio(returns - _rung_at_once(journal, expiries), returns)
+        busy = _ratio(returns - _rung_at_once(journal, counted), returns)
     gone = _count(journal, counted, ABANDONED, RETURNING, RINGING)
     return {
-        "recalls_per_hour": float(in_window.sum()) / (window.length_us / HOUR_US),
+        "recalls_per_hour": float(len(_expired_in_us(journal, window))) / (window.length_us / HOUR_US),
         "recall_busy_share": busy,
         "recall_answered_share": _ratio(_count(journal, counted, RECALL_ANSWERED), returns),
         "recall_abandoned_share": _ratio(gone, returns),
     }
 
 
-def _rung_at_once(journal: Journal, expiries: Ints) -> int:
-    """Count the time-outs whose parker rang at the same instant."""
-    rings = np.flatnonzero(journal.kind == RECALL_RINGING)
-    rung = set(zip(journal.call[rings].tolist(), journal.time_us[rings].tolist(), strict=True))
-    ended = zip(journal.call[expiries].tolist(), journal.time_us[expiries].tolist(), strict=True)
-    return sum(expiry in rung for expiry in ended)
+def _expired_in_us(journal: Journal, window: Window) -> Ints:
+    """Return the instants of all time-outs in the window, whenever their calls were offered."""
+    expired_us = journal.time_us[np.flatnonzero(journal.kind == EXPIRED)]
+    return expired_us[(expired_us >= window.warm_up_us) & (expired_us < window.horizon_us)]
+
+
+def _rung_at_once(journal: Journal, counted: Mask) -> int:
+    """Count the time-outs whose parker rang at the same instant: the call's next row of the two kinds."""
+    before, after = _neighbours(journal, (journal.kind == RECALL_RINGING) | (journal.kind == EXPIRED))
+    at_once = (journal.kind[before] == EXPIRED) & (journal.kind[after] == RECALL_RINGING) & counted[before]
+    return int(np.count_nonzero(at_once & (journal.time_us[before] == journal.time_us[after])))
+
+
+def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
+    """Return pairs of marked rows of one call that follow each other: the numbers of the first and of the second."""
+    numbers = np.flatnonzero(rows)
+    order = numbers[np.argsort(journal.call[numbers], kind="stable")]
+    of_one_call = journal.call[order[:-1]] == journal.call[order[1:]]
+    return order[:-1][of_one_call], order[1:][of_one_call]
 
 
 def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
@@ -193,14 +218,14 @@ def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
     }
 
 
-def _waits(journal: Journal, counted: Mask, offered_us: Ints, target_us: int) -> dict[str, float]:
+def _waits(journal: Journal, counted: Mask, offered_us: Ints, target_us: int, calls: float) -> dict[str, float]:
     """Waits of the calls answered; the service level is of all calls offered (who gave up was not served in time)."""
     answers = _rows(journal, counted, ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     return {
         "answer_wait_s_mean": _ratio(int(waits_us.sum()) / 1e6, len(waits_us)),
         "answer_wait_s_p95": _quantile_s(waits_us, 95),
-        "answered_within_share": _ratio(float((waits_us <= target_us).sum()), float(counted.sum())),
+        "answered_within_share": _ratio(float(np.count_nonzero(waits_us <= target_us)), calls),
     }
 
 
@@ -219,43 +244,54 @@ def _slot_rows(journal: Journal) -> Ints:
     return np.flatnonzero((kind == PARKED) | frees)
 
 
-def _occupancy(journal: Journal, settings: Settings, window: Window) -> dict[str, Any]:
-    """Time-weighted occupancy, from the integer lengths of the intervals between changes."""
-    rows = _slot_rows(journal)
+class _Stays(NamedTuple):
+    """The stays in the lots, one an element, by slot and then by time."""
+
+    place: Ints
+    """The slot, counted through all lots."""
+    parked: Ints
+    """The row at which it was taken."""
+    freed: Ints
+    """The row at which it became free."""
+
+
+def _stays_of(journal: Journal, changes: Ints, settings: Settings) -> _Stays:
+    """Return the stays: a slot's rows are PARKED, free, PARKED, free in turn."""
+    firsts: Ints = np.concatenate(([0], np.cumsum(settings.slots)))
+    place: Ints = firsts[journal.lot[changes]] + journal.slot[changes]
+    # NumPy sorts small numbers by counting them, several times faster than large ones.
+    order = np.argsort(place.astype(np.min_scalar_type(firsts[-1])), kind="stable")
+    rows = changes[order]
+    return _Stays(place[order[::2]], rows[::2], rows[1::2])
+
+
+def _occupancy(changes_us: Ints, levels: Ints, settings: Settings, window: Window) -> dict[str, Any]:
+    """Time-weighted occupancy: ``levels[i]`` slots are taken until ``changes_us[i]``, the last ones for ever."""
     slots = sum(settings.slots)
-    level = np.concatenate(([0], np.cumsum(np.where(journal.kind[rows] == PARKED, 1, -1))))
-    edges_us = np.concatenate(([0], journal.time_us[rows], [window.horizon_us]))
+    edges_us = np.concatenate(([0], changes_us, [window.horizon_us]))
     lengths_us = np.diff(np.clip(edges_us, window.warm_up_us, window.horizon_us))
     # Weights are whole numbers whose sum is the window's length, far below 2**53: bincount adds them exactly.
-    time_us = np.bincount(level, lengths_us, minlength=slots + 1).astype(np.int64)
+    time_us = np.bincount(levels, lengths_us, minlength=slots + 1).astype(np.int64)
     busy_us = int((time_us * np.arange(len(time_us))).sum())
-    levels = np.flatnonzero(time_us)
+    met = np.flatnonzero(time_us)
     return {
         "occupancy_mean": busy_us / window.length_us,
         "occupancy_p95": float(np.searchsorted(np.cumsum(time_us) * 100, 95 * window.length_us)),
-        "occupancy_max": float(levels[-1]) if len(levels) else 0.0,
+        "occupancy_max": float(met[-1]) if len(met) else 0.0,
         "time_full_share": int(time_us[slots]) / window.length_us,
         "occupancy_pmf": time_us[: slots + 1] / window.length_us,
-        "slot_utilisation": _slot_utilisation(journal, rows, settings, window),
     }
 
 
-def _slot_utilisation(journal: Journal, rows: Ints, settings: Settings, window: Window) -> NDArray[np.float64]:
-    """Busy time of each slot, lot after lot: a slot's rows are PARKED, free, PARKED, free in turn."""
-    firsts = np.concatenate(([0], np.cumsum(settings.slots)))
-    place = firsts[journal.lot[rows]] + journal.slot[rows]
-    order = np.argsort(place, kind="stable")
-    times_us = np.clip(journal.time_us[rows[order]], window.warm_up_us, window.horizon_us)
-    busy_us = np.bincount(place[order[::2]], times_us[1::2] - times_us[::2], minlength=int(firsts[-1]))
-    return busy_us / window.length_us
+def _slot_utilisation(journal: Journal, stays: _Stays, settings: Settings, window: Window) -> NDArray[np.float64]:
+    """Busy time of each slot, lot after lot."""
+    from_us, until_us = (np.clip(journal.time_us[rows], *window) for rows in (stays.parked, stays.freed))
+    return np.bincount(stays.place, until_us - from_us, minlength=sum(settings.slots)) / window.length_us
 
 
-def _stays(journal: Journal, counted: Mask) -> dict[str, float]:
-    """Lengths of the stays that counted calls made: a call's rows are PARKED, free, PARKED, free in turn."""
-    rows = _slot_rows(journal)
-    rows = rows[counted[journal.call[rows]]]
-    times_us = journal.time_us[rows[np.argsort(journal.call[rows], kind="stable")]]
-    stays_us = times_us[1::2] - times_us[::2]
+def _stay_lengths(journal: Journal, counted: Mask, stays: _Stays) -> dict[str, float]:
+    """Lengths of the stays that counted calls made."""
+    stays_us = (journal.time_us[stays.freed] - journal.time_us[stays.parked])[counted[stays.parked]]
     return {
         "parked_s_mean": _ratio(int(stays_us.sum()) / 1e6, len(stays_us)),
         "parked_s_p50": _quantile_s(stays_us, 50),
@@ -269,21 +305,22 @@ def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[
     The sums may pass 2**63; they wrap, and so does their difference, which then is right again.
     """
     kind, reason = journal.kind, journal.reason
+    clipped_us = np.clip(journal.time_us, window.warm_up_us, window.horizon_us)
+    clipped_us *= journal.extension != NOBODY
 
     def total_us(rows: Mask) -> int:
-        clipped = np.clip(journal.time_us[rows & (journal.extension != NOBODY)], window.warm_up_us, window.horizon_us)
-        return int(clipped.sum())
+        return int((clipped_us * rows).sum())
 
     attendant_us = staff_us = 0
     if settings.attendants != NOBODY:
-        taken = (kind == ANSWERED) | (kind == RECALL_RINGING)
+        taken = (kind == ANSWERED) | (kind == RECALL_RINGING) | _answered_by_group(journal)
         freed = (kind == RELEASED) | ((kind == ENDED) & ((reason == TALKED) | (reason == OVERFLOWED)))
         freed |= ((kind == LOST) & (reason == LOT_FULL)) | ((kind == ABANDONED) & (reason == RINGING))
         # A parker who rings again was not free between, so "again" frees what the next RECALL_RINGING takes.
         freed |= (kind == RECALL_UNANSWERED) & ((reason == LAST) | (reason == AGAIN))
         if settings.announcement_us == 0:
             freed |= kind == PARKED
-        attendant_us = _wrapped(total_us(freed) - total_us(taken) - total_us(_answered_by_group(journal)))
+        attendant_us = _wrapped(total_us(freed) - total_us(taken))
     if settings.staff != NOBODY:
         ended = (kind == ENDED) & (reason == AFTER_RETRIEVAL)
         staff_us = _wrapped(total_us(ended) - total_us(kind == RETRIEVED))
@@ -305,14 +342,14 @@ def _utilisation(busy_us: int, extensions: int, window: Window) -> float:
 def _answered_by_group(journal: Journal) -> Mask:
     """Mark the RECALL_ANSWERED rows that did not ring before: the attendant is taken at the answer."""
     answered: Mask = journal.kind == RECALL_ANSWERED
-    rows = np.flatnonzero(answered | (journal.kind == RECALL_RINGING) | (journal.kind == RECALL_UNANSWERED))
-    order = rows[np.argsort(journal.call[rows], kind="stable")]
-    rung = (journal.kind[order[:-1]] == RECALL_RINGING) & (journal.call[order[:-1]] == journal.call[order[1:]])
-    answered[order[1:][rung]] = False
+    rings: Mask = journal.kind == RECALL_RINGING
+    if rings.any():
+        before, after = _neighbours(journal, answered | rings | (journal.kind == RECALL_UNANSWERED))
+        answered[after[rings[before]]] = False
     return answered
 
 
-def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) -> dict[str, Any]:
+def _by_hour(journal: Journal, counted: Mask, stays: _Stays, window: Window) -> dict[str, Any]:
     """Counts by the hour of day in which they happened (time 0 is midnight).
 
     A share is nan where there is nothing to share, a rate or a mean where the window has no such hour.
@@ -325,25 +362,23 @@ def _by_hour(journal: Journal, counted: Mask, offered_us: Ints, window: Window) 
     def of(kind: int) -> NDArray[np.float64]:
         return hours(journal.time_us[_rows(journal, counted, kind)])
 
-    expired_us = journal.time_us[journal.kind == EXPIRED]
-    expired_us = expired_us[(expired_us >= window.warm_up_us) & (expired_us < window.horizon_us)]
     open_us = open_by_hour_us(window)
-    rows = _slot_rows(journal)
-    changes = np.where(journal.kind[rows] == PARKED, 1, -1)
-    busy_us = _time_by_hour(journal.time_us[rows], np.concatenate(([0], np.cumsum(changes))), window)
     parks, refusals = of(PARKED), of(REFUSED)
-    stays = rows[counted[journal.call[rows]]]
-    stays = stays[np.argsort(journal.call[stays], kind="stable")]
-    expired = hours(journal.time_us[stays[::2][journal.kind[stays[1::2]] == EXPIRED]])
+    expired = hours(journal.time_us[stays.parked[(journal.kind[stays.freed] == EXPIRED) & counted[stays.parked]]])
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
-            "calls_offered_by_hour": hours(offered_us[counted]),
+            "calls_offered_by_hour": of(OFFERED),
             "parks_requested_by_hour": parks + refusals,
             "refused_share_by_hour": refusals / (parks + refusals),
             "expired_share_by_hour": expired / parks,
-            "recalls_per_hour_by_hour": hours(expired_us) / (open_us / HOUR_US),
-            "occupancy_mean_by_hour": busy_us / open_us,
+            "recalls_per_hour_by_hour": hours(_expired_in_us(journal, window)) / (open_us / HOUR_US),
         }
+
+
+def _occupancy_by_hour(changes_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:
+    """Return the mean number of slots taken in each hour of day, nan where the window has no such hour."""
+    with np.errstate(invalid="ignore"):
+        return _time_by_hour(changes_us, levels, window) / open_by_hour_us(window)
 
 
 def open_by_hour_us(window: Window) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ Each is compared with SciPy in the tests.
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -243,6 +244,7 @@ def beta_quantile(a: float, b: float, probability: float) -> float:
     return 1.0 - _solve_beta(b, a, 1.0 - probability, probability)
 
 
+@lru_cache(maxsize=1024)
 def student_t_quantile(probability: float, df: float) -> float:
     """Return the quantile of Student's t law with ``df`` degrees of freedom (not necessarily whole).
 
@@ -256,6 +258,8 @@ def student_t_quantile(probability: float, df: float) -> float:
 
     Raises:
         ValueError: If the probability is outside [1e-150, 1) or df is not positive and finite.
+
+    Answers are kept, since a study asks the same of each of its measures.
 
     >>> round(student_t_quantile(0.975, 29), 4)  # the table's 2.045 of a 95 % interval over 30 replications
     2.0452

@@ -4,8 +4,9 @@ A ``Workload`` is a set of integer columns. Engines read them and draw nothing, 
 staffings can be compared call by call (common random numbers), and any replication can be run again alone.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Workload(NamedTuple):
     """From being answered until the decision to park or not."""
     talk_us: Column
     """Talk with the attendant that ends the call, from handling's end or the last refusal."""
-    wants_park: Column
+    wants_park: NDArray[np.int8]
     """1 if the k-th handling ends in a park request, else 0."""
     max_in_parking_us: Column
     """The longest stay, from PARKED; at least 1 us."""
@@ -63,17 +64,29 @@ _SLOT_NUMBERS: Final = 2**62
 
 Streams = Callable[[int, int], np.random.Generator]
 """(purpose, parks made so far) -> the stream of one replication for that purpose."""
+Opened = Callable[[], np.random.Generator]
+"""-> the stream of a row; what is constant never opens it."""
 
 
 def streams(seed: int, replication: int) -> Streams:
-    """Return the random streams of one replication: independent of each other and of every other replication's."""
+    """Return the random streams of one replication: independent of each other and of every other replication's.
+
+    Each is that of ``SeedSequence(seed, spawn_key=(replication, purpose, parks))``; what NumPy makes of these numbers
+    is put together here, in half its time, which short replications notice.
+    """
+    words = _words(seed)
+    words += [0] * (4 - len(words)) + _words(replication)  # a short seed is filled up to the size of the pool
 
     def stream(purpose: int, parks: int) -> np.random.Generator:
-        return np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(replication, purpose, parks)))
-        )
+        entropy = np.array([*words, purpose, parks], np.uint32)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
     return stream
+
+
+def _words(number: int) -> list[int]:
+    """Return a whole number from 0 as words of 32 bits, the lowest first."""
+    return [number >> shift & 0xFFFFFFFF for shift in range(0, max(number.bit_length(), 1), 32)]
 
 
 def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
@@ -89,35 +102,28 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     retrieval, recall = scenario.retrieval, scenario.recall
 
     def per_park(purpose: int, law: Law | None, times: int, least_us: int = 0) -> Column:
-        return _stack([_durations(law, stream(purpose, k), calls, least_us) for k in range(times)], calls)
+        return _durations(law, [partial(stream, purpose, k) for k in range(times)], calls, least_us)
 
     def unless_never(column: Column, purpose: int, share: float) -> Column:
-        never = [_happens(share, stream(purpose, k), calls) for k in range(parks)]
-        return _stack([_masked(row, mask) for row, mask in zip(column, never, strict=True)], calls)
+        return np.where(happens(purpose, share), np.int64(NEVER), column) if share else column
 
-    random_choice = scenario.lot.choice == "random"
+    def happens(purpose: int, share: float) -> NDArray[np.int8]:
+        return _happens(share, [partial(stream, purpose, k) for k in range(parks)], calls)
+
     return Workload(
         arrival_us=arrival_us,
-        queue_patience_us=_durations(scenario.queue_patience, stream(_QUEUE_PATIENCE, 0), calls),
-        lot=_all(0, calls),
+        queue_patience_us=per_park(_QUEUE_PATIENCE, scenario.queue_patience, 1)[0],
+        lot=_all(0, 1, calls)[0],
         handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
         talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
-        wants_park=_stack(
-            [_happens(scenario.parking.probability, stream(_WANTS_PARK, k), calls) for k in range(parks)], calls
-        ),
+        wants_park=happens(_WANTS_PARK, scenario.parking.probability),
         max_in_parking_us=per_park(_MAX_IN_PARKING, scenario.lot.max_in_parking, parks, least_us=1),
         patience_us=per_park(_PATIENCE, scenario.lot_patience, parks),
         retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay, parks), _NEVER_RETRIEVED, retrieval.never),
         staff_talk_us=per_park(_STAFF_TALK, retrieval.talk, parks),
-        slot_u=_stack(
-            [
-                stream(_SLOT, k).integers(_SLOT_NUMBERS, size=calls, dtype=np.int64)
-                if random_choice
-                else _all(0, calls)
-                for k in range(parks)
-            ],
-            calls,
-        ),
+        slot_u=_slot_numbers([partial(stream, _SLOT, k) for k in range(parks)], calls)
+        if scenario.lot.choice == "random"
+        else _all(0, parks, calls),
         answer_us=unless_never(per_park(_ANSWER, recall.answer, parks), _NEVER_ANSWERED, recall.never),
         recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience, parks),
     )
@@ -173,38 +179,39 @@ def _recorded(source: Recorded, stream: np.random.Generator, end_us: int) -> Col
     return instants_us[instants_us < end_us]
 
 
-def _all(value: int, calls: int) -> Column:
-    return np.broadcast_to(np.int64(value), (calls,))
+def _all(value: int, rows: int, calls: int) -> Column:
+    """Return a table of one value, which takes no memory."""
+    return np.broadcast_to(np.int64(value), (rows, calls))
 
 
-def _durations(law: Law | None, stream: np.random.Generator, calls: int, least_us: int = 0) -> Column:
-    """Draw one duration a call, rounded to microseconds but not below ``least_us``; None is never."""
+def _durations(law: Law | None, rows: Sequence[Opened], calls: int, least_us: int) -> Column:
+    """Draw one duration a row and call, rounded to microseconds but not below ``least_us``; None is never."""
     if law is None:
-        return _all(NEVER, calls)
+        return _all(NEVER, len(rows), calls)
     if isinstance(law, Constant):
-        return _all(max(round(law.value * 1e6), least_us), calls)
-    drawn = law.draw_s(stream, calls)
-    drawn *= 1e6
-    np.rint(drawn, out=drawn)
-    return np.maximum(drawn, least_us, out=drawn).astype(np.int64)
+        return _all(max(round(law.value * 1e6), least_us), len(rows), calls)
+    table = np.empty((len(rows), calls), np.int64)
+    for row, opened in zip(table, rows, strict=True):
+        drawn = law.draw_s(opened(), calls)
+        drawn *= 1e6
+        np.rint(drawn, out=drawn)
+        row[:] = drawn
+    return np.maximum(table, least_us, out=table) if least_us else table  # what is drawn is not negative
 
 
-def _happens(share: float, stream: np.random.Generator, calls: int) -> NDArray[np.int8]:
-    """Draw one yes (1) or no (0) a call."""
+def _happens(share: float, rows: Sequence[Opened], calls: int) -> NDArray[np.int8]:
+    """Draw one yes (1) or no (0) a row and call."""
     if share in (0, 1):
-        return np.broadcast_to(np.int8(share), (calls,))
-    return (stream.random(calls) < share).astype(np.int8)
+        return np.broadcast_to(np.int8(share), (len(rows), calls))
+    table = np.empty((len(rows), calls), np.int8)
+    for row, opened in zip(table, rows, strict=True):
+        row[:] = opened().random(calls) < share
+    return table
 
 
-def _masked(column: Column, never: NDArray[np.int8]) -> Column:
-    """Return the column with ``NEVER`` where ``never`` is 1."""
-    return np.where(never == 1, np.int64(NEVER), column) if never.any() else column
-
-
-def _stack(rows: list[NDArray[Any]], calls: int) -> NDArray[Any]:
-    """Stack rows into [k][call]; rows of one value stay a view without memory."""
-    if not rows:
-        return np.zeros((0, calls), np.int64)
-    if all(row.strides == (0,) for row in rows) and len({int(row[0]) for row in rows if calls}) <= 1:
-        return np.broadcast_to(rows[0], (len(rows), calls))
-    return np.stack(rows)
+def _slot_numbers(rows: Sequence[Opened], calls: int) -> Column:
+    """Draw the numbers of the random choice."""
+    table = np.empty((len(rows), calls), np.int64)
+    for row, opened in zip(table, rows, strict=True):
+        row[:] = opened().integers(_SLOT_NUMBERS, size=calls, dtype=np.int64)
+    return table

@@ -129,6 +129,14 @@ def test_slot_numbers_are_drawn_for_random_choice_only(choice):
     assert 2**62 - 2**56 < numbers.max() < 2**62
 
 
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, 2**32, 2**64, 2**128 - 1, 2**128, 2**200 + 17])
+def test_streams_are_those_of_numpy(seed):
+    """A stream's seed is put together by hand; what NumPy makes of the same numbers gives the same draws."""
+    for key in ((0, 0, 0), (3, 5, 1), (2**32 - 1, 14, 2), (2**40 + 9, 1, 0)):
+        numpys = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+        assert streams(seed, key[0])(*key[1:]).random(3).tolist() == numpys.random(3).tolist(), key
+
+
 # Again, and across designs --------------------------------------------------------------------------------------------
 
 
