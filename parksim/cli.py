@@ -95,7 +95,7 @@ def run_command(
     check_seed(seed)
     check_engine(engine)
     check_out(out, (".json",))
-    with Progress("replications") as progress:
+    with Progress("replications", may_end_early=precision is not None) as progress:
         result = study(
             loaded,
             replications,

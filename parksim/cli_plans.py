@@ -9,6 +9,9 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from parksim.options import (
+    DONE,
+    MISSED,
+    UNDECIDED,
     Answer,
     EngineName,
     Json,
@@ -24,13 +27,15 @@ from parksim.options import (
     check_seed,
     hands,
     pairs,
+    precision_of,
     scenario_with,
     stays_told,
 )
-from parksim.planning import sweep, values_of
+from parksim.planning import compare, range_of, solve, sweep, values_of
 from parksim.progress import Progress
 from parksim.report import nulled
-from parksim.report_plans import sweep_screen, to_csv
+from parksim.report_plans import comparison_screen, solution_screen, sweep_screen, to_csv
+from parksim.solving import FIRST_LOOK
 from parksim.studies import REPLICATIONS, expected_calls
 
 Cluster = Annotated[
@@ -87,6 +92,108 @@ def sweep_command(
     return Answer(_json(swept.to_dict()) if json else sweep_screen(swept, out))
 
 
+def solve_command(
+    scenario: ScenarioFile,
+    *keys: Annotated[str, Parameter(help="The key that is searched, such as lot.slots.")],
+    within: Annotated[
+        tuple[str, ...], Parameter(negative=(), help="Its lowest and highest value: 1..60, or 60s..300s:30 in steps.")
+    ],
+    largest: Annotated[
+        bool, Parameter(negative=(), help="The largest value that does, where small values meet the objectives.")
+    ] = False,
+    replications: Annotated[
+        int | None, Parameter(help="How many of each value; by default 10, and up to 320 until it is decided.")
+    ] = None,
+    precision: Annotated[
+        str | None, Parameter(help="Nearer to a target than this share of it, 5%, a value may stay undecided.")
+    ] = None,
+    seed: Seed = 1,
+    engine: EngineName = "auto",
+    workers: WorkersOption = None,
+    cluster: Cluster = None,
+    values: Set = (),
+    out: StoreFile = None,
+    json: Json = False,
+) -> Answer:
+    """Find the smallest value of a key that meets all objectives; exit 1 when none does, 3 when it is undecided."""
+    check_count("--replications", replications, 2)
+    check_seed(seed)
+    check_engine(engine)
+    check_out(out, (".db",))
+    loaded = scenario_with(scenario, values)
+    key, tried = _search_of(keys, within)
+    calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * len(tried).bit_length()
+    with (
+        stays_told(out),
+        hands(workers, cluster, calls, engine) as (executor, number),
+        Progress("replications", may_end_early=True) as told,
+    ):
+        solution = solve(
+            loaded,
+            key,
+            (tried[0], tried[-1]),
+            replications,
+            sense="largest" if largest else "smallest",
+            step=tried.step,
+            precision=precision_of(precision),
+            seed=seed,
+            executor=executor,
+            workers=number,
+            engine=engine,
+            store=out,
+            progress=told,
+        )
+    code = {"found": DONE, "none": MISSED, "undecided": UNDECIDED}[solution.outcome]
+    return Answer(_json(solution.to_dict()) if json else solution_screen(solution, out), code)
+
+
+def _search_of(keys: tuple[str, ...], within: tuple[str, ...]) -> tuple[str, range]:
+    if len(keys) != 1 or len(within) != 1:
+        raise UsageError("solve searches one key within one range, as in: solve SCENARIO lot.slots --within 1..60")
+    return keys[0], range_of(within[0])
+
+
+def compare_command(
+    a: Annotated[Path, Parameter(help="A scenario.")],
+    b: Annotated[Path, Parameter(help="Another one.")],
+    *,
+    replications: Annotated[int, Parameter(help="How many of each.")] = REPLICATIONS,
+    seed: Seed = 1,
+    engine: EngineName = "auto",
+    workers: WorkersOption = None,
+    cluster: Cluster = None,
+    values: Annotated[
+        tuple[str, ...], Parameter(name="--set", negative=(), help="Replace a value in both: `--set run.horizon=1d`.")
+    ] = (),
+    out: StoreFile = None,
+    json: Json = False,
+) -> Answer:
+    """Say what changes from one scenario to another, each measure with the interval of its difference."""
+    check_count("--replications", replications, 2)
+    check_seed(seed)
+    check_engine(engine)
+    check_out(out, (".db",))
+    one, other = scenario_with(a, values), scenario_with(b, values)
+    calls = (expected_calls(one) + expected_calls(other)) * replications
+    with (
+        stays_told(out),
+        hands(workers, cluster, calls, engine) as (executor, number),
+        Progress("replications") as told,
+    ):
+        compared = compare(
+            one,
+            other,
+            replications,
+            seed=seed,
+            executor=executor,
+            workers=number,
+            engine=engine,
+            store=out,
+            progress=told,
+        )
+    return Answer(_json(compared.to_dict()) if json else comparison_screen(compared, out))
+
+
 def _grid(over: tuple[str, ...]) -> dict[str, tuple[object, ...]]:
     grid: dict[str, tuple[object, ...]] = {}
     for key, text in pairs("--over", over, "lot.slots=4..20"):
@@ -100,4 +207,8 @@ def _json(value: Any) -> str:
     return json_text.dumps(nulled(value), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
 
 
-COMMANDS: Final[dict[str, Callable[..., Answer]]] = {"sweep": sweep_command}
+COMMANDS: Final[dict[str, Callable[..., Answer]]] = {
+    "sweep": sweep_command,
+    "solve": solve_command,
+    "compare": compare_command,
+}

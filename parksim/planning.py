@@ -29,6 +29,7 @@ __all__ = [
     "Sweep",
     "changes",
     "compare",
+    "range_of",
     "solve",
     "sweep",
     "values_of",
@@ -174,14 +175,24 @@ def values_of(text: str) -> tuple[object, ...]:
     for part in map(str.strip, text.split(",")):
         if not part:
             raise PlanError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
-        further = _range(part) if ".." in part else [_whole(part)]
+        further = range_of(part) if ".." in part else [_whole(part)]
         values.extend(further[: MOST_VALUES + 1])
         if len(values) > MOST_VALUES:
             raise PlanError(f"{text!r} lists more than {MOST_VALUES:,} values; take fewer")
     return tuple(values)
 
 
-def _range(text: str) -> range:
+def range_of(text: str) -> range:
+    """Return the range that a text writes: "4..20" (both ends), "4..20:4", "60s..300s:30" (in seconds).
+
+    Raises:
+        PlanError: the text is no range, or an empty one.
+
+    >>> range_of("4..20:4"), range_of("1m..5m:30")
+    (range(4, 21, 4), range(60, 301, 30))
+    """
+    if ".." not in text:
+        raise PlanError(f"{text!r} is no range; write 4..20, 4..20:2 or 60s..300s:30")
     ends, _, step = text.partition(":")
     low, _, high = ends.partition("..")
     try:

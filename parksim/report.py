@@ -169,7 +169,8 @@ def _number(name: str, value: float, width: float | None = None) -> str:
     else:
         width = abs(value) / 1000 if not width else 100 * width if percent else width
         decimals = min(6, max(0, 1 - math.floor(math.log10(width))))
-    return f"{value:,.{decimals}f}{' %' if percent else ''}"
+    rounded = round(value, decimals) + 0.0  # the sum makes 0 of -0
+    return f"{rounded:,.{decimals}f}{' %' if percent else ''}"
 
 
 def _span(time_us: int) -> str:

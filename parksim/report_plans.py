@@ -9,8 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.planning import Row, Sweep
-from parksim.report import VERDICT_STYLES, shown
+from parksim.estimate import Estimate
+from parksim.planning import Comparison, Row, Solution, Sweep
+from parksim.report import SECTIONS, VERDICT_STYLES, shown
+from parksim.studies import Study
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
 """What a sweep's screen shows of a scenario that has no objectives."""
@@ -23,9 +25,11 @@ def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
     objectives = [(one.measure, one.text) for one in sweep.scenario.objectives]
     columns = objectives or [(name, "") for name in SHOWN_WITHOUT_OBJECTIVES]
     headings = [f"{_broken(name)}\n{target}" for name, target in columns]
-    table = _grid([key.replace(".", ".\n") for key in sweep.over], headings, "All" if objectives else "")
+    table = _grid(map(_short_key, sweep.over), headings, "All" if objectives else "")
     for row in sweep.rows:
-        cells = [_measure_cell(row, place if objectives else None, name) for place, (name, _) in enumerate(columns)]
+        cells = [
+            _measure_cell(row.study, place if objectives else None, name) for place, (name, _) in enumerate(columns)
+        ]
         table.add_row(*(Text(str(value)) for value in row.values.values()), *cells, _verdict(row) if objectives else "")
     return Group(
         Text(sweep.scenario.name, "bold"),
@@ -54,19 +58,27 @@ def _grid(keys: Iterable[str], measures: Iterable[str], last: str) -> Table:
     return table
 
 
+def _short_key(key: str) -> str:
+    return key.replace(".", ".\n")
+
+
 def _broken(name: str) -> str:
     """Return the name of a measure, on two lines when it is a long one."""
     end = name.rfind("_", 0, 16) + 1
     return name if len(name) <= 16 or not end else f"{name[:end]}\n{name[end:]}"
 
 
-def _measure_cell(row: Row, objective: int | None, name: str) -> Text:
-    point, interval = shown(name, row.study.estimate(name))
+def _measure_cell(study: Study, objective: int | None, name: str) -> Text:
+    style = "" if objective is None else VERDICT_STYLES[study.objectives[objective].verdict]
+    return Text(_figure(name, study.estimate(name)), style)
+
+
+def _figure(name: str, estimate: Estimate) -> str:
+    """Return point and interval in one: 2.10 % (1.86..2.33)."""
+    point, interval = shown(name, estimate)
     if interval.endswith(" %") and point.endswith(" %"):
         interval = interval.replace(" %", "")
-    interval = interval.replace(" to ", "..")
-    style = "" if objective is None else VERDICT_STYLES[row.study.objectives[objective].verdict]
-    return Text(f"{point} ({interval})" if point != "-" else "undefined", style)
+    return f"{point} ({interval.replace(' to ', '..')})" if point != "-" else "undefined"
 
 
 def _verdict(row: Row) -> Text:
@@ -91,6 +103,92 @@ def gathered(ran: int, reused: int, damaged: int, store: object) -> str:
         return f"{ran:,} replications"
     mended = f" ({damaged:,} records were damaged: run again)" if damaged else ""
     return f"{ran:,} replications run now, {reused:,} from {store}{mended}"
+
+
+def solution_screen(solution: Solution, store: object = None) -> RenderableType:
+    """Return the answer with its reason, Erlang's beside it, what was tried, and the gain over the neighbour."""
+    objectives = solution.scenario.objectives
+    goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
+    level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
+    answer = {"found": str(solution.value), "undecided": "undecided", "none": "none"}[solution.outcome]
+    style = {"found": "bold green", "undecided": "bold yellow", "none": "bold red"}[solution.outcome]
+    table = _grid(
+        [_short_key(solution.key), "replications"], [f"{_broken(o.measure)}\n{o.text}" for o in objectives], "All"
+    )
+    for step in solution.trail:
+        table.add_row(
+            str(step.value),
+            f"{len(step.study.results):,}",
+            *(_measure_cell(step.study, place, one.measure) for place, one in enumerate(objectives)),
+            Text(step.verdict, VERDICT_STYLES[step.verdict]),
+        )
+    return Group(
+        Text(solution.scenario.name, "bold"),
+        Text.assemble(
+            f"The {solution.sense} {solution.key} of {solution.within[0]}..{solution.within[1]} with {goal}: ",
+            (answer, style),
+            _between(solution),
+        ),
+        Text(solution.reason),
+        Text(f"{_erlang(solution)}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
+        table,
+        *_gain(solution),
+        Text(
+            f"seed {solution.seed}, engine {solution.engine}, scenario {solution.scenario.digest[:12]}; "
+            + gathered(solution.ran, solution.reused, len(solution.damaged), store),
+            "dim",
+        ),
+    )
+
+
+def _between(solution: Solution) -> str:
+    if solution.between is None:
+        return ""
+    low, high = solution.between
+    if low is None or high is None:
+        return f", {low if high is None else high} or beyond the range"
+    return f", between {min(low, high)} and {max(low, high)}"
+
+
+def _erlang(solution: Solution) -> str:
+    if solution.erlang is None:
+        return f"No formula beside it: {solution.erlang_reason}"
+    return f"A formula says {solution.erlang}: {solution.erlang_reason}"
+
+
+def _gain(solution: Solution) -> list[Text]:
+    """Return what the answer changes against its neighbour that misses, each measure with its paired interval."""
+    if not solution.gain:
+        return []
+    words = "; ".join(f"{name} {_figure(name, one)}" for name, one in solution.gain.items())
+    return [Text(f"\nAgainst the neighbour that does not meet them, call by call: {words}")]
+
+
+def comparison_screen(comparison: Comparison, store: object = None) -> RenderableType:
+    """Return what changes from a to b: the keys, then each measure on both sides and its difference."""
+    a, b = comparison.a, comparison.b
+    level = f"{a.level * 100:g} % interval"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for heading in ("Measure", "a", "b", f"b less a ({level})", ""):
+        table.add_column(heading, no_wrap=bool(heading), justify="right" if heading in "ab" and heading else "left")
+    for section, names in SECTIONS.items():
+        table.add_row(Text(section, "bold"))
+        for name in names:
+            one = comparison.differences[name]
+            clear = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+            sides = [shown(name, study.estimate(name))[0] for study in (a, b)]
+            table.add_row(f"  {name}", *sides, _figure(name, one), Text("differs" if clear else "", "bold"))
+    return Group(
+        Text(f"a: {a.scenario.name}\nb: {b.scenario.name}", "bold"),
+        Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),
+        Text(comparison.how),
+        table,
+        Text(
+            f"seed {a.seed}, engine {a.engine}, {len(a.results)} replications of each; "
+            + gathered(comparison.ran, comparison.reused, len(comparison.damaged), store),
+            "dim",
+        ),
+    )
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]]) -> str:

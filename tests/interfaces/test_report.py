@@ -4,6 +4,7 @@ import io
 import json
 import math
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -193,16 +194,53 @@ class Clock:
 def test_in_a_pipe_a_line_now_and_then(monkeypatch, capsys):
     """Every ten seconds one line with what is done and the time left at this pace; the end says nothing."""
     clock = Clock(monkeypatch)
+    for may_end_early, words in ((False, "some"), (True, "at most")):
+        with Progress("replications", may_end_early=may_end_early) as tell:
+            for done in range(1, 26):
+                clock.now_s += 1
+                tell(done, 25)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.splitlines() == [
+            f"10 of 25 replications, {words} 15 s to go",
+            f"20 of 25 replications, {words} 5 s to go",
+        ]
+
+
+def test_what_is_paid_once_is_not_taken_for_the_pace(monkeypatch, capsys):
+    """A first result after a minute, then one a second: 80 more take 80 s. Other work begins with its own pace."""
+    clock = Clock(monkeypatch)
     with Progress("replications") as tell:
-        for done in range(1, 26):
+        clock.now_s += 60
+        tell(1, 100)
+        for done in range(2, 21):
             clock.now_s += 1
-            tell(done, 25)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == [
-        "10 of 25 replications, at most 15 s to go",
-        "20 of 25 replications, at most 5 s to go",
+            tell(done, 100)
+        clock.now_s += 30
+        tell(1, 10)
+        clock.now_s += 20
+        tell(2, 10)
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 100 replications, at most 99 min to go",
+        "11 of 100 replications, some 89 s to go",
+        "1 of 10 replications, at most 4 min to go",
+        "2 of 10 replications, some 3 min to go",
     ]
+
+
+def test_in_a_notebook_a_line_takes_the_place_of_the_one_before(monkeypatch):
+    """On the stream of a notebook's kernel one line is written over each second, and empty at the end."""
+    stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    monkeypatch.setattr(sys, "stderr", stream)
+    clock = Clock(monkeypatch)
+    with Progress("replications") as tell:
+        for done in range(1, 4):
+            clock.now_s += 1
+            tell(done, 3)
+    first, second, last = stream.getvalue().split("\r")[1:]
+    assert first.rstrip() == "1 of 3 replications, at most 2 s to go"
+    assert second.rstrip() == "2 of 3 replications, some 1 s to go"
+    assert (last.strip(), len(last)) == ("", len(first))
 
 
 def test_quick_work_says_nothing(monkeypatch, capsys):
@@ -257,8 +295,11 @@ def test_in_a_terminal_a_bar_that_goes_away(monkeypatch, capfd):
         with pytest.raises(KeyboardInterrupt):
             fail()
         terminal.flush()
-        shown = os.read(reader, 1_000_000).decode()
+        pieces = []
+        while select.select([reader], [], [], 0.5)[0]:  # a terminal hands over what it has piece by piece
+            pieces.append(os.read(reader, 1_000_000))
     os.close(reader)
+    shown = b"".join(pieces).decode()
     assert "2/3" in shown
     assert "replications" in shown
     assert shown.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back, the line is empty
