@@ -38,10 +38,13 @@ from parksim.options import (
     check_engine,
     check_out,
     check_seed,
+    opened,
     precision_of,
     scenario_with,
     share_of,
+    stays_told,
 )
+from parksim.planning import plan_of
 from parksim.progress import Progress
 from parksim.report import WIDTH, screen, to_json
 from parksim.scenario import TEMPLATE, Scenario
@@ -81,7 +84,9 @@ def run_command(
     workers: Annotated[int, Parameter(help="Processes to run replications in.")] = 1,
     values: Set = (),
     json: Json = False,
-    out: Annotated[Path | None, Parameter(help="Write the JSON object to this file, too.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="Write the JSON object to this file (.json), or keep each replication in it (.db).")
+    ] = None,
     strict: Annotated[
         bool, Parameter(negative=(), help="Exit 1 when an objective is missed, 3 when undecided.")
     ] = False,
@@ -94,8 +99,13 @@ def run_command(
     loaded = scenario_with(scenario, values)
     check_seed(seed)
     check_engine(engine)
-    check_out(out, (".json",))
-    with Progress("replications", may_end_early=precision is not None) as progress:
+    check_out(out, (".json", ".db"))
+    kept = out if out is not None and out.suffix == ".db" else None
+    with (
+        stays_told(kept),
+        opened(kept) as store,
+        Progress("replications", may_end_early=precision is not None) as progress,
+    ):
         result = study(
             loaded,
             replications,
@@ -104,10 +114,13 @@ def run_command(
             executor=None if workers == 1 else "processes",
             workers=min(workers, replications or MOST_WORKERS),
             engine=engine,
+            store=store,
             progress=progress,
         )
+        if store is not None:
+            store.put_plan(plan_of(result))
     text = to_json(result) + "\n"
-    if out is not None:
+    if out is not None and kept is None:
         out.write_text(text, encoding="utf-8")
     return Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else DONE)
 
@@ -164,7 +177,10 @@ def _workload_of(journal: Journal) -> Any:
     header = journal.header
     try:
         scenario = Scenario.model_validate(json.loads(header["scenario"]))
-        return draw(scenario, header["seed"], header["replication"])
+        seed, replication = header["seed"], header["replication"]
+        if not all(isinstance(number, int) and number >= 0 for number in (seed, replication)):
+            return None
+        return draw(scenario, seed, replication)
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
         return None
 

@@ -6,6 +6,7 @@ numbers). Which worker runs what, and what was stored before, cannot show in the
 
 import math
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -27,8 +28,8 @@ from parksim.studies import (
     chosen_engine,
     end_silently_when_interrupted,
     expected_calls,
+    made_by,
     replicate,
-    versions,
 )
 
 Workers = Executor | Literal["processes"] | None
@@ -83,8 +84,9 @@ class Gatherer:
     pool: Executor | None = None
     new_pool: Callable[[], Executor] | None = None
     workers: int = 1
-    _version: str = field(default_factory=lambda: versions()["parksim"])
     _known: dict[str, dict[int, Result]] = field(default_factory=dict)
+    _texts: dict[str, str] | None = None
+    _out: int = 0
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
@@ -98,71 +100,91 @@ class Gatherer:
             StoreError: the store failed.
             StudyError: a worker died, and so did its successor.
         """
-        missing = {one.digest: one for one in scenarios}
-        for digest, scenario in missing.items():
-            self._recall(digest, scenario)
-        tasks = deque(
-            Task(one, tuple(lot))
-            for one in missing.values()
-            for lot in _chunks(self._absent(one, replications), self._chunk(one))
+        designs = {one.digest: one for one in scenarios}
+        absent = {digest: self._absent(digest, one, replications) for digest, one in designs.items()}
+        share = math.ceil(sum(map(len, absent.values())) / (self.workers * _AHEAD))
+        self._run(
+            deque(
+                Task(designs[digest], tuple(some))
+                for digest, numbers in absent.items()
+                for some in _chunks(numbers, self._chunk(designs[digest], share))
+            )
         )
-        self._run(tasks)
         return [tuple(self._known[one.digest][number] for number in replications) for one in scenarios]
 
-    def _recall(self, digest: str, scenario: Scenario) -> None:
-        if digest in self._known:
-            return
-        self._known[digest] = {}
-        if self.store is not None:
-            found = self.store.results(digest, self.seed, self.engine, self._version)
-            self._known[digest] = found
-            if not found:
-                self.store.put_scenario(digest, scenario.canonical)
-
-    def _absent(self, scenario: Scenario, replications: range) -> list[int]:
-        known = self._known[scenario.digest]
-        absent = [number for number in replications if number not in known]
+    def _absent(self, digest: str, scenario: Scenario, replications: range) -> list[int]:
+        """Return which replications neither memory nor the store holds."""
+        if digest not in self._known:
+            self._known[digest] = {}
+            if self.store is not None:
+                self._known[digest] = self.store.results(digest, self.seed, self.engine, made_by(self.engine))
+                self.keep_scenario(scenario)
+        absent = [number for number in replications if number not in self._known[digest]]
         self.reused += len(replications) - len(absent)
         return absent
 
-    def _chunk(self, scenario: Scenario) -> int:
-        """Return how many replications make a task: one in this process, where handing over costs nothing."""
+    def keep_scenario(self, scenario: Scenario) -> None:
+        """Store a scenario's text unless it is there, and whole."""
+        assert self.store is not None
+        if self._texts is None:
+            self._texts = self.store.scenarios()
+        if scenario.digest not in self._texts:
+            self.store.put_scenario(scenario.digest, scenario.canonical)
+            self._texts[scenario.digest] = scenario.canonical
+
+    def _chunk(self, scenario: Scenario, share: int) -> int:
+        """Return how many replications make a task: one in this process, where handing over costs nothing.
+
+        At most ``share``, that every worker has some.
+        """
         if self.pool is None:
             return 1
-        return max(1, math.ceil(_TASK_CALLS[self.engine] / max(1.0, expected_calls(scenario))))
+        return max(1, min(share, math.ceil(_TASK_CALLS[self.engine] / max(1.0, expected_calls(scenario)))))
 
     def _run(self, tasks: deque[Task]) -> None:
+        """Run the tasks; what was out when a worker died once more, one replication at a time in a fresh pool."""
         to_do = sum(len(task.replications) for task in tasks)
-        done = 0
+        done = suspects = 0
         while tasks:
-            done_before = done
             try:
-                with closing(self._made(tasks)) as made:
+                with closing(self._made(tasks, suspects)) as made:
                     for task, results in made:
                         self._keep(task, results)
+                        suspects = max(0, suspects - 1)
                         done += len(results)
                         if self.progress is not None:
                             self.progress(done, to_do)
             except BrokenExecutor as error:
-                if self.new_pool is None or done == done_before:
-                    kept = "what was stored stays: " if self.store is not None else ""
-                    raise StudyError(
-                        f"a worker died while seed {self.seed} was run; {kept}run the same command again ({error})"
-                    ) from None
+                if self.new_pool is None or suspects:
+                    raise StudyError(self._told_dead(tasks[0], error)) from None
+                out = [tasks.popleft() for _ in range(self._out)]
+                singly = [Task(task.scenario, (number,)) for task in out for number in task.replications]
+                tasks.extendleft(reversed(singly))
+                suspects = len(singly)
                 self.pool = self.new_pool()
+
+    def _told_dead(self, task: Task, error: BaseException) -> str:
+        which = "replication" + "s" * (len(task.replications) > 1) + " " + ", ".join(map(str, task.replications))
+        stays = "" if self.store is None else "; what was stored stays"
+        return (
+            f"a worker died while seed {self.seed}, {which} of scenario {task.scenario.short_digest} was run"
+            f"{stays}: run the same command again, with fewer workers if memory is short ({error})"
+        )
 
     def _keep(self, task: Task, results: Sequence[Result]) -> None:
         digest = task.scenario.digest
         made = dict(zip(task.replications, results, strict=True))
         if self.store is not None:
-            self.store.put(
-                {Key(digest, self.seed, number, self.engine, self._version): one for number, one in made.items()}
-            )
+            version = made_by(self.engine)
+            self.store.put({Key(digest, self.seed, number, self.engine, version): one for number, one in made.items()})
         self._known[digest] |= made
         self.ran += len(made)
 
-    def _made(self, tasks: deque[Task]) -> Generator[tuple[Task, list[Result]], None, None]:
-        """Yield the tasks with their results as they come; ``tasks`` keeps those that are not made when it breaks."""
+    def _made(self, tasks: deque[Task], alone: int) -> Generator[tuple[Task, list[Result]], None, None]:
+        """Yield the tasks with their results as they come; ``tasks`` keeps those that are not made when it breaks.
+
+        The first ``alone`` of them are handed out one by one, so that whichever kills its worker stands first then.
+        """
         if self.pool is None:
             while tasks:
                 task = tasks[0]
@@ -173,16 +195,20 @@ class Gatherer:
         out: dict[Future[list[Result]], Task] = {}
         try:
             while tasks or out:
-                while tasks and len(out) < _AHEAD * self.workers:
+                while tasks and len(out) < (1 if alone > 0 else _AHEAD * self.workers):
                     task = tasks[0]
                     future = self.pool.submit(replicate, task.scenario, self.seed, task.replications, self.engine)
                     out[future] = tasks.popleft()
                 for future in wait(out, return_when=FIRST_COMPLETED).done:
                     results = future.result()
                     yield out.pop(future), results
+                    alone -= 1
         finally:
-            for future in out:
-                future.cancel()
+            # A pool of our own drops its tasks itself: cancelled here, they trip up its thread that buries the dead.
+            if self.new_pool is None:
+                for future in out:
+                    future.cancel()
+            self._out = len(out)
             tasks.extendleft(reversed(out.values()))
 
 
@@ -253,7 +279,7 @@ def gathering(
     pools: list[Executor] = []
 
     def new_pool() -> Executor:
-        pools.append(ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),)))
+        pools.append(_started(ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),))))
         return pools[-1]
 
     try:
@@ -276,9 +302,27 @@ def gathering(
             opened.close()
 
 
+def _started(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
+    """Start a pool's workers with Ctrl-C held back until they are set up to end at it without a word."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return pool
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pool.submit(_nothing)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pool
+
+
+def _nothing() -> None:
+    """Do nothing: a task that makes a pool start its workers."""
+
+
 def _end_with(parent: int) -> None:
     """End this worker when whoever started it is killed (it would wait for ever for its next task), and at Ctrl-C."""
     end_silently_when_interrupted()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def look() -> None:
         while os.getppid() == parent:

@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from parksim.gather import workers_that_pay
 from parksim.quantities import UnfitError, share
 from parksim.scenario import Scenario
+from parksim.store import Store
 from parksim.studies import ENGINES
 
 DONE: Final = 0
@@ -158,6 +159,20 @@ def hands(workers: int | None, cluster: str | None, calls: float, engine: str) -
         raise UsageError("--workers and --cluster exclude each other; the cluster has workers of its own")
     number = workers or workers_that_pay(calls, engine)
     yield Hands(None, None) if number == 1 else Hands("processes", number)
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[Store | None]:
+    """Yield the store at ``path``, open for writing; None where there is no path.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    if path is None:
+        yield None
+        return
+    with Store.open(path) as store:
+        yield store
 
 
 @contextmanager

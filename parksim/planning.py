@@ -6,6 +6,7 @@ design, hence the same calls. With a store, what was run before is not run again
 """
 
 import itertools
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ from parksim.measures import SCALARS
 from parksim.quantities import UnfitError, duration_s
 from parksim.scenario import Scenario
 from parksim.solving import Solution, Step, solve
-from parksim.store import Damage, Store
-from parksim.studies import REPLICATIONS, Progress, Study, versions
+from parksim.store import Damage, Store, StoreError
+from parksim.studies import REPLICATIONS, Progress, Study, made_by, versions
 
 __all__ = [
     "Comparison",
@@ -29,6 +30,8 @@ __all__ = [
     "Sweep",
     "changes",
     "compare",
+    "load",
+    "plan_of",
     "range_of",
     "solve",
     "sweep",
@@ -69,6 +72,7 @@ class Sweep:
         ran: Replications that were run now.
         reused: Replications that the store had.
         damaged: Records of the store that were not what was written; they were run again.
+        made_with: The versions that made it; None for those at hand.
     """
 
     scenario: Scenario
@@ -81,6 +85,7 @@ class Sweep:
     ran: int
     reused: int
     damaged: tuple[Damage, ...] = ()
+    made_with: Mapping[str, str] | None = None
 
     def flat(self) -> list[dict[str, Any]]:
         """Return the rows as plain values (see ``Row.flat``): the same whoever ran them, stored or not."""
@@ -95,7 +100,7 @@ class Sweep:
             "engine": self.engine,
             "replications": self.replications,
             "level": self.level,
-            "versions": versions(self.engine),
+            "versions": dict(self.made_with or versions(self.engine)),
             "rows": self.flat(),
         }
 
@@ -147,12 +152,88 @@ def sweep(
     engine = engine_for(engine, designs, replications)
     with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
         results = gatherer.results(designs, range(replications))
-    rows = tuple(
-        Row(one, Study(design, seed, engine, level, measured, asked_for(replications)))
-        for one, design, measured in zip(combinations, designs, results, strict=True)
-    )
-    return Sweep(
-        scenario, values, seed, engine, replications, level, rows, gatherer.ran, gatherer.reused, gatherer.damaged
+        rows = tuple(
+            Row(one, Study(design, seed, engine, level, measured, asked_for(replications)))
+            for one, design, measured in zip(combinations, designs, results, strict=True)
+        )
+        done = Sweep(
+            scenario, values, seed, engine, replications, level, rows, gatherer.ran, gatherer.reused, gatherer.damaged
+        )
+        if gatherer.store is not None:
+            gatherer.keep_scenario(scenario)
+            gatherer.store.put_plan(plan_of(done))
+    return done
+
+
+def plan_of(done: Study | Sweep) -> dict[str, Any]:
+    """Return what was asked for, as a store keeps it: everything of a study or sweep but its replications."""
+    common = {"seed": done.seed, "engine": done.engine, "level": done.level, "made_by": made_by(done.engine)}
+    common |= {"versions": versions(done.engine), "scenario": done.scenario.digest}
+    common |= {"objectives": {one.measure: one.text for one in done.scenario.objectives}}
+    if isinstance(done, Study):
+        more = {"stopped": done.stopped, "precision": done.precision}
+        return common | more | {"kind": "study", "replications": len(done.results)}
+    designs = [row.study.scenario.digest for row in done.rows]
+    over = {key: list(values) for key, values in done.over.items()}
+    return common | {"kind": "sweep", "over": over, "replications": done.replications, "designs": designs}
+
+
+def load(path: str | Path) -> Study | Sweep:
+    """Return the study or sweep that was finished last in a store, without running anything.
+
+    Its scenarios cannot draw calls again when they need files (recorded arrivals, empirical laws).
+
+    Raises:
+        StoreError: the file is no store, holds nothing finished, or some of it is damaged.
+    """
+    with Store.open(path, read_only=True) as store:
+        plans = store.plans()
+        if not plans:
+            raise StoreError(f"{path}: holds no finished study or sweep; run the command that writes it again")
+        return _restored(plans[-1], store)
+
+
+def restored(text: str, objectives: Mapping[str, str] | None = None) -> Scenario:
+    """Return the scenario of a canonical text, with its targets as they were written."""
+    values = json.loads(text)
+    return Scenario.model_validate(values if objectives is None else values | {"objectives": objectives})
+
+
+def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
+    texts = store.scenarios()
+    made_with, wanted = plan["versions"], range(plan["replications"])
+    if plan["scenario"] not in texts:
+        raise _damaged(store, "the scenario's text is")
+    base, missing = texts[plan["scenario"]], 0
+
+    def study_of(digest: str, stopped: str, precision: float | None = None) -> Study:
+        nonlocal missing
+        held = store.results(digest, plan["seed"], plan["engine"], plan["made_by"]) if digest in texts else {}
+        missing += sum(number not in held for number in wanted)
+        results = tuple(held[number] for number in wanted if number in held)
+        scenario = restored(texts.get(digest, base), plan["objectives"] if digest == plan["scenario"] else None)
+        return Study(scenario, plan["seed"], plan["engine"], plan["level"], results, stopped, precision, made_with)
+
+    if plan["kind"] == "study":
+        done: Study | Sweep = study_of(plan["scenario"], plan["stopped"], plan["precision"])
+    else:
+        over = {key: tuple(values) for key, values in plan["over"].items()}
+        combinations = [dict(zip(over, row, strict=True)) for row in itertools.product(*over.values())]
+        stopped = asked_for(plan["replications"])
+        rows = tuple(
+            Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan["designs"], strict=True)
+        )
+        scenario = restored(base, plan["objectives"])
+        fixed = (plan["seed"], plan["engine"], plan["replications"], plan["level"])
+        done = Sweep(scenario, over, *fixed, rows, 0, len(wanted) * len(rows), (), made_with)
+    if missing:
+        raise _damaged(store, f"{missing:,} of its replications are")
+    return done
+
+
+def _damaged(store: Store, what: str) -> StoreError:
+    return StoreError(
+        f"{store.path}: {what} damaged or missing; run the command that wrote it again: it mends the file"
     )
 
 

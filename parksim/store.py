@@ -1,8 +1,9 @@
 """Measures that outlive the process: one SQLite file of replications, written as they come.
 
-A record is one replication: its key (scenario digest, seed, replication, engine, parksim's version), its measures as
+A record is one replication: its key (scenario digest, seed, replication, engine, versions), its measures as
 canonical JSON, and a checksum over both. So a study that was killed goes on where it was, a record that a disk has
-changed is seen and made again, and the file can be read by anything that reads SQLite.
+changed is seen and made again, and the file can be read by anything that reads SQLite. Beside the records stand the
+scenarios' texts, and the plans: which studies and sweeps were asked for and finished, the last one last.
 
 One process writes, any number read: the writer holds a lock on ``FILE.lock`` (an empty file that stays), which the
 operating system releases however the writer ends. Readers see what is committed (write-ahead log).
@@ -21,8 +22,9 @@ import math
 import os
 import platform
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -38,6 +40,7 @@ _TABLES: Final = (
     """CREATE TABLE records (scenario TEXT, seed INTEGER, replication INTEGER, engine TEXT, version TEXT,
     measures TEXT, checksum TEXT, PRIMARY KEY (scenario, seed, replication, engine, version)) WITHOUT ROWID""",
     "CREATE TABLE scenarios (digest TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID",
+    "CREATE TABLE plans (number INTEGER PRIMARY KEY, plan TEXT, checksum TEXT)",
     "CREATE TABLE writer (one INTEGER PRIMARY KEY CHECK (one = 1), process INTEGER, machine TEXT)",
 )
 _COLUMNS: Final = "scenario, seed, replication, engine, version, measures, checksum"
@@ -57,7 +60,7 @@ class Key(NamedTuple):
     seed: int
     replication: int
     engine: str
-    version: str  # parksim's
+    version: str  # parksim's and its libraries' (``studies.made_by``)
 
 
 class Damage(NamedTuple):
@@ -112,9 +115,39 @@ def _restored(value: Any) -> Any:
     return math.nan if value is None else value
 
 
+def sum_of(result: Result) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of one replication's measures."""
+    return hashlib.sha256(canonical(result).encode()).hexdigest()[:16]
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the sources that decide what a replication measures, 64 hexadecimal digits.
+
+    So what a store holds is another's result as soon as a rule is edited, released or not.
+    """
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    files = [*package.glob("rules/*.py"), *package.glob("engines/*.py"), *(package / name for name in _DECIDING)]
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+_DECIDING: Final = (
+    *("distributions.py", "journal.py", "measures.py", "quantities.py", "recordings.py", "scenario.py", "sections.py"),
+    *("special.py", "workload.py"),
+)
+"""The files beside rules and engines that decide what a replication measures."""
+
+
 def checksum(key: Key, measures: str) -> str:
     """Return the SHA-256 of a record, key and measures, in hexadecimal digits."""
     return hashlib.sha256(json.dumps([*key, measures]).encode()).hexdigest()
+
+
+def _plan_sum(number: int, plan: str) -> str:
+    return hashlib.sha256(json.dumps([number, plan]).encode()).hexdigest()
 
 
 class Store:
@@ -197,6 +230,35 @@ class Store:
         with _told(self.path), self._transaction():
             self._connection.execute("INSERT OR REPLACE INTO scenarios VALUES (?, ?)", (digest, canonical_text))
 
+    def put_plan(self, plan: Mapping[str, Any]) -> None:
+        """Store what was asked for and is finished now, as the last plan; an equal one asked for before gives way.
+
+        Raises:
+            StoreError: it could not be stored.
+        """
+        text = json.dumps(plan, separators=(",", ":"), ensure_ascii=False)
+        damaged = [one.key for one in self._new_damage(self.plans)]
+        with _told(self.path), self._transaction():
+            self._connection.executemany("DELETE FROM plans WHERE number = ?", damaged)
+            (last,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM plans").fetchone()
+            self._connection.execute("DELETE FROM plans WHERE plan = ?", (text,))
+            self._connection.execute("INSERT INTO plans VALUES (?, ?, ?)", (last + 1, text, _plan_sum(last + 1, text)))
+
+    def plans(self) -> list[dict[str, Any]]:
+        """Return the finished plans, the last one last; damaged ones are left out (see ``damaged``).
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        found = []
+        for number, text, sum_of_row in self._rows("SELECT number, plan, checksum FROM plans ORDER BY number", ()):
+            whole = isinstance(text, bytes) and _plan_sum(number, text.decode(errors="replace")).encode() == sum_of_row
+            if whole:
+                found.append(json.loads(text))
+            else:
+                self._report(Damage("plans", (_readable(number),), "its checksum is wrong"))
+        return found
+
     def results(self, scenario: str, seed: int, engine: str, version: str) -> dict[int, Result]:
         """Return the stored measures of one scenario by replication; damaged ones are left out (see ``damaged``).
 
@@ -236,13 +298,18 @@ class Store:
         Raises:
             StoreError: the file cannot be read.
         """
+        return self._new_damage(lambda: list(self.records()), self.scenarios, self.plans)
+
+    def _new_damage(self, *reads: Callable[[], object]) -> list[Damage]:
+        """Return the damage that some reading meets, whether it was met before or not."""
         before, self.damaged = self.damaged, []
-        for _ in self.records():
-            pass
-        self.scenarios()
-        found, self.damaged = self.damaged, before
-        for damage in found:
-            self._report(damage)
+        try:
+            for read in reads:
+                read()
+        finally:
+            found, self.damaged = self.damaged, before
+            for damage in found:
+                self._report(damage)
         return found
 
     def _rows(self, query: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:

@@ -38,6 +38,7 @@ from parksim.recordings import DAY_US
 from parksim.run_length import Stopping, StoppingRule, Target
 from parksim.scenario import Scenario
 from parksim.sections import Hourly, Objective, Poisson
+from parksim.store import Key, Store, code_digest, sum_of
 from parksim.workload import Workload, draw
 
 ENGINES: Final = ("auto", "simpy", "kernel")
@@ -151,6 +152,12 @@ def _version(package: str) -> str:
     return version(package)
 
 
+@cache
+def made_by(engine: str) -> str:
+    """Return what else a replication's measures depend on than its key: the code's digest, and versions."""
+    return f"code {code_digest()[:16]}, " + ", ".join(f"{name} {one}" for name, one in versions(engine).items())
+
+
 def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict[str, Any]:
     """Return the header of a journal: all it takes to make the same one again."""
     return {
@@ -177,7 +184,8 @@ class ObjectiveVerdict:
 class Study:
     """What the replications of one scenario say.
 
-    ``results[i]`` are the measures of replication i. ``stopped`` tells why there are not more of them.
+    ``results[i]`` are the measures of replication i. ``stopped`` tells why there are not more of them, ``precision``
+    which one was asked for, ``made_with`` the versions that made them (None: those at hand).
     """
 
     scenario: Scenario
@@ -186,6 +194,8 @@ class Study:
     level: float
     results: tuple[Result, ...] = field(repr=False)
     stopped: str
+    precision: float | None = None
+    made_with: Mapping[str, str] | None = None
 
     @cached_property
     def estimates(self) -> dict[str, Any]:
@@ -252,12 +262,28 @@ class Study:
             "warm_up_s": scenario.warm_up_us / 1e6,
             "horizon_s": scenario.horizon_us / 1e6,
             "cool_down_s": scenario.cool_down_us / 1e6,
-            "versions": versions(self.engine),
+            "versions": dict(self.made_with or versions(self.engine)),
+            "request": self.request(),
             "estimates": {name: self._as_json(name) for name in (*SCALARS, *VECTORS)},
             "objectives": [
                 {"measure": o.objective.measure, "target": o.objective.text, "verdict": o.verdict}
                 for o in self.objectives
             ],
+        }
+
+    def request(self) -> dict[str, Any]:
+        """Return all it takes to make the study again, and what shows whether it is the same.
+
+        The scenario's canonical text and its targets as they were written, the level, how many replications or which
+        precision was asked for, and the first 16 digits of the SHA-256 of each replication's measures.
+        """
+        return {
+            "scenario": self.scenario.canonical,
+            "objectives": {one.measure: one.text for one in self.scenario.objectives},
+            "level": self.level,
+            "replications": None if self.precision is not None else len(self.results),
+            "precision": self.precision,
+            "sums": [sum_of(result) for result in self.results],
         }
 
     def _as_json(self, name: str) -> Any:
@@ -378,6 +404,7 @@ def study(
     executor: Executor | Literal["processes"] | None = None,
     workers: int | None = None,
     engine: str = "auto",
+    store: Store | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Run many replications of ``scenario`` and estimate every measure.
@@ -393,10 +420,12 @@ def study(
         executor: None for this process, "processes" for a pool, or any ``concurrent.futures.Executor``.
         workers: size of the pool made for "processes"; by default one a core.
         engine: "simpy", "kernel", or "auto" for the quicker one.
+        store: an open one, where each replication is put as it comes, and looked up first.
         progress: told how many replications are done and to do.
 
     Raises:
         ValueError: arguments that do not go together.
+        StoreError: the store failed; what was stored stays.
         StudyError: a worker died.
     """
     checked_engine(engine)
@@ -420,9 +449,10 @@ def study(
     results: list[Result] = []
     stopping = Stopping()
     lent = executor != "processes"
+    shelf = _Shelf(scenario, seed, engine, store)
     with (
         _pool(executor, workers) as pool,
-        closing(_in_order(scenario, seed, engine, most, pool, executor_is_lent=lent)) as coming,
+        closing(_in_order(shelf, most, pool, executor_is_lent=lent)) as coming,
     ):
         for result in coming:
             results.append(result)
@@ -433,7 +463,8 @@ def study(
                 stopping = rule.after(stopping, {name: so_far.estimate(name) for name in rule.targets})
                 if stopping.state != "go on":
                     break
-    return Study(scenario, seed, engine, level, tuple(results), _why_stopped(rule, stopping, len(results)))
+    why = _why_stopped(rule, stopping, len(results))
+    return Study(scenario, seed, engine, level, tuple(results), why, precision)
 
 
 def _stopping_rule(scenario: Scenario, precision: float) -> StoppingRule:
@@ -476,28 +507,62 @@ def end_silently_when_interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _in_order(
-    scenario: Scenario, seed: int, engine: str, replications: int, pool: Executor | None, *, executor_is_lent: bool
-) -> Generator[Result]:
+class _Shelf:
+    """The replications of one scenario that a store holds, and where new ones are put; without one, nothing."""
+
+    def __init__(self, scenario: Scenario, seed: int, engine: str, store: Store | None) -> None:
+        self.scenario, self.seed, self.engine, self._store = scenario, seed, engine, store
+        self.known: Mapping[int, Result] = {}
+        if store is not None:
+            store.put_scenario(scenario.digest, scenario.canonical)
+            self.known = store.results(scenario.digest, seed, engine, made_by(engine))
+
+    @property
+    def fate(self) -> str:
+        """What becomes of the results so far when the study cannot be finished."""
+        return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
+
+    def put(self, replication: int, results: list[Result]) -> list[Result]:
+        """Store the one result of a replication, unless it is from there, and hand it on."""
+        if self._store is not None and replication not in self.known:
+            key = Key(self.scenario.digest, self.seed, replication, self.engine, made_by(self.engine))
+            self._store.put({key: results[0]})
+        return results
+
+
+def _in_order(shelf: _Shelf, replications: int, pool: Executor | None, *, executor_is_lent: bool) -> Generator[Result]:
     """Yield the results of replications 0, 1, 2, ... whoever makes them."""
+    scenario, seed, engine = shelf.scenario, shelf.seed, shelf.engine
     if pool is None:
-        for replication in range(replications):
-            yield from replicate(scenario, seed, [replication], engine)
+        for number in range(replications):
+            known = shelf.known.get(number)
+            yield from shelf.put(number, [known] if known else replicate(scenario, seed, [number], engine))
         return
     ahead = _AHEAD * getattr(pool, "_max_workers", 2)
-    tasks: deque[Future[list[Result]]] = deque()
+    tasks: deque[tuple[int, Future[list[Result]]]] = deque()
     numbers = iter(range(replications))
     try:
         for number in numbers:
-            tasks.append(pool.submit(replicate, scenario, seed, [number], engine))
+            known = shelf.known.get(number)
+            tasks.append(
+                (number, _done([known]) if known else pool.submit(replicate, scenario, seed, [number], engine))
+            )
             if len(tasks) == ahead:
-                yield from tasks.popleft().result()
+                first, task = tasks.popleft()
+                yield from shelf.put(first, task.result())
         while tasks:
-            yield from tasks.popleft().result()
+            first, task = tasks.popleft()
+            yield from shelf.put(first, task.result())
     except BrokenExecutor as error:
-        raise StudyError(f"a worker died while seed {seed} was run; the results so far are lost ({error})") from None
+        raise StudyError(f"a worker died while seed {seed} was run; {shelf.fate} ({error})") from None
     finally:
         # A pool of our own drops its tasks itself: cancelled here, they trip up its thread that buries dead workers.
         if executor_is_lent:
-            for task in tasks:
+            for _, task in tasks:
                 task.cancel()
+
+
+def _done(results: list[Result]) -> "Future[list[Result]]":
+    future: Future[list[Result]] = Future()
+    future.set_result(results)
+    return future

@@ -14,6 +14,7 @@ import pytest
 
 from parksim import Scenario, planning
 from parksim.cli import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
+from parksim.report import to_json
 from parksim.report_plans import to_csv
 from parksim.scenario import TEMPLATE
 
@@ -122,6 +123,17 @@ def test_exports_are_the_same_whoever_ran_them(command):
     assert [row["lot.slots"] for row in answer["rows"]] == [1, 1, 2, 2, 3, 3]
     read = list(csv.DictReader(io.StringIO(files[0][1].decode())))
     assert [float(row["refused_share"]) for row in read] == [row["refused_share"] for row in answer["rows"]]
+
+
+def test_run_keeps_a_study_in_a_store(command):
+    """``run --out x.db`` prints what it prints without, also the second time, and the study is loaded from there."""
+    run = ("run", "s.toml", *SHORT, "--replications", 3, "--json")
+    expected = command(*run)
+    assert command(*run, "--out", "a.db") == command(*run, "--out", "a.db") == expected
+    assert to_json(planning.load("a.db")) + "\n" == expected[1]
+    code, out, _ = command(*run[:-2], 9, "--precision", "5%", "--out", "a.db")
+    assert (code, out) == (BAD_INPUT, "")
+    assert len(planning.load("a.db").results) == 3
 
 
 def test_a_cell_is_no_formula():

@@ -1,5 +1,6 @@
 """Plans: the same rows whoever runs them and however often they are killed; answers that Erlang gives too."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from parksim import planning
+from parksim import planning, report
 from parksim.scenario import Scenario
-from parksim.store import Store, canonical
-from parksim.studies import study
+from parksim.store import Key, Store, StoreError, canonical
+from parksim.studies import StudyError, made_by, replicate, study
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 QUICK = "kernel" if find_spec("numba") else "simpy"
@@ -92,6 +93,95 @@ def test_damaged_records_are_run_again(plain, tmp_path):
     assert swept(store=tmp_path / "a.db").damaged == ()
 
 
+def test_a_store_gives_back_whole_studies_and_sweeps(plain, tmp_path):
+    """What was finished last is loaded: a sweep, then a study, each equal to what was made; then the sweep again."""
+    path = tmp_path / "a.db"
+    with pytest.raises(StoreError, match=r"a\.db: there is no such file"):
+        planning.load(path)
+    swept(store=path)
+    assert planning.load(path).to_dict() == plain.to_dict()
+    with Store.open(path) as store:
+        precise = study(lot(), precision=0.5, engine="simpy", store=store)
+        store.put_plan(planning.plan_of(precise))
+    loaded = planning.load(path)
+    assert (loaded.precision, loaded.stopped) == (0.5, precise.stopped)
+    assert report.to_json(loaded) == report.to_json(precise)
+    swept(store=path)
+    assert planning.load(path).to_dict() == plain.to_dict()
+
+
+def test_a_study_takes_what_a_store_has(tmp_path):
+    """A study of five finds three in the store, and is the study that nobody stored; so for a pool."""
+    for options in ({}, {"executor": "processes", "workers": 2}):
+        with Store.open(tmp_path / "a.db") as store:
+            first = study(lot(), 3, engine="simpy", store=store)
+            key = Key(lot().digest, 1, 1, "simpy", made_by("simpy"))
+            store.put({key: dict(first.results[1], parks_made=-1.0)})  # so that one sees where it came from
+            second = study(lot(), 5, engine="simpy", store=store, **options)
+            assert second.results[1]["parks_made"] == -1.0
+            store.put({key: first.results[1]})
+            assert report.to_json(study(lot(), 5, engine="simpy", store=store)) == report.to_json(
+                study(lot(), 5, engine="simpy")
+            )
+            assert len(dict(store.records())) == 5
+
+
+def test_what_other_code_made_is_not_taken(tmp_path, monkeypatch):
+    """After a rule was edited, or a library changed, everything is run again and nothing of the old is overwritten."""
+    swept(store=tmp_path / "a.db")
+    monkeypatch.setattr("parksim.gather.made_by", lambda _: "another")
+    assert swept(store=tmp_path / "a.db").ran == 30
+    with Store.open(tmp_path / "a.db", read_only=True) as store:
+        assert len(dict(store.records())) == 60
+
+
+def test_a_store_without_its_plan_or_text_says_so(plain, tmp_path):
+    """An unfinished store has nothing to load; a damaged plan, text or record is named, and the command mends it."""
+    path = tmp_path / "a.db"
+    Store.open(path).close()
+    with pytest.raises(StoreError, match="holds no finished study or sweep"):
+        planning.load(path)
+    for change, told in [
+        ("UPDATE plans SET plan = replace(plan, '1', '2')", "holds no finished"),
+        ("UPDATE plans SET number = 7", "holds no finished"),
+        (f"UPDATE scenarios SET canonical = '{{}}' WHERE digest = '{lot().digest}'", "scenario's text is damaged"),
+        ("UPDATE scenarios SET canonical = '{}'", "scenario's text is damaged"),
+        (f"DELETE FROM scenarios WHERE digest = '{plain.rows[0].study.scenario.digest}'", "5 of its replications are"),
+        ("UPDATE records SET measures = '{}' WHERE replication = 2", "6 of its replications are damaged or missing"),
+    ]:
+        swept(store=path)
+        connection = sqlite3.connect(path)
+        assert connection.execute(change).rowcount > 0
+        connection.commit()
+        connection.close()
+        with pytest.raises(StoreError, match=told):
+            planning.load(path)
+    swept(store=path)
+    assert planning.load(path).to_dict() == plain.to_dict()
+    with Store.open(path) as store:
+        assert store.verify() == []
+
+
+def deadly(scenario, seed, replications, engine):
+    """Run replications as ever, but die of number 3."""
+    if 3 in replications:
+        os._exit(9)
+    return replicate(scenario, seed, replications, engine)
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="the workers must know the deadly task")
+def test_a_task_that_kills_its_worker_is_named(tmp_path, monkeypatch):
+    """Of five replications the one that kills its worker, twice, is named; the others are stored."""
+    path = tmp_path / "a.db"
+    monkeypatch.setattr("parksim.gather.replicate", deadly)
+    with pytest.raises(StudyError, match=r"a worker died while seed 1, replication 3 of scenario \w{12} was run; what"):
+        swept(executor="processes", workers=2, store=path)
+    with Store.open(path, read_only=True) as store:
+        numbers = [key.replication for key in dict(store.records())]
+    assert {0, 1, 2} <= set(numbers)
+    assert 3 not in numbers
+
+
 PROGRAM = """
 import sys
 from parksim.planning import sweep
@@ -133,7 +223,8 @@ def test_a_killed_sweep_goes_on_where_it_was(plain, tmp_path, executor):
     assert rows_of(rest) == rows_of(plain)
     with Store.open(path, read_only=True) as store:
         assert len(dict(store.records())) == 30
-        assert sorted(store.scenarios()) == sorted(row.study.scenario.digest for row in plain.rows)
+        designs = {row.study.scenario.digest for row in plain.rows}
+        assert store.scenarios().keys() == designs | {plain.scenario.digest}
 
 
 def test_a_killed_worker_loses_nothing(plain, tmp_path):
