@@ -18,12 +18,14 @@ from parksim.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for
 from parksim.measures import SCALARS
 from parksim.quantities import UnfitError, duration_s
 from parksim.scenario import Scenario
-from parksim.solving import Solution, Step, solve
+from parksim.solving import Frontier, FrontierRow, Solution, Step, solve
 from parksim.store import Damage, Store, StoreError
 from parksim.studies import REPLICATIONS, Progress, Study, made_by, versions
 
 __all__ = [
     "Comparison",
+    "Frontier",
+    "FrontierRow",
     "Row",
     "Solution",
     "Step",

@@ -1,56 +1,27 @@
-"""The smallest value of a key that meets a scenario's objectives, found by bisection; undecided rather than guessed."""
+"""The smallest value of a key that meets a scenario's objectives, or of one key for each value of another.
 
-import math
-from collections.abc import Callable, Mapping
+Found by bisection under common random numbers; undecided rather than guessed, with what it would cost to decide.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal, NamedTuple, overload
 
-from parksim.comparing import paired_difference
-from parksim.estimate import Estimate, Verdict
+from parksim.estimate import Estimate
 from parksim.expected import formulas
-from parksim.gather import MOST_RUNS, MOST_VALUES, Gatherer, PlanError, Workers, asked_for, engine_for, gathering
+from parksim.gather import MOST_VALUES, Gatherer, PlanError, Workers, engine_for, gathering
 from parksim.scenario import Scenario
+from parksim.searching import FIRST_LOOK, Outcome, Search, Step, first, looks
 from parksim.sections import Objective
 from parksim.store import Damage, Store
-from parksim.studies import Progress, Study, versions
+from parksim.studies import Progress, versions
 
-FIRST_LOOK: Final = 10
-"""Replications after which ``solve`` first looks whether a value is decided; then it doubles them."""
-MOST_LOOKED_AT: Final = 320
-"""Replications of one value after which ``solve`` calls it undecided."""
+__all__ = ["FIRST_LOOK", "Frontier", "FrontierRow", "Solution", "Step", "solve"]
 
-
-@dataclass(frozen=True)
-class Step:
-    """One value that ``solve`` tried.
-
-    Attributes:
-        value: Of the key.
-        verdict: "met" when all objectives are, "missed" when one is, else "undecided".
-        study: Its replications; its level is that of one look.
-        needed: Replications that would probably decide it; None when it is decided, or no number would.
-    """
-
-    value: int
-    verdict: Verdict
-    study: Study = field(repr=False)
-    needed: int | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the step as plain values, for JSON."""
-        estimates = {one.objective.measure: one for one in self.study.objectives}
-        return {
-            "value": self.value,
-            "verdict": self.verdict,
-            "replications": len(self.study.results),
-            "needed": self.needed,
-            "objectives": [
-                {"measure": name, "target": one.objective.text, "verdict": one.verdict}
-                | self.study.estimate(name).as_dict()
-                for name, one in estimates.items()
-            ],
-        }
+Sense = Literal["smallest", "largest"]
+Ends = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -76,8 +47,8 @@ class Solution:
     scenario: Scenario
     key: str
     within: tuple[int, int]
-    sense: Literal["smallest", "largest"]
-    outcome: Literal["found", "undecided", "none"]
+    sense: Sense
+    outcome: Outcome
     value: int | None
     between: tuple[int | None, int | None] | None
     reason: str
@@ -99,6 +70,16 @@ class Solution:
             "key": self.key,
             "within": list(self.within),
             "sense": self.sense,
+            **self.answer(),
+            "seed": self.seed,
+            "engine": self.engine,
+            "level": self.level,
+            "versions": versions(self.engine),
+        }
+
+    def answer(self) -> dict[str, Any]:
+        """Return what was found, and how, as plain values."""
+        return {
             "outcome": self.outcome,
             "value": self.value,
             "between": None if self.between is None else list(self.between),
@@ -107,6 +88,63 @@ class Solution:
             "erlang_reason": self.erlang_reason,
             "gain": {name: one.as_dict() for name, one in self.gain.items()},
             "trail": [step.to_dict() for step in self.trail],
+        }
+
+
+@dataclass(frozen=True)
+class FrontierRow:
+    """The answer with the second key at one value."""
+
+    fixed: int
+    solution: Solution
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """For each value of a second key the smallest (or largest) value of the first that meets all objectives.
+
+    Attributes:
+        keys: The first, which was searched, and the second, which was set.
+        within: The ends of each.
+        sense: Which end of the first key's values that meet the objectives was asked for.
+        rows: One a value of the second key, from the lowest.
+        ran: Replications that were run now.
+        reused: Replications that the store had.
+        damaged: Records of the store that were not what was written; they were run again.
+    """
+
+    scenario: Scenario
+    keys: tuple[str, str]
+    within: tuple[Ends, Ends]
+    sense: Sense
+    rows: tuple[FrontierRow, ...] = field(repr=False)
+    seed: int
+    engine: str
+    level: float
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """All rows together: "undecided" when one is, "none" when none has an answer, else "found"."""
+        outcomes = {row.solution.outcome for row in self.rows}
+        return "undecided" if "undecided" in outcomes else "found" if "found" in outcomes else "none"
+
+    @property
+    def trail(self) -> tuple[tuple[int, Step], ...]:
+        """What was tried, in order: the second key's value, and the step with that of the first."""
+        return tuple((row.fixed, step) for row in self.rows for step in row.solution.trail)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the frontier as plain values, for JSON."""
+        return {
+            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
+            "keys": list(self.keys),
+            "within": [list(ends) for ends in self.within],
+            "sense": self.sense,
+            "outcome": self.outcome,
+            "rows": [{self.keys[1]: row.fixed} | row.solution.answer() for row in self.rows],
             "seed": self.seed,
             "engine": self.engine,
             "level": self.level,
@@ -114,13 +152,14 @@ class Solution:
         }
 
 
+@overload
 def solve(
     scenario: Scenario,
     key: str,
-    within: tuple[int, int],
+    within: Ends,
     replications: int | None = None,
     *,
-    sense: Literal["smallest", "largest"] = "smallest",
+    sense: Sense = "smallest",
     step: int = 1,
     precision: float | None = None,
     seed: int = 1,
@@ -130,21 +169,61 @@ def solve(
     engine: str = "auto",
     store: Store | str | Path | None = None,
     progress: Progress | None = None,
-) -> Solution:
+) -> Solution: ...
+@overload
+def solve(
+    scenario: Scenario,
+    key: tuple[str, str],
+    within: tuple[Ends, Ends],
+    replications: int | None = None,
+    *,
+    sense: Sense = "smallest",
+    step: int | tuple[int, int] = 1,
+    precision: float | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Frontier: ...
+def solve(
+    scenario: Scenario,
+    key: str | tuple[str, str],
+    within: Ends | tuple[Ends, Ends],
+    replications: int | None = None,
+    *,
+    sense: Sense = "smallest",
+    step: int | tuple[int, int] = 1,
+    precision: float | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Solution | Frontier:
     """Find the smallest value of ``key`` that meets all objectives of ``scenario``, by bisection.
 
     Every value is offered the same calls, and is decided by the intervals of the objectives' measures: met when all
     lie on their side of the targets, missed when one lies on the other. Without ``replications`` a value gets 10, and
     twice as many until it is decided or has 320; the intervals' level is then divided over these looks (Bonferroni).
+    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``searching.careful_verdict``).
     It is taken for granted that what meets the objectives lies on one side; what was tried is held against it.
+
+    With two keys, the first is searched for each value of the second. A search begins at the answer of the value
+    before and goes outwards, so that a row costs little more than the two values which prove its answer; that answers
+    change little, or one way only, from row to row saves work but is not relied on.
 
     Args:
         scenario: what is searched; has objectives.
-        key: a key whose values are whole numbers: counts, or durations in seconds.
-        within: lowest and highest value.
+        key: a key whose values are whole numbers: counts, or durations in seconds. Or two such keys.
+        within: lowest and highest value; with two keys a pair of these.
         replications: how many of each value, with one look; by default as many as decide it.
-        sense: "largest" for a key of which small values meet the objectives.
-        step: distance between values tried.
+        sense: "largest" for a (first) key of which small values meet the objectives.
+        step: distance between values tried; with two keys of both, or a pair.
         precision: call a value undecided before 320 replications, when the half-widths of what is undecided have
             come down to this share of the targets: nearer to the target nobody cares.
         seed: any whole number from 0.
@@ -155,45 +234,30 @@ def solve(
         store: as in ``sweep``.
         progress: told how many of the replications of the value at hand are done and to do.
 
+    Returns:
+        A ``Solution``; with two keys a ``Frontier``.
+
     Raises:
         PlanError: no objectives, an empty range, or arguments that do not go together.
         ScenarioError: a value makes no valid scenario.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    values = range(within[0], within[1] + 1, step) if step > 0 else range(0)
-    if not scenario.objectives:
-        raise PlanError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
-    if not 1 <= len(values) <= MOST_VALUES:
-        raise PlanError(
-            f"{key} within {within[0]}..{within[1]} by {step} are {len(values)} values, not 1 to {MOST_VALUES}"
-        )
-    if replications is not None and (replications < 2 or precision is not None):
-        raise PlanError("give at least 2 replications (an interval needs two), or a precision, or neither")
-    if precision is not None and not 0 < precision < 1:
-        raise PlanError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
-    if sense == "largest":
-        values = values[::-1]
-    looks = (replications,) if replications is not None else _doubled(FIRST_LOOK, MOST_LOOKED_AT)
-    ends = [scenario.with_values({key: value}) for value in (values[0], values[-1])]
-    engine = engine_for(engine, ends, looks[0] * -(-len(values).bit_length() // 2))  # two ends stand for all steps
+    axes = _axes(key, within, step)
+    _check(scenario, replications, precision)
+    seen = looks(replications)
+    engine = _engine(engine, scenario, axes, seen[0])
     with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
-        search = _Search(scenario, key, values, looks, 1.0 - (1.0 - level) / len(looks), precision, gatherer)
-        outcome, place, between, reason = search.answered()
-    erlang, erlang_reason = _formulas_answer(scenario, key, values)
-    return Solution(
+        rows = tuple(_rows(scenario, axes, sense, seen, precision, level, gatherer))
+    if len(axes) == 1:
+        return rows[0].solution
+    first_axis, second_axis = axes
+    return Frontier(
         scenario=scenario,
-        key=key,
-        within=within,
+        keys=(first_axis.key, second_axis.key),
+        within=(first_axis.within, second_axis.within),
         sense=sense,
-        outcome=outcome,
-        value=None if place is None else values[place],
-        between=between,
-        reason=reason,
-        trail=tuple(search.tried.values()),
-        gain={} if not place else search.gain(place),
-        erlang=erlang,
-        erlang_reason=erlang_reason,
+        rows=rows,
         seed=seed,
         engine=engine,
         level=level,
@@ -203,128 +267,93 @@ def solve(
     )
 
 
-def _doubled(first: int, most: int) -> tuple[int, ...]:
-    looks = [first]
-    while looks[-1] * 2 <= most:
-        looks.append(looks[-1] * 2)
-    return tuple(looks)
+class _Axis(NamedTuple):
+    """A key and the values that it is given."""
 
-
-_Found = tuple[Literal["found", "undecided", "none"], int | None, tuple[int | None, int | None] | None, str]
-"""Outcome, place of the answer, the values it lies between, the reason."""
-
-
-@dataclass
-class _Search:
-    """A bisection over places 0, 1, ...: the values from the end that misses to the end that meets."""
-
-    scenario: Scenario
     key: str
+    within: Ends
     values: range
-    looks: tuple[int, ...]
-    level: float
-    precision: float | None
-    gatherer: Gatherer
-    tried: dict[int, Step] = field(default_factory=dict)
 
-    def answered(self) -> _Found:
-        met = _first(lambda place: self.verdict(place) == "met", -1, len(self.values))
-        below = met - 1
-        if below >= 0 and self.verdict(below) == "undecided":
-            seen = [place for place, step in self.tried.items() if step.verdict == "missed" and place < below]
-            missed = _first(lambda place: self.verdict(place) != "missed", max(seen, default=-1), below) - 1
-            ends = (self._value(missed + 1), self._value(met))
-            return self._crossed() or ("undecided", None, ends, self._why_undecided())
-        if met == len(self.values):
-            return "none", None, None, f"{self.key} = {self.values[-1]} still misses an objective"
-        reason = f"{self.key} = {self.values[met]} meets the objectives, " + (
-            f"{self.values[below]} does not" if below >= 0 else "and it is the end of the range"
+
+def _axes(key: str | tuple[str, str], within: Any, step: int | tuple[int, int]) -> list[_Axis]:
+    """Return the keys with their values, one or two.
+
+    Raises:
+        PlanError: no values or too many, one key twice, or not a range for each key.
+    """
+    keys, spans = ((key,), (within,)) if isinstance(key, str) else (tuple(key), tuple(within))
+    steps = (step,) * len(keys) if isinstance(step, int) else step
+    if not len(keys) == len(spans) == len(steps) == len(set(keys)) <= 2:
+        raise PlanError("solve takes one key and its range, or two different keys and a range (and a step) for each")
+    axes = []
+    for one, (low, high), by in zip(keys, spans, steps, strict=True):
+        values = range(low, high + 1, by) if by > 0 else range(0)
+        if not 1 <= len(values) <= MOST_VALUES:
+            raise PlanError(f"{one} within {low}..{high} by {by} are {len(values)} values, not 1 to {MOST_VALUES}")
+        axes.append(_Axis(one, (low, high), values))
+    return axes
+
+
+def _check(scenario: Scenario, replications: int | None, precision: float | None) -> None:
+    if not scenario.objectives:
+        raise PlanError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
+    if replications is not None and (replications < 2 or precision is not None):
+        raise PlanError("give at least 2 replications (an interval needs two), or a precision, or neither")
+    if precision is not None and not 0 < precision < 1:
+        raise PlanError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+
+
+def _engine(engine: str, scenario: Scenario, axes: list[_Axis], replications: int) -> str:
+    """Return the engine for the first look at all that will be tried, for which the ends of the ranges stand."""
+    corners = [
+        scenario.with_values(dict(zip((axis.key for axis in axes), values, strict=True)))
+        for values in product(*((axis.values[0], axis.values[-1]) for axis in axes))
+    ]
+    tried = len(axes[0].values).bit_length() + sum(2 * (len(axis.values) - 1) for axis in axes[1:])
+    return engine_for(engine, corners, replications * -(-tried // len(corners)))
+
+
+def _rows(
+    scenario: Scenario,
+    axes: list[_Axis],
+    sense: Sense,
+    seen: tuple[int, ...],
+    precision: float | None,
+    level: float,
+    gatherer: Gatherer,
+) -> Iterator[FrontierRow]:
+    """Yield the answer for each value of the second key; one answer, of the scenario as it is, without one."""
+    searched, *others = axes
+    values = searched.values if sense == "smallest" else searched.values[::-1]
+    designs = [(fixed, scenario.with_values({axis.key: fixed})) for axis in others for fixed in axis.values]
+    near = None
+    for fixed, design in designs or [(0, scenario)]:
+        ran, reused = gatherer.ran, gatherer.reused
+        search = Search(design, searched.key, values, seen, 1.0 - (1.0 - level) / len(seen), precision, gatherer)
+        found = search.answer(near)
+        near = found.next_to
+        erlang, erlang_reason = _formulas_answer(design, searched.key, values)
+        solution = Solution(
+            scenario=design,
+            key=searched.key,
+            within=searched.within,
+            sense=sense,
+            outcome=found.outcome,
+            value=None if found.place is None else values[found.place],
+            between=found.between,
+            reason=found.reason,
+            trail=tuple(search.tried.values()),
+            gain={} if not found.place else search.gain(found.place),
+            erlang=erlang,
+            erlang_reason=erlang_reason,
+            seed=gatherer.seed,
+            engine=gatherer.engine,
+            level=level,
+            ran=gatherer.ran - ran,
+            reused=gatherer.reused - reused,
+            damaged=gatherer.damaged,
         )
-        return self._crossed() or ("found", met, None, reason)
-
-    def _crossed(self) -> _Found | None:
-        """Return "undecided" when something met lies before something missed: then bisection proves nothing."""
-        met = min((place for place, step in self.tried.items() if step.verdict == "met"), default=len(self.values))
-        missed = max((place for place, step in self.tried.items() if step.verdict == "missed"), default=-1)
-        if met > missed:
-            return None
-        met_value, missed_value = self.values[met], self.values[missed]
-        reason = f"{self.key} = {met_value} meets the objectives but {missed_value} does not: sweep instead"
-        return "undecided", None, (self._value(0), self._value(len(self.values) - 1)), reason
-
-    def _value(self, place: int) -> int | None:
-        return self.values[place] if place < len(self.values) else None
-
-    def _why_undecided(self) -> str:
-        undecided = [step for step in self.tried.values() if step.verdict == "undecided"]
-        words = ", ".join(
-            f"{step.value} ({'no number of' if step.needed is None else f'some {step.needed:,}'} replications"
-            " would decide it)"
-            for step in undecided
-        )
-        return f"too near to a target after {len(undecided[-1].study.results)} replications: {self.key} = {words}"
-
-    def verdict(self, place: int) -> Verdict:
-        """Return the verdict on the value at ``place``, trying it the first time."""
-        if place not in self.tried:
-            self.tried[place] = self._try(self.values[place])
-        return self.tried[place].verdict
-
-    def _try(self, value: int) -> Step:
-        design = self.scenario.with_values({self.key: value})
-        for replications in self.looks:
-            (results,) = self.gatherer.results([design], range(replications))
-            study = Study(
-                design, self.gatherer.seed, self.gatherer.engine, self.level, results, asked_for(replications)
-            )
-            verdicts = [one.verdict for one in study.objectives]
-            verdict = _together(verdicts)
-            open_ones = [one.objective for one in study.objectives if one.verdict == "undecided"]
-            if verdict != "undecided" or all(self._near_enough(study, one) for one in open_ones):
-                break
-        return Step(value, verdict, study, None if verdict != "undecided" else _needed(study, open_ones))
-
-    def _near_enough(self, study: Study, objective: Objective) -> bool:
-        half_width = study.estimate(objective.measure).half_width
-        return (
-            self.precision is not None
-            and half_width is not None
-            and half_width <= self.precision * abs(objective.value)
-        )
-
-    def gain(self, place: int) -> dict[str, Estimate]:
-        """Return what the value at ``place`` changes of the objectives' measures against the one before it."""
-        here, before = self.tried[place].study, self.tried[place - 1].study
-        pairs = min(len(here.results), len(before.results))
-        names = [one.measure for one in self.scenario.objectives]
-        return {name: paired_difference(here, before, name, pairs) for name in names}
-
-
-def _together(verdicts: list[Verdict]) -> Verdict:
-    return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
-
-
-def _needed(study: Study, objectives: list[Objective]) -> int | None:
-    """Return how many replications would probably make the intervals exclude the targets: widths go with 1/sqrt(n)."""
-    needed = 0
-    for objective in objectives:
-        estimate = study.estimate(objective.measure)
-        if estimate.mean is None or estimate.half_width is None or estimate.mean == objective.value:
-            return None
-        ratio = estimate.half_width / abs(estimate.mean - objective.value)
-        needed = max(needed, math.ceil(len(study.results) * ratio**2))
-    return needed if needed <= MOST_RUNS else None
-
-
-def _first(holds: Callable[[int], bool], fails: int, known: int) -> int:
-    """Return the first place in (fails, known] where ``holds``: false at ``fails``, true at ``known``, unasked."""
-    while known - fails > 1:
-        middle = (fails + known) // 2
-        if holds(middle):
-            known = middle
-        else:
-            fails = middle
-    return known
+        yield FrontierRow(fixed, solution)
 
 
 class _NoFormulaError(Exception):
@@ -345,7 +374,7 @@ def _formulas_answer(scenario: Scenario, key: str, values: range) -> tuple[int |
         return all(_holds(table[one.measure].value, one) for one in scenario.objectives)
 
     try:
-        place = _first(holds, -1, len(values))
+        place = first(holds, -1, len(values))
     except _NoFormulaError as error:
         return None, str(error)
     named = ", ".join(reasons)

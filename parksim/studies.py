@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -180,6 +180,17 @@ class ObjectiveVerdict:
     verdict: Verdict
 
 
+class Rarer(NamedTuple):
+    """How often what a share counts was seen, or its contrary where that was seen less often, and in how many blocks.
+
+    Blocks are those of ``estimate.zero_seen``.
+    """
+
+    events: int
+    is_contrary: bool
+    blocks: int
+
+
 @dataclass(frozen=True)
 class Study:
     """What the replications of one scenario say.
@@ -213,7 +224,7 @@ class Study:
     def objectives(self) -> list[ObjectiveVerdict]:
         """The scenario's objectives with their verdicts."""
         return [
-            ObjectiveVerdict(o, verdict(self.estimates[o.measure], o.relation, o.value))
+            ObjectiveVerdict(o, verdict(self.estimate(o.measure), o.relation, o.value))
             for o in self.scenario.objectives
         ]
 
@@ -234,6 +245,16 @@ class Study:
         if name in SHARES:
             return share(values, self._blocks(name, index), self.level)
         return student_t(values, self.level, UNBOUNDED)
+
+    def rarer(self, name: str) -> Rarer | None:
+        """Return how many events a share rests on; None for what is no share of trials, or had none."""
+        trials_of = _TRIALS.get(name)
+        counts = [(trials_of(result), result[name]) for result in self.results] if trials_of is not None else []
+        events = sum(round(value * trials) for trials, value in counts if trials)
+        others = sum(trials for trials, _ in counts) - events
+        if not events + others:
+            return None
+        return Rarer(min(events, others), others < events, self._blocks(name, None))
 
     def _blocks(self, name: str, index: int | None) -> int:
         """Return into how many blocks what a share is a share of can be cut (``estimate.zero_seen``)."""

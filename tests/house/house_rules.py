@@ -53,6 +53,7 @@ ORDER: Final = (
     "parksim.studies",
     "parksim.gather",
     "parksim.comparing",
+    "parksim.searching",
     "parksim.solving",
     "parksim.planning",
     "parksim.progress",

@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO
 
 import scipy.stats
 
-from parksim import erlang, estimate, expected, measures, special, studies, workload
+from parksim import erlang, estimate, expected, gather, measures, special, studies, workload
 from parksim.engines import _lift, processes
 from parksim.scenario import Scenario
 
@@ -90,7 +90,7 @@ def _made(run: Callable[[int], Outcome], seeds: list[int], workers: int) -> Iter
     if workers == 1:
         yield from ((seed, run(seed)) for seed in seeds)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=gather._end_with, initargs=(os.getpid(),)) as pool:
         try:
             yield from zip(seeds, pool.map(run, seeds), strict=True)
         finally:
