@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from parksim.estimate import Estimate
     from parksim.journal import Journal, JournalError
     from parksim.measures import Measures
+    from parksim.planning import Comparison, Solution, Sweep, compare, load, solve, sweep
+    from parksim.rerunning import Rerun, rerun
     from parksim.rules.lot import Fact, Lot
     from parksim.scenario import TEMPLATE, Scenario
     from parksim.scenario_errors import ScenarioError
+    from parksim.store import Store, StoreError
     from parksim.studies import Run, Study, StudyError, run, study
     from parksim.workload import Workload, draw
 
@@ -33,6 +36,19 @@ _HOMES: Final = {
     "Study": "parksim.studies",
     "StudyError": "parksim.studies",
     "study": "parksim.studies",
+    # Plans.
+    "Sweep": "parksim.planning",
+    "sweep": "parksim.planning",
+    "Solution": "parksim.planning",
+    "solve": "parksim.planning",
+    "Comparison": "parksim.planning",
+    "compare": "parksim.planning",
+    # What is kept, and made again.
+    "Store": "parksim.store",
+    "StoreError": "parksim.store",
+    "load": "parksim.planning",
+    "Rerun": "parksim.rerunning",
+    "rerun": "parksim.rerunning",
     # What comes out.
     "Journal": "parksim.journal",
     "JournalError": "parksim.journal",
@@ -45,21 +61,32 @@ _HOMES: Final = {
 
 __all__ = [
     "TEMPLATE",
+    "Comparison",
     "Estimate",
     "Fact",
     "Journal",
     "JournalError",
     "Lot",
     "Measures",
+    "Rerun",
     "Run",
     "Scenario",
     "ScenarioError",
+    "Solution",
+    "Store",
+    "StoreError",
     "Study",
     "StudyError",
+    "Sweep",
     "Workload",
+    "compare",
     "draw",
+    "load",
+    "rerun",
     "run",
+    "solve",
     "study",
+    "sweep",
 ]
 
 

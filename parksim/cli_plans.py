@@ -4,7 +4,7 @@ import json as json_text
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from cyclopts import Parameter
 
@@ -31,13 +31,16 @@ from parksim.options import (
     scenario_with,
     stays_told,
 )
-from parksim.planning import compare, range_of, solve, sweep, values_of
+from parksim.planning import compare, compare_results, load, range_of, solve, sweep, values_of
 from parksim.progress import Progress
+from parksim.quantities import UnfitError
 from parksim.report import nulled
 from parksim.report_plans import comparison_screen, solution_screen, sweep_screen, to_csv
+from parksim.rerunning import rerun, result_of, study_of
 from parksim.solving import FIRST_LOOK
-from parksim.studies import REPLICATIONS, expected_calls
+from parksim.studies import ENGINES, REPLICATIONS, Study, expected_calls
 
+Made = TypeVar("Made")
 Cluster = Annotated[
     str | None, Parameter(help="Run on this Dask cluster, tcp://HOST:PORT, instead of here (extra `cluster`).")
 ]
@@ -153,13 +156,16 @@ def _search_of(keys: tuple[str, ...], within: tuple[str, ...]) -> tuple[str, ran
     return keys[0], range_of(within[0])
 
 
+Side = Annotated[Path, Parameter(help="A scenario (.toml), or a result of run (.json, or a store .db).")]
+
+
 def compare_command(
-    a: Annotated[Path, Parameter(help="A scenario.")],
-    b: Annotated[Path, Parameter(help="Another one.")],
+    a: Side,
+    b: Side,
     *,
-    replications: Annotated[int, Parameter(help="How many of each.")] = REPLICATIONS,
-    seed: Seed = 1,
-    engine: EngineName = "auto",
+    replications: Annotated[int | None, Parameter(help="How many of each; 30, or as many as a result has.")] = None,
+    seed: Annotated[int | None, Parameter(help="A whole number from 0; 1, or that of a result.")] = None,
+    engine: Annotated[str | None, Parameter(help=f"One of: {', '.join(ENGINES)}; auto, or that of a result.")] = None,
     workers: WorkersOption = None,
     cluster: Cluster = None,
     values: Annotated[
@@ -168,30 +174,112 @@ def compare_command(
     out: StoreFile = None,
     json: Json = False,
 ) -> Answer:
-    """Say what changes from one scenario to another, each measure with the interval of its difference."""
+    """Say what changes from one scenario or result to another, each measure with the interval of its difference."""
     check_count("--replications", replications, 2)
-    check_seed(seed)
-    check_engine(engine)
+    check_seed(seed or 0)
+    check_engine(engine or "auto")
     check_out(out, (".db",))
-    one, other = scenario_with(a, values), scenario_with(b, values)
-    calls = (expected_calls(one) + expected_calls(other)) * replications
-    with (
-        stays_told(out),
-        hands(workers, cluster, calls, engine) as (executor, number),
-        Progress("replications") as told,
-    ):
-        compared = compare(
-            one,
-            other,
-            replications,
-            seed=seed,
-            executor=executor,
-            workers=number,
-            engine=engine,
-            store=out,
-            progress=told,
-        )
+    paths = (a, b)
+    results = {path: path.suffix in {".json", ".db"} for path in paths}
+    if values and any(results.values()):
+        raise UsageError("--set changes a scenario, and a result is what it is; give two scenarios")
+    one, other = (_result_at(path) if results[path] else scenario_with(path, values) for path in paths)
+    if isinstance(one, Study) and isinstance(other, Study):
+        given = {"--replications": replications, "--seed": seed, "--engine": engine, "--out": out}
+        for option, value in given.items():
+            if value is not None:
+                raise UsageError(f"{option}: two results are compared as they are; leave it out, or give two scenarios")
+        compared = _with_files_told(lambda: compare_results(one, other))
+    else:
+        made = one if isinstance(one, Study) else other if isinstance(other, Study) else None
+        if made is not None:
+            replications = replications or len(made.results)
+            seed = made.seed if seed is None else seed
+            engine = engine or made.engine
+        first, second = (side.scenario if isinstance(side, Study) else side for side in (one, other))
+        replications = replications or REPLICATIONS
+        calls = (expected_calls(first) + expected_calls(second)) * replications
+        chosen = engine or "auto"
+        with (
+            stays_told(out),
+            hands(workers, cluster, calls, chosen) as (executor, number),
+            Progress("replications") as told,
+        ):
+            compared = _with_files_told(
+                lambda: compare(
+                    first,
+                    second,
+                    replications,
+                    seed=1 if seed is None else seed,
+                    executor=executor,
+                    workers=number,
+                    engine=chosen,
+                    store=out,
+                    progress=told,
+                )
+            )
     return Answer(_json(compared.to_dict()) if json else comparison_screen(compared, out))
+
+
+def _result_at(path: Path) -> Study:
+    """Return the study in a store, or that of a written result made again."""
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    if path.suffix == ".json":
+        result = result_of(path)
+        return _with_files_told(lambda: study_of(path, result, None, {}))
+    loaded = load(path)
+    if isinstance(loaded, Study):
+        return loaded
+    raise UsageError(
+        f"{path}: holds a sweep of {len(loaded.rows):,} designs; compare two scenarios, with --out {path}: "
+        "what it holds of them is not run again"
+    )
+
+
+def _with_files_told(make: Callable[[], Made]) -> Made:
+    """Let the complaint of a scenario whose files are not at hand be one about what was given."""
+    try:
+        return make()
+    except UnfitError as error:
+        raise UsageError(f"{error} (rerun takes it as --scenario FILE, compare instead of a result)") from None
+
+
+def rerun_command(
+    result: Annotated[Path, Parameter(help="A result of run (.json), or a store of run or sweep (.db).")],
+    *,
+    replication: Annotated[int | None, Parameter(help="Only this one, from 0; with --json its measures.")] = None,
+    scenario: Annotated[
+        Path | None, Parameter(help="The scenario's file, where it needs others, as recorded calls are.")
+    ] = None,
+    values: Set = (),
+    workers: WorkersOption = None,
+    cluster: Cluster = None,
+    json: Json = False,
+) -> Answer:
+    """Make a result again and say whether every byte is the same; exit 1 with what differs, and which versions do."""
+    check_count("--replication", replication, 0)
+    if result.suffix not in {".json", ".db"}:
+        raise UsageError(f"{result}: a result is a .json file of run, or a .db file of run or sweep")
+    if not result.is_file():
+        raise UsageError(f"{result}: there is no such file")
+    if values and scenario is None:
+        raise UsageError("--set goes with --scenario: together they give the result's scenario")
+    own = None if scenario is None else scenario_with(scenario, values)
+    with hands(workers, cluster, 0, "simpy") as (executor, number), Progress("replications") as told:
+        again = _with_files_told(
+            lambda: rerun(result, replication, scenario=own, executor=executor, workers=number, progress=told)
+        )
+    if json:
+        return Answer(_json(again.to_dict()), DONE if again.same else MISSED)
+    if again.same:
+        return Answer(f"{result}: {again.made}, the same again to the last byte\n")
+    lines = [f"{result}: {again.made}, not the same again"]
+    lines += [
+        f"version of {name}: was {was or 'none'}, is {now or 'none'}" for name, (was, now) in again.versions.items()
+    ]
+    lines += again.differences or ["all else is the same"]
+    return Answer("\n  ".join(lines) + "\n", MISSED)
 
 
 def _grid(over: tuple[str, ...]) -> dict[str, tuple[object, ...]]:
@@ -211,4 +299,5 @@ COMMANDS: Final[dict[str, Callable[..., Answer]]] = {
     "sweep": sweep_command,
     "solve": solve_command,
     "compare": compare_command,
+    "rerun": rerun_command,
 }

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from parksim.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
-from parksim.gather import PlanError, Workers, asked_for, engine_for, gathering
+from parksim.gather import Gatherer, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS, SHARES
 from parksim.scenario import Scenario
 from parksim.store import Damage, Store
@@ -49,7 +49,8 @@ class Comparison:
         if self.paired:
             others = f"; columns that differ: {', '.join(self.unlike)}" if self.unlike else ""
             return f"paired: both are offered the same calls at the same instants{others}"
-        return f"Welch: the arrivals differ, so each side has replications of its own ({', '.join(self.unlike)})"
+        what = "seeds" if "seed" in self.unlike else "arrivals"
+        return f"Welch: the {what} differ, so each side has replications of its own ({', '.join(self.unlike)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values, for JSON."""
@@ -101,11 +102,7 @@ def compare(
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
     changed = changes(a, b)
-    if (a.warm_up_us, a.horizon_us) != (b.warm_up_us, b.horizon_us):
-        spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
-        raise PlanError(
-            f"the two do not count over equal times, {spans[0]} and {spans[1]}; set run.warm_up and run.horizon"
-        )
+    _check_alike(a, b, changed)
     unlike = _unlike(a, b, seed, min(replications, _STREAMS_COMPARED))
     same_calls = "arrival_us" not in unlike
     engine = engine_for(engine, (a, b), replications)
@@ -115,11 +112,60 @@ def compare(
         (of_b,) = gatherer.results([b], range(first, first + replications))
     stopped = asked_for(replications)
     study_a, study_b = Study(a, seed, engine, level, of_a, stopped), Study(b, seed, engine, level, of_b, stopped)
-    difference = paired_difference if same_calls else _welch
-    differences = {name: difference(study_b, study_a, name, replications) for name in SCALARS}
-    return Comparison(
-        study_a, study_b, changed, same_calls, unlike, differences, gatherer.ran, gatherer.reused, gatherer.damaged
+    return _compared(study_a, study_b, changed, unlike, gatherer)
+
+
+def compare_results(a: Study, b: Study) -> Comparison:
+    """Say what changes from ``a`` to ``b``, two studies that were made, without running anything.
+
+    Where both have the same seed and are offered the same arrivals, differences are paired over the replications that
+    both have. Where the seeds differ, Welch's interval takes all of both. Where only the arrivals differ, it takes
+    the first half of a's replications and the second half of b's, since those of one number are no strangers.
+
+    Raises:
+        PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
+        ValueError: the calls of a scenario cannot be drawn, because its files are not at hand.
+    """
+    changed = changes(a.scenario, b.scenario)
+    _check_alike(a.scenario, b.scenario, changed)
+    if a.level != b.level:
+        raise PlanError(f"the two have intervals of unlike levels, {a.level:g} and {b.level:g}; run one of them again")
+    most = min(len(a.results), len(b.results))
+    if most < 4:
+        raise PlanError(f"results are compared from 4 replications on each side, not {most}; run more")
+    if a.seed != b.seed:
+        return _compared(a, b, changed, ("seed",))
+    unlike = _unlike(a.scenario, b.scenario, a.seed, min(most, _STREAMS_COMPARED))
+    if "arrival_us" not in unlike:
+        first, second = a.results[:most], b.results[:most]
+    else:
+        first, second = a.results[: most // 2], b.results[most - most // 2 : most]
+    return _compared(replace(a, results=first), replace(b, results=second), changed, unlike)
+
+
+def _check_alike(a: Scenario, b: Scenario, changed: Mapping[str, tuple[object, object]]) -> None:
+    if (a.warm_up_us, a.horizon_us) == (b.warm_up_us, b.horizon_us):
+        return
+    spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
+    differing = "; ".join(f"{key}: {one} and {other}" for key, (one, other) in changed.items())
+    raise PlanError(
+        f"the two do not count over equal times, {spans[0]} and {spans[1]}; set run.warm_up and run.horizon "
+        f"(they differ in {differing})"
     )
+
+
+def _compared(
+    a: Study,
+    b: Study,
+    changed: Mapping[str, tuple[object, object]],
+    unlike: tuple[str, ...],
+    gatherer: Gatherer | None = None,
+) -> Comparison:
+    same_calls = not {"arrival_us", "seed"} & set(unlike)
+    difference = paired_difference if same_calls else _welch
+    differences = {name: difference(b, a, name, max(len(a.results), len(b.results))) for name in SCALARS}
+    counts = (gatherer.ran, gatherer.reused, gatherer.damaged) if gatherer is not None else (0, 0, ())
+    return Comparison(a, b, changed, same_calls, unlike, differences, *counts)
 
 
 _STREAMS_COMPARED: Final = 3

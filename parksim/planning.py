@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from parksim.comparing import Comparison, changes, compare
+from parksim.comparing import Comparison, changes, compare, compare_results
 from parksim.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS
 from parksim.quantities import UnfitError, duration_s
@@ -32,6 +32,7 @@ __all__ = [
     "Sweep",
     "changes",
     "compare",
+    "compare_results",
     "load",
     "plan_of",
     "range_of",

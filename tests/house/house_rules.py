@@ -60,6 +60,7 @@ ORDER: Final = (
     "parksim.plots",
     "parksim.report",
     "parksim.report_plans",
+    "parksim.rerunning",
     "parksim.server.",
     "parksim",  # the front door: nothing below the command line goes through it
     "parksim.options",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import parksim
 from parksim import Scenario, planning
 from parksim.cli import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
 from parksim.report import to_json
@@ -64,6 +65,11 @@ WRONG = [
     ("a law as a number", "solve s.toml retrieval.delay --within a..b", "'a..b' is no range"),
     ("no second scenario", "compare s.toml", "requires an argument"),
     ("one replication of each", "compare s.toml s.toml --replications 1", "--replications 1: at least 2"),
+    ("a missing result", "rerun x.json", "x.json: there is no such file"),
+    ("a scenario as a result", "rerun s.toml", "s.toml: a result is a .json file"),
+    ("--set without scenario", "rerun x.db --set lot.slots=3", "x.db: there is no such file"),
+    ("a result that is not there", "compare x.json s.toml", "x.json: there is no such file"),
+    ("--set on a result", "compare x.json s.toml --set lot.slots=3", "--set changes a scenario"),
     ("another engine", "sweep s.toml --over lot.slots=4 --engine ciw", "choose one of auto, simpy, kernel"),
 ]
 
@@ -208,6 +214,153 @@ def test_unlike_scenarios_are_refused_with_what_differs(command):
     code, out, err = command("compare", "s.toml", "b.toml")
     assert (code, out) == (BAD_INPUT, "")
     assert "do not count over equal times" in err
+
+
+@pytest.fixture
+def results(command):
+    """Write two results of run, of six slots and of seven, with seed 1, one of seed 2, and a store of a sweep."""
+    for name, options in {"6": (), "7": ("--set", "lot.slots=7"), "2": ("--seed", 2)}.items():
+        command("run", "s.toml", *SHORT, "--replications", 6, "--out", f"{name}.json", *options)
+    command("run", "s.toml", *SHORT, "--replications", 6, "--out", "6.db")
+    command(*SWEEP, "--out", "sweep.db")
+
+
+@pytest.mark.usefixtures("results")
+def test_results_are_made_again(command):
+    """A written study, a stored one and a sweep come out the same, wholly and one replication of them; exit code 0."""
+    for name, made in [("6.json", "6 replications"), ("6.db", "6 replications"), ("sweep.db", "3 replications of 6")]:
+        code, out, err = command("rerun", name)
+        assert (code, err) == (DONE, "")
+        assert out.startswith(f"{name}: {made}")
+        code, out, _ = command("rerun", name, "--replication", 1, "--json")
+        answer = json.loads(out)
+        assert (code, answer["same"]) == (DONE, True)
+        assert {one["replication"] for one in answer["replications"]} == {1}
+    expected = parksim.run(Scenario.load("s.toml").with_values({"run.horizon": "30m", "run.warm_up": "0s"}), 1, 1)
+    command("rerun", "6.db", "--replication", 1)
+    code, out, _ = command("rerun", "6.json", "--replication", 1, "--json")
+    assert json.loads(out)["replications"][0]["measures"]["occupancy_mean"] == expected.measures["occupancy_mean"]
+    code, out, err = command("rerun", "6.json", "--replication", 6)
+    assert (code, out, err) == (BAD_INPUT, "", "parksim: 6.json: has no replication 6; they are numbered from 0 to 5\n")
+
+
+def test_a_precise_study_is_made_again(command):
+    """A study that ran until it was precise is asked for as precisely again."""
+    command("run", "s.toml", *SHORT, "--precision", "90%", "--out", "p.json")
+    code, out, _ = command("rerun", "p.json")
+    assert (code, out.split(" ", 2)[2]) == (DONE, "replications, the same again to the last byte\n")
+    assert int(out.split()[1]) >= 25
+
+
+def changed(name, change):
+    """Change a result's object and write it to x.json as it was laid out."""
+    result = json.loads(Path(name).read_text(encoding="utf-8"))
+    change(result)
+    Path("x.json").write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return "x.json"
+
+
+@pytest.mark.usefixtures("results")
+def test_what_is_not_the_same_is_named(command):
+    """A number, a version, a sum or the layout that differs is named; exit code 1."""
+    name = changed("6.json", lambda one: one["estimates"]["occupancy_mean"].update(mean=0.5))
+    code, out, _ = command("rerun", name)
+    assert (code, len(out.splitlines())) == (MISSED, 2)
+    assert "estimates, occupancy_mean, mean: was 0.5, is " in out
+    code, out, _ = command("rerun", changed("6.json", lambda one: one["versions"].update(numpy="1.0")))
+    assert code == MISSED
+    assert out.splitlines()[1].startswith("  version of numpy: was 1.0, is ")
+    assert out.splitlines()[2] == "  all else is the same"
+    name = changed("6.json", lambda one: one["request"]["sums"].__setitem__(3, "0" * 16))
+    assert command("rerun", name, "--replication", 2)[0] == DONE
+    code, out, _ = command("rerun", name, "--replication", 3)
+    assert (code, "their sum was 0000000000000000, is " in out) == (MISSED, True)
+    Path("x.json").write_text(json.dumps(json.loads(Path("6.json").read_text())), encoding="utf-8")
+    assert "the layout of the file; its values are the same" in command("rerun", "x.json")[1]
+    with planning.Store.open("6.db") as store:
+        key, result = next(iter(store.records()))
+        store.put({key: result | {"parks_made": 7.0}})
+    code, out, _ = command("rerun", "6.db", "--json")
+    assert code == MISSED
+    assert json.loads(out)["differences"][0].endswith(
+        f"replication {key.replication}, parks_made: was 7.0, is {result['parks_made']}"
+    )
+
+
+HOSTILE = [
+    lambda one: one.pop("request"),
+    lambda one: one["request"].pop("sums"),
+    lambda one: one["request"].update(scenario="{}"),
+    lambda one: one["request"].update(scenario="[" * 100_000),
+    lambda one: one["request"].update(scenario=7),
+    lambda one: one["request"].update(replications=10**12),
+    lambda one: one["request"].update(replications=None),
+    lambda one: one["request"].update(replications=True, precision=None),
+    lambda one: one["request"].update(level="high"),
+    lambda one: one["request"].update(objectives={"refused_share": "?"}),
+    lambda one: one.update(seed=-1),
+    lambda one: one.update(engine="ciw"),
+    lambda one: one.update(versions=[]),
+]
+
+
+def test_a_file_that_is_no_result_is_bad_input(command):
+    """Whatever of a result's request is missing or impossible: exit code 2 and one line."""
+    command("run", "s.toml", *SHORT, "--replications", 1, "--out", "6.json")
+    for number, change in enumerate(HOSTILE):
+        code, out, err = command("rerun", changed("6.json", change))
+        assert (code, out) == (BAD_INPUT, ""), number
+        assert err == "parksim: x.json: is no result of parksim run (run --out FILE.json writes one)\n", number
+
+
+def test_recorded_calls_are_asked_for(command):
+    """A result does not hold recorded calls: it says so, and takes the scenario's file; another one is refused."""
+    recorded = SCENARIOS / "recorded.toml"
+    command("run", recorded, "--replications", 2, "--out", "r.json")
+    command("sweep", recorded, "--over", "lot.slots=2..3", "--replications", 2, "--out", "r.db")
+    for name in ("r.json", "r.db"):
+        code, out, err = command("rerun", name)
+        assert (code, out) == (BAD_INPUT, "")
+        assert "a file that is not at hand" in err
+        assert "--scenario FILE" in err
+        assert command("rerun", name, "--scenario", recorded)[0] == DONE
+        code, _, err = command("rerun", name, "--scenario", recorded, "--set", "lot.slots=9")
+        assert (code, "is of another scenario" in err) == (BAD_INPUT, True)
+
+
+@pytest.mark.usefixtures("results")
+def test_results_are_compared_as_they_are(command):
+    """Two results of one seed are paired, of two seeds are Welch's; nothing is run, and the numbers are theirs."""
+    code, out, _ = command("compare", "6.db", "7.json", "--json")
+    paired = json.loads(out)
+    assert (code, paired["paired"], paired["changed"]) == (DONE, True, {"lot.slots": [6, 7]})
+    fresh = command("compare", "s.toml", "7.json", *SHORT[:0], "--json")
+    assert fresh[0] == BAD_INPUT  # a day against half an hour
+    a, b = (json.loads(Path(f"{name}.json").read_text())["estimates"]["occupancy_mean"]["mean"] for name in "67")
+    assert paired["differences"]["occupancy_mean"]["mean"] == pytest.approx(b - a, abs=1e-12)
+    code, out, _ = command("compare", "6.json", "2.json", "--json")
+    welch = json.loads(out)
+    assert (code, welch["paired"]) == (DONE, False)
+    assert welch["how"] == "Welch: the seeds differ, so each side has replications of its own (seed)"
+    command("run", "s.toml", *SHORT, "--set", "arrivals.rate=99/h", "--replications", 6, "--out", "99.json")
+    other = json.loads(command("compare", "6.json", "99.json", "--json")[1])
+    assert (other["paired"], other["a"]["replications"], other["b"]["replications"]) == (False, 3, 3)
+    for arguments, told in [
+        (("6.json", "7.json", "--seed", 3), "--seed: two results are compared as they are"),
+        (("6.json", "sweep.db"), "holds a sweep of 6 designs"),
+    ]:
+        code, out, err = command("compare", *arguments)
+        assert (code, out) == (BAD_INPUT, "")
+        assert told in err
+
+
+@pytest.mark.usefixtures("results")
+def test_a_scenario_is_compared_with_a_result(command):
+    """The scenario gets the seed, engine and number of replications of the result, so that they are paired."""
+    text = TEMPLATE.replace('horizon = "1d"', 'horizon = "30m"').replace('warm_up = "30m"', 'warm_up = "0s"')
+    Path("t.toml").write_text(text.replace("\nslots = 6", "\nslots = 7"), encoding="utf-8")
+    mixed = json.loads(command("compare", "2.json", "t.toml", "--json")[1])
+    assert (mixed["paired"], mixed["a"]["seed"], mixed["b"]["replications"]) == (True, 2, 6)
 
 
 AT_WORK = """
