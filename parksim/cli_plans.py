@@ -35,9 +35,9 @@ from parksim.planning import compare, compare_results, load, range_of, solve, sw
 from parksim.progress import Progress
 from parksim.quantities import UnfitError
 from parksim.report import nulled
-from parksim.report_plans import comparison_screen, solution_screen, sweep_screen, to_csv
+from parksim.report_plans import comparison_screen, frontier_screen, solution_screen, sweep_screen, to_csv
 from parksim.rerunning import rerun, result_of, study_of
-from parksim.solving import FIRST_LOOK
+from parksim.solving import FIRST_LOOK, Solution
 from parksim.studies import ENGINES, REPLICATIONS, Study, expected_calls
 
 Made = TypeVar("Made")
@@ -97,9 +97,12 @@ def sweep_command(
 
 def solve_command(
     scenario: ScenarioFile,
-    *keys: Annotated[str, Parameter(help="The key that is searched, such as lot.slots.")],
+    *keys: Annotated[
+        str, Parameter(help="The key that is searched, such as lot.slots; a second one: for each of its values.")
+    ],
     within: Annotated[
-        tuple[str, ...], Parameter(negative=(), help="Its lowest and highest value: 1..60, or 60s..300s:30 in steps.")
+        tuple[str, ...],
+        Parameter(negative=(), help="Lowest and highest value: 1..60, or 60s..300s:30 in steps. Once for each key."),
     ],
     largest: Annotated[
         bool, Parameter(negative=(), help="The largest value that does, where small values meet the objectives.")
@@ -118,42 +121,52 @@ def solve_command(
     out: StoreFile = None,
     json: Json = False,
 ) -> Answer:
-    """Find the smallest value of a key that meets all objectives; exit 1 when none does, 3 when it is undecided."""
+    """Find the smallest value of a key that meets all objectives; exit 1 when none does, 3 when it is undecided.
+
+    With two keys: the smallest value of the first for each value of the second (3 when one of them is undecided).
+    """
     check_count("--replications", replications, 2)
     check_seed(seed)
     check_engine(engine)
     check_out(out, (".db",))
     loaded = scenario_with(scenario, values)
-    key, tried = _search_of(keys, within)
-    calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * len(tried).bit_length()
+    ranges = _ranges_of(keys, within)
+    tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
+    calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * tried
     with (
         stays_told(out),
         hands(workers, cluster, calls, engine) as (executor, number),
         Progress("replications", may_end_early=True) as told,
     ):
-        solution = solve(
-            loaded,
-            key,
-            (tried[0], tried[-1]),
-            replications,
-            sense="largest" if largest else "smallest",
-            step=tried.step,
-            precision=precision_of(precision),
-            seed=seed,
-            executor=executor,
-            workers=number,
-            engine=engine,
-            store=out,
-            progress=told,
+        options: dict[str, Any] = {
+            "sense": "largest" if largest else "smallest",
+            "precision": precision_of(precision),
+            "seed": seed,
+            "executor": executor,
+            "workers": number,
+            "engine": engine,
+            "store": out,
+            "progress": told,
+        }
+        ends, steps = [(one[0], one[-1]) for one in ranges], [one.step for one in ranges]
+        solved = (
+            solve(loaded, keys[0], ends[0], replications, step=steps[0], **options)
+            if len(keys) == 1
+            else solve(
+                loaded, (keys[0], keys[1]), (ends[0], ends[1]), replications, step=(steps[0], steps[1]), **options
+            )
         )
-    code = {"found": DONE, "none": MISSED, "undecided": UNDECIDED}[solution.outcome]
-    return Answer(_json(solution.to_dict()) if json else solution_screen(solution, out), code)
+    screen = solution_screen(solved, out) if isinstance(solved, Solution) else frontier_screen(solved, out)
+    code = {"found": DONE, "none": MISSED, "undecided": UNDECIDED}[solved.outcome]
+    return Answer(_json(solved.to_dict()) if json else screen, code)
 
 
-def _search_of(keys: tuple[str, ...], within: tuple[str, ...]) -> tuple[str, range]:
-    if len(keys) != 1 or len(within) != 1:
-        raise UsageError("solve searches one key within one range, as in: solve SCENARIO lot.slots --within 1..60")
-    return keys[0], range_of(within[0])
+def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
+    if not 1 <= len(keys) == len(within) <= 2:
+        raise UsageError(
+            "solve searches one key within one range, or two within two, as in: solve SCENARIO lot.slots --within 1..60"
+        )
+    return [range_of(one) for one in within]
 
 
 Side = Annotated[Path, Parameter(help="A scenario (.toml), or a result of run (.json, or a store .db).")]

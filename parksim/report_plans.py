@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parksim.estimate import Estimate
-from parksim.planning import Comparison, Row, Solution, Sweep
+from parksim.planning import Comparison, Frontier, Row, Solution, Step, Sweep
 from parksim.report import SECTIONS, VERDICT_STYLES, shown
 from parksim.studies import Study
 
@@ -110,8 +110,7 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
     objectives = solution.scenario.objectives
     goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
     level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
-    answer = {"found": str(solution.value), "undecided": "undecided", "none": "none"}[solution.outcome]
-    style = {"found": "bold green", "undecided": "bold yellow", "none": "bold red"}[solution.outcome]
+    answer, style = _answer(solution), _OUTCOME_STYLES[solution.outcome]
     table = _grid(
         [_short_key(solution.key), "replications"], [f"{_broken(o.measure)}\n{o.text}" for o in objectives], "All"
     )
@@ -119,7 +118,7 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
         table.add_row(
             str(step.value),
             f"{len(step.study.results):,}",
-            *(_measure_cell(step.study, place, one.measure) for place, one in enumerate(objectives)),
+            *_objective_cells(step),
             Text(step.verdict, VERDICT_STYLES[step.verdict]),
         )
     return Group(
@@ -139,6 +138,58 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
             "dim",
         ),
     )
+
+
+def frontier_screen(frontier: Frontier, store: object = None) -> RenderableType:
+    """Return for each value of the second key the answer, Erlang's beside it, and the measures at the answer."""
+    objectives = frontier.scenario.objectives
+    goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
+    (first, second), (ends, others) = frontier.keys, frontier.within
+    table = _grid(
+        [_short_key(second), _short_key(first), "by\nformula", "values\ntried"],
+        [f"{_broken(one.measure)}\n{one.text}" for one in objectives],
+        "",
+    )
+    for row in frontier.rows:
+        solution = row.solution
+        at_answer = [step for step in solution.trail if step.value == solution.value]
+        table.add_row(
+            str(row.fixed),
+            Text(_answer(solution) + _between(solution), _OUTCOME_STYLES[solution.outcome]),
+            "-" if solution.erlang is None else str(solution.erlang),
+            str(len(solution.trail)),
+            *(_objective_cells(at_answer[0]) if at_answer else ["-"] * len(objectives)),
+        )
+    why = [f"{second} = {row.fixed}: {row.solution.reason}" for row in frontier.rows if row.solution.value is None]
+    return Group(
+        Text(frontier.scenario.name, "bold"),
+        Text(
+            f"The {frontier.sense} {first} of {ends[0]}..{ends[1]} for each {second} of {others[0]}..{others[1]} "
+            f"with {goal}; measures at the answer"
+        ),
+        table,
+        *map(Text, why),
+        Text(
+            f"seed {frontier.seed}, engine {frontier.engine}, scenario {frontier.scenario.digest[:12]}; "
+            + gathered(frontier.ran, frontier.reused, len(frontier.damaged), store),
+            "dim",
+        ),
+    )
+
+
+_OUTCOME_STYLES: Final = {"found": "bold green", "undecided": "bold yellow", "none": "bold red"}
+
+
+def _answer(solution: Solution) -> str:
+    return str(solution.value) if solution.outcome == "found" else solution.outcome
+
+
+def _objective_cells(step: Step) -> list[Text]:
+    """Return the objectives' measures at a value, each in the colour of its verdict."""
+    return [
+        Text(_figure(one.objective.measure, step.study.estimate(one.objective.measure)), VERDICT_STYLES[one.verdict])
+        for one in step.objectives
+    ]
 
 
 def _between(solution: Solution) -> str:

@@ -58,6 +58,9 @@ WRONG = [
     ("no CSV", "sweep s.toml --over lot.slots=4 --csv x.db", "--csv x.db: the file's name ends in .csv"),
     ("no workers", "sweep s.toml --over lot.slots=4 --workers 0", "--workers 0: from 1 to 256"),
     ("nothing to search", "solve s.toml --within 1..9", "solve searches one key within one range"),
+    ("one range for two", "solve s.toml lot.slots lot.first --within 1..9", "or two within two"),
+    ("one key twice", "solve s.toml lot.slots lot.slots --within 1..9 --within 1..9", "two different keys"),
+    ("three keys", "solve s.toml a b c --within 1..9 --within 1..9 --within 1..9", "or two within two"),
     ("nowhere to search", "solve s.toml lot.slots", "--within"),
     ("a value as the range", "solve s.toml lot.slots --within 9", "'9' is no range"),
     ("one replication", "solve s.toml lot.slots --within 1..9 --replications 1", "--replications 1: at least 2"),
@@ -162,6 +165,7 @@ def test_a_store_in_use_is_code_4(command):
 
 LOT = SCENARIOS / "lot-only.toml"
 DAY = ("--set", "run.horizon=25h")
+QUICK = ("--engine", "kernel" if find_spec("numba") else "simpy")
 
 
 def test_solve_prints_the_answer_and_erlangs(command):
@@ -186,6 +190,29 @@ def test_solve_tells_by_its_exit_code_that_there_is_no_answer(command):
     assert code == UNDECIDED
     assert "undecided, between 6 and 7" in out
     assert "too near to a target after 4 replications" in out
+
+
+def test_solve_with_two_keys_prints_a_frontier(command):
+    """For two time-outs the least slots with Erlang's beside them; JSON agrees; exit codes 0, 1 and 3."""
+    keys = ("lot.slots", "lot.max_in_parking", "--within", "3..7", "--within", "30s..3m:150", *QUICK)
+    code, out, _ = command("solve", LOT, *keys, *DAY, "--out", "a.db")
+    assert code == DONE
+    assert "The smallest lot.slots of 3..7 for each lot.max_in_parking of 30..180 with refused_share < 4 %" in out
+    rows = [line.split()[:3] for line in out.splitlines() if line.startswith(("30 ", "180 "))]
+    assert rows == [["30", "4", "4"], ["180", "6", "6"]]
+    code, out, _ = command("solve", LOT, *keys, *DAY, "--out", "a.db", "--json")
+    answer = json.loads(out)
+    assert (code, answer["outcome"], answer["keys"]) == (DONE, "found", ["lot.slots", "lot.max_in_parking"])
+    assert [(row["lot.max_in_parking"], row["value"], row["erlang"]) for row in answer["rows"]] == [
+        (30, 4, 4),
+        (180, 6, 6),
+    ]
+    few = ("lot.slots", "lot.max_in_parking", "--within", "1..3", "--within", "2m..3m:60", *QUICK)
+    code, out, _ = command("solve", LOT, *few, *DAY, "--replications", 3)
+    assert (code, "lot.max_in_parking = 120: lot.slots = 3 still misses an objective" in out) == (MISSED, True)
+    near = ("--set", "objectives.refused_share=< 3 %", "--replications", 4)
+    code, out, _ = command("solve", LOT, *keys, *DAY, *near)
+    assert (code, "lot.max_in_parking = 180: too near to a target" in out) == (UNDECIDED, True)
 
 
 def test_solve_finds_the_largest(command):
