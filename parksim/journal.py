@@ -40,7 +40,8 @@ RowWriter = Callable[[int, int, int, int, int, int, int, int], None]
 _ROW: Final = struct.Struct("<qqihhhBB")
 _ROW_TYPE: Final = np.dtype(list(COLUMNS))
 assert _ROW_TYPE.itemsize == _ROW.size
-_ROWS_A_BLOCK: Final = 65_536
+_PACKED: Final = _ROW.pack
+_BLOCK_BYTES: Final = 65_536 * _ROW.size
 _CODES: Final = {
     "kind": {name: code for code, name in enumerate(KIND_NAMES)},
     "reason": {name: code for code, name in enumerate(REASON_NAMES)},
@@ -196,8 +197,9 @@ class JournalWriter:
         self, time_us: int, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
     ) -> None:
         """Add one fact."""
-        self._rows += _ROW.pack(time_us, deadline_us, call, lot, slot, extension, kind, reason)
-        if len(self._rows) == _ROWS_A_BLOCK * _ROW.size:
+        rows = self._rows
+        rows += _PACKED(time_us, deadline_us, call, lot, slot, extension, kind, reason)
+        if len(rows) == _BLOCK_BYTES:
             self._close_block()
 
     def _close_block(self) -> None:
