@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from cyclopts import Parameter
 from rich.console import RenderableType
 
+from parksim.clusters import cluster_at
 from parksim.gather import workers_that_pay
 from parksim.quantities import UnfitError, share
 from parksim.scenario import Scenario
@@ -157,6 +158,10 @@ def hands(workers: int | None, cluster: str | None, calls: float, engine: str) -
     check_count("--workers", workers, 1, MOST_WORKERS)
     if cluster is not None and workers is not None:
         raise UsageError("--workers and --cluster exclude each other; the cluster has workers of its own")
+    if cluster is not None:
+        with cluster_at(cluster) as (executor, at_once):
+            yield Hands(executor, at_once)
+        return
     number = workers or workers_that_pay(calls, engine)
     yield Hands(None, None) if number == 1 else Hands("processes", number)
 

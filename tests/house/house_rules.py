@@ -52,6 +52,7 @@ ORDER: Final = (
     "parksim.store",
     "parksim.studies",
     "parksim.gather",
+    "parksim.clusters",
     "parksim.comparing",
     "parksim.searching",
     "parksim.solving",
