@@ -173,13 +173,22 @@ _STREAMS_COMPARED: Final = 3
 
 
 def _unlike(a: Scenario, b: Scenario, seed: int, replications: int) -> tuple[str, ...]:
-    """Return the columns that differ in one of the first replications."""
+    """Return the columns that differ in one of the first replications.
+
+    Compared are calls that both could be offered: a longer cool-down only adds calls after those that are counted.
+    """
+    end_us = min(one.horizon_us + one.cool_down_us for one in (a, b))
     unlike = dict.fromkeys(Workload._fields, False)
     for replication in range(replications):
-        one, other = draw(a, seed, replication), draw(b, seed, replication)
+        one, other = (_before(end_us, draw(scenario, seed, replication)) for scenario in (a, b))
         for name in unlike:
             unlike[name] |= not np.array_equal(getattr(one, name), getattr(other, name))
     return tuple(name for name, differs in unlike.items() if differs)
+
+
+def _before(end_us: int, workload: Workload) -> Workload:
+    calls = int(np.searchsorted(workload.arrival_us, end_us))
+    return Workload._make(column[..., :calls] for column in workload)
 
 
 def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:

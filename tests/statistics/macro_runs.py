@@ -17,13 +17,13 @@ from typing import Any, Final, TextIO
 
 import scipy.stats
 
-from parksim import erlang, estimate, expected, gather, measures, special, studies, workload
+from parksim import erlang, estimate, expected, gather, measures, searching, solving, special, studies, workload
 from parksim.engines import _lift, processes
 from parksim.scenario import Scenario
 
 SCENARIOS: Final = Path(__file__).parents[2] / "scenarios"
 Outcome = dict[str, Any]
-_SOURCES: Final = (erlang, estimate, expected, measures, special, studies, workload, processes)
+_SOURCES: Final = (erlang, estimate, expected, measures, searching, solving, special, studies, workload, processes)
 
 
 def lot_only(values: dict[str, object] | None = None) -> Scenario:
