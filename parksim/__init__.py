@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from parksim.estimate import Estimate
     from parksim.journal import Journal, JournalError
     from parksim.measures import Measures
-    from parksim.planning import Comparison, Solution, Sweep, compare, load, solve, sweep
+    from parksim.planning import Comparison, Frontier, Solution, Sweep, compare, load, solve, sweep
     from parksim.rerunning import Rerun, rerun
     from parksim.rules.lot import Fact, Lot
     from parksim.scenario import TEMPLATE, Scenario
@@ -40,6 +40,7 @@ _HOMES: Final = {
     "Sweep": "parksim.planning",
     "sweep": "parksim.planning",
     "Solution": "parksim.planning",
+    "Frontier": "parksim.planning",
     "solve": "parksim.planning",
     "Comparison": "parksim.planning",
     "compare": "parksim.planning",
@@ -64,6 +65,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Fact",
+    "Frontier",
     "Journal",
     "JournalError",
     "Lot",
