@@ -180,7 +180,7 @@ class Store:
         connection = None
         try:
             with _told(path):
-                connection = _connected(path, "ro" if read_only else "rwc")
+                connection = _read_only(path) if read_only else _connected(path, "rwc")
                 _check(path, connection, may_make=not read_only)
                 if not read_only:
                     connection.execute("INSERT OR REPLACE INTO writer VALUES (1, ?, ?)", (os.getpid(), platform.node()))
@@ -375,6 +375,23 @@ def _connected(path: Path, mode: str, timeout_s: float = BUSY_S) -> sqlite3.Conn
     )
     connection.text_factory = bytes  # a changed byte may be no UTF-8, which is for us to find out
     return connection
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads, also where not even SQLite's index of its log may be written beside the file."""
+    connection = _connected(path, "ro")
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or _log_of(path).exists():
+            raise
+        connection = _connected(path, "ro&immutable=1")  # all is in the file, and nobody can be writing it
+    return connection
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def _lock(path: Path) -> sqlite3.Connection:
