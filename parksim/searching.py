@@ -124,7 +124,9 @@ class Search:
             ends = (self._value(missed + 1), self._value(met))
             return self._crossed(next_to) or Found("undecided", None, ends, self._why_undecided(), next_to)
         if met == len(self.values):
-            reason = f"{self.key} = {self.values[-1]} still misses an objective"
+            missed_ones = [one.objective for one in self.tried[below].objectives if one.verdict == "missed"]
+            words = " and ".join(f"{one.measure} {one.text}" for one in missed_ones)
+            reason = f"{self.key} = {self.values[-1]} still misses {words}"
             return self._crossed(next_to) or Found("none", None, None, reason, next_to)
         reason = f"{self.key} = {self.values[met]} meets the objectives, " + (
             f"{self.values[below]} does not" if below >= 0 else "and it is the end of the range"

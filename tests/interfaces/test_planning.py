@@ -313,7 +313,7 @@ def test_solve_at_the_ends_of_its_range():
     """No value of 1 to 3 is enough and it says so; from 9 on the first one is; the longest time-out is found too."""
     short = planning.solve(day(), "lot.slots", (1, 3), engine=QUICK)
     assert (short.outcome, short.value, short.erlang) == ("none", None, None)
-    assert short.reason == "lot.slots = 3 still misses an objective"
+    assert short.reason == "lot.slots = 3 still misses refused_share < 4 %"
     wide = planning.solve(day(), "lot.slots", (9, 12), engine=QUICK)
     assert (wide.outcome, wide.value, wide.erlang, wide.gain) == ("found", 9, 9, {})
     timers = day(**{"lot.slots": 5, "objectives.refused_share": "< 3.4 %"})
