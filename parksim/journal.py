@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import audit
+from parksim.frames import Framed
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
 from parksim.rules.lot import Fact
 from parksim.scenario import Settings
@@ -56,7 +57,7 @@ class JournalError(ValueError):
     """A journal that cannot be read, with the file, the line where there is one, and what was expected."""
 
 
-class Journal:
+class Journal(Framed):
     """The facts of one replication, in the order in which they happened.
 
     ``columns`` maps each name of ``COLUMNS`` to a contiguous array, all of one length, read-only; each is an attribute

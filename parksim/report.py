@@ -115,6 +115,16 @@ def _objectives(study: Study) -> Table:
     return table
 
 
+def screen_rows(study: Study) -> list[tuple[str, str, str, str]]:
+    """Return the estimates of the screen as texts: measure, estimate, interval, theory or why there is none."""
+    rows = []
+    for name in (name for names in SECTIONS.values() for name in names):
+        estimate = study.estimates[name]
+        beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
+        rows.append((name, *shown(name, estimate), beside.plain))
+    return rows
+
+
 def _estimates(study: Study) -> Table:
     table = _table("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
     for section, names in SECTIONS.items():

@@ -1,7 +1,5 @@
 """What sweeps, searches and comparisons answer, laid out for people, and as CSV for whatever reads it."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -10,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parksim.estimate import Estimate
+from parksim.frames import to_csv as csv_of
 from parksim.planning import Comparison, Frontier, Row, Solution, Step, Sweep
 from parksim.report import SECTIONS, VERDICT_STYLES, shown
 from parksim.studies import Study
@@ -243,25 +242,11 @@ def comparison_screen(comparison: Comparison, store: object = None) -> Renderabl
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    r"""Return rows of plain values as CSV: a line of names, the undefined left empty, numbers to the last bit.
+    r"""Return rows of plain values as CSV (see ``frames.to_csv``); a row may lack what others have.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it.
-
-    >>> to_csv([{"lot.slots": 4, "lot.choice": "=cmd()", "refused_share": 0.1, "low": None}])
-    "lot.slots,lot.choice,refused_share,low\r\n4,'=cmd(),0.1,\r\n"
+    >>> to_csv([{"lot.slots": 4, "refused_share": 0.1, "low": None}])
+    'lot.slots,refused_share,low\r\n4,0.1,\r\n'
     """
     rows = list(rows)
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)  # lines end as RFC 4180 has it, so that a lone \r or \n within a text is quoted
     names = list(dict.fromkeys(name for row in rows for name in row))
-    writer.writerow([_harmless(name) for name in names])
-    writer.writerows([_harmless(row.get(name)) for name in names] for row in rows)
-    return file.getvalue()
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - only nan differs from itself
-        return None
-    if not isinstance(value, str | int | float | None):
-        value = str(value)
-    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    return csv_of(names, ([row.get(name) for name in names] for row in rows))

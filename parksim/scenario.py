@@ -32,6 +32,7 @@ from pydantic import (
 
 from parksim import recordings, scenario_errors
 from parksim.distributions import LAWS, Empirical, Law
+from parksim.frames import html_table
 from parksim.quantities import UNLIMITED, UnfitError, microseconds
 from parksim.recordings import Recording
 from parksim.rules import codes
@@ -306,11 +307,25 @@ class Scenario(Section):
         """The first 12 digits of ``digest``."""
         return self.digest[:12]
 
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.name}, {self.short_digest}", ["key", "value"], _keyed(json.loads(self.canonical)))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.canonical == other.canonical
 
     def __hash__(self) -> int:
         return hash(self.canonical)
+
+
+def _keyed(plain: dict[str, Any], before: str = "") -> list[tuple[str, object]]:
+    """Return dotted keys and values, as ``--set`` takes them."""
+    rows: list[tuple[str, object]] = []
+    for key, value in plain.items():
+        if isinstance(value, dict) and "kind" not in value:
+            rows += _keyed(value, f"{before}{key}.")
+        else:
+            rows.append((before + key, value))
+    return rows
 
 
 def _limit(count: int | Literal["unlimited"]) -> int:

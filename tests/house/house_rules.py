@@ -24,6 +24,7 @@ ORDER: Final = (
     "parksim.rules.uapi_replies",
     "parksim.rules.uapi",
     "parksim.special",
+    "parksim.frames",
     "parksim.quantities",
     "parksim.recordings",
     "parksim.distributions",
@@ -61,6 +62,7 @@ ORDER: Final = (
     "parksim.plots",
     "parksim.report",
     "parksim.report_plans",
+    "parksim.tables",
     "parksim.rerunning",
     "parksim.server.",
     "parksim",  # the front door: nothing below the command line goes through it
@@ -71,6 +73,10 @@ ORDER: Final = (
     "parksim.__main__",
 )
 EXCUSED_IMPORTS: Final = {
+    (
+        "parksim.frames",
+        "parksim.tables",
+    ): "results show themselves; tables are loaded when they are asked for",
     ("parksim.studies", "parksim.report"): "Study.summary() shows itself; the screen is loaded when it is asked for",
 }
 """(module, what it imports from below) -> why; only within a function, so that nothing is loaded in a circle."""
