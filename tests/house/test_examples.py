@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import parksim
 
@@ -15,6 +16,18 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(parksim.__path__, "parksim.")
     if not module.name.endswith("__main__")
 )
+
+
+# How long an example takes to draw says how busy the machine is, not whether the example tells the truth.
+settings.register_profile("examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(autouse=True)
+def _patient():
+    before = settings.get_current_profile_name()
+    settings.load_profile("examples")
+    yield
+    settings.load_profile(before)
 
 
 def test_the_readme_tells_the_truth(monkeypatch):
