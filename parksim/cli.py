@@ -23,10 +23,10 @@ from parksim.options import (
     DONE,
     INTERRUPTED,
     MISSED,
-    MOST_WORKERS,
     NOT_FINISHED,
     UNDECIDED,
     Answer,
+    Cluster,
     EngineName,
     Json,
     ScenarioFile,
@@ -34,10 +34,12 @@ from parksim.options import (
     Set,
     Texts,
     UsageError,
+    WorkersOption,
     check_count,
     check_engine,
     check_out,
     check_seed,
+    hands,
     opened,
     precision_of,
     scenario_with,
@@ -50,7 +52,7 @@ from parksim.report import WIDTH, screen, to_json
 from parksim.scenario import TEMPLATE, Scenario
 from parksim.scenario_errors import ScenarioError
 from parksim.store import StoreError
-from parksim.studies import StudyError, run, study, versions
+from parksim.studies import REPLICATIONS, StudyError, expected_calls, run, study, versions
 from parksim.workload import draw
 
 MOST_SLOTS: Final = 10_000_000
@@ -81,7 +83,8 @@ def run_command(
     precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
     seed: Seed = 1,
     engine: EngineName = "auto",
-    workers: Annotated[int, Parameter(help="Processes to run replications in.")] = 1,
+    workers: WorkersOption = None,
+    cluster: Cluster = None,
     values: Set = (),
     json: Json = False,
     out: Annotated[
@@ -95,24 +98,26 @@ def run_command(
     if replications is not None and precision is not None:
         raise UsageError("--replications and --precision exclude each other; give one of them")
     check_count("--replications", replications)
-    check_count("--workers", workers, 1, MOST_WORKERS)
     loaded = scenario_with(scenario, values)
     check_seed(seed)
     check_engine(engine)
     check_out(out, (".json", ".db"))
     kept = out if out is not None and out.suffix == ".db" else None
+    wanted = precision_of(precision)
+    calls = expected_calls(loaded) * (replications or REPLICATIONS)
     with (
         stays_told(kept),
+        hands(workers, cluster, calls, engine) as (executor, number),
         opened(kept) as store,
         Progress("replications", may_end_early=precision is not None) as progress,
     ):
         result = study(
             loaded,
             replications,
-            precision=precision_of(precision),
+            precision=wanted,
             seed=seed,
-            executor=None if workers == 1 else "processes",
-            workers=min(workers, replications or MOST_WORKERS),
+            executor=executor,
+            workers=None if number is None else min(number, replications or number),
             engine=engine,
             store=store,
             progress=progress,

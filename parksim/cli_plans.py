@@ -13,6 +13,7 @@ from parksim.options import (
     MISSED,
     UNDECIDED,
     Answer,
+    Cluster,
     EngineName,
     Json,
     ScenarioFile,
@@ -41,9 +42,6 @@ from parksim.solving import FIRST_LOOK, Solution
 from parksim.studies import ENGINES, REPLICATIONS, Study, expected_calls
 
 Made = TypeVar("Made")
-Cluster = Annotated[
-    str | None, Parameter(help="Run on this Dask cluster, tcp://HOST:PORT, instead of here (extra `cluster`).")
-]
 
 
 def sweep_command(

@@ -51,6 +51,9 @@ Json = Annotated[bool, Parameter(negative=(), help="Print one JSON object.")]
 WorkersOption = Annotated[
     int | None, Parameter(name="--workers", help="Processes; by default one a core where the work is worth it.")
 ]
+Cluster = Annotated[
+    str | None, Parameter(help="Run on this Dask cluster, tcp://HOST:PORT, instead of here (extra `cluster`).")
+]
 StoreFile = Annotated[
     Path | None,
     Parameter(help="Keep each replication in this store (.db) as it comes; what it holds is not run again."),

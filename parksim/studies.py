@@ -440,7 +440,7 @@ def study(
         seed: any whole number from 0.
         level: confidence level of all intervals.
         executor: None for this process, "processes" for a pool, or any ``concurrent.futures.Executor``.
-        workers: size of the pool made for "processes"; by default one a core.
+        workers: size of the pool made for "processes", by default one a core; how much an executor runs at once.
         engine: "simpy", "kernel", or "auto" for the quicker one.
         store: an open one, where each replication is put as it comes, and looked up first.
         progress: told how many replications are done and to do.
@@ -463,7 +463,7 @@ def study(
         raise ValueError(f"a level lies between 0 and 1 (95 % is 0.95), not {level}")
     if seed < 0:
         raise ValueError(f"a seed is a whole number from 0, not {seed}")
-    if executor != "processes" and workers is not None and workers > 1:
+    if executor is None and workers is not None and workers > 1:
         raise ValueError('workers are processes: say executor="processes", too')
     rule = None if precision is None else _stopping_rule(scenario, precision)
     most = (replications or REPLICATIONS) if rule is None else rule.most
@@ -474,7 +474,7 @@ def study(
     shelf = _Shelf(scenario, seed, engine, store)
     with (
         _pool(executor, workers) as pool,
-        closing(_in_order(shelf, most, pool, executor_is_lent=lent)) as coming,
+        closing(_in_order(shelf, most, pool, workers, executor_is_lent=lent)) as coming,
     ):
         for result in coming:
             results.append(result)
@@ -552,7 +552,9 @@ class _Shelf:
         return results
 
 
-def _in_order(shelf: _Shelf, replications: int, pool: Executor | None, *, executor_is_lent: bool) -> Generator[Result]:
+def _in_order(
+    shelf: _Shelf, replications: int, pool: Executor | None, workers: int | None, *, executor_is_lent: bool
+) -> Generator[Result]:
     """Yield the results of replications 0, 1, 2, ... whoever makes them."""
     scenario, seed, engine = shelf.scenario, shelf.seed, shelf.engine
     if pool is None:
@@ -560,7 +562,7 @@ def _in_order(shelf: _Shelf, replications: int, pool: Executor | None, *, execut
             known = shelf.known.get(number)
             yield from shelf.put(number, [known] if known else replicate(scenario, seed, [number], engine))
         return
-    ahead = _AHEAD * getattr(pool, "_max_workers", 2)
+    ahead = _AHEAD * (getattr(pool, "_max_workers", None) or workers or 2)
     tasks: deque[tuple[int, Future[list[Result]]]] = deque()
     numbers = iter(range(replications))
     try:
