@@ -303,7 +303,7 @@ def test_killed_at_random_moments_it_goes_on(sweep, times, workers):
 @pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_at_random_moments_is_one_word(sweep, workers):
-    """Ctrl-C, as a terminal sends it, at 20 random moments (seed 11) from the command's first line on: 130 and one line."""
+    """Ctrl-C, as a terminal sends it, at 20 random moments (seed 11) from its first line on: 130 and one line."""
     draw = random.Random(11)
     codes = []
     for number in range(20):
