@@ -69,7 +69,7 @@ class Gatherer:
         store: Where results go as they come; None for nowhere.
         progress: Told (replications run, replications to run).
         ran: How many replications were run.
-        reused: How many were found in the store.
+        reused: How many were taken from the store, each counted once.
         pool: Where they are run; None for this process.
         new_pool: Makes another one when a worker has died; None when the pool is not ours.
         workers: How many the pool has.
@@ -85,6 +85,7 @@ class Gatherer:
     new_pool: Callable[[], Executor] | None = None
     workers: int = 1
     _known: dict[str, dict[int, Result]] = field(default_factory=dict)
+    _unused: dict[str, set[int]] = field(default_factory=dict)
     _texts: dict[str, str] | None = None
     _out: int = 0
 
@@ -118,10 +119,12 @@ class Gatherer:
             self._known[digest] = {}
             if self.store is not None:
                 self._known[digest] = self.store.results(digest, self.seed, self.engine, made_by(self.engine))
+                self._unused[digest] = set(self._known[digest])
                 self.keep_scenario(scenario)
-        absent = [number for number in replications if number not in self._known[digest]]
-        self.reused += len(replications) - len(absent)
-        return absent
+        used = self._unused.get(digest, set()).intersection(replications)
+        self._unused.get(digest, set()).difference_update(used)
+        self.reused += len(used)
+        return [number for number in replications if number not in self._known[digest]]
 
     def keep_scenario(self, scenario: Scenario) -> None:
         """Store a scenario's text unless it is there, and whole."""

@@ -193,7 +193,9 @@ def load(path: str | Path) -> Study | Sweep:
     with Store.open(path, read_only=True) as store:
         plans = store.plans()
         if not plans:
-            raise StoreError(f"{path}: holds no finished study or sweep; run the command that writes it again")
+            raise StoreError(
+                f"{path}: holds no finished study or sweep; finish one: parksim run or sweep with --out {path}"
+            )
         return _restored(plans[-1], store)
 
 

@@ -478,5 +478,20 @@ def test_help_and_version(command):
     """``--help`` names every command, ``--version`` says the version, both with exit code 0."""
     code, out, _ = command("--help")
     assert code == DONE
-    assert all(name in out for name in ("run", "journal", "validate", "check", "schema", "init", "erlang"))
+    assert all(
+        name in out
+        for name in (
+            "run",
+            "sweep",
+            "solve",
+            "compare",
+            "rerun",
+            "journal",
+            "validate",
+            "check",
+            "schema",
+            "init",
+            "erlang",
+        )
+    )
     assert command("--version") == (DONE, studies.versions()["parksim"] + "\n", "")

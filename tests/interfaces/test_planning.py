@@ -306,6 +306,7 @@ def test_solve_looks_again_where_ten_replications_decide_nothing():
     """
     answer = planning.solve(day(**{"objectives.refused_share": "< 3.3 %"}), "lot.slots", (4, 8), seed=1, engine=QUICK)
     assert max(len(step.study.results) for step in answer.trail) > 10
+    assert (answer.ran, answer.reused) == (sum(len(step.study.results) for step in answer.trail), 0)
     assert (answer.outcome, answer.value, answer.erlang) == ("found", 6, 6)
 
 
