@@ -346,6 +346,34 @@ class Store:
             raise
 
 
+class Shelf:
+    """The replications of one scenario, seed and engine that a store holds, and where new ones go; or no store.
+
+    Attributes:
+        key: Of all of them, but for the replication.
+        known: What the store held when the shelf was made, by replication.
+    """
+
+    def __init__(self, store: Store | None, key: Key, canonical_text: str) -> None:
+        self.key = key
+        self.known: Mapping[int, Result] = {}
+        self._store = store
+        if store is not None:
+            store.put_scenario(key.scenario, canonical_text)
+            self.known = store.results(key.scenario, key.seed, key.engine, key.version)
+
+    @property
+    def fate(self) -> str:
+        """What becomes of the results so far when the work cannot be finished."""
+        return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
+
+    def put(self, replication: int, results: list[Result]) -> list[Result]:
+        """Store the one result of a replication, unless it is from there, and hand it on."""
+        if self._store is not None and replication not in self.known:
+            self._store.put({self.key._replace(replication=replication): results[0]})
+        return results
+
+
 def _read(row: tuple[Any, ...]) -> tuple[Key, Result] | str:
     """Return the record in a row, or why it is none: whatever the row holds, it is either as written or found out."""
     scenario, seed, replication, engine, version, measures, sum_of_row = row

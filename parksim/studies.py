@@ -39,7 +39,7 @@ from parksim.recordings import DAY_US
 from parksim.run_length import Stopping, StoppingRule, Target
 from parksim.scenario import Scenario
 from parksim.sections import Hourly, Objective, Poisson
-from parksim.store import Key, Store, code_digest, sum_of
+from parksim.store import Key, Shelf, Store, code_digest, sum_of
 from parksim.workload import Workload, draw
 
 ENGINES: Final = ("auto", "simpy", "kernel")
@@ -471,10 +471,10 @@ def study(
     results: list[Result] = []
     stopping = Stopping()
     lent = executor != "processes"
-    shelf = _Shelf(scenario, seed, engine, store)
+    shelf = Shelf(store, Key(scenario.digest, seed, 0, engine, made_by(engine)), scenario.canonical)
     with (
         _pool(executor, workers) as pool,
-        closing(_in_order(shelf, most, pool, workers, executor_is_lent=lent)) as coming,
+        closing(_in_order(scenario, shelf, most, pool, workers, executor_is_lent=lent)) as coming,
     ):
         for result in coming:
             results.append(result)
@@ -529,34 +529,17 @@ def end_silently_when_interrupted() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-class _Shelf:
-    """The replications of one scenario that a store holds, and where new ones are put; without one, nothing."""
-
-    def __init__(self, scenario: Scenario, seed: int, engine: str, store: Store | None) -> None:
-        self.scenario, self.seed, self.engine, self._store = scenario, seed, engine, store
-        self.known: Mapping[int, Result] = {}
-        if store is not None:
-            store.put_scenario(scenario.digest, scenario.canonical)
-            self.known = store.results(scenario.digest, seed, engine, made_by(engine))
-
-    @property
-    def fate(self) -> str:
-        """What becomes of the results so far when the study cannot be finished."""
-        return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
-
-    def put(self, replication: int, results: list[Result]) -> list[Result]:
-        """Store the one result of a replication, unless it is from there, and hand it on."""
-        if self._store is not None and replication not in self.known:
-            key = Key(self.scenario.digest, self.seed, replication, self.engine, made_by(self.engine))
-            self._store.put({key: results[0]})
-        return results
-
-
 def _in_order(
-    shelf: _Shelf, replications: int, pool: Executor | None, workers: int | None, *, executor_is_lent: bool
+    scenario: Scenario,
+    shelf: Shelf,
+    replications: int,
+    pool: Executor | None,
+    workers: int | None,
+    *,
+    executor_is_lent: bool,
 ) -> Generator[Result]:
     """Yield the results of replications 0, 1, 2, ... whoever makes them."""
-    scenario, seed, engine = shelf.scenario, shelf.seed, shelf.engine
+    seed, engine = shelf.key.seed, shelf.key.engine
     if pool is None:
         for number in range(replications):
             known = shelf.known.get(number)

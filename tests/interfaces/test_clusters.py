@@ -75,6 +75,15 @@ def test_the_command_runs_on_a_cluster(cluster, capsys, tmp_path):
     assert "--workers and --cluster exclude each other" in capsys.readouterr().err
 
 
+def test_run_takes_a_cluster(cluster, capsys):
+    """``run --cluster`` prints the bytes that it prints without."""
+    outputs = []
+    for options in ((), ("--cluster", cluster.scheduler_address)):
+        assert main(["run", str(LOT), "--set", "run.horizon=2h", "--replications", "7", "--json", *options]) == DONE
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+
+
 def test_nobody_at_the_address_is_told_at_once(capsys, monkeypatch):
     """A port where nobody listens: exit code 4 and one line, before Dask begins to wait; no address: exit code 2."""
     monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("somebody is waited for"))
