@@ -5,6 +5,7 @@ A formula stands here only where it is exact: for shares and means of all calls,
 known or a text that says why not, which then stands in the place of every value that would need it.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from parksim import theory
 from parksim.distributions import Law
+from parksim.lots import LotSection, NamedLot
 from parksim.measures import HOUR_US, HOURS, SCALARS, VECTORS
 from parksim.quantities import UNLIMITED, UnfitError
 from parksim.scenario import Scenario
@@ -40,6 +42,8 @@ _OF_LOT: Final = (
     "occupancy_p95",
     "occupancy_pmf",
     "slot_utilisation",
+    "refused_share_by_lot",
+    "occupancy_mean_by_lot",
 )
 _OF_STAY: Final = (
     "retrieved_share",
@@ -48,6 +52,7 @@ _OF_STAY: Final = (
     "parked_s_mean",
     "parked_s_p50",
     "parked_s_p95",
+    "expired_share_by_lot",
 )
 _OF_RETURN: Final = ("recall_busy_share", "recall_answered_share", "recall_abandoned_share")
 _OF_QUEUE: Final = (
@@ -85,7 +90,9 @@ class _Known(NamedTuple):
     rate_per_s: float | str  # of a Poisson process
     stay: Race | str
     asking: float | str  # park requests a call
-    lot: LossLot | str
+    of_lots: NDArray[np.float64]  # what share of the calls asks each lot
+    lots: tuple[LossLot, ...] | str
+    lot: LossLot | str  # all of them together
 
 
 def formulas(scenario: Scenario) -> Mapping[str, Formula]:
@@ -134,18 +141,43 @@ def _table(scenario: Scenario) -> Table:
 def _known(scenario: Scenario) -> _Known:
     calls, rate = _calls_by_hour(scenario), _poisson_rate(scenario)
     stay, asking = _stay(scenario), _asking(scenario)
-    lot: LossLot | str
+    weights = np.array([lot.weight if isinstance(lot, NamedLot) else 1.0 for lot in scenario.lots])
+    of_lots = weights / weights.sum()
+    lots: tuple[LossLot, ...] | str
     if isinstance(rate, str):
-        lot = rate
+        lots = rate
     elif scenario.attendants.count != UNLIMITED:
-        lot = "limited attendants: parks are not Poisson"
+        lots = "limited attendants: parks are not Poisson"
     elif isinstance(stay, str):
-        lot = stay
+        lots = stay
     elif isinstance(asking, str):
-        lot = asking
+        lots = asking
     else:
-        lot = theory.loss_lot(rate * asking, stay, scenario.lot.slots, scenario.lot.choice)
-    return _Known(calls, rate, stay, asking, lot)
+        lots = tuple(
+            theory.loss_lot(rate * asking * share, stay, lot.slots, lot.choice)
+            for lot, share in zip(scenario.lots, of_lots.tolist(), strict=True)
+        )
+    lot = lots if isinstance(lots, str) else _together(lots, of_lots)
+    return _Known(calls, rate, stay, asking, of_lots, lots, lot)
+
+
+def _together(lots: tuple[LossLot, ...], of_lots: NDArray[np.float64]) -> LossLot:
+    """Return several lots as one: independent of each other, since the parts of a split Poisson process are."""
+    if len(lots) == 1:
+        return lots[0]
+    pmf = np.ones(1)
+    for lot in lots:
+        pmf = np.convolve(pmf, lot.occupancy_pmf)
+    return dataclasses.replace(
+        lots[0],
+        offered_erlang=math.fsum(lot.offered_erlang for lot in lots),
+        refused_share=math.fsum(of_lots * [lot.refused_share for lot in lots]),
+        time_full_share=math.prod(lot.time_full_share for lot in lots),
+        occupancy_mean=math.fsum(lot.occupancy_mean for lot in lots),
+        occupancy_p95=theory.pmf_quantile(pmf, 0.95),
+        occupancy_pmf=tuple(pmf.tolist()),
+        slot_utilisation=tuple(load for lot in lots for load in lot.slot_utilisation),
+    )
 
 
 def _calls_by_hour(scenario: Scenario) -> Hours:
@@ -187,7 +219,13 @@ def _stay(scenario: Scenario) -> Race | str:
     if _staff_may_be_busy(scenario):
         return "limited staff: retrievals may wait"
     retrieval = scenario.retrieval
-    return _race(scenario.lot_patience, retrieval.delay, retrieval.never, scenario.lot.max_in_parking)
+    lot, *others = scenario.lots
+    if any(
+        (one.max_in_parking, scenario.stay_patience(one)) != (lot.max_in_parking, scenario.stay_patience(lot))
+        for one in others
+    ):
+        return "stays differ from lot to lot"
+    return _race(scenario.stay_patience(lot), retrieval.delay, retrieval.never, lot.max_in_parking)
 
 
 def _race(patience: Law | None, event: Law | None, never: float, limit: Law | float | None) -> Race | str:
@@ -204,19 +242,25 @@ def _staff_may_be_busy(scenario: Scenario) -> bool:
 
 def _can_expire(scenario: Scenario) -> bool:
     """Tell whether a stay may reach maxInParking; at a tie hang-up and retrieval come first."""
-    limit, retrieval = scenario.lot.max_in_parking, scenario.retrieval
+    return any(_can_expire_in(scenario, lot) for lot in scenario.lots)
+
+
+def _can_expire_in(scenario: Scenario, lot: LotSection | NamedLot) -> bool:
+    limit, retrieval = lot.max_in_parking, scenario.retrieval
     if limit is None:
         return False
     fetched = retrieval.never == 0 and not _staff_may_be_busy(scenario)
-    others = (scenario.lot_patience, retrieval.delay if fetched else None)
+    others = (scenario.stay_patience(lot), retrieval.delay if fetched else None)
     return min((law.support_s[1] for law in others if law is not None), default=math.inf) > limit.support_s[0]
 
 
 def _asking(scenario: Scenario) -> float | str:
     """Return the park requests a call makes on average: at most one each, or why they are more or fewer."""
-    lot, queue = scenario.lot, scenario.queue
-    if lot.when_full == "keep" and lot.retries > 0:
+    queue = scenario.queue
+    if scenario.when_full == "keep" and scenario.retries > 0:
         return "refused calls ask again"
+    if scenario.when_full == "overflow" and len(scenario.lots) > 1:
+        return "refused calls ask the next lot"
     if scenario.parking.max_parks > 1 and _can_expire(scenario):
         return "returned calls are parked again"
     if scenario.attendants.count != UNLIMITED and (queue.limit != UNLIMITED or scenario.queue_patience is not None):
@@ -242,7 +286,7 @@ def _arrivals(scenario: Scenario, known: _Known) -> Table:
 def _requests(scenario: Scenario, known: _Known) -> Table:
     asking, stay = known.asking, known.stay
     if isinstance(asking, str):
-        return _none(asking, ("parks_requested", "offered_erlang", "parks_requested_by_hour"))
+        return _none(asking, ("parks_requested", "offered_erlang", "parks_requested_by_hour", "parks_requested_by_lot"))
     requests = asking * known.calls
     total, window_s = math.fsum(requests.tolist()), (scenario.horizon_us - scenario.warm_up_us) / 1e6
     erlang = (
@@ -256,6 +300,7 @@ def _requests(scenario: Scenario, known: _Known) -> Table:
         "parks_requested": Formula(total, "calls x probability"),
         "offered_erlang": erlang,
         "parks_requested_by_hour": by_hour,
+        "parks_requested_by_lot": Formula(tuple((total * known.of_lots).tolist()), "calls x probability x weight"),
     }
 
 
@@ -267,15 +312,22 @@ def _no_parks(scenario: Scenario) -> Table:
     requests = ("parks_requested", "parks_made", "parks_per_call", "recalls_per_hour")
     occupancy = ("time_full_share", "occupancy_mean", "occupancy_p95", "occupancy_max")
     by_hour = ("parks_requested_by_hour", "recalls_per_hour_by_hour", "occupancy_mean_by_hour")
-    undefined = ("offered_erlang", "refused_share", "refused_share_by_hour", "expired_share_by_hour")
-    no_slots = (0.0,) * scenario.lot.slots
+    undefined = (
+        "offered_erlang",
+        "refused_share",
+        "refused_share_by_hour",
+        "expired_share_by_hour",
+        "refused_share_by_lot",
+    )
+    no_slots = (0.0,) * sum(lot.slots for lot in scenario.lots)
+    no_lots = Formula((0.0,) * len(scenario.lots), NO_PARKS)
     staff = Formula(None, "staff are unlimited") if scenario.retrieval.staff == UNLIMITED else Formula(0.0, NO_PARKS)
     return (
         _none(NO_PARKS, (*undefined, *_OF_STAY, *_OF_RETURN))
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
         | dict.fromkeys(by_hour, Formula((0.0,) * HOURS, NO_PARKS))
         | {"occupancy_pmf": Formula((1.0, *no_slots), NO_PARKS), "slot_utilisation": Formula(no_slots, NO_PARKS)}
-        | {"staff_utilisation": staff}
+        | {"staff_utilisation": staff, "parks_requested_by_lot": no_lots, "occupancy_mean_by_lot": no_lots}
     )
 
 
@@ -286,6 +338,7 @@ def _lot(known: _Known) -> Table:
     if isinstance(lot, str):
         return _none(lot, (*_OF_LOT, "parks_made", "parks_per_call", "recalls_per_hour")) | longest
     assert not isinstance(known.asking, str)
+    assert not isinstance(known.lots, str)
     parked = known.asking * (1.0 - lot.refused_share)
     values: dict[str, float | tuple[float, ...]] = {
         "parks_made": parked * math.fsum(known.calls.tolist()),
@@ -297,6 +350,8 @@ def _lot(known: _Known) -> Table:
         "occupancy_p95": float(lot.occupancy_p95),
         "occupancy_pmf": lot.occupancy_pmf,
         "slot_utilisation": lot.slot_utilisation,
+        "refused_share_by_lot": tuple(one.refused_share for one in known.lots),
+        "occupancy_mean_by_lot": tuple(one.occupancy_mean for one in known.lots),
     }
     return {name: Formula(value, LOSS) for name, value in values.items()} | longest
 
@@ -326,17 +381,18 @@ def _stays(scenario: Scenario, known: _Known) -> Table:
     """Return how a stay ends and how long it is: the same whoever parks, and however full the lot is."""
     stay = known.stay
     if not isinstance(stay, str):
-        values = {
+        values: dict[str, float | tuple[float, ...]] = {
             "retrieved_share": stay.retrieved_share,
             "expired_share": stay.expired_share,
             "abandoned_share": stay.abandoned_share,
             "parked_s_mean": stay.mean_s,
             "parked_s_p50": theory.quantile_s(stay, 0.5),
             "parked_s_p95": theory.quantile_s(stay, 0.95),
+            "expired_share_by_lot": (stay.expired_share,) * len(scenario.lots),
         }
         return {name: Formula(value, RACE) for name, value in values.items()}
     table = _none(stay, _OF_STAY)
-    if scenario.lot_patience is None:
+    if all(scenario.stay_patience(lot) is None for lot in scenario.lots):
         table["abandoned_share"] = Formula(0.0, "parked callers wait without end")
     if scenario.retrieval.never == 1:
         table["retrieved_share"] = Formula(0.0, "nobody fetches a call")
@@ -393,6 +449,7 @@ def _no_returns(scenario: Scenario) -> Table:
         return {}
     return {
         "expired_share": Formula(0.0, NO_EXPIRY),
+        "expired_share_by_lot": Formula((0.0,) * len(scenario.lots), NO_EXPIRY),
         "recalls_per_hour": Formula(0.0, NO_EXPIRY),
         "recalls_per_hour_by_hour": Formula((0.0,) * HOURS, NO_EXPIRY),
     }
@@ -410,7 +467,7 @@ def _losses(scenario: Scenario, known: _Known) -> Table:
     if isinstance(back, str):
         return _none(back, ("lost_share",))
     assert not isinstance(known.asking, str)
-    refused = lot.refused_share if scenario.lot.when_full == "drop" else 0.0
+    refused = lot.refused_share if scenario.when_full == "drop" else 0.0
     unanswered = (1.0 - lot.refused_share) * lot.expired_share * back.lost
     return {"lost_share": Formula(known.asking * (refused + unanswered), LOSS)}
 
@@ -419,7 +476,7 @@ def _can_be_lost(scenario: Scenario) -> bool:
     limited, recall = scenario.attendants.count != UNLIMITED, scenario.recall
     to_parker = recall.to == "parker" and _can_expire(scenario)
     return (
-        scenario.lot.when_full == "drop"
+        scenario.when_full == "drop"
         or (limited and scenario.queue.limit != UNLIMITED)
         or (limited and to_parker and recall.busy == "drop")
         or (to_parker and recall.unanswered == "drop")

@@ -60,7 +60,12 @@ VECTORS: Final = (
     "expired_share_by_hour",
     "recalls_per_hour_by_hour",
     "occupancy_mean_by_hour",
+    "parks_requested_by_lot",
+    "refused_share_by_lot",
+    "expired_share_by_lot",
+    "occupancy_mean_by_lot",
 )
+_OF_LOTS: Final = ("parks_requested", "refused_share", "expired_share", "occupancy_mean")
 SHARES: Final = frozenset(
     name for name in (*SCALARS, *VECTORS) if "_share" in name or name.endswith(("utilisation", "pmf"))
 )
@@ -129,6 +134,7 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     values |= _utilisations(journal, settings, window)
     values |= _by_hour(journal, counted, stays, window)
     values["occupancy_mean_by_hour"] = _occupancy_by_hour(journal.time_us[changes], levels, window)
+    values |= _by_lot(journal, counted, stays, values, settings, window)
     return Measures({name: values[name] for name in (*SCALARS, *VECTORS)})
 
 
@@ -390,6 +396,32 @@ def _occupancy_by_hour(changes_us: Ints, levels: Ints, window: Window) -> NDArra
     """Return the mean number of slots taken in each hour of day, nan where the window has no such hour."""
     with np.errstate(invalid="ignore"):
         return _time_by_hour(changes_us, levels, window) / open_by_hour_us(window)
+
+
+def _by_lot(
+    journal: Journal, counted: Mask, stays: _Stays, totals: dict[str, Any], settings: Settings, window: Window
+) -> dict[str, Any]:
+    """Of each lot what was asked of it, and what came of it; every total is the sum over the lots.
+
+    A call that overflows asks each lot in turn: one request to each, refused by all but perhaps the last.
+    """
+    lots = len(settings.slots)
+    if lots == 1:
+        return {f"{name}_by_lot": np.array([totals[name]]) for name in _OF_LOTS}
+
+    def of(kind: int) -> NDArray[np.float64]:
+        return np.bincount(journal.lot[_rows(journal, counted, kind)], minlength=lots).astype(np.float64)
+
+    held_us = np.clip(stays.until_us, *window) - np.clip(stays.from_us, *window)
+    busy_us = np.array([int(held_us[journal.lot[stays.parked] == lot].sum()) for lot in range(lots)])
+    made, refused = of(PARKED), of(REFUSED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "parks_requested_by_lot": made + refused,
+            "refused_share_by_lot": refused / (made + refused),
+            "expired_share_by_lot": of(EXPIRED) / made,
+            "occupancy_mean_by_lot": busy_us / window.length_us,
+        }
 
 
 @lru_cache(maxsize=16)

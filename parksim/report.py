@@ -49,6 +49,8 @@ SECTIONS: Final = {
     ),
 }
 """What the screen shows, in this order; the JSON has every measure."""
+BY_LOT: Final = ("parks_requested", "refused_share", "occupancy_mean", "expired_share")
+"""What it shows of each lot, where there are several."""
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
 
@@ -96,8 +98,9 @@ def _title(study: Study) -> Text:
 
 
 def _question(study: Study) -> str:
-    lot, attendants = study.scenario.lot, study.scenario.attendants
-    return f"{_counted(lot.slots, 'slot')}, {_counted(attendants.count, 'attendant')}"
+    lots, attendants = study.scenario.lots, study.scenario.attendants
+    slots = _counted(sum(lot.slots for lot in lots), "slot") + (f" in {len(lots)} lots" if len(lots) > 1 else "")
+    return f"{slots}, {_counted(attendants.count, 'attendant')}"
 
 
 def _counted(number: int | str, what: str) -> str:
@@ -133,7 +136,21 @@ def _estimates(study: Study) -> Table:
             estimate = study.estimates[name]
             beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
             table.add_row(f"  {name}", *shown(name, estimate), beside)
+    if len(study.scenario.lots) > 1:
+        _add_lots(table, study)
     return table
+
+
+def _add_lots(table: Table, study: Study) -> None:
+    for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
+        table.add_row(Text(f"Lot {name}, {_counted(lot.slots, 'slot')}", "bold"))
+        for measure in BY_LOT:
+            whole = f"{measure}_by_lot"
+            estimate, formula = study.estimates[whole][number], study.formulas[whole]
+            if isinstance(formula.value, tuple):
+                formula = formula._replace(value=formula.value[number])
+            beside = _theory(whole, formula) if estimate.mean is not None else _one_line(estimate.reason)
+            table.add_row(f"  {measure}", *shown(whole, estimate), beside)
 
 
 def _table(*headings: str) -> Table:

@@ -5,7 +5,7 @@ shares numbers from 0 to 1; whatever is wrong is told in one message with file, 
 step. Past this door nothing is checked twice: ``settings`` gives the engines integers.
 
 >>> scenario = Scenario.loads(TEMPLATE)
->>> scenario.lot.slots, scenario.horizon_us, scenario.settings.when_full
+>>> scenario.lots[0].slots, scenario.horizon_us, scenario.settings.when_full
 (6, 86400000000, 0)
 >>> scenario.with_values({"lot.slots": 8, "attendants.handling": "45s"}).settings.slots
 (8,)
@@ -33,6 +33,7 @@ from pydantic import (
 from parksim import recordings, scenario_errors
 from parksim.distributions import LAWS, Empirical, Law
 from parksim.frames import html_table
+from parksim.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
 from parksim.quantities import UNLIMITED, UnfitError, microseconds
 from parksim.recordings import Recording
 from parksim.rules import codes
@@ -43,7 +44,6 @@ from parksim.sections import (
     Attendants,
     Caller,
     Hourly,
-    LotSection,
     Objective,
     Objectives,
     Parking,
@@ -83,7 +83,7 @@ class Settings(NamedTuple):
     attempts: int
     busy: int  # codes.BUSY_*
     unanswered: int  # codes.UNANSWERED_*
-    slots: tuple[int, ...]  # one number a lot (one lot for now; several lots come later)
+    slots: tuple[int, ...]  # one number a lot
     choices: tuple[int, ...]  # codes.CHOOSE_* one a lot
 
 
@@ -96,7 +96,7 @@ class Scenario(Section):
     queue: Queue = Queue()
     attendants: Attendants
     parking: Parking
-    lot: LotSection
+    lot: Lots
     retrieval: Retrieval
     recall: Recall = Recall()
     caller: Caller = Caller()
@@ -129,12 +129,15 @@ class Scenario(Section):
             raise UnfitError(
                 "needs horizon, the length of a replication", 'add horizon = "1d", say', ("run", "horizon")
             )
-        if self.lot.max_in_parking is None and self.lot_patience is None and self.retrieval.never > 0:
-            raise UnfitError(
-                "an unlimited stay needs another end: a call never fetched whose caller never hangs up stays for ever",
-                "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking",
-                ("lot", "max_in_parking"),
-            )
+        for place, lot in zip(self._lot_places, self.lots, strict=True):
+            if lot.max_in_parking is None and self.stay_patience(lot) is None and self.retrieval.never > 0:
+                raise UnfitError(
+                    "an unlimited stay needs another end: a call never fetched whose caller never hangs up stays for "
+                    "ever",
+                    "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking",
+                    (*place, "max_in_parking"),
+                )
+        self._check_lots()
         if self.recall.ring == UNLIMITED and self.recall.to == "parker":
             if self.recall.attempts > 1:
                 raise UnfitError(
@@ -149,6 +152,22 @@ class Scenario(Section):
                 )
         self._check_run()
         return self
+
+    def _check_lots(self) -> None:
+        """See to it that what follows a refused park stands in one place only."""
+        if isinstance(self.lot, LotSection):
+            for key in ("when_full", "retries", "retry_after"):
+                if getattr(self.parking, key) is not None:
+                    raise UnfitError("of the only lot it stands in [lot]", f"move {key} to [lot]", ("parking", key))
+            return
+        try:
+            check_together(self.lot)
+        except UnfitError as error:
+            raise UnfitError(error.rule, error.step, ("lot", *error.at)) from None
+        try:
+            check_retries(self.retries, self.retry_after_s)
+        except UnfitError as error:
+            raise UnfitError(error.rule, error.step, ("parking", *error.at)) from None
 
     def _check_run(self) -> None:
         if isinstance(self.arrivals, Recorded) and not self.arrivals.at_hand:
@@ -211,13 +230,14 @@ class Scenario(Section):
     def with_values(self, values: Mapping[str, object]) -> Self:
         """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
 
-        Keys are dotted (``"lot.slots"``). A text is read as TOML and, where that fails, taken as it is; any other
-        value is taken as it is. Names of files given here are relative to the working folder.
+        Keys are dotted (``"lot.slots"``, and of several lots ``"lot.NAME.slots"``). A text is read as TOML and, where
+        that fails, taken as it is; any other value is taken as it is. Names of files given here are relative to the
+        working folder.
 
         Raises:
             ScenarioError: the result is no valid scenario.
         """
-        raw, paths = scenario_errors.overridden(self._raw, values)
+        raw, paths = scenario_errors.overridden(self._raw, values, resolved)
         return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
 
     @property
@@ -225,18 +245,47 @@ class Scenario(Section):
         """How long a caller waits in the queue; None: for ever."""
         return self._patience(self.queue)
 
-    @property
-    def lot_patience(self) -> Law | None:
-        """How long a parked caller waits; None: for ever."""
-        return self._patience(self.lot)
+    def stay_patience(self, lot: LotSection | NamedLot) -> Law | None:
+        """Return how long a parked caller waits whose call asked ``lot`` first; None: for ever."""
+        return self._patience(lot)
 
     @property
     def recall_patience(self) -> Law | None:
         """How long a returning caller waits, from the time-out; None: for ever."""
         return self._patience(self.recall)
 
-    def _patience(self, section: Queue | LotSection | Recall) -> Law | None:
+    def _patience(self, section: Queue | LotSection | NamedLot | Recall) -> Law | None:
         return section.patience if "patience" in section.model_fields_set else self.caller.patience
+
+    @property
+    def lots(self) -> tuple[LotSection | NamedLot, ...]:
+        """The lots, in the order in which they overflow; one where the file has [lot]."""
+        return (self.lot,) if isinstance(self.lot, LotSection) else self.lot
+
+    @property
+    def _lot_places(self) -> list[scenario_errors.KeyPath]:
+        """Where each of ``lots`` stands in the file."""
+        return [("lot",)] if isinstance(self.lot, LotSection) else [("lot", place) for place in range(len(self.lot))]
+
+    @property
+    def lot_names(self) -> tuple[str, ...]:
+        """A name for each lot; "lot" where it is the only one and has none."""
+        return tuple(lot.name if isinstance(lot, NamedLot) else "lot" for lot in self.lots)
+
+    @property
+    def when_full(self) -> Literal["keep", "overflow", "drop"]:
+        """What follows a park that no lot took."""
+        return self.lot.when_full if isinstance(self.lot, LotSection) else self.parking.when_full or "keep"
+
+    @property
+    def retries(self) -> int:
+        """How often a kept call asks again."""
+        return self.lot.retries if isinstance(self.lot, LotSection) else self.parking.retries or 0
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Time between two requests of a kept call."""
+        return self.lot.retry_after if isinstance(self.lot, LotSection) else self.parking.retry_after
 
     @property
     def recording(self) -> Recording | None:
@@ -273,16 +322,16 @@ class Scenario(Section):
             queue_limit=_limit(self.queue.limit),
             max_parks=self.parking.max_parks,
             announcement_us=microseconds(self.parking.announcement),
-            when_full=codes.FULL_NAMES.index(self.lot.when_full),
-            retries=self.lot.retries,
-            retry_after_us=codes.NEVER if self.lot.retry_after is None else microseconds(self.lot.retry_after),
+            when_full=codes.FULL_NAMES.index(self.when_full),
+            retries=self.retries,
+            retry_after_us=codes.NEVER if self.retry_after_s is None else microseconds(self.retry_after_s),
             recall_to=codes.RECALL_TO_NAMES.index(self.recall.to),
             ring_us=codes.NEVER if self.recall.ring == UNLIMITED else microseconds(self.recall.ring),
             attempts=self.recall.attempts,
             busy=codes.BUSY_NAMES.index(self.recall.busy),
             unanswered=codes.UNANSWERED_NAMES.index(self.recall.unanswered),
-            slots=(self.lot.slots,),
-            choices=(codes.CHOICE_NAMES.index(self.lot.choice),),
+            slots=tuple(lot.slots for lot in self.lots),
+            choices=tuple(codes.CHOICE_NAMES.index(lot.choice) for lot in self.lots),
         )
 
     @property
@@ -367,7 +416,13 @@ _SECTIONS: Final[dict[str, type[Section]]] = {
     "caller": Caller,
     "uapi": Uapi,
 }
-_KINDS: Final[dict[str, type[BaseModel]]] = {"poisson": Poisson, "hourly": Hourly, "recorded": Recorded, **LAWS}
+_KINDS: Final[dict[str, type[BaseModel]]] = {
+    "poisson": Poisson,
+    "hourly": Hourly,
+    "recorded": Recorded,
+    SEVERAL: NamedLot,
+    **LAWS,
+}
 
 
 def _keys(place: scenario_errors.KeyPath) -> tuple[str, ...]:
@@ -422,6 +477,8 @@ max_in_parking = "180s"              # then the call returns
 # when_full = "keep"                 # or "overflow", "drop"
 # retries = 0                        # kept calls ask again: retries = 2, retry_after = "10s"
 # limits = "uapi"                    # max_in_parking from 10 s to 3600 s; "pbx": from 1 s to "unlimited"
+# Several lots, by organisation: a table [[lot]] each, with name, weight (of the calls), slots and so on; when_full,
+# retries and retry_after then stand in [parking].
 
 [retrieval]                          # somebody fetches the call
 delay = { kind = "lognormal", median = "60s", sigma = 0.9 }

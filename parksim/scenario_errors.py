@@ -29,6 +29,10 @@ WIDEST_VALUE: Final = 64
 KeyPath = tuple[str | int, ...]
 Vocabulary = Callable[[KeyPath], tuple[str, ...]]
 """From the place of a table (keys, and the kinds of laws on the way) to the keys it may have."""
+FORMS: Final = ("(one lot)", "(several lots)")
+"""Stand in pydantic's places for the two forms of [lot]; no key is spelt so by chance."""
+Resolver = Callable[[Mapping[str, Any], tuple[str, ...]], KeyPath]
+"""From the tables of a file and a dotted key to where it leads; UnfitError when it leads nowhere."""
 
 
 class ScenarioError(ValueError):
@@ -427,6 +431,8 @@ def _path(loc: KeyPath, raw: Mapping[str, Any]) -> KeyPath:
             key: str | int = list(here)[part]
         else:
             key = part
+        if key in FORMS and not _has(here, key):
+            continue
         if _has(here, key):
             here = here[key]
         elif not (isinstance(here, Mapping) and here.get("kind") != key and position == len(loc) - 1):
@@ -520,26 +526,31 @@ def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     return best
 
 
-def overridden(raw: Mapping[str, Any], values: Mapping[str, object]) -> tuple[dict[str, Any], tuple[KeyPath, ...]]:
+def overridden(
+    raw: Mapping[str, Any], values: Mapping[str, object], resolved: Resolver
+) -> tuple[dict[str, Any], tuple[KeyPath, ...]]:
     """Return a copy of the tables with values replaced, and the paths of what was replaced.
 
     Raises:
-        ScenarioError: a key cannot be read, or leads through something that is no table.
+        ScenarioError: a key cannot be read, leads nowhere, or leads through something that is no table.
     """
     result = copy.deepcopy(dict(raw))
     paths = []
     for key, value in values.items():
-        path = _key_path(key)
-        table = result
+        try:
+            path = resolved(result, _key_path(key))
+        except UnfitError as error:
+            raise ScenarioError([f"--set {_cut(key, 64)}: {error}"]) from None
+        table: Any = result
         for depth, part in enumerate(path[:-1]):
-            inner = table.setdefault(part, {})
-            if not isinstance(inner, dict):
+            inner = table[part] if isinstance(part, int) else table.setdefault(part, {})
+            if not isinstance(inner, dict) and not isinstance(path[depth + 1], int):
                 above = dotted(path[: depth + 1])
                 raise ScenarioError(
                     [f"--set {_cut(key, 64)}: {above} = {shown_value(inner)} is no table; set {above} as a whole"]
                 )
             table = inner
-        table[path[-1]] = _from_here(path[-1], _value(value))
+        table[path[-1]] = _from_here(str(path[-1]), _value(value))
         paths.append(path)
     return result, tuple(paths)
 

@@ -4,7 +4,6 @@ What one table alone can tell is checked here, what takes several in ``scenario`
 events per second, shares numbers from 0 to 1; a patience or a limit that is None has no end.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from pydantic import (
 )
 
 from parksim import recordings
-from parksim.distributions import Constant, Empirical, Law
+from parksim.distributions import Constant, Law
 from parksim.quantities import (
     UNLIMITED,
     Duration,
@@ -45,9 +44,6 @@ from parksim.quantities import (
     whole,
 )
 from parksim.recordings import Recording
-
-UAPI_LIMITS_S: Final = (10, 3_600)
-"""UAPI's range of maxInParking, both ends included."""
 
 MEASURES: Final = (
     "calls_offered",
@@ -261,6 +257,13 @@ class Attendants(Section):
     """Talk that ends a call that is not parked."""
 
 
+def later(retry_after_s: float | None) -> float | None:
+    """Return the time between two requests of a kept call, or raise UnfitError when there is none between them."""
+    if retry_after_s is not None and retry_after_s < 1e-6:
+        raise UnfitError("retry_after must be longer than 0", 'write for instance "10s"')
+    return retry_after_s
+
+
 class Parking(Section):
     """[parking]: which calls are parked."""
 
@@ -270,79 +273,17 @@ class Parking(Section):
     """How often one call may be parked."""
     announcement: Duration = 0.0
     """Time of the attendant that a park costs (the page, the slot read out)."""
-
-
-class LotSection(Section):
-    """[lot]: the slots and the timer."""
-
-    slots: int = Field(ge=1, le=10_000, strict=True)
-    """How many calls can be parked at once."""
-    first: int = Field(default=1, ge=0, le=1_000_000_000, strict=True)
-    """Label of the first slot."""
-    choice: Literal["lowest", "next", "random"] = "lowest"
-    """Which free slot a park takes."""
-    max_in_parking: LawOrUnlimited = Constant(value=180.0)
-    """The longest stay; then the call returns."""
-    when_full: Literal["keep", "overflow", "drop"] = "keep"
-    """What follows a refused park."""
-    retries: int = Field(default=0, ge=0, le=10_000, strict=True)
-    """How often a kept call asks again."""
+    when_full: Literal["keep", "overflow", "drop"] | None = None
+    """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
+    retries: int | None = Field(default=None, ge=0, le=10_000, strict=True)
+    """Of several lots: how often a kept call asks again."""
     retry_after: Duration | None = None
-    """Time between two requests."""
-    patience: LawOrUnlimited = None
-    """From the park until the caller hangs up; not given: that of [caller]."""
-    limits: Literal["uapi", "pbx"] = "uapi"
-    """Range of max_in_parking: UAPI's 10 s to 3,600 s, or 1 s to "unlimited" as other PBXs allow."""
+    """Of several lots: time between two requests."""
 
     @field_validator("retry_after")
     @classmethod
     def _later(cls, value: float | None) -> float | None:
-        if value is not None and value < 1e-6:
-            raise UnfitError("retry_after must be longer than 0", 'write for instance "10s"')
-        return value
-
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.retries > 0 and self.retry_after is None:
-            raise UnfitError(
-                "retries need retry_after, the time between two requests", 'add retry_after = "10s", say', ("retries",)
-            )
-        self._check_limit()
-        return self
-
-    def _check_limit(self) -> None:
-        law = self.max_in_parking
-        at = ("max_in_parking",)
-        pbx = 'set limits = "pbx" in [lot]'
-        if law is None:
-            if self.limits == "uapi":
-                raise UnfitError('UAPI allows 10 s to 3600 s, not "unlimited"', pbx, at)
-            return
-        if isinstance(law, Empirical) and not law.at_hand:
-            return
-        shortest_s, longest_s = law.support_s
-        if self.limits == "uapi" and not (UAPI_LIMITS_S[0] <= shortest_s and longest_s <= UAPI_LIMITS_S[1]):
-            if math.isinf(longest_s):
-                raise UnfitError(
-                    f"UAPI allows 10 s to 3600 s, and a law of kind {law.kind} has no end",
-                    f"{pbx}, or use a constant, uniform or empirical law",
-                    at,
-                )
-            raise UnfitError(
-                f"UAPI allows 10 s to 3600 s, and this is {_range(shortest_s, longest_s)}", f"stay inside, or {pbx}", at
-            )
-        if shortest_s < 1 and not math.isinf(longest_s):
-            raise UnfitError(
-                f"max_in_parking must be at least 1 s, and this is {_range(shortest_s, longest_s)}",
-                'for no limit write "unlimited"',
-                at,
-            )
-
-
-def _range(shortest_s: float, longest_s: float) -> str:
-    if shortest_s == longest_s:
-        return f"{shortest_s:.10g} s"
-    return f"from {shortest_s:.10g} s to {longest_s:.10g} s"
+        return later(value)
 
 
 class Retrieval(Section):

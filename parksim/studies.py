@@ -267,6 +267,9 @@ class Study(Framed):
             counts = [_TRIALS_BY_HOUR[name](result, index) for result in self.results]
             # Calls of the window may be parked in an hour after it: too few to claim anything of.
             return blocks_of(counts, open_us / 1e6, stay_s) if open_us else 0
+        if index is not None and name in _TRIALS_BY_LOT:
+            counts = [_TRIALS_BY_LOT[name](result, index) for result in self.results]
+            return blocks_of(counts, window.length_us / 1e6, stay_s)
         trials = _TRIALS.get(name)
         if trials is None:
             return time_blocks(len(self.results), window.length_us / 1e6, stay_s) if stay_s > 0 else 0
@@ -311,11 +314,14 @@ class Study(Framed):
     def _as_json(self, name: str) -> Any:
         estimates = self.estimates[name]
         if isinstance(estimates, list):
-            return [
+            rows = [
                 estimate.as_dict() | formula.at(index)
                 for formula in [self.formulas[name]]
                 for index, estimate in enumerate(estimates)
             ]
+            if name.endswith("_by_lot"):
+                return [{"lot": lot} | row for lot, row in zip(self.scenario.lot_names, rows, strict=True)]
+            return rows
         return estimates.as_dict() | self.formulas[name].at(None)
 
     def summary(self) -> str:
@@ -368,6 +374,21 @@ _TRIALS_BY_HOUR: Final[dict[str, Callable[[Result, int], int]]] = {
 }
 
 
+def _requests_of(result: Result, lot: int) -> int:
+    return int(result["parks_requested_by_lot"][lot])
+
+
+def _parks_of(result: Result, lot: int) -> int:
+    requests = _requests_of(result, lot)
+    return requests - round(result["refused_share_by_lot"][lot] * requests) if requests else 0
+
+
+_TRIALS_BY_LOT: Final[dict[str, Callable[[Result, int], int]]] = {
+    "refused_share_by_lot": _requests_of,
+    "expired_share_by_lot": _parks_of,
+}
+
+
 def why_undefined(name: str, scenario: Scenario) -> str:
     """Return why no replication has a value of ``name``."""
     if name == "attendant_utilisation" and scenario.attendants.count == "unlimited":
@@ -378,6 +399,8 @@ def why_undefined(name: str, scenario: Scenario) -> str:
         return "calls return to the group, not to their parker"
     if name.endswith("_by_hour"):
         return "nothing to count in this hour of day"
+    if name.endswith("_by_lot"):
+        return "no park was requested of this lot" if name.startswith("refused") else "no park was made in this lot"
     if name.startswith("recall"):
         return "no call timed out"
     if name in ("lost_share", "queue_abandoned_share", "queue_full_share", "answered_within_share", "parks_per_call"):

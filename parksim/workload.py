@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.distributions import Constant, Law
+from parksim.lots import LotSection
 from parksim.rules.codes import NEVER
 from parksim.scenario import Scenario
 from parksim.sections import Hourly, Poisson, Recorded
@@ -57,7 +58,7 @@ class Workload(NamedTuple):
 
 # Purposes of the streams: append-only, since the purpose is part of a stream's seed.
 (_ARRIVAL, _QUEUE_PATIENCE, _HANDLING, _TALK, _WANTS_PARK, _MAX_IN_PARKING, _PATIENCE, _RETRIEVAL) = range(8)
-(_NEVER_RETRIEVED, _STAFF_TALK, _SLOT, _ANSWER, _NEVER_ANSWERED, _RECALL_PATIENCE, _DAY) = range(8, 15)
+(_NEVER_RETRIEVED, _STAFF_TALK, _SLOT, _ANSWER, _NEVER_ANSWERED, _RECALL_PATIENCE, _DAY, _LOT) = range(8, 16)
 
 HOUR_US: Final = 3_600_000_000
 _SLOT_NUMBERS: Final = 2**62
@@ -110,19 +111,29 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     def happens(purpose: int, share: float) -> NDArray[np.int8]:
         return _happens(share, [partial(stream, purpose, k) for k in range(parks)], calls)
 
+    lot = _lots(scenario, stream, calls)
+
+    def by_lot(purpose: int, laws: list[Law | None], least_us: int = 0) -> Column:
+        """Draw from the law of each call's lot: of one stream, so that lots of one law are as one lot."""
+        column = per_park(purpose, laws[0], parks, least_us)
+        for number, law in enumerate(laws):
+            if law != laws[0]:
+                column = np.where(lot == number, per_park(purpose, law, parks, least_us), column)
+        return column
+
     return Workload(
         arrival_us=arrival_us,
         queue_patience_us=per_park(_QUEUE_PATIENCE, scenario.queue_patience, 1)[0],
-        lot=_all(0, 1, calls)[0],
+        lot=lot,
         handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
         talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
         wants_park=happens(_WANTS_PARK, scenario.parking.probability),
-        max_in_parking_us=per_park(_MAX_IN_PARKING, scenario.lot.max_in_parking, parks, least_us=1),
-        patience_us=per_park(_PATIENCE, scenario.lot_patience, parks),
+        max_in_parking_us=by_lot(_MAX_IN_PARKING, [one.max_in_parking for one in scenario.lots], least_us=1),
+        patience_us=by_lot(_PATIENCE, [scenario.stay_patience(one) for one in scenario.lots]),
         retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay, parks), _NEVER_RETRIEVED, retrieval.never),
         staff_talk_us=per_park(_STAFF_TALK, retrieval.talk, parks),
         slot_u=_slot_numbers([partial(stream, _SLOT, k) for k in range(parks)], calls)
-        if scenario.lot.choice == "random"
+        if any(one.choice == "random" for one in scenario.lots)
         else _all(0, parks, calls),
         answer_us=unless_never(per_park(_ANSWER, recall.answer, parks), _NEVER_ANSWERED, recall.never),
         recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience, parks),
@@ -177,6 +188,15 @@ def _recorded(source: Recorded, stream: np.random.Generator, end_us: int) -> Col
     if source.resample == "days":
         instants_us = recording.of_day(int(stream.integers(recording.days)))
     return instants_us[instants_us < end_us]
+
+
+def _lots(scenario: Scenario, stream: Streams, calls: int) -> Column:
+    """Draw the lot that each call asks first, in the ratio of the weights."""
+    if isinstance(scenario.lot, LotSection) or len(scenario.lot) == 1:
+        return _all(0, 1, calls)[0]
+    upto = np.cumsum([lot.weight for lot in scenario.lot])
+    lot: Column = np.searchsorted(upto / upto[-1], stream(_LOT, 0).random(calls), side="right").astype(np.int64)
+    return lot
 
 
 def _all(value: int, rows: int, calls: int) -> Column:

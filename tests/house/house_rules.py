@@ -30,6 +30,7 @@ ORDER: Final = (
     "parksim.distributions",
     "parksim.scenario_errors",
     "parksim.sections",
+    "parksim.lots",
     "parksim.scenario",
     "parksim.workload",
     "parksim.audit_books",
