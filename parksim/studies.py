@@ -262,14 +262,12 @@ class Study(Framed):
         window = Window(self.scenario.warm_up_us, self.scenario.horizon_us)
         stays_s = [result["parked_s_mean"] for result in self.results if not np.isnan(result["parked_s_mean"])]
         stay_s = sum(stays_s) / len(stays_s) if stays_s else 0.0
-        if index is not None and name in _TRIALS_BY_HOUR:
-            open_us = int(open_by_hour_us(window)[index])
-            counts = [_TRIALS_BY_HOUR[name](result, index) for result in self.results]
+        whole, _, part = name.partition("_by_")
+        if index is not None and whole in _TRIALS_IN:
+            open_us = int(open_by_hour_us(window)[index]) if part == "hour" else window.length_us
+            counts = [_TRIALS_IN[whole](result, part, index) for result in self.results]
             # Calls of the window may be parked in an hour after it: too few to claim anything of.
             return blocks_of(counts, open_us / 1e6, stay_s) if open_us else 0
-        if index is not None and name in _TRIALS_BY_LOT:
-            counts = [_TRIALS_BY_LOT[name](result, index) for result in self.results]
-            return blocks_of(counts, window.length_us / 1e6, stay_s)
         trials = _TRIALS.get(name)
         if trials is None:
             return time_blocks(len(self.results), window.length_us / 1e6, stay_s) if stay_s > 0 else 0
@@ -359,34 +357,20 @@ _TRIALS: Final[dict[str, Callable[[Result], int]]] = {
 """What each share is a share of; the others are shares of time."""
 
 
-def _requests_in(result: Result, hour: int) -> int:
-    return int(result["parks_requested_by_hour"][hour])
+def _requests_in(result: Result, part: str, index: int) -> int:
+    return int(result[f"parks_requested_by_{part}"][index])
 
 
-def _parks_in(result: Result, hour: int) -> int:
-    requests = _requests_in(result, hour)
-    return requests - round(result["refused_share_by_hour"][hour] * requests) if requests else 0
+def _parks_in(result: Result, part: str, index: int) -> int:
+    requests = _requests_in(result, part, index)
+    return requests - round(result[f"refused_share_by_{part}"][index] * requests) if requests else 0
 
 
-_TRIALS_BY_HOUR: Final[dict[str, Callable[[Result, int], int]]] = {
-    "refused_share_by_hour": _requests_in,
-    "expired_share_by_hour": _parks_in,
+_TRIALS_IN: Final[dict[str, Callable[[Result, str, int], int]]] = {
+    "refused_share": _requests_in,
+    "expired_share": _parks_in,
 }
-
-
-def _requests_of(result: Result, lot: int) -> int:
-    return int(result["parks_requested_by_lot"][lot])
-
-
-def _parks_of(result: Result, lot: int) -> int:
-    requests = _requests_of(result, lot)
-    return requests - round(result["refused_share_by_lot"][lot] * requests) if requests else 0
-
-
-_TRIALS_BY_LOT: Final[dict[str, Callable[[Result, int], int]]] = {
-    "refused_share_by_lot": _requests_of,
-    "expired_share_by_lot": _parks_of,
-}
+"""The same of the shares by hour and by lot."""
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:

@@ -231,7 +231,7 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
     ...     assert Scenario.model_validate(json.loads(scenario.canonical)) == scenario
     >>> what_is_written_is_what_is_read()
     """
-    tables = {
+    tables: dict[str, Any] = {
         "name": draw(st.sampled_from(("Drawn", "Été · 24 h"))),
         "run": _given(
             draw, {"horizon": _durations_s(1200, 3600)}, warm_up=_durations_s(0, 600), cool_down=_durations_s(0, 300)
@@ -249,7 +249,7 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
             max_parks=st.integers(1, 3),
             announcement=_durations_s(0, 5),
         ),
-        "lot": draw(_lots()),
+        "lot": draw(_lots() | _several_lots()),
         "retrieval": draw(_retrievals()),
         "recall": draw(_recalls()),
         "caller": _given(draw, {}, patience=_patiences()),
@@ -261,6 +261,8 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
             "answer_wait_s_mean": st.just("< 20s"),
         }
         tables["objectives"] = _given(draw, {}, **goals)
+    if isinstance(tables["lot"], list):
+        tables["parking"] |= draw(_policies())
     _end_every_stay(tables)
     return Scenario.model_validate(tables)
 
@@ -283,19 +285,40 @@ def _patiences() -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def _lots(draw: st.DrawFn) -> _Table:
+def _policies(draw: st.DrawFn) -> _Table:
+    """Draw what follows a refused park."""
+    table = _given(draw, {}, when_full=st.sampled_from(codes.FULL_NAMES), retry_after=_durations_s(1, 30))
+    if "retry_after" in table:
+        table["retries"] = draw(st.integers(0, 2))
+    return table
+
+
+def _lots() -> st.SearchStrategy[_Table]:
+    return st.builds(lambda lot, policies: lot | policies, _slots(), _policies())
+
+
+def _several_lots() -> st.SearchStrategy[list[_Table]]:
+    """Draw one to three lots by name, at least the first with calls of its own."""
+    rest = {"weight": st.sampled_from((0, 1, 2.5)), "organization": st.sampled_from(("0003", "0004"))}
+    further = st.builds(lambda lot, more: lot | more, _slots(), st.fixed_dictionaries({}, optional=rest))
+    return st.lists(further, min_size=1, max_size=3).map(
+        lambda lots: [
+            lot | {"name": name} | ({"weight": 1} if name == "a" else {})
+            for name, lot in zip("abc", lots, strict=False)
+        ]
+    )
+
+
+@st.composite
+def _slots(draw: st.DrawFn) -> _Table:
     table = _given(
         draw,
         {"slots": st.integers(1, 4)},
         first=st.sampled_from((0, 701)),
         choice=st.sampled_from(codes.CHOICE_NAMES),
-        when_full=st.sampled_from(codes.FULL_NAMES),
         patience=_patiences(),
         limits=st.sampled_from(("uapi", "pbx")),
-        retry_after=_durations_s(1, 30),
     )
-    if "retry_after" in table:
-        table["retries"] = draw(st.integers(0, 2))
     if table.get("limits") == "pbx":
         table["max_in_parking"] = "unlimited" if draw(st.booleans()) else draw(bounded_laws(1, 7200))
     elif draw(st.booleans()):
@@ -338,10 +361,11 @@ def _recalls() -> st.SearchStrategy[_Table]:
 def _end_every_stay(tables: _Table) -> None:
     """Give an unlimited stay the other end that a scenario must have."""
     lot, retrieval = tables["lot"], tables["retrieval"]
-    if lot.get("max_in_parking") == "unlimited":
-        patience = lot.get("patience", tables["caller"].get("patience", "unlimited"))
-        if patience == "unlimited" and retrieval.get("never", 0) != 0:
-            lot["patience"] = "10m"
+    for one in lot if isinstance(lot, list) else [lot]:
+        if one.get("max_in_parking") == "unlimited":
+            patience = one.get("patience", tables["caller"].get("patience", "unlimited"))
+            if patience == "unlimited" and retrieval.get("never", 0) != 0:
+                one["patience"] = "10m"
 
 
 # What can befall one lot -------------------------------------------------------------------------------------------

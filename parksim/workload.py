@@ -193,9 +193,10 @@ def _recorded(source: Recorded, stream: np.random.Generator, end_us: int) -> Col
 def _lots(scenario: Scenario, stream: Streams, calls: int) -> Column:
     """Draw the lot that each call asks first, in the ratio of the weights."""
     if isinstance(scenario.lot, LotSection) or len(scenario.lot) == 1:
-        return _all(0, 1, calls)[0]
+        return _all(0, 1, calls).reshape(calls)
     upto = np.cumsum([lot.weight for lot in scenario.lot])
-    lot: Column = np.searchsorted(upto / upto[-1], stream(_LOT, 0).random(calls), side="right").astype(np.int64)
+    share = stream(_LOT, 0).random(calls)
+    lot: Column = np.asarray(np.searchsorted(upto / upto[-1], share, side="right"), np.int64)
     return lot
 
 

@@ -165,6 +165,20 @@ class _Counted:
                 for place in places
             ],
             **self._hourly(parks, refusals, in_window),
+            **self._by_lot(parks, refusals, expiries),
+        }
+
+    def _by_lot(self, parks, refusals, expiries):
+        lots = range(len(self.settings.slots))
+        made, refused, expired = (
+            [sum(f.lot == lot for f in facts) for lot in lots] for facts in (parks, refusals, expiries)
+        )
+        taken_us = [sum(self.overlap_us(p.time_us, e.time_us) for p, e in self.stays if p.lot == lot) for lot in lots]
+        return {
+            "parks_requested_by_lot": [Fraction(a + b) for a, b in zip(made, refused, strict=True)],
+            "refused_share_by_lot": [ratio(b, a + b) for a, b in zip(made, refused, strict=True)],
+            "expired_share_by_lot": [ratio(a, b) for a, b in zip(expired, made, strict=True)],
+            "occupancy_mean_by_lot": [Fraction(time_us, self.length_us) for time_us in taken_us],
         }
 
     def _hourly(self, parks, refusals, in_window):

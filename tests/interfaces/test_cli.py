@@ -177,13 +177,15 @@ def test_the_json_has_the_documented_keys(command):
     assert set(answer["scenario"]) == {"name", "digest"}
     assert (answer["replications"], answer["seed"], answer["horizon_s"]) == (3, 1, 1800.0)
     by_hour = {name for name in answer["estimates"] if name.endswith("_by_hour")}
-    assert set(answer["estimates"]) - by_hour == DOCUMENTED_MEASURES
+    by_lot = {name for name in answer["estimates"] if name.endswith("_by_lot")}
+    assert set(answer["estimates"]) - by_hour - by_lot == DOCUMENTED_MEASURES
     assert by_hour
+    assert by_lot
     for name, estimate in answer["estimates"].items():
         vector = isinstance(estimate, list)
-        assert vector == (name in {"occupancy_pmf", "slot_utilisation"} | by_hour), name
+        assert vector == (name in {"occupancy_pmf", "slot_utilisation"} | by_hour | by_lot), name
         for one in estimate if vector else [estimate]:
-            assert set(one) - {"reason"} == ESTIMATE_KEYS, name
+            assert set(one) - {"reason"} == ESTIMATE_KEYS | ({"lot"} if name in by_lot else set()), name
             assert one["mean"] is not None or one["reason"], name
     assert [sorted(one) for one in answer["objectives"]] == [["measure", "target", "verdict"]] * 2
     assert {one["verdict"] for one in answer["objectives"]} <= {"met", "missed", "undecided"}

@@ -170,9 +170,46 @@ def test_a_measure_by_hour_as_counted_by_hand(name):
     assert np.array_equal(values[1:23], [empty] * 22, equal_nan=True)
 
 
+BY_HAND_BY_LOT = {
+    "parks_requested_by_lot": [3, 3],  # calls 0, 1, 3 and calls 1, 2, 4
+    "refused_share_by_lot": [1 / 3, 1 / 3],  # call 1, which the second lot takes, and call 2
+    "expired_share_by_lot": [1 / 2, 0],  # of calls 0 and 3, and of calls 1 and 4
+    "occupancy_mean_by_lot": [0.5 + 0.1, 0.55 + 0.2],  # 0 to 50 and 60 to 70; 5 to 60 and 80 to 100
+}
+TWO_LOTS = [
+    *(fact(0, c.OFFERED, call) for call in range(5)),
+    fact(0, c.PARKED, 0, c.NOBODY, lot=0, slot=0, until_s=50),
+    fact(5, c.REFUSED, 1, c.NOBODY, lot=0, reason=c.LOT_FULL),
+    fact(5, c.PARKED, 1, c.NOBODY, lot=1, slot=0, until_s=99),
+    fact(50, c.EXPIRED, 0, c.NOBODY, lot=0, slot=0),
+    fact(55, c.REFUSED, 2, c.NOBODY, lot=1, reason=c.LOT_FULL),
+    fact(60, c.PARKED, 3, c.NOBODY, lot=0, slot=0, until_s=99),
+    fact(60, c.RETRIEVED, 1, c.NOBODY, lot=1, slot=0),
+    fact(70, c.ABANDONED, 3, c.NOBODY, lot=0, slot=0, reason=c.IN_LOT),
+    fact(80, c.PARKED, 4, c.NOBODY, lot=1, slot=0, until_s=999),
+    fact(200, c.RETRIEVED, 4, c.NOBODY, lot=1, slot=0),
+]
+
+
+@pytest.mark.parametrize("name", BY_HAND_BY_LOT)
+def test_a_measure_by_lot_as_counted_by_hand(name):
+    """Two lots of one slot, from 0 to 100 s: the second takes what the first refuses, and is still in use then."""
+    values = measured(
+        TWO_LOTS, OFFICE._replace(slots=(1, 1), choices=(0, 0), attendants=-1, staff=-1), from_s=0, to_s=100
+    )
+    assert values[name] == pytest.approx(BY_HAND_BY_LOT[name], rel=ROUNDING)
+
+
+def test_of_one_lot_every_measure_by_lot_is_the_total():
+    """With one lot each vector has one number, that of all lots together."""
+    values = measured(MORNING)
+    for name in BY_HAND_BY_LOT:
+        assert values[name].tolist() == [values[name.removesuffix("_by_lot")]]
+
+
 def test_every_measure_is_counted_by_hand():
-    """The two tables above hold every measure there is, and the objectives' names are those of the scalars."""
-    assert {*BY_HAND, *BY_HAND_BY_HOUR} == {*SCALARS, *VECTORS}
+    """The tables above hold every measure there is, and the objectives' names are those of the scalars."""
+    assert {*BY_HAND, *BY_HAND_BY_HOUR, *BY_HAND_BY_LOT} == {*SCALARS, *VECTORS}
     assert list(measured(MORNING)) == [*SCALARS, *VECTORS]
     assert MEASURES == SCALARS
     assert {"refused_share", "slot_utilisation", "occupancy_pmf", "expired_share_by_hour"} <= SHARES
@@ -343,6 +380,8 @@ def test_what_always_holds_of_measures(drawn):
         assert ((shares >= 0) & (shares <= 1))[~np.isnan(shares)].all(), name
     assert values["calls_offered_by_hour"].sum() == values["calls_offered"]
     assert values["parks_requested_by_hour"].sum() == values["parks_requested"]
+    assert values["parks_requested_by_lot"].sum() == values["parks_requested"]
+    assert math.isclose(values["occupancy_mean_by_lot"].sum(), values["occupancy_mean"], rel_tol=ROUNDING * 8)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SCENARIOS.glob("*.toml")))
@@ -356,9 +395,9 @@ def test_measures_of_shipped_scenarios_keep_their_bounds(name):
         assert ((numbers >= 0) & (numbers <= (1 if measure_name in SHARES else 1e9))).all(), measure_name
     assert 0 < values["parks_made"] <= values["parks_requested"]
     assert values["parks_per_call"] <= scenario.parking.max_parks
-    assert values["occupancy_p95"] <= values["occupancy_max"] <= scenario.lot.slots
+    assert values["occupancy_p95"] <= values["occupancy_max"] <= sum(scenario.settings.slots)
     assert values["occupancy_mean"] <= values["occupancy_max"]
-    longest_s = scenario.lot.max_in_parking.support_s[1]
+    longest_s = max(lot.max_in_parking.support_s[1] for lot in scenario.lots)
     assert values["parked_s_p50"] <= values["parked_s_p95"] <= longest_s
     assert values["parked_s_mean"] <= longest_s
     # A sum of shares may pass 1 by a rounding of each.

@@ -26,7 +26,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 def result(**changes):
     """Return one replication's measures, all 0 but those given."""
-    lengths = {"occupancy_pmf": 7, "slot_utilisation": 6}
+    lengths = {"occupancy_pmf": 7, "slot_utilisation": 6} | {name: 1 for name in VECTORS if "by_lot" in name}
     vectors = {name: [0.0] * lengths.get(name, 24) for name in VECTORS}
     return dict.fromkeys(SCALARS, 0.0) | vectors | {"parked_s_mean": 60.0} | changes
 

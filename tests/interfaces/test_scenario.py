@@ -19,6 +19,13 @@ from parksim.scenario import MEASURES, TEMPLATE, Objective, Scenario, ScenarioEr
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.glob("*.toml"))
+
+
+def stay_patience(scenario):
+    """Return the patience of callers parked in the only lot."""
+    return scenario.stay_patience(scenario.lot)
+
+
 SMALLEST = """\
 name = "x"
 run.horizon = "1h"
@@ -51,7 +58,7 @@ def test_what_is_not_given_has_the_documented_default():
         choices=(codes.CHOOSE_LOWEST,),
     )
     assert (scenario.horizon_us, scenario.warm_up_us, scenario.cool_down_us) == (3_600_000_000, 0, 0)
-    assert (scenario.queue_patience, scenario.lot_patience, scenario.recall_patience) == (None, None, None)
+    assert (scenario.queue_patience, stay_patience(scenario), scenario.recall_patience) == (None, None, None)
     assert scenario.attendants.talk.mean_s == scenario.retrieval.talk.mean_s == scenario.recall.answer.mean_s == 0
     assert scenario.retrieval.never == scenario.recall.never == 0
     assert scenario.lot.max_in_parking.mean_s == 180
@@ -89,7 +96,7 @@ def test_the_callers_patience_serves_where_none_is_given():
     text = SMALLEST + 'caller.patience = "60s"\nqueue.patience = "unlimited"\nlot.patience = 30\n'
     scenario = Scenario.loads(text)
     assert scenario.queue_patience is None
-    assert scenario.lot_patience.mean_s == 30
+    assert stay_patience(scenario).mean_s == 30
     assert scenario.recall_patience.mean_s == 60
 
 
@@ -109,9 +116,10 @@ def test_shipped_scenarios_load_and_return_from_their_canonical_text(path):
 
 
 def test_the_shipped_scenarios_are_all_there():
-    """One file for each place that is described, the reference model, the lot alone and recorded calls."""
+    """One file for each place that is described, the reference model, the lot alone, recorded calls, several lots."""
     assert {path.stem for path in FILES} == {
         *("small-office", "hospital", "warehouse", "contact-centre", "overload", "park1", "lot-only", "recorded"),
+        "two-organisations",
     }
 
 
@@ -120,6 +128,9 @@ def leaves(table, above=()):
     for key, value in table.items():
         if isinstance(value, dict):
             yield from leaves(value, (*above, key))
+        elif isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            for place, one in enumerate(value):
+                yield from leaves(one, (*above, key, place))
         else:
             yield (*above, key)
 
@@ -212,7 +223,7 @@ def test_the_digest_of_the_template_is_stable():
             "{ kind = 'exponential', mean = 9 }",
             lambda scenario: scenario.attendants.talk.mean_s == 9,
         ),
-        ("caller.patience", Exponential(kind="exponential", mean=9), lambda s: s.lot_patience.mean_s == 9),
+        ("caller.patience", Exponential(kind="exponential", mean=9), lambda s: stay_patience(s).mean_s == 9),
         ("attendants.handling.sigma", "0.9", lambda scenario: scenario.attendants.handling.log_sd == 0.9),
         ("attendants.count", "unlimited", lambda scenario: scenario.settings.attendants == -1),
         ("queue.limit", "5", lambda scenario: scenario.settings.queue_limit == 5),
@@ -257,9 +268,9 @@ def test_files_start_at_the_scenario_and_replaced_ones_at_the_working_folder(tmp
     (home / "s.toml").write_text(SMALLEST + 'caller.patience = { kind = "empirical", file = "waits.txt" }\n')
     monkeypatch.chdir(work)
     scenario = Scenario.load("../home/s.toml")
-    assert scenario.lot_patience.mean_s == 1.5
-    assert scenario.with_values({"lot.slots": 5}).lot_patience.mean_s == 1.5
-    assert scenario.with_values({"caller.patience.file": "waits.txt"}).lot_patience.mean_s == 35
+    assert stay_patience(scenario).mean_s == 1.5
+    assert stay_patience(scenario.with_values({"lot.slots": 5})).mean_s == 1.5
+    assert stay_patience(scenario.with_values({"caller.patience.file": "waits.txt"})).mean_s == 35
     assert scenario.with_values({"queue.patience": '{kind="empirical",file="waits.txt"}'}).queue_patience.mean_s == 35
 
 
@@ -287,7 +298,7 @@ def test_model_validate_raises_what_pydantic_raises():
     """Python callers of ``model_validate`` get pydantic's own error, with its structure."""
     with pytest.raises(pydantic.ValidationError) as caught:
         Scenario.model_validate({**tomllib.loads(RIGHT), "lot": {"slots": 0}})
-    assert caught.value.errors()[0]["loc"] == ("lot", "slots")
+    assert caught.value.errors()[0]["loc"] == ("lot", "(one lot)", "slots")
 
 
 def test_scenarios_do_not_change():

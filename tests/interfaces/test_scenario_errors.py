@@ -54,9 +54,17 @@ def test_at_most_ten_faults_are_shown():
 
 def keys_of(text):
     """Yield (path, line, start, end) of every key that stands alone or in an inline table on a line of its own."""
-    table = ()
+    table, several = (), {}
     for number, line in enumerate(text.splitlines(), 1):
         code = re.sub(r'"[^"]*"', lambda found: "_" * len(found[0]), line).split("#")[0]
+        one_of_several = re.match(r"\[\[(\w+)\]\]", code)
+        if one_of_several:
+            name = one_of_several[1]
+            several[name] = several.get(name, -1) + 1
+            if several[name] == 0:
+                yield (name,), number, one_of_several.start(1), one_of_several.end(1)
+            table = (name, several[name])
+            continue
         header = re.match(r"\[(\w+)\]", code)
         if header:
             table = (header[1],)
@@ -97,7 +105,8 @@ def test_a_mistyped_key_is_named_with_its_line_and_the_right_key():
     for name, text, line, path, right in mutations():
         told = message(text, "f.toml", SCENARIOS[0].parent).splitlines()
         assert len(told) == 1, (name, told)
-        assert told[0].startswith(f"f.toml, line {line}: {'.'.join(path)} = "), (name, told)
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)[1:]
+        assert told[0].startswith(f"f.toml, line {line}: {place} = "), (name, told)
         assert told[0].endswith(f'did you mean "{right}"?'), (name, told)
         count += 1
     assert count > 500
@@ -111,6 +120,9 @@ def test_every_shipped_key_is_reached_by_the_mutations():
             yield (*above, key)
             if isinstance(value, dict):
                 yield from paths(value, (*above, key))
+            for place, one in enumerate(value if isinstance(value, list) else []):
+                if isinstance(one, dict):
+                    yield from paths(one, (*above, key, place))
 
     for text in [TEMPLATE, *(path.read_text() for path in SCENARIOS)]:
         expected = {path for path in paths(tomllib.loads(text)) if path[:2] != ("uapi", "users") or len(path) == 2}

@@ -94,7 +94,7 @@ def test_columns_have_the_form_that_engines_read(name):
     assert calls.arrival_us[-1] < scenario.horizon_us + scenario.cool_down_us
     assert min(calls.handling_us.min(), calls.talk_us.min(), calls.staff_talk_us.min(), calls.slot_u.min()) >= 0
     assert set(np.unique(calls.wants_park)) <= {0, 1}
-    assert (calls.lot == 0).all()
+    assert set(np.unique(calls.lot)) == set(range(len(scenario.lots)))
     limits = calls.max_in_parking_us
     assert ((limits >= 10 * S) & (limits <= 3600 * S)).all()  # all of them keep UAPI's range
 
@@ -319,7 +319,7 @@ def test_durations_have_their_means():
         "handling_us": scenario.attendants.handling,
         "talk_us": scenario.attendants.talk,
         "max_in_parking_us": scenario.lot.max_in_parking,
-        "patience_us": scenario.lot_patience,
+        "patience_us": scenario.stay_patience(scenario.lot),
         "retrieval_us": scenario.retrieval.delay,
         "staff_talk_us": scenario.retrieval.talk,
         "answer_us": scenario.recall.answer,

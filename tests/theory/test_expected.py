@@ -18,7 +18,9 @@ LONGEST_REASON = 45
 """The reasons stand in a column of the screen."""
 LOT = ("refused_share", "time_full_share", "occupancy_mean", "parks_made", "parks_per_call", "recalls_per_hour")
 ALONE = {"parking.probability": 0, "attendants.count": 4, "attendants.handling": {"kind": "exponential", "mean": 90}}
-VECTOR_LENGTHS = {"occupancy_pmf": 7, "slot_utilisation": 6} | {name: 24 for name in VECTORS if "by_hour" in name}
+VECTOR_LENGTHS = {"occupancy_pmf": 7, "slot_utilisation": 6} | {
+    name: 24 if "by_hour" in name else 1 for name in VECTORS if "_by_" in name
+}
 
 
 def lot_only(values=None):
@@ -278,3 +280,26 @@ def test_returns_to_unlimited_attendants():
     gone = lot_only(values)
     assert [gone[f"recall_{name}_share"].value for name in ("abandoned", "busy", "answered")] == [1.0, 1.0, 0.0]
     assert lot_only(values | {"attendants.count": 9})["recall_answered_share"].value is None
+
+
+SEVERAL_LOTS = {
+    "lot": [{"name": "a", "slots": 2}, {"name": "b", "slots": 3}],
+    "parking.when_full": "keep",
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "reason"),
+    [
+        ({"parking.when_full": "overflow"}, "refused_share", "refused calls ask the next lot"),
+        ({"parking.when_full": "overflow"}, "parks_requested_by_lot", "refused calls ask the next lot"),
+        ({"lot.b.max_in_parking": 60}, "refused_share_by_lot", "stays differ from lot to lot"),
+        ({"lot.b.patience": 60}, "expired_share_by_lot", "stays differ from lot to lot"),
+    ],
+)
+def test_of_several_lots_theory_says_why_it_is_silent(values, name, reason):
+    """Where one lot's calls come to another, or stays are unlike, no formula holds, and which it is is said."""
+    scenario = checks.scenario("lot-only", SEVERAL_LOTS)
+    assert formulas(scenario)[name].value is not None
+    formula = formulas(scenario.with_values(values))[name]
+    assert (formula.value, formula.reason) == (None, reason)

@@ -93,6 +93,22 @@ def test_whatever_theory_says_of_a_lot_is_simulated(values):
     assert checks.faults(checks.simulated(scenario, 24, 102), truths) == []
 
 
+def test_lots_that_do_not_overflow_are_loss_systems_of_their_own():
+    """Two lots, calls split two to one: each is Erlang's, and both together have the law of the sum (seed 106)."""
+    lots = [
+        {"name": "clinic", "slots": 4, "weight": 2, "max_in_parking": 180},
+        {"name": "firm", "slots": 2, "weight": 1, "max_in_parking": 180, "choice": "random"},
+    ]
+    scenario = checks.scenario("lot-only", LENGTH | {"lot": lots, "parking.when_full": "drop"})
+    truths = checks.known(scenario)
+    by_lot = {f"{name}_by_lot" for name in ("parks_requested", "refused_share", "expired_share", "occupancy_mean")}
+    assert {*OF_LOT, *OF_STAY, *by_lot, "parks_made", "lost_share"} <= set(truths)
+    offered = 120 / 3_600 * theory.race(None, scenario.retrieval.delay, 0.0, 180.0).mean_s
+    alone = (theory.erlang_b(4, offered * 2 / 3), theory.erlang_b(2, offered / 3))
+    assert truths["refused_share_by_lot"] == pytest.approx(alone, rel=1e-9)
+    assert checks.faults(checks.simulated(scenario, 24, 106), truths) == []
+
+
 def test_what_holds_without_any_steady_state():
     """Hourly calls on limited attendants: calls by hour, requests and the ends of stays are still known (seed 103)."""
     scenario = checks.scenario(
