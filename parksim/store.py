@@ -135,7 +135,16 @@ def code_digest() -> str:
 
 
 _DECIDING: Final = (
-    *("distributions.py", "journal.py", "measures.py", "quantities.py", "recordings.py", "scenario.py", "sections.py"),
+    *(
+        "distributions.py",
+        "journal.py",
+        "lots.py",
+        "measures.py",
+        "quantities.py",
+        "recordings.py",
+        "scenario.py",
+        "sections.py",
+    ),
     *("special.py", "workload.py"),
 )
 """The files beside rules and engines that decide what a replication measures."""
