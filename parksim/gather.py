@@ -22,6 +22,7 @@ from parksim.scenario import Scenario
 from parksim.store import Damage, Key, Store
 from parksim.studies import (
     KERNEL_PAYS_CALLS,
+    TASK_CALLS,
     Progress,
     Result,
     StudyError,
@@ -40,8 +41,6 @@ MOST_VALUES: Final = 10_000
 """Values of one key; more is a slip of the pen."""
 _AHEAD: Final = 3
 """Tasks a worker that are handed out before they are needed."""
-_TASK_CALLS: Final = {"simpy": 20_000, "kernel": 400_000}
-"""Calls a task has at least, half a second's work or so: what comes in between to hand it over is then nothing."""
 _POOL_PAYS_CALLS: Final = {"simpy": 200_000, "kernel": 1_500_000}
 """From so many calls on a pool of processes pays for its start: some three seconds of one core's work."""
 _ORPHANED_S: Final = 1.0
@@ -142,7 +141,7 @@ class Gatherer:
         """
         if self.pool is None:
             return 1
-        return max(1, min(share, math.ceil(_TASK_CALLS[self.engine] / max(1.0, expected_calls(scenario)))))
+        return max(1, min(share, math.ceil(TASK_CALLS[self.engine] / max(1.0, expected_calls(scenario)))))
 
     def _run(self, tasks: deque[Task]) -> None:
         """Run the tasks; what was out when a worker died once more, one replication at a time in a fresh pool."""

@@ -5,9 +5,9 @@ so a study that is resumed, or run by any number of workers, stops at the same r
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from parksim.estimate import Estimate
 
@@ -15,6 +15,8 @@ WARM_UP_LOOPS = 5.0
 """The warm-up lasts at least so many mean sojourns."""
 RUN_WARM_UPS = 10.0
 """What is measured lasts at least so many warm-ups."""
+AHEAD: Final = 3
+"""Tasks a worker that are handed out before their results are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +232,22 @@ class StoppingRule:
         if in_a_row > self.look_ahead:
             return Stopping(done, in_a_row, "precise")
         return Stopping(done, in_a_row, "cap" if done >= self.most else "go on")
+
+
+def tasks_of(replications: int, workers: int, largest: int, known: Container[int] = ()) -> Iterator[Sequence[int]]:
+    """Yield the replications 0, 1, 2, ... task by task, in order; what is ``known`` stands alone.
+
+    The first tasks are single replications, since the study may stop soon, and the last ones small again, that all
+    workers have something to do until the end; in between they grow to ``largest``.
+
+    >>> [len(task) for task in tasks_of(60, workers=2, largest=5)]
+    [1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 4, 3, 2, 2, 1, 1, 1]
+    """
+    first = 0
+    while first < replications:
+        size = min(max(1, largest), 1 + first // (AHEAD * workers), math.ceil((replications - first) / (2 * workers)))
+        end = first + 1
+        while first not in known and end < first + size and end not in known:
+            end += 1
+        yield range(first, end)
+        first = end

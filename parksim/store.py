@@ -22,7 +22,7 @@ import math
 import os
 import platform
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -376,10 +376,11 @@ class Shelf:
         """What becomes of the results so far when the work cannot be finished."""
         return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
 
-    def put(self, replication: int, results: list[Result]) -> list[Result]:
-        """Store the one result of a replication, unless it is from there, and hand it on."""
-        if self._store is not None and replication not in self.known:
-            self._store.put({self.key._replace(replication=replication): results[0]})
+    def put(self, replications: Sequence[int], results: list[Result]) -> list[Result]:
+        """Store the results of some replications of one task, unless they are from there, and hand them on."""
+        if self._store is not None and replications[0] not in self.known:
+            keys = (self.key._replace(replication=number) for number in replications)
+            self._store.put(dict(zip(keys, results, strict=True)))
         return results
 
 

@@ -5,10 +5,11 @@ worker runs which replication cannot show: each is a function of (scenario, seed
 in the order of the replications, and sums over them are exact.
 """
 
+import math
 import platform
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from parksim.frames import Framed
 from parksim.journal import Journal
 from parksim.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
 from parksim.recordings import DAY_US
-from parksim.run_length import Stopping, StoppingRule, Target
+from parksim.run_length import AHEAD, Stopping, StoppingRule, Target, tasks_of
 from parksim.scenario import Scenario
 from parksim.sections import Hourly, Objective, Poisson
 from parksim.store import Key, Shelf, Store, code_digest, sum_of
@@ -48,8 +49,8 @@ KERNEL_PAYS_CALLS: Final = 300_000
 REPLICATIONS: Final = 30
 MOST_REPLICATIONS: Final = 1000
 """The cap of a study that runs until it is precise."""
-_AHEAD: Final = 3
-"""Tasks a worker that are handed out before their results are needed."""
+TASK_CALLS: Final = {"simpy": 20_000, "kernel": 400_000}
+"""Calls a task of a pool has, some tenths of a second's work: handing it over is then nothing beside it."""
 _FREED_BYTES: Final = 24 << 20
 Progress = Callable[[int, int], None]
 """Told (replications done, replications to do) as a study goes on."""
@@ -550,18 +551,17 @@ def _in_order(
     if pool is None:
         for number in range(replications):
             known = shelf.known.get(number)
-            yield from shelf.put(number, [known] if known else replicate(scenario, seed, [number], engine))
+            yield from shelf.put([number], [known] if known else replicate(scenario, seed, [number], engine))
         return
-    ahead = _AHEAD * (getattr(pool, "_max_workers", None) or workers or 2)
-    tasks: deque[tuple[int, Future[list[Result]]]] = deque()
-    numbers = iter(range(replications))
+    at_once = getattr(pool, "_max_workers", None) or workers or 2
+    tasks: deque[tuple[Sequence[int], Future[list[Result]]]] = deque()
     try:
-        for number in numbers:
-            known = shelf.known.get(number)
-            tasks.append(
-                (number, _done([known]) if known else pool.submit(replicate, scenario, seed, [number], engine))
-            )
-            if len(tasks) == ahead:
+        largest = math.ceil(TASK_CALLS[engine] / max(1.0, expected_calls(scenario)))
+        for numbers in tasks_of(replications, at_once, largest, shelf.known):
+            known = shelf.known.get(numbers[0])
+            task = _done([known]) if known else pool.submit(replicate, scenario, seed, numbers, engine)
+            tasks.append((numbers, task))
+            if len(tasks) == AHEAD * at_once:
                 first, task = tasks.popleft()
                 yield from shelf.put(first, task.result())
         while tasks:

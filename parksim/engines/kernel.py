@@ -540,10 +540,12 @@ def advance(ex: Exchange) -> int:
 def simulate(settings: Settings, workload: Workload) -> Journal:
     """Put ``workload`` through the kernel and return its journal (without header): the rows of ``processes``."""
     ex = new_exchange(settings, workload)
+    del workload  # what is drawn has been copied: unless the caller keeps it, it does not stand in memory twice
     while advance(ex) != DONE:
         room = room_needed(ex)
         ex = ex._replace(
             rows=longer(ex.rows, int(ex.state[ROWS]), room), heap=longer(ex.heap, int(ex.state[HEAP]), room)
         )
     rows = ex.rows[: ex.state[ROWS]]
+    del ex  # the calls and what was drawn
     return Journal({name: rows[name] for name, _ in COLUMNS})

@@ -61,7 +61,7 @@ def test_all_designs_are_offered_the_same_calls(plain):
 @pytest.mark.parametrize("engine", ["simpy", "kernel"])
 def test_workers_cannot_show(plain, tmp_path, engine, monkeypatch):
     """This process and a pool, with and without a store, either engine: the same rows."""
-    monkeypatch.setitem(planning.engine_for.__globals__["_TASK_CALLS"], engine, 500)
+    monkeypatch.setitem(planning.engine_for.__globals__["TASK_CALLS"], engine, 500)
     if engine == "kernel":
         pytest.importorskip("numba")
         monkeypatch.setenv("NUMBA_NUM_THREADS", "1")

@@ -14,6 +14,7 @@ import parksim
 from parksim import studies
 from parksim.estimate import clopper_pearson, share, student_t
 from parksim.measures import SCALARS, VECTORS
+from parksim.run_length import tasks_of
 from parksim.scenario import TEMPLATE, Scenario
 from parksim.studies import KERNEL_PAYS_CALLS, Study, StudyError, expected_calls, replicate
 from parksim.workload import draw
@@ -142,6 +143,25 @@ def test_a_wrong_argument_of_study_is_told_before_the_work(monkeypatch, wrong, t
     monkeypatch.setattr(studies, "replicate", lambda *_: pytest.fail("the work was done"))
     with pytest.raises(ValueError, match=told):
         parksim.study(SHORT, **wrong)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+@pytest.mark.parametrize("known", [(), (0,), (5, 6, 40), range(3, 90)])
+def test_tasks_are_the_replications_in_order(workers, known):
+    """Each of 1 to 400 replications stands in one task, in order; what the store holds stands alone."""
+    for replications in (1, 2, 7, 100, 400):
+        tasks = [list(task) for task in tasks_of(replications, workers, 40, known)]
+        assert [number for task in tasks for number in task] == list(range(replications))
+        assert all(len(task) == 1 for task in tasks if not set(known).isdisjoint(task))
+        assert all(len(task) == 1 for task in tasks[: 3 * workers])
+        assert max(map(len, tasks)) <= 40
+    assert known or max(map(len, tasks)) > 5  # of 400
+
+
+def test_several_replications_a_task_cannot_show():
+    """30 replications, of which one worker gets up to 5 a task, give the results of 30 one by one."""
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        assert same(parksim.study(SHORT, 30, seed=7, executor=threads), parksim.study(SHORT, 30, seed=7))
 
 
 def test_a_worker_that_dies_is_told():

@@ -12,34 +12,40 @@ from parksim.engines import processes
 from parksim.journal import Journal
 from parksim.measures import Measures, measure
 from parksim.rules import codes
-from parksim.studies import ENGINES, Study
+from parksim.studies import Study
 from tests.speed import idiomatic_simpy, park1
 from tests.speed.contest import Contender
 from tests.speed.park1 import Figures
 
 CALLS_A_REPLICATION = 10_000
 """The size at which a whole study is measured."""
+HEAP = "the same, slots in a heap"
+SIMPY = "parksim, SimPy: drawn, measured"
 
 
 def contenders() -> list[Contender]:
     """Return the contenders there are, idiomatic SimPy first."""
     everybody = [
         Contender("idiomatic SimPy", idiomatic(slots_in_store=True), tuple, 40_000),
-        Contender("the same, slots in a heap", idiomatic(slots_in_store=False), tuple, 40_000),
+        Contender(HEAP, idiomatic(slots_in_store=False), tuple, 40_000),
         Contender("parksim, SimPy engine alone", engine_alone(processes.simulate), read_journals, 40_000),
-        Contender("parksim, SimPy: drawn, measured", one_run("simpy"), read_run, 40_000, target=1.3),
+        Contender(SIMPY, one_run("simpy"), read_run, 40_000, target=1.3),
         Contender("parksim, SimPy: a study", whole_study("simpy"), read_study, 40_000),
     ]
     if find_spec("numba") is not None:  # an extra: without it there is no kernel to measure
         from parksim.engines import kernel
 
         alone = engine_alone(kernel.simulate)
-        everybody.append(Contender("parksim, kernel alone", alone, read_journals, 400_000, target=80.0))
-    if "kernel" in ENGINES:
         everybody += [
-            Contender("parksim, kernel: drawn, measured", one_run("kernel"), read_run, 400_000),
+            Contender("parksim, kernel alone", alone, read_journals, 400_000, target=80.0),
+            Contender("parksim, kernel: one long run", one_run("kernel"), read_run, 400_000),
             Contender("parksim, kernel: a study", whole_study("kernel"), read_study, 400_000, target=40.0),
         ]
+    if find_spec("ciw") is not None:  # no dependency: compared where somebody has it
+        from tests.speed import ciw_switchboard
+
+        timed = ciw_switchboard.simulate
+        everybody.append(Contender("Ciw", lambda seed, calls: partial(timed, seed, calls), tuple, 20_000))
     return everybody
 
 

@@ -38,13 +38,18 @@ class Contender(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How a contender did: calls per CPU second (median), and ratios to the first contender over rounds."""
+    """How a contender did: calls per CPU second (median, and round by round), and ratios to the first contender."""
 
     contender: Contender
     calls_per_s: float
     ratio: float
     lowest: float
     highest: float
+    rates: Sequence[float]
+
+    def against(self, other: "Standing") -> float:
+        """Return the median ratio to another contender, round by round."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.rates, other.rates, strict=True))
 
 
 class DisagreementError(Exception):
@@ -85,7 +90,7 @@ def standings(contenders: Sequence[Contender], rates: Sequence[Sequence[float]])
     """Yield each contender's median rate and its ratios to the first contender, round by round."""
     for contender, own in zip(contenders, rates, strict=True):
         ratios = [mine / first for mine, first in zip(own, rates[0], strict=True)]
-        yield Standing(contender, statistics.median(own), statistics.median(ratios), min(ratios), max(ratios))
+        yield Standing(contender, statistics.median(own), statistics.median(ratios), min(ratios), max(ratios), own)
 
 
 def contest(contenders: Sequence[Contender], rounds: int) -> list[Standing]:
