@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from parksim.engines import live
     from parksim.estimate import Estimate
     from parksim.journal import Journal, JournalError
     from parksim.measures import Measures
@@ -55,6 +56,8 @@ _HOMES: Final = {
     "JournalError": "parksim.journal",
     "Measures": "parksim.measures",
     "Estimate": "parksim.estimate",
+    # A switchboard that runs.
+    "live": "parksim.engines.live",
     # The rules alone.
     "Fact": "parksim.rules.lot",
     "Lot": "parksim.rules.lot",
@@ -83,6 +86,7 @@ __all__ = [
     "Workload",
     "compare",
     "draw",
+    "live",
     "load",
     "rerun",
     "run",
@@ -95,7 +99,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name, or a module, when it is first used: importing parksim stays quick."""
     home = _HOMES.get(name)
-    value = getattr(import_module(home), name) if home else _module(name)
+    if home and home.endswith(f".{name}"):
+        value = import_module(home)
+    else:
+        value = getattr(import_module(home), name) if home else _module(name)
     globals()[name] = value
     return value
 

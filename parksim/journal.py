@@ -203,6 +203,11 @@ class JournalWriter:
         if len(rows) == _BLOCK_BYTES:
             self._close_block()
 
+    def so_far(self) -> Journal:
+        """Return all rows added so far as a journal, and keep them."""
+        self._close_block()
+        return Journal({name: np.concatenate([block[name] for block in self._blocks]) for name, _ in COLUMNS})
+
     def _close_block(self) -> None:
         table = np.frombuffer(bytes(self._rows), _ROW_TYPE)
         self._blocks.append({name: table[name].copy() for name, _ in COLUMNS})

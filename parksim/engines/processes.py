@@ -191,9 +191,8 @@ class Exchange:
     # The life of a call ------------------------------------------------------------------------------------------
 
     def _life(self, call: int) -> Life:
-        """Tell one call from its offer to its end; each way out of this function is one way to end."""
-        calls = self.calls
-        arrival_us = calls.arrival_us[call]
+        """Tell one call from its offer to its end."""
+        arrival_us = self.calls.arrival_us[call]
         yield Alarm(self.env, arrival_us, RANK_ARRIVAL, call)
         if call + 1 < self.offered:
             self.env.process(self._life(call + 1))  # the next call is on its way once this one is there
@@ -201,17 +200,23 @@ class Exchange:
         attendant = self._answer_at_once(call)
         if attendant is None:
             attendant = yield from self._wait_in_queue(call)
-        parks = 0
-        while attendant is not None:
+        if attendant is not None:
+            yield from self._attended(call, attendant, 0)
+
+    def _attended(self, call: int, attendant: int, parks: int) -> Life:
+        """Go on with an attendant after ``parks`` parks; each way out of this function is one way to end."""
+        calls = self.calls
+        with_attendant: int | None = attendant
+        while with_attendant is not None:
             decided_us = self.now_us + calls.handling_us[parks][call]
             if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
-                yield from self._talk(call, attendant, decided_us + calls.talk_us[parks][call])
+                yield from self._talk(call, with_attendant, decided_us + calls.talk_us[parks][call])
                 return
             yield Alarm(self.env, decided_us, RANK_PARK_REQUEST, call)
-            stay = yield from self._park(call, parks, attendant)
+            stay = yield from self._park(call, parks, with_attendant)
             if stay is None:
                 return
-            attendant = yield from self._stay(call, parks, stay)
+            with_attendant = yield from self._stay(call, parks, stay)
             parks += 1
 
     def _answer_at_once(self, call: int) -> int | None:
@@ -536,10 +541,10 @@ def _columns(workload: Workload) -> _Calls:
 
 
 def _told(interrupt: simpy.Interrupt) -> Turn:
-    """Return what the interrupted call is told."""
-    turn = interrupt.cause
-    assert isinstance(turn, Turn)
-    return turn
+    """Return what the interrupted call is told; an interrupt that tells nothing ends the process (``commanded``)."""
+    if not isinstance(interrupt.cause, Turn):
+        raise interrupt
+    return interrupt.cause
 
 
 def _later(time_us: int, delay_us: int) -> int:

@@ -266,10 +266,13 @@ def _with_action(ask: Ask, event: Event) -> Ask:
 
 def change_calls(register: Register, ask: Ask, now_us: int) -> Result:
     """Do what the body's action says (a PUT): Park, UnPark, OnHold, OffHold; one call, or all that can."""
-    action = None if isinstance(ask.fields, Refusal) else ask.fields.get("action")
+    return _after_timers(register, now_us, _rank_of_change(ask.fields), lambda known: _changed(known, ask, now_us))
+
+
+def _rank_of_change(fields: Mapping[str, object] | Refusal) -> int:
+    action = None if isinstance(fields, Refusal) else fields.get("action")
     ranks = {event.value: RANK_PARK_REQUEST for event in Event} | {Event.UNPARK.value: RANK_RETRIEVAL}
-    rank = ranks.get(action, RANK_HANGUP) if isinstance(action, str) else RANK_HANGUP
-    return _after_timers(register, now_us, rank, lambda register: _changed(register, ask, now_us))
+    return ranks.get(action, RANK_HANGUP) if isinstance(action, str) else RANK_HANGUP
 
 
 def list_calls(register: Register, ask: Ask, now_us: int) -> Result:
@@ -489,6 +492,13 @@ def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
     return Outcome(result.register, _rendered(request, result), result.facts)
 
 
+def rank_of(request: Request) -> int:
+    """Return the rank that a request takes among the events of its instant (see ``codes.RANK_NAMES``)."""
+    if request.method == "PUT":
+        return _rank_of_change(read_body(request.body))
+    return {"GET": RANK_PARK_REQUEST, "POST": RANK_ARRIVAL}.get(request.method, RANK_HANGUP)
+
+
 def _unrouted(request: Request, leads: Route | None) -> Reply:
     if leads is not None:
         return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
@@ -555,6 +565,7 @@ __all__ = [
     "next_timer_us",
     "offer",
     "park",
+    "rank_of",
     "refusal_reply",
     "resolve",
     "respond",

@@ -243,11 +243,13 @@ def offer(
     return Changed(after, (*facts, offered))
 
 
+def id_of_number(number: int, attempt: int = 0) -> str:
+    """Return the id that a call of that number gets when it is given none; ``attempt`` for one that is not in use."""
+    return hashlib.blake2b(f"{number}.{attempt}".encode(), digest_size=10).hexdigest()
+
+
 def _fresh_id(register: Register) -> str:
-    names = (
-        hashlib.blake2b(f"{register.next_call}.{attempt}".encode(), digest_size=10).hexdigest()
-        for attempt in itertools.count()
-    )
+    names = (id_of_number(register.next_call, attempt) for attempt in itertools.count())
     return next(name for name in names if call_with_id(register, name) is None)
 
 
@@ -268,7 +270,7 @@ def answer(register: Register, call_id: str, *, now_us: int) -> Changed:
     if call.stay is not None:
         fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, call.stay.rung, now_us)
         parker = register.lots[call.stay.lot].parkers[call.stay.slot]
-        call = _handed_over(register, call, parker, call.stay.rung)._replace(stay=None, ending=AFTER_RETRIEVAL)
+        call = handed_over(register, call, parker, call.stay.rung)._replace(stay=None, ending=AFTER_RETRIEVAL)
         return Changed(with_fact(with_call(register, call), fact), (*facts, fact))
     lot_number = organization_of(register, call.extension)
     if call.returning is not None:
@@ -289,7 +291,7 @@ def _callee(call: Call) -> int:
     return ringing[0] if ringing else call.extension
 
 
-def _handed_over(register: Register, call: Call, parker: int, retriever: int) -> Call:
+def handed_over(register: Register, call: Call, parker: int, retriever: int) -> Call:
     """Put the retriever where the parker was: in the view of the parker, and among source and destination."""
     old, new = register.extensions[parker].number, register.extensions[retriever].number
     views = tuple(

@@ -219,6 +219,18 @@ def with_call(register: Register, call: Call) -> Register:
     return register._replace(calls=(*register.calls[:place], call, *register.calls[place + 1 :]))
 
 
+def with_new_call(register: Register, call: Call) -> Register:
+    """Return the register with a further call, in the order of the numbers."""
+    place = _place_of_call(register, call.number)
+    return register._replace(calls=(*register.calls[:place], call, *register.calls[place:]))
+
+
+def without_call(register: Register, number: int) -> Register:
+    """Return the register without the call of that number, which must exist."""
+    place = _place_of_call(register, number)
+    return register._replace(calls=(*register.calls[:place], *register.calls[place + 1 :]))
+
+
 def with_view(call: Call, view: int, **changes: int) -> Call:
     """Return the call with changes to the view at that place."""
     changed = call.views[view]._replace(**changes)  # type: ignore[arg-type]  # only the integer fields are passed

@@ -42,6 +42,7 @@ ORDER: Final = (
     "parksim.theory",
     "parksim.engines",
     "parksim.engines.processes",
+    "parksim.engines.commanded",
     "parksim.engines._lift",
     "parksim.engines._board",
     "parksim.engines.kernel",

@@ -1,0 +1,489 @@
+"""The SimPy model under command: calls placed, parked, fetched and hung up from outside, beside the simulated ones.
+
+``CommandedExchange`` is the ``Exchange`` of ``processes`` with three things more. It knows where each call is
+(``places``, kept from the facts by the table of ``rules/life.py``). It numbers calls as they are offered, since placed
+ones come between simulated ones, and takes the simulated ones from a ``Traffic`` that may go on without end. And it
+obeys commands: ``do`` checks one and commits it, at once and whole.
+
+A command comes at (instant, rank of its kind, ``LAST_NUMBER``): after everything of its rank that happens at its
+instant. So a list of commands, put through ``simulate`` again, gives the same rows, whatever clock they were given by.
+
+A call that a command has placed is on a second line of its extension: it takes no attendant from the simulated calls
+and needs none. Parked, nobody comes for it and its caller does not hang up, unless by command; when its time is up it
+rings its parker at once, until it is answered or hung up. A simulated call that a command parks, fetches or answers
+goes on afterwards as its workload tells; but one that is parked by an extension that is no attendant is from then on
+like a placed one, since the simulated switchboard could not take its return.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import simpy
+from simpy.events import Event
+
+from parksim.engines.processes import Alarm, Exchange, Life
+from parksim.journal import Journal, JournalWriter, RowWriter
+from parksim.rules import life
+from parksim.rules.codes import (
+    ABANDONED,
+    AFTER_RETRIEVAL,
+    ANSWERED,
+    ENDED,
+    EXPIRED,
+    NEVER,
+    NO_REASON,
+    NOBODY,
+    OFFERED,
+    PARKED,
+    RANK_ANSWER,
+    RANK_ARRIVAL,
+    RANK_EXPIRY,
+    RANK_HANGUP,
+    RANK_PARK_REQUEST,
+    RANK_RETRIEVAL,
+    RANK_TALK_END,
+    RECALL_ANSWERED,
+    RECALL_RINGING,
+    REFUSED,
+    RETRIEVED,
+    RETURNING,
+    RINGING,
+    TALKED,
+    WAITING,
+)
+from parksim.rules.lot import Fact, decide_expiry, decide_hangup, decide_park, decide_unpark
+from parksim.scenario import Settings
+from parksim.workload import Workload
+
+LAST_NUMBER: Final = 2**31 - 1
+"""The number of a command in the calendar's key: it comes after all calls."""
+
+# Kinds of commands, as words: they stand in session files.
+PLACE: Final = "place_call"
+ANSWER: Final = "answer"
+PARK: Final = "park"
+UNPARK: Final = "unpark"
+HANG_UP: Final = "hang_up"
+DELAY: Final = "delay_traffic"
+STOP: Final = "stop_traffic"
+RANKS: Final = {
+    PLACE: RANK_ARRIVAL,
+    ANSWER: RANK_ANSWER,
+    PARK: RANK_PARK_REQUEST,
+    UNPARK: RANK_RETRIEVAL,
+    HANG_UP: RANK_HANGUP,
+    DELAY: RANK_HANGUP,
+    STOP: RANK_HANGUP,
+}
+"""The rank that each kind of command takes among the events of its instant."""
+
+
+class CommandError(ValueError):
+    """A command that cannot be: no such call, or not in a state for it. Nothing has changed."""
+
+
+class Command(NamedTuple):
+    """Something done from outside at ``time_us``.
+
+    Attributes:
+        time_us: The instant.
+        kind: One of ``RANKS``.
+        calls: The calls it concerns, in order; empty for ``PLACE``, ``DELAY`` and ``STOP``.
+        extension: PLACE: who is charged; ANSWER: who answers a call being set up; PARK: the parker; UNPARK: who
+            fetches; HANG_UP: who is freed of a placed call. ``NOBODY`` where it does not matter.
+        limit_us: PARK: the longest stay, ``NEVER`` for none; DELAY: by how much simulated arrivals are put off.
+        lot: PARK: in which lot.
+        asked: PARK: the slot asked for, or ``NOBODY``.
+    """
+
+    time_us: int
+    kind: str
+    calls: tuple[int, ...] = ()
+    extension: int = NOBODY
+    limit_us: int = NEVER
+    lot: int = 0
+    asked: int = NOBODY
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a call is: a state of ``rules/life.py`` and what belongs to it.
+
+    ``told`` is True while only commands move the call; ``second_line`` while whoever talks to it is not taken from the
+    simulated calls by that.
+    """
+
+    call: int
+    told: bool
+    state: int
+    since_us: int
+    second_line: bool
+    extension: int = NOBODY
+    lot: int = NOBODY
+    slot: int = NOBODY
+    deadline_us: int = NEVER
+    parks: int = 0
+
+
+class Batch(NamedTuple):
+    """A stretch of traffic: its calls by index, and what is added to their instants."""
+
+    workload: Workload
+    shift_us: int
+
+
+class Traffic:
+    """The simulated calls to come: one workload, or one after the other without end."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self._batch: Batch | None = next(self._batches, None)
+        self._index = 0
+
+    def next_call(self) -> tuple[Batch, int, int] | None:
+        """Return batch, index and instant of the next call; None when there is none."""
+        while self._batch is not None:
+            if self._index < len(self._batch.workload.arrival_us):
+                index = self._index
+                self._index += 1
+                return self._batch, index, int(self._batch.workload.arrival_us[index]) + self._batch.shift_us
+            self._batch = next(self._batches, None)
+            self._index = 0
+        return None
+
+    def stop(self) -> None:
+        """Let no further call come."""
+        self._batch = None
+
+
+class _Row:
+    """One row of the workload, by call instead of by index; ``beyond`` the last row the last one counts, or never."""
+
+    def __init__(self, drawn: dict[int, tuple[Batch, int]], name: str, parks: int, limits_us: dict[int, int]) -> None:
+        self._drawn = drawn
+        self._name = name
+        self._parks = parks
+        self._limits_us = limits_us
+
+    def __getitem__(self, call: int) -> int:
+        if self._name == "max_in_parking_us" and call in self._limits_us:
+            return self._limits_us[call]
+        batch, index = self._drawn[call]
+        column = getattr(batch.workload, self._name)
+        if column.ndim == 1:
+            return int(column[index])
+        if self._parks < len(column):
+            return int(column[self._parks][index])
+        # Parked more often than the scenario ever does: only by command. Nobody is on the way to it then.
+        never = self._name in {"patience_us", "retrieval_us"}
+        return NEVER if never or not len(column) else int(column[-1][index])
+
+
+class _Column:
+    """A column of rows by parks made so far."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._drawn, self._name, self._limits_us = arguments
+
+    def __getitem__(self, parks: int) -> _Row:
+        return _Row(self._drawn, self._name, parks, self._limits_us)
+
+
+class _Columns:
+    """The workload's columns as ``Exchange`` reads them, for calls numbered as they come."""
+
+    def __init__(self, drawn: dict[int, tuple[Batch, int]], limits_us: dict[int, int]) -> None:
+        flat = {"arrival_us", "queue_patience_us", "lot"}
+        for name in Workload._fields:
+            column = _Row(drawn, name, 0, limits_us) if name in flat else _Column(drawn, name, limits_us)
+            setattr(self, name, column)
+
+
+class CommandedExchange(Exchange):
+    """An exchange that obeys commands; ``write`` gets each fact as eight integers, in the journal's order."""
+
+    def __init__(self, env: simpy.Environment, settings: Settings, traffic: Traffic, write: RowWriter) -> None:
+        super().__init__(env, settings, _no_calls(), self._note)
+        self.places: dict[int, Place] = {}
+        """Every call that has been offered and is not over, by number."""
+        self.next_call = 0
+        self._write_on = write
+        self._traffic = traffic
+        self._delay_us = 0
+        self._placing = False
+        self._processes: dict[int, simpy.Process] = {}
+        self._drawn: dict[int, tuple[Batch, int]] = {}
+        self._limits_us: dict[int, int] = {}
+        self.calls = _Columns(self._drawn, self._limits_us)  # type: ignore[assignment]  # reads like the columns
+        self._arrivals = env.process(self._come())
+
+    def run(self) -> None:
+        """Let every call live to its end."""
+        self.env.run()
+
+    # What is known of the calls ----------------------------------------------------------------------------------
+
+    def _note(
+        self, time_us: int, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
+    ) -> None:
+        """Keep ``places`` true, and pass the fact on."""
+        if kind == OFFERED:
+            self.places[call] = Place(call, self._placing, life.IN_QUEUE, time_us, self._placing)
+        elif call in self.places:
+            self._move(self.places[call], Fact(time_us, deadline_us, call, lot, slot, extension, kind, reason))
+        self._write_on(time_us, deadline_us, call, lot, slot, extension, kind, reason)
+
+    def _move(self, place: Place, fact: Fact) -> None:
+        state = life.after(place.state, fact.kind, fact.reason)
+        if state == life.FORBIDDEN:
+            state = _BY_COMMAND[place.state, fact.kind]
+        if state != place.state:
+            place.since_us = fact.time_us
+        place.state = state
+        if fact.extension != NOBODY and fact.kind in _TELLS_EXTENSION:
+            place.extension = fact.extension
+        if fact.kind == PARKED:
+            place.lot, place.slot, place.deadline_us = fact.lot, fact.slot, fact.deadline_us
+            place.parks += 1
+        if state == life.GONE:
+            for table in (self.places, self._processes, self._drawn, self._limits_us):
+                table.pop(fact.call, None)
+
+    # Simulated calls ---------------------------------------------------------------------------------------------
+
+    def _come(self) -> Life:
+        """Let the simulated calls come, one after the other."""
+        while (coming := self._traffic.next_call()) is not None:
+            batch, index, arrival_us = coming
+            arrived = False
+            while not arrived:
+                try:
+                    yield Alarm(self.env, arrival_us + self._delay_us, RANK_ARRIVAL, index)
+                    arrived = True
+                except simpy.Interrupt as turn:  # the traffic is delayed, or is over
+                    if turn.cause == STOP:
+                        return
+            call = self._offer(told=False, drawn=(batch, index))
+            self._processes[call] = self.env.process(self._simulated(self._answered(call)))
+
+    def _offer(self, *, told: bool, drawn: tuple[Batch, int] | None = None) -> int:
+        call = self.next_call
+        self.next_call += 1
+        if drawn is not None:
+            self._drawn[call] = drawn
+        self._placing = told
+        self.write(self.now_us, NEVER, call, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
+        return call
+
+    def _answered(self, call: int) -> Life:
+        attendant = yield from self._reach_attendant(call)
+        if attendant is not None:
+            yield from self._attended(call, attendant, 0)
+
+    def _simulated(self, told: Life) -> Life:
+        """Live as told until a command takes the call over."""
+        with suppress(simpy.Interrupt):
+            yield from told
+
+    def _go_on(self, call: int, told: Life) -> None:
+        """Let a simulated call, which a command has moved, go on."""
+        self._processes[call] = self.env.process(self._simulated(told))
+
+    def _take(self, place: Place) -> None:
+        """Take a call out of the process that tells its life, and out of every line it stands in."""
+        process = self._processes.pop(place.call, None)
+        if process is None:
+            return
+        for line in (self.queue, self.group_returns, *self.own_returns):
+            for waiter in [one for one in line if one.call == place.call]:
+                line.remove(waiter)
+        for retrieval in [one for one in self.retrievals if one.process is process]:
+            self.retrievals.remove(retrieval)
+        process.interrupt()
+
+    # Commands ----------------------------------------------------------------------------------------------------
+
+    def at(self, time_us: int, rank: int, work: Callable[[], object]) -> None:
+        """Put ``work`` into the calendar after all that happens at (``time_us``, ``rank``)."""
+
+        def work_now(_event: Event) -> None:
+            work()
+
+        self._call_back(Alarm(self.env, time_us, rank, LAST_NUMBER), work_now)
+
+    def schedule(self, command: Command) -> None:
+        """Put a command into the calendar, at its instant and rank."""
+        self.at(command.time_us, RANKS[command.kind], lambda: self.do(command))
+
+    def do(self, command: Command) -> int:
+        """Check and commit a command now; it writes its facts.
+
+        Returns:
+            The number of the call placed, else of the first call concerned, or ``NOBODY``.
+
+        Raises:
+            CommandError: it cannot be done; nothing has changed.
+        """
+        work = {PARK: self._park_by_command, UNPARK: self._fetch, ANSWER: self._answer, HANG_UP: self._hang_up}
+        if command.kind == PLACE:
+            return self._offer(told=True)
+        if command.kind == DELAY:
+            self._delay_us += command.limit_us
+        if command.kind == STOP:
+            self._traffic.stop()
+        if command.kind in {DELAY, STOP}:
+            if self._arrivals.is_alive:
+                self._arrivals.interrupt(command.kind)
+            return NOBODY
+        places = [self._place(call) for call in command.calls]
+        for place in places:
+            if place.state not in _STATES_FOR[command.kind] or (
+                command.kind == ANSWER and place.state == life.IN_QUEUE and not place.told
+            ):
+                raise CommandError(f"call {place.call} is {life.STATE_NAMES[place.state]}: no {command.kind} now")
+        if command.kind == PARK and not 0 <= command.lot < len(self.lots):
+            raise CommandError(f"there is no lot {command.lot}; lots are numbered from 0 to {len(self.lots) - 1}")
+        for place in places:
+            work[command.kind](place, command)
+        return command.calls[0] if command.calls else NOBODY
+
+    def _place(self, call: int) -> Place:
+        if call not in self.places:
+            raise CommandError(f"there is no call {call} (any more)")
+        return self.places[call]
+
+    def _park_by_command(self, place: Place, command: Command) -> None:
+        lot = self.lots[command.lot]
+        fact = decide_park(lot.view(), place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
+        if fact.kind != PARKED:
+            self.write(*fact)
+            return
+        busy = NOBODY if place.second_line else place.extension
+        was, parks = place.state, place.parks
+        self._take(place)
+        if command.extension not in range(self.settings.attendants):
+            place.told = True
+        lot.apply(fact)
+        self.write(*fact)
+        place.second_line = place.told
+        if was == life.WITH_STAFF:
+            self._free_member(busy)
+        else:
+            self._release(place.call, busy)
+        if place.told:
+            self._watch(place, fact)
+        else:
+            self._limits_us[place.call] = command.limit_us
+            self._go_on(place.call, self._parked_by_command(place.call, parks, fact))
+
+    def _parked_by_command(self, call: int, parks: int, fact: Fact) -> Life:
+        attendant = yield from self._stay(call, parks, fact)
+        self._limits_us.pop(call, None)
+        if attendant is not None:
+            yield from self._attended(call, attendant, min(parks + 1, self.settings.max_parks))
+
+    def _watch(self, place: Place, parked: Fact) -> None:
+        """Let a placed call come back when its time is up, if this stay is still the one it was."""
+        if parked.deadline_us == NEVER:
+            return
+
+        def expire(_event: Event) -> None:
+            stays = place.state == life.IN_SLOT and (place.lot, place.slot) == (parked.lot, parked.slot)
+            if not stays or place.deadline_us != parked.deadline_us:
+                return
+            lot = self.lots[parked.lot]
+            now = self.now_us
+            fact = decide_expiry(lot.view(), parked.slot, place.call, parked.deadline_us, now)
+            assert fact.kind == EXPIRED
+            lot.apply(fact)
+            self.write(*fact)
+            self.write(now, NEVER, place.call, NOBODY, NOBODY, fact.extension, RECALL_RINGING, NO_REASON)
+
+        self._call_back(Alarm(self.env, parked.deadline_us, RANK_EXPIRY, place.call), expire)
+
+    def _fetch(self, place: Place, command: Command) -> None:
+        lot = self.lots[place.lot]
+        parks = place.parks - 1
+        fact = decide_unpark(lot.view(), place.slot, command.extension, self.now_us)
+        assert fact.kind == RETRIEVED
+        self._take(place)
+        lot.apply(fact)
+        self.write(*fact)
+        place.second_line = True
+        if not place.told:
+            talk_us = self.calls.staff_talk_us[parks][place.call]
+            self._go_on(place.call, self._talk_by_command(place.call, command.extension, self.now_us + talk_us))
+
+    def _talk_by_command(self, call: int, extension: int, end_us: int) -> Life:
+        """Talk with whoever fetched the call by command: on a second line, so that nobody is freed at its end."""
+        yield Alarm(self.env, end_us, RANK_TALK_END, call)
+        self.write(end_us, NEVER, call, NOBODY, NOBODY, extension, ENDED, AFTER_RETRIEVAL)
+
+    def _answer(self, place: Place, command: Command) -> None:
+        kind, extension = ANSWERED, command.extension
+        if place.state == life.AT_PARKER:
+            kind, extension = RECALL_ANSWERED, place.extension
+        self._take(place)
+        self.write(self.now_us, NEVER, place.call, NOBODY, NOBODY, extension, kind, NO_REASON)
+        if not place.told:
+            parks = min(place.parks, self.settings.max_parks)
+            self._go_on(place.call, self._attended(place.call, extension, parks))
+
+    def _hang_up(self, place: Place, command: Command) -> None:
+        now, state, extension = self.now_us, place.state, place.extension
+        busy = NOBODY if place.second_line else extension
+        self._take(place)
+        if state == life.IN_SLOT:
+            lot = self.lots[place.lot]
+            fact = decide_hangup(lot.view(), place.slot, now)
+            lot.apply(fact)
+            self.write(*fact)
+            return
+        if state == life.WITH_ATTENDANT and place.told and command.extension != NOBODY:
+            extension = command.extension
+        named = extension if state in {life.WITH_STAFF, life.WITH_ATTENDANT, life.AT_PARKER} else NOBODY
+        self.write(now, NEVER, place.call, NOBODY, NOBODY, named, *_ENDS_BY_HANG_UP[state])
+        if state == life.WITH_STAFF:
+            self._free_member(busy)
+        elif state in {life.WITH_ATTENDANT, life.AT_PARKER}:
+            self._free_attendant(busy)
+
+
+_TELLS_EXTENSION: Final = frozenset({ANSWERED, PARKED, RETRIEVED, EXPIRED, RECALL_RINGING, RECALL_ANSWERED})
+_STATES_FOR: Final = {
+    ANSWER: frozenset({life.IN_QUEUE, life.AT_PARKER}),
+    PARK: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
+    UNPARK: frozenset({life.IN_SLOT}),
+    HANG_UP: frozenset(range(len(life.STATE_NAMES))),
+}
+_BY_COMMAND: Final = {(life.WITH_STAFF, PARKED): life.IN_SLOT, (life.WITH_STAFF, REFUSED): life.WITH_STAFF}
+"""What a call may do at a command only: whoever has fetched it parks it again."""
+_ENDS_BY_HANG_UP: Final = {
+    life.IN_QUEUE: (ABANDONED, WAITING),
+    life.WITH_ATTENDANT: (ENDED, TALKED),
+    life.WITH_STAFF: (ENDED, AFTER_RETRIEVAL),
+    life.ON_RETURN: (ABANDONED, RETURNING),
+    life.AT_PARKER: (ABANDONED, RINGING),
+}
+
+
+def _no_calls() -> Workload:
+    flat = {"arrival_us", "queue_patience_us", "lot"}
+    return Workload(*(np.zeros(0 if name in flat else (1, 0), np.int64) for name in Workload._fields))
+
+
+def simulate(settings: Settings, workload: Workload, commands: Sequence[Command]) -> Journal:
+    """Put a workload and a list of commands through the model and return the journal (without header).
+
+    Raises:
+        CommandError: one of the commands cannot be done at its instant.
+    """
+    rows = JournalWriter()
+    exchange = CommandedExchange(simpy.Environment(), settings, Traffic([Batch(workload, 0)]), rows.append)
+    for command in commands:
+        exchange.schedule(command)
+    exchange.run()
+    return rows.journal()
