@@ -433,6 +433,8 @@ class Uapi(Section):
     owner_name: str = "Default Organization"
     users: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Extensions by user, in file order: attendants first, then staff; further ones get no traffic."""
+    pickup: DurationOrUnlimited | None = None
+    """How long a simulated telephone rings that a client calls (default 0 s); "unlimited": nobody answers."""
 
     @field_validator("base_url")
     @classmethod

@@ -339,6 +339,11 @@ class Switchboard:
         return self.clock.now_us(max(self._reached_us, 0))
 
     @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self._closed
+
+    @property
     def reached_us(self) -> int:
         """The last instant of which something has happened; -1 before the first."""
         return self._reached_us

@@ -1,0 +1,1 @@
+"""The live switchboard over HTTP: the UAPI endpoint, and a board to watch (extra ``server``)."""

@@ -1,0 +1,419 @@
+"""The desk: UAPI's pure rules over a switchboard that runs.
+
+``uapi.respond`` decides a request on the register; the desk appends it to the session file, commits what it decided to
+the switchboard as commands, and keeps the register true to the switchboard's own facts (``uapi_mirror``). All of that
+is one piece of work in the calendar, at the request's rank, with nothing awaited in it.
+
+The telephones are simulated, too: whoever is called, or rung by an UnPark, answers after ``[uapi] pickup``. A call
+whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
+from parksim.engines.live import FOR_EVER, Clock, RealClock, Switchboard, VirtualClock
+from parksim.quantities import UNLIMITED
+from parksim.rules import lot, uapi
+from parksim.rules.codes import (
+    ABANDONED,
+    ANSWERED,
+    ENDED,
+    EXPIRED,
+    LOST,
+    NEVER,
+    NOBODY,
+    OFFERED,
+    PARKED,
+    RANK_ANSWER,
+    RANK_ARRIVAL,
+    RANK_HANGUP,
+    RANK_PARK_REQUEST,
+    RECALL_ANSWERED,
+    REFUSED,
+    RETRIEVED,
+)
+from parksim.rules.lot import Fact
+from parksim.rules.uapi_calls import answer, park_view
+from parksim.rules.uapi_mirror import mirrored
+from parksim.rules.uapi_models import Refusal
+from parksim.rules.uapi_register import (
+    Organization,
+    Register,
+    Stay,
+    call_with_number,
+    new_register,
+    place_of_extension,
+)
+from parksim.scenario import Scenario
+from parksim.server.given import Given, read_given
+from parksim.server.picture import picture
+from parksim.server.session import Mark, Resumed, Session, Taken
+
+MARK_EVERY_S: Final = 5.0
+PICTURES_A_SECOND: Final = 10
+_COMMANDS: Final = {
+    OFFERED: PLACE,
+    ANSWERED: ANSWER,
+    RECALL_ANSWERED: ANSWER,
+    PARKED: PARK,
+    REFUSED: PARK,
+    RETRIEVED: UNPARK,
+    ABANDONED: HANG_UP,
+    ENDED: HANG_UP,
+}
+COUNTED: Final = {
+    "offered": OFFERED,
+    "parked": PARKED,
+    "refused": REFUSED,
+    "retrieved": RETRIEVED,
+    "abandoned": ABANDONED,
+    "expired": EXPIRED,
+    "ended": ENDED,
+    "lost": LOST,
+}
+"""The board's counters and the facts that they count."""
+
+
+class Desk:
+    """UAPI over a switchboard; an asynchronous context manager.
+
+    Args:
+        scenario: what runs.
+        rate: simulated seconds a second; ignored when a ``clock`` is given.
+        clock: another clock than a real one.
+        seed: of the simulated calls.
+        traffic: whether there are any.
+        base_url: with which links begin; by default the scenario's.
+        given: calls to begin with (see ``read_given``).
+        journal: the session file; None for none.
+        fsync: whether each line of it is forced to the disk.
+
+    Raises:
+        SessionError: the session file cannot be used.
+        ValueError: the scenario's directory and the given calls do not go together.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        rate: float = 1.0,
+        clock: Clock | None = None,
+        seed: int = 1,
+        traffic: bool = True,
+        base_url: str | None = None,
+        given: Sequence[Given] = (),
+        journal: Path | None = None,
+        fsync: bool = False,
+    ) -> None:
+        self.scenario = scenario
+        self.rate = rate
+        self.register = directory(scenario, base_url)
+        self.resumed_after_us = 0
+        """How much simulated time passed while no server ran."""
+        self._pickup_us = pickup_us(scenario)
+        self._clock = clock
+        self._committing: list[Fact] | None = None
+        self._changes = 0
+        self._changed = asyncio.Event()
+        self._counters = dict.fromkeys(COUNTED, 0)
+        self._announcing: dict[int, int] = {}
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+        if journal is not None:
+            opening = {
+                "scenario": scenario.canonical,
+                "seed": seed,
+                "traffic": traffic,
+                "given": [one.model_dump() for one in given],
+            }
+            self._session = Session(journal, opening, fsync=fsync)
+        self.switchboard = Switchboard(
+            scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
+        )
+        self.switchboard.listen(self._observe)
+        try:
+            self._go_back_to_work(given)
+        except BaseException:
+            self.close_file()
+            raise
+
+    @property
+    def cut_bytes(self) -> int:
+        """How much of a torn last line was cut off the session file."""
+        return 0 if self._session is None else self._session.cut_bytes
+
+    # How it starts, and goes on ----------------------------------------------------------------------------------
+
+    def _go_back_to_work(self, given: Sequence[Given]) -> None:
+        """Let the given calls in, replay the session, and set the clock to where simulated time has come by now."""
+        for one in given:
+            self._admit(one)
+        records = [] if self._session is None else self._session.records
+        for record in records:
+            self._replay(record)
+        start_us = max(self.switchboard.reached_us, 0)
+        if self._session is not None and records:
+            last = records[-1]
+            at_us = max(last.at_us, self.switchboard.reached_us) + 1
+            passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
+            resumed = Resumed(at_us, time.time(), max(0, last.at_us + passed_us - at_us))
+            self._put_off(resumed)
+            self._session.resume(resumed.at_us, resumed.gap_us)
+            self.resumed_after_us = resumed.gap_us
+            start_us = at_us + resumed.gap_us
+        self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
+
+    def _replay(self, record: Taken | Mark | Resumed) -> None:
+        """Do again what a session file tells."""
+        if isinstance(record, Resumed):
+            self._put_off(record)
+        elif isinstance(record, Taken):
+            request = record.request
+            self.switchboard.at_instant(
+                record.at_us, uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=True)
+            )
+
+    def _put_off(self, resumed: Resumed) -> None:
+        command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
+        self.switchboard.at_instant(resumed.at_us, RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _admit(self, given: Given) -> None:
+        """Let a given call in: offered, answered, parked, a microsecond each."""
+        switchboard = self.switchboard
+
+        def offered(now_us: int) -> None:
+            peer, incoming = given.peer, given.incoming
+            after = uapi.offer(
+                self.register,
+                given.extension,
+                peer=peer,
+                now_us=now_us,
+                call_id=given.id,
+                incoming=incoming,
+                caller_id=given.caller_id,
+            )
+            self._commit(*after, now_us)
+
+        switchboard.at_next(RANK_ARRIVAL, offered)
+        call = self.register.calls[-1].number
+        if given.answered:
+            switchboard.at_next(RANK_ANSWER, partial(self._pick_up, call, None))
+        if given.parker:
+            parker = place_of_extension(self.register, given.parker)
+            limit_us = round(given.limit_s * 1e6)
+
+            def parked(now_us: int) -> None:
+                known = call_with_number(self.register, call)
+                self._commit(*park_view(self.register, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
+
+            switchboard.at_next(RANK_PARK_REQUEST, parked)
+
+    async def __aenter__(self) -> Self:
+        await self.switchboard.__aenter__()
+        self._task = asyncio.get_running_loop().create_task(self._mark(), name="parksim session marks")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._session is not None:
+            with suppress(OSError):
+                self._session.mark(self.switchboard.now_us)
+        self.close_file()
+        await self.switchboard.aclose()  # hangs up for the facts' sake; the session file goes on from before that
+        self._changed.set()
+
+    def close_file(self) -> None:
+        """Let go of the session file."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    async def _mark(self) -> None:
+        """Note now and then how far simulated time has come."""
+        while self._session is not None:
+            await asyncio.sleep(MARK_EVERY_S)
+            with suppress(OSError):  # a full disk is told to whoever next asks for a change
+                self._session.mark(self.switchboard.reached_us)
+
+    # Requests ----------------------------------------------------------------------------------------------------
+
+    def respond(self, request: uapi.Request) -> uapi.Reply:
+        """Answer a request; what it changes is in the session file and in effect before this returns."""
+        switchboard = self.switchboard
+        if request.method in {"PUT", "POST", "DELETE"}:
+            return switchboard.at_next(uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False))
+        now_us = switchboard.now_us
+        switchboard.catch_up(FOR_EVER)
+        outcome = uapi.respond(self.register, request, now_us=now_us)
+        self.register = outcome.register
+        return outcome.reply
+
+    def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
+        """Decide, write down, commit; ``again`` when it stands in the session file already."""
+        before = self.register
+        outcome = uapi.respond(before, request, now_us=now_us)
+        if self._session is not None and not again and (outcome.facts or outcome.register != before):
+            try:
+                self._session.take(now_us, request)
+            except OSError:
+                return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The session file cannot be written.")
+        self._commit(outcome.register, outcome.facts, now_us)
+        self._let_telephones_ring(before, outcome)
+        return outcome.reply
+
+    def _commit(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
+        """Do to the switchboard what the rules decided; it must write the very facts."""
+        self._committing = []
+        try:
+            for fact in facts:
+                limit_us = NEVER if fact.deadline_us == NEVER else fact.deadline_us - now_us
+                calls = () if fact.kind == OFFERED else (fact.call,)
+                lot_number = max(fact.lot, 0)
+                self.switchboard.commit(
+                    Command(now_us, _COMMANDS[fact.kind], calls, fact.extension, limit_us, lot_number)
+                )
+            written = self._committing
+        finally:
+            self._committing = None
+        assert [_what(fact) for fact in written] == [_what(fact) for fact in facts]
+        self.register = register
+
+    def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
+        """Let whoever is called, or rung by an UnPark, answer after a while."""
+        if self._pickup_us == NEVER:
+            return
+        placed = [fact.call for fact in outcome.facts if fact.kind == OFFERED]
+        rung = {call.number: call.stay.rung for call in before.calls if call.stay is not None}
+        rings = [
+            (call.number, call.stay)
+            for call in outcome.register.calls
+            if call.stay is not None and call.stay.rung not in {NOBODY, rung.get(call.number, NOBODY)}
+        ]
+        for number, stay in [*((number, None) for number in placed), *rings]:
+            self.switchboard.later(self._pickup_us, RANK_ANSWER, partial(self._pick_up, number, stay))
+
+    def _pick_up(self, number: int, stay: Stay | None, now_us: int) -> None:
+        """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
+        call = next((known for known in self.register.calls if known.number == number), None)
+        if call is None or call.stay != stay:
+            return
+        self._commit(*answer(self.register, call.id, now_us=now_us), now_us)
+
+    # What the switchboard does by itself -------------------------------------------------------------------------
+
+    def _observe(self, fact: Fact) -> None:
+        """Keep the register and the counters true to a fact."""
+        self._changes += 1
+        self._changed.set()
+        for name, kind in COUNTED.items():
+            if fact.kind == kind:
+                self._counters[name] += 1
+        if fact.kind == PARKED and fact.extension in range(self.scenario.settings.attendants):
+            self._announcing[fact.extension] = fact.time_us
+        if self._committing is not None:
+            self._committing.append(fact)
+        else:
+            self.register = mirrored(self.register, fact)
+
+    # The board ---------------------------------------------------------------------------------------------------
+
+    async def changes(self) -> AsyncIterator[int]:
+        """Yield the number of the newest change whenever there is one, so often and no oftener than a board needs."""
+        told = -1
+        while True:
+            if self._changes == told:
+                self._changed.clear()
+                await self._changed.wait()
+                if self.switchboard.closed:
+                    return
+            told = self._changes
+            yield told
+            await asyncio.sleep(1 / PICTURES_A_SECOND)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the whole picture, ready for JSON (see ``picture``)."""
+        return {"id": self._changes, "rate": self.rate, "counters": dict(self._counters)} | picture(
+            self.switchboard, self.register, self._announcing
+        )
+
+
+def _what(fact: Fact) -> tuple[int, ...]:
+    """Return what the rules and the switchboard must agree on; reasons and extensions of an end may differ."""
+    return fact.call, fact.kind, fact.slot, fact.deadline_us
+
+
+def pickup_us(scenario: Scenario) -> int:
+    """Return after how long a simulated telephone is answered; ``NEVER``: it is not."""
+    pickup = scenario.uapi.pickup
+    return NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
+
+
+def directory(scenario: Scenario, base_url: str | None = None) -> Register:
+    """Return the register that the scenario's ``[uapi]`` tells of, its lots those of the scenario.
+
+    Without users there is one, "12", who has all attendants and a finite staff.
+
+    Raises:
+        ValueError: numbers that are not of the scenario's organization.
+    """
+    told = scenario.uapi
+    settings = scenario.settings
+    users = dict(told.users)
+    if not users:
+        people = max(settings.attendants, 1) + max(settings.staff, 0)
+        users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
+    register = new_register(
+        users,
+        organizations=(Organization(told.organization, told.owner_id, told.owner_name),),
+        first=scenario.lot.first,
+        base_url=base_url or told.base_url,
+        epoch=told.epoch,
+    )
+    lots = tuple(
+        lot.empty_lot(slots, choice, number)
+        for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
+    )
+    return register._replace(lots=lots)
+
+
+def open_desk(
+    scenario: Scenario,
+    *,
+    rate: float = 1.0,
+    seed: int = 1,
+    register_file: Path | None = None,
+    journal: Path | None = None,
+    fsync: bool = False,
+    traffic: bool = True,
+    base_url: str | None = None,
+) -> Desk:
+    """Return a desk as ``parksim serve`` opens it.
+
+    Raises:
+        SessionError: the session file cannot be used.
+        ValueError: the directory or the given calls are wrong.
+    """
+    given = () if register_file is None else read_given(register_file)
+    return Desk(
+        scenario,
+        rate=rate,
+        seed=seed,
+        traffic=traffic,
+        base_url=base_url,
+        given=given,
+        journal=journal,
+        fsync=fsync,
+    )

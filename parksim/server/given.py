@@ -1,0 +1,64 @@
+"""The calls that a server begins with: ``parksim serve --register FILE.json``."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from parksim.rules.uapi_models import MAX_IN_PARKING_S
+
+
+class Given(BaseModel):
+    """A call that a server begins with.
+
+    Attributes:
+        id: In UAPI's grammar; left out, one is made from its number.
+        extension: Who is charged.
+        peer: The other side: a number, or an extension (then the call is local).
+        caller_id: As UAPI shows it.
+        incoming: Whether the peer called.
+        answered: Whether they talk already.
+        parker: The extension that has parked it; left out, it is not parked.
+        limit_s: maxInParking of that.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: str | None = None
+    extension: str
+    peer: str
+    caller_id: str = ""
+    incoming: bool = False
+    answered: bool = True
+    parker: str | None = None
+    limit_s: Annotated[float, Field(ge=MAX_IN_PARKING_S[0], le=MAX_IN_PARKING_S[1])] = 180.0
+
+
+class GivenCalls(BaseModel):
+    """The file: an object with a list of calls."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    calls: list[Given]
+
+
+def read_given(path: Path) -> tuple[Given, ...]:
+    """Read the calls in a JSON file: ``{"calls": [{"extension": "0003*210", "peer": "3235742879"}]}``.
+
+    Raises:
+        ValueError: with file, place, value and rule.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: is no JSON ({error})") from None
+    try:
+        return tuple(GivenCalls.model_validate(content).calls)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
+        known = ", ".join(Given.model_fields)
+        raise ValueError(f"{path}: {place or 'the file'}: {first['msg']}; a call may have {known}") from None

@@ -1,0 +1,198 @@
+"""The session file: what changed something is appended before it is answered, so that a killed server can go on.
+
+JSON Lines. The first line says which scenario, seed and given calls the session began with; each further one is a
+request with the simulated instant at which it took effect, a mark (how far simulated time had come at which time of
+day), or a resumption. The file is its owner's alone (mode 0600) and locked while a server writes it. A torn last line,
+which was never answered, is cut off.
+"""
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+from parksim.rules import uapi
+
+SCHEMA: Final = 1
+MOST_LINE_BYTES: Final = 2_000_000
+"""A body is at most 64 KiB, and every byte takes six characters at most."""
+
+
+class SessionError(RuntimeError):
+    """A session file that cannot be used; says which line, why, and what to do."""
+
+
+class Taken(NamedTuple):
+    """A request that took effect at ``at_us``; ``wall_s`` as in ``Mark``."""
+
+    at_us: int
+    wall_s: float
+    request: uapi.Request
+
+
+class Mark(NamedTuple):
+    """Simulated time had come to ``at_us`` at ``wall_s`` (seconds since 1970)."""
+
+    at_us: int
+    wall_s: float
+
+
+class Resumed(NamedTuple):
+    """At ``at_us`` a server went on with the session; simulated arrivals were put off by ``gap_us``."""
+
+    at_us: int
+    wall_s: float
+    gap_us: int
+
+
+class Session:
+    """An open session file.
+
+    Args:
+        path: the file; it is made if it is missing.
+        opening: what the session begins with; of a file that is there it must be the same.
+        fsync: whether each line is forced to the disk, so that it survives a loss of power.
+
+    Raises:
+        SessionError: another server writes it, it is no session file or damaged, or of another scenario.
+    """
+
+    def __init__(self, path: Path, opening: dict[str, Any], *, fsync: bool = False) -> None:
+        self.path = path
+        self.cut_bytes = 0
+        """How much of a torn last line was cut off."""
+        self._fsync = fsync
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SessionError(f"{path}: cannot be opened ({error.strerror}); name another --journal file") from None
+        try:
+            self._begin(opening)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _begin(self, opening: dict[str, Any]) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SessionError(
+                f"{self.path}: another server writes it; stop that one, or name another --journal file"
+            ) from None
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        self.cut_bytes = len(content) - whole
+        if self.cut_bytes:
+            os.ftruncate(self._file, whole)
+        self._end = whole
+        self.records: list[Taken | Mark | Resumed] = []
+        """What the file held when it was opened, in order."""
+        lines = content[:whole].splitlines()
+        if not lines:
+            self._append({"parksim": "session", "schema": SCHEMA, **opening})
+            return
+        self._check(self._object(lines[0], 1), opening)
+        self.records = [self._record(self._object(line, number), number) for number, line in enumerate(lines[1:], 2)]
+
+    def _object(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise SessionError(
+                f"{self.path}, line {number}: this is no line of a session file, or it is damaged; "
+                "name another --journal file, or cut the file before this line to lose what follows"
+            )
+        return found
+
+    def _check(self, header: dict[str, Any], opening: dict[str, Any]) -> None:
+        if header.get("parksim") != "session":
+            raise SessionError(f"{self.path}: is no session file of parksim serve; name another --journal file")
+        if header.get("schema") != SCHEMA:
+            raise SessionError(
+                f"{self.path}: is of schema {header.get('schema')!r} and this parksim writes {SCHEMA}; "
+                "update parksim, or name another --journal file"
+            )
+        unlike = [key for key, value in opening.items() if header.get(key) != json.loads(json.dumps(value))]
+        if unlike:
+            raise SessionError(
+                f"{self.path}: was begun with another {', '.join(unlike)}; "
+                "start with what it was begun with, or name another --journal file"
+            )
+
+    def _record(self, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
+        try:
+            if "method" in line:
+                request = uapi.Request(
+                    method=line["method"],
+                    target=line["target"],
+                    body=line["body"].encode("latin-1"),
+                    user=line["user"],
+                    scope=line["scope"],
+                )
+                return Taken(int(line["at_us"]), float(line["wall_s"]), request)
+            if "gap_us" in line:
+                return Resumed(int(line["at_us"]), float(line["wall_s"]), int(line["gap_us"]))
+            return Mark(int(line["at_us"]), float(line["wall_s"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SessionError(f"{self.path}, line {number}: is damaged ({error!r})") from None
+
+    def take(self, at_us: int, request: uapi.Request) -> None:
+        """Append a request; nothing of its token is kept.
+
+        Raises:
+            OSError: it could not be written, and nothing of it is in the file.
+        """
+        self._append(
+            {
+                "at_us": at_us,
+                "wall_s": time.time(),
+                "method": request.method,
+                "target": request.target,
+                "body": request.body.decode("latin-1"),
+                "user": request.user,
+                "scope": request.scope,
+            }
+        )
+
+    def mark(self, at_us: int) -> None:
+        """Append how far simulated time has come.
+
+        Raises:
+            OSError: as ``take``.
+        """
+        self._append({"at_us": at_us, "wall_s": time.time()})
+
+    def resume(self, at_us: int, gap_us: int) -> None:
+        """Append that the session goes on.
+
+        Raises:
+            OSError: as ``take``.
+        """
+        self._append({"at_us": at_us, "wall_s": time.time(), "gap_us": gap_us})
+
+    def _append(self, line: dict[str, Any]) -> None:
+        content = json.dumps(line).encode() + b"\n"
+        try:
+            rest = content
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            if self._fsync:
+                os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+        self._end += len(content)
+
+    def close(self) -> None:
+        """Let go of the file and its lock."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
