@@ -21,6 +21,7 @@ ORDER: Final = (
     "parksim.rules.uapi_models",
     "parksim.rules.uapi_register",
     "parksim.rules.uapi_calls",
+    "parksim.rules.uapi_mirror",
     "parksim.rules.uapi_replies",
     "parksim.rules.uapi",
     "parksim.special",
