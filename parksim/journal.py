@@ -132,9 +132,12 @@ class Journal(Framed):
             settings: of the scenario; those of the header by default.
 
         Raises:
-            JournalError: no settings are given and the header has none, or the workload does not go with them.
+            JournalError: no settings are given and the header has none, the workload does not go with them, or
+                commands from outside stand behind the journal (then the rules alone do not tell what comes next;
+                ``parksim.run(..., commands=...)`` does).
         """
         settings = self.settings if settings is None else settings
+        self._refuse_commands()
         try:
             return audit.check(self.facts(), settings, workload)
         except ValueError as error:
@@ -147,10 +150,18 @@ class Journal(Framed):
             JournalError: no settings are given and the header has none, or the rules would not have written what
                 stands in the journal until then.
         """
+        self._refuse_commands()
         try:
             return audit.replay(self.facts(), self.settings if settings is None else settings, until_us)
         except audit.DisagreementError as error:
             raise JournalError(f"the journal does not follow the rules: {error}") from error
+
+    def _refuse_commands(self) -> None:
+        if commands := self.header.get("commands"):
+            raise JournalError(
+                f"{commands} commands from outside stand behind this journal, which the rules alone cannot foresee; "
+                "compare it with parksim.run(scenario, seed, replication, commands=switchboard.commands)"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the journal to ``path``: ``.jsonl`` to read, ``.npz`` to load fast.

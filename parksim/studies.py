@@ -20,7 +20,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from parksim.engines import processes
+from parksim.engines import commanded, processes
+from parksim.engines.commanded import Command
 from parksim.estimate import (
     UNBOUNDED,
     Estimate,
@@ -78,23 +79,41 @@ class Run(Framed):
         return draw(self.scenario, self.seed, self.replication)
 
 
-def run(scenario: Scenario, seed: int = 1, replication: int = 0, engine: str = "simpy") -> Run:
-    """Run one replication of ``scenario``.
+def run(
+    scenario: Scenario,
+    seed: int = 1,
+    replication: int = 0,
+    engine: str = "simpy",
+    commands: Sequence[Command] = (),
+) -> Run:
+    """Run one replication of ``scenario``, or replay a session of the live switchboard.
 
     Args:
         scenario: what is simulated.
         seed: any whole number from 0; equal seeds offer equal calls to every design.
         replication: its number, from 0.
         engine: "simpy", "kernel" (the same journal, compiled; extra ``fast``), or "auto" for the quicker one.
+        commands: what was done from outside, as ``live.Switchboard.commands`` has it; with the session's scenario, seed
+            and replication the journal is the session's. Only the SimPy engine takes them.
 
     Raises:
-        ValueError: an unknown engine, or a negative seed or replication.
+        ValueError: an unknown engine, a negative seed or replication, commands for the kernel, or a command that cannot
+            be done at its instant (``live.CommandError``).
     """
+    if commands:
+        if checked_engine(engine) == "kernel":
+            raise ValueError('the kernel takes no commands; choose engine="simpy"')
+        engine = "simpy"
     engine = chosen_engine(engine, scenario, 1)
     if seed < 0 or replication < 0:
         raise ValueError(f"seed and replication are whole numbers from 0, not {seed} and {replication}")
-    journal = _simulated(scenario, seed, replication, engine)
+    if commands:
+        journal = commanded.simulate(scenario.settings, draw(scenario, seed, replication), commands)
+    else:
+        journal = _simulated(scenario, seed, replication, engine)
     journal.header.update(header(scenario, seed, replication, engine))
+    if commands:
+        journal.header["commands"] = len(commands)
     return Run(scenario, seed, replication, engine, journal)
 
 

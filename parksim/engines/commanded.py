@@ -6,7 +6,8 @@ ones come between simulated ones, and takes the simulated ones from a ``Traffic`
 obeys commands: ``do`` checks one and commits it, at once and whole.
 
 A command comes at (instant, rank of its kind, ``LAST_NUMBER``): after everything of its rank that happens at its
-instant. So a list of commands, put through ``simulate`` again, gives the same rows, whatever clock they were given by.
+instant; commands that are given together come one right after the other. So a list of commands, put through
+``simulate`` again, gives the same rows, whatever clock they were given by.
 
 A call that a command has placed is on a second line of its extension: it takes no attendant from the simulated calls
 and needs none. Parked, nobody comes for it and its caller does not hang up, unless by command; when its time is up it
@@ -15,16 +16,17 @@ goes on afterwards as its workload tells; but one that is parked by an extension
 like a placed one, since the simulated switchboard could not take its return.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
-import numpy as np
 import simpy
 from simpy.events import Event
 
-from parksim.engines.processes import Alarm, Exchange, Life
+from parksim.engines.processes import Alarm, Columns, Exchange, Life
+from parksim.engines.traffic import Drawn, Traffic, batch, columns_by_call, no_calls
 from parksim.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import life
 from parksim.rules.codes import (
@@ -48,6 +50,7 @@ from parksim.rules.codes import (
     RECALL_ANSWERED,
     RECALL_RINGING,
     REFUSED,
+    RELEASED,
     RETRIEVED,
     RETURNING,
     RINGING,
@@ -58,6 +61,8 @@ from parksim.rules.lot import Fact, decide_expiry, decide_hangup, decide_park, d
 from parksim.scenario import Settings
 from parksim.workload import Workload
 
+LONGEST_STAY_US: Final = 2**62
+"""Longer stays would not fit into the journal."""
 LAST_NUMBER: Final = 2**31 - 1
 """The number of a command in the calendar's key: it comes after all calls."""
 
@@ -67,6 +72,8 @@ ANSWER: Final = "answer"
 PARK: Final = "park"
 UNPARK: Final = "unpark"
 HANG_UP: Final = "hang_up"
+HOLD: Final = "hold"
+UNHOLD: Final = "unhold"
 DELAY: Final = "delay_traffic"
 STOP: Final = "stop_traffic"
 RANKS: Final = {
@@ -75,6 +82,8 @@ RANKS: Final = {
     PARK: RANK_PARK_REQUEST,
     UNPARK: RANK_RETRIEVAL,
     HANG_UP: RANK_HANGUP,
+    HOLD: RANK_PARK_REQUEST,
+    UNHOLD: RANK_PARK_REQUEST,
     DELAY: RANK_HANGUP,
     STOP: RANK_HANGUP,
 }
@@ -91,21 +100,23 @@ class Command(NamedTuple):
     Attributes:
         time_us: The instant.
         kind: One of ``RANKS``.
-        calls: The calls it concerns, in order; empty for ``PLACE``, ``DELAY`` and ``STOP``.
+        call: The call it concerns; ``NOBODY`` for ``PLACE``, ``DELAY`` and ``STOP``.
         extension: PLACE: who is charged; ANSWER: who answers a call being set up; PARK: the parker; UNPARK: who
             fetches; HANG_UP: who is freed of a placed call. ``NOBODY`` where it does not matter.
         limit_us: PARK: the longest stay, ``NEVER`` for none; DELAY: by how much simulated arrivals are put off.
         lot: PARK: in which lot.
         asked: PARK: the slot asked for, or ``NOBODY``.
+        joined: Whether it was given together with the command before it, so that nothing comes between them.
     """
 
     time_us: int
     kind: str
-    calls: tuple[int, ...] = ()
+    call: int = NOBODY
     extension: int = NOBODY
     limit_us: int = NEVER
     lot: int = 0
     asked: int = NOBODY
+    joined: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +124,8 @@ class Place:
     """Where a call is: a state of ``rules/life.py`` and what belongs to it.
 
     ``told`` is True while only commands move the call; ``second_line`` while whoever talks to it is not taken from the
-    simulated calls by that.
+    simulated calls by that; ``held_us`` is since when it is on hold, ``NEVER`` when it is not. ``extension`` is who
+    has or had it last.
     """
 
     call: int
@@ -126,98 +138,27 @@ class Place:
     slot: int = NOBODY
     deadline_us: int = NEVER
     parks: int = 0
-
-
-class Batch(NamedTuple):
-    """A stretch of traffic: its calls by index, and what is added to their instants."""
-
-    workload: Workload
-    shift_us: int
-
-
-class Traffic:
-    """The simulated calls to come: one workload, or one after the other without end."""
-
-    def __init__(self, batches: Iterable[Batch]) -> None:
-        self._batches = iter(batches)
-        self._batch: Batch | None = next(self._batches, None)
-        self._index = 0
-
-    def next_call(self) -> tuple[Batch, int, int] | None:
-        """Return batch, index and instant of the next call; None when there is none."""
-        while self._batch is not None:
-            if self._index < len(self._batch.workload.arrival_us):
-                index = self._index
-                self._index += 1
-                return self._batch, index, int(self._batch.workload.arrival_us[index]) + self._batch.shift_us
-            self._batch = next(self._batches, None)
-            self._index = 0
-        return None
-
-    def stop(self) -> None:
-        """Let no further call come."""
-        self._batch = None
-
-
-class _Row:
-    """One row of the workload, by call instead of by index; ``beyond`` the last row the last one counts, or never."""
-
-    def __init__(self, drawn: dict[int, tuple[Batch, int]], name: str, parks: int, limits_us: dict[int, int]) -> None:
-        self._drawn = drawn
-        self._name = name
-        self._parks = parks
-        self._limits_us = limits_us
-
-    def __getitem__(self, call: int) -> int:
-        if self._name == "max_in_parking_us" and call in self._limits_us:
-            return self._limits_us[call]
-        batch, index = self._drawn[call]
-        column = getattr(batch.workload, self._name)
-        if column.ndim == 1:
-            return int(column[index])
-        if self._parks < len(column):
-            return int(column[self._parks][index])
-        # Parked more often than the scenario ever does: only by command. Nobody is on the way to it then.
-        never = self._name in {"patience_us", "retrieval_us"}
-        return NEVER if never or not len(column) else int(column[-1][index])
-
-
-class _Column:
-    """A column of rows by parks made so far."""
-
-    def __init__(self, *arguments: Any) -> None:
-        self._drawn, self._name, self._limits_us = arguments
-
-    def __getitem__(self, parks: int) -> _Row:
-        return _Row(self._drawn, self._name, parks, self._limits_us)
-
-
-class _Columns:
-    """The workload's columns as ``Exchange`` reads them, for calls numbered as they come."""
-
-    def __init__(self, drawn: dict[int, tuple[Batch, int]], limits_us: dict[int, int]) -> None:
-        flat = {"arrival_us", "queue_patience_us", "lot"}
-        for name in Workload._fields:
-            column = _Row(drawn, name, 0, limits_us) if name in flat else _Column(drawn, name, limits_us)
-            setattr(self, name, column)
+    held_us: int = NEVER
 
 
 class CommandedExchange(Exchange):
     """An exchange that obeys commands; ``write`` gets each fact as eight integers, in the journal's order."""
 
     def __init__(self, env: simpy.Environment, settings: Settings, traffic: Traffic, write: RowWriter) -> None:
-        super().__init__(env, settings, _no_calls(), self._note)
+        super().__init__(env, settings, no_calls(), self._note)
         self.places: dict[int, Place] = {}
         """Every call that has been offered and is not over, by number."""
         self.next_call = 0
+        self.announcing_since_us: dict[int, int] = {}
+        """Since when each attendant announces a parked call that does so."""
         self._write_on = write
         self._traffic = traffic
         self._delay_us = 0
         self._placing = False
         self._processes: dict[int, simpy.Process] = {}
-        self._drawn: dict[int, tuple[Batch, int]] = {}
+        self._drawn: Drawn = {}
         self._limits_us: dict[int, int] = {}
-        self.calls = _Columns(self._drawn, self._limits_us)  # type: ignore[assignment]  # reads like the columns
+        self.calls = columns_by_call(self._drawn, self._limits_us)
         self._arrivals = env.process(self._come())
 
     def run(self) -> None:
@@ -232,6 +173,8 @@ class CommandedExchange(Exchange):
         """Keep ``places`` true, and pass the fact on."""
         if kind == OFFERED:
             self.places[call] = Place(call, self._placing, life.IN_QUEUE, time_us, self._placing)
+        elif kind == RELEASED:
+            self.announcing_since_us.pop(extension, None)  # the attendant's; the call goes its way meanwhile
         elif call in self.places:
             self._move(self.places[call], Fact(time_us, deadline_us, call, lot, slot, extension, kind, reason))
         self._write_on(time_us, deadline_us, call, lot, slot, extension, kind, reason)
@@ -243,9 +186,10 @@ class CommandedExchange(Exchange):
         if state != place.state:
             place.since_us = fact.time_us
         place.state = state
-        if fact.extension != NOBODY and fact.kind in _TELLS_EXTENSION:
+        if fact.kind in _TELLS_EXTENSION:
             place.extension = fact.extension
         if fact.kind == PARKED:
+            place.held_us = NEVER
             place.lot, place.slot, place.deadline_us = fact.lot, fact.slot, fact.deadline_us
             place.parks += 1
         if state == life.GONE:
@@ -257,7 +201,7 @@ class CommandedExchange(Exchange):
     def _come(self) -> Life:
         """Let the simulated calls come, one after the other."""
         while (coming := self._traffic.next_call()) is not None:
-            batch, index, arrival_us = coming
+            columns, index, arrival_us = coming
             arrived = False
             while not arrived:
                 try:
@@ -266,10 +210,10 @@ class CommandedExchange(Exchange):
                 except simpy.Interrupt as turn:  # the traffic is delayed, or is over
                     if turn.cause == STOP:
                         return
-            call = self._offer(told=False, drawn=(batch, index))
+            call = self._offer(told=False, drawn=(columns, index))
             self._processes[call] = self.env.process(self._simulated(self._answered(call)))
 
-    def _offer(self, *, told: bool, drawn: tuple[Batch, int] | None = None) -> int:
+    def _offer(self, *, told: bool, drawn: tuple[Columns, int] | None = None) -> int:
         call = self.next_call
         self.next_call += 1
         if drawn is not None:
@@ -279,7 +223,9 @@ class CommandedExchange(Exchange):
         return call
 
     def _answered(self, call: int) -> Life:
-        attendant = yield from self._reach_attendant(call)
+        attendant = self._answer_at_once(call)
+        if attendant is None:
+            attendant = yield from self._wait_in_queue(call)
         if attendant is not None:
             yield from self._attended(call, attendant, 0)
 
@@ -304,6 +250,11 @@ class CommandedExchange(Exchange):
             self.retrievals.remove(retrieval)
         process.interrupt()
 
+    def _release(self, call: int, attendant: int) -> None:
+        if attendant != NOBODY and self.settings.announcement_us:
+            self.announcing_since_us[attendant] = self.now_us
+        super()._release(call, attendant)
+
     # Commands ----------------------------------------------------------------------------------------------------
 
     def at(self, time_us: int, rank: int, work: Callable[[], object]) -> None:
@@ -314,50 +265,73 @@ class CommandedExchange(Exchange):
 
         self._call_back(Alarm(self.env, time_us, rank, LAST_NUMBER), work_now)
 
-    def schedule(self, command: Command) -> None:
-        """Put a command into the calendar, at its instant and rank."""
-        self.at(command.time_us, RANKS[command.kind], lambda: self.do(command))
+    def schedule(self, commands: Sequence[Command]) -> None:
+        """Put commands into the calendar, each at its instant and rank; joined ones right after one another."""
+        together: list[Command] = []
+        for command in commands:
+            if together and command.joined:
+                together.append(command)
+                continue
+            together = [command]
+            self.at(command.time_us, RANKS[command.kind], partial(self._do_all, together))
 
-    def do(self, command: Command) -> int:
+    def _do_all(self, commands: list[Command]) -> None:
+        for command in commands:
+            self.do(command)
+
+    def check(self, command: Command) -> None:
+        """Tell whether a command could be done now.
+
+        Raises:
+            CommandError: it could not, with the reason.
+        """
+        if command.kind not in RANKS:
+            raise CommandError(f"there is no command {command.kind!r}; there are {', '.join(RANKS)}")
+        if command.kind not in _STATES_FOR:
+            return
+        place = self.places.get(command.call)
+        if place is None:
+            raise CommandError(f"there is no call {command.call} (any more)")
+        fits = place.state in _STATES_FOR[command.kind]
+        if command.kind == ANSWER and place.state == life.IN_QUEUE:
+            fits = place.told  # the queue is served by the simulated attendants
+        if not fits:
+            raise CommandError(f"call {place.call} is {life.STATE_NAMES[place.state]}: no {command.kind} now")
+        if command.kind == PARK and not 0 <= command.lot < len(self.lots):
+            raise CommandError(f"there is no lot {command.lot}; lots are numbered from 0 to {len(self.lots) - 1}")
+        if command.kind == PARK and not (1 <= command.limit_us <= LONGEST_STAY_US or command.limit_us == NEVER):
+            raise CommandError(f"a stay lasts from 1 us to {LONGEST_STAY_US} us, or is unlimited")
+
+    def do(self, command: Command) -> None:
         """Check and commit a command now; it writes its facts.
-
-        Returns:
-            The number of the call placed, else of the first call concerned, or ``NOBODY``.
 
         Raises:
             CommandError: it cannot be done; nothing has changed.
         """
-        work = {PARK: self._park_by_command, UNPARK: self._fetch, ANSWER: self._answer, HANG_UP: self._hang_up}
+        self.check(command)
         if command.kind == PLACE:
-            return self._offer(told=True)
+            self._offer(told=True)
+        elif command.kind in {DELAY, STOP}:
+            self._disturb_traffic(command)
+        else:
+            _WORK[command.kind](self, self.places[command.call], command)
+
+    def _disturb_traffic(self, command: Command) -> None:
         if command.kind == DELAY:
             self._delay_us += command.limit_us
-        if command.kind == STOP:
+        else:
             self._traffic.stop()
-        if command.kind in {DELAY, STOP}:
-            if self._arrivals.is_alive:
-                self._arrivals.interrupt(command.kind)
-            return NOBODY
-        places = [self._place(call) for call in command.calls]
-        for place in places:
-            if place.state not in _STATES_FOR[command.kind] or (
-                command.kind == ANSWER and place.state == life.IN_QUEUE and not place.told
-            ):
-                raise CommandError(f"call {place.call} is {life.STATE_NAMES[place.state]}: no {command.kind} now")
-        if command.kind == PARK and not 0 <= command.lot < len(self.lots):
-            raise CommandError(f"there is no lot {command.lot}; lots are numbered from 0 to {len(self.lots) - 1}")
-        for place in places:
-            work[command.kind](place, command)
-        return command.calls[0] if command.calls else NOBODY
+        if self._arrivals.is_alive:
+            self._arrivals.interrupt(command.kind)
 
-    def _place(self, call: int) -> Place:
-        if call not in self.places:
-            raise CommandError(f"there is no call {call} (any more)")
-        return self.places[call]
+    def _hold(self, place: Place, command: Command) -> None:
+        """Put a call on hold or take it off: its slot, its people and its time are not concerned."""
+        if (place.held_us == NEVER) == (command.kind == HOLD):
+            place.held_us = self.now_us if command.kind == HOLD else NEVER
 
     def _park_by_command(self, place: Place, command: Command) -> None:
         lot = self.lots[command.lot]
-        fact = decide_park(lot.view(), place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
+        fact = decide_park(lot.view, place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
         if fact.kind != PARKED:
             self.write(*fact)
             return
@@ -396,7 +370,7 @@ class CommandedExchange(Exchange):
                 return
             lot = self.lots[parked.lot]
             now = self.now_us
-            fact = decide_expiry(lot.view(), parked.slot, place.call, parked.deadline_us, now)
+            fact = decide_expiry(lot.view, parked.slot, place.call, parked.deadline_us, now)
             assert fact.kind == EXPIRED
             lot.apply(fact)
             self.write(*fact)
@@ -407,7 +381,7 @@ class CommandedExchange(Exchange):
     def _fetch(self, place: Place, command: Command) -> None:
         lot = self.lots[place.lot]
         parks = place.parks - 1
-        fact = decide_unpark(lot.view(), place.slot, command.extension, self.now_us)
+        fact = decide_unpark(lot.view, place.slot, command.extension, self.now_us)
         assert fact.kind == RETRIEVED
         self._take(place)
         lot.apply(fact)
@@ -438,7 +412,7 @@ class CommandedExchange(Exchange):
         self._take(place)
         if state == life.IN_SLOT:
             lot = self.lots[place.lot]
-            fact = decide_hangup(lot.view(), place.slot, now)
+            fact = decide_hangup(lot.view, place.slot, now)
             lot.apply(fact)
             self.write(*fact)
             return
@@ -452,11 +426,21 @@ class CommandedExchange(Exchange):
             self._free_attendant(busy)
 
 
+_WORK: Final[dict[str, Callable[[CommandedExchange, Place, Command], None]]] = {
+    ANSWER: CommandedExchange._answer,  # noqa: SLF001 - its own
+    PARK: CommandedExchange._park_by_command,  # noqa: SLF001 - its own
+    UNPARK: CommandedExchange._fetch,  # noqa: SLF001 - its own
+    HANG_UP: CommandedExchange._hang_up,  # noqa: SLF001 - its own
+    HOLD: CommandedExchange._hold,  # noqa: SLF001 - its own
+    UNHOLD: CommandedExchange._hold,  # noqa: SLF001 - its own
+}
 _TELLS_EXTENSION: Final = frozenset({ANSWERED, PARKED, RETRIEVED, EXPIRED, RECALL_RINGING, RECALL_ANSWERED})
 _STATES_FOR: Final = {
     ANSWER: frozenset({life.IN_QUEUE, life.AT_PARKER}),
     PARK: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
     UNPARK: frozenset({life.IN_SLOT}),
+    HOLD: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
+    UNHOLD: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
     HANG_UP: frozenset(range(len(life.STATE_NAMES))),
 }
 _BY_COMMAND: Final = {(life.WITH_STAFF, PARKED): life.IN_SLOT, (life.WITH_STAFF, REFUSED): life.WITH_STAFF}
@@ -470,11 +454,6 @@ _ENDS_BY_HANG_UP: Final = {
 }
 
 
-def _no_calls() -> Workload:
-    flat = {"arrival_us", "queue_patience_us", "lot"}
-    return Workload(*(np.zeros(0 if name in flat else (1, 0), np.int64) for name in Workload._fields))
-
-
 def simulate(settings: Settings, workload: Workload, commands: Sequence[Command]) -> Journal:
     """Put a workload and a list of commands through the model and return the journal (without header).
 
@@ -482,8 +461,7 @@ def simulate(settings: Settings, workload: Workload, commands: Sequence[Command]
         CommandError: one of the commands cannot be done at its instant.
     """
     rows = JournalWriter()
-    exchange = CommandedExchange(simpy.Environment(), settings, Traffic([Batch(workload, 0)]), rows.append)
-    for command in commands:
-        exchange.schedule(command)
+    exchange = CommandedExchange(simpy.Environment(), settings, Traffic([batch(workload)]), rows.append)
+    exchange.schedule(commands)
     exchange.run()
     return rows.journal()

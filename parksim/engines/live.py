@@ -21,54 +21,46 @@ has happened, whichever is later; it is kept in ``commands``, and ``commanded.si
 """
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from math import isfinite
 from types import TracebackType
-from typing import Final, NamedTuple, Protocol, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
+from weakref import WeakSet
 
 import simpy
 
+from parksim.engines.clocks import FOR_EVER, Clock, RealClock, VirtualClock
 from parksim.engines.commanded import (
     ANSWER,
-    DELAY,
     HANG_UP,
+    HOLD,
+    LONGEST_STAY_US,
     PARK,
     PLACE,
     RANKS,
     STOP,
+    UNHOLD,
     UNPARK,
-    Batch,
     Command,
     CommandedExchange,
     CommandError,
     Place,
-    Traffic,
 )
+from parksim.engines.traffic import Traffic, endless_batches, one_batch
 from parksim.journal import Journal, JournalWriter
 from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.lot import Fact
 from parksim.scenario import Scenario
-from parksim.workload import draw
 
 SLICE: Final = 200
 """Events after which other tasks of the loop get their turn: some milliseconds."""
 KEPT_FOR_A_READER: Final = 10_000
 """Facts that wait for a slow reader before it misses some."""
-FOR_EVER: Final = 2**63 - 1
-
-
+MOST_EXTENSION: Final = 2**15 - 1
+"""What the journal's column holds."""
 T = TypeVar("T")
-LONGEST_SLEEP_S: Final = 1.0
-"""The loop's own clock may stand still while the machine is suspended; so late is the first timer after that."""
-
-
-def _real_ns() -> int:
-    """Return real nanoseconds that go on while the machine is suspended, where the system has such a clock."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
 
 
 class Missed(NamedTuple):
@@ -77,95 +69,39 @@ class Missed(NamedTuple):
     facts: int
 
 
-class Clock(Protocol):
-    """What tells the switchboard how far simulated time has come."""
+class Facts(AsyncIterator["Fact | Missed"]):
+    """The facts of a switchboard from one instant on, for one reader; see ``Switchboard.facts``."""
 
-    def now_us(self, reached_us: int) -> int:
-        """Return the instant that a command gets now; events up to ``reached_us`` have happened."""
-
-    def allowed_us(self) -> int:
-        """Return the last instant whose events may happen now."""
-
-    async def wait(self, time_us: int, woken: asyncio.Event) -> int:
-        """Wait until events of ``time_us`` may happen, or ``woken`` is set.
-
-        Returns:
-            By how many microseconds of simulated time it is late, 0 for in time; negative: it was woken before.
-        """
-
-
-class VirtualClock:
-    """As fast as it goes, or until it is told to stop: then it shows ``stop_before_us``, whose events are to come."""
-
-    def __init__(self, stop_before_us: int | None = None) -> None:
-        self.stop_before_us = stop_before_us
-
-    def now_us(self, reached_us: int) -> int:
-        """Return where it stopped, or the last instant that has happened."""
-        return reached_us if self.stop_before_us is None else max(reached_us, self.stop_before_us)
-
-    def allowed_us(self) -> int:
-        """Return the last instant before the stop."""
-        return FOR_EVER - 1 if self.stop_before_us is None else self.stop_before_us - 1
-
-    async def wait(self, time_us: int, woken: asyncio.Event) -> int:
-        """Be in time at once, or wait until somebody lets the clock go on."""
-        if time_us <= self.allowed_us():
-            return 0
-        await woken.wait()
-        return -1
-
-
-class RealClock:
-    """Real time, or ``rate`` times as fast, from ``start_us`` on, by the monotonic clock.
-
-    Args:
-        rate: simulated seconds a second.
-        start_us: the simulated instant at which it starts.
-        monotonic_ns: where real nanoseconds come from.
-
-    Raises:
-        ValueError: the rate is not positive, or over 1,000,000.
-    """
-
-    def __init__(self, rate: float = 1.0, start_us: int = 0, monotonic_ns: Callable[[], int] = _real_ns) -> None:
-        if not 0 < rate <= 1_000_000:
-            raise ValueError(f"a rate lies above 0 and up to 1,000,000 (60: a minute a second), not {rate}")
-        self.rate = rate
-        self._start_us = start_us
-        self._monotonic_ns = monotonic_ns
-        self._started_ns = monotonic_ns()
-
-    def now_us(self, reached_us: int) -> int:
-        """Return what the clock shows, whatever has happened."""
-        return max(self.allowed_us(), reached_us)
-
-    def allowed_us(self) -> int:
-        """Return what the clock shows, rounded down: no timer is early."""
-        return self._start_us + int((self._monotonic_ns() - self._started_ns) * self.rate / 1000)
-
-    async def wait(self, time_us: int, woken: asyncio.Event) -> int:
-        """Sleep until then, or until woken."""
-        while (ahead_us := time_us - self.allowed_us()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), min(ahead_us / self.rate / 1e6 + 1e-4, LONGEST_SLEEP_S))
-                return -1
-        return -ahead_us
-
-
-class _Reader:
-    """What one reader of facts has still to read."""
-
-    def __init__(self, limit: int) -> None:
-        self.waiting: deque[Fact] = deque(maxlen=limit)
-        self.missed = 0
-        self.news = asyncio.Event()
+    def __init__(self, switchboard: "Switchboard", limit: int) -> None:
+        if limit < 1:
+            raise ValueError(f"a reader keeps at least one fact, not {limit}")
+        self._switchboard = switchboard
+        self._waiting: deque[Fact] = deque(maxlen=limit)
+        self._missed = 0
+        self._news = asyncio.Event()
 
     def tell(self, fact: Fact) -> None:
-        if len(self.waiting) == self.waiting.maxlen:
-            self.missed += 1
-        self.waiting.append(fact)
-        self.news.set()
+        """Keep a fact for the reader, in place of the oldest when there are too many."""
+        if len(self._waiting) == self._waiting.maxlen:
+            self._missed += 1
+        self._waiting.append(fact)
+        self._news.set()
+
+    def wake(self) -> None:
+        """Let the reader see that the switchboard has ended."""
+        self._news.set()
+
+    async def __anext__(self) -> "Fact | Missed":
+        while not self._missed and not self._waiting:
+            self._switchboard.raise_failure()
+            if self._switchboard.closed:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        if self._missed:
+            missed, self._missed = self._missed, 0
+            return Missed(missed)
+        return self._waiting.popleft()
 
 
 class Switchboard:
@@ -177,8 +113,9 @@ class Switchboard:
         seed: of the simulated calls.
         replication: of the simulated calls.
         traffic: whether there are simulated calls beside those that commands place.
-        endless: whether further days of traffic follow the scenario's horizon.
-        record: whether ``journal()`` keeps all rows.
+        endless: whether the traffic goes on beyond the scenario's horizon. It is drawn in short stretches then, so
+            these are other calls than those of ``parksim.run``, of the same laws.
+        record: whether ``journal()`` keeps all rows and ``commands`` all commands. Without it memory does not grow.
     """
 
     def __init__(
@@ -197,23 +134,30 @@ class Switchboard:
         self.replication = replication
         self.clock: Clock = RealClock() if clock is None else clock
         self.commands: list[Command] = []
-        """Every command that was done, in order: ``commanded.simulate`` gives the same rows from them."""
+        """Every command that was done, in order: ``parksim.run(..., commands=...)`` gives the same rows from them."""
         self._extensions = [number for numbers in scenario.uapi.users.values() for number in numbers]
         self._record = record
         self._rows = JournalWriter()
-        self._readers: set[_Reader] = set()
+        self._readers: WeakSet[Facts] = WeakSet()
         self._listeners: list[Callable[[Fact], None]] = []
         self._written: list[Fact] = []
+        self._failures: list[Exception] = []
+        self._failure: Exception | None = None
+        self._endless = traffic and endless
         self._env = simpy.Environment()
-        batches = _batches(scenario, seed, replication, endless=endless) if traffic else iter(())
-        self.exchange = CommandedExchange(self._env, scenario.settings, Traffic(batches), self._write)
+        batches = endless_batches if endless else one_batch
+        coming = Traffic(batches(scenario, seed, replication) if traffic else ())
+        self.exchange = CommandedExchange(self._env, scenario.settings, coming, self._write)
         self._reached_us = -1
         self._woken = asyncio.Event()
         self._moved = asyncio.Event()
+        self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def __aenter__(self) -> Self:
+        if self._task is not None or self._closed:
+            raise RuntimeError("a switchboard runs once; make another one")
         self._task = asyncio.get_running_loop().create_task(self._drive(), name="parksim switchboard")
         return self
 
@@ -223,21 +167,48 @@ class Switchboard:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the traffic and hang up every call, so that each call offered has ended once; then let go."""
-        if self._closed:
-            return
-        self._closed = True
+        """End the traffic and hang up every call, so that each call offered has ended once; then let go.
+
+        Raises:
+            Exception: what ended the switchboard before, if it did not end by itself.
+        """
+        if not self._closed:
+            self._closed = True  # before anything is awaited: nobody comes in between
+            try:
+                self._hang_up_all()
+            finally:
+                self._ended.set()
+                self._woken.set()
+                self._tell_all()
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        self.perform(Command(0, STOP))
+            await asyncio.wait({self._task})
+        self.raise_failure()
+
+    def _hang_up_all(self) -> None:
+        """End the traffic and every call, at the instants that have come."""
+        if self._failure is not None:
+            return  # the model has stopped in the middle of something
+        self._at(self._reached_us + 1, RANKS[STOP], lambda now_us: self.commit(Command(now_us, STOP)))
         for call in sorted(self.exchange.places):
-            self.perform(Command(0, HANG_UP, (call,)))
-        self._env.run()  # what is left are announcements
-        for reader in self._readers:
-            reader.news.set()
+            hang_up = Command(0, HANG_UP, call)
+            self._at(
+                self._reached_us + 1,
+                RANKS[HANG_UP],
+                lambda now_us, end=hang_up: self.commit(end._replace(time_us=now_us)),  # type: ignore[misc]  # binds
+            )
+        while self._peek_us() < FOR_EVER:  # what is left are announcements, and alarms of calls that are gone
+            self._step()
+
+    def _tell_all(self) -> None:
         self._moved.set()
+        for reader in list(self._readers):
+            reader.wake()
+
+    def raise_failure(self) -> None:
+        """Raise what ended the switchboard, if it did not end by itself."""
+        if self._failure is not None:
+            raise self._failure
 
     # Commands ----------------------------------------------------------------------------------------------------
 
@@ -250,7 +221,7 @@ class Switchboard:
         Raises:
             CommandError: there is no such extension.
         """
-        return self.perform(Command(0, PLACE, extension=self.extension(extension)))[0].call
+        return (await self._give(Command(0, PLACE, extension=self.extension(extension))))[0].call
 
     async def answer(self, call: int, extension: int | str | None = None) -> Fact:
         """Answer a placed call that is being set up (ANSWERED), or any return that rings (RECALL_ANSWERED).
@@ -259,7 +230,7 @@ class Switchboard:
             CommandError: it rings nowhere.
         """
         who = NOBODY if extension is None else self.extension(extension)
-        return self.perform(Command(0, ANSWER, (call,), who))[0]
+        return (await self._give(Command(0, ANSWER, call, who)))[0]
 
     async def park(
         self, call: int, extension: int | str, limit_s: float | None = 180, *, lot: int = 0, asked: int = NOBODY
@@ -276,10 +247,12 @@ class Switchboard:
         Raises:
             CommandError: the call is in no state to be parked.
         """
-        limit_us = NEVER if limit_s is None else round(limit_s * 1e6)
-        if limit_us < 1 and limit_us != NEVER:
-            raise CommandError(f"a stay lasts at least a microsecond, not {limit_s} s")
-        return self.perform(Command(0, PARK, (call,), self.extension(extension), limit_us, lot, asked))[0]
+        limit_us = NEVER
+        if limit_s is not None:
+            limit_us = round(limit_s * 1e6) if isfinite(limit_s) else 0
+            if not 1 <= limit_us <= LONGEST_STAY_US:
+                raise CommandError(f"a stay lasts at least a microsecond and is finite or None, not {limit_s} s")
+        return (await self._give(Command(0, PARK, call, self.extension(extension), limit_us, lot, asked)))[0]
 
     async def unpark(self, call: int, extension: int | str) -> Fact:
         """Fetch a parked call: RETRIEVED. At its deadline itself that still succeeds.
@@ -287,7 +260,7 @@ class Switchboard:
         Raises:
             CommandError: the call is not parked.
         """
-        return self.perform(Command(0, UNPARK, (call,), self.extension(extension)))[0]
+        return (await self._give(Command(0, UNPARK, call, self.extension(extension))))[0]
 
     async def hang_up(self, call: int) -> Fact:
         """Hang up a call wherever it is: ABANDONED or ENDED.
@@ -295,7 +268,21 @@ class Switchboard:
         Raises:
             CommandError: there is no such call.
         """
-        return self.perform(Command(0, HANG_UP, (call,)))[0]
+        return (await self._give(Command(0, HANG_UP, call)))[0]
+
+    async def hold(self, call: int, *, on: bool = True) -> Place:
+        """Put a call that somebody talks to on hold, or take it off; that is no fact, and parking it ends it.
+
+        Raises:
+            CommandError: nobody talks to it.
+        """
+        await self._give(Command(0, HOLD if on else UNHOLD, call))
+        return self.exchange.places[call]
+
+    async def _give(self, command: Command) -> list[Fact]:
+        """Let what is due happen in slices, so that the loop stays responsive; then do the command, at once."""
+        await self.catch_up()
+        return self.perform(command)
 
     def perform(self, command: Command) -> list[Fact]:
         """Stamp a command, do it, keep it, and return the facts that it wrote; nothing is awaited.
@@ -308,22 +295,53 @@ class Switchboard:
     def commit(self, command: Command) -> list[Fact]:
         """Do a command that is stamped with the instant at hand, and keep it."""
         before = len(self._written)
-        self.exchange.do(command)
-        self.commands.append(command)
+        try:
+            self.exchange.do(command)
+        except CommandError:
+            raise  # and nothing has changed
+        except Exception as error:
+            self._failures.append(error)
+            raise
+        if self._record:
+            self.commands.append(command)
         return self._written[before:]
 
     def at_next(self, rank: int, work: Callable[[int], T]) -> T:
-        """Let all happen that comes before (the next command's instant, ``rank``), then ``work`` with that instant."""
+        """Let all happen that comes before (the next command's instant, ``rank``), then ``work`` with that instant.
+
+        Raises:
+            CommandError: the switchboard is closed.
+        """
         stamp_us = max(self.clock.now_us(max(self._reached_us, 0)), self._reached_us + 1)
         return self.at_instant(stamp_us, rank, work)
 
     def at_instant(self, stamp_us: int, rank: int, work: Callable[[int], T]) -> T:
-        """Let all happen that comes before (``stamp_us``, ``rank``), then ``work``."""
+        """Let all happen that comes before (``stamp_us``, ``rank``), then ``work``; ``stamp_us`` is to come.
+
+        Raises:
+            CommandError: the switchboard is closed.
+        """
+        self.raise_failure()
+        if self._closed:
+            raise CommandError("the switchboard is closed")
+        return self._at(stamp_us, rank, work)
+
+    def _at(self, stamp_us: int, rank: int, work: Callable[[int], T]) -> T:
         results: list[T] = []
-        self.exchange.at(stamp_us, rank, lambda: results.append(work(stamp_us)))
-        while not results:
+        errors: list[Exception] = []
+
+        def work_now() -> None:
+            try:
+                results.append(work(stamp_us))
+            except Exception as error:  # noqa: BLE001 - whoever gave the work is told; the model has gone its way
+                errors.append(error)
+
+        self.exchange.at(stamp_us, rank, work_now)
+        while not results and not errors:
             self._step()
         self._woken.set()  # what comes next may have changed
+        if errors:
+            raise errors[0]
         return results[0]
 
     def later(self, delay_us: int, rank: int, work: Callable[[int], object]) -> None:
@@ -367,8 +385,8 @@ class Switchboard:
             CommandError: there is no such extension; says which there are.
         """
         if isinstance(name, int):
-            if name < 0:
-                raise CommandError(f"extensions are numbered from 0, not {name}")
+            if not 0 <= name <= MOST_EXTENSION:
+                raise CommandError(f"extensions are numbered from 0 to {MOST_EXTENSION}, not {name}")
             return name
         if name not in self._extensions:
             known = ", ".join(self._extensions[:5]) or "none"
@@ -391,92 +409,93 @@ class Switchboard:
         )
         return journal
 
-    async def facts(self, limit: int = KEPT_FOR_A_READER) -> AsyncIterator[Fact | Missed]:
-        """Yield each fact from now on as it happens, until the switchboard is closed.
+    def facts(self, limit: int = KEPT_FOR_A_READER) -> Facts:
+        """Return an iterator over each fact from now on as it happens, until the switchboard is closed.
 
         A reader that is slow does not hold up anybody: the oldest of more than ``limit`` facts are dropped, and it is
-        told by ``Missed`` how many.
+        told by ``Missed`` how many. One that is no longer used is forgotten.
         """
-        reader = _Reader(limit)
+        reader = Facts(self, limit)
         self._readers.add(reader)
-        try:
-            while True:
-                await reader.news.wait()
-                if reader.missed:
-                    missed, reader.missed = reader.missed, 0
-                    yield Missed(missed)
-                elif reader.waiting:
-                    yield reader.waiting.popleft()
-                elif self._closed:
-                    return
-                else:
-                    reader.news.clear()
-        finally:
-            self._readers.discard(reader)
+        return reader
 
     def listen(self, listener: Callable[[Fact], None]) -> None:
-        """Have ``listener`` told of every fact at once, before anything else happens."""
+        """Have ``listener`` told of every fact at once, before anything else happens; it must not give commands.
+
+        If it raises something, what is happening is brought to its end, and then the switchboard fails with that.
+        """
         self._listeners.append(listener)
 
     # Time --------------------------------------------------------------------------------------------------------
 
     async def run_to(self, time_us: int) -> None:
-        """Let everything before ``time_us`` happen; a virtual clock then stands there."""
+        """Let everything before ``time_us`` happen; a virtual clock then stands there, or further on.
+
+        Raises:
+            Exception: what ended the switchboard.
+        """
         if isinstance(self.clock, VirtualClock):
-            self.clock.stop_before_us = time_us
+            self.clock.stop_before_us = max(time_us, self.clock.stop_before_us or 0)
             self._woken.set()
-        while (self._peek_us() < time_us or self.now_us < time_us) and not self._closed:
+        while not self._closed and (self._peek_us() < time_us or self.now_us < time_us):
             if self._peek_us() >= time_us:
-                await self.clock.wait(time_us, asyncio.Event())
+                await self.clock.wait(time_us, self._ended)
             else:
                 await self._move()
+            self.raise_failure()
 
     async def finish(self) -> Journal:
         """Let everything happen that is to happen (a virtual clock runs on), and return the journal.
 
         A call that is placed and not hung up does not end by itself, and is left as it is.
+
+        Raises:
+            RuntimeError: the traffic is endless.
+            Exception: what ended the switchboard.
         """
+        if self._endless:
+            raise RuntimeError("endless traffic has no end; use run_to, or endless=False")
         if isinstance(self.clock, VirtualClock):
             self.clock.stop_before_us = None
             self._woken.set()
-        while self._peek_us() < FOR_EVER and not self._closed:
+        while not self._closed and self._peek_us() < FOR_EVER:
             await self._move()
         return self.journal()
 
     async def _move(self) -> None:
-        """Wait until the driver has let something happen; raises what ended it."""
-        assert self._task is not None
+        """Wait until something has happened; raises what ended the switchboard."""
+        if self._task is None:
+            raise RuntimeError("a switchboard runs within async with")
         self._moved.clear()
-        moved = asyncio.ensure_future(self._moved.wait())
-        try:
-            await asyncio.wait({moved, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            moved.cancel()
-        if self._task.done() and not self._task.cancelled():
-            self._task.result()
+        await self._moved.wait()
+        self.raise_failure()
 
     async def _drive(self) -> None:
         """Let events happen when the clock allows, a slice at a time."""
-        while True:
-            self._woken.clear()
-            late_us = await self.clock.wait(self._peek_us(), self._woken)
-            if late_us < 0:
-                continue
-            self.catch_up(SLICE)
-            self._moved.set()
+        try:
+            while not self._closed and self._failure is None:
+                self._woken.clear()
+                if await self.clock.wait(self._peek_us(), self._woken) < 0:
+                    continue
+                self._happen(SLICE, self.clock.allowed_us())
+                self._moved.set()
+                await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001 - kept for whoever asks next
+            self._fail(error)
+
+    async def catch_up(self) -> None:
+        """Let what is due by now happen, a slice at a time, so that other tasks of the loop have their turn."""
+        due_us = self.clock.allowed_us()
+        while not self._closed and self._failure is None and self._peek_us() <= due_us:
+            self._happen(SLICE, due_us)
             await asyncio.sleep(0)
 
-    def catch_up(self, most: int) -> None:
-        """Let up to ``most`` events happen that are due."""
-        allowed_us = self.clock.allowed_us()
+    def _happen(self, most: int, until_us: int) -> None:
+        """Let up to ``most`` events happen, none after ``until_us``."""
         for _ in range(most):
-            if self._peek_us() > allowed_us:
+            if self._closed or self._peek_us() > until_us:
                 return
             self._step()
-
-    def delay_traffic(self, delay_us: int) -> None:
-        """Put off all simulated arrivals to come."""
-        self.perform(Command(0, DELAY, limit_us=delay_us))
 
     def _peek_us(self) -> int:
         peek = self._env.peek()
@@ -486,9 +505,25 @@ class Switchboard:
         return self.exchange.now_us
 
     def _step(self) -> None:
+        """Let the next event happen; if that fails the switchboard has ended."""
         self._written.clear()
-        self._env.step()
-        self._reached_us = self._env_us()
+        try:
+            self._env.step()
+        except Exception as error:
+            self._fail(error)
+            raise
+        finally:
+            self._reached_us = max(self._reached_us, self._env_us())
+        if self._failures:
+            self._fail(self._failures[0])
+            raise self._failures[0]
+
+    def _fail(self, error: Exception) -> None:
+        """End because of an error: whoever waits is told, and nothing happens any more."""
+        if self._failure is None:
+            self._failure = error
+        self._ended.set()
+        self._tell_all()
 
     def _write(self, *row: int) -> None:
         """Pass a fact on to the journal, to whoever listens, and to the readers."""
@@ -497,25 +532,19 @@ class Switchboard:
         if self._record:
             self._rows.append(*fact)
         for listener in self._listeners:
-            listener(fact)
+            try:
+                listener(fact)
+            except Exception as error:  # noqa: BLE001 - raised by _step, when the model is whole again
+                self._failures.append(error)
         for reader in self._readers:
             reader.tell(fact)
-
-
-def _batches(scenario: Scenario, seed: int, replication: int, *, endless: bool) -> Iterator[Batch]:
-    """Yield the traffic of one replication; when endless, that of the next ones after it, a horizon later each."""
-    yield Batch(draw(scenario, seed, replication), 0)
-    shift_us = 0
-    while endless:
-        replication += 1
-        shift_us += scenario.horizon_us + scenario.cool_down_us
-        yield Batch(draw(scenario, seed, replication), shift_us)
 
 
 __all__ = [
     "Clock",
     "Command",
     "CommandError",
+    "Facts",
     "Missed",
     "Place",
     "RealClock",

@@ -173,7 +173,7 @@ class Exchange:
         self.serve_is_due = False
         self.staff_serve_is_due = False
         self.overflows = after_lot_full(settings.when_full, 1, 0) == OVERFLOW
-        self.calls = _columns(workload)
+        self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
         self._never = Event(env)  # what a call without patience waits for
 
@@ -517,7 +517,7 @@ class Exchange:
         return process
 
 
-class _Calls(NamedTuple):
+class Columns(NamedTuple):
     """The workload's columns as engines read them: one flat view of Python integers a column and park."""
 
     arrival_us: memoryview
@@ -535,9 +535,9 @@ class _Calls(NamedTuple):
     recall_patience_us: list[memoryview]
 
 
-def _columns(workload: Workload) -> _Calls:
+def columns(workload: Workload) -> Columns:
     """View the columns without a copy: indexing a memoryview gives a Python integer, an array would give NumPy's."""
-    return _Calls(*(memoryview(c) if c.ndim == 1 else [memoryview(row) for row in c] for c in workload))  # type: ignore[arg-type]  # field by field
+    return Columns(*(memoryview(c) if c.ndim == 1 else [memoryview(row) for row in c] for c in workload))  # type: ignore[arg-type]  # field by field
 
 
 def _told(interrupt: simpy.Interrupt) -> Turn:

@@ -14,6 +14,8 @@ register's extensions; one beyond them, or ``NOBODY``, is not in the directory.
 'Caller <5550000000>'
 """
 
+from typing import Final
+
 from parksim.rules.codes import (
     ABANDONED,
     AFTER_RETRIEVAL,
@@ -49,6 +51,8 @@ from parksim.rules.uapi_register import (
     without_call,
 )
 
+_TALKS: Final = frozenset({ANSWERED, RETRIEVED, RECALL_ANSWERED})
+
 
 def caller_number(call: int) -> str:
     """Return the number from which a simulated call comes."""
@@ -64,8 +68,6 @@ def mirrored(register: Register, fact: Fact) -> Register:
     """Return the register after a fact of the switchboard."""
     if fact.kind == OFFERED:
         return register._replace(next_call=fact.call + 1)
-    if fact.kind == ANSWERED:
-        return _answered(register, fact) if _is_listed(register, fact.extension) else register
     if _frees_or_takes_a_slot(fact):
         parker = _parker(register, fact)
         register = with_fact(register, fact)
@@ -73,7 +75,8 @@ def mirrored(register: Register, fact: Fact) -> Register:
         parker = NOBODY
     call = next((known for known in register.calls if known.number == fact.call), None)
     if call is None:
-        return register
+        listed = fact.kind in _TALKS and _is_listed(register, fact.extension)
+        return with_new_call(register, _new_call(register, fact)) if listed else register
     if fact.kind in {ENDED, LOST, ABANDONED}:
         return without_call(register, fact.call)
     if fact.kind in {RETRIEVED, RECALL_ANSWERED} and not _is_listed(register, fact.extension):
@@ -83,7 +86,8 @@ def mirrored(register: Register, fact: Fact) -> Register:
 
 def _moved(register: Register, call: Call, fact: Fact, parker: int) -> Call:
     if fact.kind == PARKED:
-        return call._replace(stay=Stay(0, fact.lot, fact.slot, fact.time_us, NOBODY, NEVER))
+        parked = with_view(call, 0, on_hold_us=NEVER)
+        return parked._replace(stay=Stay(0, fact.lot, fact.slot, fact.time_us, NOBODY, NEVER))
     if fact.kind == RETRIEVED:
         return handed_over(register, call, parker, fact.extension)._replace(stay=None, ending=AFTER_RETRIEVAL)
     if fact.kind == EXPIRED:
@@ -101,8 +105,8 @@ def _moved(register: Register, call: Call, fact: Fact, parker: int) -> Call:
     return call
 
 
-def _answered(register: Register, fact: Fact) -> Register:
-    """Add a call that an extension of the directory has answered."""
+def _new_call(register: Register, fact: Fact) -> Call:
+    """Return a call of which the directory knew nothing, and that one of its extensions talks to from now on."""
     extension, peer = register.extensions[fact.extension].number, caller_number(fact.call)
     view = View(
         "01",
@@ -117,8 +121,8 @@ def _answered(register: Register, fact: Fact) -> Register:
         NEVER,
     )
     name = id_of_number(fact.call)
-    call = Call(fact.call, name, fact.extension, "", (view,), fact.time_us, fact.time_us, None, None, TALKED)
-    return with_new_call(register, call)
+    ending = AFTER_RETRIEVAL if fact.kind == RETRIEVED else TALKED
+    return Call(fact.call, name, fact.extension, "", (view,), fact.time_us, fact.time_us, None, None, ending)
 
 
 def _is_listed(register: Register, extension: int) -> bool:

@@ -9,6 +9,7 @@ whose time was up rings its parker until somebody answers or hangs up; nobody do
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -17,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
-from parksim.engines.live import FOR_EVER, Clock, RealClock, Switchboard, VirtualClock
+from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command, CommandError
+from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.quantities import UNLIMITED
 from parksim.rules import lot, uapi
 from parksim.rules.codes import (
@@ -35,6 +36,7 @@ from parksim.rules.codes import (
     RANK_ARRIVAL,
     RANK_HANGUP,
     RANK_PARK_REQUEST,
+    RANK_RETRIEVAL,
     RECALL_ANSWERED,
     REFUSED,
     RETRIEVED,
@@ -54,8 +56,9 @@ from parksim.rules.uapi_register import (
 from parksim.scenario import Scenario
 from parksim.server.given import Given, read_given
 from parksim.server.picture import picture
-from parksim.server.session import Mark, Resumed, Session, Taken
+from parksim.server.session import Mark, Resumed, Session, SessionError, Taken
 
+_LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
 PICTURES_A_SECOND: Final = 10
 _COMMANDS: Final = {
@@ -118,15 +121,26 @@ class Desk:
         self.register = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
+        self.cut_bytes = 0
+        """How much of a torn last line was cut off the session file."""
         self._pickup_us = pickup_us(scenario)
         self._clock = clock
         self._committing: list[Fact] | None = None
         self._changes = 0
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
-        self._announcing: dict[int, int] = {}
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self.switchboard = Switchboard(
+            scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
+        )
+        self.switchboard.listen(self._observe)
+        for number, one in enumerate(given, 1):
+            try:
+                self._admit(one)
+            except ValueError as error:
+                raise ValueError(f"given call {number}: {error}") from None
         if journal is not None:
             opening = {
                 "scenario": scenario.canonical,
@@ -135,41 +149,39 @@ class Desk:
                 "given": [one.model_dump() for one in given],
             }
             self._session = Session(journal, opening, fsync=fsync)
-        self.switchboard = Switchboard(
-            scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
-        )
-        self.switchboard.listen(self._observe)
         try:
-            self._go_back_to_work(given)
+            self._go_back_to_work()
         except BaseException:
             self.close_file()
             raise
 
-    @property
-    def cut_bytes(self) -> int:
-        """How much of a torn last line was cut off the session file."""
-        return 0 if self._session is None else self._session.cut_bytes
-
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
-    def _go_back_to_work(self, given: Sequence[Given]) -> None:
-        """Let the given calls in, replay the session, and set the clock to where simulated time has come by now."""
-        for one in given:
-            self._admit(one)
-        records = [] if self._session is None else self._session.records
-        for record in records:
-            self._replay(record)
+    def _go_back_to_work(self) -> None:
+        """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
         start_us = max(self.switchboard.reached_us, 0)
-        if self._session is not None and records:
-            last = records[-1]
-            at_us = max(last.at_us, self.switchboard.reached_us) + 1
-            passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
-            resumed = Resumed(at_us, time.time(), max(0, last.at_us + passed_us - at_us))
-            self._put_off(resumed)
-            self._session.resume(resumed.at_us, resumed.gap_us)
-            self.resumed_after_us = resumed.gap_us
-            start_us = at_us + resumed.gap_us
+        if self._session is not None:
+            records, self._session.records = self._session.records, []  # of no further use, and many
+            self.cut_bytes = self._session.cut_bytes
+            for record in records:
+                self._replay(record)
+            if records:
+                start_us = self._resume(self._session, records[-1])
         self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
+
+    def _resume(self, session: Session, last: Taken | Mark | Resumed) -> int:
+        """Put the traffic off by the time that has passed; return the simulated instant of now."""
+        at_us = max(last.at_us, self.switchboard.reached_us) + 1
+        passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
+        gap_us = max(0, last.at_us + passed_us - at_us)
+        resumed = Resumed(at_us, time.time(), gap_us)
+        self._put_off(resumed)
+        try:
+            session.resume(resumed.at_us, gap_us)
+        except OSError as error:
+            raise SessionError(f"{session.path}: cannot be written ({error.strerror})") from None
+        self.resumed_after_us = gap_us
+        return at_us + gap_us
 
     def _replay(self, record: Taken | Mark | Resumed) -> None:
         """Do again what a session file tells."""
@@ -186,8 +198,16 @@ class Desk:
         self.switchboard.at_instant(resumed.at_us, RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
 
     def _admit(self, given: Given) -> None:
-        """Let a given call in: offered, answered, parked, a microsecond each."""
+        """Let a given call in: offered, answered, parked, a microsecond each.
+
+        Raises:
+            ValueError: it does not go with the directory or with another call.
+        """
         switchboard = self.switchboard
+        for key, number in (("extension", given.extension), ("parker", given.parker)):
+            if number is not None and place_of_extension(self.register, number) == NOBODY:
+                known = ", ".join(extension.number for extension in self.register.extensions[:5]) or "none"
+                raise ValueError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
         def offered(now_us: int) -> None:
             peer, incoming = given.peer, given.incoming
@@ -215,6 +235,8 @@ class Desk:
                 self._commit(*park_view(self.register, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
 
             switchboard.at_next(RANK_PARK_REQUEST, parked)
+            if call_with_number(self.register, call).stay is None:
+                raise ValueError(f"the lot of {given.parker} is full")
 
     async def __aenter__(self) -> Self:
         await self.switchboard.__aenter__()
@@ -224,16 +246,18 @@ class Desk:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        self._closing = True  # from here on nothing is accepted, since nothing would be written down
         if self._session is not None:
             with suppress(OSError):
                 self._session.mark(self.switchboard.now_us)
         self.close_file()
-        await self.switchboard.aclose()  # hangs up for the facts' sake; the session file goes on from before that
-        self._changed.set()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        try:
+            await self.switchboard.aclose()  # hangs up for the facts' sake; a session goes on from before that
+        finally:
+            self._changed.set()
 
     def close_file(self) -> None:
         """Let go of the session file."""
@@ -246,26 +270,38 @@ class Desk:
         while self._session is not None:
             await asyncio.sleep(MARK_EVERY_S)
             with suppress(OSError):  # a full disk is told to whoever next asks for a change
-                self._session.mark(self.switchboard.reached_us)
+                self._session.mark(self.switchboard.now_us)
 
     # Requests ----------------------------------------------------------------------------------------------------
 
+    async def catch_up(self) -> None:
+        """Let what is due happen in slices; whoever awaits this before ``respond`` never holds up the loop."""
+        await self.switchboard.catch_up()
+
     def respond(self, request: uapi.Request) -> uapi.Reply:
-        """Answer a request; what it changes is in the session file and in effect before this returns."""
-        switchboard = self.switchboard
-        if request.method in {"PUT", "POST", "DELETE"}:
-            return switchboard.at_next(uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False))
-        now_us = switchboard.now_us
-        switchboard.catch_up(FOR_EVER)
-        outcome = uapi.respond(self.register, request, now_us=now_us)
-        self.register = outcome.register
-        return outcome.reply
+        """Answer a request; what it changes is in the session file and in effect before this returns.
+
+        It raises nothing: what fails is answered with 500, and nothing of it is in effect.
+        """
+        if self._closing:
+            return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The server is shutting down.")
+        try:
+            return self.switchboard.at_next(
+                uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False)
+            )
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the error
+            _LOG.exception("a request failed")
+            return uapi.refusal_reply(Refusal.INTERNAL_ERROR)
 
     def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
-        """Decide, write down, commit; ``again`` when it stands in the session file already."""
+        """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
         before = self.register
         outcome = uapi.respond(before, request, now_us=now_us)
-        if self._session is not None and not again and (outcome.facts or outcome.register != before):
+        if request.method == "GET" or (not outcome.facts and outcome.register == before):
+            self.register = outcome.register  # at most a telephone has stopped ringing
+            return outcome.reply
+        self._check(before, outcome.facts, now_us)
+        if self._session is not None and not again:
             try:
                 self._session.take(now_us, request)
             except OSError:
@@ -274,36 +310,52 @@ class Desk:
         self._let_telephones_ring(before, outcome)
         return outcome.reply
 
+    def _check(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
+        """Make sure that the switchboard will write those facts, before anything is in effect.
+
+        Raises:
+            RuntimeError: register and switchboard disagree, which is a fault of parksim.
+        """
+        exchange = self.switchboard.exchange
+        for fact, command in zip(facts, _commands(facts, now_us), strict=True):
+            try:
+                exchange.check(command)
+            except CommandError as error:
+                raise RuntimeError(f"register and switchboard disagree: {error}") from error
+            ours, theirs = register.lots[command.lot], exchange.lots[command.lot]
+            if (fact.kind == OFFERED and register.next_call != exchange.next_call) or (
+                list(ours.occupants) != theirs.occupants or list(ours.deadlines_us) != theirs.deadlines_us
+            ):
+                raise RuntimeError(f"register and switchboard disagree about lot {command.lot}")
+
     def _commit(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
         """Do to the switchboard what the rules decided; it must write the very facts."""
         self._committing = []
         try:
-            for fact in facts:
-                limit_us = NEVER if fact.deadline_us == NEVER else fact.deadline_us - now_us
-                calls = () if fact.kind == OFFERED else (fact.call,)
-                lot_number = max(fact.lot, 0)
-                self.switchboard.commit(
-                    Command(now_us, _COMMANDS[fact.kind], calls, fact.extension, limit_us, lot_number)
-                )
+            for command in _commands(facts, now_us):
+                self.switchboard.commit(command)
             written = self._committing
         finally:
             self._committing = None
-        assert [_what(fact) for fact in written] == [_what(fact) for fact in facts]
+        if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
+            raise RuntimeError(f"the rules decided {facts}, the switchboard wrote {written}")
         self.register = register
 
     def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
         """Let whoever is called, or rung by an UnPark, answer after a while."""
         if self._pickup_us == NEVER:
             return
-        placed = [fact.call for fact in outcome.facts if fact.kind == OFFERED]
-        rung = {call.number: call.stay.rung for call in before.calls if call.stay is not None}
-        rings = [
-            (call.number, call.stay)
-            for call in outcome.register.calls
-            if call.stay is not None and call.stay.rung not in {NOBODY, rung.get(call.number, NOBODY)}
+        stays = {call.number: call.stay for call in before.calls}
+        rings: list[tuple[int, int, Stay | None]] = [
+            (RANK_ANSWER, fact.call, None) for fact in outcome.facts if fact.kind == OFFERED
         ]
-        for number, stay in [*((number, None) for number in placed), *rings]:
-            self.switchboard.later(self._pickup_us, RANK_ANSWER, partial(self._pick_up, number, stay))
+        rings += [
+            (RANK_RETRIEVAL, call.number, call.stay)
+            for call in outcome.register.calls
+            if call.stay is not None and call.stay.rung != NOBODY and call.stay != stays.get(call.number)
+        ]
+        for rank, number, stay in rings:
+            self.switchboard.later(self._pickup_us, rank, partial(self._pick_up, number, stay))
 
     def _pick_up(self, number: int, stay: Stay | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
@@ -321,8 +373,6 @@ class Desk:
         for name, kind in COUNTED.items():
             if fact.kind == kind:
                 self._counters[name] += 1
-        if fact.kind == PARKED and fact.extension in range(self.scenario.settings.attendants):
-            self._announcing[fact.extension] = fact.time_us
         if self._committing is not None:
             self._committing.append(fact)
         else:
@@ -333,12 +383,11 @@ class Desk:
     async def changes(self) -> AsyncIterator[int]:
         """Yield the number of the newest change whenever there is one, so often and no oftener than a board needs."""
         told = -1
-        while True:
+        while not (self.switchboard.closed and self._changes == told):
             if self._changes == told:
                 self._changed.clear()
                 await self._changed.wait()
-                if self.switchboard.closed:
-                    return
+                continue
             told = self._changes
             yield told
             await asyncio.sleep(1 / PICTURES_A_SECOND)
@@ -346,8 +395,24 @@ class Desk:
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         return {"id": self._changes, "rate": self.rate, "counters": dict(self._counters)} | picture(
-            self.switchboard, self.register, self._announcing
+            self.switchboard, self.register
         )
+
+
+def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
+    """Return the commands that make the switchboard write those facts, all at once."""
+    return [
+        Command(
+            now_us,
+            _COMMANDS[fact.kind],
+            NOBODY if fact.kind == OFFERED else fact.call,
+            fact.extension,
+            NEVER if fact.deadline_us == NEVER else fact.deadline_us - now_us,
+            max(fact.lot, 0),
+            joined=place > 0,
+        )
+        for place, fact in enumerate(facts)
+    ]
 
 
 def _what(fact: Fact) -> tuple[int, ...]:

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from parksim.rules.uapi_models import MAX_IN_PARKING_S
 
@@ -18,7 +18,7 @@ class Given(BaseModel):
         peer: The other side: a number, or an extension (then the call is local).
         caller_id: As UAPI shows it.
         incoming: Whether the peer called.
-        answered: Whether they talk already.
+        answered: Whether they talk already; else the telephone rings until the call is hung up.
         parker: The extension that has parked it; left out, it is not parked.
         limit_s: maxInParking of that.
     """
@@ -33,6 +33,12 @@ class Given(BaseModel):
     answered: bool = True
     parker: str | None = None
     limit_s: Annotated[float, Field(ge=MAX_IN_PARKING_S[0], le=MAX_IN_PARKING_S[1])] = 180.0
+
+    @model_validator(mode="after")
+    def _talks_before_it_is_parked(self) -> Self:
+        if self.parker is not None and not self.answered:
+            raise ValueError("a call that is parked has been answered: leave out parker, or answered")
+        return self
 
 
 class GivenCalls(BaseModel):

@@ -4,7 +4,7 @@ Times are simulated microseconds; ``deadline_us`` is None where a stay has no li
 an extension by its number; one that the directory does not list by "#" and its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from parksim.engines.commanded import Place
@@ -20,7 +20,7 @@ from parksim.rules.uapi_register import FLOW_INCOMING, Register
 BUSY_STATES: Final = {life.WITH_ATTENDANT: "talking", life.AT_PARKER: "ringing"}
 
 
-def picture(switchboard: Switchboard, register: Register, announcing_since_us: Mapping[int, int]) -> dict[str, Any]:
+def picture(switchboard: Switchboard, register: Register) -> dict[str, Any]:
     """Return what there is to see."""
     seen = _Seen(switchboard, register)
     places = sorted(switchboard.calls.values(), key=lambda place: (place.since_us, place.call))
@@ -31,7 +31,7 @@ def picture(switchboard: Switchboard, register: Register, announcing_since_us: M
         "epoch": register.epoch.isoformat(),
         "lots": [seen.lot(known) for known in register.lots],
         "queue": [seen.told(place) for place in places if place.state == life.IN_QUEUE and not place.told],
-        "attendants": seen.attendants(places, announcing_since_us),
+        "attendants": seen.attendants(places),
         "returns": [
             seen.told(place) | {"parker": seen.number(place.extension), "ringing": place.state == life.AT_PARKER}
             for place in places
@@ -68,17 +68,17 @@ class _Seen:
         """Return a call that waits somewhere."""
         return {"call": self.id(place.call), "caller": self.caller(place.call), "since_us": place.since_us}
 
-    def attendants(self, places: Sequence[Place], announcing_since_us: Mapping[int, int]) -> list[dict[str, Any]]:
+    def attendants(self, places: Sequence[Place]) -> list[dict[str, Any]]:
         """Return what each attendant does."""
         busy = {place.extension: place for place in places if place.state in BUSY_STATES and not place.second_line}
-        board = []
-        for attendant, idle_us in enumerate(self._switchboard.exchange.idle_since_us):
+        exchange, board = self._switchboard.exchange, []
+        for attendant, idle_us in enumerate(exchange.idle_since_us):
             state, call, since_us = "free", None, max(idle_us, 0)
             if attendant in busy:
                 place = busy[attendant]
                 state, call, since_us = BUSY_STATES[place.state], self.id(place.call), place.since_us
             elif idle_us == BUSY_NOW:
-                state, since_us = "announcing", announcing_since_us.get(attendant, 0)
+                state, since_us = "announcing", exchange.announcing_since_us.get(attendant, 0)
             board.append({"extension": self.number(attendant), "state": state, "call": call, "since_us": since_us})
         return board
 

@@ -10,14 +10,15 @@ import fcntl
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from parksim.rules import uapi
 
 SCHEMA: Final = 1
-MOST_LINE_BYTES: Final = 2_000_000
-"""A body is at most 64 KiB, and every byte takes six characters at most."""
+_BEGINNING: Final = b'{"parksim": "session"'
+_NO_SESSION: Final = "is no session file of parksim serve; name another --journal file"
 
 
 class SessionError(RuntimeError):
@@ -64,6 +65,7 @@ class Session:
         self.cut_bytes = 0
         """How much of a torn last line was cut off."""
         self._fsync = fsync
+        self._torn = False
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -83,18 +85,24 @@ class Session:
             ) from None
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
-        self.cut_bytes = len(content) - whole
-        if self.cut_bytes:
-            os.ftruncate(self._file, whole)
         self._end = whole
         self.records: list[Taken | Mark | Resumed] = []
         """What the file held when it was opened, in order."""
         lines = content[:whole].splitlines()
-        if not lines:
-            self._append({"parksim": "session", "schema": SCHEMA, **opening})
-            return
-        self._check(self._object(lines[0], 1), opening)
-        self.records = [self._record(self._object(line, number), number) for number, line in enumerate(lines[1:], 2)]
+        if lines:
+            self._check(self._object(lines[0], 1), opening)
+            self.records = [self._record(self._object(line, n), n) for n, line in enumerate(lines[1:], 2)]
+        elif not content.startswith(_BEGINNING[: len(content)]):
+            raise SessionError(f"{self.path}: {_NO_SESSION}")
+        # From here on it is known to be ours: nothing of another's file has been touched.
+        self.cut_bytes = len(content) - whole
+        try:
+            os.fchmod(self._file, 0o600)
+            os.ftruncate(self._file, whole)
+            if not lines:
+                self._append({"parksim": "session", "schema": SCHEMA, **opening})
+        except OSError as error:
+            raise SessionError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def _object(self, line: bytes, number: int) -> dict[str, Any]:
         try:
@@ -110,7 +118,7 @@ class Session:
 
     def _check(self, header: dict[str, Any], opening: dict[str, Any]) -> None:
         if header.get("parksim") != "session":
-            raise SessionError(f"{self.path}: is no session file of parksim serve; name another --journal file")
+            raise SessionError(f"{self.path}: {_NO_SESSION}")
         if header.get("schema") != SCHEMA:
             raise SessionError(
                 f"{self.path}: is of schema {header.get('schema')!r} and this parksim writes {SCHEMA}; "
@@ -176,6 +184,9 @@ class Session:
 
     def _append(self, line: dict[str, Any]) -> None:
         content = json.dumps(line).encode() + b"\n"
+        if self._torn:  # a piece of a line that could not be written, nor be cut off
+            os.ftruncate(self._file, self._end)
+            self._torn = False
         try:
             rest = content
             while rest:
@@ -183,16 +194,13 @@ class Session:
             if self._fsync:
                 os.fsync(self._file)
         except OSError:
-            os.ftruncate(self._file, self._end)
+            self._torn = True
+            with suppress(OSError):
+                os.ftruncate(self._file, self._end)
+                self._torn = False
             raise
         self._end += len(content)
 
     def close(self) -> None:
         """Let go of the file and its lock."""
         os.close(self._file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()

@@ -1,0 +1,178 @@
+"""The simulated calls of a switchboard under command: numbered as they come, and without end if need be.
+
+``Exchange`` reads columns by call. Where commands place calls between the simulated ones, and stretches of traffic
+follow each other, a call's number is not its index; ``columns_by_call`` goes between.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from parksim.engines.processes import Columns, columns
+from parksim.recordings import DAY_US
+from parksim.rules.codes import NEVER
+from parksim.scenario import Scenario
+from parksim.sections import Hourly, Poisson, Recorded
+from parksim.workload import HOUR_US, Workload, draw
+
+CALLS_AT_ONCE: Final = 2_000
+"""Calls of endless traffic that are drawn at once: some milliseconds, in which the loop does nothing else."""
+
+
+class Batch(NamedTuple):
+    """A stretch of traffic: the columns of its calls by index, and what is added to their instants."""
+
+    calls: Columns
+    shift_us: int
+
+
+def batch(workload: Workload, shift_us: int = 0) -> Batch:
+    """Return a workload as a stretch of traffic that begins at ``shift_us``."""
+    return Batch(columns(workload), shift_us)
+
+
+class Traffic:
+    """The simulated calls to come: one workload, or one after the other without end."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self._batch: Batch | None = next(self._batches, None)
+        self._index = 0
+
+    def next_call(self) -> tuple[Columns, int, int] | None:
+        """Return the columns, the index in them and the instant of the next call; None when there is none."""
+        while self._batch is not None:
+            calls, shift_us = self._batch
+            if self._index < len(calls.arrival_us):
+                index = self._index
+                self._index += 1
+                return calls, index, calls.arrival_us[index] + shift_us
+            self._batch = next(self._batches, None)
+            self._index = 0
+        return None
+
+    def stop(self) -> None:
+        """Let no further call come."""
+        self._batch = None
+
+
+Drawn = dict[int, tuple[Columns, int]]
+"""Of each simulated call that is not over: the columns in which it stands, and its index there."""
+
+
+class _OnceACall:
+    """A column with one number a call, by call instead of by index."""
+
+    def __init__(self, drawn: Drawn, field: int) -> None:
+        self._drawn = drawn
+        self._field = field
+
+    def __getitem__(self, call: int) -> int:
+        found, index = self._drawn[call]
+        return found[self._field][index]  # type: ignore[return-value]  # a flat column
+
+
+class _Row:
+    """One row of a column with a number for each park, by call.
+
+    A call that commands have parked oftener than the scenario ever does needs rows that were not drawn: nobody is on
+    the way to it then, and for the rest the last row counts again.
+    """
+
+    def __init__(self, drawn: Drawn, field: int, parks: int, limits_us: dict[int, int]) -> None:
+        self._drawn = drawn
+        self._field = field
+        self._parks = parks
+        self._limits_us = limits_us  # what commands have set instead
+
+    def __getitem__(self, call: int) -> int:
+        if call in self._limits_us:
+            return self._limits_us[call]
+        found, index = self._drawn[call]
+        rows: list[memoryview] = found[self._field]  # type: ignore[assignment]  # a column of rows
+        if self._parks < len(rows):
+            return rows[self._parks][index]
+        return NEVER if Workload._fields[self._field] in _NOBODY_COMES else rows[-1][index]
+
+
+class _Rows:
+    """The rows of a column by parks made so far, each made when it is first asked for."""
+
+    def __init__(self, make: Callable[[int], _Row]) -> None:
+        self._make = make
+        self._rows: list[_Row] = []
+
+    def __getitem__(self, parks: int) -> _Row:
+        while parks >= len(self._rows):
+            self._rows.append(self._make(len(self._rows)))
+        return self._rows[parks]
+
+
+_NOBODY_COMES: Final = frozenset({"patience_us", "retrieval_us"})
+
+
+def columns_by_call(drawn: Drawn, limits_us: dict[int, int]) -> Columns:
+    """Return columns that ``Exchange`` reads like a workload's, for calls numbered as they come."""
+    found: list[_OnceACall | _Rows] = []
+    for field, (name, empty) in enumerate(zip(Workload._fields, columns(no_calls()), strict=True)):
+        if isinstance(empty, memoryview):
+            found.append(_OnceACall(drawn, field))
+        else:
+            set_by_command = limits_us if name == "max_in_parking_us" else {}
+            found.append(_Rows(lambda parks, f=field, limits=set_by_command: _Row(drawn, f, parks, limits)))  # type: ignore[misc]  # defaults bind
+    return Columns(*found)  # type: ignore[arg-type]  # they read like the columns
+
+
+def no_calls() -> Workload:
+    """Return a workload without calls."""
+    flat = {"arrival_us", "queue_patience_us", "lot"}
+    return Workload(*(np.zeros(0 if name in flat else (1, 0), np.int64) for name in Workload._fields))  # type: ignore[arg-type]  # empty, so of any type
+
+
+def one_batch(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch]:
+    """Yield the traffic of one replication."""
+    yield batch(draw(scenario, seed, replication))
+
+
+def endless_batches(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch]:
+    """Yield stretch after stretch of traffic, each with the streams of the next replication."""
+    start_us = 0
+    while True:
+        stretch, end_us = _stretch(scenario, start_us)
+        drawn = draw(stretch, seed, replication)
+        if isinstance(scenario.arrivals, Recorded) and not len(drawn.arrival_us):
+            return  # a horizon before the first recorded call: there is none in the next stretch either
+        yield batch(drawn, start_us)
+        replication += 1
+        start_us = end_us
+
+
+def _stretch(scenario: Scenario, start_us: int) -> tuple[Scenario, int]:
+    """Return a scenario whose traffic is that of ``scenario`` from ``start_us`` on for a while, and its end.
+
+    A Poisson process may be cut anywhere. Where its rate changes by the hour, a stretch is whole days where these
+    are quiet, else it does not cross the hour and has that hour's rate. A recording is repeated as a whole.
+    """
+    source = scenario.arrivals
+    if isinstance(source, Poisson):
+        length_us = _length_us(source.rate * 3600, 10_000 * DAY_US)
+    elif isinstance(source, Hourly):
+        a_day = sum(source.calls_per_hour)
+        if start_us % DAY_US == 0 and a_day <= CALLS_AT_ONCE:
+            length_us = _length_us(a_day / 24, 10_000 * DAY_US) // DAY_US * DAY_US
+        else:
+            an_hour = source.calls_per_hour[start_us // HOUR_US % 24]
+            length_us = _length_us(an_hour, HOUR_US - start_us % HOUR_US)
+            source = source.model_copy(update={"calls_per_hour": (an_hour,) * 24})
+    else:
+        return scenario, start_us + scenario.horizon_us + scenario.cool_down_us
+    run = scenario.run.model_copy(update={"horizon": length_us / 1e6, "warm_up": 0.0, "cool_down": 0.0})
+    return scenario.model_copy(update={"arrivals": source, "run": run}), start_us + length_us
+
+
+def _length_us(calls_per_hour: float, most_us: int) -> int:
+    """Return in what time so many calls come as are drawn at once."""
+    if calls_per_hour <= CALLS_AT_ONCE / most_us * HOUR_US:
+        return most_us
+    return max(1, int(CALLS_AT_ONCE / calls_per_hour * HOUR_US))
