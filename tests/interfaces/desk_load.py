@@ -1,0 +1,95 @@
+"""A desk under random requests: a generator of them, and a process of its own that can be killed at any moment.
+
+As a program, ``python desk_load.py JOURNAL RATE SEED`` opens a desk and gives it random requests; each park that is
+acknowledged is written to standard output, as a line, before the next request.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from random import Random
+
+from parksim import Scenario
+from parksim.rules import uapi
+from parksim.server.desk import Desk, open_desk
+
+ROOT = Path(__file__).parents[2]
+EXTENSIONS = ("0003*201", "0003*202", "0003*203")
+ALL = "/uapi/phoneCalls/@me/@self"
+
+
+def hospital(**values) -> Scenario:
+    """Return the hospital with more slots, so that there is something to lose."""
+    return Scenario.load(ROOT / "scenarios/hospital.toml").with_values({"lot.slots": 12} | values)
+
+
+def request(method: str, target: str, body: object = None, user: str = "12") -> uapi.Request:
+    """Return a request of the user."""
+    return uapi.Request(method, target, b"" if body is None else json.dumps(body).encode(), user, "user")
+
+
+def call_to(extension: str, peer: str = "3235742879") -> uapi.Request:
+    """Return a request for a new call."""
+    party = {"source": [extension], "destination": [peer]}
+    return request("POST", "/uapi/phoneCalls/12/simple", {"extension": extension, "phoneCallView": [party]})
+
+
+def put(action: str, call: str | None = None, extension: str = "@self", **fields) -> uapi.Request:
+    """Return a request that does something to one call, or to all of an extension."""
+    target = f"/uapi/phoneCalls/@me/{extension}" + ("" if call is None else f"/{call}")
+    return request("PUT", target, {"action": action, "phoneCallViewId": "01", **fields})
+
+
+def random_request(rng: Random, desk: Desk) -> uapi.Request:
+    """Return whatever a client may ask, mostly about calls that are there."""
+    extension = rng.choice(EXTENSIONS)
+    call = rng.choice([known.id for known in desk.register.calls] or ["0000000000000000000f"])
+    match rng.randrange(12):
+        case 0 | 1:
+            return call_to(extension, rng.choice(["3235742879", "0003*202", "+40213322"]))
+        case 2 | 3 | 4:
+            return put("Park", call, maxInParking=rng.choice([10, 30, 180]))
+        case 5 | 6:
+            return put("UnPark", call, sendCallTo=extension, waitForPickup=rng.choice([10, 60]))
+        case 7:
+            return request("DELETE", f"{ALL}/{call}")
+        case 8:
+            return put("Park", extension=extension)  # all that can be
+        case 9:
+            return put(rng.choice(["OnHold", "OffHold"]), call)
+        case 10:
+            return put("UnPark", extension=extension, sendCallTo=extension)
+        case _:
+            return request("GET", ALL)
+
+
+def parked(desk: Desk) -> dict[str, tuple[int, int]]:
+    """Return slot and deadline of each parked call that the register shows."""
+    return {
+        call.id: (call.stay.slot, desk.register.lots[call.stay.lot].deadlines_us[call.stay.slot])
+        for call in desk.register.calls
+        if call.stay is not None
+    }
+
+
+async def under_load(journal: Path, rate: float, seed: int) -> None:
+    """Give requests until somebody kills the process; tell each call that is parked, and each that is touched."""
+    rng = Random(seed)
+    async with open_desk(hospital(), rate=rate, journal=journal) as desk:
+        print("ready", flush=True)
+        while True:
+            if rng.random() < 0.5:
+                asked = call_to(rng.choice(EXTENSIONS))
+            else:
+                calls = [call.id for call in desk.register.calls if call.stay is None] or ["0000000000000000000f"]
+                asked = put("Park", rng.choice(calls), maxInParking=3600)
+            reply = desk.respond(asked)
+            if reply.status == 200 and asked.method == "PUT":
+                acknowledged = parked(desk)
+                print(json.dumps({call: list(acknowledged[call]) for call in acknowledged}), flush=True)
+            await asyncio.sleep(0 if rng.random() < 0.7 else 0.002)
+
+
+if __name__ == "__main__":
+    asyncio.run(under_load(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
