@@ -80,11 +80,7 @@ class Run(Framed):
 
 
 def run(
-    scenario: Scenario,
-    seed: int = 1,
-    replication: int = 0,
-    engine: str = "simpy",
-    commands: Sequence[Command] = (),
+    scenario: Scenario, seed: int = 1, replication: int = 0, engine: str = "simpy", commands: Sequence[Command] = ()
 ) -> Run:
     """Run one replication of ``scenario``, or replay a session of the live switchboard.
 
@@ -93,32 +89,27 @@ def run(
         seed: any whole number from 0; equal seeds offer equal calls to every design.
         replication: its number, from 0.
         engine: "simpy", "kernel" (the same journal, compiled; extra ``fast``), or "auto" for the quicker one.
-        commands: what was done from outside, as ``live.Switchboard.commands`` has it; with the session's scenario, seed
-            and replication the journal is the session's. Only the SimPy engine takes them.
+        commands: of a session, ``live.Switchboard.commands``; the same scenario, seed and replication give its rows.
 
     Raises:
-        ValueError: an unknown engine, a negative seed or replication, commands for the kernel, or a command that cannot
-            be done at its instant (``live.CommandError``).
+        ValueError: an unknown engine, a negative seed or replication, commands for the kernel or that cannot be done.
     """
-    if commands:
-        if checked_engine(engine) == "kernel":
-            raise ValueError('the kernel takes no commands; choose engine="simpy"')
-        engine = "simpy"
-    engine = chosen_engine(engine, scenario, 1)
+    if commands and checked_engine(engine) == "kernel":
+        raise ValueError('the kernel takes no commands; choose engine="simpy"')
+    engine = "simpy" if commands else chosen_engine(engine, scenario, 1)
     if seed < 0 or replication < 0:
         raise ValueError(f"seed and replication are whole numbers from 0, not {seed} and {replication}")
-    if commands:
-        journal = commanded.simulate(scenario.settings, draw(scenario, seed, replication), commands)
-    else:
-        journal = _simulated(scenario, seed, replication, engine)
-    journal.header.update(header(scenario, seed, replication, engine))
-    if commands:
-        journal.header["commands"] = len(commands)
+    journal = _simulated(scenario, seed, replication, engine, commands)
+    journal.header.update(
+        header(scenario, seed, replication, engine), **({"commands": len(commands)} if commands else {})
+    )
     return Run(scenario, seed, replication, engine, journal)
 
 
-def _simulated(scenario: Scenario, seed: int, replication: int, engine: str) -> Journal:
+def _simulated(scenario: Scenario, seed: int, replication: int, engine: str, given: Sequence[Command] = ()) -> Journal:
     """Return the journal of one replication, without header."""
+    if given:
+        return commanded.simulate(scenario.settings, draw(scenario, seed, replication), given)
     simulate = processes.simulate
     if engine == "kernel":
         from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs

@@ -45,10 +45,10 @@ ORDER: Final = (
     "parksim.engines.processes",
     "parksim.engines.traffic",
     "parksim.engines.commanded",
-    "parksim.engines.clocks",
     "parksim.engines._lift",
     "parksim.engines._board",
     "parksim.engines.kernel",
+    "parksim.engines.clocks",
     "parksim.engines.live",
     "parksim.measures",
     "parksim.fieldlogs",
@@ -214,9 +214,9 @@ def impurities(source: str, module: str) -> list[str]:
 
 
 def clocks(source: str, module: str) -> list[str]:
-    """Complain of a module below the live engine that asks a clock: there time comes from the calendar."""
-    own, live = level(module), level("parksim.engines.live")
-    if own is None or live is None or own >= live:
+    """Complain of a module below the live engine's clocks that asks a clock: there time comes from the calendar."""
+    own, first = level(module), level("parksim.engines.clocks")
+    if own is None or first is None or own >= first:
         return []
     tree = ast.parse(source)
     asked = [(line, name) for line, name in imported(tree, module, frozenset()) if name.split(".")[0] == "time"]
