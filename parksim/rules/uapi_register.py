@@ -103,7 +103,10 @@ class Call(NamedTuple):
 
 
 class Register(NamedTuple):
-    """Everything the service knows at one instant. ``lots[i]`` belongs to ``organizations[i]``."""
+    """Everything the service knows at one instant.
+
+    ``lots[i]`` belongs to ``organizations[i]``, its positions are counted from ``firsts[i]``.
+    """
 
     organizations: tuple[Organization, ...]
     users: tuple[User, ...]
@@ -111,7 +114,7 @@ class Register(NamedTuple):
     lots: tuple[Lot, ...]
     calls: tuple[Call, ...]
     next_call: int
-    first: int
+    firsts: tuple[int, ...]
     base_url: str
     epoch: datetime
 
@@ -173,7 +176,7 @@ def new_register(
         lots=tuple(lot.empty_lot(capacity, choice, number) for number in range(len(owners))),
         calls=(),
         next_call=0,
-        first=first,
+        firsts=(first,) * len(owners),
         base_url=base_url.rstrip("/"),
         epoch=epoch.astimezone(timezone(offset)),
     )

@@ -85,7 +85,7 @@ def _view_fields(register: Register, call: Call, place: int) -> dict[str, Any]:
     if call.stay is not None and call.stay.view == place:
         parker = register.lots[call.stay.lot].parkers[call.stay.slot]
         fields["parked"] = _date(register, call.stay.parked_us)
-        fields["parkedPos"] = register.first + call.stay.slot
+        fields["parkedPos"] = register.firsts[call.stay.lot] + call.stay.slot
         fields["parkedBy"] = register.extensions[parker].number
     if call.returning is not None and call.returning.view == place:
         fields["parkedBy"] = register.extensions[call.returning.parker].number

@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 
 from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command, CommandError
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
+from parksim.lots import NamedLot
 from parksim.quantities import UNLIMITED
 from parksim.rules import lot, uapi
 from parksim.rules.codes import (
@@ -429,21 +430,22 @@ def pickup_us(scenario: Scenario) -> int:
 def directory(scenario: Scenario, base_url: str | None = None) -> Register:
     """Return the register that the scenario's ``[uapi]`` tells of, its lots those of the scenario.
 
-    Without users there is one, "12", who has all attendants and a finite staff.
+    An only lot is that of ``[uapi] organization``. Of several each is its own organization's, as UAPI knows one lot an
+    organization: a client parks in the lot of the extension that parks. Without users there is one, "12", who has all
+    attendants and a finite staff, in the organization of ``[uapi]``.
 
     Raises:
-        ValueError: numbers that are not of the scenario's organization.
+        ValueError: numbers that are of no organization, several lots of one organization, or none of ``[uapi]``'s.
     """
-    told = scenario.uapi
-    settings = scenario.settings
+    told, settings = scenario.uapi, scenario.settings
+    names = _organizations(scenario)
     users = dict(told.users)
     if not users:
         people = max(settings.attendants, 1) + max(settings.staff, 0)
         users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
     register = new_register(
         users,
-        organizations=(Organization(told.organization, told.owner_id, told.owner_name),),
-        first=scenario.lot.first,
+        organizations=[Organization(name, told.owner_id, told.owner_name) for name in names],
         base_url=base_url or told.base_url,
         epoch=told.epoch,
     )
@@ -451,7 +453,30 @@ def directory(scenario: Scenario, base_url: str | None = None) -> Register:
         lot.empty_lot(slots, choice, number)
         for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
     )
-    return register._replace(lots=lots)
+    return register._replace(lots=lots, firsts=tuple(one.first for one in scenario.lots))
+
+
+def _organizations(scenario: Scenario) -> list[str]:
+    """Return the number of each lot's organization."""
+    home = scenario.uapi.organization
+    if len(scenario.lots) == 1:
+        return [home]
+    owners: dict[str, str] = {}
+    for one in scenario.lots:
+        assert isinstance(one, NamedLot)
+        owner = one.organization or one.name
+        if owner in owners:
+            raise ValueError(
+                f"the lots {owners[owner]} and {one.name} are both of organization {owner}; "
+                "UAPI knows one lot an organization: give each an organization of its own"
+            )
+        owners[owner] = one.name
+    if home not in owners:
+        raise ValueError(
+            f"[uapi] organization {home} has none of the lots; there are lots of {', '.join(owners)}: "
+            "set organization in [uapi], or that of a lot"
+        )
+    return list(owners)
 
 
 def open_desk(

@@ -62,7 +62,7 @@ class _Seen:
                     "deadline_us": None if deadline_us == NEVER else deadline_us,
                 }
         name = self._register.organizations[known.number].number
-        return {"name": name, "first": self._register.first, "slots": slots}
+        return {"name": name, "first": self._register.firsts[known.number], "slots": slots}
 
     def told(self, place: Place) -> dict[str, Any]:
         """Return a call that waits somewhere."""

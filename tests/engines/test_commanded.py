@@ -33,7 +33,17 @@ from parksim.rules import codes as c
 from parksim.rules.routing import BUSY_NOW
 from parksim.scenario import Scenario
 
-SCENARIOS = ("contact-centre", "hospital", "lot-only", "overload", "park1", "recorded", "small-office", "warehouse")
+SCENARIOS = (
+    "contact-centre",
+    "hospital",
+    "lot-only",
+    "overload",
+    "park1",
+    "recorded",
+    "small-office",
+    "two-organisations",
+    "warehouse",
+)
 KINDS = (PLACE, ANSWER, PARK, PARK, PARK, UNPARK, UNPARK, HANG_UP, HANG_UP, HOLD, UNHOLD, DELAY, STOP)
 
 

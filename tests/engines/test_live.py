@@ -14,7 +14,17 @@ from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.scenario import Scenario
 
-SCENARIOS = ("contact-centre", "hospital", "lot-only", "overload", "park1", "recorded", "small-office", "warehouse")
+SCENARIOS = (
+    "contact-centre",
+    "hospital",
+    "lot-only",
+    "overload",
+    "park1",
+    "recorded",
+    "small-office",
+    "two-organisations",
+    "warehouse",
+)
 S = 1_000_000
 ENDS = {c.ABANDONED, c.ENDED, c.LOST}
 

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from desk_load import ALL, call_to, hospital, parked, put, random_request, request
 
+from parksim import Scenario
 from parksim.engines.clocks import VirtualClock
 from parksim.rules import codes as c
 from parksim.rules import life
@@ -402,3 +403,57 @@ def test_the_directory_is_the_scenarios():
     assert [known.number for known in register.extensions][:3] == ["0003*201", "0003*202", "0003*203"]
     assert register.lots[0].slots == 12
     assert directory(hospital(), "http://10.0.0.1").base_url == "http://10.0.0.1"
+
+
+def two_organisations(**values) -> Scenario:
+    """Return the clinic and the firm, with a user each."""
+    users = {"uapi.users": {"12": ["0003*201", "0003*202"], "33": ["0004*201"]}}
+    return Scenario.load("scenarios/two-organisations.toml").with_values(users | values)
+
+
+def test_each_of_several_lots_is_its_organizations():
+    """A client of the clinic parks in the clinic's lot, one of the firm in the firm's, each with its own positions."""
+
+    async def work(desk: Desk) -> None:
+        for user, extension, place in (("12", "0003*201", "701"), ("33", "0004*201", "801")):
+            party = {"source": [extension], "destination": ["555"]}
+            asked = {"extension": extension, "phoneCallView": [party]}
+            made = desk.respond(request("POST", f"/uapi/phoneCalls/{user}/simple", asked, user))
+            call = body(made)[0]["id"]
+            await desk.switchboard.run_to(desk.switchboard.now_us + 10)
+            path = f"/uapi/phoneCalls/{user}/{extension}/{call}"
+            park = {"action": "Park", "phoneCallViewId": "01"}
+            reply = desk.respond(request("PUT", path, park, user))
+            assert body(reply)["entry"][0]["phoneCallView"][0]["parkedPos"] == place
+        lots = desk.snapshot()["lots"]
+        assert [(one["name"], one["first"], sum(slot is not None for slot in one["slots"])) for one in lots] == [
+            ("0003", 701, 1),
+            ("0004", 801, 1),
+        ]
+
+    on_desk(work, scenario=two_organisations())
+
+
+def test_several_lots_agree_under_random_requests():
+    """300 random requests beside the traffic of two organisations, whose lots overflow. Seed 17."""
+
+    async def session() -> None:
+        rng = Random(17)
+        async with Desk(two_organisations(), clock=VirtualClock(0), seed=17) as desk:
+            at_us = 3600 * S
+            for _ in range(300):
+                at_us += rng.randrange(20 * S)
+                await desk.switchboard.run_to(at_us)
+                assert desk.respond(random_request(rng, desk)).status < 500
+                agree(desk)
+                desk.snapshot()
+
+    asyncio.run(session())
+
+
+def test_several_lots_that_uapi_cannot_tell_apart_are_refused():
+    """Two lots of one organization, or none of [uapi]'s, are refused with what to do."""
+    with pytest.raises(ValueError, match="the lots clinic and firm are both of organization 0003; UAPI knows one lot"):
+        directory(two_organisations(**{"lot.firm.organization": "0003"}))
+    with pytest.raises(ValueError, match="organization 0009 has none of the lots; there are lots of 0003, 0004: set"):
+        directory(two_organisations(**{"uapi.organization": "0009"}))
