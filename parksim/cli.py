@@ -15,7 +15,7 @@ import cyclopts
 from cyclopts import App, Parameter
 from rich.console import Console, RenderableType
 
-from parksim import cli_plans, theory
+from parksim import cli_plans, cli_serve, theory
 from parksim.gather import PlanError
 from parksim.journal import Journal, JournalError
 from parksim.options import (
@@ -73,6 +73,7 @@ app = App(
 )
 for name, command in cli_plans.COMMANDS.items():
     app.command(command, name=name)
+app.command(cli_serve.serve_command, name="serve")
 
 
 @app.command(name="run")

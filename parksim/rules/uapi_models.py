@@ -72,6 +72,7 @@ class Refusal(Enum):
 
     SERVICE_UNAVAILABLE = (503, "service_unavailable", "Too many connections; try again later.")  # own
     REQUEST_TIMEOUT = (408, "request_timeout", "The request did not arrive in time.")  # own
+    REQUEST_MALFORMED = (400, "request_invalid", "The request is not well-formed HTTP/1.1.")  # own
     HEADERS_TOO_LARGE = (431, "headers_too_large", "The request's header fields are too large.")  # own
     URI_TOO_LONG = (414, "uri_too_long", f"The target is longer than {TARGET_LIMIT_CHARACTERS} characters.")  # own
     HOST_REFUSED = (421, "host_refused", "This service does not answer for that host.")  # own

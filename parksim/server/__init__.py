@@ -1,1 +1,6 @@
-"""The live switchboard over HTTP: the UAPI endpoint, and a board to watch (extra ``server``)."""
+"""The switchboard as a service: UAPI over HTTP, who may use it, and the board one can watch.
+
+``desk`` answers UAPI requests and keeps the calls; everything else here is the way to it: ``app`` (routes, hosts,
+origins, headers), ``wire`` (what a request on a socket may look like), ``tokens`` (whose request it is), ``events``
+(the board's stream), ``openapi`` (the service's description) and ``serving`` (sockets, signals, the end).
+"""

@@ -73,6 +73,7 @@ ORDER: Final = (
     "parksim",  # the front door: nothing below the command line goes through it
     "parksim.options",
     "parksim.cli_plans",
+    "parksim.cli_serve",
     "parksim.cli",
     "parksim.testing",
     "parksim.__main__",

@@ -82,6 +82,7 @@ LIST = (
 SERVER = {
     Refusal.SERVICE_UNAVAILABLE: (503, "service_unavailable"),
     Refusal.REQUEST_TIMEOUT: (408, "request_timeout"),
+    Refusal.REQUEST_MALFORMED: (400, "request_invalid"),
     Refusal.HEADERS_TOO_LARGE: (431, "headers_too_large"),
     Refusal.HOST_REFUSED: (421, "host_refused"),
     Refusal.ORIGIN_REFUSED: (403, "origin_refused"),

@@ -1,0 +1,237 @@
+"""The ASGI application: who may ask, which path leads where, and every answer in one envelope.
+
+Bare ASGI, without a framework: paths must be taken raw (``uapi.respond`` splits them before it decodes), bodies raw
+(their errors are rungs of UAPI's ladder), and every answer, also to what leads nowhere, in UAPI's envelope; of a
+framework nothing would be left but its import. The application does not wait between reading a request and having
+its answer: ``Desk.respond`` checks and commits in one step.
+
+Order of the checks: Host, Origin, then for the board its routes, for everything else the ladder of ``rules/uapi``.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from importlib.resources import files
+from typing import Any, Final, Literal, NamedTuple, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
+from parksim.server.events import Viewers
+from parksim.server.openapi import document_bytes
+from parksim.server.tokens import Tokens
+from parksim.server.wire import SAFETY_HEADERS
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_MEDIA: Final[Mapping[str, str]] = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+_WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is bound here
+_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+
+logger = logging.getLogger("parksim.server")
+
+
+class Switchboard(Protocol):
+    """What the application needs of a desk; ``parksim.server.desk.Desk`` is one."""
+
+    def respond(self, request: Request) -> Reply:
+        """Answer a request now; raises nothing."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the board's picture, ready for JSON; ``id`` grows with each change."""
+
+    def changes(self) -> AsyncIterator[int]:
+        """Yield the number of the newest change, again and again; of many at once only the last."""
+
+
+class Doors(NamedTuple):
+    """The hosts for which the service answers, and the origins whose pages may call it; all in lower case."""
+
+    hosts: frozenset[str]
+    origins: frozenset[str]
+
+    @classmethod
+    def of(cls, bound: str, port: int, base_url: str) -> "Doors":
+        """Return the doors of a service bound to an address, whose links begin with ``base_url``.
+
+        Loopback by its three names, the address itself where it is one, and the base URL's host.
+
+        >>> doors = Doors.of("127.0.0.1", 8080, "https://pbx.example")
+        >>> sorted(doors.hosts)
+        ['127.0.0.1:8080', '[::1]:8080', 'localhost:8080', 'pbx.example', 'pbx.example:443']
+        """
+        base = urlsplit(base_url.lower())
+        own = f"[{bound}]" if ":" in bound else bound
+        names = {*_LOOPBACK, own} - set(_WILDCARDS)
+        places = {("http", f"{name}:{port}") for name in names} | {(base.scheme, base.netloc)}
+        places |= {(scheme, where.removesuffix(f":{_DEFAULT_PORTS[scheme]}")) for scheme, where in places}
+        ported = {f"{base.netloc}:{_DEFAULT_PORTS[base.scheme]}"} if base.port is None else set()
+        return cls(
+            frozenset({where for _, where in places} | ported),
+            frozenset(f"{scheme}://{where}" for scheme, where in places),
+        )
+
+
+def board_pages() -> Mapping[str, Reply]:
+    """Return the files of the board by the paths under which they are served; the page itself at ``/``."""
+    pages = {}
+    folder = files("parksim.server").joinpath("board")
+    for file in folder.iterdir() if folder.is_dir() else ():
+        media = _MEDIA.get("." + file.name.rpartition(".")[2])
+        if media is not None:
+            path = "/" if file.name == "index.html" else f"/{file.name}"
+            pages[path] = Reply(200, file.read_bytes(), (("Content-Type", media),))
+    return pages
+
+
+class App:
+    """The service as an ASGI application.
+
+    Args:
+        desk: who answers UAPI and draws the board's picture.
+        tokens: who may ask.
+        doors: for which hosts and origins it answers.
+        answer: what a PUT that prefers nothing is answered with.
+        cookie: the name of the board's cookie; one for each port, since cookies do not know ports.
+    """
+
+    def __init__(
+        self,
+        desk: Switchboard,
+        tokens: Tokens,
+        doors: Doors,
+        *,
+        answer: Literal["collection", "accepted"] = "collection",
+        cookie: str = "parksim_board",
+    ) -> None:
+        self._desk = desk
+        self._tokens = tokens
+        self._doors = doors
+        self._answer: Literal["collection", "accepted"] = answer
+        self._cookie = cookie
+        self._viewers = Viewers(desk)
+        description = Reply(200, document_bytes(), (("Content-Type", "application/json"),))
+        self._pages: Mapping[str, Reply] = {**board_pages(), "/openapi.json": description}
+
+    def close(self) -> None:
+        """End all streams, so that their connections can be closed."""
+        self._viewers.close()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3); a client that leaves before its request is whole has asked nothing."""
+        if scope["type"] != "http":
+            return
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        headers = _Headers(scope["headers"])
+        try:
+            reply = self._reply(scope, headers, body)
+        except Exception:
+            logger.exception("the request could not be answered")
+            reply = refusal_reply(Refusal.INTERNAL_ERROR)
+        if reply is not None:
+            await _send(reply, send)
+        else:
+            await self._viewers.stream(receive, send)
+
+    def _reply(self, scope: Mapping[str, Any], headers: "_Headers", body: bytes) -> Reply | None:
+        """Return the answer to a whole request, or None when it is the board's stream."""
+        method: str = scope["method"]
+        path: str = scope["raw_path"].decode("latin-1")
+        query: str = scope["query_string"].decode("latin-1")
+        refused = self._refused_at_the_door(headers)
+        if refused is not None:
+            return refused
+        if path == "/board/events":
+            return self._stream_reply(method, headers)
+        if path == "/" and method == "GET" and "token" in (asked := parse_qs(query, keep_blank_values=True)):
+            return self._opened_reply(asked["token"][-1])
+        if path in self._pages:
+            if method in {"GET", "HEAD"}:
+                return self._pages[path]
+            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+        token = self._tokens.find(headers.only(b"authorization") or b"")
+        request = Request(
+            method,
+            f"{path}?{query}" if query else path,
+            body,
+            user=None if token is None else token.user,
+            scope="user" if token is None else token.scope,
+            prefer=b", ".join(headers.all(b"prefer")).decode("latin-1"),
+            answer=self._answer,
+        )
+        return self._desk.respond(request)
+
+    def _refused_at_the_door(self, headers: "_Headers") -> Reply | None:
+        host = headers.only(b"host")
+        if host is None:
+            return refusal_reply(Refusal.REQUEST_MALFORMED, "A request has one field Host.")
+        if host.decode("latin-1").lower() not in self._doors.hosts:
+            return refusal_reply(Refusal.HOST_REFUSED)
+        origins = headers.all(b"origin")
+        if any(origin.decode("latin-1").lower() not in self._doors.origins for origin in origins):
+            return refusal_reply(Refusal.ORIGIN_REFUSED)
+        return None
+
+    def _opened_reply(self, key: str) -> Reply:
+        """Exchange the key in the board's link for the cookie, and lead away from the address that shows it."""
+        if not self._tokens.opens_board(key):
+            return refusal_reply(Refusal.ACCESS_DENIED)
+        cookie = f"{self._cookie}={self._tokens.board_cookie}; Path=/board; HttpOnly; SameSite=Strict"
+        return Reply(303, b"", (("Location", "/"), ("Set-Cookie", cookie)))
+
+    def _stream_reply(self, method: str, headers: "_Headers") -> Reply | None:
+        if method != "GET":
+            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET")
+        if not self._tokens.is_board_cookie(headers.cookie(self._cookie)):
+            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
+        if self._viewers.full:
+            return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many viewers of the board; try again later.")
+        return None
+
+
+class _Headers:
+    """The fields of a request."""
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._pairs = tuple(pairs)
+
+    def all(self, name: bytes) -> list[bytes]:
+        return [value for known, value in self._pairs if known == name]
+
+    def only(self, name: bytes) -> bytes | None:
+        """Return the field's value; None when it is not there, or there twice."""
+        values = self.all(name)
+        return values[0] if len(values) == 1 else None
+
+    def cookie(self, name: str) -> str:
+        """Return a cookie's value; by hand, since one odd cookie of another service must not hide ours."""
+        pairs = (pair.partition("=") for field in self.all(b"cookie") for pair in field.decode("latin-1").split(";"))
+        return next((value.strip() for known, _, value in pairs if known.strip() == name), "")
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """Return the body of a request, or None when the client has left before its end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in (*reply.headers, *SAFETY_HEADERS)]
+    if reply.status != 204:
+        fields.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": fields})
+    await send({"type": "http.response.body", "body": reply.body})

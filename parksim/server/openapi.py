@@ -1,0 +1,390 @@
+"""The service's description (OpenAPI 3.1): every path, method, status and code that can come, and no other.
+
+Schemas of bodies come from the models of ``rules/uapi_models``, codes and statuses from its ladder of refusals, so
+that the description cannot fall behind them. Paths are shown without a slash at their end; with one they are the
+same. What can befall any request on its way (its host, its size, its slowness) is in every operation's answers.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from parksim.rules.uapi import Refusal
+from parksim.rules.uapi_models import (
+    CALL_FIELDS,
+    COUNT_DEFAULT,
+    COUNT_MAX,
+    MAX_IN_PARKING_S,
+    PARAMETERS,
+    START_INDEX_MAX,
+    WAIT_FOR_PICKUP_S,
+    PhoneCallCollection,
+)
+
+Json = dict[str, Any]
+
+ANY_REQUEST: Final = (
+    Refusal.REQUEST_MALFORMED,
+    Refusal.ORIGIN_REFUSED,
+    Refusal.REQUEST_TIMEOUT,
+    Refusal.BODY_TOO_LARGE,
+    Refusal.URI_TOO_LONG,
+    Refusal.HOST_REFUSED,
+    Refusal.HEADERS_TOO_LARGE,
+    Refusal.INTERNAL_ERROR,
+    Refusal.SERVICE_UNAVAILABLE,
+)
+"""What any request may earn, whatever it asks for."""
+
+_LOOKED_UP: Final = (Refusal.ACCESS_DENIED, Refusal.USER_INVALID, Refusal.EXTENSION_INVALID)
+_ACTED: Final = (
+    Refusal.BODY_INVALID,
+    Refusal.ACTION_NOT_IMPLEMENTED,
+    Refusal.PARKTIMEOUT_INVALID,
+    Refusal.SEND_CALL_TO_INVALID,
+    Refusal.WAIT_FOR_PICKUP_INVALID,
+    Refusal.VIEW_INVALID,
+    Refusal.LOT_FULL,
+)
+_ONE_CALL: Final = (Refusal.PHONECALL_INVALID, Refusal.VIEW_STATE)
+
+_USER: Final = "userId"
+_EXTENSION: Final = "extension"
+_CALL: Final = "phoneCallId"
+
+
+class _WireSchema(GenerateJsonSchema):
+    """Schemas of what is written: as the fields' serializers write them, nulls left out."""
+
+    def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
+        """Return the schema of a field's serializer; a model's own only leaves nulls out."""
+        return None if schema["type"] == "function-wrap" else super().ser_schema(schema)
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Return the schema of what is written when it is there."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Return the schema without its default, which is for reading."""
+        return self.generate_inner(schema["schema"])
+
+
+def _written(model: type[BaseModel]) -> Json:
+    """Return the schemas of a model and of all in it, by name, with references among the components."""
+    schema = model.model_json_schema(
+        mode="serialization", schema_generator=_WireSchema, ref_template="#/components/schemas/{model}"
+    )
+    schemas: Json = {**schema.pop("$defs", {}), model.__name__: schema}
+    for known in schemas.values():
+        known["additionalProperties"] = False
+    return {name: _plain(known) for name, known in schemas.items()}
+
+
+def _plain(schema: Any) -> Any:
+    """Return a schema without the models' Python names, its patterns in the dialect of JSON Schema."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _plain(value) for name, value in schema.items() if name not in {"title", "description"}}
+    if isinstance(pattern := plain.get("pattern"), str):
+        plain["pattern"] = pattern.replace(r"\A", "^").replace(r"\z", "$")
+    return plain
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _seconds(least: int, most: int, default: int) -> Json:
+    """Return the schema of a duration in seconds, as a number or as a text of digits."""
+    return {
+        "oneOf": [
+            {"type": "number", "minimum": least, "maximum": most},
+            {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,6})?$"},
+        ],
+        "default": default,
+    }
+
+
+def _numbers() -> Json:
+    return {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
+
+
+def _schemas() -> Json:
+    schemas = _written(PhoneCallCollection)
+    collection = schemas["PhoneCallCollection"]
+    collection["required"] = sorted(collection["properties"])
+    part = json.loads(json.dumps(schemas["PhoneCall"]))
+    part.pop("required", None)
+    part["description"] = "A call with the fields asked for."
+    listed = json.loads(json.dumps(collection))
+    listed["properties"]["entry"] = {"type": "array", "items": _ref("PhoneCallPart")}
+    listed["description"] = "A page of calls, each with the fields asked for."
+    accepted = {name: schemas["PhoneCall"]["properties"][name] for name in ("id", "extension", "link")}
+    party = {
+        "type": "object",
+        "properties": {"source": _numbers(), "destination": _numbers(), "callerId": {"type": "string"}},
+        "required": ["destination"],
+    }
+    return {
+        **schemas,
+        "PhoneCallPart": part,
+        "PhoneCallList": listed,
+        "AcceptedCalls": {
+            "type": "array",
+            "items": {"type": "object", "properties": accepted, "required": list(accepted)},
+        },
+        "PhoneCallAction": {
+            "type": "object",
+            "description": "What to do with a call; fields that the action does not read are ignored.",
+            "properties": {
+                "action": {"type": "string", "enum": list(PARAMETERS)},
+                "phoneCallViewId": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
+                "maxInParking": {**_seconds(*MAX_IN_PARKING_S, 180), "description": "Seconds; for Park."},
+                "sendCallTo": {"type": "string", "description": "The extension to ring; for UnPark."},
+                "waitForPickup": {**_seconds(*WAIT_FOR_PICKUP_S, 25), "description": "Seconds; for UnPark."},
+            },
+            "required": ["action", "phoneCallViewId"],
+        },
+        "SimpleCall": {
+            "type": "object",
+            "properties": {
+                "extension": {"type": "string"},
+                "phoneCallView": {"type": "array", "items": party, "minItems": 1},
+                "nonce": {"type": "string"},
+            },
+            "required": ["extension", "phoneCallView"],
+        },
+    }
+
+
+def _error(refusals: Iterable[Refusal]) -> Json:
+    """Return the answer to several refusals of one status: the envelope, with exactly their codes."""
+    codes = sorted({refusal.code for refusal in refusals})
+    detail = {
+        "type": "object",
+        "properties": {"code": {"type": "string", "enum": codes}, "message": {"type": "string"}},
+        "required": ["code", "message"],
+        "additionalProperties": False,
+    }
+    envelope = {
+        "type": "object",
+        "properties": {"error": detail},
+        "required": ["error"],
+        "additionalProperties": False,
+    }
+    messages = sorted({refusal.message for refusal in refusals})
+    return {"description": " ".join(messages), "content": {"application/json": {"schema": envelope}}}
+
+
+def _good(description: str, name: str | None = None, media: str = "application/json", **more: Any) -> Json:
+    schema = {"type": "string"} if name is None else _ref(name)
+    return {"description": description, "content": {media: {"schema": schema}}, **more}
+
+
+def _operation(summary: str, good: Mapping[str, Json], refusals: Iterable[Refusal], **more: Any) -> Json:
+    """Return an operation with its good answers and everything that may be refused of it."""
+    by_status: dict[str, list[Refusal]] = {}
+    for refusal in (*ANY_REQUEST, *refusals):
+        by_status.setdefault(str(refusal.status), []).append(refusal)
+    answers = {**good, **{status: _error(several) for status, several in by_status.items()}}
+    if "401" in answers:
+        answers["401"]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
+    return {"summary": summary, "responses": dict(sorted(answers.items())), **more}
+
+
+def _list(*more: Refusal) -> Json:
+    texts = {"type": "string"}
+    operators = ["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"]
+    query: dict[str, Json] = {
+        "count": {"type": "integer", "minimum": 1, "maximum": COUNT_MAX, "default": COUNT_DEFAULT},
+        "startIndex": {"type": "integer", "minimum": 0, "maximum": START_INDEX_MAX, "default": 0},
+        "filterBy": {"type": "string", "enum": ["id", "published"]},
+        "filterOp": {"type": "string", "enum": operators, "default": "contains"},
+        "filterValue": texts,
+        "fields": {"type": "array", "items": {"type": "string", "enum": list(CALL_FIELDS)}},
+        "sortOrder": {"type": "string", "enum": ["ascending", "descending"], "default": "ascending"},
+    }
+    parameters = [
+        {"name": name, "in": "query", "schema": schema, **({"explode": False} if name == "fields" else {})}
+        for name, schema in query.items()
+    ]
+    return _operation(
+        "List calls, a page at a time; an unknown call is an empty list.",
+        {"200": _good("A page of calls.", "PhoneCallList")},
+        (*_LOOKED_UP, Refusal.QUERY_INVALID, *more),
+        parameters=parameters,
+    )
+
+
+def _prefer() -> Json:
+    return {"name": "Prefer", "in": "header", "schema": {"type": "string", "examples": ["respond-async"]}}
+
+
+def _body(name: str) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": _ref(name)}}}
+
+
+def _change(*more: Refusal, of_one: bool) -> Json:
+    good = {
+        "200": _good("The change is in effect.", "PhoneCallCollection"),
+        "202": _good("Accepted, as Prefer: respond-async or the server's own choice asks for.", "AcceptedCalls"),
+    }
+    if not of_one:
+        good["204"] = {"description": "There is no call to which the action applies."}
+    return _operation(
+        "Park, UnPark, OnHold or OffHold " + ("one call." if of_one else "all calls that can be."),
+        good,
+        (*_LOOKED_UP, *_ACTED, *more),
+        parameters=[_prefer()],
+        requestBody=_body("PhoneCallAction"),
+    )
+
+
+def _hang_up(*more: Refusal, of_one: bool) -> Json:
+    party = {"name": "phoneNumber", "in": "query", "schema": {"type": "string"}}
+    good = {
+        "200": _good("The calls that were ended.", "AcceptedCalls"),
+        "202": _good("The same, where Prefer asks for respond-async.", "AcceptedCalls"),
+        "204": {"description": "There is no call to end, or the number is no party of it."},
+    }
+    return _operation(
+        "Hang up one call." if of_one else "Hang up all calls.",
+        good,
+        (*_LOOKED_UP, *more),
+        parameters=[party, _prefer()],
+    )
+
+
+def _create() -> Json:
+    good = {
+        "200": _good("The call that was created.", "AcceptedCalls"),
+        "202": _good("The same, where Prefer asks for respond-async.", "AcceptedCalls"),
+    }
+    return _operation(
+        "Create a call from an extension of the user.",
+        good,
+        (*_LOOKED_UP, Refusal.BODY_INVALID),
+        parameters=[_prefer()],
+        requestBody=_body("SimpleCall"),
+    )
+
+
+def _not_there(summary: str) -> Json:
+    return _operation(summary, {}, (*_LOOKED_UP, Refusal.ACTION_NOT_IMPLEMENTED))
+
+
+def _calls(*, of_one: bool) -> Json:
+    more = _ONE_CALL if of_one else ()
+    missing = (Refusal.PHONECALL_INVALID,) if of_one else ()
+    return {
+        "get": _list(),
+        "put": _change(*more, of_one=of_one),
+        "delete": _hang_up(*missing, of_one=of_one),
+    }
+
+
+def _path(words: str, operations: Json, where: str = "phoneCalls") -> tuple[str, Json]:
+    """Return a path and its operations, with a parameter for each word in braces and the token asked for."""
+    path = "/".join(("", "uapi", where, *words.split()))
+    names = [word[1:-1] for word in words.split() if word.startswith("{")]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": _word(name)} for name in names]
+    secured = {method: {**operation, "security": [{"bearer": []}]} for method, operation in operations.items()}
+    return path, {"parameters": parameters, **secured} if parameters else secured
+
+
+def _word(name: str) -> Json:
+    known = {
+        _USER: {"examples": ["@me", "@owner", "12"]},
+        _EXTENSION: {"examples": ["0003*210", "210", "@self"]},
+        _CALL: {"examples": ["b817d2618fe6f1804333"]},
+    }
+    return {"type": "string", "minLength": 1, **known.get(name, {})}
+
+
+def _uapi_paths() -> Json:
+    events = dict.fromkeys(("get", "post", "put", "delete"), _not_there("Call events, which parksim does not have."))
+    user, extension, call = (f"{{{name}}}" for name in (_USER, _EXTENSION, _CALL))
+    short = dict.fromkeys(("get", "put", "delete"), _operation("Names no extension, so nothing.", {}, _LOOKED_UP))
+    kinds = {"simple": _create(), **dict.fromkeys(("callback", "conferenceInvite"), _not_there("Not implemented."))}
+    return dict(
+        [
+            _path("", short),
+            _path(user, short),
+            _path(f"{user} {extension}", _calls(of_one=False)),
+            _path(f"{user} {extension} {call}", _calls(of_one=True)),
+            *(_path(f"{user} {kind}", {"post": operation}) for kind, operation in kinds.items()),
+            *(
+                _path(f"{user} {extension} phoneCallEvents{further}", events, "extensions")
+                for further in ("", " {type}", " {type} {id}")
+            ),
+        ]
+    )
+
+
+def _board_paths() -> Json:
+    moved = {"description": "The board's key was right: a cookie, and the page.", "headers": _fields("Location")}
+    stream = _good("The board's pictures as server-sent events.", media="text/event-stream")
+    key = {"name": "token", "in": "query", "schema": {"type": "string"}}
+    page = _operation(
+        "The board; with a key it is opened.",
+        {"200": _good("The page.", media="text/html"), "303": moved},
+        (Refusal.ACCESS_DENIED, Refusal.NOT_FOUND),
+        parameters=[key],
+    )
+    events = _operation("What the board shows, as it changes.", {"200": stream}, (Refusal.ACCESS_DENIED,))
+    files = {
+        name: _operation("A file of the board.", {"200": _good("The file.", media=media)}, (Refusal.NOT_FOUND,))
+        for name, media in (("/board.js", "text/javascript"), ("/board.css", "text/css"))
+    }
+    own = _operation("This description.", {"200": _good("It.", "Description")}, ())
+    pages = {"/": page, **files, "/openapi.json": own}
+    return {
+        **{name: {"get": operation, "head": _headed(operation)} for name, operation in pages.items()},
+        "/board/events": {"get": events},
+    }
+
+
+def _headed(operation: Json) -> Json:
+    """Return what HEAD answers where GET answers so: the same without any body."""
+    answers = {
+        status: {name: part for name, part in answer.items() if name != "content"}
+        for status, answer in operation["responses"].items()
+        if status not in {"303", "401"}  # a HEAD opens no board
+    }
+    return {"summary": operation["summary"], "responses": answers}
+
+
+def _fields(*names: str) -> Json:
+    return {name: {"schema": {"type": "string"}, "required": True} for name in names}
+
+
+@cache
+def document_bytes() -> bytes:
+    """Return the description as JSON."""
+    return json.dumps(document(), separators=(",", ":")).encode("ascii")
+
+
+def document() -> Json:
+    """Return the description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "parksim: a live switchboard",
+            "version": "1",
+            "description": "VoipNow's UnifiedAPI (UAPI) around call parking. A slash at the end of a path makes no "
+            "difference. A method that a path does not have answers 405 with Allow, a path that there is not 404, "
+            "both in the envelope of all errors.",
+        },
+        "paths": {**_uapi_paths(), **_board_paths()},
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**_schemas(), "Description": {"type": "object"}},
+        },
+    }

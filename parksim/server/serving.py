@@ -1,0 +1,84 @@
+"""The application at work: served by uvicorn on a socket until a signal comes."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from parksim.server.app import App, Doors
+from parksim.server.listening import BACKLOG, allow_open_files
+from parksim.server.wire import CONNECTIONS_LIMIT, IDLE_TIME_S, LINGERING_LIMIT, Connection
+
+SHUTDOWN_TIME_S: Final = 3
+FURTHER_FILES: Final = 64
+"""Files that are open beside connections."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which remembers the signal that ended it, and ends the board's streams first."""
+
+    def __init__(self, app: App, started: Callable[[], None] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http=Connection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",  # the application answers for its own errors, and nothing may log a target
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=IDLE_TIME_S,
+                timeout_graceful_shutdown=SHUTDOWN_TIME_S,
+            )
+        )
+        self._app = app
+        self._started = started
+        self.ended_by: int | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End the server at SIGINT and SIGTERM, and leave it to the caller what that means."""
+        try:
+            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread; whoever runs us there ends us by should_exit
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections, and say so."""
+        await super().startup(sockets)
+        self._started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; a second SIGINT ends at once."""
+        self.ended_by = self.ended_by or sig
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then the connections."""
+        self._app.close()
+        await super().shutdown(sockets)
+
+
+async def serve(app: App, listener: socket.socket, started: Callable[[], None]) -> int | None:
+    """Serve until a signal comes, and return which; ``started`` is called when requests are answered."""
+    allow_open_files(CONNECTIONS_LIMIT + LINGERING_LIMIT + FURTHER_FILES)
+    server = Server(app, started)
+    await server.serve(sockets=[listener])
+    return server.ended_by
+
+
+__all__ = ["App", "Doors", "Server", "serve"]

@@ -1,0 +1,187 @@
+"""Who gets in: bearer tokens, each with the user it speaks for and how far it reaches.
+
+A token file has one token a line, three words, in this order: the token, its user, its scope (``user``,
+``organization`` or ``global``; left out: ``user``). ``#`` begins a comment. The environment variable
+``PARKSIM_TOKENS`` holds the same lines, between ``;``. Lines rather than JSON, so that every complaint has its line.
+
+Tokens are kept as SHA-256 digests and compared in constant time; no message, ``repr`` or log shows one. Beside them
+there is one key for the board alone, made anew for each start of the server.
+
+>>> tokens = Tokens.read("testtoken0123456789 12 global  # the tester's", "tokens", users=["12", "33"])
+>>> tokens.find(b"Bearer testtoken0123456789"), tokens.find(b"Bearer testtoken0123456780")
+(Token(user='12', scope='global'), None)
+"""
+
+import hmac
+import re
+import secrets
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple, Self, get_args
+
+from parksim.rules.uapi import Scope
+from parksim.scenario_errors import nearest
+
+ENVIRONMENT: Final = "PARKSIM_TOKENS"
+LARGEST_FILE: Final = 1024 * 1024
+MOST_TOKENS: Final = 1_000
+"""Each request is compared with all of them."""
+LENGTHS: Final = (10, 256)
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+) *")
+_FORM: Final = "write TOKEN USER SCOPE, as in s3cr3t-t0ken-0f-12 12 user"
+
+
+class TokenError(ValueError):
+    """Tokens cannot be used; ``messages`` holds one line for each thing that is wrong, without any token."""
+
+    def __init__(self, messages: Iterable[str]) -> None:
+        """Keep the messages."""
+        self.messages = tuple(messages)
+        super().__init__("\n".join(self.messages))
+
+
+class Token(NamedTuple):
+    """What a token says of its bearer: the user, and whether it reaches that user only, the organization or all."""
+
+    user: str
+    scope: Scope
+
+
+class Tokens:
+    """The tokens that are valid, and the board's key."""
+
+    def __init__(self, known: Mapping[str, Token]) -> None:
+        self._known = tuple((_digest(text.encode()), token) for text, token in known.items())
+        self.board_key = secrets.token_urlsafe(24)
+        self._cookie = secrets.token_urlsafe(32)
+
+    def __repr__(self) -> str:
+        return f"Tokens({len(self._known)} of them)"
+
+    def find(self, authorization: bytes) -> Token | None:
+        """Return whose the field ``Authorization`` is, or None for everything but the bearer of a valid token."""
+        match = _BEARER.fullmatch(authorization)
+        return None if match is None else self._find(match[1])
+
+    def opens_board(self, key: str) -> bool:
+        """Tell whether a key opens the board: its own, or a token that reaches beyond one user."""
+        token = self._find(key.encode(errors="replace"))
+        own = hmac.compare_digest(_digest(key.encode(errors="replace")), _digest(self.board_key.encode()))
+        return own or (token is not None and token.scope != "user")
+
+    @property
+    def board_cookie(self) -> str:
+        """What the browser shows once the board has been opened; it opens nothing else."""
+        return self._cookie
+
+    def is_board_cookie(self, value: str) -> bool:
+        """Tell whether a cookie's value is the board's."""
+        return hmac.compare_digest(_digest(value.encode(errors="replace")), _digest(self._cookie.encode()))
+
+    def _find(self, text: bytes) -> Token | None:
+        given = _digest(text)
+        found = None
+        for digest, token in self._known:  # all of them, whether found or not: the time tells nothing
+            if hmac.compare_digest(given, digest):
+                found = token
+        return found
+
+    @classmethod
+    def load(cls, path: Path, users: Sequence[str]) -> Self:
+        """Read a token file.
+
+        Raises:
+            TokenError: it cannot be read, or lines are wrong.
+        """
+        try:
+            with path.open("rb") as file:
+                raw = file.read(LARGEST_FILE + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise TokenError([f"{path}: cannot be read ({reason}); name a file of tokens"]) from None
+        if len(raw) > LARGEST_FILE:
+            raise TokenError([f"{path}: is larger than 1 MiB; a token file has one token a line"])
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw[: error.start].count(b"\n") + 1
+            raise TokenError([f"{path}, line {line}: is not UTF-8 text; {_FORM}"]) from None
+        return cls.read(text, str(path), users)
+
+    @classmethod
+    def read(cls, text: str, name: str, users: Sequence[str], *, separator: str = "\n") -> Self:
+        """Read tokens from a text; ``name`` is what complaints call it.
+
+        Raises:
+            TokenError: it holds no token, or lines are wrong.
+        """
+        known: dict[str, Token] = {}
+        lines: dict[str, int] = {}
+        wrong = []
+        for number, line in enumerate(text.split(separator), 1):
+            words = line.split("#")[0].split()
+            if not words:
+                continue
+            fault = _fault(words, users) or (
+                f"token: is given twice, first in line {lines[words[0]]}; a token has one user"
+                if words[0] in lines
+                else ""
+            )
+            if fault:
+                wrong.append(f"{name}, line {number}, {fault}")
+                continue
+            lines[words[0]] = number
+            scope = next((scope for scope in SCOPES if scope == words[-1]), SCOPES[0])
+            known[words[0]] = Token(words[1], scope if len(words) == 3 else SCOPES[0])
+        if wrong:
+            raise TokenError(wrong[:10] + ([f"... and {len(wrong) - 10} more"] if len(wrong) > 10 else []))
+        if not known:
+            raise TokenError([f"{name}: holds no token; {_FORM}"])
+        if len(known) > MOST_TOKENS:
+            raise TokenError([f"{name}: holds {len(known):,} tokens; at most {MOST_TOKENS:,}"])
+        return cls(known)
+
+    @classmethod
+    def made(cls, users: Sequence[str]) -> tuple[Self, str]:
+        """Make one random token, of the first user, and return the tokens and its text.
+
+        Raises:
+            TokenError: there is no user whom it could be of.
+        """
+        if not users:
+            raise TokenError(['[uapi] has no users; write for instance users = { "12" = ["0003*210"] }'])
+        text = secrets.token_urlsafe(24)
+        return cls({text: Token(users[0], "user")}), text
+
+
+def _digest(text: bytes) -> bytes:
+    """Return what is compared: of equal length whatever was sent."""
+    return sha256(text).digest()
+
+
+def _fault(words: Sequence[str], users: Sequence[str]) -> str:
+    """Say what is wrong with the words of a line, none of which may be shown: any of them may be the token."""
+    least, most = LENGTHS
+    if len(words) not in {2, 3}:
+        return f"has {len(words)} words; {_FORM}"
+    if not least <= len(words[0]) <= most:
+        return f"token: has {len(words[0])} characters; {least} to {most} make a token"
+    if _TOKEN.fullmatch(words[0]) is None:
+        return "token: has other characters than letters, digits and ._~+/-; only those can be sent as a bearer token"
+    if words[1] not in users:
+        some = ", ".join(users[:5]) + (", ..." if len(users) > 5 else "")
+        return f"user: is no user of the scenario's [uapi]; {f'they are {some}' if users else 'it has none'}"
+    if len(words) == 3 and words[2] not in SCOPES:
+        near = nearest(words[2], SCOPES)
+        return "scope: " + (f'did you mean "{near}"?' if near else f"must be one of {', '.join(SCOPES)}")
+    return ""
+
+
+def readable_by_others(path: Path) -> bool:
+    """Tell whether the file's mode lets others than its owner read it."""
+    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
