@@ -33,7 +33,7 @@ SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+) *")
-_FORM: Final = "write TOKEN USER SCOPE, as in s3cr3t-t0ken-0f-12 12 user"
+_FORM: Final = "write TOKEN USER SCOPE, such as 12 and user behind the token, a line for each"
 
 
 class TokenError(ValueError):
@@ -168,7 +168,7 @@ def _fault(words: Sequence[str], users: Sequence[str]) -> str:
     """Say what is wrong with the words of a line, none of which may be shown: any of them may be the token."""
     least, most = LENGTHS
     if len(words) not in {2, 3}:
-        return f"has {len(words)} words; {_FORM}"
+        return f"has {'one word' if len(words) == 1 else f'{len(words)} words'}; {_FORM}"
     if not least <= len(words[0]) <= most:
         return f"token: has {len(words[0])} characters; {least} to {most} make a token"
     if _TOKEN.fullmatch(words[0]) is None:
