@@ -1,8 +1,8 @@
 """What may come over a socket: malformed HTTP, limits, slowness, crowds; each answered as documented, then closed."""
 
 import json
+import queue
 import socket
-import threading
 import time
 
 import pytest
@@ -33,20 +33,21 @@ def site(house):
 @pytest.fixture
 def in_pieces(site, monkeypatch):
     """Send pieces so that the server takes each for itself, and return the answers."""
-    taken = threading.Semaphore(0)
+    taken = queue.SimpleQueue()
     take = wire.Connection.data_received
 
     def take_and_tell(connection, data):
         take(connection, data)
-        taken.release()
+        taken.put((connection.client[1], bytes(data)))
 
     def send(*pieces):
         with site.open() as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for piece in pieces:
                 sock.sendall(piece)
-                assert taken.acquire(timeout=5), piece
-            assert not taken.acquire(blocking=False), "nothing was taken twice"
+                while (seen := taken.get(timeout=5))[0] != sock.getsockname()[1]:
+                    pass
+                assert seen[1] == piece
             return answers(sock)
 
     monkeypatch.setattr(wire.Connection, "data_received", take_and_tell)
