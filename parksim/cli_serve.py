@@ -69,14 +69,14 @@ def serve_command(
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     tokens, made = _tokens(loaded, token_file)
-    try:
-        from parksim.server import desk, serving  # noqa: PLC0415 - the engine and uvicorn, which only this command needs
-    except ModuleNotFoundError as error:
-        if error.name not in {"uvicorn", "httptools"}:
-            raise
-        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
+        try:
+            from parksim.server import desk, serving  # noqa: PLC0415 - uvicorn and the engine, for this command alone
+        except ModuleNotFoundError as error:
+            if error.name not in {"uvicorn", "httptools"}:
+                raise
+            raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
         switchboard = desk.open_desk(
             loaded,
             rate=rate,

@@ -13,9 +13,9 @@ from parksim.server.app import App, Doors
 from parksim.server.listening import bound, resolved
 from parksim.server.serving import Server
 from parksim.server.tokens import Token, Tokens
-from parksim.testing import CALL_IDS, ORGANIZATIONS, USERS
 
-CALL = CALL_IDS[0]
+CALL = "b817d2618fe6f1804333"
+USERS = {"12": ["0003*210", "0003*211"], "33": ["0003*024"]}
 S = 1_000_000
 TOKENS = {
     "testtoken0123456789": Token("12", "user"),
@@ -192,7 +192,7 @@ def _one(data):
 
 def talking(taken=0, capacity=100, calls=1):
     """Return a register with CALL (and further calls) on call at 0003*210, and ``taken`` slots taken."""
-    register = uapi.new_register(USERS, organizations=ORGANIZATIONS, capacity=capacity)
+    register = uapi.new_register(USERS, capacity=capacity)
     others = [f"{number:020x}" for number in range(1, taken + 1)]
     for call_id in others:
         register = _on_call(register, "0003*024", call_id)

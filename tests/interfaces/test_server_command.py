@@ -1,0 +1,264 @@
+"""``parksim serve``: what it prints, how it ends, and one clear message for whatever is wrong."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import parksim.server
+from parksim.cli import main
+
+STAND_IN = Path(__file__).with_name("serve_stand_in.py")
+SCENARIO = """
+name = "Two <b>users</b>"
+[run]
+horizon = "1h"
+[arrivals]
+kind = "poisson"
+rate = "10/h"
+[attendants]
+count = 1
+handling = "30s"
+[parking]
+probability = 0.5
+[lot]
+slots = 3
+[retrieval]
+delay = "45s"
+[uapi]
+users = { "12" = ["0003*210"], "33" = ["0003*024"] }
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """A scenario file with two users."""
+    path = tmp_path / "two.toml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+class Served:
+    """A running command."""
+
+    def __init__(self, process):
+        self.process = process
+        self.lines = []
+        for line in process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith("Ctrl-C"):
+                break
+        self.text = "\n".join(self.lines)
+        self.port = int(re.search(r"http://(?:[\w.-]+|\[[0-9a-f:]+\]):([0-9]+)/\?token=", self.text)[1])
+
+    def get(self, path, token=None):
+        """GET a path by a client library; return (status, body)."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def end(self, number):
+        """Send a signal; return (exit code, rest of stdout, stderr)."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def serving(*arguments, **environment):
+    """Run the command with a stand-in desk on a free port; it is killed if the test has not ended it."""
+    known = {name: value for name, value in os.environ.items() if name != "PARKSIM_TOKENS"}
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", STAND_IN, "serve", *map(str, arguments)],
+        env={**known, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Served(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_a_session(scenario):
+    """It prints address, board's link and token once, serves, and ends at Ctrl-C with a word and code 130."""
+    with serving(scenario, "--port", "0", "--rate", "60", "--no-traffic", "--seed", "7") as served:
+        assert served.lines[0] == (
+            f"Two <b>users</b>: a live switchboard at http://127.0.0.1:{served.port}/uapi/phoneCalls/"
+        )
+        token = re.search(r"^Token: (\S+) \(", served.text, re.MULTILINE)[1]
+        key = re.search(r"^Board: http://127\.0\.0\.1:[0-9]+/\?token=(\S+)$", served.text, re.MULTILINE)[1]
+        assert served.get("/uapi/phoneCalls/@me/@self", token)[0] == 200
+        assert served.get("/uapi/phoneCalls/33/@self", token)[0] == 400
+        assert served.get("/uapi/phoneCalls/@me/@self")[0] == 401
+        assert served.get("/board/events", token)[0] == 401
+        assert token != key
+        code, out, err = served.end(signal.SIGINT)
+    assert (code, out) == (130, "")
+    opened, *rest = err.splitlines()
+    for option in ("'rate', 60.0", "'seed', 7", "'traffic', False", "'answer', 'collection'", "'fsync', False"):
+        assert f"({option})" in opened
+    assert f"('base_url', 'http://127.0.0.1:{served.port}')" in opened
+    assert rest == ["entered", "left", "parksim: interrupted; the switchboard has ended"]
+    assert token not in err
+    assert key not in err
+
+
+def test_it_ends_at_sigterm(scenario, tmp_path):
+    """A service manager's signal ends it with code 0, although somebody is connected."""
+    with serving(scenario, "--port", "0", "--journal", tmp_path / "j", "--fsync", "--answer", "accepted") as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n")
+            code, out, err = served.end(signal.SIGTERM)
+        assert (code, out) == (0, "")
+        assert "('answer', 'accepted')" in err
+        assert "('fsync', True)" in err
+        assert err.endswith("entered\nleft\n")
+
+
+def test_an_interrupted_session_with_a_journal_says_how_to_go_on(scenario, tmp_path):
+    """The last line names the journal."""
+    with serving(scenario, "--port", "0", "--journal", tmp_path / "kept.jsonl") as served:
+        code, _, err = served.end(signal.SIGINT)
+    assert code == 130
+    assert err.endswith(f"; the same command goes on with the calls in {tmp_path / 'kept.jsonl'}\n")
+
+
+def test_a_port_in_use(scenario):
+    """One message, code 4, and no desk was opened."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, STAND_IN, "serve", scenario, "--port", str(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"parksim: could not finish: cannot listen on 127.0.0.1 port {port} (Address already in use); "
+        "choose another by --port, or 0 for one that is free\n"
+    )
+
+
+def test_tokens_from_a_file(scenario, tmp_path):
+    """The file's tokens count and none is printed; a mode that lets others read it is warned of."""
+    path = tmp_path / "tokens"
+    path.write_text("t0ken-from-file 33 global\n", encoding="utf-8")
+    path.chmod(0o644)
+    with serving(scenario, "--port", "0", "--token-file", path) as served:
+        assert "Token:" not in served.text
+        assert "t0ken" not in served.text
+        assert served.get("/uapi/phoneCalls/12/@self", "t0ken-from-file")[0] == 200
+        _, _, err = served.end(signal.SIGTERM)
+    assert err.splitlines()[0] == f"parksim: {path}: others can read it; chmod 600 {path} keeps its tokens secret"
+
+
+def test_tokens_from_the_environment(scenario):
+    """PARKSIM_TOKENS does the same; all addresses may be bound then, and links keep a public name."""
+    with serving(
+        scenario, "--port", "0", "--host", "0.0.0.0", "--set", "uapi.base_url=https://pbx.example/",
+        PARKSIM_TOKENS="t0ken-of-env-12 12; t0ken-of-env-33 33 user",
+    ) as served:  # fmt: skip
+        assert "https://pbx.example/uapi/phoneCalls/" in served.lines[0]
+        assert served.get("/uapi/phoneCalls/@me/0003*024", "t0ken-of-env-33")[0] == 200
+        code, _, err = served.end(signal.SIGTERM)
+    assert code == 0
+    assert "('base_url', 'https://pbx.example')" in err
+
+
+def test_ipv6(scenario):
+    """An IPv6 address is bound and shown in brackets."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            pass
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with serving(scenario, "--port", "0", "--host", "::1") as served:
+        assert f"Board: http://[::1]:{served.port}/?token=" in served.text
+        assert served.end(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [(["--rate", "0"], "--rate 0: from 0.001 to 100,000 simulated seconds a second"),
+     (["--rate", "nan"], "--rate nan: from 0.001"),
+     (["--port", "65536"], "--port 65536: from 0 to 65535"),
+     (["--answer", "202"], "--answer 202: choose one of updated, accepted"),
+     (["--fsync"], "--fsync waits for a journal; give --journal FILE, too"),
+     (["--seed", "-1"], "--seed -1: a whole number from 0"),
+     (["--host", "0.0.0.0", "--port", "0"], "--host 0.0.0.0: others can reach that address, so who"),
+     (["--host", "::", "--port", "0"], "--host ::: others can reach that address"),
+     (["--token-file", "missing"], "missing: cannot be read (No such file or directory)"),
+     (["--set", "uapi.users={}"], "[uapi] has no users")],
+)  # fmt: skip
+def test_options_that_are_wrong(scenario, capsys, monkeypatch, options, complaint):
+    """One message on stderr, code 2, nothing on stdout."""
+    monkeypatch.delenv("PARKSIM_TOKENS", raising=False)
+    assert main(["serve", str(scenario), *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("parksim: ")
+    assert complaint in err
+    assert err.count("\n") == 1
+
+
+def test_an_address_of_another_machine(scenario, capsys, monkeypatch):
+    """It cannot be bound: one message, code 4."""
+    monkeypatch.setenv("PARKSIM_TOKENS", "t0ken-of-env-12 12")
+    for host, reason in (
+        ("192.0.2.1", "cannot listen on 192.0.2.1 port"),
+        ("no.such.host.invalid", "is no address of this"),
+    ):
+        assert main(["serve", str(scenario), "--host", host, "--port", "0"]) == 4
+        assert reason in capsys.readouterr().err
+
+
+def test_without_the_extra(scenario, capsys, monkeypatch):
+    """The message says what to install."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    for name in ("serving", "wire", "app"):
+        monkeypatch.delitem(sys.modules, f"parksim.server.{name}", raising=False)
+        monkeypatch.delattr(parksim.server, name, raising=False)
+    monkeypatch.setitem(sys.modules, "parksim.server.desk", ModuleType("desk"))
+    assert main(["serve", str(scenario), "--port", "0"]) == 2
+    assert "serve needs uvicorn; install it by: pip install 'parksim[server]'" in capsys.readouterr().err
+
+
+def test_parksim_does_not_load_the_server():
+    """Neither ``import parksim`` nor the command line loads uvicorn, httptools or the application."""
+    heavy = {"uvicorn", "httptools", "parksim.server.app"}
+    script = f"import sys, parksim, parksim.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_second_interrupt_ends_at_once(scenario):
+    """Whoever cannot wait presses Ctrl-C again."""
+    with serving(scenario, "--port", "0") as served, socket.create_connection(("127.0.0.1", served.port)) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n")
+        served.process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        code, _, err = served.end(signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in err
