@@ -47,9 +47,13 @@ SAFETY_HEADERS: Final[tuple[tuple[str, str], ...]] = (
 _UNRULY: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\r\n(?=[ \t])|\0")
 """A bare LF, a bare CR, a folded line, a NUL."""
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.[01]\r\n")
+_EMPTY_LINE: Final = b"\r\n\r\n"
 _METHOD_BYTES: Final = 64
 _UPGRADE: Final = re.compile(rb"(?i)\r\nupgrade:[^\r]*")
 _OPENINGS: Final = ("/", "http://", "https://")
+
+PARTS_AT_ONCE: Final = 64
+"""So many parts of messages are read of one connection in one turn of the loop."""
 
 HEAD, BODY, CHUNKS, ANSWER, CLOSED = range(5)
 """Where a connection is: reading a head, a body of known length, a chunked one; answering; reading no more."""
@@ -193,26 +197,43 @@ class Connection(HttpToolsProtocol):
         self._read()
 
     def _read(self) -> None:
-        """Hand the parser one part of a message after the other, until one is incomplete or to be answered."""
-        while self._unread and self._stage in {HEAD, BODY, CHUNKS}:
-            if self._stage == HEAD:
-                part = self._next_head()
-            elif self._stage == BODY:
-                part = bytes(self._unread[: self._left])
-                self._left -= len(part)
-            else:  # a chunked message ends with a line, so no part may hold more than one
-                part = bytes(self._unread[: self._unread.find(b"\n") + 1 or len(self._unread)])
+        """Hand the parser one part of a message after the other, until one is incomplete or to be answered.
+
+        After some parts others get their turn, so that no body, however it is cut into chunks, holds up the loop.
+        """
+        for _ in range(PARTS_AT_ONCE):
+            if self._stage not in {HEAD, BODY, CHUNKS}:
+                return
+            part = self._next_part()
             if not part:
+                self.flow.resume_reading()
                 return
             del self._unread[: len(part)]
             self._feed(part)
+        self.flow.pause_reading()
+        self.loop.call_soon(self._read)
+
+    def _next_part(self) -> bytes:
+        if self._stage == HEAD:
+            return self._next_head()
+        if self._stage == BODY:
+            part = bytes(self._unread[: self._left])
+            self._left -= len(part)
+            return part
+        # A chunked message ends with an empty line, so no part may go beyond one, or end within one.
+        end = self._unread.find(_EMPTY_LINE) + len(_EMPTY_LINE)
+        if end < len(_EMPTY_LINE):
+            begun = next((size for size in (3, 2, 1) if self._unread.endswith(_EMPTY_LINE[:size])), 0)
+            end = len(self._unread) - begun
+        return bytes(self._unread[:end])
 
     def _next_head(self) -> bytes:
         """Return the next request's head when all of it is there."""
         while self._unread.startswith(b"\r\n"):  # RFC 9112, section 2.2: empty lines before a request are ignored
             del self._unread[:2]
-        end = self._unread.find(b"\r\n\r\n", max(0, self._known - 3)) + 4
-        if end < 4:
+        end = self._unread.find(_EMPTY_LINE, max(0, self._known - 3)) + len(_EMPTY_LINE)
+        whole = end >= len(_EMPTY_LINE)
+        if not whole:
             refusal = refused_beginning(self._unread, self._known)
             self._known = len(self._unread)
         else:
@@ -221,7 +242,7 @@ class Connection(HttpToolsProtocol):
         if refusal is not None:
             self._refuse(refusal)
             return b""
-        return bytes(self._unread[:end]) if end >= 4 else b""
+        return bytes(self._unread[:end]) if whole else b""
 
     def _feed(self, part: bytes) -> None:
         if self._stage == HEAD:

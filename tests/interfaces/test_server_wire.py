@@ -4,6 +4,7 @@ import json
 import queue
 import socket
 import time
+from collections import Counter
 
 import pytest
 from server_stand import BEARER, CALL, RegisterDesk, answers, running, talking
@@ -238,6 +239,40 @@ def test_chunks_without_end(site, chunk):
     )
     assert [(answer.status, answer.code, closed) for answer in found] == [(413, "request_invalid", True)]
     assert site.desk.requests == []
+
+
+def test_empty_lines_in_chunks(site):
+    """Empty lines within a chunk, and chunks of one byte by the thousand, are a body like any other."""
+    for body in (PARK + b"\r\n\r\n" * 3_000, PARK.replace(b",", b",\r\n\r\n\r\n\n\r"), b"\n" * 9_999 + PARK):
+        for size in (1, 2, 3, 5_000):
+            asked = request(site, fields="Transfer-Encoding: chunked\r\n", body=chunked(body, size))
+            found, closed = site.raw(asked + site.head("GET", "/nowhere", Connection="close"))
+            assert [answer.status for answer in found] == [200, 404]
+            assert closed
+    assert {len(asked.body) for asked in site.desk.requests if asked.body} > {len(PARK) + 12_000}
+
+
+def test_a_long_body_in_small_pieces_does_not_hold_up_others(site, monkeypatch):
+    """Of a body that is cut very small only so many parts are read in one turn of the loop."""
+    turn = [0]
+    parts = Counter()
+    feed = wire.Connection._feed
+
+    def tick():
+        turn[0] += 1
+        if turn[0] >= 0:
+            site.loop.call_soon(tick)
+
+    def count_and_feed(connection, part):
+        parts[turn[0]] += 1
+        feed(connection, part)
+
+    monkeypatch.setattr(wire.Connection, "_feed", count_and_feed)
+    site.in_loop(tick)
+    found, _ = site.raw(request(site, fields="Transfer-Encoding: chunked\r\n", body=chunked(b"\r\n\r\n" * 12_000, 4)))
+    turn[0] = -(10**9)
+    assert [answer.code for answer in found] == ["request_invalid"]
+    assert max(parts.values()) <= wire.PARTS_AT_ONCE < sum(parts.values()) // 10
 
 
 def test_a_client_that_waits_for_continue(site):
