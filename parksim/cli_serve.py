@@ -68,26 +68,38 @@ def serve_command(
         raise UsageError("--fsync waits for a journal; give --journal FILE, too")
     check_seed(seed)
     loaded = scenario_with(scenario, values)
-    tokens, made = _tokens(loaded, token_file)
+    try:
+        from parksim.server import desk, serving  # noqa: PLC0415 - uvicorn and the engine, for this command alone
+    except ModuleNotFoundError as error:
+        if error.name not in {"uvicorn", "httptools"}:
+            raise
+        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+    try:
+        users = tuple(user.id for user in desk.directory(loaded).users)
+    except ValueError as error:
+        raise UsageError(f"{scenario}: uapi: {error}") from None
+    tokens, made = _tokens(users, token_file)
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
-            from parksim.server import desk, serving  # noqa: PLC0415 - uvicorn and the engine, for this command alone
-        except ModuleNotFoundError as error:
-            if error.name not in {"uvicorn", "httptools"}:
-                raise
-            raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
-        switchboard = desk.open_desk(
-            loaded,
-            rate=rate,
-            seed=seed,
-            register_file=register,
-            journal=journal,
-            fsync=fsync,
-            traffic=not no_traffic,
-            answer=_ANSWERS[answer],
-            base_url=door.base_url,
-        )
+            switchboard = desk.open_desk(
+                loaded,
+                rate=rate,
+                seed=seed,
+                register_file=register,
+                journal=journal,
+                fsync=fsync,
+                traffic=not no_traffic,
+                base_url=door.base_url,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        except desk.SessionError as error:
+            raise OSError(str(error)) from None
+        if switchboard.cut_bytes:
+            sys.stderr.write(
+                f"parksim: {journal}: its last line was torn; {switchboard.cut_bytes} bytes of it were cut off\n"
+            )
 
         def greet() -> None:
             sys.stdout.write(_greeting(loaded.name, tokens, made, door))
@@ -117,9 +129,8 @@ def _greeting(name: str, tokens: Tokens, made: str, door: _Door) -> str:
     return "\n".join((*lines, "Ctrl-C ends it.", ""))
 
 
-def _tokens(scenario: Scenario, file: Path | None) -> tuple[Tokens, str]:
+def _tokens(users: tuple[str, ...], file: Path | None) -> tuple[Tokens, str]:
     """Return the tokens, and the text of the one that was made because none was given, else an empty one."""
-    users = tuple(scenario.uapi.users)
     try:
         if file is not None:
             tokens = Tokens.load(file, users)

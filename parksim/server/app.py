@@ -2,8 +2,8 @@
 
 Bare ASGI, without a framework: paths must be taken raw (``uapi.respond`` splits them before it decodes), bodies raw
 (their errors are rungs of UAPI's ladder), and every answer, also to what leads nowhere, in UAPI's envelope; of a
-framework nothing would be left but its import. The application does not wait between reading a request and having
-its answer: ``Desk.respond`` checks and commits in one step.
+framework nothing would be left but its import. ``Desk.respond`` checks and commits in one step, with nothing awaited
+in it; before it the desk may catch up with what is due.
 
 Order of the checks: Host, Origin, then for the board its routes, for everything else the ladder of ``rules/uapi``.
 """
@@ -30,6 +30,7 @@ _MEDIA: Final[Mapping[str, str]] = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_STREAM: Final = b"/board/events"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is bound here
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
@@ -39,6 +40,9 @@ logger = logging.getLogger("parksim.server")
 
 class Switchboard(Protocol):
     """What the application needs of a desk; ``parksim.server.desk.Desk`` is one."""
+
+    async def catch_up(self) -> None:
+        """Let what is due happen, in slices."""
 
     def respond(self, request: Request) -> Reply:
         """Answer a request now; raises nothing."""
@@ -85,7 +89,7 @@ def board_pages() -> Mapping[str, Reply]:
     for file in folder.iterdir() if folder.is_dir() else ():
         media = _MEDIA.get("." + file.name.rpartition(".")[2])
         if media is not None:
-            path = "/" if file.name == "index.html" else f"/{file.name}"
+            path = "/" if file.name == "board.html" else f"/{file.name}"
             pages[path] = Reply(200, file.read_bytes(), (("Content-Type", media),))
     return pages
 
@@ -132,7 +136,10 @@ class App:
             return
         headers = _Headers(scope["headers"])
         try:
-            reply = self._reply(scope, headers, body)
+            reply = self._own_reply(scope, headers)
+            if reply is None and scope["raw_path"] != _STREAM:
+                await self._desk.catch_up()
+                reply = self._desk.respond(self._request(scope, headers, body))
         except Exception:
             logger.exception("the request could not be answered")
             reply = refusal_reply(Refusal.INTERNAL_ERROR)
@@ -141,25 +148,30 @@ class App:
         else:
             await self._viewers.stream(receive, send)
 
-    def _reply(self, scope: Mapping[str, Any], headers: "_Headers", body: bytes) -> Reply | None:
-        """Return the answer to a whole request, or None when it is the board's stream."""
+    def _own_reply(self, scope: Mapping[str, Any], headers: "_Headers") -> Reply | None:
+        """Return what is answered without the desk; None: it is the desk's to answer, or the board's stream."""
         method: str = scope["method"]
-        path: str = scope["raw_path"].decode("latin-1")
-        query: str = scope["query_string"].decode("latin-1")
         refused = self._refused_at_the_door(headers)
         if refused is not None:
             return refused
-        if path == "/board/events":
-            return self._stream_reply(method, headers)
-        if path == "/" and method == "GET" and "token" in (asked := parse_qs(query, keep_blank_values=True)):
-            return self._opened_reply(asked["token"][-1])
-        if path in self._pages:
-            if method in {"GET", "HEAD"}:
-                return self._pages[path]
-            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+        if scope["raw_path"] == _STREAM:
+            return self._stream_refusal(method, headers)
+        path = scope["raw_path"].decode("latin-1")
+        if path == "/" and method == "GET":
+            asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            if "token" in asked:
+                return self._opened_reply(asked["token"][-1])
+        if path not in self._pages:
+            return None
+        if method in {"GET", "HEAD"}:
+            return self._pages[path]
+        return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+
+    def _request(self, scope: Mapping[str, Any], headers: "_Headers", body: bytes) -> Request:
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
         token = self._tokens.find(headers.only(b"authorization") or b"")
-        request = Request(
-            method,
+        return Request(
+            scope["method"],
             f"{path}?{query}" if query else path,
             body,
             user=None if token is None else token.user,
@@ -167,7 +179,6 @@ class App:
             prefer=b", ".join(headers.all(b"prefer")).decode("latin-1"),
             answer=self._answer,
         )
-        return self._desk.respond(request)
 
     def _refused_at_the_door(self, headers: "_Headers") -> Reply | None:
         host = headers.only(b"host")
@@ -187,7 +198,7 @@ class App:
         cookie = f"{self._cookie}={self._tokens.board_cookie}; Path=/board; HttpOnly; SameSite=Strict"
         return Reply(303, b"", (("Location", "/"), ("Set-Cookie", cookie)))
 
-    def _stream_reply(self, method: str, headers: "_Headers") -> Reply | None:
+    def _stream_refusal(self, method: str, headers: "_Headers") -> Reply | None:
         if method != "GET":
             return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET")
         if not self._tokens.is_board_cookie(headers.cookie(self._cookie)):

@@ -3,7 +3,7 @@
 import sys
 from types import ModuleType
 
-from server_stand import RegisterDesk
+from server_stand import CALL, RegisterDesk
 
 from parksim.cli import main
 from parksim.rules import uapi
@@ -13,9 +13,11 @@ class StandIn(RegisterDesk):
     """A desk that can be opened and closed."""
 
     def __init__(self, scenario, options):
-        users = scenario.uapi.users
-        super().__init__(uapi.new_register(users, capacity=scenario.lot.slots, base_url=options["base_url"]))
+        register = desk.directory(scenario)._replace(base_url=options["base_url"])
+        register = uapi.offer(register, "0003*210", peer="555", now_us=0, call_id=CALL).register
+        super().__init__(uapi.answer(register, CALL, now_us=0).register)
         self.scenario = scenario
+        self.cut_bytes = 17 if options["journal"] is not None and options["journal"].suffix == ".torn" else 0
         sys.stderr.write(f"opened with {sorted(options.items())}\n")
 
     async def __aenter__(self):
@@ -26,7 +28,25 @@ class StandIn(RegisterDesk):
         sys.stderr.write("left\n")
 
 
+class SessionError(RuntimeError):
+    """As the desk's own."""
+
+
+def open_desk(scenario, **options):
+    """Open the stand-in, or fail as the file's ending says."""
+    ending = "" if options["journal"] is None else options["journal"].suffix
+    if ending == ".locked":
+        raise SessionError("planted: another server uses the file")
+    if ending == ".other":
+        raise ValueError("planted: the file is of another scenario")
+    return StandIn(scenario, options)
+
+
 desk = ModuleType("parksim.server.desk")
-desk.open_desk = lambda scenario, **options: StandIn(scenario, options)
-sys.modules["parksim.server.desk"] = desk
-sys.exit(main())
+desk.SessionError = SessionError
+desk.directory = lambda scenario: uapi.new_register(scenario.uapi.users)
+desk.open_desk = open_desk
+
+if __name__ == "__main__":
+    sys.modules["parksim.server.desk"] = desk
+    sys.exit(main())

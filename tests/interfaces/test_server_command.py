@@ -11,9 +11,9 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import serve_stand_in
 
 import parksim.server
 from parksim.cli import main
@@ -48,6 +48,14 @@ def scenario(tmp_path):
     return path
 
 
+@pytest.fixture
+def stand_in(monkeypatch):
+    """The stand-in desk in this process, and no tokens in the environment."""
+    monkeypatch.delenv("PARKSIM_TOKENS", raising=False)
+    monkeypatch.setitem(sys.modules, "parksim.server.desk", serve_stand_in.desk)
+    monkeypatch.setattr(parksim.server, "desk", serve_stand_in.desk, raising=False)
+
+
 class Served:
     """A running command."""
 
@@ -61,9 +69,9 @@ class Served:
         self.text = "\n".join(self.lines)
         self.port = int(re.search(r"http://(?:[\w.-]+|\[[0-9a-f:]+\]):([0-9]+)/\?token=", self.text)[1])
 
-    def get(self, path, token=None):
-        """GET a path by a client library; return (status, body)."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+    def ask(self, path, token=None, method="GET", body=None):
+        """Send a request by a client library; return (status, body)."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=body)
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:
@@ -107,15 +115,15 @@ def test_a_session(scenario):
         )
         token = re.search(r"^Token: (\S+) \(", served.text, re.MULTILINE)[1]
         key = re.search(r"^Board: http://127\.0\.0\.1:[0-9]+/\?token=(\S+)$", served.text, re.MULTILINE)[1]
-        assert served.get("/uapi/phoneCalls/@me/@self", token)[0] == 200
-        assert served.get("/uapi/phoneCalls/33/@self", token)[0] == 400
-        assert served.get("/uapi/phoneCalls/@me/@self")[0] == 401
-        assert served.get("/board/events", token)[0] == 401
+        assert served.ask("/uapi/phoneCalls/@me/@self", token)[0] == 200
+        assert served.ask("/uapi/phoneCalls/33/@self", token)[0] == 400
+        assert served.ask("/uapi/phoneCalls/@me/@self")[0] == 401
+        assert served.ask("/board/events", token)[0] == 401
         assert token != key
         code, out, err = served.end(signal.SIGINT)
     assert (code, out) == (130, "")
     opened, *rest = err.splitlines()
-    for option in ("'rate', 60.0", "'seed', 7", "'traffic', False", "'answer', 'collection'", "'fsync', False"):
+    for option in ("'rate', 60.0", "'seed', 7", "'traffic', False", "'journal', None", "'fsync', False"):
         assert f"({option})" in opened
     assert f"('base_url', 'http://127.0.0.1:{served.port}')" in opened
     assert rest == ["entered", "left", "parksim: interrupted; the switchboard has ended"]
@@ -124,23 +132,27 @@ def test_a_session(scenario):
 
 
 def test_it_ends_at_sigterm(scenario, tmp_path):
-    """A service manager's signal ends it with code 0, although somebody is connected."""
+    """A service manager's signal ends it with code 0, although somebody is connected; Park answers as it was told."""
     with serving(scenario, "--port", "0", "--journal", tmp_path / "j", "--fsync", "--answer", "accepted") as served:
+        token = re.search(r"^Token: (\S+) \(", served.text, re.MULTILINE)[1]
+        body = b'{"action":"Park","phoneCallViewId":"01"}'
+        assert served.ask(f"/uapi/phoneCalls/@me/@self/{serve_stand_in.CALL}", token, "PUT", body)[0] == 202
         with socket.create_connection(("127.0.0.1", served.port)) as sock:
             sock.sendall(b"GET / HTTP/1.1\r\n")
             code, out, err = served.end(signal.SIGTERM)
         assert (code, out) == (0, "")
-        assert "('answer', 'accepted')" in err
         assert "('fsync', True)" in err
         assert err.endswith("entered\nleft\n")
 
 
 def test_an_interrupted_session_with_a_journal_says_how_to_go_on(scenario, tmp_path):
-    """The last line names the journal."""
-    with serving(scenario, "--port", "0", "--journal", tmp_path / "kept.jsonl") as served:
+    """The last line names the journal; of a torn line in it is told."""
+    path = tmp_path / "kept.torn"
+    with serving(scenario, "--port", "0", "--journal", path) as served:
         code, _, err = served.end(signal.SIGINT)
     assert code == 130
-    assert err.endswith(f"; the same command goes on with the calls in {tmp_path / 'kept.jsonl'}\n")
+    assert err.splitlines()[1] == f"parksim: {path}: its last line was torn; 17 bytes of it were cut off"
+    assert err.endswith(f"; the same command goes on with the calls in {path}\n")
 
 
 def test_a_port_in_use(scenario):
@@ -169,7 +181,7 @@ def test_tokens_from_a_file(scenario, tmp_path):
     with serving(scenario, "--port", "0", "--token-file", path) as served:
         assert "Token:" not in served.text
         assert "t0ken" not in served.text
-        assert served.get("/uapi/phoneCalls/12/@self", "t0ken-from-file")[0] == 200
+        assert served.ask("/uapi/phoneCalls/12/@self", "t0ken-from-file")[0] == 200
         _, _, err = served.end(signal.SIGTERM)
     assert err.splitlines()[0] == f"parksim: {path}: others can read it; chmod 600 {path} keeps its tokens secret"
 
@@ -181,7 +193,7 @@ def test_tokens_from_the_environment(scenario):
         PARKSIM_TOKENS="t0ken-of-env-12 12; t0ken-of-env-33 33 user",
     ) as served:  # fmt: skip
         assert "https://pbx.example/uapi/phoneCalls/" in served.lines[0]
-        assert served.get("/uapi/phoneCalls/@me/0003*024", "t0ken-of-env-33")[0] == 200
+        assert served.ask("/uapi/phoneCalls/@me/0003*024", "t0ken-of-env-33")[0] == 200
         code, _, err = served.end(signal.SIGTERM)
     assert code == 0
     assert "('base_url', 'https://pbx.example')" in err
@@ -210,11 +222,13 @@ def test_ipv6(scenario):
      (["--host", "0.0.0.0", "--port", "0"], "--host 0.0.0.0: others can reach that address, so who"),
      (["--host", "::", "--port", "0"], "--host ::: others can reach that address"),
      (["--token-file", "missing"], "missing: cannot be read (No such file or directory)"),
-     (["--set", "uapi.users={}"], "[uapi] has no users")],
+     (["--set", "uapi.users={}"], "[uapi] has no users"),
+     (["--set", "uapi.users={'12' = ['0003*210', '0004*500']}"], "two.toml: uapi: extension '0004*500' is of no"),
+     (["--port", "0", "--journal", "j.other"], "planted: the file is of another scenario")],
 )  # fmt: skip
-def test_options_that_are_wrong(scenario, capsys, monkeypatch, options, complaint):
+@pytest.mark.usefixtures("stand_in")
+def test_options_that_are_wrong(scenario, capsys, options, complaint):
     """One message on stderr, code 2, nothing on stdout."""
-    monkeypatch.delenv("PARKSIM_TOKENS", raising=False)
     assert main(["serve", str(scenario), *options]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -223,6 +237,14 @@ def test_options_that_are_wrong(scenario, capsys, monkeypatch, options, complain
     assert err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("stand_in")
+def test_a_journal_that_cannot_be_used(scenario, capsys):
+    """One message, code 4."""
+    assert main(["serve", str(scenario), "--port", "0", "--journal", "j.locked"]) == 4
+    assert capsys.readouterr().err == "parksim: could not finish: planted: another server uses the file\n"
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_an_address_of_another_machine(scenario, capsys, monkeypatch):
     """It cannot be bound: one message, code 4."""
     monkeypatch.setenv("PARKSIM_TOKENS", "t0ken-of-env-12 12")
@@ -234,13 +256,13 @@ def test_an_address_of_another_machine(scenario, capsys, monkeypatch):
         assert reason in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("stand_in")
 def test_without_the_extra(scenario, capsys, monkeypatch):
     """The message says what to install."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     for name in ("serving", "wire", "app"):
         monkeypatch.delitem(sys.modules, f"parksim.server.{name}", raising=False)
         monkeypatch.delattr(parksim.server, name, raising=False)
-    monkeypatch.setitem(sys.modules, "parksim.server.desk", ModuleType("desk"))
     assert main(["serve", str(scenario), "--port", "0"]) == 2
     assert "serve needs uvicorn; install it by: pip install 'parksim[server]'" in capsys.readouterr().err
 
