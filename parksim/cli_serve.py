@@ -69,7 +69,7 @@ def serve_command(
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     try:
-        from parksim.server import desk, serving  # noqa: PLC0415 - uvicorn and the engine, for this command alone
+        from parksim.server import desk, serving, session  # noqa: PLC0415 - uvicorn and the engine, for serve alone
     except ModuleNotFoundError as error:
         if error.name not in {"uvicorn", "httptools"}:
             raise
@@ -94,7 +94,7 @@ def serve_command(
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        except desk.SessionError as error:
+        except session.SessionError as error:
             raise OSError(str(error)) from None
         if switchboard.cut_bytes:
             sys.stderr.write(
@@ -105,14 +105,14 @@ def serve_command(
             sys.stdout.write(_greeting(loaded.name, tokens, made, door))
             sys.stdout.flush()
 
-        async def session() -> int | None:
+        async def served() -> int | None:
             async with switchboard:
                 doors = serving.Doors.of(door.host, door.port, door.base_url)
                 cookie = f"parksim_board_{door.port}"
                 app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
                 return await serving.serve(app, door.listener, greet)
 
-        ended_by = asyncio.run(session())
+        ended_by = asyncio.run(served())
     if ended_by == signal.SIGINT:
         goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
         raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")

@@ -8,6 +8,7 @@ in it; before it the desk may catch up with what is due.
 Order of the checks: Host, Origin, then for the board its routes, for everything else the ladder of ``rules/uapi``.
 """
 
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from importlib.resources import files
@@ -16,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
 from parksim.server.events import Viewers
-from parksim.server.openapi import document_bytes
+from parksim.server.openapi import document
 from parksim.server.tokens import Tokens
 from parksim.server.wire import SAFETY_HEADERS
 
@@ -94,6 +95,11 @@ def board_pages() -> Mapping[str, Reply]:
     return pages
 
 
+def media_of(page: Reply) -> str:
+    """Return the media type of a page, without its parameters."""
+    return page.headers[0][1].partition(";")[0]
+
+
 class App:
     """The service as an ASGI application.
 
@@ -120,8 +126,10 @@ class App:
         self._answer: Literal["collection", "accepted"] = answer
         self._cookie = cookie
         self._viewers = Viewers(desk)
-        description = Reply(200, document_bytes(), (("Content-Type", "application/json"),))
-        self._pages: Mapping[str, Reply] = {**board_pages(), "/openapi.json": description}
+        pages = board_pages()
+        description = json.dumps(document({path: media_of(page) for path, page in pages.items()})).encode("ascii")
+        own = Reply(200, description, (("Content-Type", "application/json"),))
+        self._pages: Mapping[str, Reply] = {**pages, "/openapi.json": own}
 
     def close(self) -> None:
         """End all streams, so that their connections can be closed."""

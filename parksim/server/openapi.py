@@ -7,7 +7,6 @@ same. What can befall any request on its way (its host, its size, its slowness) 
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -328,23 +327,25 @@ def _uapi_paths() -> Json:
     )
 
 
-def _board_paths() -> Json:
+def _board_paths(files: Mapping[str, str]) -> Json:
     moved = {"description": "The board's key was right: a cookie, and the page.", "headers": _fields("Location")}
     stream = _good("The board's pictures as server-sent events.", media="text/event-stream")
     key = {"name": "token", "in": "query", "schema": {"type": "string"}}
+    shown = {"200": _good("The page.", media=files["/"])} if "/" in files else {}
     page = _operation(
-        "The board; with a key it is opened.",
-        {"200": _good("The page.", media="text/html"), "303": moved},
-        (Refusal.ACCESS_DENIED, Refusal.NOT_FOUND),
+        "The board; with its key as token it is opened.",
+        {**shown, "303": moved},
+        (Refusal.ACCESS_DENIED, *(() if shown else (Refusal.NOT_FOUND,))),
         parameters=[key],
     )
     events = _operation("What the board shows, as it changes.", {"200": stream}, (Refusal.ACCESS_DENIED,))
-    files = {
-        name: _operation("A file of the board.", {"200": _good("The file.", media=media)}, (Refusal.NOT_FOUND,))
-        for name, media in (("/board.js", "text/javascript"), ("/board.css", "text/css"))
+    others = {
+        name: _operation("A file of the board.", {"200": _good("The file.", media=media)}, ())
+        for name, media in files.items()
+        if name != "/"
     }
     own = _operation("This description.", {"200": _good("It.", "Description")}, ())
-    pages = {"/": page, **files, "/openapi.json": own}
+    pages = {"/": page, **others, "/openapi.json": own}
     return {
         **{name: {"get": operation, "head": _headed(operation)} for name, operation in pages.items()},
         "/board/events": {"get": events},
@@ -365,14 +366,8 @@ def _fields(*names: str) -> Json:
     return {name: {"schema": {"type": "string"}, "required": True} for name in names}
 
 
-@cache
-def document_bytes() -> bytes:
-    """Return the description as JSON."""
-    return json.dumps(document(), separators=(",", ":")).encode("ascii")
-
-
-def document() -> Json:
-    """Return the description."""
+def document(files: Mapping[str, str]) -> Json:
+    """Return the description of a service that has these files of the board: their paths and media types."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -382,7 +377,7 @@ def document() -> Json:
             "difference. A method that a path does not have answers 405 with Allow, a path that there is not 404, "
             "both in the envelope of all errors.",
         },
-        "paths": {**_uapi_paths(), **_board_paths()},
+        "paths": {**_uapi_paths(), **_board_paths(files)},
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": {**_schemas(), "Description": {"type": "object"}},

@@ -330,7 +330,9 @@ class Connection(HttpToolsProtocol):
         self._skipped = 0
         begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
         self._tell_app()
-        if begun or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if begun:  # half an answer is out, behind which no other can follow
             self.transport.abort()
             return
         self.flow.resume_reading()

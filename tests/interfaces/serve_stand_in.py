@@ -42,11 +42,12 @@ def open_desk(scenario, **options):
     return StandIn(scenario, options)
 
 
+session = ModuleType("parksim.server.session")
+session.SessionError = SessionError
 desk = ModuleType("parksim.server.desk")
-desk.SessionError = SessionError
 desk.directory = lambda scenario: uapi.new_register(scenario.uapi.users)
 desk.open_desk = open_desk
 
 if __name__ == "__main__":
-    sys.modules["parksim.server.desk"] = desk
+    sys.modules |= {"parksim.server.desk": desk, "parksim.server.session": session}
     sys.exit(main())

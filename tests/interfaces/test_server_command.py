@@ -52,8 +52,10 @@ def scenario(tmp_path):
 def stand_in(monkeypatch):
     """The stand-in desk in this process, and no tokens in the environment."""
     monkeypatch.delenv("PARKSIM_TOKENS", raising=False)
-    monkeypatch.setitem(sys.modules, "parksim.server.desk", serve_stand_in.desk)
-    monkeypatch.setattr(parksim.server, "desk", serve_stand_in.desk, raising=False)
+    for name in ("desk", "session"):
+        module = getattr(serve_stand_in, name)
+        monkeypatch.setitem(sys.modules, f"parksim.server.{name}", module)
+        monkeypatch.setattr(parksim.server, name, module, raising=False)
 
 
 class Served:

@@ -9,7 +9,7 @@ from server_stand import CALL, RegisterDesk, running, talking
 from parksim.rules import uapi
 from parksim.server.openapi import ANY_REQUEST, document
 
-DOCUMENT = document()
+DOCUMENT = document({"/": "text/html", "/board.js": "text/javascript"})
 OPERATIONS = [
     (path, method)
     for path, item in DOCUMENT["paths"].items()
@@ -31,11 +31,14 @@ def codes_of(operation):
 def test_every_refusal_is_described():
     """Each status and code of the ladder stands at some operation, and no operation has another.
 
-    405 stands at none: a method that an operation describes is never refused.
+    404 and 405 stand at none: what is described is there, with that method.
     """
     described = set().union(*(codes_of(DOCUMENT["paths"][path][method]) for path, method in OPERATIONS))
-    assert described == {(refusal.status, refusal.code) for refusal in uapi.Refusal} - {(405, "method_not_allowed")}
-    assert "405" in DOCUMENT["info"]["description"]
+    assert described == {(refusal.status, refusal.code) for refusal in uapi.Refusal} - {
+        (404, "not_found"),
+        (405, "method_not_allowed"),
+    }
+    assert {"404,", "405"} <= set(DOCUMENT["info"]["description"].split())
 
 
 def test_every_operation_tells_what_any_request_may_earn():
@@ -59,6 +62,12 @@ def test_every_route_is_described():
             assert methods == {"POST"} == set(leads.services) - {"GET", "PUT", "DELETE"}
         else:
             assert methods == set(leads.services)
+
+
+def test_a_board_without_its_page():
+    """Where the page is missing, that is what is described."""
+    assert (404, "not_found") in codes_of(document({})["paths"]["/"]["get"])
+    assert "200" not in document({})["paths"]["/"]["get"]["responses"]
 
 
 def test_references_lead_somewhere():

@@ -3,8 +3,10 @@
 import json
 import queue
 import socket
+import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 from server_stand import BEARER, CALL, RegisterDesk, answers, running, talking
@@ -398,6 +400,53 @@ def test_a_client_that_takes_no_answer(site, monkeypatch):
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             all(sock.sendall(asked) is None for _ in range(100_000))
     wait_until(lambda: len(site.server.server_state.connections) == 0)
+
+
+def test_a_client_that_takes_its_answers_slowly(site):
+    """Who reads, however slowly, gets all answers, in order; the server waits with writing."""
+    asked = b"".join(site.head("GET", path) for path in ["/openapi.json", PATH] * 100)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        sock.connect(("127.0.0.1", site.port))
+        sending = threading.Thread(target=sock.sendall, args=[asked + site.head("GET", "/nowhere", Connection="close")])
+        sending.start()
+        time.sleep(0.2)
+        found, closed = answers(sock, silence_s=10)
+        sending.join()
+    assert [answer.status for answer in found] == [200] * 200 + [404]
+    assert len({answer.body for answer in found}) == 3
+    assert closed
+
+
+def test_what_follows_a_refusal_is_not_read_for_ever(site):
+    """The connection lingers that the answer may be read, but not for a client that goes on and on."""
+    with site.open() as sock:
+        sock.sendall(b"x\r\n")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            all(sock.sendall(b"x" * 65_536) is None for _ in range(1_000))
+    wait_until(lambda: not site.server.server_state.connections)
+
+
+def test_a_client_that_stays_after_a_refusal(site, monkeypatch):
+    """It is cut off after a moment."""
+    monkeypatch.setattr(wire, "LINGER_TIME_S", 0.1)
+    with site.open() as sock:
+        sock.sendall(b"x\r\n")
+        assert answers(sock)[0][0].code == "request_invalid"
+        wait_until(lambda: not site.server.server_state.connections)
+
+
+def test_far_too_many_connections(site, monkeypatch):
+    """Beyond those that get their 503 further ones are cut off without a word."""
+    monkeypatch.setattr(wire, "CONNECTIONS_LIMIT", 2)
+    monkeypatch.setattr(wire, "LINGERING_LIMIT", 1)
+    with site.open(), site.open():
+        wait_until(lambda: len(site.server.server_state.connections) == 2)
+        with site.open() as refused, site.open() as cut_off:
+            assert refused.recv(65_536).startswith(b"HTTP/1.1 503 ")
+            with suppress(ConnectionResetError):
+                assert cut_off.recv(1) == b""
+    wait_until(lambda: not site.server.server_state.connections)
 
 
 def wait_until(holds):
