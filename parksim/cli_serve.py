@@ -58,14 +58,7 @@ def serve_command(
     values: Set = (),
 ) -> Answer:
     """Serve a live switchboard over UAPI, with a board to watch."""
-    if not RATES[0] <= rate <= RATES[1]:
-        raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
-    if answer not in _ANSWERS:
-        raise UsageError(f"--answer {answer}: choose one of {', '.join(_ANSWERS)}")
-    if port is not None and not 0 <= port <= 65_535:
-        raise UsageError(f"--port {port}: from 0 to 65535")
-    if fsync and journal is None:
-        raise UsageError("--fsync waits for a journal; give --journal FILE, too")
+    _check(rate, port, answer, alone=fsync and journal is None)
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     try:
@@ -97,26 +90,34 @@ def serve_command(
         except session.SessionError as error:
             raise OSError(str(error)) from None
         if switchboard.cut_bytes:
-            sys.stderr.write(
-                f"parksim: {journal}: its last line was torn; {switchboard.cut_bytes} bytes of it were cut off\n"
-            )
-
-        def greet() -> None:
-            sys.stdout.write(_greeting(loaded.name, tokens, made, door))
-            sys.stdout.flush()
-
-        async def served() -> int | None:
-            async with switchboard:
-                doors = serving.Doors.of(door.host, door.port, door.base_url)
-                cookie = f"parksim_board_{door.port}"
-                app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
-                return await serving.serve(app, door.listener, greet)
-
-        ended_by = asyncio.run(served())
+            told = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+            sys.stderr.write(f"parksim: {journal}: {told}\n")
+        doors = serving.Doors.of(door.host, door.port, door.base_url)
+        cookie = f"parksim_board_{door.port}"
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
+        greeting = _greeting(loaded.name, tokens, made, door)
+        ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
     if ended_by == signal.SIGINT:
         goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
         raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")
     return Answer("")
+
+
+def _check(rate: float, port: int | None, answer: str, *, alone: bool) -> None:
+    """Refuse options that are out of range; ``alone``: there is an fsync without a journal."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
+    if answer not in _ANSWERS:
+        raise UsageError(f"--answer {answer}: choose one of {', '.join(_ANSWERS)}")
+    if port is not None and not 0 <= port <= 65_535:
+        raise UsageError(f"--port {port}: from 0 to 65535")
+    if alone:
+        raise UsageError("--fsync waits for a journal; give --journal FILE, too")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _greeting(name: str, tokens: Tokens, made: str, door: _Door) -> str:

@@ -3,7 +3,7 @@
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import FrameType
 from typing import Final
 
@@ -73,11 +73,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(app: App, listener: socket.socket, started: Callable[[], None]) -> int | None:
-    """Serve until a signal comes, and return which; ``started`` is called when requests are answered."""
+async def serve(
+    desk: AbstractAsyncContextManager[object], app: App, listener: socket.socket, started: Callable[[], None]
+) -> int | None:
+    """Let the desk run and serve it until a signal comes; return which.
+
+    ``started`` is called as soon as requests are answered.
+    """
     allow_open_files(CONNECTIONS_LIMIT + LINGERING_LIMIT + FURTHER_FILES)
-    server = Server(app, started)
-    await server.serve(sockets=[listener])
+    async with desk:
+        server = Server(app, started)
+        await server.serve(sockets=[listener])
     return server.ended_by
 
 
