@@ -7,10 +7,12 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from random import Random
 
 import pytest
 from server_stand import BEARER, CALL, RegisterDesk, answers, running, talking
 
+from parksim.rules.uapi import Refusal
 from parksim.rules.uapi_models import BODY_LIMIT_BYTES, TARGET_LIMIT_CHARACTERS
 from parksim.server import wire
 from parksim.server.wire import HEADERS_LIMIT_BYTES
@@ -447,6 +449,59 @@ def test_far_too_many_connections(site, monkeypatch):
             with suppress(ConnectionResetError):
                 assert cut_off.recv(1) == b""
     wait_until(lambda: not site.server.server_state.connections)
+
+
+PIECES = [
+    *(b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b"%", b"/", b"?", b"#", b"\xff", b"\x80" * 50, b"a" * 5_000),
+    *(b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Upgrade: x\r\n", b"Connection: close\r\n"),
+    *(b"Host: x\r\n", b"Expect: 100-continue\r\n", b"HTTP/1.1", b"0\r\n\r\n", b"FFFFFFFF\r\n", b"GET "),
+]
+
+
+def spoilt(random, raw):
+    """Return a request with up to four bytes changed, pieces put in, left out or doubled."""
+    data = bytearray(raw)
+    for _ in range(random.randint(0, 4)):
+        place = random.randrange(len(data))
+        change = random.choice(["byte", "piece", "gap", "double"])
+        if change == "byte":
+            data[place] = random.randrange(256)
+        elif change == "piece":
+            data[place:place] = random.choice(PIECES)
+        elif change == "gap" and len(data) > 50:
+            del data[place : place + random.randint(1, 20)]
+        else:
+            data[place:place] = data[place:][: random.randint(1, 50)]
+    return bytes(data)
+
+
+@pytest.mark.slow
+def test_rubbish(site, caplog):
+    """3,000 connections with spoilt requests (seed 5): documented answers only, nothing in the log, the lot whole."""
+    random = Random(5)
+    documented = {(refusal.status, refusal.code) for refusal in Refusal} - {(500, "internal_server_error")}
+    good = [
+        request(site),
+        request(site, fields="Transfer-Encoding: chunked\r\n", body=chunked(PARK)),
+        site.head("GET", PATH),
+        site.head("GET", "/?token=x", Connection="Upgrade", Upgrade="websocket"),
+        site.head("GET", f"{site.url}/board/events", Cookie="parksim_board=x"),
+        site.head("OPTIONS", "*", Expect="100-continue"),
+    ]
+    statuses = Counter()
+    for _ in range(3_000):
+        data = spoilt(random, b"".join(random.choices(good, k=random.randint(1, 3))))
+        with site.open() as sock, suppress(ConnectionResetError, BrokenPipeError):
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            for answer in answers(sock)[0]:
+                statuses[answer.status] += 1
+                assert answer.status in {200, 204} or (answer.status, answer.code) in documented
+    assert {200, 400, 401, 404, 421} <= set(statuses)
+    assert not caplog.records
+    kept = site.desk.register
+    assert [call.id for call in kept.calls] == [call.id for call in talking(taken=2).calls]
+    assert site.ask("GET", PATH).status == 200
 
 
 def wait_until(holds):
