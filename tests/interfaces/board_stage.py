@@ -1,0 +1,145 @@
+"""A stage for the board: its files and a stream of scripted pictures on loopback, by the standard library alone.
+
+The stage says what the real server says (the same headers and paths), and what it is asked for is kept, so that a test
+sees whatever the page wanted besides.
+"""
+
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from typing import Any
+
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+MEDIA = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+S = 1_000_000
+
+
+def stay(call: str, left_s: float | None, *, now_us: int, caller: str = "", parked_s: float = 60) -> dict[str, Any]:
+    """Return an occupied slot whose time is up ``left_s`` seconds after ``now_us``."""
+    return {
+        "call": call,
+        "caller": caller or f"Caller {call} <0201{call}>",
+        "parker": "0003*210",
+        "parked_us": now_us - round(parked_s * S),
+        "deadline_us": None if left_s is None else now_us + round(left_s * S),
+    }
+
+
+def picture(number: int = 1, slots: Any = (), **changes: Any) -> dict[str, Any]:
+    """Return a picture at 18:00:00, simulated time standing as nearly still as it can unless a rate is given."""
+    return {
+        "id": number,
+        "name": "Hospital switchboard, weekday",
+        "now_us": 36_000 * S,
+        "rate": 1.0,
+        "running": True,
+        "epoch": "2026-01-05T08:00:00+00:00",
+        "lots": [{"name": "0003", "first": 701, "slots": list(slots)}],
+        "queue": [],
+        "attendants": [],
+        "returns": [],
+        "counters": dict.fromkeys(
+            ("offered", "parked", "refused", "retrieved", "abandoned", "expired", "ended", "lost"), 0
+        ),
+    } | changes
+
+
+class Stage(ThreadingHTTPServer):
+    """The server; ``show`` sends a picture to all who look on, ``cut`` ends their streams."""
+
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self) -> None:
+        folder = files("parksim").joinpath("server", "board")
+        self.pages = {f"/{file.name}": file.read_bytes() for file in folder.iterdir() if file.is_file()}
+        self.pages["/"] = self.pages["/board.html"]
+        self.asked: list[str] = []
+        self.viewers: set[queue.Queue[bytes | None]] = set()
+        self.newest = picture()
+        self.lets_in = True
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def address(self) -> str:
+        """Where the board is."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def show(self, shown: dict[str, Any]) -> None:
+        """Send a picture now, and to all who come later."""
+        with self.lock:
+            self.newest = shown
+            for viewer in self.viewers:
+                viewer.put(event(shown))
+
+    def cut(self) -> None:
+        """End all streams."""
+        with self.lock:
+            for viewer in self.viewers:
+                viewer.put(None)
+
+
+def event(shown: dict[str, Any]) -> bytes:
+    """Return a picture as the stream carries it."""
+    return f"id: {shown['id']}\nevent: picture\ndata: {json.dumps(shown)}\n\n".encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Stage
+
+    def do_GET(self) -> None:
+        """Answer with a file of the board or its stream."""
+        self.server.asked.append(self.path)
+        if self.path == "/board/events":
+            self.stream()
+            return
+        body = self.server.pages.get(self.path)
+        self.head(404 if body is None else 200, MEDIA.get(self.path.rpartition(".")[2], MEDIA["html"]))
+        self.wfile.write(body or b"")
+
+    def head(self, status: int, media: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media)
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+
+    def stream(self) -> None:
+        if not self.server.lets_in:
+            self.head(401, "application/json")
+            return
+        self.head(200, "text/event-stream")
+        mine: queue.Queue[bytes | None] = queue.Queue()
+        with self.server.lock:
+            self.server.viewers.add(mine)
+            mine.put(b"retry: 300\n\n" + event(self.server.newest))
+        try:
+            while (sent := mine.get()) is not None:
+                self.wfile.write(sent)
+        except OSError:
+            pass  # the viewer has left
+        finally:
+            with self.server.lock:
+                self.server.viewers.discard(mine)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Serve until the end of the block."""
+    with Stage() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.cut()
+            server.shutdown()
+            thread.join()

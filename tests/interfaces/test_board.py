@@ -1,0 +1,451 @@
+"""The board in a real browser: Debian's Chromium, driven by playwright, against a stage of scripted pictures.
+
+Skipped where playwright (extra ``browser``) or Chromium is not installed. One browser serves all tests of the file.
+"""
+
+import re
+import shutil
+import time
+from contextlib import ExitStack
+from importlib.resources import files
+from importlib.util import find_spec
+
+import pytest
+from board_stage import POLICY, S, picture, stage, stay
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
+expect = sync_api.expect
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+NOW_US = picture()["now_us"]
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(2)</script>',
+    "javascript:alert(3)",
+    "\u202egnp.exe\u2066 \u0000\u001b[31m",
+    "Z\u0300\u0301" + "\u0302" * 300,
+    "W" * 10_000,
+    "&lt;b&gt; {{7*7}} ${7*7}",
+)
+WITHIN_MS = 1_000
+"""A slot appears and leaves within a second of the picture."""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests here."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served():
+    """A stage of its own for each test."""
+    with stage() as server:
+        yield server
+
+
+@pytest.fixture
+def opened(browser, served):
+    """Open the board under given circumstances; at the end there was no complaint and no request to elsewhere."""
+    said, asked = [], []
+    with ExitStack() as contexts:
+
+        def open_board(shown=None, *, wait=True, **circumstances):
+            if shown is not None:
+                served.newest = shown
+            context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | circumstances))
+            contexts.callback(context.close)
+            page = context.new_page()
+            page.set_default_timeout(5_000)
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(served.address)
+            if wait:
+                expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+            return page
+
+        yield open_board
+    assert said == []
+    assert {url for url in asked if not url.startswith(served.address)} == set()
+    assert set(served.asked) <= {"/", "/board.css", "/board.js", "/board.svg", "/board/events"}
+
+
+def seconds_left(slot) -> int:
+    """Return the countdown that a slot shows."""
+    minutes, seconds = re.search(r"(\d+):(\d\d) left", slot.text_content()).groups()
+    return 60 * int(minutes) + int(seconds)
+
+
+def test_slots_appear_and_leave(opened, served):
+    """A parked call stands in its slot, with caller, parker and times, and leaves it, each within a second."""
+    page = opened(picture(1, [None, None, None]))
+    slot = page.get_by_role("listitem").nth(1)
+    assert slot.inner_text().split() == ["slot", "702", "free"]
+    served.show(picture(2, [None, stay("7", 95, now_us=NOW_US, caller="John Doe <3333>"), None]))
+    expect(slot).to_contain_text("John Doe <3333>", timeout=WITHIN_MS)
+    assert re.fullmatch(
+        r"slot 702 1:3\d left caller John Doe <3333> parked by 0003\*210 for 1:0\d", slot.text_content().strip()
+    )
+    expect(page.locator(".lot h2")).to_have_text("Lot 0003 1 of 3 taken")
+    served.show(picture(3, [None, None, None]))
+    expect(slot).not_to_contain_text("John Doe", timeout=WITHIN_MS)
+    assert page.locator(".slot.free").count() == 3
+
+
+def test_the_countdown_runs_at_the_simulated_rate(opened):
+    """Between pictures simulated time runs at the rate: 60 simulated seconds a real one, within the time measured."""
+    page = opened(picture(1, [stay("7", 3_000, now_us=NOW_US)], rate=60.0))
+    slot = page.locator(".slot")
+    began, first = time.monotonic(), seconds_left(slot)
+    page.wait_for_timeout(1_000)
+    last, ended = seconds_left(slot), time.monotonic()
+    # What is shown is at most one tick (0.2 s) old, and drawn in whole seconds.
+    assert 60 * (1.0 - 0.2) - 1 <= first - last <= 60 * (ended - began + 0.2) + 1
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^Mon,? 5 Jan 18:0[1-9]:\d\d$"))
+    expect(page.locator("#rate")).to_have_text("× 60")
+
+
+def test_a_stopped_simulation_stands_still(opened):
+    """When the switchboard does not run, nothing counts down."""
+    page = opened(picture(1, [stay("7", 95, now_us=NOW_US)], rate=600.0, running=False))
+    page.wait_for_timeout(500)
+    assert seconds_left(page.locator(".slot")) == 95
+    expect(page.locator("#clock")).to_have_text(re.compile("18:00:00$"))
+    expect(page.locator("#rate")).to_have_text("stopped")
+
+
+def test_the_clock_keeps_the_offset_of_the_epoch(opened):
+    """An epoch with an offset is shown in the time of its place."""
+    page = opened(picture(1, running=False, epoch="2026-01-05T08:00:00+05:30"))
+    expect(page.locator("#clock")).to_have_text(re.compile("18:00:00$"))
+
+
+def test_urgent_is_more_than_a_colour(opened):
+    """The last 30 s are marked by frame and sign, what is over by words, never by a negative time."""
+    lefts = (31, 30, 0.5, 0, -500, None)
+    page = opened(
+        picture(1, [stay(str(left), left, now_us=NOW_US, parked_s=600) for left in lefts], running=False),
+    )
+    slots = page.locator(".slot")
+    states = [slots.nth(place).get_attribute("class").split()[1] for place in range(len(lefts))]
+    assert states == ["taken", "soon", "soon", "over", "over", "unlimited"]
+    times = [slots.nth(place).locator(".left").inner_text().split()[0] for place in range(len(lefts))]
+    assert times[:3] == ["0:31", "0:30", "0:01"]
+    assert [slots.nth(place).locator(".left").text_content().strip() for place in (3, 4, 5)] == [
+        *("time up left", "time up left", "no limit left"),
+    ] or [slots.nth(place).locator(".left > span").first.text_content() for place in (3, 4, 5)] == [
+        *("time up", "time up", "no limit"),
+    ]
+    signs = page.evaluate("""[...document.querySelectorAll('.slot')].map(slot =>
+        [getComputedStyle(slot.querySelector('.left'), '::before').content[1], getComputedStyle(slot).borderTopWidth])""")
+    assert [sign for sign, _ in signs][1:5] == ["▲", "▲", "■", "■"]
+    assert signs[0][0] not in "▲■"
+    assert float(signs[1][1][:-2]) > float(signs[0][1][:-2])
+    expect(page.locator(".lot h2")).to_have_text("Lot 0003 6 of 6 taken, 4 urgent")
+
+
+def test_a_stay_turns_urgent_by_itself(opened):
+    """Without a further picture a stay becomes urgent and then over, as simulated time passes."""
+    page = opened(picture(1, [stay("7", 60, now_us=NOW_US)], rate=40.0))
+    expect(page.locator(".slot.taken")).to_have_count(1)
+    expect(page.locator(".slot.soon")).to_have_count(1, timeout=2_000)
+    expect(page.locator(".slot.over")).to_have_count(1, timeout=2_000)
+    expect(page.locator(".slot.over")).to_contain_text("time up")
+
+
+def test_everything_else_is_shown(opened):
+    """Queue, attendants, returning calls and counters stand in tables and lists with their times."""
+    states = ("free", "talking", "ringing", "announcing", "off")
+    shown = picture(
+        1,
+        running=False,
+        queue=[{"call": "1", "caller": "Anna <1>", "since_us": NOW_US - 75 * S}],
+        attendants=[
+            {"extension": f"0003*21{place}", "state": state, "call": None, "since_us": NOW_US - place * S}
+            for place, state in enumerate(states)
+        ],
+        returns=[
+            {"call": "2", "caller": "Bo", "parker": "0003*210", "ringing": True, "since_us": NOW_US - 3_661 * S},
+            {"call": "3", "caller": "Cy", "parker": "0003*211", "ringing": False, "since_us": NOW_US + S},
+        ],
+        counters=dict(zip(picture()["counters"], range(12_340, 12_348), strict=True)),
+    )
+    page = opened(shown)
+
+    def rows(name):
+        table = page.get_by_role("table", name=name)
+        return [row.inner_text().replace("\n", " ").split("\t") for row in table.get_by_role("row").all()]
+
+    assert rows("Queue") == [["Caller", "Waiting"], ["Anna <1>", "1:15"]]
+    assert rows("Attendants")[1:] == [
+        *(["0003*210", "○ free", "0:00"], ["0003*211", "● talking", "0:01"], ["0003*212", "◆ ringing", "0:02"]),
+        *(["0003*213", "◇ announcing", "0:03"], ["0003*214", "– off", "0:04"]),
+    ]
+    assert rows("Returning")[1:] == [["Bo", "0003*210", "◆ ringing", "1:01:01"], ["Cy", "0003*211", "… waits", "0:00"]]
+    expect(page.get_by_role("heading", name="Attendants")).to_have_text("Attendants 1 of 5 free")
+    counted = page.locator("#counters > div").evaluate_all(
+        "boxes => boxes.map(box => [box.children[0].textContent, box.children[1].textContent])"
+    )
+    assert {name: int(count.replace(",", "")) for name, count in counted} == shown["counters"]
+
+
+def test_reconnecting_restores_the_picture(opened, served):
+    """When the stream ends the board says so and goes on; when it is back, it shows what is there now."""
+    page = opened(picture(1, [stay("7", 95, now_us=NOW_US), None]))
+    expect(page.locator(".slot").nth(0)).to_contain_text("Caller 7")
+    served.newest = picture(9, [None, stay("8", 95, now_us=NOW_US)])
+    served.cut()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "reconnecting")
+    expect(page.locator("#connection")).to_have_text(re.compile(r"Reconnecting for 0:0\d"))
+    assert page.locator("body").get_attribute("class") == "roomy stale"
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator(".slot").nth(1)).to_contain_text("Caller 8", timeout=WITHIN_MS)
+    expect(page.locator(".slot").nth(0)).to_contain_text("free")
+    assert page.locator("body").get_attribute("class") == "roomy"
+
+
+def test_who_is_not_let_in_is_told_what_to_do(browser, served):
+    """Without the cookie the board names the way in, and comes to life once it is let in."""
+    served.lets_in = False
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(served.address)
+    expect(page.locator("#connection")).to_have_text("Not let in: open the link that the server printed")
+    served.lets_in = True
+    expect(page.locator("#connection")).to_have_text("Live", timeout=5_000)
+    context.close()
+
+
+def test_refused_parks_flash_and_stay_readable(opened, served):
+    """A refusal is named with its number and instant, flashes, stays for seconds, then goes; the count remains."""
+
+    def refused(number, count):
+        return picture(number, [], counters=picture()["counters"] | {"refused": count})
+
+    page = opened(refused(1, 5))
+    line, box = page.locator("#refusal"), page.locator("#counters > div", has_text="refused")
+    expect(line).to_be_hidden()
+    served.show(refused(2, 7))
+    expect(line).to_have_text("2 parks refused at 18:00:00", timeout=WITHIN_MS)
+    expect(box).to_have_class("just")
+    assert line.evaluate("line => line.getAnimations().length") == 1
+    served.show(refused(3, 8))
+    expect(line).to_have_text("Park refused at 18:00:00", timeout=WITHIN_MS)
+    page.wait_for_timeout(3_000)
+    expect(line).to_be_visible()
+    expect(line).to_be_hidden(timeout=7_000)
+    expect(box).not_to_have_class("just")
+    expect(box).to_contain_text("8")
+
+
+def test_less_motion_means_none(opened, served):
+    """Who prefers less motion sees the refusal without the flashing."""
+    page = opened(picture(1), reduced_motion="reduce")
+    served.show(picture(2, counters=picture()["counters"] | {"refused": 1}))
+    expect(page.locator("#refusal")).to_have_text("Park refused at 18:00:00", timeout=WITHIN_MS)
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_hostile_text_is_inert(opened, width):
+    """Whatever callers, parkers, lots, extensions and scenarios are called, it is text, and the layout holds."""
+    slots = [stay(str(place), 95, now_us=NOW_US, caller=text) | {"parker": text} for place, text in enumerate(HOSTILE)]
+    shown = picture(
+        1,
+        name=HOSTILE[5],
+        lots=[{"name": text, "first": 701, "slots": slots} for text in HOSTILE],
+        queue=[{"call": text, "caller": text, "since_us": 0} for text in HOSTILE],
+        attendants=[{"extension": text, "state": text, "call": text, "since_us": 0} for text in HOSTILE],
+        returns=[{"call": text, "caller": text, "parker": text, "ringing": True, "since_us": 0} for text in HOSTILE],
+    )
+    page = opened(shown, viewport={"width": width, "height": 740})
+    expect(page.locator(".slot")).to_have_count(len(HOSTILE) ** 2)
+    assert page.locator("img, b, body script").count() == 0
+    assert page.locator("#slots .slot .caller bdi").nth(0).text_content() == HOSTILE[0]
+    assert not re.search("[\u0000-\u0009\u202a-\u202e\u2066-\u2069]", page.locator("body").inner_text())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 "
+        "&& !e.closest('.slot, td, .unseen')).map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert outside == []
+
+
+def test_the_policy_is_in_force(opened):
+    """The page lives under the policy that the server sends: what is inline does not run, elsewhere is not asked."""
+    page = opened()
+    page.evaluate("""() => {
+        window.violations = [];
+        document.addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective));
+    }""")
+    assert page.evaluate("fetch('/board.css').then(answer => answer.headers.get('content-security-policy'))") == POLICY
+    text = files("parksim").joinpath("server", "board", "board.html").read_text()
+    assert not re.search(r"<style|style=|\son\w+=|<script(?! src=\"/board\.js\" defer></script>)|https?:", text)
+
+
+def test_without_javascript_a_sentence_says_so(opened):
+    """Where scripts are switched off, the page says what is needed."""
+    page = opened(java_script_enabled=False, wait=False)
+    expect(page.locator("noscript")).to_contain_text("This board needs JavaScript")
+    expect(page.locator("noscript")).to_be_visible()
+
+
+@pytest.mark.parametrize("slots", [0, 6, 20, 100])
+def test_nothing_scrolls_sideways_on_a_telephone(opened, slots):
+    """At a width of 360 pixels all is to be had by scrolling down, and no countdown is cut."""
+    stays = [stay(str(place), (12, 95, 0, 4_000)[place % 4], now_us=NOW_US) for place in range(slots)]
+    counters = dict.fromkeys(picture()["counters"], 123_456)
+    page = opened(picture(1, stays, counters=counters, running=False), viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    cut = "[...document.querySelectorAll('.slot .left')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    page.evaluate("document.querySelectorAll('.slot').forEach(e => e.style.contentVisibility = 'visible')")
+    assert page.evaluate(cut) == 0
+
+
+CONTRASTS = """() => {
+  const channel = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const [r, g, b, alpha = 1] = parse(getComputedStyle(e).backgroundColor);
+      if (alpha === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.unseen, .skip') &&
+      [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())).map(e => {
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    return [(a + 0.05) / (b + 0.05), e.className || e.id || e.tagName];
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_suffices_in_the_light_and_in_the_dark(opened, served, scheme):
+    """Every text has a contrast of at least 4.5 to its ground (WCAG 2.2, 1.4.3 AA); the dark is dark."""
+    stays = [None, *(stay(str(left), left, now_us=NOW_US) for left in (95, 12, 0, None))]
+    attendants = [
+        {"extension": state, "state": state, "call": None, "since_us": 0} for state in ("free", "ringing", "off")
+    ]
+    page = opened(picture(1, stays, attendants=attendants), color_scheme=scheme, reduced_motion="reduce")
+    served.show(picture(2, stays, attendants=attendants, counters=picture()["counters"] | {"refused": 1}))
+    expect(page.locator("#refusal")).to_be_visible()
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 40
+    assert [found for found in contrasts if found[0] < 4.5] == []
+    red = int(re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[0])
+    assert red < 64 if scheme == "dark" else red > 192
+    served.cut()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "reconnecting")
+    assert [found for found in page.evaluate(CONTRASTS) if found[0] < 4.5] == []
+
+
+def test_the_keyboard_reaches_every_part(opened):
+    """Tab reaches the skip links in turn, visibly, and each leads to its part of the page."""
+    page = opened(picture(1, [None] * 6))
+    for name, part in (
+        ("Slots", "slots"),
+        ("Returning calls", "returning"),
+        ("Attendants", "attendants"),
+        ("Queue", "queue"),
+    ):
+        page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0)")
+        link = page.get_by_role("link", name=name)
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if link.evaluate("link => link === document.activeElement"):
+                break
+        assert link.evaluate("link => getComputedStyle(link.parentElement).clipPath") == "none"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == part
+
+
+def test_roles_and_names(opened):
+    """Landmarks, headings, lists and tables have the roles and names by which a screen reader finds them."""
+    page = opened(picture(1, [None, stay("7", 95, now_us=NOW_US)], queue=[{"call": "1", "caller": "A", "since_us": 0}]))
+    assert page.locator("html").get_attribute("lang") == "en"
+    for role in ("banner", "main", "navigation", "status"):
+        assert page.get_by_role(role).count() == 1, role
+    assert page.get_by_role("heading", level=1).all_inner_texts() == ["Hospital switchboard, weekday"]
+    headings = [text.split()[0] for text in page.get_by_role("heading", level=2).all_inner_texts()]
+    assert headings == ["Calls", "Lot", "Returning", "Attendants", "Queue"]
+    for name in ("Calls so far", "Slots", "Lot 0003", "Returning", "Attendants", "Queue"):
+        assert page.get_by_role("region", name=re.compile(f"^{name}")).count() == 1, name
+    assert page.get_by_role("list", name="Lot 0003").get_by_role("listitem").count() == 2
+    assert page.get_by_role("table", name="Queue").get_by_role("columnheader").all_inner_texts() == [
+        "Caller",
+        "Waiting",
+    ]
+    identifiers = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(identifiers) == len(set(identifiers))
+    named = page.evaluate("""[...document.querySelectorAll('[aria-labelledby]')].map(e =>
+        document.getElementById(e.getAttribute('aria-labelledby'))?.textContent.trim())""")
+    assert named and all(named)
+    assert page.title() == "1 parked – Hospital switchboard, weekday"
+
+
+def test_news_is_spoken_but_not_chattered(opened, served):
+    """Parks, returns and refusals are told together; twenty pictures in two seconds make at most two sentences."""
+    page = opened(picture(1, [None] * 30))
+    page.evaluate("""() => {
+        window.spoken = [];
+        new MutationObserver(() => spoken.push(document.getElementById('spoken').textContent))
+            .observe(document.getElementById('spoken'), {childList: true, characterData: true, subtree: true});
+    }""")
+    served.show(
+        picture(
+            2,
+            [stay("a", 95, now_us=NOW_US), *[None] * 29],
+            returns=[{"call": "b", "caller": "B", "parker": "0003*210", "ringing": True, "since_us": 0}],
+            counters=picture()["counters"] | {"refused": 2},
+        )
+    )
+    page.wait_for_function("spoken.length === 1")
+    assert page.evaluate("spoken[0]") == "Parked in 701. Time up, returning to 0003*210. 2 parks refused."
+    for number in range(3, 23):
+        served.show(picture(number, [stay(str(place), 95, now_us=NOW_US) for place in range(number)]))
+        page.wait_for_timeout(100)
+    assert page.evaluate("spoken.length") == 1
+    page.wait_for_function("spoken.length === 2", timeout=6_000)
+    assert re.fullmatch(r"\d\d calls parked\.", page.evaluate("spoken[1]"))
+
+
+def test_five_thousand_calls_do_not_freeze_it(opened, served):
+    """With 5,000 parked and 5,000 queued calls and changing pictures the page still answers between two ticks."""
+
+    def crowd(number):
+        stays = [stay(f"{number}-{place}", 95 + place, now_us=NOW_US) for place in range(5_000)]
+        queued = [{"call": str(place), "caller": f"Q{place}", "since_us": 0} for place in range(5_000)]
+        return picture(number, stays, queue=queued, rate=60.0)
+
+    page = opened(crowd(1))
+    expect(page.locator(".slot")).to_have_count(5_000)
+    served.show(crowd(2))
+    expect(page.locator(".slot").nth(4_999)).to_contain_text("Caller 2-4999", timeout=5_000)
+    assert page.locator("#queue tbody tr").count() == 50
+    expect(page.locator("#queue .more")).to_have_text("and 4,950 more")
+
+
+@pytest.mark.skipif(
+    find_spec("parksim.server.app") is None if find_spec("parksim.server") else True, reason="no server"
+)
+def test_the_server_serves_these_files():
+    """The server answers ``/`` with the page, and the files that it names by their paths."""
+    from parksim.server.app import board_pages
+
+    pages = board_pages()
+    folder = files("parksim").joinpath("server", "board")
+    assert set(pages) == {"/", "/board.js", "/board.css", "/board.svg"}
+    assert pages["/"].body == folder.joinpath("board.html").read_bytes()
