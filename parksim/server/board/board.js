@@ -12,6 +12,7 @@ const TICK_MS = 200; // how often running times are drawn
 const REFUSAL_MS = 8000; // how long a refusal stays readable
 const SPEAK_MS = 5000; // no more than one spoken summary in this time
 const AGAIN_MS = 3000; // after the server has turned the page away
+const TILES = 400; // slots drawn, over all lots; of more, the most urgent
 const ROWS = 50; // of a table; the rest is a number
 const ROOMY_SLOTS = 12; // no more of them than this are drawn large
 const DENSE_SLOTS = 30; // more of them are drawn closer together
@@ -102,54 +103,60 @@ class Slot {
     this.detail = make("span", "detail", by, " ", make("span", "", make("span", "unseen", "for "), this.parked));
     this.item = make("li", "slot free", make("span", "unseen", "slot "), this.label, " ", this.left, " ",
       this.callerLine, " ", this.detail, this.bar);
-    this.stay = undefined;
-    this.state = "";
+    this.stay = null;
+    this.drawn = undefined; // the stay that the texts show
   }
 
-  show(label, stay, nowUs) {
+  set(label, stay) {
     write(this.label, label);
     this.stay = stay;
-    this.callerLine.hidden = this.detail.hidden = stay === null;
-    if (stay !== null) {
-      write(this.caller, plain(stay.caller));
-      write(this.parker, plain(stay.parker));
-    }
-    this.tick(nowUs);
   }
 
-  // Draw the times of an instant; return the slot's state.
-  tick(nowUs) {
+  draw(nowUs) {
     const stay = this.stay;
-    if (stay === null) {
-      this.turn("free", "free", 0);
-      return "free";
+    if (this.drawn !== stay) {
+      this.drawn = stay;
+      write(this.caller, stay ? plain(stay.caller) : "");
+      write(this.parker, stay ? plain(stay.parker) : "");
+      this.callerLine.hidden = this.detail.hidden = !stay;
     }
+    this.turn(stateOf(stay, nowUs));
+    if (!stay) return this.count("free", 0);
     write(this.parked, elapsed(stay.parked_us, nowUs));
-    if (stay.deadline_us === null) {
-      this.turn("unlimited", "no limit", 0);
-      return this.state;
-    }
+    if (stay.deadline_us === null) return this.count("no limit", 0);
     const leftUs = stay.deadline_us - nowUs;
-    const share = Math.min(1, Math.max(0, leftUs / Math.max(1, stay.deadline_us - stay.parked_us)));
-    if (leftUs <= 0) this.turn("over", "time up", 0);
-    else this.turn(leftUs <= SOON_US ? "soon" : "taken", span(Math.ceil(leftUs / SECOND_US)), share);
-    return this.state;
+    if (leftUs <= 0) return this.count("time up", 0);
+    return this.count(span(Math.ceil(leftUs / SECOND_US)), leftUs / Math.max(leftUs, stay.deadline_us - stay.parked_us));
   }
 
-  turn(state, text, share) {
-    write(this.time, text);
-    this.left.classList.toggle("long", text.length > 5 && state !== "unlimited");
-    if (this.state !== state) {
-      this.state = state;
-      this.word.hidden = state !== "taken" && state !== "soon";
-      this.item.className = `slot ${state}`;
+  turn(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.item.className = `slot ${state}`;
+    this.word.hidden = state !== "taken" && state !== "soon";
+  }
+
+  // Show the time left, and its share of the whole stay as the bar.
+  count(text, share) {
+    if (this.text !== text) {
+      this.text = text;
+      this.time.textContent = text;
+      this.left.classList.toggle("long", /\d.{5}/.test(text));
     }
-    const percent = String(Math.round(share * 200) / 200);
-    if (this.share !== percent) {
-      this.share = percent;
-      this.bar.style.setProperty("--share", percent);
+    const rounded = Math.round(share * 200) / 200;
+    if (this.share !== rounded) {
+      this.share = rounded;
+      this.bar.style.setProperty("--share", String(rounded));
     }
   }
+}
+
+function stateOf(stay, nowUs) {
+  if (!stay) return "free";
+  if (stay.deadline_us === null) return "unlimited";
+  const leftUs = stay.deadline_us - nowUs;
+  if (leftUs <= 0) return "over";
+  return leftUs <= SOON_US ? "soon" : "taken";
 }
 
 class Lot {
@@ -161,38 +168,50 @@ class Lot {
     const title = make("h2", "", "Lot ", this.name, " ", this.sum);
     title.id = `lot-${place}`;
     this.list.setAttribute("aria-labelledby", title.id);
-    this.section = make("section", "lot", title, this.list);
+    this.more = make("p", "more");
+    this.section = make("section", "lot", title, this.list, this.more);
     this.section.setAttribute("aria-labelledby", title.id);
     this.slots = [];
+    this.stays = [];
   }
 
-  show(lot, nowUs) {
+  set(lot, most, nowUs) {
     write(this.name, plain(lot.name));
-    while (this.slots.length < lot.slots.length) {
+    this.stays = lot.slots;
+    const places = mostUrgent(lot.slots, most);
+    while (this.slots.length < places.length) {
       const slot = new Slot();
       this.slots.push(slot);
       this.list.append(slot.item);
     }
-    for (const slot of this.slots.splice(lot.slots.length)) slot.item.remove();
-    lot.slots.forEach((stay, place) => this.slots[place].show(String(lot.first + place), stay, nowUs));
-    this.total();
+    for (const slot of this.slots.splice(places.length)) slot.item.remove();
+    places.forEach((place, index) => this.slots[index].set(String(lot.first + place), lot.slots[place]));
+    const hidden = lot.slots.length - places.length;
+    this.more.hidden = hidden === 0;
+    write(this.more, `and ${number.format(hidden)} more slots; these are the calls whose time is up first`);
+    this.draw(nowUs);
   }
 
-  tick(nowUs) {
-    for (const slot of this.slots) slot.tick(nowUs);
-    this.total();
-  }
-
-  total() {
+  draw(nowUs) {
+    for (const slot of this.slots) slot.draw(nowUs);
     let taken = 0;
     let urgent = 0;
-    for (const slot of this.slots) {
-      if (slot.state !== "free") taken += 1;
-      if (slot.state === "soon" || slot.state === "over") urgent += 1;
+    for (const stay of this.stays) {
+      const state = stateOf(stay, nowUs);
+      if (state !== "free") taken += 1;
+      if (state === "soon" || state === "over") urgent += 1;
     }
-    const sum = `${number.format(taken)} of ${number.format(this.slots.length)} taken`;
+    const sum = `${number.format(taken)} of ${number.format(this.stays.length)} taken`;
     write(this.sum, urgent ? `${sum}, ${number.format(urgent)} urgent` : sum);
   }
+}
+
+// The places of the slots to draw: all, or in a lot of thousands those whose time is up first.
+function mostUrgent(stays, most) {
+  const places = [...stays.keys()];
+  if (places.length <= most) return places;
+  const dueUs = (place) => (stays[place] ? (stays[place].deadline_us ?? Number.MAX_VALUE) : Infinity);
+  return places.sort((a, b) => Math.sign(dueUs(a) - dueUs(b)) || a - b).slice(0, most).sort((a, b) => a - b);
 }
 
 const lots = [];
@@ -207,7 +226,7 @@ function showLots(shown, nowUs) {
   const slots = shown.reduce((sum, lot) => sum + lot.slots.length, 0);
   document.body.classList.toggle("roomy", slots <= ROOMY_SLOTS);
   document.body.classList.toggle("dense", slots > DENSE_SLOTS);
-  shown.forEach((lot, place) => lots[place].show(lot, nowUs));
+  shown.forEach((lot, place) => lots[place].set(lot, Math.ceil(TILES / shown.length), nowUs));
 }
 
 // ---- tables ------------------------------------------------------------------------------------------------------
@@ -391,7 +410,7 @@ function tick() {
   if (drawnPicture === null || document.hidden) return;
   const nowUs = simulatedUs();
   tickHead(nowUs);
-  for (const lot of lots) lot.tick(nowUs);
+  for (const lot of lots) lot.draw(nowUs);
   for (const table of [returning, attendants, queue]) table.tick(nowUs);
 }
 
