@@ -35,8 +35,11 @@ function make(tag, className = "", ...children) {
   return element;
 }
 
+// The text node is kept and its data changed: cheaper to draw than a new one.
 function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const node = element.firstChild;
+  if (node === null) element.textContent = text;
+  else if (node.data !== text) node.data = text;
 }
 
 // A stranger's text as it may stand in the page: what turns the direction of writing is shown as a mark.
@@ -140,7 +143,7 @@ class Slot {
   count(text, share) {
     if (this.text !== text) {
       this.text = text;
-      this.time.textContent = text;
+      write(this.time, text);
       this.left.classList.toggle("long", /\d.{5}/.test(text));
     }
     const rounded = Math.round(share * 200) / 200;
