@@ -1,0 +1,372 @@
+"""The forms in which a PBX's log comes: from a file to entries, each with its line, its instant and its fields.
+
+Four forms are told apart by the content, not by the name:
+
+* **Asterisk events as JSON Lines**: one object a line with ``Event`` (or ``kind``) and ``t``, seconds since the start
+  of the recording, or AMI's own ``Timestamp``;
+* **AMI text** as the manager interface sends it: ``Event: ParkedCall``, one ``Key: value`` a line, an empty line
+  between two events. The instant is the ``Timestamp`` header, which ``timestampevents = yes`` in manager.conf adds;
+* **CSV with named columns** (``COLUMNS``): time, event, call and slot, and what else there is;
+* **a journal of parksim** itself.
+
+Whatever a file holds instead (bytes, another encoding, half a line, lines in another order), one ``LogError`` names
+the file, the line and the next step.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+DAY_US: Final = 86_400_000_000
+LARGEST_FILE: Final = 512 * 1024 * 1024
+LONGEST_LINE: Final = 1024 * 1024
+ORDER_US: Final = 5_000
+"""Entries may stand this much out of order: events are written by several threads."""
+FEW: Final = 2
+"""So many lines out of place are events told wrongly; more are a file put together in the wrong order."""
+
+JSON_LINES: Final = "Asterisk events as JSON Lines"
+AMI: Final = "AMI text"
+CSV: Final = "CSV"
+JOURNAL: Final = "a journal of parksim"
+
+
+class LogError(ValueError):
+    """A log that cannot be read: the file, the line where there is one, what is wrong and what to do."""
+
+    def __init__(self, path: Path, line: int | None, rule: str, step: str) -> None:
+        where = f"{path}" if line is None else f"{path}, line {line}"
+        super().__init__(f"{where}: {rule}; {step}")
+        self.line = line
+
+
+class Entry(NamedTuple):
+    """One event, command or remark of a log."""
+
+    line: int
+    time_us: int
+    fields: dict[str, str]
+
+
+class Entries(NamedTuple):
+    """A log, read: ``time_us`` counts from the midnight before the first entry, in the log's own time."""
+
+    form: str
+    digest: str
+    entries: list[Entry]
+    misplaced: list[int]
+    """Lines, at most ``FEW``, whose instants do not fit the order of the file."""
+    meta: dict[str, Any]
+    """What a recording says of itself (JSON Lines only): its lots above all."""
+    last_us: int
+    """The instant of the last entry of any kind."""
+
+
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "time": ("time", "timestamp", "t", "t_s", "time_s", "date", "datetime", "eventtime", "at", "when"),
+    "event": ("event", "kind", "what", "action", "type", "eventname"),
+    "call": ("call", "callid", "uniqueid", "parkeeuniqueid", "parkeechannel", "channel", "linkedid", "caller"),
+    "slot": ("slot", "space", "parkingspace", "position", "parkedpos", "orbit"),
+    "lot": ("lot", "parkinglot"),
+    "parker": ("parker", "by", "extension", "parkerdialstring", "parkedby"),
+    "retriever": ("retriever", "retrieverchannel", "retrievedby", "fetchedby"),
+    "limit": ("limit", "limits", "timeout", "parkingtimeout", "parkingtime", "maxinparking"),
+}
+"""The columns of a CSV log and the headings that name them; capitals, blanks, '_' and '-' do not matter."""
+NEEDED: Final = ("time", "event", "call", "slot")
+
+
+def read_entries(path: Path) -> Entries:
+    """Return the entries of a log that is no journal of parksim, in the order of their lines.
+
+    Raises:
+        LogError: the file cannot be read, or something in it is not as its form wants it.
+    """
+    content = content_of(path)
+    text = _text(content, path)
+    form = form_of(text, path)
+    reader = {JSON_LINES: _from_json, AMI: _from_ami, CSV: _from_csv}[form]
+    meta: dict[str, Any] = {}
+    timed = list(reader(text, path, meta))
+    if not timed:
+        raise LogError(path, None, f"this is {form} without a single event", "record events of the parking class")
+    midnight_us = min(entry.time_us for entry in timed) // DAY_US * DAY_US
+    entries = [entry._replace(time_us=entry.time_us - midnight_us) for entry in timed]
+    instants = [entry.time_us for entry in entries]
+    misplaced = [entries[i].line for i in out_of_order(instants, ORDER_US)]
+    if len(misplaced) > FEW:
+        raise LogError(
+            path,
+            misplaced[0],
+            f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)",
+            "sort them by their instants",
+        )
+    return Entries(form, hashlib.sha256(content).hexdigest(), entries, misplaced, meta, max(instants))
+
+
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a log.
+
+    Raises:
+        LogError: there is no such file, it is empty, too large or cannot be read.
+    """
+    try:
+        if path.is_file() and path.stat().st_size > LARGEST_FILE:
+            raise LogError(path, None, f"the file is larger than {LARGEST_FILE >> 20} MiB", "split it by days")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        near = get_close_matches(path.name, [entry.name for entry in beside], 1)
+        raise LogError(
+            path, None, "there is no such file", f"did you mean {near[0]}?" if near else "name a log"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise LogError(path, None, f"cannot be read ({reason})", "name a readable file") from None
+    if not content.strip():
+        raise LogError(path, None, "the file is empty", "record the PBX's events into it first")
+    return content
+
+
+def _text(content: bytes, path: Path) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise LogError(path, 1, "the file is UTF-16", "save it as UTF-8")
+    where = content.find(b"\0")
+    if where >= 0:
+        line = content.count(b"\n", 0, where) + 1
+        raise LogError(path, line, "this is no text (it has NUL bytes)", "give the log as text in UTF-8")
+    for number, line_bytes in enumerate(content.splitlines(), 1):
+        if len(line_bytes) > LONGEST_LINE:
+            raise LogError(
+                path, number, f"the line has {len(line_bytes):,} bytes, which no event has", "give one event a line"
+            )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise LogError(path, line, f"this is not UTF-8 (byte {error.start})", "save the log as UTF-8") from None
+
+
+_AMI_START = re.compile(r"(?:Event|Response|Privilege|ActionID|Message|Action)\s*:|Asterisk Call Manager")
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as a PBX ends them; what Unicode calls a line end may stand within one."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def form_of(text: str, path: Path) -> str:
+    """Return the form of a log by its first line that is not empty.
+
+    Raises:
+        LogError: it is none of the forms.
+    """
+    number, line = next((i, line.strip()) for i, line in enumerate(_lines(text), 1) if line.strip())
+    if line.startswith("{"):
+        return JSON_LINES
+    if line.startswith("["):
+        raise LogError(path, number, "this looks like one JSON array", "write one object a line (jq -c '.[]')")
+    if _AMI_START.match(line):
+        return AMI
+    named = _headings(line, _delimiter(line))
+    if len(named) >= 2:
+        return CSV
+    raise LogError(
+        path,
+        number,
+        "this is no log that parksim reads",
+        f"give {JSON_LINES}, {AMI} (Event: ParkedCall ...), {CSV} with the columns {', '.join(NEEDED)}, or {JOURNAL}",
+    )
+
+
+def out_of_order(instants: Sequence[int], tolerance_us: int) -> list[int]:
+    """Return the fewest elements whose removal leaves ``instants`` in order; none where all is within the tolerance.
+
+    They are what a longest non-decreasing subsequence leaves out (Schensted 1961, by patience sorting). Of two
+    neighbours that have changed places the later is taken, since it is there that time goes back.
+
+    >>> out_of_order([1, 2, 9, 4, 5, 3, 6], 0), out_of_order([1, 2, 4, 3, 5], 0), out_of_order([1, 2, 4, 3, 5], 1)
+    ([2, 5], [3], [])
+    """
+    latest = instants[0] if instants else 0
+    for instant in instants:
+        if instant < latest - tolerance_us:
+            break
+        latest = max(latest, instant)
+    else:
+        return []
+    tails: list[int] = []  # from the end: the negated instants of the best ends of each length
+    places: list[int] = []
+    before: list[int] = [-1] * len(instants)
+    for i in range(len(instants) - 1, -1, -1):
+        at = bisect_right(tails, -instants[i])
+        if at == len(tails):
+            tails.append(0)
+            places.append(0)
+        tails[at], places[at] = -instants[i], i
+        before[i] = places[at - 1] if at else -1
+    kept = [False] * len(instants)
+    at = places[-1]
+    while at >= 0:
+        kept[at] = True
+        at = before[at]
+    return [i for i in range(len(instants)) if not kept[i]]
+
+
+def _from_json(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:
+    lines = _lines(text)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            if number == len(lines) and not text.endswith("\n"):
+                raise LogError(
+                    path, number, "the last line breaks off: the file was cut", "copy it again, or remove that line"
+                ) from None
+            raise LogError(path, number, "this is no JSON object", "give one whole object a line") from None
+        if not isinstance(record, dict) or not ({"kind", "Event"} & record.keys()):
+            raise LogError(
+                path, number, "this is no event of a PBX: it has neither Event nor kind", f"give {JSON_LINES}"
+            )
+        if record.get("kind") == "meta":
+            meta.update(record)
+        time_us = _instant_us(record.get("Timestamp", record.get("t")), path, number, "t (seconds) or Timestamp")
+        yield Entry(number, time_us, {key: _plain(value) for key, value in record.items()})
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _instant_us(value: Any, path: Path, line: int, name: str) -> int:
+    """Return an instant in microseconds from a number of seconds, however it is written."""
+    try:
+        if value is None or isinstance(value, bool):
+            raise ValueError(value)
+        seconds = float(value)
+        if not (math.isfinite(seconds) and 0 <= seconds < 1e11):
+            raise ValueError(value)
+    except (TypeError, ValueError):
+        said = "it has none" if value is None else f"it is {str(value)[:40]!r}"
+        raise LogError(path, line, f"an event needs its instant, {name}, and {said}", _TIMESTAMPS) from None
+    return round(seconds * 1e6)
+
+
+_TIMESTAMPS: Final = "set timestampevents = yes in manager.conf and record again"
+
+
+def _from_ami(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - AMI tells no lots
+    lines = _lines(text)
+    fields: dict[str, str] = {}
+    first = 0
+    for number, line in enumerate([*lines, ""], 1):
+        if line.strip():
+            key, colon, value = line.partition(":")
+            if not colon or not re.fullmatch(r"[A-Za-z][\w./() -]{0,99}", key.strip()):
+                if line.startswith("Asterisk Call Manager"):
+                    continue
+                raise LogError(
+                    path, number, f"{line.strip()[:40]!r} is no AMI header", "write Key: value, an empty line between"
+                )
+            first = first or number
+            fields.setdefault(key.strip(), value.strip())
+            continue
+        if "Event" in fields:
+            if number == len(lines) + 1 and "Timestamp" not in fields:
+                raise LogError(
+                    path, first, "the last event breaks off: the file was cut", "copy it again, or remove that event"
+                )
+            yield Entry(first, _instant_us(fields.get("Timestamp"), path, first, "the header Timestamp"), fields)
+        fields, first = {}, 0
+
+
+def _delimiter(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _headings(header: str, delimiter: str) -> dict[str, int]:
+    """Return the position of each column that the header names."""
+    found: dict[str, int] = {}
+    words = [_word(cell) for cell in next(csv.reader([header], delimiter=delimiter), [])]
+    for name, aliases in COLUMNS.items():
+        for alias in aliases:
+            if _word(alias) in words and name not in found:
+                found[name] = words.index(_word(alias))
+    return found
+
+
+def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - CSV tells no lots
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.lstrip().splitlines()[0]))
+    rows = _csv_rows(reader, path)
+    line, header = next(rows)
+    named = _headings(",".join(cell.replace(",", " ") for cell in header), ",")
+    if missing := [name for name in NEEDED if name not in named]:
+        also = ", ".join(COLUMNS[missing[0]][1:4])
+        raise LogError(
+            path,
+            line,
+            f"the columns {', '.join(header)[:120]} lack {' and '.join(missing)}",
+            f"name a column {missing[0]} ({also} will do, too)",
+        )
+    dated: bool | None = None
+    for number, row in rows:
+        if len(row) != len(header):
+            cut = not text.endswith("\n") and number == len(_lines(text))
+            rule = "the last line breaks off: the file was cut" if cut else f"{len(row)} cells under {len(header)}"
+            raise LogError(path, number, rule, "give each line as many cells as the header")
+        fields = {name: row[at].strip() for name, at in named.items()}
+        time_us, is_date = _csv_instant_us(fields["time"], path, number)
+        if dated not in (None, is_date):
+            raise LogError(path, number, "dates and seconds are mixed in the time column", "write one or the other")
+        dated = is_date
+        yield Entry(number, time_us, fields)
+
+
+def _csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of the rows that are not empty."""
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise LogError(path, reader.line_num, f"this is no CSV ({error})", "save the log as CSV") from None
+        if any(cell.strip() for cell in row):
+            yield reader.line_num, row
+
+
+def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, bool]:
+    """Return the instant and whether it is a date; dates without an offset are taken as they stand on the wall."""
+    try:
+        moment = datetime.fromisoformat(text) if not re.fullmatch(r"[0-9.]+", text) else None
+    except ValueError:
+        raise LogError(
+            path, line, f"{text[:40]!r} is no instant", "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
+        ) from None
+    if moment is None:
+        return _instant_us(text, path, line, "seconds in the time column"), False
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1e6), True
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return ", did you mean ...?" for the nearest of ``words``, or nothing."""
+    near = get_close_matches(_word(word), list(words), 1)
+    return f"did you mean {near[0]}?" if near else ""
