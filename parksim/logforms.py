@@ -190,13 +190,16 @@ def form_of(text: str, path: Path) -> str:
 
 
 def out_of_order(instants: Sequence[int], tolerance_us: int) -> list[int]:
-    """Return the fewest elements whose removal leaves ``instants`` in order; none where all is within the tolerance.
+    """Return the elements that stand out of the order of ``instants``; none where all is within the tolerance.
 
-    They are what a longest non-decreasing subsequence leaves out (Schensted 1961, by patience sorting). Of two
-    neighbours that have changed places the later is taken, since it is there that time goes back.
+    The plainest explanation counts: one element that came too early or too late (of two neighbours that have changed
+    places the later, since it is there that time goes back), then two that have changed places, then the fewest whose
+    removal leaves the rest in order, which are what a longest non-decreasing subsequence leaves out (Schensted 1961).
 
-    >>> out_of_order([1, 2, 9, 4, 5, 3, 6], 0), out_of_order([1, 2, 4, 3, 5], 0), out_of_order([1, 2, 4, 3, 5], 1)
-    ([2, 5], [3], [])
+    >>> [out_of_order(times, 0) for times in ([1, 2, 4, 3, 5], [1, 4, 3, 2, 5], [9, 1, 2, 3], [3, 1, 4, 2, 6, 5])]
+    [[3], [1, 3], [0], [1, 3, 5]]
+    >>> out_of_order([1, 2, 4, 3, 5], 1)
+    []
     """
     latest = instants[0] if instants else 0
     for instant in instants:
@@ -205,7 +208,20 @@ def out_of_order(instants: Sequence[int], tolerance_us: int) -> list[int]:
         latest = max(latest, instant)
     else:
         return []
-    tails: list[int] = []  # from the end: the negated instants of the best ends of each length
+    wrong = [i for i, (now, then) in enumerate(zip(instants, sorted(instants), strict=True)) if now != then]
+    first, last = wrong[0], wrong[-1]
+    for one in (last, first):
+        rest = [instants[i] for i in range(first, last + 1) if i != one]
+        if rest == sorted(rest):
+            return [one]
+    if len(wrong) == 2:
+        return wrong
+    return _outside_longest(instants)
+
+
+def _outside_longest(instants: Sequence[int]) -> list[int]:
+    """Return what a longest non-decreasing subsequence leaves out, by patience sorting from the end."""
+    tails: list[int] = []  # the negated instants of the best ends of each length
     places: list[int] = []
     before: list[int] = [-1] * len(instants)
     for i in range(len(instants) - 1, -1, -1):

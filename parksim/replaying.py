@@ -176,7 +176,8 @@ class _Walk:
     def __init__(self, log: FieldLog, plans: dict[str, LotPlan], tolerance_us: int) -> None:
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
-        self._rows = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == REFUSED)]
+        asked = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == REFUSED)]
+        self._rows = sorted(asked, key=lambda row: row.line)  # what stands first is judged first
         self._lots: dict[str, Lot] = {}
         for number, (name, plan) in enumerate(plans.items()):
             empty = rules.empty_lot(plan.slots, CHOOSE_LOWEST if plan.choice is None else plan.choice, number)
