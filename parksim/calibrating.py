@@ -1,9 +1,10 @@
 """From a log to a scenario: each figure with its 95 % interval, how many it is from, and where it comes from.
 
-What a log shows directly is counted (shares with Clopper and Pearson's limits, rates with Garwood's), what it shows only
-as far as something else did not come first is fitted as censored (``survival``), and what it cannot show stands in the
-scenario as a marked guess. The clocks of a stay, retrieval, patience and time-out, are taken to be independent, as
-they are in parksim's model; no log can tell whether they are (Tsiatis 1975, Proc. Nat. Acad. Sci. 72, 20-22).
+What a log shows directly is counted (shares with Clopper and Pearson's limits, rates with Garwood's), what it shows
+only as far as something else did not come first is fitted as censored (``survival``), and what it cannot show stands
+in the scenario as a marked guess. The clocks of a stay, retrieval, patience and time-out, are taken to be
+independent, as they are in parksim's model; no log can tell whether they are (Tsiatis 1975, Proc. Nat. Acad. Sci. 72,
+20-22).
 """
 
 import math
@@ -30,6 +31,10 @@ HOUR_US: Final = 3_600_000_000
 FEWEST: Final = 5
 """With fewer events only an exponential is fitted, and nothing is told of its shape."""
 WIDTH: Final = 118
+INDEPENDENT: Final = (
+    "Intervals are 95 %. A stay's clocks (retrieval, patience, time-out) are taken to be independent of each other, as "
+    "parksim's model has them; a log shows only the first to ring, and cannot tell whether they are."
+)
 _STEADY: Final = 0.01
 """Durations that spread by less than this share of their mean are a constant."""
 
@@ -98,8 +103,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         + (f", {seen.open_stays:,} of them unfinished" if seen.open_stays else "")
         + (f", in lot {name}" if name and log.form != "a journal of parksim" else "")
         + ".",
-        "Intervals are 95 %. A stay's clocks (retrieval, patience, time-out) are taken to be independent of each other, as "
-        "parksim's model has them; a log shows only the first to ring, and cannot tell whether they are.",
+        INDEPENDENT,
         "law (log-likelihood, AIC, BIC): the first was chosen, by BIC; KM: Kaplan and Meier's estimate.",
     ]
     if len(log.lots) > 1:
@@ -146,8 +150,8 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     result.put("run", "horizon", horizon, "as long as calls came in the log" if not whole_day else "one day")
     if not log.calls_told:
         result.unknown.append(
-            "calls that were never parked: this log does not tell them from other calls, so arrivals are those of calls "
-            "that asked for a slot"
+            "calls that were never parked: this log does not tell them from other calls, so arrivals are those of "
+            "calls that asked for a slot"
         )
     if not varies:
         # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed.
@@ -160,7 +164,9 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.figures["arrivals.rate"] = limits
         hourly = Interval(*(one * 3600 for one in limits))
         result.put("arrivals", "kind", '"poisson"', why)
-        result.put("arrivals", "rate", f'"{limits.value * 3600:.6f}/h"', f"{_span(hourly, '/h')}; n = {len(at):,} calls")
+        result.put(
+            "arrivals", "rate", f'"{limits.value * 3600:.6f}/h"', f"{_span(hourly, '/h')}; n = {len(at):,} calls"
+        )
         return
     result.put("arrivals", "kind", '"hourly"', why)
     rates, lines = [], []
@@ -178,7 +184,9 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if any("guess" in line for line in lines):
         result.unknown.append("calls in hours of the day that the log does not cover: none are assumed")
     text = ", ".join(f"{rate:.3f}" for rate in rates)
-    result.put("arrivals", "calls_per_hour", f"[{text}]", f"n = {len(at):,} calls, by the log's clock: " + "; ".join(lines))
+    result.put(
+        "arrivals", "calls_per_hour", f"[{text}]", f"n = {len(at):,} calls, by the log's clock: " + "; ".join(lines)
+    )
 
 
 def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
@@ -228,7 +236,9 @@ def _law(
     name = ".".join(key)
     if not events:
         return None
-    source = f"n = {len(durations_s):,} ({events:,} {what}" + (f", {len(durations_s) - events:,} {cut})" if cut else ")")
+    source = f"n = {len(durations_s):,} ({events:,} {what}" + (
+        f", {len(durations_s) - events:,} {cut})" if cut else ")"
+    )
     whole = durations_s[seen]
     spread = float(whole.std())
     if spread <= _STEADY * float(whole.mean()) or float(whole.max()) < survival.SHORTEST_S * 10:
@@ -248,9 +258,7 @@ def _law(
         for parameter, one in best.parameters.items()
     )
     others = "; ".join(f"{one.kind} ({one.log_likelihood:.1f}, {one.aic:.1f}, {one.bic:.1f})" for one in tried)
-    values = ", ".join(
-        f"{parameter} = {_bounded(one.value, parameter)}" for parameter, one in best.parameters.items()
-    )
+    values = ", ".join(f"{parameter} = {_bounded(one.value, parameter)}" for parameter, one in best.parameters.items())
     few = f"; only {events} seen, so the law is a guess" if events < FEWEST else ""
     law = f'{{ kind = "{best.kind}", {values} }}'
     beside, distance = _beside(best, durations_s, seen)
@@ -364,13 +372,15 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     one = Interval(max(talk, 0.0), max(talk - half, 0.0), max(talk + half, 0.0))
     result.figures["attendants.talk.mean"] = one
     note = (
-        f"mean {_span(one)}: what calls that were not parked took longer (n = {len(whole):,}) than those that were took "
-        f"to a request (n = {len(asked):,})"
+        f"mean {_span(one)}: what calls that were not parked took longer (n = {len(whole):,}) than those that "
+        f"were took to a request (n = {len(asked):,})"
     )
     if one.low <= 0:
         result.put("attendants", "talk", '"0s"', note + "; that may be nothing")
     else:
-        result.put("attendants", "talk", f'{{ kind = "exponential", mean = "{_number(talk)}s" }}', note + "; law: guess")
+        result.put(
+            "attendants", "talk", f'{{ kind = "exponential", mean = "{_number(talk)}s" }}', note + "; law: guess"
+        )
 
 
 def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
@@ -381,10 +391,15 @@ def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
         one = _share(sum(free), len(free))
         result.figures["parking.probability"] = one
         result.put(
-            "parking", "probability", f"{one.value:.6f}", f"{_percent(one)}; n = {len(free):,} answered calls and returns"
+            "parking",
+            "probability",
+            f"{one.value:.6f}",
+            f"{_percent(one)}; n = {len(free):,} answered calls and returns",
         )
     else:
-        result.put("parking", "probability", "1", "guess: all calls that this log tells of were parked, or asked for it")
+        result.put(
+            "parking", "probability", "1", "guess: all calls that this log tells of were parked, or asked for it"
+        )
     source = f"the most that was seen, of {seen.calls:,} calls" if known is None else "from the journal's header"
     result.put("parking", "max_parks", str(most), source)
     if known is not None and known.announcement_us:
@@ -405,7 +420,9 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
         "lot.patience" not in result.laws
     ):
         longest = max(seen.stays_s, default=0.0)
-        result.put("lot", "patience", '"unlimited"', f"nobody hung up in {len(seen.stays_s):,} stays of up to {longest:.4g} s")
+        result.put(
+            "lot", "patience", '"unlimited"', f"nobody hung up in {len(seen.stays_s):,} stays of up to {longest:.4g} s"
+        )
 
 
 def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: int | None) -> None:
@@ -419,7 +436,9 @@ def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: 
     limits = Counter(told)
     if not limits or set(limits) == {NEVER}:
         result.put("lot", "limits", '"pbx"')
-        result.put("lot", "max_in_parking", '"unlimited"', "no stay has a time-out in the log" + ("" if told else ": guess"))
+        result.put(
+            "lot", "max_in_parking", '"unlimited"', "no stay has a time-out in the log" + ("" if told else ": guess")
+        )
         if not seen.patience.events and seen.retrieval.events < len(seen.retrieval.seen):
             result.unknown.append("what ends a stay that nobody fetches")
         return
@@ -435,7 +454,9 @@ def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: 
         result.put("lot", "max_in_parking", f'"{_number(max(seconds, 1.0))}s"', source)
         return
     values = sorted(max(us / 1e6, 1.0) for us, count in finite.items() for _ in range(count))
-    shares = ", ".join(f"{us / 1e6:g} s {_percent(_share(finite[us], sum(finite.values())))}" for us in sorted(finite)[:8])
+    shares = ", ".join(
+        f"{us / 1e6:g} s {_percent(_share(finite[us], sum(finite.values())))}" for us in sorted(finite)[:8]
+    )
     result.laws["lot.max_in_parking"] = "empirical"
     result.put("lot", "max_in_parking", _empirical(values), f"{shares}; {source}")
 
@@ -479,7 +500,9 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
     best = _law(result, ("retrieval", "delay"), clock, "fetched", cut, with_never=True)
     _never(result, ("retrieval", "never"), best, clock, "not fetched")
     if known is not None and known.staff != NEVER:
-        result.put("retrieval", "staff", str(known.staff), "from the journal's header; waits for a free one are in the delay")
+        result.put(
+            "retrieval", "staff", str(known.staff), "from the journal's header; waits for a free one are in the delay"
+        )
     elif known is None:
         result.unknown.append("how many people fetch calls: unlimited, so no retrieval waits")
     if seen.staff_talk.events:
@@ -501,9 +524,7 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("recall", "answer", '"0s"', "guess: no return was seen to ring")
         _return_patience(result, seen)
         return
-    best = _law(
-        result, ("recall", "answer"), seen.answer, "answered", "rang in vain or hung up first", with_never=True
-    )
+    best = _law(result, ("recall", "answer"), seen.answer, "answered", "rang in vain or hung up first", with_never=True)
     if not seen.answer.events:
         result.put("recall", "never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
         _return_patience(result, seen)
@@ -518,8 +539,8 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
             "recall",
             "never",
             f"{one.value:.6f}",
-            f"{_percent(one)}; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does not "
-            "tell how many attendants there are, those count as never answered",
+            f"{_percent(one)}; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does "
+            "not tell how many attendants there are, those count as never answered",
         )
     else:
         _never(result, ("recall", "never"), best, seen.answer, "not answered")
@@ -539,12 +560,16 @@ def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:
     if seen.rings_s:
         ring_s = median(seen.rings_s)
         one = Interval(ring_s, min(seen.rings_s), max(seen.rings_s))
-        result.put("recall", "ring", f'"{_number(ring_s)}s"', f"{_span(one)}, shortest and longest; n = {len(seen.rings_s):,}")
+        result.put(
+            "recall", "ring", f'"{_number(ring_s)}s"', f"{_span(one)}, shortest and longest; n = {len(seen.rings_s):,}"
+        )
     lost, group = seen.returns.get("unanswered", 0), seen.returns.get("answered", 0)
     if lost or not group:
         said = f"{lost:,} returns that rang in vain were hung up" if lost else "guess: none was seen to ring in vain"
         result.put("recall", "unanswered", '"drop"', said)
-    result.put("recall", "busy", '"drop"', f"{seen.returns.get('busy', 0):,} returns found their parker busy and were lost")
+    result.put(
+        "recall", "busy", '"drop"', f"{seen.returns.get('busy', 0):,} returns found their parker busy and were lost"
+    )
 
 
 def _return_patience(result: Calibration, seen: Observed) -> None:

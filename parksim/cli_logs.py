@@ -13,7 +13,6 @@ from rich.text import Text
 
 from parksim.calibrating import calibrate
 from parksim.fieldlogs import FieldLog, read_log
-from parksim.journal import JournalError
 from parksim.logforms import LogError
 from parksim.measures import SHARES
 from parksim.options import DONE, MISSED, Answer, Json, UsageError, check_count, check_out
@@ -84,7 +83,8 @@ def calibrate_command(
     first = agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(
-        f"{out}: {len(result.figures)} figures with their intervals, {len(result.unknown)} things that the log cannot tell\n"
+        f"{out}: {len(result.figures)} figures with their intervals, "
+        f"{len(result.unknown)} things that the log cannot tell\n"
         f"{doubt}Next: parksim run {out}\n"
     )
 
@@ -99,10 +99,7 @@ def _compared(
     if max_in_parking is not None:
         limit_us = NEVER if max_in_parking == UNLIMITED else _us("--max-in-parking", max_in_parking)
     tolerance_us = _us("--tolerance", tolerance)
-    try:
-        log = read_log(path)
-    except JournalError as error:
-        raise UsageError(str(error)) from None
+    log = read_log(path)
     number = None if choice is None else CHOICE_NAMES.index(choice)
     return log, compare(log, tolerance_us, slots, number, limit_us)
 
@@ -151,7 +148,9 @@ def _table(measures: dict[str, Recorded]) -> Table:
         if one.value is None:
             table.add_row(name, "-", Text(one.reason, "dim"))
         else:
-            limits = "" if one.low is None or one.high is None else f"{_figure(name, one.low)} to {_figure(name, one.high)}"
+            limits = (
+                "" if one.low is None or one.high is None else f"{_figure(name, one.low)} to {_figure(name, one.high)}"
+            )
             table.add_row(name, _figure(name, one.value), limits)
     return table
 

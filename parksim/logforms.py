@@ -26,6 +26,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from parksim.journal import JournalError
+
 DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 512 * 1024 * 1024
 LONGEST_LINE: Final = 1024 * 1024
@@ -40,7 +42,7 @@ CSV: Final = "CSV"
 JOURNAL: Final = "a journal of parksim"
 
 
-class LogError(ValueError):
+class LogError(JournalError):
     """A log that cannot be read: the file, the line where there is one, what is wrong and what to do."""
 
     def __init__(self, path: Path, line: int | None, rule: str, step: str) -> None:
@@ -269,14 +271,12 @@ def _plain(value: Any) -> str:
 def _instant_us(value: Any, path: Path, line: int, name: str) -> int:
     """Return an instant in microseconds from a number of seconds, however it is written."""
     try:
-        if value is None or isinstance(value, bool):
-            raise ValueError(value)
-        seconds = float(value)
-        if not (math.isfinite(seconds) and 0 <= seconds < 1e11):
-            raise ValueError(value)
+        seconds = math.nan if value is None or isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds < 1e11:
         said = "it has none" if value is None else f"it is {str(value)[:40]!r}"
-        raise LogError(path, line, f"an event needs its instant, {name}, and {said}", _TIMESTAMPS) from None
+        raise LogError(path, line, f"an event needs its instant, {name}, and {said}", _TIMESTAMPS)
     return round(seconds * 1e6)
 
 

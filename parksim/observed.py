@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.fieldlogs import FieldLog, Row, is_parking
+from parksim.fieldlogs import FieldLog
 from parksim.rules.codes import (
     ABANDONED,
     AFTER_RETRIEVAL,
@@ -38,6 +38,7 @@ from parksim.rules.codes import (
     UNANSWERED,
     WAITING,
 )
+from parksim.stories import Row, is_parking
 
 Seconds = NDArray[np.float64]
 
@@ -124,7 +125,7 @@ def observe(log: FieldLog, lot: str) -> Observed:
 
 def busiest(log: FieldLog) -> str:
     """Return the lot with most parks."""
-    parks = {name: 0 for name in log.lots}
+    parks = dict.fromkeys(log.lots, 0)
     for row in log.rows:
         if row.kind == PARKED and row.lot in parks:
             parks[row.lot] += 1
@@ -249,4 +250,3 @@ class _Life:
 def known_limits_us(observed: Observed) -> list[int]:
     """Return the longest stays that the log tells; ``NEVER`` for none."""
     return [limit_us for limit_us in observed.limits_us if limit_us >= NEVER]
-

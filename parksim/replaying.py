@@ -9,9 +9,10 @@ written: a retrieval frees its slot some ms before its UnParkedCall shows, and o
 order of service is not that of sending. So a park agrees if the rules give its slot with some of its neighbours already
 done, or not yet; a time-out agrees within the tolerance of its deadline.
 
-**What a log does not tell** is inferred and said: slots that no lot's range tells are those seen; the slot choice is the
-one of ``lowest`` and ``next`` that more parks agree with; a time-out that is told with no park is the one most stays
-ended at. In a log that does not say that it begins with an empty lot, a slot not yet named may hold a call from before.
+**What a log does not tell** is inferred and said: slots that no lot's range tells are those seen; the slot choice is
+the one of ``lowest`` and ``next`` that more parks agree with; a time-out that is told with no park is the one most
+stays ended at. In a log that does not say that it begins with an empty lot, a slot not yet named may hold a call from
+before.
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from parksim.fieldlogs import TOLERANCE_US, FieldLog, LotPlan, Row, is_parking
+from parksim.fieldlogs import TOLERANCE_US, FieldLog, LotPlan
 from parksim.rules import lot as rules
 from parksim.rules.codes import (
     CHOICE_NAMES,
@@ -36,6 +37,7 @@ from parksim.rules.codes import (
     RETRIEVED,
 )
 from parksim.rules.lot import Lot
+from parksim.stories import Row, is_parking
 
 NEIGHBOURS: Final = 10
 """So many events within the tolerance of a park are tried in every combination."""
@@ -115,9 +117,8 @@ def _told_or_given(plan: LotPlan, slots: int | None, choice: int | None, inferre
     if slots is not None:
         plan = plan._replace(slots=max(slots, plan.slots) if not plan.told else slots, told=True)
     elif not plan.told:
-        inferred.append(
-            f"{_lot(plan)}: the slots {plan.first} to {plan.first + plan.slots - 1}, the lowest and highest seen (--slots)"
-        )
+        last = plan.first + plan.slots - 1
+        inferred.append(f"{_lot(plan)}: the slots {plan.first} to {last}, the lowest and highest seen (--slots)")
     return plan._replace(choice=plan.choice if choice is None else choice)
 
 

@@ -79,7 +79,9 @@ class Survival(NamedTuple):
         curves = [self.at(float(t_s), level) for t_s in self.times_s.tolist()]
         found: list[float | None] = []
         for side in ("value", "low", "high"):
-            reached = [t for t, one in zip(self.times_s.tolist(), curves, strict=True) if getattr(one, side) <= 1 - happened]
+            reached = [
+                t for t, one in zip(self.times_s.tolist(), curves, strict=True) if getattr(one, side) <= 1 - happened
+            ]
             found.append(reached[0] if reached else None)
         return found[0], found[1], found[2]
 
@@ -101,7 +103,7 @@ def kaplan_meier(durations_s: Seconds, seen: NDArray[np.bool_]) -> Survival:
     at_risk = len(durations_s) - np.concatenate(([0], np.cumsum(all_here)[:-1])).astype(np.int64)
     kept = events > 0
     events, at_risk = events[kept], at_risk[kept]
-    share = np.cumprod(1.0 - events / at_risk)
+    share = np.cumprod(1.0 - events / at_risk, dtype=np.float64)
     left = at_risk - events
     terms = np.divide(events, at_risk * left, out=np.zeros(len(events)), where=left > 0)
     return Survival(times_s[kept], share, np.cumsum(terms), at_risk)
