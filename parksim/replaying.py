@@ -285,10 +285,10 @@ class _Walk:
         if row.kind == RETRIEVED:
             fact = rules.decide_unpark(lot, slot, NOBODY, now_us)
         elif row.kind == EXPIRED:
+            if found == call and deadline_us == NEVER:
+                return "this stay has no time-out"
             fact = rules.decide_expiry(lot, slot, call, deadline_us, now_us)
             if fact.kind == REFUSED and found == call:
-                if deadline_us == NEVER:
-                    return "this stay has no time-out"
                 return f"its time is up at {_seconds(deadline_us)}, {abs(off_us) / 1e3:.1f} ms later"
         else:
             fact = rules.decide_hangup(lot, slot, now_us)
