@@ -1,6 +1,6 @@
 """``python -m tests.statistics.calibration``: does a calibration find the scenario that wrote the log?
 
-For each seed parksim writes two days' journal of ``KNOWN`` to a file, ``parksim calibrate`` reads that file as it would a
+For each seed parksim writes three days' journal of ``KNOWN`` to a file, ``parksim calibrate`` reads that file as it would a
 PBX's log, and each parameter of the scenario is looked for in its stated 95 % interval. A law of another kind than the
 true one counts as missed in all its parameters. Of 100 intervals of level 95 % at least 87 hold the truth in all but
 one case of 1,700 (binomial); with 17 parameters all do in all but one run of the command in a hundred.
@@ -23,7 +23,7 @@ LEAST: Final = 87
 KNOWN: Final = """
 name = "Known"
 [run]
-horizon = "2d"
+horizon = "3d"
 [arrivals]
 kind = "poisson"
 rate = "150/h"
@@ -81,7 +81,7 @@ LAWS: Final = {
 _SOURCES: Final = (calibrating, fieldlogs, logforms, observed, replaying, stories, survival)
 
 
-def calibrated(seed: int, text: str = KNOWN, horizon: str = "2d") -> calibrating.Calibration:
+def calibrated(seed: int, text: str = KNOWN, horizon: str = "3d") -> calibrating.Calibration:
     """Return the calibration of the journal that a scenario wrote, read from a file as any log is."""
     scenario = parksim.Scenario.loads(text).with_values({"run.horizon": horizon})
     with tempfile.TemporaryDirectory() as folder:
