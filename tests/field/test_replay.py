@@ -199,7 +199,9 @@ def test_a_csv_and_ami_text_tell_what_the_recording_told(tmp_path):
 def test_what_parksim_writes_follows_the_rules(tmp_path, choice):
     """A journal of each slot choice, by itself and as AMI text, which tells no settings (not for random)."""
     scenario = parksim.Scenario.load(Path(__file__).parents[2] / "scenarios" / "small-office.toml")
-    scenario = scenario.with_values({"lot.choice": choice, "run.horizon": "8h", "arrivals.rate": "60/h", "lot.slots": 4})
+    scenario = scenario.with_values(
+        {"lot.choice": choice, "run.horizon": "8h", "arrivals.rate": "60/h", "lot.slots": 4}
+    )
     journal = parksim.run(scenario, seed=5).journal
     journal.save(tmp_path / "journal.jsonl")
     agreement = compared(tmp_path / "journal.jsonl")
