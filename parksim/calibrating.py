@@ -18,12 +18,12 @@ import numpy as np
 
 from parksim import survival
 from parksim.fieldlogs import FieldLog
+from parksim.lots import UAPI_LIMITS_S
 from parksim.observed import Clock, Observed, busiest, known_limits_us, observe
 from parksim.replaying import Agreement, timed_out_us
 from parksim.rules import codes
 from parksim.rules.codes import NEVER
 from parksim.scenario import Settings
-from parksim.sections import UAPI_LIMITS_S
 from parksim.special import clopper_pearson_limits
 from parksim.survival import FAMILIES, Fit, Interval
 

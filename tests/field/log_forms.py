@@ -74,7 +74,7 @@ def changed_line(lines: list[Line], number: int, **fields: Any) -> list[Line]:
 
 def ami_text(facts: list[Fact], epoch_s: int = 1_767_600_000, first: int = 701) -> str:
     """Return the parking events of a journal as AMI's text, with CRLF and the PBX's own instants."""
-    blocks = ["Asterisk Call Manager/11.0.0", "Event: FullyBooted\r\nTimestamp: %d.000000\r\n" % epoch_s]
+    blocks = ["Asterisk Call Manager/11.0.0", f"Event: FullyBooted\r\nTimestamp: {epoch_s:d}.000000\r\n"]
     for fact in facts:
         if fact.kind in EVENTS and not (fact.kind == codes.ABANDONED and fact.reason != codes.IN_LOT):
             left_s = 0 if fact.deadline_us < 0 else (fact.deadline_us - fact.time_us) // 1_000_000

@@ -30,6 +30,7 @@ LOT = {"kind": "meta", "t": 0.0, "lots": {"here": {"first": 701, "last": 702, "p
 
 
 def compared(path, **options):
+    """Return how a log agrees with the rules."""
     return replaying.compare(fieldlogs.read_log(path), **options)
 
 
@@ -40,6 +41,7 @@ def first_line(tmp_path, lines, **options):
 
 
 def event(t, kind, call, slot, **more):
+    """Return a parking event as a line of a log."""
     return {"t": t, "kind": "event", "Event": kind, "call": call, "lot": "here", "slot": slot, **more}
 
 

@@ -64,7 +64,7 @@ def test_the_curve_and_its_limits_are_scipys():
 
 
 def test_the_ends_of_a_curve():
-    """Before the first event all is to come; after the last one of all nothing is; a quantile beyond the log is none."""
+    """Before the first event all is to come, after the last of all nothing; a quantile beyond the log is none."""
     curve = survival.kaplan_meier(np.array([2.0, 3.0]), np.array([True, True]))
     assert curve.at(1.0) == (1.0, 1.0, 1.0)
     assert curve.at(3.0)[:2] == (0.0, 0.0)
@@ -147,7 +147,7 @@ def test_the_never_share_and_its_limits_are_where_the_likelihood_says():
 
 def test_a_never_share_of_none_is_found_and_bounded():
     """Where all is seen the share is 0 within its limits; where a log could not tell, the interval says so."""
-    durations_s, seen = censored(200)
+    durations_s, _ = censored(200)
     everything = survival.fit("exponential", durations_s, np.ones(200, bool), with_never=True)
     assert everything.never.low == 0.0
     assert everything.never.value < 1e-3 < everything.never.high < 0.05
@@ -159,7 +159,7 @@ def test_a_never_share_of_none_is_found_and_bounded():
 def test_the_likeliest_law_is_found_by_its_criterion():
     """Of four laws the true one is first for lognormal durations, and the plainest for exponential ones."""
     durations_s, seen = censored(1500)
-    assert [one.kind for one in survival.fits(durations_s, seen)][0] == "lognormal"
+    assert next(one.kind for one in survival.fits(durations_s, seen)) == "lognormal"
     exponential = np.random.default_rng(SEED).exponential(60, 1500)
     ranked = survival.fits(exponential, np.ones(1500, bool))
     assert ranked[0].kind == "exponential"
