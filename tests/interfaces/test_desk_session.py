@@ -453,8 +453,8 @@ def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path):
 
 @pytest.mark.slow
 def test_killed_often_under_load_nothing_acknowledged_is_lost(tmp_path):
-    """The same at 20 moments, of four sessions. Seeds 42 to 45."""
-    for seed in range(42, 46):
+    """The same at 50 moments, of ten sessions. Seeds 42 to 51."""
+    for seed in range(42, 52):
         folder = tmp_path / str(seed)
         folder.mkdir()
         killed_and_started_again(folder, 5, seed)
