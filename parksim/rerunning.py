@@ -53,7 +53,7 @@ class Rerun:
             "differences": list(self.differences),
             "versions": {name: list(pair) for name, pair in self.versions.items()},
             "replications": [
-                {"scenario": digest, "replication": number, "measures": result}
+                {"scenario": digest, "replication": number, "measures": json.loads(canonical(result))}
                 for (digest, number), result in self.results.items()
             ],
         }

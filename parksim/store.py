@@ -22,6 +22,7 @@ import math
 import os
 import platform
 import sqlite3
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -92,7 +93,7 @@ def canonical(result: Mapping[str, Any]) -> str:
 def _nulled(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _nulled(one) for name, one in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, array)):
         return [_nulled(one) for one in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
@@ -111,7 +112,7 @@ def parsed(text: str) -> Result:
 
 def _restored(value: Any) -> Any:
     if isinstance(value, list):
-        return [_restored(one) for one in value]
+        return array("d", [_restored(one) for one in value])
     return math.nan if value is None else value
 
 

@@ -8,6 +8,7 @@ in the order of the replications, and sums over them are exact.
 import math
 import platform
 import signal
+from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
@@ -56,7 +57,7 @@ _FREED_BYTES: Final = 24 << 20
 Progress = Callable[[int, int], None]
 """Told (replications done, replications to do) as a study goes on."""
 Result = dict[str, Any]
-"""The measures of one replication: floats, and lists of floats for vectors."""
+"""The measures of one replication: floats, and ``array("d")`` for vectors (a third of a list's memory)."""
 
 
 @dataclass(frozen=True)
@@ -427,7 +428,7 @@ def _keep_memory_at_hand() -> None:
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else float(value)
+    return array("d", value.tolist()) if isinstance(value, np.ndarray) else float(value)
 
 
 class StudyError(RuntimeError):

@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import os
 import pickle
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from parksim.estimate import clopper_pearson, share, student_t
 from parksim.measures import SCALARS, VECTORS
 from parksim.run_length import tasks_of
 from parksim.scenario import TEMPLATE, Scenario
+from parksim.store import canonical
 from parksim.studies import KERNEL_PAYS_CALLS, Study, StudyError, expected_calls, replicate
 from parksim.workload import draw
 
@@ -42,7 +44,7 @@ def test_a_replication_of_a_study_can_be_run_again_alone(plain):
     """Replication 3 alone has the measures that it has within the study; its journal's header says how it was made."""
     run = parksim.run(SHORT, seed=7, replication=3)
     alone = {name: np.asarray(value).tolist() for name, value in run.measures.items()}
-    assert str(alone) == str(plain.results[3])
+    assert canonical(alone) == canonical(plain.results[3])
     header = run.journal.header
     assert (header["seed"], header["replication"], header["engine"], header["digest"]) == (7, 3, "simpy", SHORT.digest)
     assert Scenario.model_validate_json(header["scenario"]) == SHORT
@@ -368,11 +370,11 @@ def test_theory_stands_beside_the_estimates():
 
 
 def test_replicate_gives_plain_values():
-    """What a worker sends back are floats and lists of floats, which any protocol can carry."""
+    """What a worker sends back are floats and the library's arrays of doubles, which any protocol can carry."""
     [result] = replicate(SHORT, 1, [2], "simpy")
     assert {type(result[name]) for name in SCALARS} == {float}
-    assert {type(result[name]) for name in VECTORS} == {list}
-    assert {type(value) for name in VECTORS for value in result[name]} == {float}
+    assert {type(result[name]) for name in VECTORS} == {array}
+    assert {result[name].typecode for name in VECTORS} == {"d"}
 
 
 def test_a_study_without_replications_has_no_estimates():
