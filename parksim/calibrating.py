@@ -18,6 +18,7 @@ import numpy as np
 
 from parksim import survival
 from parksim.fieldlogs import FieldLog
+from parksim.logforms import LogError
 from parksim.lots import UAPI_LIMITS_S
 from parksim.observed import Clock, Observed, busiest, known_limits_us, observe
 from parksim.replaying import Agreement, timed_out_us
@@ -25,11 +26,14 @@ from parksim.rules import codes
 from parksim.rules.codes import NEVER
 from parksim.scenario import Settings
 from parksim.special import clopper_pearson_limits
+from parksim.stories import shown
 from parksim.survival import FAMILIES, Fit, Interval
 
 HOUR_US: Final = 3_600_000_000
 FEWEST: Final = 5
 """With fewer events only an exponential is fitted, and nothing is told of its shape."""
+DEFAULT_S: Final = 180
+"""UAPI's default of maxInParking, which a guess falls back on."""
 WIDTH: Final = 118
 INDEPENDENT: Final = (
     "Intervals are 95 %. A stay's clocks (retrieval, patience, time-out) are taken to be independent of each other, as "
@@ -59,26 +63,31 @@ class Calibration:
         """Set a key, with comments above it."""
         lines = self._lines.setdefault(section, [])
         for comment in comments:
-            lines.extend(f"# {line}" for line in textwrap.wrap(comment, WIDTH - 2))
+            lines.extend(_comment(comment))
         lines.append(f"{key} = {value}")
 
     @property
     def toml(self) -> str:
         """The scenario file."""
-        text = [f"# {line}" if line else "#" for one in self.head for line in textwrap.wrap(one, WIDTH - 2) or [""]]
+        text = [line for one in self.head for line in _comment(one)]
         if self.unknown:
             text.append("#\n# What this log cannot tell, each a guess below:")
             for one in self.unknown:
-                text.extend(f"# {line}" for line in textwrap.wrap("- " + one, WIDTH - 2, subsequent_indent="  "))
+                text.extend(_comment("- " + one, "  "))
         text.append(f"name = {_quoted(self.name)}")
         for section, lines in self._lines.items():
             text.extend(["", f"[{section}]", *lines])
         return "\n".join(text) + "\n"
 
 
+def _comment(text: str, indent: str = "") -> list[str]:
+    """Return a comment's lines; names of the log may hold what TOML bears in no comment."""
+    plain = "".join(one if one.isprintable() else "?" for one in text)
+    return [f"# {line}" for line in textwrap.wrap(plain, WIDTH - 2, subsequent_indent=indent)]
+
+
 def _quoted(text: str) -> str:
-    plain = "".join(one if one.isprintable() else "?" for one in text)[:200]
-    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + shown(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Calibration:
@@ -91,11 +100,15 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
 
     Raises:
         ValueError: there is no such lot.
+        LogError: there is no park in it.
     """
     if lot is not None and lot not in log.lots:
-        raise ValueError(f"there is no lot {lot} in the log; it has {', '.join(log.lots)}")
+        raise ValueError(f"there is no lot {lot} in the log; it has {', '.join(map(shown, log.lots))}")
     name = busiest(log) if lot is None else lot
     seen = observe(log, name)
+    if not seen.arrivals_us:
+        where = f" in lot {shown(name)}" if len(log.lots) > 1 else ""
+        raise LogError(log.path, None, f"no call is parked{where} from its beginning to its end", "record for longer")
     result = Calibration(f"Calibrated on {log.path.name}")
     result.head = [
         f"Calibrated on {log.path.name} ({log.form}): {seen.calls:,} calls, {seen.requests:,} requests for a slot, "
@@ -435,12 +448,16 @@ def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: 
         source = f"the lot's; {len(ended):,} stays ended so" + (f", after {median(ended):.4g} s" if ended else "")
     limits = Counter(told)
     if not limits or set(limits) == {NEVER}:
+        if not seen.patience.events and seen.retrieval.events < len(seen.retrieval.seen):
+            result.unknown.append("what ends a stay that nobody fetches: none was seen to time out, nobody to hang up")
+            guess_s = max(DEFAULT_S, math.ceil(max(seen.stays_s)))
+            result.put("lot", "limits", '"pbx"')
+            result.put("lot", "max_in_parking", f'"{guess_s}s"', "guess: UAPI's default, or the longest stay seen")
+            return
         result.put("lot", "limits", '"pbx"')
         result.put(
             "lot", "max_in_parking", '"unlimited"', "no stay has a time-out in the log" + ("" if told else ": guess")
         )
-        if not seen.patience.events and seen.retrieval.events < len(seen.retrieval.seen):
-            result.unknown.append("what ends a stay that nobody fetches")
         return
     finite = {us: count for us, count in limits.items() if us != NEVER}
     if NEVER in limits:

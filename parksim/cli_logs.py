@@ -74,6 +74,8 @@ def calibrate_command(
         raise LogError(log, read.misplaced[0], "its instant does not fit the order of the lines", "sort them by time")
     try:
         result = calibrate(read, agreement, lot)
+    except LogError:
+        raise
     except ValueError as error:
         raise UsageError(f"--lot {lot}: {error}") from None
     Scenario.loads(result.toml, name="the calibrated scenario")

@@ -11,7 +11,7 @@ What a log cannot tell is not made up: a refused park is silent in AMI, and know
 who waited in a queue, is never known. A call of which only the parking is known is offered and answered at its park.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -38,6 +38,8 @@ from parksim.stories import AmiStory, CsvStory, Row, is_parking
 
 TOLERANCE_US: Final = 5_000
 """A PBX's events tell an instant this well: a retrieval frees its slot up to 4 ms before UnParkedCall shows."""
+MOST_SLOTS: Final = 10_000
+"""So many slots a scenario's lot may have."""
 
 
 class LotPlan(NamedTuple):
@@ -231,7 +233,7 @@ def read_log(path: str | Path) -> FieldLog:
     content = logforms.content_of(path)
     if content[:2] == b"PK" or content.lstrip()[:12].startswith(b'{"journal"'):
         return _from_journal(path)
-    read = logforms.read_entries(path)
+    read = logforms.read_entries(path, content)
     story = CsvStory(path) if read.form == logforms.CSV else AmiStory(path, read.entries)
     for entry in read.entries:
         story.take(entry)
@@ -241,7 +243,7 @@ def read_log(path: str | Path) -> FieldLog:
         raise LogError(
             path, None, f"this is {read.form}, but none of its events is about parking", "record ParkedCall and its kin"
         )
-    log = FieldLog(path, read.form, read.digest, rows, _lots(rows, read.meta))
+    log = FieldLog(path, read.form, read.digest, rows, _lots(path, rows, read.meta))
     log.misplaced = read.misplaced
     log.first_us = min(entry.time_us for entry in read.entries)
     log.last_us = read.last_us
@@ -250,8 +252,12 @@ def read_log(path: str | Path) -> FieldLog:
     return log
 
 
-def _lots(rows: Iterable[Row], meta: Mapping[str, Any]) -> dict[str, LotPlan]:
-    """Return the lots that were used: as the recording says, or as wide as the slots seen."""
+def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str, LotPlan]:
+    """Return the lots that were used: as the recording says, or as wide as the slots seen.
+
+    Raises:
+        LogError: a lot has more than ``MOST_SLOTS``.
+    """
     seen: dict[str, list[int]] = {}
     for row in rows:
         if row.lot or row.slot != NOBODY:
@@ -262,14 +268,23 @@ def _lots(rows: Iterable[Row], meta: Mapping[str, Any]) -> dict[str, LotPlan]:
         says = told.get(name) if isinstance(told, Mapping) else None
         try:
             first, last = int(says["first"]), int(says["last"])  # type: ignore[index]  # not told: TypeError
-            limit_us: int | None = round(float(says["parkingtime"]) * 1e6) or NEVER  # type: ignore[index]  # the same
-            is_told = last >= first
-        except (KeyError, TypeError, ValueError):
+            limit_s = float(says["parkingtime"])  # type: ignore[index]  # the same
+            limit_us: int | None = round(limit_s * 1e6) or NEVER
+            is_told = last >= first and limit_s >= 0
+        except (KeyError, TypeError, ValueError, OverflowError):
             is_told = False
         if not is_told and not slots:
             continue
         if not is_told:
             first, last, limit_us = min(slots), max(slots), None
+        if last - first >= MOST_SLOTS:
+            line = next((row.line for row in rows if row.lot == name and row.slot == last), None)
+            raise LogError(
+                path,
+                line,
+                f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}",
+                "look for a wrong slot number",
+            )
         plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, is_told)
     return plans
 

@@ -33,6 +33,8 @@ LARGEST_FILE: Final = 512 * 1024 * 1024
 LONGEST_LINE: Final = 1024 * 1024
 ORDER_US: Final = 5_000
 """Entries may stand this much out of order: events are written by several threads."""
+LATEST_S: Final = 1e11
+"""Larger numbers are no seconds, since 1970 or since a recording began; milliseconds of today are."""
 FEW: Final = 2
 """So many lines out of place are events told wrongly; more are a file put together in the wrong order."""
 
@@ -87,13 +89,16 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 NEEDED: Final = ("time", "event", "call", "slot")
 
 
-def read_entries(path: Path) -> Entries:
+def read_entries(path: Path, content: bytes) -> Entries:
     """Return the entries of a log that is no journal of parksim, in the order of their lines.
 
+    Args:
+        path: of the file, for messages.
+        content: of the file; it is read once, since a pipe cannot be read again.
+
     Raises:
-        LogError: the file cannot be read, or something in it is not as its form wants it.
+        LogError: something in it is not as its form wants it.
     """
-    content = content_of(path)
     text = _text(content, path)
     form = form_of(text, path)
     reader = {JSON_LINES: _from_json, AMI: _from_ami, CSV: _from_csv}[form]
@@ -142,6 +147,8 @@ def content_of(path: Path) -> bytes:
 def _text(content: bytes, path: Path) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise LogError(path, 1, "the file is UTF-16", "save it as UTF-8")
+    if content[:2] == b"\x1f\x8b":
+        raise LogError(path, None, "the file is compressed", "unpack it (gunzip) first")
     where = content.find(b"\0")
     if where >= 0:
         line = content.count(b"\n", 0, where) + 1
@@ -176,13 +183,15 @@ def form_of(text: str, path: Path) -> str:
     number, line = next((i, line.strip()) for i, line in enumerate(_lines(text), 1) if line.strip())
     if line.startswith("{"):
         return JSON_LINES
-    if line.startswith("["):
+    if re.match(r"\[\s*(\{|$)", line):
         raise LogError(path, number, "this looks like one JSON array", "write one object a line (jq -c '.[]')")
     if _AMI_START.match(line):
         return AMI
-    named = _headings(line, _delimiter(line))
-    if len(named) >= 2:
+    cells = _cells(line)
+    if len(_headings(cells)) >= 2:
         return CSV
+    if len(cells) > 1 and all(re.fullmatch(r"\s*[A-Za-z][\w .-]*", cell) for cell in cells):
+        raise LogError(path, number, *_other_columns(cells, path))
     raise LogError(
         path,
         number,
@@ -274,7 +283,7 @@ def _instant_us(value: Any, path: Path, line: int, name: str) -> int:
         seconds = math.nan if value is None or isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         seconds = math.nan
-    if not 0 <= seconds < 1e11:
+    if not 0 <= seconds < LATEST_S:
         said = "it has none" if value is None else f"it is {str(value)[:40]!r}"
         raise LogError(path, line, f"an event needs its instant, {name}, and {said}", _TIMESTAMPS)
     return round(seconds * 1e6)
@@ -300,12 +309,18 @@ def _from_ami(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  
             fields.setdefault(key.strip(), value.strip())
             continue
         if "Event" in fields:
-            if number == len(lines) + 1 and "Timestamp" not in fields:
+            if number == len(lines) + 1 and (not text.endswith(("\n", "\r")) or _lacking(fields)):
                 raise LogError(
                     path, first, "the last event breaks off: the file was cut", "copy it again, or remove that event"
                 )
             yield Entry(first, _instant_us(fields.get("Timestamp"), path, first, "the header Timestamp"), fields)
         fields, first = {}, 0
+
+
+def _lacking(fields: Mapping[str, str]) -> bool:
+    """Tell whether an event has not all that it needs, which at the end of a file means that it was cut."""
+    needed = {"Timestamp", "ParkeeChannel", "ParkingSpace"} if "ParkedCall" in fields["Event"] else {"Timestamp"}
+    return not needed <= fields.keys()
 
 
 def _delimiter(header: str) -> str:
@@ -316,41 +331,60 @@ def _word(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _headings(header: str, delimiter: str) -> dict[str, int]:
-    """Return the position of each column that the header names."""
-    found: dict[str, int] = {}
-    words = [_word(cell) for cell in next(csv.reader([header], delimiter=delimiter), [])]
-    for name, aliases in COLUMNS.items():
-        for alias in aliases:
-            if _word(alias) in words and name not in found:
-                found[name] = words.index(_word(alias))
-    return found
+def _cells(line: str) -> list[str]:
+    """Return the cells of a header; none of a line that is too long for one."""
+    return next(csv.reader([line], delimiter=_delimiter(line)), []) if len(line) < 10_000 else []
+
+
+def _headings(cells: Sequence[str]) -> dict[str, int]:
+    """Return the position of each column that the cells of a header name."""
+    words = [_word(cell) for cell in cells]
+    aliases = {name: next((one for one in map(_word, known) if one in words), None) for name, known in COLUMNS.items()}
+    return {name: words.index(alias) for name, alias in aliases.items() if alias is not None}
+
+
+def _other_columns(cells: Sequence[str], path: Path) -> tuple[str, str]:
+    """Return what is wrong with a CSV whose columns are not those of parking events, and what it may be good for."""
+    shown = ", ".join(cell.strip() for cell in cells)[:120]
+    rule = f"this is {CSV} with the columns {shown}, and no parking events: it lacks {', '.join(NEEDED)}"
+    dates = [cell.strip() for cell in cells if re.search(r"offered|arriv|time|date|start|_at$", cell.lower())]
+    if not dates:
+        return rule, "name the columns so, one event a line"
+    arrivals = f'[arrivals] kind = "recorded", file = "{path.name}", column = "{dates[0]}"'
+    return rule, f"one event a line; or, if these are calls, offer them to a scenario: {arrivals}"
+
+
+def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:
+    """Return the next step where columns are missing: a heading that is nearly right, or the names that will do."""
+    for name in missing:
+        words = {_word(cell): cell.strip() for cell in header}
+        if near := get_close_matches(_word(name), list(words), 1, 0.7):
+            return f"did you mean {name} where it says {words[near[0]]}?"
+    return f"name a column {missing[0]} ({', '.join(COLUMNS[missing[0]][1:4])} will do, too)"
 
 
 def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - CSV tells no lots
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.lstrip().splitlines()[0]))
     rows = _csv_rows(reader, path)
     line, header = next(rows)
-    named = _headings(",".join(cell.replace(",", " ") for cell in header), ",")
+    named = _headings(header)
     if missing := [name for name in NEEDED if name not in named]:
-        also = ", ".join(COLUMNS[missing[0]][1:4])
-        raise LogError(
-            path,
-            line,
-            f"the columns {', '.join(header)[:120]} lack {' and '.join(missing)}",
-            f"name a column {missing[0]} ({also} will do, too)",
-        )
-    dated: bool | None = None
+        rule = f"the columns {', '.join(header)[:120]} lack {' and '.join(missing)}"
+        raise LogError(path, line, rule, _lacking_columns(header, missing))
+    words = [_word(cell) for cell in header]
+    if twice := [header[at].strip() for at in named.values() if words.count(words[at]) > 1]:
+        raise LogError(path, line, f"there are two columns {twice[0]}", "keep one of them")
+    written: str | None = None
     for number, row in rows:
         if len(row) != len(header):
             cut = not text.endswith("\n") and number == len(_lines(text))
             rule = "the last line breaks off: the file was cut" if cut else f"{len(row)} cells under {len(header)}"
             raise LogError(path, number, rule, "give each line as many cells as the header")
         fields = {name: row[at].strip() for name, at in named.items()}
-        time_us, is_date = _csv_instant_us(fields["time"], path, number)
-        if dated not in (None, is_date):
-            raise LogError(path, number, "dates and seconds are mixed in the time column", "write one or the other")
-        dated = is_date
+        time_us, how = _csv_instant_us(fields["time"], path, number)
+        if written not in (None, how):
+            raise LogError(path, number, f"{how} among {written} in the time column", "write all of them alike")
+        written = how
         yield Entry(number, time_us, fields)
 
 
@@ -367,22 +401,24 @@ def _csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, row
 
 
-def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, bool]:
-    """Return the instant and whether it is a date; dates without an offset are taken as they stand on the wall."""
+def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
+    """Return the instant and how it is written; dates without an offset are taken as they stand on the wall."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
+        if float(text) >= LATEST_S:
+            raise LogError(path, line, f"{text[:40]} s is no instant, but perhaps milliseconds", "write seconds")
+        return round(float(text) * 1e6), "seconds"
     try:
-        moment = datetime.fromisoformat(text) if not re.fullmatch(r"[0-9.]+", text) else None
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise LogError(
             path, line, f"{text[:40]!r} is no instant", "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
         ) from None
-    if moment is None:
-        return _instant_us(text, path, line, "seconds in the time column"), False
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1e6), True
+        return round(moment.replace(tzinfo=UTC).timestamp() * 1e6), "dates without an offset"
+    return round(moment.timestamp() * 1e6), "dates with an offset"
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return ", did you mean ...?" for the nearest of ``words``, or nothing."""
-    near = get_close_matches(_word(word), list(words), 1)
+    near = get_close_matches(_word(word), list(words), 1, 0.75)
     return f"did you mean {near[0]}?" if near else ""

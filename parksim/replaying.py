@@ -37,7 +37,7 @@ from parksim.rules.codes import (
     RETRIEVED,
 )
 from parksim.rules.lot import Lot
-from parksim.stories import Row, is_parking
+from parksim.stories import Row, is_parking, shown
 
 NEIGHBOURS: Final = 10
 """So many events within the tolerance of a park are tried in every combination."""
@@ -168,7 +168,7 @@ def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us:
 
 
 def _lot(plan: LotPlan) -> str:
-    return f"lot {plan.name}" if plan.name else "the lot"
+    return f"lot {shown(plan.name)}" if plan.name else "the lot"
 
 
 class _Walk:
@@ -211,7 +211,7 @@ class _Walk:
         return self._numbers[call]
 
     def _who(self, occupant: int) -> str:
-        return "nobody" if occupant == NOBODY else "?" if occupant == UNKNOWN else self._calls[occupant]
+        return "nobody" if occupant == NOBODY else "?" if occupant == UNKNOWN else shown(self._calls[occupant])
 
     def _limit_us(self, row: Row) -> int:
         limit_us = self.result.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
@@ -386,7 +386,7 @@ class _Walk:
 
 def _told(row: Row) -> str:
     where = f" in slot {row.slot}" if row.slot != NOBODY else ""
-    return f" of call {row.call}{where} at {_seconds(row.time_us)}"
+    return f" of call {shown(row.call)}{where} at {_seconds(row.time_us)}"
 
 
 def _seconds(time_us: int) -> str:

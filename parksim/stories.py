@@ -95,6 +95,15 @@ class Row(NamedTuple):
     """PARKED and REFUSED: the slot asked for, as far as the request was recorded."""
 
 
+def shown(name: str) -> str:
+    r"""Return a name of a log as it may stand on a screen or in a file: in one line, without control characters.
+
+    >>> shown("PJSIP/2000"), shown("\x1b[31mred")
+    ('PJSIP/2000', '?[31mred')
+    """
+    return "".join(one if one.isprintable() else "?" for one in name[:80])
+
+
 def is_parking(row: Row) -> bool:
     """Tell whether a slot is taken or becomes free."""
     return row.kind in (PARKED, RETRIEVED, EXPIRED) or (row.kind == ABANDONED and row.reason == IN_LOT)

@@ -184,8 +184,8 @@ def test_after_a_fault_the_rest_is_not_condemned(tmp_path):
     assert agreement.parking_rows - agreement.parking_agreed <= 3
 
 
-def test_a_csv_and_ami_text_tell_what_the_recording_told(tmp_path):
-    """The soak's 404 events as CSV: all agree, with slots, choice and tolerance as in JSON Lines."""
+def test_a_csv_tells_what_the_recording_told(tmp_path):
+    """The soak's 404 parking events, written as CSV, are read back as the same facts and all agree with the rules."""
     path = tmp_path / "soak.csv"
     path.write_text(csv_text(SOAK), encoding="utf-8")
     agreement = compared(path)
