@@ -73,7 +73,7 @@ class Table:
         Raises:
             MissingLibraryError: pyarrow is not installed.
         """
-        pa = _library("pyarrow")
+        pa = library("pyarrow")
         arrays = {
             name: pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(column.names, pa.string()))
             if isinstance(column, Names)
@@ -92,7 +92,7 @@ class Table:
         Raises:
             MissingLibraryError: pandas is not installed.
         """
-        pd = _library("pandas")
+        pd = library("pandas")
         columns = {
             name: pd.Categorical.from_codes(column.codes, list(column.names)) if isinstance(column, Names) else column
             for name, column in self.columns.items()
@@ -115,7 +115,7 @@ class Table:
         if path.suffix == ".csv":
             path.write_text(self.to_csv(), encoding="utf-8", newline="")
         elif path.suffix == ".parquet":
-            _library("pyarrow.parquet").write_table(self.to_arrow(), path)
+            library("pyarrow.parquet").write_table(self.to_arrow(), path)
         else:
             raise ValueError(f"{path}: a table is written as .csv or .parquet, not {path.suffix or 'without ending'!r}")
 
@@ -158,6 +158,26 @@ class Framed:
         from parksim.tables import html_of  # noqa: PLC0415 - as above
 
         return html_of(self)
+
+
+class Drawn(Framed):
+    """What has charts as well."""
+
+    def plot(self, name: str | None = None, **options: Any) -> Any:
+        """Return one of the result's charts, an ``altair.Chart`` to show, to edit or to save.
+
+        Args:
+            name: which; by default the first of ``parksim.plots.charts_of(result)``, and a wrong word is told with
+                the nearest right one.
+            options: of the chart (``parksim.plots`` lists them); ``width`` in pixels has every one.
+
+        Raises:
+            PlanError: there is no such chart, or no such key, measure or value in the result.
+            MissingLibraryError: altair is not installed.
+        """
+        from parksim.plots import plot  # noqa: PLC0415 - it knows all results, and loads altair
+
+        return plot(self, name, **options)
 
 
 def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -223,13 +243,18 @@ def names_of(values: Sequence[object]) -> Names:
     return Names(np.array([known[str(value)] for value in values], np.int32), tuple(known))
 
 
-def _library(name: str) -> ModuleType:
+def library(name: str, extra: str = "notebook") -> ModuleType:
+    """Return a library that not everybody has, loaded on first use.
+
+    Raises:
+        MissingLibraryError: it is not installed; the message says which extra brings it.
+    """
     from importlib import import_module  # noqa: PLC0415 - needed here only
 
     try:
         return import_module(name)
     except ModuleNotFoundError:
-        package = name.partition(".")[0]
+        package = name.partition(".")[0].replace("_", "-")
         raise MissingLibraryError(
-            f"{package} is not installed; install it with: pip install 'parksim[notebook]'"
+            f"{package} is not installed; install it with: pip install 'parksim[{extra}]'"
         ) from None

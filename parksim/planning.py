@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from parksim.comparing import Comparison, changes, compare, compare_results
-from parksim.frames import Framed
+from parksim.frames import Drawn
 from parksim.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS
 from parksim.quantities import UnfitError, duration_s
@@ -66,7 +66,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sweep(Framed):
+class Sweep(Drawn):
     """Many designs offered the same calls, in the order of their values (the first key changes slowest).
 
     Attributes:

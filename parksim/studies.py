@@ -35,7 +35,7 @@ from parksim.estimate import (
     verdict,
 )
 from parksim.expected import Formula, formulas
-from parksim.frames import Framed
+from parksim.frames import Drawn
 from parksim.journal import Journal
 from parksim.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
 from parksim.recordings import DAY_US
@@ -61,7 +61,7 @@ Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Run(Framed):
+class Run(Drawn):
     """One replication: its journal and its measures."""
 
     scenario: Scenario
@@ -205,7 +205,7 @@ class Rarer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Study(Framed):
+class Study(Drawn):
     """What the replications of one scenario say.
 
     ``results[i]`` are the measures of replication i. ``stopped`` tells why there are not more of them, ``precision``

@@ -71,6 +71,8 @@ ORDER: Final = (
     "parksim.solving",
     "parksim.planning",
     "parksim.progress",
+    "parksim.labels",
+    "parksim.figures",
     "parksim.plots",
     "parksim.report",
     "parksim.report_plans",
@@ -91,6 +93,7 @@ EXCUSED_IMPORTS: Final = {
         "parksim.frames",
         "parksim.tables",
     ): "results show themselves; tables are loaded when they are asked for",
+    ("parksim.frames", "parksim.plots"): "results draw themselves; charts are loaded when they are asked for",
     ("parksim.studies", "parksim.report"): "Study.summary() shows itself; the screen is loaded when it is asked for",
 }
 """(module, what it imports from below) -> why; only within a function, so that nothing is loaded in a circle."""
