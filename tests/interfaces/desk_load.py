@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 
 from parksim import Scenario
-from parksim.rules import uapi
+from parksim.rules import codes as c
+from parksim.rules import life, uapi
 from parksim.server.desk import Desk, open_desk
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,22 @@ def parked(desk: Desk) -> dict[str, tuple[int, int]]:
         for call in desk.register.calls
         if call.stay is not None
     }
+
+
+def agree(desk: Desk) -> None:
+    """Register and switchboard have the same lots, and the same calls in them, returning, and talking."""
+    exchange = desk.switchboard.exchange
+    for ours, theirs in zip(desk.register.lots, exchange.lots, strict=True):
+        assert list(ours.occupants) == theirs.occupants
+        assert list(ours.parkers) == theirs.parkers
+        assert list(ours.deadlines_us) == theirs.deadlines_us
+        assert ours.last_slot == theirs.last_slot
+    assert desk.register.next_call == exchange.next_call
+    for call in desk.register.calls:
+        place = exchange.places[call.number]
+        assert (call.stay is not None) == (place.state == life.IN_SLOT)
+        assert (call.returning is not None) == (place.state in {life.ON_RETURN, life.AT_PARKER})
+        assert (call.answered_us == c.NEVER) == (place.state == life.IN_QUEUE)
 
 
 async def under_load(journal: Path, rate: float, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""schemathesis against a running server: generated requests, and no answer that the description does not have.
+"""schemathesis against a server with its real desk: generated requests, no answer that the description does not have.
 
     python tests/interfaces/schemathesis_run.py [--requests 10000] [--seed 1]
 
@@ -11,18 +11,21 @@ what there is not). Ends with exit code 1 at the first request that gets another
 
 import argparse
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import requests
 import schemathesis
+from desk_stand import WatchedDesk
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
-from server_stand import CALL, TOKENS, RegisterDesk, S, running, talking
+from server_stand import CALL, TOKENS, running
 
 SWITCHED_OFF = {
     "not_a_server_error": "501 is UAPI's answer to an action or method that is not implemented; "
@@ -60,11 +63,17 @@ def checks():
     return [check for check in CHECKS.get_all() if check.__name__ not in SWITCHED_OFF]
 
 
-class Run:
-    """One run against one server: what was asked, and how often each status came."""
+def fresh_desk(path, taken=2):
+    """Return a desk with four calls that talk and four positions, some of them taken."""
+    return WatchedDesk(path, taken, capacity=4, calls=4)
 
-    def __init__(self, site):
+
+class Run:
+    """One run against one server: what was asked, and how often each status came; ``path`` is its register file."""
+
+    def __init__(self, site, path):
         self.site = site
+        self.path = path
         self.session = requests.Session()
         self.session.trust_env = False
         self.statuses = Counter()
@@ -86,7 +95,7 @@ class Run:
         token = data.draw(st.sampled_from([*TOKENS, *TOKENS, None]))
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         headers |= data.draw(st.sampled_from([{}, {}, {"Prefer": "respond-async"}]))
-        self.site.desk.now_us += data.draw(st.sampled_from([0, 1, S, 30 * S]))
+        self.site.wait_for(self.site.desk.let_pass(data.draw(st.sampled_from([0, 1e-6, 1, 30]))))
         answer = case.call(
             base_url=self.site.url, session=self.session, headers=headers, allow_redirects=False, timeout=10
         )
@@ -100,7 +109,7 @@ class Run:
         while self.statuses.total() < number:
             operation = self.turns[turn % len(self.turns)]
             mode = GenerationMode.NEGATIVE if turn % 3 == 2 else GenerationMode.POSITIVE
-            self.site.desk.register = talking(taken=2 + turn // 3 % 3, capacity=4, calls=4)
+            self.site.begin_with(fresh_desk(self.path, 2 + turn // 3 % 3))
             left = number - self.statuses.total()
             try:
                 case = operation.as_strategy(generation_mode=mode)
@@ -134,8 +143,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     began_s = time.monotonic()
-    with running(RegisterDesk(talking())) as site:
-        run = Run(site)
+    with tempfile.TemporaryDirectory() as folder, running(fresh_desk(path := Path(folder, "calls.json"))) as site:
+        run = Run(site, path)
         print(f"{len(run.operations)} operations; on: {', '.join(check.__name__ for check in run.checks)}")
         for name, reason in SWITCHED_OFF.items():
             print(f"off: {name}: {reason}")

@@ -37,6 +37,12 @@ class RegisterDesk:
         self.ended = False
         self._waiting = []
 
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        pass
+
     async def catch_up(self):
         """Nothing is ever due."""
 
@@ -153,7 +159,21 @@ class Site:
         async def call():
             return function()
 
-        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
+        return self.wait_for(call())
+
+    def wait_for(self, work):
+        """Let the server's loop do something that is awaited, and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def begin_with(self, desk):
+        """Put another desk in the place of the one that answers."""
+
+        async def replace():
+            await self.desk.__aexit__(None, None, None)
+            await desk.__aenter__()
+            self.desk = self.app._desk = desk
+
+        self.wait_for(replace())
 
 
 def answers(sock, silence_s=0.3):
@@ -227,14 +247,17 @@ def running(desk, *, tokens=None, answer="collection", base_url="http://127.0.0.
         made["server"] = Server(app)
         made["app"] = app
         made["loop"] = asyncio.get_running_loop()
+        await desk.__aenter__()
         ready.set()
         await made["server"].serve(sockets=[listener])
+        await made["site"].desk.__aexit__(None, None, None)
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
     assert ready.wait(10)
+    made["site"] = Site(desk, port, made["app"], made["server"], made["loop"])
     try:
-        yield Site(desk, port, made["app"], made["server"], made["loop"])
+        yield made["site"]
     finally:
         made["server"].should_exit = True
         thread.join(20)

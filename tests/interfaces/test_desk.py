@@ -6,34 +6,17 @@ from collections import Counter
 from random import Random
 
 import pytest
-from desk_load import ALL, call_to, hospital, parked, put, random_request, request
+from desk_load import ALL, agree, call_to, hospital, parked, put, random_request, request
 
 from parksim import Scenario
 from parksim.engines.clocks import VirtualClock
 from parksim.rules import codes as c
-from parksim.rules import life
 from parksim.rules.uapi_calls import State, state_of
 from parksim.server.desk import Desk, directory
 from parksim.server.given import Given, read_given
 
 S = 1_000_000
 MORNING_US = 8 * 3600 * S
-
-
-def agree(desk: Desk) -> None:
-    """Register and switchboard have the same lots, and the same calls in them, returning, and talking."""
-    exchange = desk.switchboard.exchange
-    for ours, theirs in zip(desk.register.lots, exchange.lots, strict=True):
-        assert list(ours.occupants) == theirs.occupants
-        assert list(ours.parkers) == theirs.parkers
-        assert list(ours.deadlines_us) == theirs.deadlines_us
-        assert ours.last_slot == theirs.last_slot
-    assert desk.register.next_call == exchange.next_call
-    for call in desk.register.calls:
-        place = exchange.places[call.number]
-        assert (call.stay is not None) == (place.state == life.IN_SLOT)
-        assert (call.returning is not None) == (place.state in {life.ON_RETURN, life.AT_PARKER})
-        assert (call.answered_us == c.NEVER) == (place.state == life.IN_QUEUE)
 
 
 def quiet(**more) -> Desk:

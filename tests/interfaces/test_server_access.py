@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from server_stand import BEARER, CALL, RegisterDesk, S, running, talking
+from desk_stand import WatchedDesk
+from server_stand import BEARER, CALL, running
 
 from parksim.rules import uapi
 from parksim.server.app import Doors
@@ -15,17 +16,28 @@ GLOBAL = "Bearer everybodys-token"
 
 
 @pytest.fixture(scope="module")
-def house():
+def house(tmp_path_factory):
     """A server for the whole file, whose links bear a public name."""
-    with running(RegisterDesk(talking(taken=2)), base_url="https://pbx.example") as site:
+    path = tmp_path_factory.mktemp("house") / "calls.json"
+    with running(WatchedDesk(path), base_url="https://pbx.example") as site:
         yield site
 
 
 @pytest.fixture
-def site(house):
+def begin(house, tmp_path):
+    """Let the server begin anew: CALL on call at 0003*210, positions 1 and 2 taken by calls of another user."""
+
+    def begin_anew():
+        house.begin_with(WatchedDesk(tmp_path / "calls.json", 2))
+        return house
+
+    return begin_anew
+
+
+@pytest.fixture
+def site(begin):
     """The server in its starting state."""
-    house.desk.__init__(talking(taken=2))
-    return house
+    return begin()
 
 
 def test_hosts_that_are_ours(site):
@@ -137,12 +149,12 @@ def test_a_user_reaches_its_own(site):
      (f"/33/0003*024/{CALL}", "/33/0003*024/00000000000000000fff"),
      (f"/33/@self/{CALL}", "/33/@self/00000000000000000fff")],
 )  # fmt: skip
-def test_not_yours_is_not_there(site, method, theirs, nobodys):
+def test_not_yours_is_not_there(begin, method, theirs, nobodys):
     """What is another user's answers like what there is not, but for the words that were asked for, field by field."""
     body = json.dumps(PARK).encode() if method == "PUT" else b""
     answers = []
     for path in (theirs, nobodys):
-        site.desk.__init__(talking(taken=2))
+        site = begin()
         answer = site.ask(method, f"/uapi/phoneCalls{path}", body, Authorization=OTHERS)
         shown = answer.body.decode()
         for word in ("/12/", "/99/", "'12'", "'99'", "0003*210", "0003*999", CALL, "00000000000000000fff"):
@@ -254,7 +266,6 @@ def test_what_the_desk_is_asked(site):
         uapi.Request("GET", "/uapi/phoneCalls/12/x", b"", "12", "user"),
     ]
     assert site.desk.facts == []
-    assert site.desk.now_us == 60 * S
 
 
 def test_doors_of_other_addresses():

@@ -8,7 +8,8 @@ import time
 from collections import Counter
 
 import pytest
-from server_stand import BEARER, CALL, RegisterDesk, answers, running, talking
+from desk_stand import WatchedDesk
+from server_stand import BEARER, CALL, answers, running
 
 from parksim.rules import codes
 
@@ -40,9 +41,9 @@ def all_at_once(site, requests):
     return [(int(head[9:12]), body) for head, _, body in heads]
 
 
-def test_a_thousand_clients_park_one_call():
+def test_a_thousand_clients_park_one_call(tmp_path):
     """1,000 PUTs of one call at once: one park, 1,000 equal answers."""
-    with running(RegisterDesk(talking(taken=2))) as site:
+    with running(WatchedDesk(tmp_path / "calls.json", 2)) as site:
         found = Counter(all_at_once(site, [put(site, CALL)] * CLIENTS))
         [((status, body), number)] = found.items()
         assert (status, number) == (200, CLIENTS)
@@ -51,11 +52,12 @@ def test_a_thousand_clients_park_one_call():
         assert len(site.desk.requests) == CLIENTS
 
 
-def test_a_thousand_calls_for_the_last_slot():
+def test_a_thousand_calls_for_the_last_slot(tmp_path):
     """1,000 calls for one position: one gets it, 999 get 409, and nothing else has changed."""
-    before = talking(taken=9, capacity=10, calls=CLIENTS)
-    mine = [call.id for call in before.calls if call.stay is None]
-    with running(RegisterDesk(before)) as site:
+    with running(WatchedDesk(tmp_path / "calls.json", 9, capacity=10, calls=CLIENTS)) as site:
+        before = site.desk.register
+        mine = [call.id for call in before.calls if call.stay is None]
+        assert len(mine) == CLIENTS
         found = all_at_once(site, [put(site, call) for call in mine])
         after = site.desk.register
         facts = Counter(fact.kind for fact in site.desk.facts)
@@ -69,24 +71,23 @@ def test_a_thousand_calls_for_the_last_slot():
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_clients_cut_off_at_every_stage(reset):
+def test_clients_cut_off_at_every_stage(tmp_path, reset):
     """A client that leaves after any number of bytes has asked nothing, or has parked once and for all.
 
     The end of the connection is announced (FIN), or not (RST). Whoever comes next gets its answer.
     """
-    with running(RegisterDesk(talking(taken=2))) as site:
+    with running(WatchedDesk(tmp_path / "calls.json", 2)) as site:
         whole = put(site, CALL)
-        parked = talking(taken=2)
+        before = site.desk.register
         for sent in range(len(whole) + 1):
-            site.desk.__init__(talking(taken=2))
             with site.open() as sock:
                 if reset:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.sendall(whole[:sent])
             settle(site)
             if sent < len(whole):
-                assert site.desk.requests == []
-                assert site.desk.register == parked
+                assert (site.desk.requests, site.desk.facts) == ([], [])
+                assert site.desk.register == before
         assert len(site.desk.facts) <= 1
         answer = site.put(f"/12/0003*210/{CALL}", PARK)
         assert answer.json["entry"][0]["phoneCallView"][0]["parkedPos"] == "3"
@@ -102,9 +103,9 @@ def settle(site):
     raise AssertionError("the server still has connections")
 
 
-def test_a_client_that_leaves_before_its_answer(monkeypatch):
+def test_a_client_that_leaves_before_its_answer(tmp_path, monkeypatch):
     """What it asked for was done: the call is parked, and asking again gets the same answer."""
-    with running(RegisterDesk(talking(taken=2))) as site:
+    with running(WatchedDesk(tmp_path / "calls.json", 2)) as site:
         respond = site.desk.respond
         sock = site.open()
 
@@ -127,9 +128,9 @@ def test_a_client_that_leaves_before_its_answer(monkeypatch):
         assert len(site.desk.facts) == 1
 
 
-def test_a_server_that_ends_among_requests():
+def test_a_server_that_ends_among_requests(tmp_path):
     """A request that has arrived is answered; one that has not, and idle connections, do not hold up the end."""
-    with running(RegisterDesk(talking(taken=2))) as site:
+    with running(WatchedDesk(tmp_path / "calls.json", 2)) as site:
         with site.open() as idle, site.open() as half, site.open() as stream, site.open() as asked:
             half.sendall(put(site, CALL)[:-1])
             stream.sendall(site.head("GET", "/board/events", Cookie=f"parksim_board={site.app._tokens.board_cookie}"))
@@ -143,5 +144,4 @@ def test_a_server_that_ends_among_requests():
                 sock.settimeout(2)
                 while sock.recv(65_536):
                     pass
-        assert site.desk.requests[-1].method == "GET"
-        assert site.desk.facts == []
+        assert [asked.method for asked in site.desk.requests] == ["GET"]

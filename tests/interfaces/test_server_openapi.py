@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from schemathesis_run import SWITCHED_OFF, Run, checks
-from server_stand import CALL, RegisterDesk, running, talking
+from desk_stand import WatchedDesk
+from schemathesis_run import SWITCHED_OFF, Run, checks, fresh_desk
+from server_stand import CALL, running
 
 from parksim.rules import uapi
 from parksim.server.openapi import ANY_REQUEST, document
@@ -91,10 +92,11 @@ def test_switched_off_checks_are_named():
 
 
 @pytest.fixture(scope="module")
-def run():
+def run(tmp_path_factory):
     """A run of schemathesis against a server of its own."""
-    with running(RegisterDesk(talking())) as site:
-        made = Run(site)
+    path = tmp_path_factory.mktemp("run") / "calls.json"
+    with running(fresh_desk(path)) as site:
+        made = Run(site, path)
         yield made
         made.session.close()
 
@@ -108,14 +110,10 @@ def test_schemathesis_finds_nothing(run):
 
 def test_schemathesis_sees_a_planted_fault(run, monkeypatch):
     """A status, a code or a field that is not described would be found."""
-    good = run.site.desk.respond
+    good = WatchedDesk.respond
 
     def undescribed(change):
-        def respond(request):
-            reply = good(request)
-            return change(reply)
-
-        return respond
+        return lambda desk, request: change(good(desk, request))
 
     for change in (
         lambda reply: reply._replace(status=418),
@@ -124,7 +122,7 @@ def test_schemathesis_sees_a_planted_fault(run, monkeypatch):
         lambda reply: reply._replace(body=reply.body.replace(b'{"error":{', b'{"error":{"trace":"x",')),
         lambda reply: reply._replace(headers=(("Content-Type", "text/plain"),)),
     ):
-        monkeypatch.setattr(run.site.desk, "respond", undescribed(change))
+        monkeypatch.setattr(WatchedDesk, "respond", undescribed(change))
         with pytest.raises((AssertionError, BaseExceptionGroup)):
             run.run(run.statuses.total() + 100, 30, at_once=5)
         monkeypatch.undo()

@@ -1,10 +1,14 @@
-"""UAPI's test vectors over real HTTP on loopback: the page's requests and what a client must get for each."""
+"""UAPI's test vectors over real HTTP on loopback, at the real desk: the page's requests and what each must get.
+
+Each test begins with a desk of its own, whose calls stand in a register file as ``--register`` reads it.
+"""
 
 import json
 
 import httpx
 import pytest
-from server_stand import BEARER, CALL, RegisterDesk, S, running, talking
+from desk_stand import NOW_US, WatchedDesk
+from server_stand import BEARER, CALL, S, running
 
 from parksim.rules import codes
 
@@ -15,17 +19,27 @@ LINK = f"/uapi/phoneCalls/12/0003*210/{CALL}"
 
 
 @pytest.fixture(scope="module")
-def house():
+def house(tmp_path_factory):
     """A server for the whole file."""
-    with running(RegisterDesk(talking(taken=2))) as site, CLIENT:
+    with running(WatchedDesk(tmp_path_factory.mktemp("house") / "calls.json")) as site, CLIENT:
         yield site
 
 
 @pytest.fixture
-def site(house):
+def begin(house, tmp_path):
+    """Let the server begin anew with the calls of a register file; positions 1 and 2 are taken if nothing is said."""
+
+    def begin_with(taken=2, **more):
+        house.begin_with(WatchedDesk(tmp_path / "calls.json", taken, **more))
+        return house
+
+    return begin_with
+
+
+@pytest.fixture
+def site(begin):
     """The server with the vectors' starting state: CALL on call at 0003*210, positions 1 and 2 taken."""
-    house.desk.__init__(talking(taken=2))
-    return house
+    return begin()
 
 
 def park(site, path=f"/12/0003*210/{CALL}", *, fields=(), **changes):
@@ -61,7 +75,7 @@ def test_the_page_s_example(site):
     view = entry[0]["phoneCallView"][0]
     assert (view["parkedPos"], view["parkedBy"], view["status"]) == ("3", "0003*210", "5")
     assert entry[0]["link"] == {"self": f"http://127.0.0.1:8080{LINK}"}
-    assert [(fact.kind, fact.deadline_us) for fact in site.desk.facts] == [(codes.PARKED, 90 * S)]
+    assert [(fact.kind, fact.deadline_us) for fact in site.desk.facts] == [(codes.PARKED, NOW_US + 30 * S)]
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -70,11 +84,10 @@ def test_the_page_s_example(site):
     [f"/12/0003*210/{CALL}", f"/12/0003%2A210/{CALL}", f"/12/0003%2a210/{CALL}", f"/@me/@self/{CALL}",
      f"/%40me/%40self/{CALL}", f"/@viewer/0003*210/{CALL}", f"/@owner/@self/{CALL}", f"/12/210/{CALL}"],
 )  # fmt: skip
-def test_every_spelling_of_the_path_parks_the_same(site, path, slash):
+def test_every_spelling_of_the_path_parks_the_same(begin, path, slash):
     """With and without a trailing slash, encoded or not, by reserved words: one park, byte for byte one answer."""
-    example = park(site).content
-    site.desk.__init__(talking(taken=2))
-    answer = park(site, path + slash, maxInParking=30)
+    example = park(begin()).content
+    answer = park(begin(), path + slash, maxInParking=30)
     assert (answer.status_code, answer.content) == (200, example)
     assert not answer.history
 
@@ -90,9 +103,9 @@ def test_respond_async(site):
     assert listed["entry"][0]["phoneCallView"][0]["parkedPos"] == "3"
 
 
-def test_a_server_that_answers_accepted():
+def test_a_server_that_answers_accepted(tmp_path):
     """A server started so answers 202 to a PUT that prefers nothing."""
-    with running(RegisterDesk(talking(taken=2)), answer="accepted") as site:
+    with running(WatchedDesk(tmp_path / "calls.json", 2), answer="accepted") as site:
         answer = park(site)
         assert (answer.status_code, [call["id"] for call in answer.json()]) == (202, [CALL])
 
@@ -169,7 +182,7 @@ def test_no_token_or_a_wrong_one(site, value):
 def test_the_first_request_again(site):
     """The same answer, the same position, the same deadline, no new fact."""
     first = park(site)
-    site.desk.now_us += 5 * S
+    site.wait_for(site.desk.let_pass(5))
     again = park(site, maxInParking=3600)
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert len(site.desk.facts) == 1
@@ -182,9 +195,9 @@ def test_nothing_to_park(site):
     assert "Content-Length" not in answer.headers
 
 
-def test_the_hundred_and_first(site):
+def test_the_hundred_and_first(begin):
     """A lot of a hundred is full: 409, and nothing but the refusal has happened."""
-    site.desk.__init__(talking(taken=100))
+    site = begin(taken=100)
     before = site.desk.register
     assert refused(park(site)) == (409, "pc_parkinglot_full")
     assert site.desk.register == before
@@ -192,13 +205,16 @@ def test_the_hundred_and_first(site):
 
 
 def test_the_time_is_up(site):
-    """At parked + 30 s position 3 is free and the call rings 0003*210."""
+    """A microsecond before parked + 30 s the call is parked; then position 3 is free and the call rings 0003*210."""
     park(site)
-    site.desk.now_us += 30 * S
+    site.wait_for(site.desk.let_pass(30 - 1e-6))
+    assert send(site, "GET", LINK).json()["entry"][0]["phoneCallView"][0]["parkedPos"] == "3"
+    site.wait_for(site.desk.let_pass(1e-6))
     view = send(site, "GET", LINK).json()["entry"][0]["phoneCallView"][0]
     assert (view["status"], view["parkedBy"]) == ("4", "0003*210")
     assert "parkedPos" not in view
-    assert site.desk.register.lots[0].occupants[2] == codes.NOBODY
+    assert [fact.kind for fact in site.desk.facts] == [codes.PARKED, codes.EXPIRED, codes.RECALL_RINGING]
+    assert site.desk.switchboard.exchange.lots[0].occupants[2] == codes.NOBODY
 
 
 def test_a_life_over_http(site):
@@ -229,9 +245,9 @@ def test_a_life_over_http(site):
     assert send(site, "GET", LINK).json()["totalResults"] == 0
 
 
-def test_paging_links_lead_on(site):
+def test_paging_links_lead_on(begin):
     """Links to further pages can be followed as they are, and bear the configured address, not the Host."""
-    site.desk.__init__(talking(calls=5))
+    site = begin(taken=0, calls=5)
     seen = []
     path = "/uapi/phoneCalls/12/0003*210?count=2"
     while path:
