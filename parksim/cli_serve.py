@@ -96,9 +96,12 @@ def serve_command(
         cookie = f"parksim_board_{door.port}"
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
         greeting = _greeting(loaded.name, tokens, made, door)
-        ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
-    if ended_by == signal.SIGINT:
         goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
+        try:
+            ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
+        except serving.FailedError as error:
+            raise OSError(f"{error}, which is a fault of parksim{goes_on}") from None
+    if ended_by == signal.SIGINT:
         raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")
     return Answer("")
 

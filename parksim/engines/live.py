@@ -205,6 +205,15 @@ class Switchboard:
         for reader in list(self._readers):
             reader.wake()
 
+    async def ended(self) -> None:
+        """Wait until it is closed, or has failed (see ``failure``)."""
+        await self._ended.wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the switchboard, if it did not end by itself."""
+        return self._failure
+
     def raise_failure(self) -> None:
         """Raise what ended the switchboard, if it did not end by itself."""
         if self._failure is not None:
@@ -320,10 +329,13 @@ class Switchboard:
 
         Raises:
             CommandError: the switchboard is closed.
+            ValueError: ``stamp_us`` is past.
         """
         self.raise_failure()
         if self._closed:
             raise CommandError("the switchboard is closed")
+        if stamp_us <= self._reached_us:
+            raise ValueError(f"{stamp_us} us is past; the switchboard has come to {self._reached_us} us")
         return self._at(stamp_us, rank, work)
 
     def _at(self, stamp_us: int, rank: int, work: Callable[[int], T]) -> T:
@@ -480,6 +492,10 @@ class Switchboard:
                 self._happen(SLICE, self.clock.allowed_us())
                 self._moved.set()
                 await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if not self._closed:  # somebody cancels all tasks: nothing would happen any more, and nobody know
+                self._fail(RuntimeError("the task that drives the switchboard was cancelled"))
+            raise
         except Exception as error:  # noqa: BLE001 - kept for whoever asks next
             self._fail(error)
 

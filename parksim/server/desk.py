@@ -164,8 +164,14 @@ class Desk:
         if self._session is not None:
             records, self._session.records = self._session.records, []  # of no further use, and many
             self.cut_bytes = self._session.cut_bytes
-            for record in records:
-                self._replay(record)
+            for number, record in enumerate(records, 2):
+                try:
+                    self._replay(record)
+                except Exception as error:
+                    raise SessionError(
+                        f"{self._session.path}, line {number}: cannot be done again ({error}); name another --journal "
+                        "file, or cut the file before this line to lose what follows"
+                    ) from error
             if records:
                 start_us = self._resume(self._session, records[-1])
         self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
@@ -275,9 +281,18 @@ class Desk:
 
     # Requests ----------------------------------------------------------------------------------------------------
 
+    async def ended(self) -> Exception | None:
+        """Wait until the switchboard has ended; return what ended it if it did not end by itself."""
+        await self.switchboard.ended()
+        return self.switchboard.failure
+
     async def catch_up(self) -> None:
         """Let what is due happen in slices; whoever awaits this before ``respond`` never holds up the loop."""
-        await self.switchboard.catch_up()
+        try:
+            await self.switchboard.catch_up()
+        except Exception:
+            if self.switchboard.failure is None:  # else respond answers accordingly
+                raise
 
     def respond(self, request: uapi.Request) -> uapi.Reply:
         """Answer a request; what it changes is in the session file and in effect before this returns.
@@ -286,6 +301,8 @@ class Desk:
         """
         if self._closing:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The server is shutting down.")
+        if self.switchboard.failure is not None:
+            return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The switchboard has failed.")
         try:
             return self.switchboard.at_next(
                 uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False)

@@ -27,7 +27,7 @@ def picture(switchboard: Switchboard, register: Register) -> dict[str, Any]:
     return {
         "name": switchboard.scenario.name,
         "now_us": switchboard.now_us,
-        "running": not switchboard.closed,
+        "running": not switchboard.closed and switchboard.failure is None,
         "epoch": register.epoch.isoformat(),
         "lots": [seen.lot(known) for known in register.lots],
         "queue": [seen.told(place) for place in places if place.state == life.IN_QUEUE and not place.told],

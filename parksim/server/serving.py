@@ -1,11 +1,13 @@
 """The application at work: served by uvicorn on a socket until a signal comes."""
 
+import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from types import FrameType
-from typing import Final
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Final, Protocol
 
 import uvicorn
 
@@ -16,6 +18,25 @@ from parksim.server.wire import CONNECTIONS_LIMIT, IDLE_TIME_S, LINGERING_LIMIT,
 SHUTDOWN_TIME_S: Final = 3
 FURTHER_FILES: Final = 64
 """Files that are open beside connections."""
+
+logger = logging.getLogger("parksim.server")
+
+
+class FailedError(RuntimeError):
+    """The switchboard has ended although nobody told it to."""
+
+
+class Served(Protocol):
+    """What the server needs of a desk, which runs as long as ``async with`` does."""
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def ended(self) -> Exception | None:
+        """Wait until it has ended; return what ended it if it did not end by itself."""
 
 
 class Server(uvicorn.Server):
@@ -73,18 +94,36 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(
-    desk: AbstractAsyncContextManager[object], app: App, listener: socket.socket, started: Callable[[], None]
-) -> int | None:
+async def serve(desk: Served, app: App, listener: socket.socket, started: Callable[[], None]) -> int | None:
     """Let the desk run and serve it until a signal comes; return which.
 
     ``started`` is called as soon as requests are answered.
+
+    Raises:
+        FailedError: the desk has failed. Until the server has ended requests are answered with 503.
     """
     allow_open_files(CONNECTIONS_LIMIT + LINGERING_LIMIT + FURTHER_FILES)
-    async with desk:
-        server = Server(app, started)
-        await server.serve(sockets=[listener])
+    server = Server(app, started)
+    watching: asyncio.Task[Exception | None] | None = None
+    try:
+        async with desk:
+            watching = asyncio.create_task(_end_with(desk, server), name="parksim watch")
+            await server.serve(sockets=[listener])
+        await watching
+    except Exception as error:
+        if watching is None or error is not await watching:
+            raise
+        logger.exception("the switchboard has failed")
+        raise FailedError(f"the switchboard has failed ({type(error).__name__}: {error})") from error
     return server.ended_by
 
 
-__all__ = ["App", "Doors", "Server", "serve"]
+async def _end_with(desk: Served, server: Server) -> Exception | None:
+    """End the server as soon as the desk has ended: nothing would ever happen on it again."""
+    try:
+        return await desk.ended()
+    finally:
+        server.should_exit = True
+
+
+__all__ = ["App", "Doors", "FailedError", "Server", "serve"]

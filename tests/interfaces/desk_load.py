@@ -1,6 +1,6 @@
 """A desk under random requests: a generator of them, and a process of its own that can be killed at any moment.
 
-As a program, ``python desk_load.py JOURNAL RATE SEED`` opens a desk and gives it random requests; each park that is
+As a program, ``python desk_load.py JOURNAL SEED`` opens a desk and gives it random requests; each park that is
 acknowledged is written to standard output, as a line, before the next request.
 """
 
@@ -23,6 +23,10 @@ ALL = "/uapi/phoneCalls/@me/@self"
 def hospital(**values) -> Scenario:
     """Return the hospital with more slots, so that there is something to lose."""
     return Scenario.load(ROOT / "scenarios/hospital.toml").with_values({"lot.slots": 12} | values)
+
+
+ROOMY = hospital(**{"lot.slots": 1_000})
+"""So many slots that a load never fills them."""
 
 
 def request(method: str, target: str, body: object = None, user: str = "12") -> uapi.Request:
@@ -90,23 +94,21 @@ def agree(desk: Desk) -> None:
         assert (call.answered_us == c.NEVER) == (place.state == life.IN_QUEUE)
 
 
-async def under_load(journal: Path, rate: float, seed: int) -> None:
-    """Give requests until somebody kills the process; tell each call that is parked, and each that is touched."""
+async def under_load(journal: Path, seed: int) -> None:
+    """Give requests until somebody kills the process; tell of each call that is parked its slot and deadline."""
     rng = Random(seed)
-    async with open_desk(hospital(), rate=rate, journal=journal) as desk:
+    async with open_desk(ROOMY, journal=journal) as desk:
         print("ready", flush=True)
         while True:
-            if rng.random() < 0.5:
-                asked = call_to(rng.choice(EXTENSIONS))
+            calls = [call.id for call in desk.register.calls if call.stay is None]
+            if not calls or rng.random() < 0.5:
+                desk.respond(call_to(rng.choice(EXTENSIONS)))
             else:
-                calls = [call.id for call in desk.register.calls if call.stay is None] or ["0000000000000000000f"]
-                asked = put("Park", rng.choice(calls), maxInParking=3600)
-            reply = desk.respond(asked)
-            if reply.status == 200 and asked.method == "PUT":
-                acknowledged = parked(desk)
-                print(json.dumps({call: list(acknowledged[call]) for call in acknowledged}), flush=True)
+                call = rng.choice(calls)
+                if desk.respond(put("Park", call, maxInParking=3600)).status == 200:
+                    print(json.dumps([call, parked(desk)[call]]), flush=True)
             await asyncio.sleep(0 if rng.random() < 0.7 else 0.002)
 
 
 if __name__ == "__main__":
-    asyncio.run(under_load(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(under_load(Path(sys.argv[1]), int(sys.argv[2])))

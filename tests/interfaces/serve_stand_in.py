@@ -1,5 +1,6 @@
 """``parksim`` with a desk that is a register, for tests of the command: ``python serve_stand_in.py serve ...``."""
 
+import asyncio
 import sys
 from types import ModuleType
 
@@ -22,10 +23,16 @@ class StandIn(RegisterDesk):
 
     async def __aenter__(self):
         sys.stderr.write("entered\n")
+        self.left = asyncio.Event()
         return self
 
     async def __aexit__(self, *_):
         sys.stderr.write("left\n")
+        self.left.set()
+
+    async def ended(self):
+        """Wait until it is left; it never fails."""
+        await self.left.wait()
 
 
 class SessionError(RuntimeError):

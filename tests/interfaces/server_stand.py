@@ -34,7 +34,7 @@ class RegisterDesk:
         self.facts = []
         self.requests = []
         self.number = 0
-        self.ended = False
+        self.over = False
         self._waiting = []
 
     async def __aenter__(self):
@@ -70,7 +70,7 @@ class RegisterDesk:
 
     async def changes(self):
         """Yield the number of the newest change."""
-        while not self.ended:
+        while not self.over:
             waiting = asyncio.get_running_loop().create_future()
             self._waiting.append(waiting)
             await waiting
@@ -169,9 +169,10 @@ class Site:
         """Put another desk in the place of the one that answers."""
 
         async def replace():
-            await self.desk.__aexit__(None, None, None)
+            before = self.desk
             await desk.__aenter__()
             self.desk = self.app._desk = desk
+            await before.__aexit__(None, None, None)
 
         self.wait_for(replace())
 

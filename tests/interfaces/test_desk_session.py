@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from desk_load import ALL, call_to, hospital, parked, put, random_request, request
+from desk_load import ALL, ROOMY, agree, call_to, hospital, parked, put, random_request, request
 
 from parksim.engines.clocks import RealClock, VirtualClock
 from parksim.rules import codes as c
@@ -421,29 +421,39 @@ def test_a_disk_that_is_full_from_the_start(tmp_path, monkeypatch):
 
 
 def killed_and_started_again(tmp_path: Path, times: int, seed: int) -> None:
-    """Kill a process with a desk under load so many times; each acknowledged park is there, with slot and deadline."""
+    """Kill a process with a desk under load so many times; each acknowledged park is there, with slot and deadline.
+
+    A moment is a number of parks further on and up to 20 ms more, whatever the machine's speed.
+    """
     rng = Random(seed)
     journal = tmp_path / "s.journal"
     program = Path(__file__).with_name("desk_load.py")
-    acknowledged: dict[str, list[int]] = {}
+    acknowledged: dict[str, tuple[int, int]] = {}
+    told_before = 0
     for number in range(times):
         process = subprocess.Popen(
-            [sys.executable, str(program), str(journal), "1", str(seed + number)], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(program), str(journal), str(seed + number)], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.random() * 0.4)
+        lines = [process.stdout.readline() for _ in range(rng.randrange(1, 40))]
+        time.sleep(rng.random() * 0.02)
         process.kill()
-        for line in process.communicate()[0].splitlines(keepends=True):
+        lines += process.communicate()[0].splitlines(keepends=True)
+        for line in lines:
             if line.endswith("\n"):
-                acknowledged = json.loads(line)
-        desk = Desk(hospital(), rate=1, journal=journal)
+                call, (slot, deadline_us) = json.loads(line)
+                assert call not in acknowledged
+                acknowledged[call] = slot, deadline_us
+        desk = Desk(ROOMY, rate=1, journal=journal)
         now = parked(desk)
-        assert {call: list(stay) for call, stay in now.items() if call in acknowledged} == acknowledged
+        assert {call: stay for call, stay in now.items() if call in acknowledged} == acknowledged
         assert len({slot for slot, _ in now.values()}) == len(now)
         assert len({call.id for call in desk.register.calls}) == len(desk.register.calls)
+        agree(desk)
         kill(desk)
-    assert len(acknowledged) == 12
+        assert len(acknowledged) > told_before
+        told_before = len(acknowledged)
 
 
 def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path):
@@ -453,8 +463,8 @@ def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path):
 
 @pytest.mark.slow
 def test_killed_often_under_load_nothing_acknowledged_is_lost(tmp_path):
-    """The same at 50 moments, of ten sessions. Seeds 42 to 51."""
-    for seed in range(42, 52):
+    """The same at 50 moments, of five sessions. Seeds 42, 52, 62, 72 and 82."""
+    for seed in range(42, 92, 10):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        killed_and_started_again(folder, 5, seed)
+        killed_and_started_again(folder, 10, seed)

@@ -246,6 +246,24 @@ def test_a_desk_that_fails(site, monkeypatch, caplog):
     assert site.put(PATH, PARK).status == 200
 
 
+def test_a_switchboard_that_has_failed(begin, monkeypatch):
+    """A fault of the model itself: 500 for who met it, then 503 for everybody, at once, and the board stands still."""
+    site = begin()
+
+    def broken(*_):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(site.desk.switchboard.exchange, "do", broken)
+    assert site.put(PATH, PARK).code == "internal_server_error"
+    monkeypatch.undo()
+    for answer in (site.put(PATH, PARK), site.get(PATH), site.get("/@me/@self")):
+        assert (answer.status, answer.code) == (503, "service_unavailable")
+    assert site.in_loop(site.desk.snapshot)["running"] is False
+    assert site.desk.facts == []
+    with pytest.raises(ZeroDivisionError):  # as it is left
+        begin()
+
+
 def test_a_failed_write_is_passed_on(site, monkeypatch):
     """What the desk answers when it could not write reaches the client as it is."""
     refused = uapi.refusal_reply(uapi.Refusal.SERVICE_UNAVAILABLE, "The session could not be written.")

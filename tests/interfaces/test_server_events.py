@@ -147,7 +147,7 @@ def test_the_stream_ends_with_the_desk(site):
     """When there will be no further change the stream ends properly."""
     with watching(site) as block:
         block()
-        site.desk.ended = True
+        site.desk.over = True
         site.in_loop(site.desk.change)
         seen = [block(), block()]
         assert seen[-1] == {}
