@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
@@ -18,6 +18,10 @@ from parksim.options import Answer, ScenarioFile, Seed, Set, UsageError, check_s
 from parksim.scenario import Scenario
 from parksim.server.listening import bound, is_loopback, resolved
 from parksim.server.tokens import ENVIRONMENT, TokenError, Tokens, readable_by_others
+
+if TYPE_CHECKING:
+    from parksim.server.app import App
+    from parksim.server.desk import Desk
 
 DEFAULT_PORT: Final = 8080
 RATES: Final = (0.001, 100_000.0)
@@ -95,15 +99,21 @@ def serve_command(
         doors = serving.Doors.of(door.host, door.port, door.base_url)
         cookie = f"parksim_board_{door.port}"
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
-        greeting = _greeting(loaded.name, tokens, made, door)
-        goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
-        try:
-            ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
-        except serving.FailedError as error:
-            raise OSError(f"{error}, which is a fault of parksim{goes_on}") from None
+        _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), journal)
+    return Answer("")
+
+
+def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, journal: Path | None) -> None:
+    """Serve until a signal comes; an interrupt, and a failure, say how to go on."""
+    from parksim.server import serving  # noqa: PLC0415 - loaded by now
+
+    goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
+    try:
+        ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
+    except serving.FailedError as error:
+        raise OSError(f"{error}, which is a fault of parksim{goes_on}") from None
     if ended_by == signal.SIGINT:
         raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")
-    return Answer("")
 
 
 def _check(rate: float, port: int | None, answer: str, *, alone: bool) -> None:
