@@ -8,15 +8,11 @@ independent, as they are in parksim's model; no log can tell whether they are (T
 """
 
 import math
-import textwrap
 from collections import Counter
-from dataclasses import dataclass, field
 from statistics import NormalDist, fmean, median, stdev
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from parksim import survival
+from parksim.drafting import Calibration, empirical, number, percent, put_law, put_never, share_of, span
 from parksim.fieldlogs import FieldLog
 from parksim.logforms import LogError
 from parksim.lots import UAPI_LIMITS_S
@@ -25,69 +21,24 @@ from parksim.replaying import Agreement, timed_out_us
 from parksim.rules import codes
 from parksim.rules.codes import NEVER
 from parksim.scenario import Settings
-from parksim.special import clopper_pearson_limits
 from parksim.stories import shown
-from parksim.survival import FAMILIES, Fit, Interval
+from parksim.survival import Interval, poisson_limits
 
 HOUR_US: Final = 3_600_000_000
-FEWEST: Final = 5
-"""With fewer events only an exponential is fitted, and nothing is told of its shape."""
+FEWEST_S: Final = 600
+"""Hours of the day that a log covers for less than this, over all its days, have no rate."""
+FEW_LIMITS: Final = 8
+"""So many different time-outs are told one by one."""
 DEFAULT_S: Final = 180
 """UAPI's default of maxInParking, which a guess falls back on."""
-WIDTH: Final = 118
 INDEPENDENT: Final = (
     "Intervals are 95 %. A stay's clocks (retrieval, patience, time-out) are taken to be independent of each other, as "
     "parksim's model has them; a log shows only the first to ring, and cannot tell whether they are."
 )
-_STEADY: Final = 0.01
-"""Durations that spread by less than this share of their mean are a constant."""
-
-
-@dataclass
-class Calibration:
-    """A scenario with the intervals of its figures.
-
-    ``toml`` loads with ``Scenario.loads``. ``figures`` maps a dotted name ("retrieval.delay.median", "retrieval.never")
-    to its interval, seconds and shares; ``laws`` names the law that was chosen for each key; ``unknown`` says what the
-    log cannot tell.
-    """
-
-    name: str
-    figures: dict[str, Interval] = field(default_factory=dict)
-    laws: dict[str, str] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-    head: list[str] = field(default_factory=list)
-    _lines: dict[str, list[str]] = field(default_factory=dict)
-
-    def put(self, section: str, key: str, value: str, *comments: str) -> None:
-        """Set a key, with comments above it."""
-        lines = self._lines.setdefault(section, [])
-        for comment in comments:
-            lines.extend(_comment(comment))
-        lines.append(f"{key} = {value}")
-
-    @property
-    def toml(self) -> str:
-        """The scenario file."""
-        text = [line for one in self.head for line in _comment(one)]
-        if self.unknown:
-            text.append("#\n# What this log cannot tell, each a guess below:")
-            for one in self.unknown:
-                text.extend(_comment("- " + one, "  "))
-        text.append(f"name = {_quoted(self.name)}")
-        for section, lines in self._lines.items():
-            text.extend(["", f"[{section}]", *lines])
-        return "\n".join(text) + "\n"
-
-
-def _comment(text: str, indent: str = "") -> list[str]:
-    """Return a comment's lines; names of the log may hold what TOML bears in no comment."""
-    plain = "".join(one if one.isprintable() else "?" for one in text)
-    return [f"# {line}" for line in textwrap.wrap(plain, WIDTH - 2, subsequent_indent=indent)]
-
-
-def _quoted(text: str) -> str:
-    return '"' + shown(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+CHOSEN: Final = (
+    "law (log-likelihood, AIC, BIC): the first was chosen, by BIC, the exponential unless another is better beyond "
+    "chance at 1 %; KM: Kaplan and Meier's estimate."
+)
 
 
 def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Calibration:
@@ -106,7 +57,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         raise ValueError(f"there is no lot {lot} in the log; it has {', '.join(map(shown, log.lots))}")
     name = busiest(log) if lot is None else lot
     seen = observe(log, name)
-    if not seen.arrivals_us:
+    if not seen.arrivals_us or not seen.stays_s:
         where = f" in lot {shown(name)}" if len(log.lots) > 1 else ""
         raise LogError(log.path, None, f"no call is parked{where} from its beginning to its end", "record for longer")
     result = Calibration(f"Calibrated on {log.path.name}")
@@ -117,7 +68,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         + (f", in lot {name}" if name and log.form != "a journal of parksim" else "")
         + ".",
         INDEPENDENT,
-        "law (log-likelihood, AIC, BIC): the first was chosen, by BIC; KM: Kaplan and Meier's estimate.",
+        CHOSEN,
     ]
     if len(log.lots) > 1:
         others = ", ".join(other for other in log.lots if other != name)
@@ -132,28 +83,11 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
     return result
 
 
-def _share(events: int, trials: int) -> Interval:
-    return Interval(events / trials, *clopper_pearson_limits(events, trials))
-
-
-def _percent(one: Interval) -> str:
-    return f"{one.value:.2%} ({one.low:.2%} to {one.high:.2%})"
-
-
-def _span(one: Interval, unit: str = " s") -> str:
-    return f"{one.value:.5g}{unit} ({one.low:.5g} to {one.high:.5g})"
-
-
-def _number(value: float) -> str:
-    text = f"{value:.6g}"
-    return f"{float(text):.6f}".rstrip("0").rstrip(".") if "e" in text else text
-
-
 # Arrivals.
 
 
 def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
-    at = seen.arrivals_us
+    at = seen.arrivals_us if log.calls_told else seen.asked_us
     first, last = at[0], at[-1]
     span_us = max(last - first, 1)
     counts, exposures = _by_hour(at)
@@ -163,33 +97,36 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     result.put("run", "horizon", horizon, "as long as calls came in the log" if not whole_day else "one day")
     if not log.calls_told:
         result.unknown.append(
-            "calls that were never parked: this log does not tell them from other calls, so arrivals are those of "
-            "calls that asked for a slot"
+            "calls that were never parked: arrivals are the requests for a slot, and a return that is parked again "
+            "counts as a call of its own"
         )
+    # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed; so it is where the rate
+    # changes, for the mean rate between the first call and the last.
+    gaps = max(len(at) - 1, 1)
+    middle = gaps / (span_us / 1e6) if len(at) > 1 else 1 / 3600
+    low, high = (limit / (span_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
+    result.figures["arrivals.rate"] = mean = Interval(middle, low, high)
+    text = f"{span(Interval(*(one * 3600 for one in mean)), '/h')}; n = {len(at):,} calls"
     if not varies:
-        # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed.
-        gaps = max(len(at) - 1, 1)
-        low, high = survival.poisson_limits(gaps)
-        middle = gaps / (span_us / 1e6) if len(at) > 1 else 1 / 3600
         if len(at) == 1:
             result.unknown.append("the rate of calls: the log has one call")
-        limits = Interval(middle, low / (span_us / 1e6), survival.poisson_limits(gaps - 1)[1] / (span_us / 1e6))
-        result.figures["arrivals.rate"] = limits
-        hourly = Interval(*(one * 3600 for one in limits))
         result.put("arrivals", "kind", '"poisson"', why)
-        result.put(
-            "arrivals", "rate", f'"{limits.value * 3600:.6f}/h"', f"{_span(hourly, '/h')}; n = {len(at):,} calls"
-        )
+        result.put("arrivals", "rate", f'"{middle * 3600:.6f}/h"', text)
         return
     result.put("arrivals", "kind", '"hourly"', why)
+    _calls_per_hour(result, counts, exposures, text)
+
+
+def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], mean: str) -> None:
+    """Put the 24 rates, each with its limits (Garwood)."""
     rates, lines = [], []
     for hour in range(24):
-        if exposures[hour] < 60:
+        if exposures[hour] < FEWEST_S:
             rates.append(0.0)
             lines.append(f"{hour:02d} h: guess, not in the log")
             continue
         hours = exposures[hour] / 3600
-        low, high = survival.poisson_limits(counts[hour])
+        low, high = poisson_limits(counts[hour])
         one = Interval(counts[hour] / hours, low / hours, high / hours)
         result.figures[f"arrivals.calls_per_hour.{hour}"] = one
         rates.append(one.value)
@@ -197,15 +134,16 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if any("guess" in line for line in lines):
         result.unknown.append("calls in hours of the day that the log does not cover: none are assumed")
     text = ", ".join(f"{rate:.3f}" for rate in rates)
-    result.put(
-        "arrivals", "calls_per_hour", f"[{text}]", f"n = {len(at):,} calls, by the log's clock: " + "; ".join(lines)
-    )
+    result.put("arrivals", "calls_per_hour", f"[{text}]", f"mean {mean}, by the log's clock: " + "; ".join(lines))
 
 
 def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
-    """Return calls, and seconds under observation, by hour of day, between the first call and the last."""
+    """Return calls, and seconds under observation, by hour of day, after the first call and up to the last.
+
+    The first is not counted: the observation begins with it, so that it was certain to be seen.
+    """
     counts, exposures = [0] * 24, [0.0] * 24
-    for one in at_us:
+    for one in at_us[1:]:
         counts[one // HOUR_US % 24] += 1
     hour = at_us[0] // HOUR_US
     while hour * HOUR_US < at_us[-1]:
@@ -231,117 +169,6 @@ def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
     return chi > limit, f"the rate {'changes by' if chi > limit else 'is the same in every'} hour: {text}"
 
 
-# Laws.
-
-
-def _law(
-    result: Calibration,
-    key: tuple[str, str],
-    clock: Clock,
-    what: str,
-    cut: str = "",
-    *,
-    with_never: bool = False,
-) -> Fit | None:
-    """Fit a law to a clock and put it under ``key``; None when too little was seen to write a law."""
-    durations_s, seen = clock.arrays
-    events = int(seen.sum())
-    name = ".".join(key)
-    if not events:
-        return None
-    source = f"n = {len(durations_s):,} ({events:,} {what}" + (
-        f", {len(durations_s) - events:,} {cut})" if cut else ")"
-    )
-    whole = durations_s[seen]
-    spread = float(whole.std())
-    if spread <= _STEADY * float(whole.mean()) or float(whole.max()) < survival.SHORTEST_S * 10:
-        result.laws[name] = "constant"
-        one = Interval(float(np.median(whole)), float(whole.min()), float(whole.max()))
-        result.figures[f"{name}.value"] = one
-        result.put(*key, f'"{_number(one.value)}s"', f"constant: {_span(one)}, shortest and longest seen; {source}")
-        return None
-    kinds = tuple(FAMILIES) if events >= FEWEST else ("exponential",)
-    tried = survival.fits(durations_s, seen, with_never=with_never and events >= FEWEST, kinds=kinds)
-    best = tried[0]
-    result.laws[name] = best.kind
-    for parameter, one in best.parameters.items():
-        result.figures[f"{name}.{parameter}"] = one
-    shown = ", ".join(
-        f"{parameter} {_span(one, '' if parameter in ('shape', 'sigma') else ' s')}"
-        for parameter, one in best.parameters.items()
-    )
-    others = "; ".join(f"{one.kind} ({one.log_likelihood:.1f}, {one.aic:.1f}, {one.bic:.1f})" for one in tried)
-    values = ", ".join(f"{parameter} = {_bounded(one.value, parameter)}" for parameter, one in best.parameters.items())
-    few = f"; only {events} seen, so the law is a guess" if events < FEWEST else ""
-    law = f'{{ kind = "{best.kind}", {values} }}'
-    beside, distance = _beside(best, durations_s, seen)
-    if seen.all() and events >= 20 and distance > 1.63 / math.sqrt(events):  # Kolmogorov's test at 1 %
-        result.laws[name] = "empirical"
-        few += "; none of the laws fits, so here stand the durations themselves"
-        law = _empirical(np.sort(whole).tolist())
-    result.put(*key, law, f"{best.kind}: {shown}; {source}{few}", f"{others}; {beside}")
-    return best
-
-
-def _empirical(values: list[float]) -> str:
-    """Return an empirical law of sorted values, or of a hundred of their quantiles."""
-    if len(values) > 100:
-        values = [values[int((i + 0.5) * len(values) / 100)] for i in range(100)]
-    rows = textwrap.wrap(", ".join(_number(one) for one in values), WIDTH - 4)
-    return '{ kind = "empirical", values = [ # no more than 100 quantiles\n    ' + "\n    ".join(rows) + "\n] }"
-
-
-def _bounded(value: float, parameter: str) -> str:
-    """Return a parameter as a scenario takes it."""
-    if parameter == "shape":
-        value = min(max(value, 0.05), 1000.0)
-    if parameter in ("shape", "sigma"):
-        return f"{max(value, 1e-6):.6f}"
-    return f'"{_number(min(max(value, 1e-6), 1e8))}s"'
-
-
-def _beside(best: Fit, durations_s: survival.Seconds, seen: Any) -> tuple[str, float]:
-    """Return Kaplan and Meier's quartiles with the distance of a fit from their curve, and that distance.
-
-    It is taken where enough are still under observation for the curve to mean something.
-    """
-    curve = survival.kaplan_meier(durations_s, seen)
-    enough = curve.at_risk >= min(10, len(durations_s))
-    fitted = best.survival(curve.times_s)
-    before = np.concatenate(([1.0], curve.share[:-1]))
-    distance = float((np.maximum(np.abs(curve.share - fitted), np.abs(before - fitted)) * enough).max())
-    quartiles = []
-    for share in (0.25, 0.5, 0.75):
-        point, low, high = curve.quantile_s(share)
-        if point is not None:
-            upper = "beyond the log" if high is None else f"{high:.4g}"
-            quartiles.append(f"{share:.0%} by {point:.4g} s ({low or 0.0:.4g} to {upper})")
-    text = f"KM: {', '.join(quartiles) or 'under 25 % in the log'}; the law is within {distance:.3f} of it"
-    return text, distance
-
-
-def _never(result: Calibration, key: tuple[str, str], best: Fit | None, clock: Clock, what: str) -> float:
-    """Put the never-share beside its law: fitted, or counted where the law is constant."""
-    name = ".".join(key)
-    if best is not None and best.never is not None:
-        one = best.never
-        durations_s, seen = clock.arrays
-        curve = survival.kaplan_meier(durations_s, seen)
-        told = curve.times_s[curve.at_risk >= min(10, len(durations_s))]
-        note = (
-            f"by the law's fit (likelihood ratio). Whatever the law, {what} by {told[-1]:.4g} s: "
-            f"{_percent(curve.at(float(told[-1])))} (KM). Never and much later look alike in a log: the law decides"
-        )
-    elif len(clock.seen):
-        one = _share(len(clock.seen) - clock.events, len(clock.seen))
-        note = f"all that were cut short count as never: guess; n = {len(clock.seen):,}"
-    else:
-        return 0.0
-    result.figures[name] = one
-    result.put(*key, f"{one.value:.6f}", f"{_percent(one)}, {note}")
-    return one.value
-
-
 # The sections.
 
 
@@ -355,7 +182,7 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
             if duration_s > 0:
                 waited.durations_s.append(duration_s)
                 waited.seen.append(gave_up)
-        _law(result, ("queue", "patience"), waited, "hung up waiting", "answered first")
+        put_law(result, ("queue", "patience"), waited, "hung up waiting", "answered first")
     else:
         result.put("queue", "patience", '"unlimited"', "guess: nobody was seen to hang up before an answer")
         if known is None:
@@ -371,10 +198,13 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.unknown.append("how many attendants there are, and when: unlimited, so no call waits")
         result.put("attendants", "count", '"unlimited"', "guess: the log does not tell")
     if not log.calls_told or not seen.handling.events:
-        result.unknown.append("handling, the time from the answer to the wish to park")
-        result.put("attendants", "handling", '"30s"', "guess: the log does not tell")
+        result.unknown.append(
+            "handling, the time from the answer to the wish to park: none, which with attendants unlimited changes "
+            "nothing in the lot"
+        )
+        result.put("attendants", "handling", '"0s"', "guess: the log does not tell")
         return
-    _law(result, ("attendants", "handling"), seen.handling, "from an answer to a request for a slot")
+    put_law(result, ("attendants", "handling"), seen.handling, "from an answer to a request for a slot")
     whole, asked = seen.whole_talks.durations_s, seen.handling.durations_s
     if len(whole) < 2 or len(asked) < 2:
         result.put("attendants", "talk", '"0s"', "guess: too few calls ended without a park to tell")
@@ -385,38 +215,40 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     one = Interval(max(talk, 0.0), max(talk - half, 0.0), max(talk + half, 0.0))
     result.figures["attendants.talk.mean"] = one
     note = (
-        f"mean {_span(one)}: what calls that were not parked took longer (n = {len(whole):,}) than those that "
+        f"mean {span(one)}: what calls that were not parked took longer (n = {len(whole):,}) than those that "
         f"were took to a request (n = {len(asked):,})"
     )
     if one.low <= 0:
         result.put("attendants", "talk", '"0s"', note + "; that may be nothing")
     else:
-        result.put(
-            "attendants", "talk", f'{{ kind = "exponential", mean = "{_number(talk)}s" }}', note + "; law: guess"
-        )
+        result.put("attendants", "talk", f'{{ kind = "exponential", mean = "{number(talk)}s" }}', note + "; law: guess")
 
 
 def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
+    if not log.calls_told:
+        result.put(
+            "parking", "probability", "1", "guess: all calls that this log tells of were parked, or asked for it"
+        )
+        result.put("parking", "max_parks", "1", "returns that are parked again are arrivals, too")
+        return
     most = max(seen.most_parks, 1) if known is None else known.max_parks
     free = [asked for parks, asked in seen.asked if parks < most]
-    if log.calls_told and free:
-        one = _share(sum(free), len(free))
+    if free:
+        one = share_of(sum(free), len(free))
         result.figures["parking.probability"] = one
         result.put(
             "parking",
             "probability",
             f"{one.value:.6f}",
-            f"{_percent(one)}; n = {len(free):,} answered calls and returns",
+            f"{percent(one)}; n = {len(free):,} answered calls and returns",
         )
     else:
-        result.put(
-            "parking", "probability", "1", "guess: all calls that this log tells of were parked, or asked for it"
-        )
+        result.put("parking", "probability", "1", "guess: no call was seen that could have been parked and was not")
     source = f"the most that was seen, of {seen.calls:,} calls" if known is None else "from the journal's header"
     result.put("parking", "max_parks", str(most), source)
     if known is not None and known.announcement_us:
-        result.put("parking", "announcement", f'"{_number(known.announcement_us / 1e6)}s"', "from the journal's header")
+        result.put("parking", "announcement", f'"{number(known.announcement_us / 1e6)}s"', "from the journal's header")
 
 
 def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreement) -> None:
@@ -429,7 +261,7 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
     result.put("lot", "choice", f'"{choice}"', f"{agreed:,} of {rows:,} parks agree with it")
     _time_out(result, log, seen, plan.limit_us)
     _when_full(result, log, seen)
-    if _law(result, ("lot", "patience"), seen.patience, "hung up", "fetched or timed out first") is None and (
+    if put_law(result, ("lot", "patience"), seen.patience, "hung up", "fetched or timed out first") is None and (
         "lot.patience" not in result.laws
     ):
         longest = max(seen.stays_s, default=0.0)
@@ -468,14 +300,19 @@ def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: 
     if len(finite) == 1:
         seconds = next(iter(finite)) / 1e6
         result.figures["lot.max_in_parking"] = Interval(seconds, seconds, seconds)
-        result.put("lot", "max_in_parking", f'"{_number(max(seconds, 1.0))}s"', source)
+        result.put("lot", "max_in_parking", f'"{number(max(seconds, 1.0))}s"', source)
         return
     values = sorted(max(us / 1e6, 1.0) for us, count in finite.items() for _ in range(count))
-    shares = ", ".join(
-        f"{us / 1e6:g} s {_percent(_share(finite[us], sum(finite.values())))}" for us in sorted(finite)[:8]
-    )
+    if len(finite) <= FEW_LIMITS:
+        shares = (f"{us / 1e6:g} s {percent(share_of(finite[us], len(values)))}" for us in sorted(finite))
+        note = ", ".join(shares)
+    else:
+        half = NormalDist().inv_cdf(0.975) * stdev(values) / math.sqrt(len(values))
+        mean = Interval(fmean(values), fmean(values) - half, fmean(values) + half)
+        result.figures["lot.max_in_parking.mean"] = mean
+        note = f"mean {span(mean)}, from {values[0]:.5g} to {values[-1]:.5g} s"
     result.laws["lot.max_in_parking"] = "empirical"
-    result.put("lot", "max_in_parking", _empirical(values), f"{shares}; {source}")
+    result.put("lot", "max_in_parking", empirical(values), f"{note}; {source}")
 
 
 def _when_full(result: Calibration, log: FieldLog, seen: Observed) -> None:
@@ -484,7 +321,7 @@ def _when_full(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("lot", "when_full", f'"{codes.FULL_NAMES[known.when_full]}"', "from the journal's header")
         if known.retries:
             result.put("lot", "retries", str(known.retries))
-            result.put("lot", "retry_after", f'"{_number(known.retry_after_us / 1e6)}s"')
+            result.put("lot", "retry_after", f'"{number(known.retry_after_us / 1e6)}s"')
         return
     if not log.requests_told:
         result.unknown.append("refused parks: this log is silent about them, and about what becomes of the call")
@@ -495,16 +332,16 @@ def _when_full(result: Calibration, log: FieldLog, seen: Observed) -> None:
         return
     way, times = max(seen.after_full.items(), key=lambda item: item[1])
     total = sum(seen.after_full.values())
-    refused = _share(seen.refused, seen.requests)
+    refused = share_of(seen.refused, seen.requests)
     result.put(
         "lot",
         "when_full",
         f'"{way}"',
-        f"{times:,} of {total:,} refused calls; refused in the log: {_percent(refused)} of {seen.requests:,} requests",
+        f"{times:,} of {total:,} refused calls; refused in the log: {percent(refused)} of {seen.requests:,} requests",
     )
     if max(seen.retries, default=0) > 0 and seen.retry_after_s:
         result.put("lot", "retries", str(max(seen.retries)), "the most that was seen")
-        result.put("lot", "retry_after", f'"{_number(max(median(seen.retry_after_s), 1e-6))}s"', "median of those seen")
+        result.put("lot", "retry_after", f'"{number(max(median(seen.retry_after_s), 1e-6))}s"', "median of those seen")
 
 
 def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
@@ -514,8 +351,8 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("retrieval", "never", "1", f"nobody was fetched in {len(clock.seen):,} stays")
         return
     cut = "timed out, hung up or unfinished first"
-    best = _law(result, ("retrieval", "delay"), clock, "fetched", cut, with_never=True)
-    _never(result, ("retrieval", "never"), best, clock, "not fetched")
+    best = put_law(result, ("retrieval", "delay"), clock, "fetched", cut, with_never=True)
+    put_never(result, ("retrieval", "never"), best, clock, "not fetched")
     if known is not None and known.staff != NEVER:
         result.put(
             "retrieval", "staff", str(known.staff), "from the journal's header; waits for a free one are in the delay"
@@ -523,7 +360,7 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
     elif known is None:
         result.unknown.append("how many people fetch calls: unlimited, so no retrieval waits")
     if seen.staff_talk.events:
-        _law(result, ("retrieval", "talk"), seen.staff_talk, "talks from the retrieval to the call's end")
+        put_law(result, ("retrieval", "talk"), seen.staff_talk, "talks from the retrieval to the call's end")
     else:
         result.unknown.append("talk after a retrieval, which only the staff's load depends on")
 
@@ -541,7 +378,8 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("recall", "answer", '"0s"', "guess: no return was seen to ring")
         _return_patience(result, seen)
         return
-    best = _law(result, ("recall", "answer"), seen.answer, "answered", "rang in vain or hung up first", with_never=True)
+    vain = "rang in vain or hung up first"
+    best = put_law(result, ("recall", "answer"), seen.answer, "answered", vain, with_never=True)
     if not seen.answer.events:
         result.put("recall", "never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
         _return_patience(result, seen)
@@ -549,18 +387,17 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
     busy = seen.returns.get("busy", 0)
     if known is None and busy:
         # With attendants unlimited no parker is ever busy: a return that found its own busy is one not answered.
-        vain = busy + seen.returns.get("unanswered", 0)
-        one = _share(vain, max(returns, 1))
+        one = share_of(busy + seen.returns.get("unanswered", 0), max(returns, 1))
         result.figures["recall.never"] = one
         result.put(
             "recall",
             "never",
             f"{one.value:.6f}",
-            f"{_percent(one)}; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does "
+            f"{percent(one)}; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does "
             "not tell how many attendants there are, those count as never answered",
         )
     else:
-        _never(result, ("recall", "never"), best, seen.answer, "not answered")
+        put_never(result, ("recall", "never"), best, seen.answer, "not answered")
     _return_patience(result, seen)
 
 
@@ -568,7 +405,7 @@ def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:
     if known is not None:
         source = "from the journal's header"
         result.put("recall", "to", f'"{codes.RECALL_TO_NAMES[known.recall_to]}"', source)
-        ring = '"unlimited"' if known.ring_us == NEVER else f'"{_number(known.ring_us / 1e6)}s"'
+        ring = '"unlimited"' if known.ring_us == NEVER else f'"{number(known.ring_us / 1e6)}s"'
         result.put("recall", "ring", ring)
         result.put("recall", "attempts", str(known.attempts))
         result.put("recall", "busy", f'"{codes.BUSY_NAMES[known.busy]}"')
@@ -578,7 +415,7 @@ def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:
         ring_s = median(seen.rings_s)
         one = Interval(ring_s, min(seen.rings_s), max(seen.rings_s))
         result.put(
-            "recall", "ring", f'"{_number(ring_s)}s"', f"{_span(one)}, shortest and longest; n = {len(seen.rings_s):,}"
+            "recall", "ring", f'"{number(ring_s)}s"', f"{span(one)}, shortest and longest; n = {len(seen.rings_s):,}"
         )
     lost, group = seen.returns.get("unanswered", 0), seen.returns.get("answered", 0)
     if lost or not group:
@@ -592,7 +429,7 @@ def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:
 def _return_patience(result: Calibration, seen: Observed) -> None:
     clock = seen.return_patience
     if (
-        _law(result, ("recall", "patience"), clock, "hung up on the way back", "answered or lost first") is None
+        put_law(result, ("recall", "patience"), clock, "hung up on the way back", "answered or lost first") is None
         and "recall.patience" not in result.laws
     ):
         result.put("recall", "patience", '"unlimited"', f"nobody hung up in {len(clock.seen):,} returns")

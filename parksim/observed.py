@@ -81,6 +81,8 @@ class Observed:
     """From the answer to the end of calls that were not parked: handling and talk together."""
     asked: list[tuple[int, bool]] = field(default_factory=list)
     """Each handling: (parks made before, whether it ended in a request)."""
+    asked_us: list[int] = field(default_factory=list)
+    """The instants of the requests with which a handling ended."""
     requests: int = 0
     refused: int = 0
     retries: list[int] = field(default_factory=list)
@@ -120,6 +122,7 @@ def observe(log: FieldLog, lot: str) -> Observed:
         if lots <= {lot} and (lots or alone):
             _Life(observed, log.last_us).tell(rows)
     observed.arrivals_us.sort()
+    observed.asked_us.sort()
     return observed
 
 
@@ -190,6 +193,7 @@ class _Life:
         if "handling" in self._since:
             self._ends("handling", row.time_us, to.handling, seen=True)
             to.asked.append((self._parks, True))
+            to.asked_us.append(row.time_us)
             self._refusals = []
         elif self._refusals:
             to.retry_after_s.append((row.time_us - self._refusals[-1]) / 1e6)

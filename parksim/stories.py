@@ -75,6 +75,14 @@ CSV_EVENTS: Final = {
     "hangup": ENDED,
 }
 """The words of a CSV's event column, without capitals, blanks, '_' and '-'."""
+_ENDS: Final = (
+    (ABANDONED, WAITING),
+    (ENDED, TALKED),
+    (ENDED, AFTER_RETRIEVAL),
+    (ABANDONED, RETURNING),
+    (ABANDONED, RINGING),
+)
+"""What a hang-up is, by where the call was."""
 _VAIN: Final = frozenset({"BUSY", "CONGESTION", "CHANUNAVAIL"})
 
 
@@ -155,6 +163,12 @@ class Story:
         then = {PARKED: life.IN_SLOT, RETRIEVED: life.WITH_STAFF, EXPIRED: life.ON_RETURN}.get(kind, life.GONE)
         self._add(entry, kind, call, reason, then, **more)
 
+    def _over(self, entry: Entry, call: str) -> None:
+        """Tell the end of a call, by where it is; one that is parked is not known to end so."""
+        for kind, reason in _ENDS:
+            if self._tell(entry, kind, call, reason):
+                return
+
     def _slot(self, text: str, entry: Entry) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text):
             raise LogError(
@@ -199,7 +213,7 @@ class CsvStory(Story):
         elif kind == ABANDONED:
             _ = self._tell(entry, ABANDONED, call, WAITING) or self._tell(entry, ABANDONED, call, RETURNING)
         elif kind == ENDED:
-            _ = self._tell(entry, ENDED, call, TALKED) or self._tell(entry, ENDED, call, AFTER_RETRIEVAL)
+            self._over(entry, call)
         else:
             self._tell(entry, kind, call, extension=fields.get("parker", ""))
 
@@ -354,15 +368,7 @@ class AmiStory(Story):
             self._tell(entry, LOST, call, LOT_FULL)
         elif self._state(call) == life.ON_RETURN and call in self._in_vain:
             self._tell(entry, LOST, call, self._in_vain[call])
-        for kind, reason in (
-            (ABANDONED, WAITING),
-            (ENDED, TALKED),
-            (ENDED, AFTER_RETRIEVAL),
-            (ABANDONED, RETURNING),
-            (ABANDONED, RINGING),
-        ):
-            if self._tell(entry, kind, call, reason):
-                return
+        self._over(entry, call)
 
 
 def _extension(channel: str) -> str:

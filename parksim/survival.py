@@ -110,10 +110,11 @@ def kaplan_meier(durations_s: Seconds, seen: NDArray[np.bool_]) -> Survival:
 
 
 class _Family(NamedTuple):
-    """A law on unconstrained parameters."""
+    """A law on unconstrained parameters; ``mean`` and ``median`` are the logarithms of the law's."""
 
     names: tuple[str, ...]
-    parameters: Callable[[Seconds], tuple[float, ...]]
+    mean: Callable[[Seconds], float]
+    median: Callable[[Seconds], float]
     log_density: Callable[[Seconds, Seconds], Seconds]
     survival: Callable[[Seconds, Seconds], Seconds]
     start: Callable[[Seconds, float], list[float]]
@@ -147,21 +148,29 @@ def _log_lognormal_density(t: Seconds, theta: Seconds) -> Seconds:
     return np.asarray(-0.5 * z * z - theta[1] - np.log(t) - 0.5 * math.log(2 * math.pi))
 
 
-def _logs(theta: Seconds) -> tuple[float, ...]:
-    return tuple(math.exp(one) for one in theta.tolist())
+def _log_gamma_median(theta: Seconds) -> float:
+    shape = math.exp(theta[1])
+    return float(theta[0]) + math.log(_gamma_point(shape, 0.5) / shape)
+
+
+def _log_weibull_median(theta: Seconds) -> float:
+    shape = math.exp(theta[1])
+    return float(theta[0]) - math.lgamma(1.0 + 1.0 / shape) + math.log(math.log(2.0)) / shape
 
 
 FAMILIES: Final[Mapping[str, _Family]] = {
     "exponential": _Family(
         ("mean",),
-        _logs,
+        lambda theta: float(theta[0]),
+        lambda theta: float(theta[0]) + math.log(math.log(2.0)),
         lambda t, theta: np.asarray(-theta[0] - t * math.exp(-theta[0])),
         lambda t, theta: np.exp(-t * math.exp(-theta[0])),
         lambda t, mean: [math.log(mean)],  # noqa: ARG005 - all starts are asked alike
     ),
     "lognormal": _Family(
         ("median", "sigma"),
-        _logs,
+        lambda theta: float(theta[0] + 0.5 * math.exp(2 * theta[1])),
+        lambda theta: float(theta[0]),
         _log_lognormal_density,
         lambda t, theta: _normal_tail((np.log(t) - theta[0]) / math.exp(theta[1])),
         lambda t, mean: [  # noqa: ARG005 - all starts are asked alike
@@ -171,14 +180,16 @@ FAMILIES: Final[Mapping[str, _Family]] = {
     ),
     "weibull": _Family(
         ("mean", "shape"),
-        _logs,
+        lambda theta: float(theta[0]),
+        _log_weibull_median,
         _log_weibull_density,
         lambda t, theta: np.exp(-_weibull_parts(t, theta)[0]),
         lambda t, mean: [math.log(mean), 0.0],  # noqa: ARG005 - all starts are asked alike
     ),
     "gamma": _Family(
         ("mean", "shape"),
-        _logs,
+        lambda theta: float(theta[0]),
+        _log_gamma_median,
         _log_gamma_density,
         lambda t, theta: upper_gamma(math.exp(theta[1]), t * math.exp(theta[1] - theta[0])),
         lambda t, mean: [math.log(mean), 0.0],  # noqa: ARG005 - all starts are asked alike
@@ -199,12 +210,31 @@ class Fit:
     bic: float
     n: int
     events: int
+    covariance: Seconds
+    """Of the parameters' logarithms, shape (k, k)."""
+    level: float = LEVEL
+
+    @property
+    def theta(self) -> Seconds:
+        """The parameters' logarithms, shape (k,)."""
+        return np.log([one.value for one in self.parameters.values()])
+
+    def interval(self, what: str) -> Interval:
+        """Return the law's ``"mean"`` or ``"median"`` with its limits, by the delta method on a logarithmic scale."""
+        log_of = getattr(FAMILIES[self.kind], what)
+        theta, step = self.theta, 1e-4
+        unit = np.eye(len(theta)) * step
+        slope = np.array([(log_of(theta + one) - log_of(theta - one)) / (2 * step) for one in unit])
+        spread = NormalDist().inv_cdf(0.5 + self.level / 2) * math.sqrt(
+            max(float(slope @ self.covariance @ slope), 0.0)
+        )
+        centre = log_of(theta)
+        return Interval(_exp(centre), _exp(centre - spread), _exp(centre + spread))
 
     def survival(self, t_s: Seconds) -> Seconds:
         """Return the share not yet happened at ``t_s``, those to whom it never happens included."""
-        theta = np.log([one.value for one in self.parameters.values()])
         never = 0.0 if self.never is None else self.never.value
-        return never + (1.0 - never) * FAMILIES[self.kind].survival(np.maximum(t_s, SHORTEST_S), theta)
+        return never + (1.0 - never) * FAMILIES[self.kind].survival(np.maximum(t_s, SHORTEST_S), self.theta)
 
 
 class _Data(NamedTuple):
@@ -270,20 +300,61 @@ def fit(
         limits[name] = Interval(math.exp(centre), _exp(centre - spread), _exp(centre + spread))
     count = len(family.names) + with_never
     n = len(durations_s)
-    return Fit(kind, limits, never, -value, 2 * count + 2 * value, count * math.log(n) + 2 * value, n, events)
+    return Fit(
+        kind,
+        limits,
+        never,
+        log_likelihood=-value,
+        aic=2 * count + 2 * value,
+        bic=count * math.log(n) + 2 * value,
+        n=n,
+        events=events,
+        covariance=covariance[: len(theta), : len(theta)],
+        level=level,
+    )
 
 
 def fits(
     durations_s: Seconds, seen: NDArray[np.bool_], *, with_never: bool = False, kinds: tuple[str, ...] = tuple(FAMILIES)
 ) -> list[Fit]:
-    """Return a fit of each kind, the best first by Schwarz's criterion (BIC), which keeps to the plainer law.
+    """Return a fit of each kind, the chosen one first, the others by Schwarz's criterion (BIC).
 
-    Only the best has limits of its never-share.
+    The least BIC is chosen, which keeps to the plainer law; but the plainest, the exponential, is only left where the
+    likelihood ratio is beyond chance at 1 %, too: with few durations BIC alone would leave it once in thirty times.
+    Only the chosen law and its ``rivals`` have limits of their never-share.
     """
     tried = [fit(kind, durations_s, seen, with_never=with_never, limits_of_never=False) for kind in kinds]
     tried.sort(key=lambda one: one.bic)
-    best = fit(tried[0].kind, durations_s, seen, with_never=with_never) if with_never else tried[0]
-    return [best, *tried[1:]]
+    plainest = min(tried, key=lambda one: len(one.parameters))
+    if 2 * (tried[0].log_likelihood - plainest.log_likelihood) <= _BEYOND_CHANCE:
+        tried.remove(plainest)
+        tried.insert(0, plainest)
+    if not with_never:
+        return tried
+    limited = {one.kind for one in (tried[0], *rivals(tried))}
+    return [fit(one.kind, durations_s, seen, with_never=True) if one.kind in limited else one for one in tried]
+
+
+_BEYOND_CHANCE: Final = 6.635
+"""Chi-squared with one degree of freedom is beyond it once in a hundred times."""
+_WITHIN_CHANCE: Final = 3.841
+"""The same, once in twenty."""
+
+
+def rivals(tried: list[Fit]) -> list[Fit]:
+    """Return the laws that the data cannot tell from the first: as many parameters, and nearly as likely."""
+    first, *others = tried
+    return [
+        one
+        for one in others
+        if len(one.parameters) == len(first.parameters)
+        and 2 * (first.log_likelihood - one.log_likelihood) <= _WITHIN_CHANCE
+    ]
+
+
+def hull(intervals: list[Interval]) -> Interval:
+    """Return the first one's value with limits that hold all of them."""
+    return Interval(intervals[0].value, min(one.low for one in intervals), max(one.high for one in intervals))
 
 
 def _negative(family: _Family, data: _Data, theta: Seconds, never: float) -> float:

@@ -58,6 +58,7 @@ ORDER: Final = (
     "parksim.recorded",
     "parksim.replaying",
     "parksim.observed",
+    "parksim.drafting",
     "parksim.calibrating",
     "parksim.estimate",
     "parksim.run_length",

@@ -15,7 +15,7 @@ from typing import Final
 import scipy.stats
 
 import parksim
-from parksim import calibrating, fieldlogs, logforms, observed, replaying, stories, studies, survival
+from parksim import calibrating, drafting, fieldlogs, logforms, observed, replaying, stories, studies, survival
 from tests.statistics.macro_runs import Outcome, options, outcomes
 
 RUNS: Final = 100
@@ -79,7 +79,7 @@ LAWS: Final = {
     "recall.answer": "exponential",
     "recall.patience": "exponential",
 }
-_SOURCES: Final = (calibrating, fieldlogs, logforms, observed, replaying, stories, survival)
+_SOURCES: Final = (calibrating, drafting, fieldlogs, logforms, observed, replaying, stories, survival)
 
 
 def calibrated(seed: int, text: str = KNOWN, horizon: str = "3d") -> calibrating.Calibration:
