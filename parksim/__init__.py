@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from parksim.engines import live
     from parksim.estimate import Estimate
+    from parksim.fieldwork import calibrate, replay
     from parksim.journal import Journal, JournalError
     from parksim.measures import Measures
     from parksim.planning import Comparison, Frontier, Solution, Sweep, compare, load, solve, sweep
@@ -56,6 +57,9 @@ _HOMES: Final = {
     "JournalError": "parksim.journal",
     "Measures": "parksim.measures",
     "Estimate": "parksim.estimate",
+    # A log of a real PBX.
+    "replay": "parksim.fieldwork",
+    "calibrate": "parksim.fieldwork",
     # A switchboard that runs.
     "live": "parksim.engines.live",
     # The rules alone.
@@ -84,10 +88,12 @@ __all__ = [
     "StudyError",
     "Sweep",
     "Workload",
+    "calibrate",
     "compare",
     "draw",
     "live",
     "load",
+    "replay",
     "rerun",
     "run",
     "solve",

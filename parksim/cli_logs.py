@@ -11,16 +11,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.calibrating import calibrate
-from parksim.fieldlogs import FieldLog, read_log
+from parksim.fieldlogs import FieldLog
+from parksim.fieldwork import Replay, replay
 from parksim.logforms import LogError
 from parksim.measures import SHARES
 from parksim.options import DONE, MISSED, Answer, Json, UsageError, check_count, check_out
 from parksim.quantities import UNLIMITED, UnfitError, duration_s, microseconds
-from parksim.recorded import Recorded, measured
-from parksim.replaying import Agreement, compare, events_told, told
-from parksim.rules.codes import CHOICE_NAMES, NEVER
-from parksim.scenario import Scenario
+from parksim.recorded import Recorded
+from parksim.replaying import Agreement, events_told, told
+from parksim.rules.codes import CHOICE_NAMES
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
@@ -41,8 +40,8 @@ def replay_command(
     json: Json = False,
 ) -> Answer:
     """Say whether a PBX follows the rules: each parking event is asked of them; and measure it as a simulation is."""
-    read, agreement = _compared(log, tolerance, slots, choice, max_in_parking)
-    measures = measured(read)
+    met = _met(log, tolerance, slots, choice, max_in_parking)
+    read, agreement, measures = met.log, met.agreement, met.measures
     code = DONE if agreement.first is None else MISSED
     if json:
         plain = {
@@ -69,20 +68,18 @@ def calibrate_command(
 ) -> Answer:
     """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
     check_out(out, (".toml",))
-    read, agreement = _compared(log, tolerance, slots, choice, max_in_parking)
-    if read.misplaced:
-        raise LogError(log, read.misplaced[0], "its instant does not fit the order of the lines", "sort them by time")
+    met = _met(log, tolerance, slots, choice, max_in_parking)
     try:
-        result = calibrate(read, agreement, lot)
+        result = met.calibrate(lot)
     except LogError:
         raise
     except ValueError as error:
         raise UsageError(f"--lot {lot}: {error}") from None
-    Scenario.loads(result.toml, name="the calibrated scenario")
+    assert result.scenario, "it loads"
     if out is None:
         return Answer(result.toml)
     out.write_text(result.toml, encoding="utf-8")
-    first = agreement.first
+    first = met.agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals, "
@@ -91,25 +88,19 @@ def calibrate_command(
     )
 
 
-def _compared(
-    path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None
-) -> tuple[FieldLog, Agreement]:
+def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None) -> Replay:
     check_count("--slots", slots, 1, 10_000)
     if choice is not None and choice not in CHOICE_NAMES:
         raise UsageError(f"--choice {choice}: choose one of {', '.join(CHOICE_NAMES)}")
-    limit_us = None
-    if max_in_parking is not None:
-        limit_us = NEVER if max_in_parking == UNLIMITED else _us("--max-in-parking", max_in_parking)
-    tolerance_us = _us("--tolerance", tolerance)
-    log = read_log(path)
-    number = None if choice is None else CHOICE_NAMES.index(choice)
-    return log, compare(log, tolerance_us, slots, number, limit_us)
+    limit = max_in_parking if max_in_parking in {None, UNLIMITED} else _seconds("--max-in-parking", max_in_parking)
+    seconds = _seconds("--tolerance", tolerance)
+    return replay(path, tolerance=seconds, slots=slots, choice=choice, max_in_parking=limit)
 
 
-def _us(option: str, text: str) -> int:
+def _seconds(option: str, text: str) -> float:
     try:
         value: object = float(text) if text.replace(".", "", 1).isdecimal() else text
-        return microseconds(duration_s(value))
+        return microseconds(duration_s(value)) / 1e6
     except UnfitError as error:
         raise UsageError(f"{option} {text}: {error}") from None
 

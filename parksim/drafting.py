@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from parksim import survival
 from parksim.distributions import parse_law
 from parksim.observed import Clock
+from parksim.scenario import Scenario
 from parksim.special import clopper_pearson_limits
 from parksim.stories import shown
 from parksim.survival import FAMILIES, Fit, Interval, hull
@@ -70,6 +71,11 @@ class Calibration:
         for section, lines in self._lines.items():
             text.extend(["", f"[{section}]", *lines])
         return "\n".join(text) + "\n"
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario itself."""
+        return Scenario.loads(self.toml, name="the calibrated scenario")
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
