@@ -6,10 +6,15 @@ from collections import Counter
 from random import Random
 
 import pytest
+import simpy
 from desk_load import ALL, agree, call_to, hospital, parked, put, random_request, request
 
 from parksim import Scenario
 from parksim.engines.clocks import VirtualClock
+from parksim.engines.commanded import CommandedExchange
+from parksim.engines.live import Switchboard
+from parksim.engines.traffic import Traffic, endless_batches
+from parksim.journal import JournalWriter
 from parksim.rules import codes as c
 from parksim.rules.uapi_calls import State, state_of
 from parksim.server.desk import Desk, directory
@@ -236,6 +241,35 @@ def test_register_and_model_agree_for_long(seed):
     """4 times 10,000 random requests: four kinds of telephones, four lots that are full at times. Seeds 13 to 16."""
     pickup = ("0s", "1s", "12s", "40s")[seed - 13]
     stress(10_000, seed, **{"uapi.pickup": pickup, "lot.slots": (3, 12, 1, 4)[seed - 13]})
+
+
+@pytest.mark.parametrize("pickup", ["0s", "12s"])
+def test_a_session_of_requests_replays_through_the_batch_engine(pickup):
+    """600 random requests beside traffic: their commands put through the model again give the same bytes. Seed 18."""
+
+    async def session() -> Switchboard:
+        rng = Random(18)
+        desk = Desk(hospital(**{"uapi.pickup": pickup}), clock=VirtualClock(0), seed=18)
+        desk.switchboard._record = True
+        async with desk:
+            at_us = MORNING_US
+            for _ in range(600):
+                at_us += rng.choice([0, 1, rng.randrange(10 * S)])
+                await desk.switchboard.run_to(at_us)
+                desk.respond(random_request(rng, desk))
+        return desk.switchboard
+
+    live = asyncio.run(session())
+    assert len(live.commands) > 200
+    assert any(command.joined for command in live.commands)
+    rows = JournalWriter()
+    traffic = Traffic(endless_batches(live.scenario, 18, 0))
+    exchange = CommandedExchange(simpy.Environment(), live.scenario.settings, traffic, rows.append)
+    exchange.schedule(live.commands)
+    exchange.run()
+    again = rows.journal()
+    assert len(again) > 1_000
+    assert again.tobytes() == live.journal().tobytes()
 
 
 def test_a_disagreement_is_answered_with_500_and_changes_nothing(caplog):
