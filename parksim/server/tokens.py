@@ -5,7 +5,9 @@ A token file has one token a line, three words, in this order: the token, its us
 ``PARKSIM_TOKENS`` holds the same lines, between ``;``. Lines rather than JSON, so that every complaint has its line.
 
 Tokens are kept as SHA-256 digests and compared in constant time; no message, ``repr`` or log shows one. Beside them
-there is one key for the board alone, made anew for each start of the server.
+there is one key for the board alone, made anew for each start of the server, since it is printed. The cookie for which
+it is exchanged lasts as long as the tokens do where they are the operator's: a board that hangs on a wall comes back by
+itself when the server is started again.
 
 >>> tokens = Tokens.read("testtoken0123456789 12 global  # the tester's", "tokens", users=["12", "33"])
 >>> tokens.find(b"Bearer testtoken0123456789"), tokens.find(b"Bearer testtoken0123456780")
@@ -17,7 +19,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from hashlib import scrypt, sha256
 from pathlib import Path
 from typing import Final, NamedTuple, Self, get_args
 
@@ -53,12 +55,12 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """The tokens that are valid, and the board's key."""
+    """The tokens that are valid, and the board's key; ``cookie`` is the board's, by default a random one."""
 
-    def __init__(self, known: Mapping[str, Token]) -> None:
+    def __init__(self, known: Mapping[str, Token], cookie: str = "") -> None:
         self._known = tuple((_digest(text.encode()), token) for text, token in known.items())
         self.board_key = secrets.token_urlsafe(24)
-        self._cookie = secrets.token_urlsafe(32)
+        self._cookie = cookie or secrets.token_urlsafe(32)
 
     def __repr__(self) -> str:
         return f"Tokens({len(self._known)} of them)"
@@ -144,7 +146,7 @@ class Tokens:
             raise TokenError([f"{name}: holds no token; {_FORM}"])
         if len(known) > MOST_TOKENS:
             raise TokenError([f"{name}: holds {len(known):,} tokens; at most {MOST_TOKENS:,}"])
-        return cls(known)
+        return cls(known, _lasting_cookie(known))
 
     @classmethod
     def made(cls, users: Sequence[str]) -> tuple[Self, str]:
@@ -157,6 +159,12 @@ class Tokens:
             raise TokenError(['[uapi] has no users; write for instance users = { "12" = ["0003*210"] }'])
         text = secrets.token_urlsafe(24)
         return cls({text: Token(users[0], "user")}), text
+
+
+def _lasting_cookie(known: Mapping[str, Token]) -> str:
+    """Return a cookie that follows from the tokens, slowly, so that nobody who has it can try out short tokens."""
+    told = "\n".join(sorted(f"{text} {token.user} {token.scope}" for text, token in known.items()))
+    return scrypt(told.encode(), salt=b"parksim board", n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def _digest(text: bytes) -> bytes:

@@ -118,6 +118,20 @@ def test_who_opens_the_board():
     assert tokens.find(f"Bearer {tokens.board_key}".encode()) is None
 
 
+def test_the_board_s_cookie_lasts_as_long_as_the_tokens():
+    """The same tokens in any order have the same cookie, each time another key; other tokens another cookie."""
+    lines = GOOD.splitlines()
+    tokens, again = (Tokens.read("\n".join(order), "tokens", USERS) for order in (lines, lines[::-1]))
+    assert tokens.board_cookie == again.board_cookie
+    assert tokens.board_key != again.board_key
+    assert len(tokens.board_cookie) == 64
+    others = [Tokens.read(GOOD.replace(old, new), "tokens", USERS) for old, new in (("0f-all", "0f-none"),)]
+    others += [Tokens.read(f"{SECRET} 12 {scope}", "tokens", USERS) for scope in ("user", "global")]
+    others += [Tokens.made(USERS)[0] for _ in range(2)]
+    assert len({one.board_cookie for one in (tokens, *others)}) == 6
+    assert SECRET not in tokens.board_cookie
+
+
 def test_every_token_is_compared(monkeypatch):
     """All digests are compared, by the constant-time comparison, whether the token is the first, the last or none."""
     compared = []

@@ -101,9 +101,9 @@ class Slot {
     this.parked = make("span", "parked");
     this.bar = make("span", "bar");
     this.bar.setAttribute("aria-hidden", "true");
-    const by = make("span", "parker", make("span", "unseen", "parked by "), this.parker);
+    const by = make("span", "parker", make("span", "unseen said", "parked by "), this.parker);
     this.callerLine = make("span", "caller", make("span", "unseen", "caller "), this.caller);
-    this.detail = make("span", "detail", by, " ", make("span", "", make("span", "unseen", "for "), this.parked));
+    this.detail = make("span", "detail", by, " ", make("span", "", make("span", "unseen said", "for "), this.parked));
     this.item = make("li", "slot free", make("span", "unseen", "slot "), this.label, " ", this.left, " ",
       this.callerLine, " ", this.detail, this.bar);
     this.stay = null;
