@@ -426,8 +426,8 @@ class Uapi(Section):
 
     base_url: str = "http://127.0.0.1:8080"
     """From which links are built."""
-    epoch: Annotated[AwareDatetime, BeforeValidator(_moment)] = datetime(2026, 1, 5, tzinfo=UTC)
-    """The date of instant 0; by default a Monday's midnight, from which hours of the day are counted."""
+    epoch: Annotated[AwareDatetime, BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    """The date of instant 0; a midnight where [arrivals] go by the hour of the day."""
     organization: str = "0003"
     owner_id: str = "3"
     owner_name: str = "Default Organization"
