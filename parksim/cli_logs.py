@@ -15,9 +15,10 @@ from parksim.fieldlogs import FieldLog
 from parksim.fieldwork import Replay, replay
 from parksim.logforms import LogError
 from parksim.measures import SHARES
-from parksim.options import DONE, MISSED, Answer, Json, UsageError, check_count, check_out
+from parksim.options import DONE, MISSED, Answer, Json, UsageError, check_count, check_out, pairs
 from parksim.quantities import UNLIMITED, UnfitError, duration_s, microseconds
 from parksim.recorded import Recorded
+from parksim.reoffered import DRAWS, WhatIf
 from parksim.replaying import Agreement, events_told, told
 from parksim.rules.codes import CHOICE_NAMES
 
@@ -28,6 +29,14 @@ Choice = Annotated[str | None, Parameter(help=f"Slot choice: {', '.join(CHOICE_N
 MaxInParking = Annotated[
     str | None, Parameter(help="Time-out of parks that tell none: 180s; or unlimited. By default inferred.")
 ]
+WhatIfOption = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--what-if",
+        negative=(),
+        help="Offer the same calls to another lot: lot.slots=8, lot.max_in_parking=60s, lot.choice=next. Repeatable.",
+    ),
+]
 
 
 def replay_command(
@@ -37,10 +46,13 @@ def replay_command(
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
+    what_if: WhatIfOption = (),
     json: Json = False,
 ) -> Answer:
     """Say whether a PBX follows the rules: each parking event is asked of them; and measure it as a simulation is."""
+    changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
     met = _met(log, tolerance, slots, choice, max_in_parking)
+    otherwise = _otherwise(met, changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
     code = DONE if agreement.first is None else MISSED
     if json:
@@ -50,8 +62,12 @@ def replay_command(
             "agreement": told(agreement),
             "measures": {name: one._asdict() for name, one in measures.items()},
         }
+        if changes:
+            told_so = {name: one._asdict() for name, one in otherwise.items()}
+            plain["what_if"] = {"changes": changes, "draws": DRAWS, "measures": told_so}
         return Answer(json_texts.dumps(plain, ensure_ascii=False, allow_nan=False, indent=2) + "\n", code)
-    return Answer(_screen(read, agreement, measures), code)
+    screen = _screen(read, agreement, measures)
+    return Answer(Group(screen, _what_if_table(changes, measures, otherwise)) if changes else screen, code)
 
 
 def calibrate_command(
@@ -86,6 +102,15 @@ def calibrate_command(
         f"{len(result.unknown)} things that the log cannot tell\n"
         f"{doubt}Next: parksim run {out}\n"
     )
+
+
+def _otherwise(met: Replay, changes: dict[str, str]) -> dict[str, WhatIf]:
+    try:
+        return met.what_if(changes)
+    except LogError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"--what-if {error}") from None
 
 
 def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None) -> Replay:
@@ -130,6 +155,27 @@ def _screen(log: FieldLog, agreement: Agreement, measures: dict[str, Recorded]) 
         parts.append(Text(f"Not measured: {len(log.open_calls):,} calls that were still parked when the log ended."))
     parts.append(_table(measures))
     return Group(*parts)
+
+
+def _what_if_table(
+    changes: dict[str, str], measures: dict[str, Recorded], otherwise: dict[str, WhatIf]
+) -> RenderableType:
+    said = ", ".join(f"{key} = {value}" for key, value in changes.items())
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("Measure", no_wrap=True)
+    table.add_column("Recorded", justify="right", no_wrap=True)
+    table.add_column("What if", justify="right", no_wrap=True)
+    table.add_column("Least to greatest")
+    for name, one in otherwise.items():
+        recorded = measures[name].value
+        table.add_row(
+            name,
+            "-" if recorded is None else _figure(name, recorded),
+            _figure(name, one.mean),
+            f"{_figure(name, one.least)} to {_figure(name, one.greatest)}",
+        )
+    note = f"The same calls, {DRAWS} times: what the log does not show is drawn from the laws that calibrate finds."
+    return Group(Text(f"What if {said}?", "bold"), Text(note), table)
 
 
 def _table(measures: dict[str, Recorded]) -> Table:

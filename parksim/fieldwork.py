@@ -7,17 +7,21 @@
 5
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
-from parksim import calibrating
+from parksim import calibrating, reoffered
 from parksim.drafting import Calibration
-from parksim.fieldlogs import TOLERANCE_US, FieldLog, read_log
+from parksim.fieldlogs import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
 from parksim.frames import html_table
-from parksim.logforms import LogError
+from parksim.journal import JournalError
+from parksim.logforms import LogError, nearest
 from parksim.quantities import UNLIMITED, UnfitError, duration_s, microseconds
 from parksim.recorded import Recorded, measured
+from parksim.reoffered import Change, WhatIf
 from parksim.replaying import Agreement, compare, events_told
 from parksim.rules.codes import CHOICE_NAMES, NEVER
 
@@ -53,6 +57,28 @@ class Replay:
             reason = "its instant does not fit the order of the lines"
             raise LogError(self.log.path, self.log.misplaced[0], reason, "sort them by time")
         return calibrating.calibrate(self.log, self.agreement, lot)
+
+    def what_if(self, changes: Mapping[str, object]) -> dict[str, WhatIf]:
+        """Return the measures that the calls of this log would have had with another lot.
+
+        What the log does not show, the clocks that lost a race above all, is drawn ``reoffered.DRAWS`` times from the
+        laws that calibrating finds.
+
+        Args:
+            changes: ``CHANGES`` -> values as in a scenario: {"lot.slots": 8, "lot.max_in_parking": "60s"}.
+
+        Raises:
+            LogError: time goes back within the log, or calls are in one slot together.
+            ValueError: a key or a value that there is not.
+        """
+        change = _change(changes)
+        try:
+            _ = self.log.measured
+        except LogError:
+            raise
+        except JournalError as error:
+            raise LogError(self.log.path, None, f"these calls cannot be offered again: {error}", "replay it") from None
+        return reoffered.what_if(self.log, self.agreement, self.calibrate().scenario, change)
 
     def _repr_html_(self) -> str:
         first = self.agreement.first
@@ -116,7 +142,32 @@ def calibrate(
     return met.calibrate(lot)
 
 
-def _us(name: str, value: Duration) -> int:
+CHANGES: Final = ("lot.slots", "lot.max_in_parking", "lot.choice")
+"""What can be another for the calls of a log."""
+
+
+def _change(changes: Mapping[str, object]) -> Change:
+    change = Change()
+    for key, value in changes.items():
+        said = f"{key} = {value}"
+        if key == "lot.slots":
+            if not str(value).isdecimal() or not 1 <= int(str(value)) <= MOST_SLOTS:
+                raise ValueError(f"{said}: a whole number from 1 to {MOST_SLOTS:,}")
+            change = change._replace(slots=int(str(value)))
+        elif key == "lot.max_in_parking":
+            limit_us = NEVER if value == UNLIMITED else max(_us(key, value), 1)
+            change = change._replace(limit_us=limit_us)
+        elif key == "lot.choice":
+            if value not in CHOICE_NAMES:
+                raise ValueError(f"{said}: choose one of {', '.join(CHOICE_NAMES)}")
+            change = change._replace(choice=CHOICE_NAMES.index(str(value)))
+        else:
+            near = nearest(key, CHANGES) or f"one of {', '.join(CHANGES)}"
+            raise ValueError(f"{key}: only the lot can be another for recorded calls; {near}")
+    return change
+
+
+def _us(name: str, value: object) -> int:
     try:
         return microseconds(duration_s(value))
     except UnfitError as error:

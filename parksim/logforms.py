@@ -419,6 +419,6 @@ def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return ", did you mean ...?" for the nearest of ``words``, or nothing."""
+    """Return "did you mean ...?" for the nearest of ``words``, or nothing."""
     near = get_close_matches(_word(word), list(words), 1, 0.75)
     return f"did you mean {near[0]}?" if near else ""

@@ -24,6 +24,7 @@ from parksim.rules.codes import (
     REFUSED,
     RETRIEVED,
 )
+from parksim.scenario import Settings
 from parksim.special import clopper_pearson_limits
 
 SERVICE_TARGET_US = 20_000_000
@@ -47,10 +48,14 @@ def measured(log: FieldLog) -> dict[str, Recorded]:
     except JournalError as error:
         reason = f"not measured: {error}"
         return {name: Recorded(None, reason=reason) for name in SCALARS}
+    return measured_in(log, journal, log.effective_settings)
+
+
+def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str, Recorded]:
+    """Return the measures of a journal of the calls of ``log``: the log's own, or one simulated with its calls."""
     kinds = set(journal.kind.tolist())
     if PARKED not in kinds:
         return {name: Recorded(None, reason="no stay of the log is whole") for name in SCALARS}
-    settings = log.effective_settings
     whole = measure_rows(journal, settings, Window(log.first_us, log.last_us + 1), SERVICE_TARGET_US)
     begin_us, end_us = _lot_window(journal)
     timed = measure_rows(journal, settings, Window(begin_us, end_us), SERVICE_TARGET_US)

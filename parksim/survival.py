@@ -337,8 +337,8 @@ def fits(
 
 _BEYOND_CHANCE: Final = 6.635
 """Chi-squared with one degree of freedom is beyond it once in a hundred times."""
-_WITHIN_CHANCE: Final = 3.841
-"""The same, once in twenty."""
+_WITHIN_CHANCE: Final = 2 * math.log(20)
+"""A wrong law is more than twenty times as likely as the true one at most once in twenty times (Ville; Royall 1997)."""
 
 
 def rivals(tried: list[Fit]) -> list[Fit]:

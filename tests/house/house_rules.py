@@ -60,6 +60,7 @@ ORDER: Final = (
     "parksim.observed",
     "parksim.drafting",
     "parksim.calibrating",
+    "parksim.reoffered",
     "parksim.fieldwork",
     "parksim.estimate",
     "parksim.run_length",
