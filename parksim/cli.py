@@ -15,7 +15,7 @@ import cyclopts
 from cyclopts import App, Parameter
 from rich.console import Console, RenderableType
 
-from parksim import cli_logs, cli_plans, cli_serve, theory
+from parksim import cli_logs, cli_plans, cli_report, cli_serve, theory
 from parksim.gather import PlanError
 from parksim.journal import Journal, JournalError
 from parksim.options import (
@@ -71,7 +71,7 @@ app = App(
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,
 )
-for name, command in {**cli_plans.COMMANDS, **cli_logs.COMMANDS}.items():
+for name, command in {**cli_plans.COMMANDS, **cli_report.COMMANDS, **cli_logs.COMMANDS}.items():
     app.command(command, name=name)
 app.command(cli_serve.serve_command, name="serve")
 

@@ -180,6 +180,26 @@ class Drawn(Framed):
         return plot(self, name, **options)
 
 
+class Reported(Drawn):
+    """What a report can be written of."""
+
+    def report(self, path: str | Path, *, interactive: bool = False) -> None:
+        """Write a report: question, answer, verdicts, assumptions, charts, tables, and how it was made.
+
+        Args:
+            path: a page that opens offline (``.html``), or Markdown (``.md``, which needs no library).
+            interactive: whether the page bears Vega (0.9 MB), so that its charts can show their numbers.
+
+        Raises:
+            ValueError: the file's name ends otherwise.
+            MissingLibraryError: altair or vl-convert is not installed.
+            OSError: the file cannot be written.
+        """
+        from parksim.report_page import save  # noqa: PLC0415 - it knows all results, and loads altair
+
+        save(self, path, interactive=interactive)
+
+
 def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     r"""Return rows of plain values as CSV: a line of names, the undefined left empty, numbers to the last bit.
 

@@ -125,3 +125,21 @@ def written(name: str, value: float) -> str:
     value = 100 * value if percent else value
     digits = 0 if value.is_integer() else max(0, min(6, 2 - math.floor(math.log10(abs(value)))))
     return f"{value:,.{digits}f}{' %' if percent else ' s' if '_s_' in name else ''}"
+
+
+def span(time_us: int) -> str:
+    """Return a duration in days, hours, minutes and seconds: 1 d, 1 h 30 min, 1 min 30 s, 0 s.
+
+    >>> span(5_400_000_000), span(0)
+    ('1 h 30 min', '0 s')
+    """
+    seconds = time_us / 1e6
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        count = int(seconds // length)
+        seconds -= count * length
+        if count:
+            parts.append(f"{count} {unit}")
+    if seconds or not parts:
+        parts.append(f"{seconds:g} s")
+    return " ".join(parts)

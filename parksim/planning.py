@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from parksim.comparing import Comparison, changes, compare, compare_results
-from parksim.frames import Drawn
+from parksim.frames import Reported
 from parksim.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS
+from parksim.notes import Notes
 from parksim.quantities import UnfitError, duration_s
 from parksim.scenario import Scenario
 from parksim.solving import Frontier, FrontierRow, Solution, Step, solve
@@ -66,7 +67,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sweep(Drawn):
+class Sweep(Reported):
     """Many designs offered the same calls, in the order of their values (the first key changes slowest).
 
     Attributes:
@@ -174,6 +175,7 @@ def plan_of(done: Study | Sweep) -> dict[str, Any]:
     common = {"seed": done.seed, "engine": done.engine, "level": done.level, "made_by": made_by(done.engine)}
     common |= {"versions": versions(done.engine), "scenario": done.scenario.digest}
     common |= {"objectives": {one.measure: one.text for one in done.scenario.objectives}}
+    common |= {"notes": done.scenario.notes.to_dict()}
     if isinstance(done, Study):
         more = {"stopped": done.stopped, "precision": done.precision}
         return common | more | {"kind": "study", "replications": len(done.results)}
@@ -199,10 +201,13 @@ def load(path: str | Path) -> Study | Sweep:
         return _restored(plans[-1], store)
 
 
-def restored(text: str, objectives: Mapping[str, str] | None = None) -> Scenario:
-    """Return the scenario of a canonical text, with its targets as they were written."""
+def restored(
+    text: str, objectives: Mapping[str, str] | None = None, notes: Mapping[str, Any] | None = None
+) -> Scenario:
+    """Return the scenario of a canonical text, with its targets and its notes as they were written."""
     values = json.loads(text)
-    return Scenario.model_validate(values if objectives is None else values | {"objectives": objectives})
+    scenario = Scenario.model_validate(values if objectives is None else values | {"objectives": objectives})
+    return scenario if notes is None else scenario.with_notes(Notes.of_dict(notes))
 
 
 def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
@@ -217,7 +222,9 @@ def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
         held = store.results(digest, plan["seed"], plan["engine"], plan["made_by"]) if digest in texts else {}
         missing += sum(number not in held for number in wanted)
         results = tuple(held[number] for number in wanted if number in held)
-        scenario = restored(texts.get(digest, base), plan["objectives"] if digest == plan["scenario"] else None)
+        text = texts.get(digest, base)
+        same_targets = json.loads(text).get("objectives") == json.loads(base).get("objectives")
+        scenario = restored(text, plan["objectives"] if same_targets else None, plan.get("notes"))
         return Study(scenario, plan["seed"], plan["engine"], plan["level"], results, stopped, precision, made_with)
 
     if plan["kind"] == "study":
@@ -229,7 +236,7 @@ def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
         rows = tuple(
             Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan["designs"], strict=True)
         )
-        scenario = restored(base, plan["objectives"])
+        scenario = restored(base, plan["objectives"], plan.get("notes"))
         fixed = (plan["seed"], plan["engine"], plan["replications"], plan["level"])
         done = Sweep(scenario, over, *fixed, rows, 0, len(wanted) * len(rows), (), made_with)
     if missing:

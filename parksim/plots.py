@@ -52,11 +52,14 @@ from parksim.studies import Run, Study, run
 WIDTH: Final = 720
 """Pixels, of a whole chart."""
 NARROW: Final = 480
+"""Below it panels stand one below the other."""
+NARROWEST, WIDEST = 200, 4_000
 INK: Final = "#1a1a1a"
 FAINT: Final = "#d9d9d9"
 MEAN, INTERVAL, SPREAD = "#0072B2", "#7FC0EA", "#DCEEFA"
 GOOD, BAD = ("#7DB9E0", "#BCDDF1", "#F7F7F7"), ("#F7F7F7", "#F5C6A4", "#E58B57")
 CONFIG: Final = {
+    "aria": False,
     "font": "Helvetica, Arial, sans-serif",
     "background": "white",
     "view": {"stroke": None},
@@ -72,7 +75,8 @@ CONFIG: Final = {
     "title": {"anchor": "start", "color": INK, "fontSize": 14, "subtitleColor": "#444444", "subtitleFontSize": 12},
     "concat": {"spacing": 18},
 }
-"""How charts look when they are saved here; a chart that is shown or edited has Vega-Lite's own fonts."""
+"""How charts look when they are saved here; a chart that is shown or edited has Vega-Lite's own fonts. A picture has
+one description, in the page around it, and not one a mark."""
 SAVED_AS: Final = (".svg", ".png", ".pdf", ".json")
 
 
@@ -87,8 +91,8 @@ def plot(result: object, name: str | None = None, *, width: int = WIDTH, **optio
     kind = _kind(result)
     known = charts_of(kind)
     name = known[0] if name is None else one_of(name, known, f"chart of a {kind}")
-    if not 200 <= width <= 4_000:
-        raise PlanError(f"a chart is 200 to 4,000 pixels wide, not {width}")
+    if not NARROWEST <= width <= WIDEST:
+        raise PlanError(f"a chart is {NARROWEST} to {WIDEST:,} pixels wide, not {width}")
     return drawn(figure(result, name, **options), width)
 
 
@@ -164,7 +168,8 @@ def _kind(result: object) -> str:
 def _of_replication(of: Callable[..., Figure], study: Study, replication: int = 0, **options: Any) -> Figure:
     if not 0 <= replication < len(study.results):
         raise PlanError(f"there is no replication {replication}; they are numbered from 0 to {len(study.results) - 1}")
-    return of(run(study.scenario, study.seed, replication, study.engine), **options)
+    # SimPy's journal is the kernel's, byte for byte, and SimPy need not be compiled first.
+    return of(run(study.scenario, study.seed, replication, "simpy"), **options)
 
 
 _FIGURES: Final[dict[str, dict[str, Callable[..., Figure]]]] = {
@@ -401,7 +406,7 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     columns, lines = (facts["lines"], facts["columns"]) if turned else (facts["columns"], facts["lines"])
     titles = (facts["y"], facts["x"]) if turned else (facts["x"], facts["y"])
     rows = [row for row in figure.rows if row["measure"] == measure]
-    inner, cell = width - 90, (width - 90) / len(columns)
+    cell = max(1, (width - 90) // len(columns))
     cells = [
         {
             **{name: row[name] for name in ("x", "y", "mean", "low", "high", "verdict", "all")},
@@ -417,7 +422,7 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     ]
     x = partial(_places, alt, alt.X, values=columns, title=titles[0], room=cell)
     y = partial(_places, alt, alt.Y, values=lines, title=titles[1], room=90)
-    base = alt.Chart(_data(alt, cells), width=inner, height=(30 if len(lines) <= 8 else 20) * len(lines))
+    base = alt.Chart(_data(alt, cells), width=cell * len(columns), height=(30 if len(lines) <= 8 else 20) * len(lines))
     colour = _heat_colour(alt, facts["targets"].get(measure), rows)
     tips = [alt.Tooltip("x:N", title=facts["x"]), alt.Tooltip("y:N", title=facts["y"] or "-")]
     tips += [*_tooltip(alt, measure, "mean", "low", "high"), alt.Tooltip("verdict:N"), alt.Tooltip("all:N")]

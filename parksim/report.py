@@ -11,6 +11,7 @@ from rich.text import Text
 
 from parksim.estimate import Estimate
 from parksim.expected import Formula
+from parksim.labels import span
 from parksim.measures import SHARES
 from parksim.studies import Study
 
@@ -89,7 +90,7 @@ def screen_text(study: Study) -> str:
 
 def _title(study: Study) -> Text:
     scenario = study.scenario
-    window = f"{_span(scenario.warm_up_us)} to {_span(scenario.horizon_us)}"
+    window = f"{span(scenario.warm_up_us)} to {span(scenario.horizon_us)}"
     number = len(study.results)
     counted = (
         f"{number} replications, each measured from {window}" if number != 1 else f"one replication, from {window}"
@@ -165,8 +166,15 @@ def _table(*headings: str) -> Table:
 def _theory(name: str, formula: Formula) -> Text:
     if formula.value is None:
         return _one_line(formula.reason)
+    return Text(theory_beside(name, formula), no_wrap=True, overflow="ellipsis")
+
+
+def theory_beside(name: str, formula: Formula) -> str:
+    """Return a scalar's formula as text: its value and its name, or why there is none."""
+    if formula.value is None:
+        return formula.reason
     assert not isinstance(formula.value, tuple)
-    return Text(f"{_number(name, formula.value)}  {formula.reason}", no_wrap=True, overflow="ellipsis")
+    return f"{_number(name, formula.value)}  {formula.reason}"
 
 
 def _one_line(reason: str) -> Text:
@@ -198,20 +206,6 @@ def _number(name: str, value: float, width: float | None = None) -> str:
         decimals = min(6, max(0, 1 - math.floor(math.log10(width))))
     rounded = round(value, decimals) + 0.0  # the sum makes 0 of -0
     return f"{rounded:,.{decimals}f}{' %' if percent else ''}"
-
-
-def _span(time_us: int) -> str:
-    """Return a duration in days, hours, minutes and seconds: 1 d, 1 h 30 min, 1 min 30 s, 0 s."""
-    seconds = time_us / 1e6
-    parts = []
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        count = int(seconds // length)
-        seconds -= count * length
-        if count:
-            parts.append(f"{count} {unit}")
-    if seconds or not parts:
-        parts.append(f"{seconds:g} s")
-    return " ".join(parts)
 
 
 def _provenance(study: Study) -> Text:

@@ -128,7 +128,7 @@ def study_of(path: Path, result: Mapping[str, Any], own: Scenario | None, how: M
     request = result["request"]
     asked = {name: request[name] for name in ("replications", "precision", "level")}
     fixed = {"seed": result["seed"], "engine": result["engine"]}
-    return study(_with_files(path, restored(request["scenario"], request["objectives"]), own), **asked, **fixed, **how)
+    return study(with_files(path, restored(request["scenario"], request["objectives"]), own), **asked, **fixed, **how)
 
 
 def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
@@ -143,7 +143,7 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
         return _rerun(path, f"{len(again.results):,} replications", differences, differing, made)
     sums = result["request"]["sums"]
     _check_number(path, replication, len(sums))
-    scenario = _with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
+    scenario = with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
     with gathering(result["seed"], result["engine"], **how) as gatherer:
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)
@@ -160,7 +160,7 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
     numbers = range(count) if replication is None else range(replication, replication + 1)
     designs = [one.scenario for one in studies]
     if own is not None:
-        _with_files(path, loaded.scenario, own)
+        with_files(path, loaded.scenario, own)
         designs = [own] if isinstance(loaded, Study) else [own.with_values(row.values) for row in loaded.rows]
     with gathering(loaded.seed, loaded.engine, **how) as gatherer:
         again = gatherer.results(designs, numbers)
@@ -205,7 +205,12 @@ def _check_number(path: Path, replication: int, count: int) -> None:
         raise PlanError(f"{path}: has no replication {replication}; they are numbered from 0 to {count - 1}")
 
 
-def _with_files(path: Path, scenario: Scenario, own: Scenario | None) -> Scenario:
+def with_files(path: Path, scenario: Scenario, own: Scenario | None) -> Scenario:
+    """Return a result's scenario, or the one given for it, which has its files.
+
+    Raises:
+        PlanError: the one given is another.
+    """
     if own is not None and own != scenario:
         raise PlanError(
             f"{path}: is of another scenario ({scenario.short_digest}) than the one given ({own.short_digest})"

@@ -34,6 +34,7 @@ from parksim import recordings, scenario_errors
 from parksim.distributions import LAWS, Empirical, Law
 from parksim.frames import html_table
 from parksim.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
+from parksim.notes import Notes, notes_of
 from parksim.quantities import UNLIMITED, UnfitError, microseconds
 from parksim.recordings import Recording
 from parksim.rules import codes
@@ -104,6 +105,7 @@ class Scenario(Section):
     uapi: Uapi = Uapi()
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
     _origin: scenario_errors.Origin = PrivateAttr(default_factory=scenario_errors.Origin)
+    _notes: Notes | None = PrivateAttr(default=None)
 
     @field_validator("name")
     @classmethod
@@ -350,6 +352,19 @@ class Scenario(Section):
     def digest(self) -> str:
         """SHA-256 of ``canonical``, 64 hexadecimal digits."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()
+
+    @property
+    def notes(self) -> Notes:
+        """What the file says beside the values; of a scenario read back from a result, what that has kept of it."""
+        if self._notes is not None:
+            return self._notes
+        return notes_of(self._origin.text, self._raw, self._origin.given)
+
+    def with_notes(self, notes: Notes) -> Self:
+        """Return the same scenario with other notes."""
+        noted = self.model_copy()
+        noted._notes = notes  # noqa: SLF001 - its own
+        return noted
 
     @property
     def short_digest(self) -> str:

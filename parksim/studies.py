@@ -35,7 +35,7 @@ from parksim.estimate import (
     verdict,
 )
 from parksim.expected import Formula, formulas
-from parksim.frames import Drawn
+from parksim.frames import Drawn, Reported
 from parksim.journal import Journal
 from parksim.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
 from parksim.recordings import DAY_US
@@ -205,7 +205,7 @@ class Rarer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Study(Drawn):
+class Study(Reported):
     """What the replications of one scenario say.
 
     ``results[i]`` are the measures of replication i. ``stopped`` tells why there are not more of them, ``precision``

@@ -1,0 +1,86 @@
+"""The command that writes a report of a result, or one chart of it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from parksim import plots, report_page
+from parksim.frames import MissingLibraryError
+from parksim.options import Answer, Set, UsageError, check_count, check_out, hands, scenario_with
+from parksim.planning import Sweep, load
+from parksim.progress import Progress
+from parksim.quantities import UnfitError
+from parksim.rerunning import result_of, study_of, with_files
+from parksim.scenario import Scenario
+from parksim.studies import Study
+
+
+def report_command(
+    result: Annotated[Path, Parameter(help="A store of run or sweep (.db), or a result of run (.json).")],
+    *,
+    out: Annotated[
+        Path,
+        Parameter(
+            name=("--out", "-o"),
+            help="The report, .html (opens offline) or .md; with --chart a picture, .svg, .png, .pdf or .json.",
+        ),
+    ],
+    chart: Annotated[str | None, Parameter(help="Only this chart, as occupancy or heat_map.")] = None,
+    width: Annotated[int, Parameter(help="Pixels, of that chart.")] = plots.WIDTH,
+    interactive: Annotated[
+        bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
+    ] = False,
+    scenario: Annotated[
+        Path | None, Parameter(help="The scenario's file: for its notes, and where it needs other files.")
+    ] = None,
+    values: Set = (),
+) -> Answer:
+    """Write what a result answers as a page for people: verdicts, charts, assumptions, and how it was made."""
+    check_out(out, plots.SAVED_AS if chart is not None else report_page.ENDINGS, "-o")
+    check_count("--width", width, plots.NARROWEST, plots.WIDEST)
+    if result.suffix not in {".json", ".db"}:
+        raise UsageError(f"{result}: a result is a .db file of run or sweep, or a .json file of run")
+    if not result.is_file():
+        raise UsageError(f"{result}: there is no such file")
+    if out.exists() and out.samefile(result):
+        raise UsageError(f"-o {out}: is the result itself; name another file")
+    if values and scenario is None:
+        raise UsageError("--set goes with --scenario: together they give the result's scenario")
+    if interactive and (chart is not None or out.suffix != ".html"):
+        raise UsageError("--interactive is of a page; write -o FILE.html, without --chart")
+    loaded = _loaded(result, None if scenario is None else scenario_with(scenario, values))
+    try:
+        if chart is not None:
+            plots.save(plots.plot(loaded, chart, width=width), out)
+            return Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
+        report_page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
+    except MissingLibraryError as error:
+        raise UsageError(f"{error}{'' if chart else ', or write Markdown: -o FILE.md'}") from None
+    except UnfitError as error:
+        raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
+    return Answer(f"{out}: {loaded.scenario.name}\n")
+
+
+def _loaded(path: Path, own: Scenario | None) -> Study | Sweep:
+    """Return the result in a file, with the notes and files of its own scenario where that is given."""
+    if path.suffix == ".json":
+        with hands(None, None, 0, "simpy") as (executor, workers), Progress("replications") as told:
+            how = {"executor": executor, "workers": workers, "progress": told}
+            try:
+                return study_of(path, result_of(path), own, how)
+            except UnfitError as error:
+                raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
+    loaded = load(path)
+    if own is None:
+        return loaded
+    own = with_files(path, loaded.scenario, own)
+    if isinstance(loaded, Study):
+        return replace(loaded, scenario=own)
+    rows = (replace(row, study=replace(row.study, scenario=own.with_values(row.values))) for row in loaded.rows)
+    return replace(loaded, scenario=own, rows=tuple(rows))
+
+
+COMMANDS: Final[dict[str, Callable[..., Answer]]] = {"report": report_command}
