@@ -164,7 +164,8 @@ def to_toml(canonical: str, objectives: Mapping[str, str], notes: Notes) -> str:
         notes: stand behind their values.
     """
     plain = json.loads(canonical) | ({"objectives": dict(objectives)} if objectives else {})
-    lines = [f"# {line}".rstrip() for paragraph in notes.head for line in (*textwrap.wrap(paragraph, 110), "")]
+    head = [line for paragraph in notes.head for line in (*textwrap.wrap(_one_line(paragraph), 110), "")]
+    lines = [f"# {line}".rstrip() for line in head]
     lines += [f"{key} = {_toml(value)}" for key, value in plain.items() if not isinstance(value, dict | list)]
     for section, value in plain.items():
         if isinstance(value, dict):
@@ -176,9 +177,14 @@ def to_toml(canonical: str, objectives: Mapping[str, str], notes: Notes) -> str:
 
 
 def _pairs(values: Mapping[str, Any], before: str, notes: Notes) -> list[str]:
-    said = {key: " ".join(notes.of_keys.get(before + key, "").split()) for key in values}
+    said = {key: _one_line(notes.of_keys.get(before + key, "")) for key in values}
     return [f"{_toml_key(key)} = {_toml(value)}{'    # ' + said[key] if said[key] else ''}"
             for key, value in values.items()]  # fmt: skip
+
+
+def _one_line(text: str) -> str:
+    """Return what of a text may stand in a comment."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def _toml_key(key: str) -> str:
