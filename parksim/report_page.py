@@ -17,6 +17,7 @@ from parksim import plots
 from parksim.frames import library
 from parksim.labels import VERDICTS
 from parksim.planning import Sweep
+from parksim.report_markdown import markdown
 from parksim.report_parts import Cell, Chart, Command, Mark, Measure, Sheet, Story
 from parksim.report_story import story_of
 from parksim.studies import Study
@@ -71,8 +72,6 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
     if path.suffix not in ENDINGS:
         raise ValueError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
     if path.suffix == ".md":
-        from parksim.report_markdown import markdown  # noqa: PLC0415 - the page does without it
-
         text = markdown(story_of(result, source))
     else:
         text = page(story_of(result, source), interactive=interactive)
