@@ -1,8 +1,9 @@
 """The board's stream: server-sent events, each the whole picture, so that none ever needs its predecessors.
 
 A viewer gets the picture at once, whatever ``Last-Event-ID`` it sends, and after a change the next one, at most ten
-a second; what is due to a slow viewer is never more than one picture, the newest. Between changes a comment every
-15 seconds keeps the connection alive and finds out who has left.
+a second; what is due to a slow viewer is never more than one picture, the newest. All viewers who are due at once get
+the same one, drawn once. Between changes a comment every 15 seconds keeps the connection alive and finds out who has
+left.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from parksim.server.wire import SAFETY_HEADERS
 VIEWERS_LIMIT: Final = 100
 HEARTBEAT_S: Final = 15.0
 BETWEEN_PICTURES_S: Final = 0.1
+SHARED_S: Final = 0.02
+"""So old may a picture be that another viewer has got already: its clock is late by as much."""
 RETRY_MS: Final = 1_000
 
 logger = logging.getLogger("parksim.server")
@@ -45,6 +48,8 @@ class Viewers:
         self._desk = desk
         self._number = 0
         self._closed = asyncio.Event()
+        self._drawn_s = -SHARED_S
+        self._drawn = (0, "")
 
     @property
     def full(self) -> bool:
@@ -79,18 +84,19 @@ class Viewers:
         changes = self._desk.changes()
         change = asyncio.create_task(_next(changes))
         await asyncio.sleep(0)  # now the task listens: no change can fall between it and the first picture
-        shown = None
+        shown = told = -1
         try:
             while True:
-                picture = self._desk.snapshot()
-                if picture["id"] != shown:
-                    shown = picture["id"]
-                    await _write(send, event(picture))
+                number, text = self._picture(told)
+                if number != shown:
+                    shown = number
+                    await _write(send, text)
                     await asyncio.sleep(BETWEEN_PICTURES_S)
                 done, _ = await asyncio.wait([change], timeout=HEARTBEAT_S)
                 if not done:
                     await _write(send, ": heartbeat\n\n")
-                elif change.result():
+                elif (newest := change.result()) is not None:
+                    told = newest
                     change = asyncio.create_task(_next(changes))
                 else:
                     return
@@ -98,19 +104,24 @@ class Viewers:
             change.cancel()
             await asyncio.gather(change, return_exceptions=True)
 
+    def _picture(self, least: int) -> tuple[int, str]:
+        """Return a picture's number, at least this one, and the picture as an event."""
+        now_s = asyncio.get_running_loop().time()
+        if self._drawn[0] < least or now_s - self._drawn_s >= SHARED_S:
+            picture = self._desk.snapshot()
+            self._drawn = picture["id"], event(picture)
+            self._drawn_s = now_s
+        return self._drawn
+
 
 def event(picture: Mapping[str, Any]) -> str:
     """Return a picture as a server-sent event."""
     return f"id: {picture['id']}\nevent: picture\ndata: {json.dumps(picture, separators=(',', ':'))}\n\n"
 
 
-async def _next(changes: AsyncIterator[int]) -> bool:
-    """Wait for the next change; False when there will be none."""
-    try:
-        await anext(changes)
-    except StopAsyncIteration:
-        return False
-    return True
+async def _next(changes: AsyncIterator[int]) -> int | None:
+    """Wait for the next change and return its number; None when there will be none."""
+    return await anext(changes, None)
 
 
 async def _write(send: Callable[[Message], Awaitable[None]], text: str) -> None:

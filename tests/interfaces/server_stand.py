@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from parksim.rules import uapi
 from parksim.server.app import App, Doors
+from parksim.server.events import Viewers
 from parksim.server.listening import bound, resolved
 from parksim.server.serving import Server
 from parksim.server.tokens import Token, Tokens
@@ -172,6 +173,7 @@ class Site:
             before = self.desk
             await desk.__aenter__()
             self.desk = self.app._desk = desk
+            self.app._viewers = Viewers(desk)
             await before.__aexit__(None, None, None)
 
         self.wait_for(replace())

@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from server_stand import BEARER, RegisterDesk, running, talking
@@ -23,6 +23,7 @@ def site(house):
     """The server in its starting state, without viewers."""
     wait_until(lambda: house.app._viewers._number == 0)
     house.desk.__init__(talking())
+    house.app._viewers.__init__(house.desk)
     return house
 
 
@@ -108,6 +109,23 @@ def test_at_most_ten_pictures_a_second(site):
             site.in_loop(site.desk.change)
             block()
         assert time.monotonic() - began_s >= 4 * events.BETWEEN_PICTURES_S
+
+
+def test_viewers_share_a_picture(site, monkeypatch):
+    """Thirty viewers of one change get one picture that was drawn for all, or nearly all, and none an old one."""
+    drawn = []
+    snapshot = site.desk.snapshot
+    with ExitStack() as viewers:
+        blocks = [viewers.enter_context(watching(site)) for _ in range(30)]
+        for block in blocks:
+            block()
+        time.sleep(2 * events.BETWEEN_PICTURES_S)
+        monkeypatch.setattr(site.desk, "snapshot", lambda: drawn.append(1) or snapshot())
+        monkeypatch.setattr(events, "SHARED_S", 10.0)  # however slow the machine is
+        for number in (1, 2, 3):
+            site.in_loop(site.desk.change)
+            assert {block()["id"] for block in blocks} == {str(number)}
+    assert len(drawn) == 3
 
 
 def test_a_heartbeat(site, monkeypatch):
