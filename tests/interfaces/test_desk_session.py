@@ -259,6 +259,21 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path, line, message):
     assert journal.read_bytes() == before
 
 
+def test_a_line_that_cannot_be_done_again_is_named(tmp_path):
+    """A request at an instant that is past by then, or one that breaks the model: file, line, why and what to do."""
+    journal = tmp_path / "s.journal"
+    lines = [json.loads(line) for line in filled(journal).splitlines()]
+    lines[2]["at_us"] = lines[1]["at_us"]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    before = journal.read_bytes()
+    with pytest.raises(SessionError, match=r"s\.journal, line 3: cannot be done again \(.* us is past.*name another"):
+        open_at(journal, traffic=False)
+    assert journal.read_bytes() == before
+    lines[2]["at_us"] += 1
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kill(open_at(journal, traffic=False))  # the file was let go
+
+
 def test_a_session_of_something_else_is_refused(tmp_path):
     """Another scenario, seed, traffic or given calls, and a schema of the future, are named."""
     journal = tmp_path / "s.journal"
