@@ -1,7 +1,6 @@
 """``parksim serve`` as a process, with nothing in anybody's stead: README's lines, a client, clocks, faults, kills."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -67,7 +66,7 @@ def view_of(listed):
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_lines_of_readme(tmp_path):
-    """README's lines, as printed but for the port: made, parked at the first position, shown there, come back."""
+    """README's lines, as printed but for the port: made, parked at a position, shown there, come back."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     [lines] = re.findall(r"```sh\n(BASE=.*?)```", readme, re.DOTALL)
     assert 'PARKSIM_TOKENS="secret-of-mine 12"' in readme
@@ -77,17 +76,20 @@ def test_the_curl_lines_of_readme(tmp_path):
         PARKSIM, HOSPITAL, "--rate", "60", "--port", "0", "--journal", journal, PARKSIM_TOKENS="secret-of-mine 12"
     ) as served:
         script = lines.replace("127.0.0.1:8080", f"127.0.0.1:{served.port}")
-        done = subprocess.run(
-            ["sh", "-e", "-c", script], capture_output=True, text=True, timeout=30, check=True, env=dict(os.environ)
-        )
-        assert done.stderr == ""
-    parked, shown, returned = (view_of(json.loads(part)) for part in re.split(r"(?<=\})(?=\{\"entry)", done.stdout))
-    assert (parked["status"], parked["parkedPos"], parked["parkedBy"]) == ("5", "701", "0003*201")
-    assert (shown["parkedPos"], shown["parked"]) == ("701", parked["parked"])
+        attempt, shown = 0, {}
+        while "parked" not in shown and attempt < 3:  # where half a second passes between two lines it is too late
+            attempt += 1
+            done = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True, timeout=30, check=True)
+            assert done.stderr == ""
+            answers = re.split(r"(?<=\})(?=\{\"entry)", done.stdout)
+            parked, shown, returned = (view_of(json.loads(answer)) for answer in answers)
+    assert (parked["status"], parked["parkedBy"]) == ("5", "0003*201")
+    assert parked["parkedPos"] in {"701", "702", "703", "704"}  # beside the simulated calls
+    assert (shown["parkedPos"], shown["parked"]) == (parked["parkedPos"], parked["parked"])
     assert returned["status"] == "4"
     assert not {"parked", "parkedPos"} & set(returned)
     kept = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert [line["method"] for line in kept if "method" in line] == ["POST", "PUT"]
+    assert [line["method"] for line in kept if "method" in line] == ["POST", "PUT"] * attempt
 
 
 # ----------------------------------------------------------------------------------------------------- a client
@@ -153,28 +155,27 @@ def test_a_register_file_and_answers_that_are_accepted(tmp_path):
 
 def test_thirty_seconds_are_half_a_second_at_sixty_times(tmp_path):
     """At --rate 60 a stay of 30 s is over after 0.5 s, not earlier; List, the board and the journal say the same."""
-    journal = tmp_path / "session"
-    with serving_calls(*USERS, "--rate", "60", "--journal", journal) as (served, client):
+    options = (*USERS, "--rate", "60", "--journal", tmp_path / "session")
+    with serving_calls(*options) as (served, client):
         call = client.create("0003*210", "3235742879")
         before_s = time.monotonic()
-        client.park(call, stay_s=30)
+        parked = view_of(client.park(call, stay_s=30))
         after_s = time.monotonic()
-        [slot] = [slot for slot in picture_of(served)["lots"][0]["slots"] if slot]
-        assert (slot["call"], slot["parker"], slot["deadline_us"] - slot["parked_us"]) == (call, "0003*210", 30 * S)
         while "parkedPos" in view_of(client.list()):
-            assert time.monotonic() - after_s < 1.5
+            assert time.monotonic() - after_s < 3  # half a second, and whatever else the machine does
             time.sleep(0.005)
         assert time.monotonic() - before_s >= 0.5
-        assert view_of(client.list())["status"] == "4"
+        seen = view_of(client.list())
+        assert seen["status"] == "4"
+        ringing = datetime.fromisoformat(seen["ringing"])
+        assert ringing - datetime.fromisoformat(parked["parked"]) == timedelta(seconds=30)
         picture = picture_of(served)
-        assert [(one["call"], one["parker"], one["ringing"]) for one in picture["returns"]] == [
-            (call, "0003*210", True)
-        ]
-        assert picture["returns"][0]["since_us"] == slot["deadline_us"]
+        [back] = picture["returns"]
+        assert (back["call"], back["parker"], back["ringing"]) == (call, "0003*210", True)
+        assert datetime.fromisoformat(picture["epoch"]) + timedelta(microseconds=back["since_us"]) == ringing
         assert picture["counters"]["expired"] == 1
         assert not any(picture["lots"][0]["slots"])
-        seen = view_of(client.list())
-    with serving_calls(*USERS, "--rate", "60", "--journal", journal) as (_, client):
+    with serving_calls(*options) as (_, client):
         assert view_of(client.list()) == seen  # it rings since the same instant
 
 
