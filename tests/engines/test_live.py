@@ -1,6 +1,7 @@
 """The live switchboard: the model's rows whatever the clock, whole whoever is cancelled, nobody waiting for ever."""
 
 import asyncio
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,17 +15,7 @@ from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.scenario import Scenario
 
-SCENARIOS = (
-    "contact-centre",
-    "hospital",
-    "lot-only",
-    "overload",
-    "park1",
-    "recorded",
-    "small-office",
-    "two-organisations",
-    "warehouse",
-)
+SCENARIOS = sorted(path.stem for path in Path("scenarios").glob("*.toml"))
 S = 1_000_000
 ENDS = {c.ABANDONED, c.ENDED, c.LOST}
 
