@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from parksim import plots, report_page
+from parksim import drawing, plots, report_page
 from parksim.frames import MissingLibraryError
 from parksim.options import Answer, Set, UsageError, check_count, check_out, hands, scenario_with
 from parksim.planning import Sweep, load
@@ -29,7 +29,7 @@ def report_command(
         ),
     ],
     chart: Annotated[str | None, Parameter(help="Only this chart, as occupancy or heat_map.")] = None,
-    width: Annotated[int, Parameter(help="Pixels, of that chart.")] = plots.WIDTH,
+    width: Annotated[int, Parameter(help="Pixels, of that chart.")] = drawing.WIDTH,
     interactive: Annotated[
         bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
     ] = False,

@@ -143,3 +143,13 @@ def span(time_us: int) -> str:
     if seconds or not parts:
         parts.append(f"{seconds:g} s")
     return " ".join(parts)
+
+
+def clock(time_s: float) -> str:
+    """Return the time of day of an instant, of whatever day: 09:30; the end of a day is 24:00.
+
+    >>> clock(34_200), clock(86_400), clock(90_000)
+    ('09:30', '24:00', '01:00')
+    """
+    of_day_s = time_s % 86_400 or (86_400 if time_s else 0)
+    return f"{int(of_day_s // 3600):02d}:{int(of_day_s // 60) % 60:02d}"

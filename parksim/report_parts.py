@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from parksim.estimate import Estimate
 from parksim.figures import Figure
 from parksim.frames import to_csv
-from parksim.labels import span, written
-from parksim.measures import SCALARS
+from parksim.labels import span, unit_of, written
+from parksim.measures import SCALARS, SHARES
 from parksim.notes import Notes, keyed, needs_files, to_toml
 from parksim.planning import Sweep
 from parksim.report import shown
@@ -122,7 +122,8 @@ def measured(study: Study, name: str) -> str:
 def with_interval(name: str, estimate: Estimate) -> str:
     """Return an estimate with its interval, or why it is undefined."""
     point, interval = shown(name, estimate)
-    return f"{point} ({interval})" if estimate.mean is not None else f"undefined: {estimate.reason}"
+    unit = "" if name in SHARES or not unit_of(name) else f" {unit_of(name)}"
+    return f"{point}{unit} ({interval}{unit})" if estimate.mean is not None else f"undefined: {estimate.reason}"
 
 
 def point_of(name: str, estimate: Estimate) -> str:

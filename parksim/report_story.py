@@ -9,7 +9,7 @@ from typing import Final
 
 from parksim import figures
 from parksim.figures import Figure, answer_of, number_of
-from parksim.labels import LABELS, OUTCOMES, span, unit_of
+from parksim.labels import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.measures import SCALARS, SHARES
 from parksim.planning import Row, Sweep
 from parksim.quantities import UnfitError
@@ -34,6 +34,7 @@ from parksim.report_parts import (
     with_interval,
 )
 from parksim.scenario import Scenario
+from parksim.searching import replications_needed
 from parksim.studies import Run, Study, expected_calls, run
 
 MOST_CALLS_AGAIN: Final = 100_000
@@ -63,7 +64,9 @@ def _of_study(study: Study, source: str) -> Story:
         title=scenario.name,
         kind=f"{number} replications of one design" if number != 1 else "one replication of one design",
         asked=notes.question,
-        question=f"Does a switchboard with {design} meet {aims}?" if study.objectives else f"What does {design} do?",
+        question=f"Does a switchboard with {design} meet {aims}?"
+        if study.objectives
+        else f"How does a switchboard with {design} do?",
         verdict=study.verdict if study.objectives else "",
         headline=headline,
         details=details,
@@ -110,13 +113,18 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
         of = "its objective is missed" if number == 1 else of
         told = f"No: {of}."
     else:
-        told = "Not decided: an interval holds the target; more replications would tell."
+        told = "Not decided: an interval holds the target."
     details = [
         f"{capital(LABELS[one.objective.measure])}: {measured(study, one.objective.measure)}; the target is "
         f"{one.objective.text}: {one.verdict}."
         for one in sorted(study.objectives, key=lambda one: one.verdict != "missed")
         if one.verdict != "met"
     ]
+    unclear = [one for one in study.objectives if one.verdict == "undecided"]
+    if unclear:
+        number_needed = replications_needed(study, unclear)
+        would = "no number of replications" if number_needed is None else f"some {number_needed:,} replications"
+        details.append(f"{capital(would)} would probably decide what is undecided.")
     return told, (*details, *_counts(study))
 
 
@@ -252,16 +260,13 @@ def expected_calls_of(scenario: Scenario) -> float:
 def _timeline_chart(figure: Figure) -> Chart:
     refused = sum(row["outcome"] == "refused" for row in figure.rows)
     bars = len(figure.rows) - refused
-    from_h, to_h = (_clock(figure.facts[name]) for name in ("from_s", "to_s"))
+    from_h, to_h = (clock(figure.facts[name]) for name in ("from_s", "to_s"))
+    day = f"day {int(figure.facts['from_s'] // 86_400) + 1}, " if figure.facts["from_s"] >= 86_400 else ""
     calls = f"{bars} calls in the lot" if bars != 1 else "one call in the lot"
     none = "no park refused" if not refused else f"{refused} park{'s' * (refused > 1)} refused"
-    finding = f"{capital(calls)}, {none}: the busiest hour of replication 0, {from_h} to {to_h}."
+    finding = f"{capital(calls)}, {none}: the busiest hour of replication 0, {day}{from_h} to {to_h}."
     reading = "A row is a slot, a bar a call; colour and the sign at its end say how it ended. Crosses: refused."
     return Chart("The busiest hour, call by call", finding, reading, figure if figure.rows else None)
-
-
-def _clock(time_s: float) -> str:
-    return f"{int(time_s // 3600):02d}:{int(time_s // 60) % 60:02d}"
 
 
 def _time_parked_chart(figure: Figure) -> Chart:
@@ -393,11 +398,13 @@ def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[s
 
 def _sweep_charts(sweep: Sweep) -> Iterable[Chart]:
     heat = figures.heat_map(sweep)
-    reading = "Numbers in the unit named above each map; blue meets the target, orange misses it, pale is near."
+    reading = "Numbers in the unit named above each map."
+    if sweep.scenario.objectives:
+        reading += " Blue meets the target, orange with a corner cut misses it, pale is near."
     if any(row["all"] == "met" for row in heat.rows):
         reading += " Inside the thick line all objectives are met."
     if any(row["verdict"] == "undecided" for row in heat.rows):
-        reading += " ?: the interval holds the target."
+        reading += " With a question mark the interval holds the target."
     met = sum(row.study.verdict == "met" for row in sweep.rows)
     finding = f"{met:,} of {len(sweep.rows):,} designs meet all objectives." if sweep.scenario.objectives else ""
     fixed = heat.facts["fixed"]

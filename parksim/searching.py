@@ -1,7 +1,7 @@
 """A search over the values of one key, each tried until its verdict is clear; undecided rather than guessed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -190,7 +190,9 @@ class Search:
             unclear = [one for one in objectives if one.verdict == "undecided"]
             if together != "undecided" or all(self._is_near_enough(study, one) for one in unclear):
                 break
-        return Step(value, together, objectives, study, _needed(study, unclear) if together == "undecided" else None)
+        return Step(
+            value, together, objectives, study, replications_needed(study, unclear) if together == "undecided" else None
+        )
 
     def _is_near_enough(self, study: Study, one: ObjectiveVerdict) -> bool:
         half_width = study.estimate(one.objective.measure).half_width
@@ -229,7 +231,7 @@ def careful_verdict(study: Study, one: ObjectiveVerdict) -> Verdict:
     return verdict(wider, objective.relation, objective.value)
 
 
-def _needed(study: Study, unclear: list[ObjectiveVerdict]) -> int | None:
+def replications_needed(study: Study, unclear: Sequence[ObjectiveVerdict]) -> int | None:
     """Return how many replications would probably make the intervals exclude the targets: widths go with 1/sqrt(n)."""
     needed = 0
     for one in unclear:

@@ -77,6 +77,7 @@ ORDER: Final = (
     "parksim.progress",
     "parksim.labels",
     "parksim.figures",
+    "parksim.drawing",
     "parksim.plots",
     "parksim.report",
     "parksim.report_plans",
