@@ -4,6 +4,7 @@ A drawer gets the library, a figure and a width, and returns a chart of inline d
 can be put beside others, and edited. ``plots`` is the way in.
 """
 
+import itertools
 import json
 import math
 import textwrap
@@ -199,16 +200,20 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
     facts = figure.facts
     rows = [row for row in figure.rows if row["measure"] == measure]
     target = facts["targets"].get(measure)
-    end = _axis_end(max(_greatest(rows, "mean", "high", "erlang"), target or 0.0), 1.0)
-    base = alt.Chart(_data(alt, rows), width=inner, height=240)
-    if all(row["x"] is not None for row in rows):
+    end = _axis_end(max(_greatest(rows, "mean", "high", "erlang"), 1.1 * (target or 0.0)), 1.0)
+    numbers = all(row["x"] is not None for row in rows)
+    base = alt.Chart(_data(alt, _apart(rows, facts["series"])), width=inner, height=240)
+    if numbers:
         ticks = sorted({row["x"] for row in rows})
-        axis = alt.Axis(grid=False, format="~r", values=ticks[:: 1 + len(ticks) * 26 // inner])
-        x = alt.X("x:Q", title=facts["axis"], axis=axis, scale=alt.Scale(zero=False, padding=12))
+        values = ticks[:: 1 + len(ticks) * 26 // inner]
+        axis = alt.Axis(grid=False, labelExpr="format(datum.value, '.9~r')", values=values)
+        x = partial(alt.X, type="quantitative", title=facts["axis"], axis=axis, scale=alt.Scale(zero=False, padding=12))
     else:
-        x = alt.X("value:N", title=facts["axis"], sort=None, axis=alt.Axis(labelAngle=0))
+        axis = alt.Axis(labelAngle=0, labelLimit=90)
+        x = partial(alt.X, type="nominal", title=facts["axis"], sort=None, axis=axis)
     words = facts["series"]
-    legend = None if words == [""] else alt.Legend(title=None, orient="bottom", columns=1 if width < NARROW else 0)
+    beside = max(1, (width - 60) // (6 * max(map(len, words)) + 36))
+    legend = None if words == [""] else alt.Legend(title=None, orient="bottom", columns=beside, labelLimit=width)
 
     def by(channel: Any, values: Sequence[Any]) -> Any:
         scale = alt.Scale(domain=words, range=[values[n % len(values)] for n in range(len(words))])
@@ -221,21 +226,31 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
     tips += _tooltip(alt, measure, "mean", "low", "high", "erlang")
     known = base.transform_filter("isValid(datum.mean)")
     arms = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(strokeWidth=1.4)
+    at, means = x(shorthand="at"), y(field="mean")
+    curve = known.mark_line(strokeWidth=1.6).encode(x=at, y=means, color=colour, strokeDash=dash, detail="segment:N")
     layers = [
-        known.mark_line(strokeWidth=1.6).encode(
-            x=x, y=y(field="mean"), color=colour, strokeDash=dash, detail="segment:N"
-        ),
-        arms.encode(x=x, y=y(field="low"), y2="high", color=colour),
+        *([curve] if numbers else []),  # between words there is nothing
+        arms.encode(x=at, y=y(field="low"), y2="high", color=colour),
         known.mark_point(filled=True, size=45, opacity=1).encode(
-            x=x, y=y(field="mean"), color=colour, shape=shape, tooltip=tips
+            x=at, y=means, color=colour, shape=shape, tooltip=tips
         ),
     ]
     if any(row["erlang"] is not None for row in rows):
-        erlang = base.transform_filter("isValid(datum.erlang)").mark_line(strokeWidth=0.8, opacity=0.9)
-        layers.insert(0, erlang.encode(x=x, y=y(field="erlang"), color=colour, detail="series:N"))
+        erlang = base.transform_filter("isValid(datum.erlang)")
+        marks = erlang.mark_line(strokeWidth=0.8) if numbers else erlang.mark_tick(thickness=1)
+        on = x(shorthand="x" if numbers else "at")
+        layers.insert(0, marks.encode(x=on, y=y(field="erlang"), color=colour, detail="series:N"))
     if target is not None:
         layers += _limit(alt, target, f"target {written(measure, target)}", y)
     return alt.layer(*layers).properties(title=_panel_title(alt, LABELS[measure], inner + 60))
+
+
+def _apart(rows: Sequence[Mapping[str, Any]], series: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of curves with the place ``at`` which each is drawn: side by side, so that no interval hides."""
+    places = sorted({row["x"] for row in rows if row["x"] is not None})
+    gap = min((after - before for before, after in itertools.pairwise(places)), default=0.0)
+    shift = {words: 0.04 * gap * (number - (len(series) - 1) / 2) for number, words in enumerate(series)}
+    return [{**row, "at": str(row["value"]) if row["x"] is None else row["x"] + shift[row["series"]]} for row in rows]
 
 
 def _heat_map(alt: Any, figure: Figure, width: int) -> Any:
@@ -256,36 +271,25 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     columns, lines = (facts["lines"], facts["columns"]) if turned else (facts["columns"], facts["lines"])
     titles = (facts["y"], facts["x"]) if turned else (facts["x"], facts["y"])
     rows = [row for row in figure.rows if row["measure"] == measure]
-    cell = max(1, (width - 90) // len(columns))
-    cells = [
-        {
-            **{name: row[name] for name in ("x", "y", "mean", "low", "high", "verdict", "all")},
-            "left": row[across] - 0.5,
-            "right": row[across] + 0.5,
-            "bottom": row[up] - 0.5,
-            "top": row[up] + 0.5,
-            "at": row[across],
-            "height": row[up],
-            "notch": row[across] - 0.25,
-            "text": _in_cell(measure, row, cell),
-        }
-        for row in rows
-    ]
-    x = partial(_places, alt, alt.X, values=columns, title=titles[0], room=cell)
-    y = partial(_places, alt, alt.Y, values=lines, title=titles[1], room=90)
-    base = alt.Chart(_data(alt, cells), width=cell * len(columns), height=(30 if len(lines) <= 8 else 20) * len(lines))
+    cell, height = max(1, (width - 90) // len(columns)), _line_height(len(lines))
+    cells = [_cell(row, across, up) | {"text": _in_cell(measure, row, cell)} for row in rows]
+    longest = min(13, max(len(str(value)) for value in columns))  # then Vega cuts it
+    x = partial(_places, alt, alt.X, values=columns, title=titles[0], every=1 + 7 * longest // cell)
+    y = partial(_places, alt, alt.Y, values=lines, title=titles[1], every=1 + 13 // height)
+    base = alt.Chart(_data(alt, cells), width=cell * len(columns), height=height * len(lines))
     colour = _heat_colour(alt, facts["targets"].get(measure), rows)
     tips = [alt.Tooltip("x:N", title=facts["x"]), alt.Tooltip("y:N", title=facts["y"] or "-")]
     tips += [*_tooltip(alt, measure, "mean", "low", "high"), alt.Tooltip("verdict:N"), alt.Tooltip("all:N")]
-    boxes = base.mark_rect(stroke="white", strokeWidth=1)
+    boxes = base.mark_rect(stroke="white", strokeWidth=1 if cell >= 12 else 0)
     ends_of = {"x": x(field="left"), "x2": "right", "y": y(field="bottom"), "y2": "top"}
     missed = base.transform_filter("datum.verdict == 'missed'").mark_rule(color=INK, strokeWidth=1.5)
     text = base.mark_text(fontSize=12 if cell >= 34 else 10, color=INK)
     layers = [
         boxes.encode(color=colour, tooltip=tips, **ends_of),
         missed.encode(x=x(field="left"), x2="notch", y=y(field="height"), y2="top"),
-        text.encode(x=x(field="at"), y=y(field="height"), text="text:N"),
     ]
+    if cell >= 26 and height >= 14:
+        layers.append(text.encode(x=x(field="at"), y=y(field="height"), text="text:N"))
     edges = figures.frontier(rows)
     if edges:
         turn = {"x": "y", "x2": "y2", "y": "x", "y2": "x2"}
@@ -298,11 +302,22 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     return alt.layer(*layers).properties(title=_panel_title(alt, words, width))
 
 
-def _places(alt: Any, channel: Any, field: str, values: Sequence[object], title: str, room: float) -> Any:
-    """Return an axis of places 0, 1, 2, ... that bears the swept values as its labels."""
+def _line_height(lines: int) -> int:
+    return 30 if lines <= 8 else 20 if lines <= 40 else max(2, 800 // lines)
+
+
+def _cell(row: Mapping[str, Any], across: str, up: str) -> dict[str, Any]:
+    """Return a cell of a heat map: what it shows, its sides in the places of the axes, and where its corner is cut."""
+    shown = {name: row[name] for name in ("x", "y", "mean", "low", "high", "verdict", "all")}
+    sides = {"left": row[across] - 0.5, "right": row[across] + 0.5, "bottom": row[up] - 0.5, "top": row[up] + 0.5}
+    return shown | sides | {"at": row[across], "height": row[up], "notch": row[across] - 0.25}
+
+
+def _places(alt: Any, channel: Any, field: str, values: Sequence[object], title: str, every: int) -> Any:
+    """Return an axis of places 0, 1, 2, ... that bears every so many of the swept values as its labels."""
     words = json.dumps([str(value) for value in values])
     axis = alt.Axis(
-        values=list(range(0, len(values), 1 + int(7 * max(len(str(value)) for value in values) // room))),
+        values=list(range(0, len(values), every)),
         labelExpr=f"({words})[datum.value]",
         labelAngle=0,
         labelLimit=90,

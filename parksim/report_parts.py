@@ -6,7 +6,7 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from parksim.estimate import Estimate
@@ -119,11 +119,21 @@ def measured(study: Study, name: str) -> str:
     return with_interval(name, study.estimate(name))
 
 
+def possible(estimate: Estimate) -> Estimate:
+    """Return an estimate whose interval does not go below 0, as Student's of a small mean may: no measure does."""
+    if estimate.low is None or estimate.low >= 0:
+        return estimate
+    return replace(estimate, low=0.0)
+
+
 def with_interval(name: str, estimate: Estimate) -> str:
     """Return an estimate with its interval, or why it is undefined."""
-    point, interval = shown(name, estimate)
+    if estimate.mean is None:
+        return f"undefined: {estimate.reason}"
+    point, interval = shown(name, possible(estimate))
     unit = "" if name in SHARES or not unit_of(name) else f" {unit_of(name)}"
-    return f"{point}{unit} ({interval}{unit})" if estimate.mean is not None else f"undefined: {estimate.reason}"
+    beside = f"{interval}{unit}" if estimate.low is not None else f"no interval from {estimate.n}"
+    return f"{point}{unit} ({beside})"
 
 
 def point_of(name: str, estimate: Estimate) -> str:

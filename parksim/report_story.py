@@ -30,6 +30,7 @@ from parksim.report_parts import (
     measured,
     measures_csv,
     point_of,
+    possible,
     scenario_file,
     with_interval,
 )
@@ -156,7 +157,7 @@ def _objectives(study: Study) -> Sheet | None:
     rows = []
     for one in study.objectives:
         name = one.objective.measure
-        point, interval = shown(name, study.estimate(name))
+        point, interval = shown(name, possible(study.estimate(name)))
         rows.append((_named_measure(name), one.objective.text, point, interval, Mark(one.verdict)))
     headings = ("Objective", "Target", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
     return Sheet("The objectives", headings, tuple(rows), (2,))
@@ -174,7 +175,7 @@ def _measures(study: Study) -> Iterable[Sheet]:
         for name in names:
             estimate = study.estimate(name)
             beside = theory_beside(name, study.formulas[name]) if estimate.mean is not None else estimate.reason
-            rows.append((_named_measure(name), *shown(name, estimate), beside))
+            rows.append((_named_measure(name), *shown(name, possible(estimate)), beside))
         headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
         yield Sheet(section, headings, tuple(rows), (1,))
 
@@ -296,7 +297,9 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
         title=scenario.name,
         kind=f"{len(sweep.rows):,} designs offered the same calls, {sweep.replications:,} replications of each",
         asked=notes.question,
-        question=f"Which {keys} meet the objectives?" if scenario.objectives else f"What follows from {keys}?",
+        question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
+        if scenario.objectives
+        else f"What follows from {keys}?",
         verdict="" if not scenario.objectives else "met" if answer else _none_met(sweep),
         headline=headline,
         details=details,

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -38,7 +39,7 @@ def day():
 @pytest.fixture(scope="module")
 def swept():
     """Six designs."""
-    over = {"lot.slots": [3, 5, 7], "lot.max_in_parking": ["60s", "3m"]}
+    over = {"lot.slots": [3, 5, 7], "lot.max_in_parking": ["60s", "2m"]}
     return parksim.sweep(SCENARIO.with_values({"objectives": {"refused_share": "< 5 %"}}), over, 4, engine="simpy")
 
 
@@ -157,8 +158,8 @@ def test_the_heat_map_is_that_of_the_designs(swept):
         assert same(cell, design.study.estimates["refused_share"])
         assert (cell["verdict"], cell["all"]) == (design.study.objectives[0].verdict, design.study.verdict)
         assert cell["left"] + 0.5 == [3, 5, 7].index(cell["x"])
-        assert cell["bottom"] + 0.5 == ["60s", "3m"].index(cell["y"])
-    assert '["60s", "3m"]' in json.dumps(chart.to_dict()).replace("\\", "")
+        assert cell["bottom"] + 0.5 == ["60s", "2m"].index(cell["y"])
+    assert '["60s", "2m"]' in json.dumps(chart.to_dict()).replace("\\", "")
 
 
 @given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 4))))
@@ -299,9 +300,9 @@ def test_no_line_crosses_what_is_undefined(swept):
 # Names, files, libraries ----------------------------------------------------------------------------------------------
 
 
-def test_every_chart_is_drawn_and_has_marks(study, swept, run):
+def test_every_chart_is_drawn_and_has_marks(study, swept):
     """Each chart becomes SVG with marks, wide and narrow; the same chart gives the same bytes."""
-    for result in (study, swept, run):
+    for result in (study, swept):  # a run's charts are among those of a study
         for name in plots.charts_of(result):
             for width in (720, 340):
                 text = plots.svg_of(result.plot(name, width=width))
@@ -309,6 +310,30 @@ def test_every_chart_is_drawn_and_has_marks(study, swept, run):
                 assert sum(len(list(tree.iter(f"{{http://www.w3.org/2000/svg}}{tag}"))) for tag in ("path", "line")) > 5
                 assert float(tree.attrib["width"]) <= width + 12
             assert plots.svg_of(result.plot(name, width=340)) == text
+
+
+def test_axes_bear_the_values_that_were_swept(swept):
+    """Each swept number stands on the axis as it is: 120 is not rounded to 100."""
+    text = plots.svg_of(swept.plot("shares", over="lot.max_in_parking"))
+    assert {"60", "120"} <= set(re.findall(r"<text[^>]*>(\d+)</text>", text))
+    assert "100" not in re.findall(r"<text[^>]*>(\d+)</text>", text)
+    assert {"3", "5", "7"} <= set(re.findall(r"<text[^>]*>(\d+)</text>", plots.svg_of(swept.plot("shares"))))
+
+
+def test_between_words_no_line_is_drawn():
+    """Against a key of words there are points, and nothing between them."""
+    swept = parksim.sweep(SCENARIO, {"lot.choice": ["lowest", "random"]}, 2, engine="simpy")
+    assert '"line"' not in json.dumps(swept.plot("shares").to_dict())
+
+
+def test_charts_can_be_put_together_and_edited(study, day):
+    """Every chart is an ordinary Altair chart: beside another, with another title, with a configuration."""
+    import altair as alt
+
+    both = study.plot("occupancy", width=300) | day.plot("busy_slots", width=300).properties(title="Mine")
+    assert isinstance(both, alt.HConcatChart)
+    spec = both.configure_axis(grid=False).to_dict()
+    assert spec["hconcat"][1]["title"] == "Mine"
 
 
 def test_charts_are_saved_in_four_forms(study, tmp_path):

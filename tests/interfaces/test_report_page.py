@@ -111,7 +111,9 @@ def test_the_page_says_what_the_study_says(folder, study):
         row = f"{name}{one.objective.text}{point}{interval}{sign}{one.verdict}"
         assert row.replace(" ", "") in said.replace(" ", "")
     for name in ("occupancy_mean", "answer_wait_s_mean", "parks_requested"):
-        assert name + "".join(shown(name, study.estimates[name])) in said
+        estimate = study.estimates[name]
+        point, interval = shown(name, replace(estimate, low=max(0.0, estimate.low)))  # nothing is less than nothing
+        assert name + point + interval in said
     assert study.scenario.digest in said
     assert "parksim rerun h.db" in said
     assert "parksim run scenario.toml --replications 3 --seed 1 --engine simpy" in said
@@ -236,16 +238,20 @@ def test_several_lots_are_told_apart():
 # Hostile words, equal bytes -------------------------------------------------------------------------------------------
 
 
-def test_hostile_words_are_words(swept):
+def test_hostile_words_are_words(folder):
     """Names, notes and swept values that are markup stand in the page as text: no element, no handler comes of them."""
     scenario = HOSPITAL.with_values({"run.horizon": "2h", "run.warm_up": "0s", "name": HOSTILE})
     notes = scenario.notes._replace(head=(HOSTILE, "The question: " + HOSTILE + " is it so?"))
     notes = notes._replace(of_keys={"lot.slots": "guess: " + HOSTILE})
     study = parksim.study(scenario.with_notes(notes), replications=2, engine="simpy")
     varied = parksim.sweep(scenario.with_notes(notes), {"name": [HOSTILE, "</style>"]}, 2, engine="simpy")
-    clean = set(Elements(report_page.page(story_of(swept))).tags)
+    clean = set(Elements((folder / "s.html").read_text() + (folder / "h.html").read_text()).tags)
+
+    def short(story):
+        return replace(story, charts=story.charts[:2])  # the others are drawn in the same way
+
     for result in (study, varied):
-        read = Elements(report_page.page(story_of(result, HOSTILE + ".db")))
+        read = Elements(report_page.page(short(story_of(result, HOSTILE + ".db"))))
         assert HOSTILE in read.text
         assert set(read.tags) <= clean
         assert not [name for name, _ in read.attributes if name.startswith("on")]
