@@ -15,6 +15,7 @@ stays ended at. In a log that does not say that it begins with an empty lot, a s
 before.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -154,15 +155,28 @@ def timed_out_us(log: FieldLog, lot: str) -> list[int]:
 
 
 def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us: int, inferred: list[str]) -> int:
-    """Return the slot choice with which more parks agree, ``lowest`` where both do."""
-    missed = {}
+    """Return the slot choice with which fewer rows disagree, ``lowest`` where as many do.
+
+    One fault is to count once, and for each choice the kinder reading counts: the log is believed after a fault, so
+    that the pointer of ``next`` goes on from where it was, or the row is put right, so that no call stays in a slot
+    that it was never in. Where neither choice has half of the other's or less, what came before the first row that is
+    wrong with both decides: from there on a fault may speak for either.
+    """
+    believed: dict[int, list[int]] = {}
+    wrong: dict[int, int] = {}
     for choice in (CHOOSE_LOWEST, CHOOSE_NEXT):
-        walk = _Walk(log, {name: plans[name]._replace(choice=choice)}, tolerance_us)
-        walk.go()
-        missed[choice] = walk.result.rows["PARKED"] - walk.result.agreed["PARKED"]
-    choice = CHOOSE_NEXT if missed[CHOOSE_NEXT] < missed[CHOOSE_LOWEST] else CHOOSE_LOWEST
-    other = CHOOSE_LOWEST if choice == CHOOSE_NEXT else CHOOSE_NEXT
-    why = f"{missed[choice]:,} parks disagree, {missed[other]:,} with {CHOICE_NAMES[other]}"
+        lots = {name: plans[name]._replace(choice=choice)}
+        found = []
+        for corrects in (False, True):
+            walk = _Walk(log, lots, tolerance_us, corrects=corrects)
+            walk.go()
+            found.append([one.line for one in walk.result.disagreements])
+        believed[choice], wrong[choice] = found[0], min(map(len, found))
+    fault = min(set(believed[CHOOSE_LOWEST]) & set(believed[CHOOSE_NEXT]), default=math.inf)
+    before = {choice: sum(line < fault for line in lines) for choice, lines in believed.items()}
+    close = min(wrong.values()) < max(wrong.values()) < 2 * min(wrong.values())
+    choice, other = sorted(wrong, key=lambda one: (before[one] if close else 0, wrong[one], one))
+    why = f"{wrong[choice]:,} rows do not fit, {wrong[other]:,} with {CHOICE_NAMES[other]}"
     inferred.append(f"{_lot(plans[name])}: slot choice {CHOICE_NAMES[choice]} ({why}; --choice)")
     return choice
 
@@ -172,9 +186,13 @@ def _lot(plan: LotPlan) -> str:
 
 
 class _Walk:
-    """Goes through a log row by row, with the lots as the rules leave them."""
+    """Goes through a log row by row, with the lots as the rules leave them.
 
-    def __init__(self, log: FieldLog, plans: dict[str, LotPlan], tolerance_us: int) -> None:
+    After a disagreement the log is believed, or, where it ``corrects``, the rules are.
+    """
+
+    def __init__(self, log: FieldLog, plans: dict[str, LotPlan], tolerance_us: int, *, corrects: bool = False) -> None:
+        self._corrects = corrects
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
         asked = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == REFUSED)]
@@ -228,8 +246,9 @@ class _Walk:
                 due = f"{KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
                 timers = list(lot.deadlines_us)
                 timers[slot] = NEVER
-                self._lots[name] = lot._replace(deadlines_us=tuple(timers))
-                self._take(row)
+                stopped = lot._replace(deadlines_us=tuple(timers))
+                self._lots[name] = rules.evolved(lot, fact) if self._corrects else stopped
+                self._take(self._right(row, self._lots[row.lot]) if self._corrects else row)
                 return f"the rules would have written {due} at {_seconds(deadline_us)} before it"
         return None
 
@@ -244,18 +263,31 @@ class _Walk:
             return self._refused(at, row, lot)
         if not 0 <= slot < lot.slots:
             last = self._label(row.lot, lot.slots - 1)
+            self._take(self._right(row, lot))
             return f"the lot has the slots {self.result.lots[row.lot].first} to {last}"
         self._remember(at, row, lot)
         why = self._parked(at, row, slot) if row.kind == PARKED else self._freed(row, lot, slot)
-        self._take(row)
+        self._take(row if why is None else self._right(row, self._lots[row.lot]))
         return why
+
+    def _right(self, row: Row, lot: Lot) -> Row | None:
+        """Return a row that disagrees as it is to happen: as it is, or as the rules have it, if they have it at all."""
+        if not self._corrects:
+            return row
+        call = self._number(row.call)
+        if call in lot.occupants:
+            return None if row.kind == PARKED else row._replace(slot=self._label(row.lot, lot.occupants.index(call)))
+        fact = self._asked(lot, row) if row.kind == PARKED else None
+        return row._replace(slot=self._label(row.lot, fact.slot)) if fact and fact.kind == PARKED else None
 
     def _remember(self, at: int, row: Row, lot: Lot) -> None:
         self._history = [one for one in self._history if self._rows[one[0]].time_us >= row.time_us - self._tolerance_us]
         self._history.append((at, lot))
 
-    def _take(self, row: Row) -> None:
-        """Let a row happen as the log tells it."""
+    def _take(self, row: Row | None) -> None:
+        """Let a row happen."""
+        if row is None:
+            return
         lot = self._lots[row.lot]
         slot = row.slot - self.result.lots[row.lot].first
         if row.kind != REFUSED and 0 <= slot < lot.slots:
@@ -309,7 +341,8 @@ class _Walk:
         if not agrees and any(self._gives(lot, row, slot) for lot in self._possible(at, row)):
             agrees = True
             self.result.overlaps += UNKNOWN not in self._lots[row.lot].occupants
-        self._let_leave(at, row, slot)
+        if not self._let_leave(at, row, slot):
+            return f"in slot {row.slot} there is {self._who(self._lots[row.lot].occupants[slot])}"
         if agrees:
             return None
         if fact.kind == REFUSED:
@@ -363,17 +396,18 @@ class _Walk:
             self._rows[i].kind != PARKED and self._number(self._rows[i].call) == call for i in self._near(at, row)
         )
 
-    def _let_leave(self, at: int, row: Row, slot: int) -> None:
-        """Let a release come before the park that takes its slot."""
+    def _let_leave(self, at: int, row: Row, slot: int) -> bool:
+        """Let a release come before the park that takes its slot; say whether the slot is free by then."""
         found = self._lots[row.lot].occupants[slot]
         if found in (NOBODY, UNKNOWN):
-            return
+            return True
         for i in self._near(at, row):
             other = self._rows[i]
             if other.kind != PARKED and other.slot == row.slot and self._number(other.call) == found:
                 self._take(other)
                 self._done.add(i)
-                return
+                return True
+        return False
 
     def _refused(self, at: int, row: Row, lot: Lot) -> str | None:
         """Ask the rules whether there was a slot for a park that the PBX refused."""
