@@ -129,7 +129,10 @@ def replay(facts: Iterable[Fact], settings: Settings, until_us: int | None = Non
             raise DisagreementError(Finding(row - 1, fact, why))
     if why := walk.settle():
         raise DisagreementError(Finding(row, None, why))
-    return walk.books.state(walk.books.now_us if until_us is None else until_us)
+    if until_us is None:
+        return walk.books.state(walk.books.now_us)
+    walk.books.pass_time(until_us)
+    return walk.books.state(until_us)
 
 
 _BEGUN_BY: Final = {
@@ -211,9 +214,13 @@ class _Walk:
         books = self.books
         key = books.head()
         if fact is None:
+            books.put_change((books.now_us, RANK_SERVE, 0))
+            key = books.head()
             return key if key is not None and key[0] <= books.now_us else None
+        begun = self._begun_by(fact)
+        books.put_change(min(begun, key or begun) if books.drawn is None else key)
+        key = books.head()
         if books.drawn is None:
-            begun = self._begun_by(fact)
             if key is None or begun <= key:
                 if self._why_not(begun):
                     return None

@@ -44,7 +44,14 @@ from parksim.rules.codes import (
     TALKED,
 )
 from parksim.rules.lot import Fact, Lot, empty_lot, evolved
-from parksim.rules.routing import BUSY_NOW, longest_idle
+from parksim.rules.routing import (
+    BUSY_NOW,
+    idle_after_change,
+    idle_when_freed,
+    longest_idle,
+    next_change_us,
+    on_duty,
+)
 from parksim.scenario import Settings
 from parksim.workload import Workload
 
@@ -78,7 +85,7 @@ class Call:
 
 
 class Extension(NamedTuple):
-    """An attendant or a member of the staff: free since an instant, or busy (``BUSY_NOW``) with a call."""
+    """An attendant or a member of the staff: free since an instant, ``BUSY_NOW`` with a call, or ``OFF_DUTY``."""
 
     idle_since_us: int
     call: int
@@ -173,12 +180,16 @@ class Books:
         self.retrievals: list[int] = []  # that wait for the staff: known with the workload only
         self.line: dict[int, list[int]] = {}  # in which of the four a call stands
         self.first_member = max(settings.attendants, 0)
-        self.idle_since_us = [0] * (self.first_member + max(settings.staff, 0))
+        self.duty = on_duty(settings.counts, settings.period_us, 0) if settings.counts else self.first_member
+        self.idle_since_us = [idle_when_freed(one, self.duty, 0) for one in range(self.first_member)]
+        self.idle_since_us += [0] * max(settings.staff, 0)
         self.busy_with = [NOBODY] * len(self.idle_since_us)
         self.announcing: dict[int, int] = {}  # extension -> call
         self.counts = {OFFERED: 0, ENDED: 0, ABANDONED: 0, LOST: 0}
         self.clocks: dict[tuple[int, int], tuple[int | None, int]] = {}  # (rank, number): when (None: open), since
         self._calendar: list[Key] = []  # the known ones, and some that have stopped
+        self.change_us = self._next_change_us()  # of the number on duty; not in the calendar before its turn
+        self._told_us = 0  # instant of the last row
 
     # Clocks ------------------------------------------------------------------------------------------------------
 
@@ -231,10 +242,62 @@ class Books:
         member = longest_idle(self.idle_since_us[self.first_member :], self.settings.staff)
         return None if member == NOBODY else self.first_member + member
 
+    # Who is on duty ----------------------------------------------------------------------------------------------
+
+    def _next_change_us(self) -> int:
+        return next_change_us(self.settings.counts, self.settings.period_us, self.now_us)
+
+    def change_duty(self) -> None:
+        """Let another number of attendants be on duty from now on."""
+        self.duty = on_duty(self.settings.counts, self.settings.period_us, self.now_us)
+        for attendant in range(self.first_member):
+            since_us = self.idle_since_us[attendant]
+            self.idle_since_us[attendant] = idle_after_change(since_us, attendant, self.duty, self.now_us)
+        self.change_us = self._next_change_us()
+
+    def hand_over_returns(self) -> None:
+        """Let the returns whose parker is off duty join the group's."""
+        for number in [call for call in self.own_returns if self.duty <= self.calls[call].parker < self.first_member]:
+            self.own_returns.remove(number)
+            self.join(self.group_returns, number)
+
+    def put_change(self, first: Key | None) -> None:
+        """Put the SERVE of the next change into the calendar, unless ``first`` comes before (None: nothing does)."""
+        if self.change_us == NEVER:
+            return
+        if first is not None:
+            self._skip_rounds(first[0])
+        elif self._quiet:
+            return
+        change = (self.change_us, RANK_SERVE, 0)
+        if first is None or change <= first:
+            self.clocks[RANK_SERVE, 0] = (self.change_us, 0)  # it has always stood there
+            heappush(self._calendar, change)
+
+    @property
+    def _quiet(self) -> bool:
+        """Whether a whole round of changes has brought no row: then no further one does, as nothing else happens."""
+        return self.change_us - self._told_us > len(self.settings.counts) * self.settings.period_us
+
+    def _skip_rounds(self, until_us: int) -> None:
+        """Leave out whole rounds of changes, but for the last: it tells who is idle since when."""
+        round_us = len(self.settings.counts) * self.settings.period_us
+        if self._quiet:
+            self.change_us += max((until_us - self.change_us) // round_us - 1, 0) * round_us
+
+    def pass_time(self, until_us: int) -> None:
+        """Let the number on duty change until then, where no row tells of anything else."""
+        while NEVER != self.change_us <= until_us:
+            self._skip_rounds(until_us)
+            self.now_us = self.change_us
+            self.change_duty()
+            self.hand_over_returns()
+
     # What any fact does ------------------------------------------------------------------------------------------
 
     def record(self, fact: Fact) -> None:
         """Do what a fact does, whichever event wrote it: to its call, its lot and its extension."""
+        self._told_us = self.now_us
         if fact.kind == RELEASED:
             del self.announcing[fact.extension]
         else:
@@ -274,9 +337,12 @@ class Books:
             self.announcing[extension] = fact.call
             self.put(RANK_ANNOUNCED, extension, self.settings.announcement_us)
         elif (fact.kind, fact.reason) in _FREES:
-            self.idle_since_us[extension] = self.now_us
+            attends = extension < self.first_member
+            self.idle_since_us[extension] = (
+                idle_when_freed(extension, self.duty, self.now_us) if attends else self.now_us
+            )
             self.busy_with[extension] = NOBODY
-            self.put(RANK_SERVE if extension < self.first_member else RANK_STAFF_SERVE, 0, 0)
+            self.put(RANK_SERVE if attends else RANK_STAFF_SERVE, 0, 0)
 
     def state(self, time_us: int) -> State:
         """Return everything that is true now, as a copy."""

@@ -65,7 +65,6 @@ from parksim.rules.lot import (
 )
 from parksim.rules.routing import (
     ASK_AGAIN,
-    BUSY_NOW,
     LEAVE,
     OVERFLOW,
     RING_AGAIN,
@@ -74,6 +73,7 @@ from parksim.rules.routing import (
     after_busy,
     after_lot_full,
     after_unanswered,
+    is_free,
     queue_is_full,
 )
 
@@ -163,9 +163,15 @@ def _ring(books: Books, number: int, parker: int) -> Facts:
 
 
 def _serve(books: Books, _: int) -> Facts:
-    """Own returns ring at whoever parked them; then the group's returns are answered; then new calls."""
+    """Own returns ring at whoever parked them; then the group's returns are answered; then new calls.
+
+    Before all that others are on duty, where a period ends; and the group gets the returns of who is off duty.
+    """
+    if books.now_us == books.change_us:
+        books.change_duty()
+    books.hand_over_returns()
     for attendant in range(books.first_member) or [NOBODY] * len(books.own_returns):
-        if attendant == NOBODY or books.idle_since_us[attendant] != BUSY_NOW:
+        if attendant == NOBODY or is_free(books.idle_since_us[attendant]):
             own = (call for call in books.own_returns if books.calls[call].parker == attendant)
             if (number := next(own, NOBODY)) != NOBODY:
                 yield from _ring(books, number, attendant)

@@ -119,7 +119,8 @@ def _none(reason: str, names: Iterable[str]) -> Table:
 
 def _table(scenario: Scenario) -> Table:
     known = _known(scenario)
-    table = _arrivals(scenario, known) | _queue(scenario, known)
+    queue = _queue(scenario, known)
+    table = _arrivals(scenario, known) | queue | _queue_by_hour(queue)
     if scenario.parking.probability == 0:
         return table | _no_parks(scenario) | {"lost_share": table["queue_full_share"]}
     return (
@@ -513,6 +514,15 @@ def _queue(scenario: Scenario, known: _Known) -> Table:
     return table
 
 
+def _queue_by_hour(queue: Table) -> Table:
+    """Return the same by hour of day: in a steady state all hours are alike."""
+    table = {}
+    for name in ("attendant_utilisation", "answered_within_share"):
+        value, reason = queue[name]
+        table[f"{name}_by_hour"] = Formula((value,) * HOURS if isinstance(value, float) else None, reason)
+    return table
+
+
 def _zeros(reason: str) -> Table:
     """Return the measures of a queue in which nobody ever waits."""
     return dict.fromkeys(_OF_QUEUE, Formula(0.0, reason)) | {"answered_within_share": Formula(1.0, reason)}
@@ -526,7 +536,9 @@ def _attendants(scenario: Scenario, known: _Known) -> Table:
     if isinstance(rate, str):
         return _none(rate, _OF_QUEUE)
     handling, talk = scenario.attendants.handling, scenario.attendants.talk
-    servers, service_s = int(scenario.attendants.count), handling.mean_s + talk.mean_s
+    servers, service_s = int(scenario.attendants.most), handling.mean_s + talk.mean_s
+    if scenario.attendants.change:
+        return _none("the number of attendants changes by the hour", _OF_QUEUE)
     if service_s == 0:
         return _zeros("service takes no time")
     if queue.limit == 0 or (patience is not None and patience.mean_s == 0):

@@ -47,8 +47,9 @@ _CODES: Final = {
     "kind": {name: code for code, name in enumerate(KIND_NAMES)},
     "reason": {name: code for code, name in enumerate(REASON_NAMES)},
 }
-_ONE_A_LOT: Final = frozenset({"slots", "choices"})
-_COUNTED: Final = frozenset({"attendants", "staff", "slots"})
+_LISTS: Final = frozenset({"slots", "choices", "counts"})
+_COUNTED: Final = frozenset({"attendants", "staff", "slots", "counts"})
+_MOST_COUNTS: Final = 24
 _LEAST: Final = {name: int(np.iinfo(dtype).min) for name, dtype in COLUMNS}
 _MOST: Final = {name: int(np.iinfo(dtype).max) for name, dtype in COLUMNS}
 
@@ -312,18 +313,29 @@ def _settings(given: Any) -> Settings:
     """Return the settings that stand in a header, where JSON has made lists of tuples."""
     if not isinstance(given, Mapping):
         raise JournalError("the journal's header has no settings; give those it was made with")
+    given = {**Settings._field_defaults, **given}  # older headers have fewer
     for name in Settings._fields:
         if name not in given:
             raise JournalError(f"the settings in the journal's header lack {name}")
         value = given[name]
-        numbers = value if name in _ONE_A_LOT else [value]
+        numbers = value if name in _LISTS else [value]
         most = _MOST["extension"] if name in _COUNTED else None
         if not isinstance(numbers, list | tuple) or not all(_is_setting(number, most) for number in numbers):
             raise JournalError(f"the settings in the journal's header have {name} = {value!r}, which cannot be")
     settings = Settings._make(given[name] for name in Settings._fields)
-    settings = settings._replace(slots=tuple(settings.slots), choices=tuple(settings.choices))
+    settings = settings._replace(
+        slots=tuple(settings.slots), choices=tuple(settings.choices), counts=tuple(settings.counts)
+    )
     if not settings.slots or len(settings.slots) != len(settings.choices):
         raise JournalError("the settings in the journal's header need a number of slots and a choice for each lot")
+    counts = settings.counts
+    if counts and not (len(counts) <= _MOST_COUNTS and min(counts) >= 0 and max(counts) == settings.attendants >= 1):
+        raise JournalError(
+            f"the settings in the journal's header have counts = {list(counts)}, which cannot be: at most "
+            f"{_MOST_COUNTS} numbers of attendants on duty, the greatest of which is attendants"
+        )
+    if settings.period_us < 1:
+        raise JournalError(f"the settings in the journal's header have period_us = {settings.period_us}, less than 1")
     return settings
 
 

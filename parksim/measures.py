@@ -60,6 +60,8 @@ VECTORS: Final = (
     "expired_share_by_hour",
     "recalls_per_hour_by_hour",
     "occupancy_mean_by_hour",
+    "attendant_utilisation_by_hour",
+    "answered_within_share_by_hour",
     "parks_requested_by_lot",
     "refused_share_by_lot",
     "expired_share_by_lot",
@@ -67,7 +69,7 @@ VECTORS: Final = (
 )
 _OF_LOTS: Final = ("parks_requested", "refused_share", "expired_share", "occupancy_mean")
 SHARES: Final = frozenset(
-    name for name in (*SCALARS, *VECTORS) if "_share" in name or name.endswith(("utilisation", "pmf"))
+    name for name in (*SCALARS, *VECTORS) if "_share" in name or "utilisation" in name or name.endswith("pmf")
 )
 """Measures that lie in [0, 1]."""
 
@@ -125,14 +127,16 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     values |= _parking(journal, counted)
     values |= _returns(journal, counted, settings, window)
     values |= _losses(journal, counted, values["calls_offered"])
-    values |= _waits(journal, counted, offered_us, target_us, values["calls_offered"])
+    answers = _rows(journal, counted, ANSWERED)
+    waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
+    values |= _waits(waits_us, target_us, values["calls_offered"])
     values |= _occupancy(journal.time_us[changes], levels, settings, window)
     values["slot_utilisation"] = _slot_utilisation(stays, settings, window)
     values |= _stay_lengths(stays, counted)
     values["parks_per_call"] = _ratio(values["parks_made"], values["calls_offered"])
     values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
     values |= _utilisations(journal, settings, window)
-    values |= _by_hour(journal, counted, stays, window)
+    values |= _by_hour(journal, counted, stays, answers[waits_us <= target_us], window)
     values["occupancy_mean_by_hour"] = _occupancy_by_hour(journal.time_us[changes], levels, window)
     values |= _by_lot(journal, counted, stays, values, settings, window)
     return Measures({name: values[name] for name in (*SCALARS, *VECTORS)})
@@ -227,10 +231,8 @@ def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
     }
 
 
-def _waits(journal: Journal, counted: Mask, offered_us: Ints, target_us: int, calls: float) -> dict[str, float]:
+def _waits(waits_us: Ints, target_us: int, calls: float) -> dict[str, float]:
     """Waits of the calls answered; the service level is of all calls offered (who gave up was not served in time)."""
-    answers = _rows(journal, counted, ANSWERED)
-    waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     return {
         "answer_wait_s_mean": _ratio(int(waits_us.sum()) / 1e6, len(waits_us)),
         "answer_wait_s_p95": _quantile_s(waits_us, 95),
@@ -314,19 +316,16 @@ def _stay_lengths(stays: _Stays, counted: Mask) -> dict[str, float]:
     }
 
 
-def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[str, float]:
-    """Busy time of attendants and staff: the sum of the instants they got free less that at which they were taken.
-
-    On the way the sum may pass 2**63; it wraps there and back, and what it comes to is right again.
-    """
+def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[str, Any]:
+    """Busy time of attendants and staff, of the time that they are there: on duty, or finishing a call after it."""
     kind, reason = journal.kind, journal.reason
     clipped_us = np.clip(journal.time_us, *window)
-    clipped_us *= journal.extension != NOBODY
-
-    def busy_us(freed: Mask, taken: Mask) -> int:
-        return int((clipped_us * (freed.view(np.int8) - taken.view(np.int8))).sum())
-
-    attendant_us = staff_us = 0
+    somebody = journal.extension != NOBODY
+    attendants: dict[str, Any] = {
+        "attendant_utilisation": float("nan"),
+        "attendant_utilisation_by_hour": np.full(HOURS, np.nan),
+    }
+    staff_us = 0
     if settings.attendants != NOBODY:
         taken = (kind == ANSWERED) | (kind == RECALL_RINGING) | _answered_by_group(journal)
         freed = (kind == RELEASED) | ((kind == ENDED) & ((reason == TALKED) | (reason == OVERFLOWED)))
@@ -335,18 +334,71 @@ def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[
         freed |= (kind == RECALL_UNANSWERED) & ((reason == LAST) | (reason == AGAIN))
         if settings.announcement_us == 0:
             freed |= kind == PARKED
-        attendant_us = busy_us(freed, taken)
+        steps = (taken.view(np.int8) - freed.view(np.int8)) * somebody
+        attendants = _attendants(journal, steps, clipped_us, settings, window)
     if settings.staff != NOBODY:
         ended = (kind == ENDED) & (reason == AFTER_RETRIEVAL)
-        staff_us = busy_us(ended, kind == RETRIEVED)
+        steps = (ended.view(np.int8) - (kind == RETRIEVED).view(np.int8)) * somebody
+        staff_us = int((clipped_us * steps).sum())
+    staff = staff_us / (settings.staff * window.length_us) if settings.staff > 0 else float("nan")
+    return attendants | {"staff_utilisation": staff}
+
+
+def _attendants(
+    journal: Journal, steps: NDArray[np.int8], clipped_us: Ints, settings: Settings, window: Window
+) -> dict[str, Any]:
+    """Return what share of their time attendants are busy: it is the time on duty and any overtime.
+
+    ``steps`` is 1 where an attendant is taken and -1 where one gets free.
+    """
+    counts = settings.counts or (settings.attendants,)
+    bounds_us, hours, duty = _stretches(counts, settings.period_us, window)
+    rows = np.searchsorted(journal.time_us, bounds_us)
+    busy_us = _busy_us(steps, clipped_us, rows, bounds_us)
+    there_us = duty * np.diff(bounds_us)
+    for count in set(counts) - {settings.attendants}:
+        late = steps * (journal.extension >= count)
+        there_us[duty == count] += _busy_us(late, clipped_us, rows, bounds_us)[duty == count]
+    busy, there = np.zeros(HOURS, np.int64), np.zeros(HOURS, np.int64)
+    np.add.at(busy, hours, busy_us)
+    np.add.at(there, hours, there_us)
+    shares = [_ratio(*both) for both in zip(busy.tolist(), there.tolist(), strict=True)]
     return {
-        "attendant_utilisation": _utilisation(attendant_us, settings.attendants, window),
-        "staff_utilisation": _utilisation(staff_us, settings.staff, window),
+        "attendant_utilisation": _ratio(int(busy.sum()), int(there.sum())),
+        "attendant_utilisation_by_hour": np.array(shares),
     }
 
 
-def _utilisation(busy_us: int, extensions: int, window: Window) -> float:
-    return busy_us / (extensions * window.length_us) if extensions > 0 else float("nan")
+@lru_cache(maxsize=16)
+def _stretches(counts: tuple[int, ...], period_us: int, window: Window) -> tuple[Ints, Ints, Ints]:
+    """Cut the window at every full hour and wherever the number on duty may change.
+
+    Returns the cuts (the window's ends among them) and, of each stretch between two, its hour of day and how many
+    attendants are on duty.
+    """
+    cuts = [
+        np.arange(window.warm_up_us // length_us + 1, -(-window.horizon_us // length_us)) * length_us
+        for length_us in ((HOUR_US, period_us) if len(set(counts)) > 1 else (HOUR_US,))
+    ]
+    bounds_us = np.unique(np.concatenate((window, *cuts)))
+    starts_us = bounds_us[:-1]
+    return bounds_us, starts_us // HOUR_US % HOURS, np.array(counts)[starts_us // period_us % len(counts)]
+
+
+def _busy_us(steps: NDArray[np.int8], clipped_us: Ints, rows: Ints, bounds_us: Ints) -> Ints:
+    """Return for how long those were busy whom ``steps`` takes and frees, all together, between each two bounds.
+
+    Until a bound each has been busy since it was taken, less from when it was freed on. On the way the sums may pass
+    2**63; they wrap there and back, and what it comes to is right again.
+    """
+    starts = np.concatenate(([0], rows))
+    some = np.diff(starts, append=len(steps)) > 0  # what reduceat cannot do is sum nothing
+    sums = np.zeros((2, len(starts)), np.int64)
+    sums[0, some] = np.add.reduceat(steps, starts[some], dtype=np.int64)
+    sums[1, some] = np.add.reduceat(clipped_us * steps, starts[some])
+    busy, at_us = np.cumsum(sums, axis=1)[:, :-1]
+    busy_us: Ints = np.diff(busy * bounds_us - at_us)
+    return busy_us
 
 
 def _answered_by_group(journal: Journal) -> Mask:
@@ -359,11 +411,12 @@ def _answered_by_group(journal: Journal) -> Mask:
     return answered
 
 
-def _by_hour(journal: Journal, counted: Mask, stays: _Stays, window: Window) -> dict[str, Any]:
+def _by_hour(journal: Journal, counted: Mask, stays: _Stays, in_time: Ints, window: Window) -> dict[str, Any]:
     """Counts by the hour of day in which they happened (time 0 is midnight).
 
-    A share is nan where there is nothing to share, a rate or a mean where the window has no such hour.
-    A time-out counts in ``expired_share_by_hour`` in the hour of its park, of which it is a share.
+    A share is nan where there is nothing to share, a rate or a mean where the window has no such hour. What is a share
+    of something counts in the hour of that: a time-out in the hour of its park, an answer in that of its call's offer.
+    ``in_time`` are the rows of the answers that came in time.
     """
     bounds_us = np.arange(window.horizon_us // HOUR_US + 1) * HOUR_US
     first_rows = np.searchsorted(journal.time_us, bounds_us)
@@ -381,14 +434,19 @@ def _by_hour(journal: Journal, counted: Mask, stays: _Stays, window: Window) -> 
 
     open_us = open_by_hour_us(window)
     parks, refusals = of(PARKED), of(REFUSED)
+    offers = _rows(journal, counted, OFFERED)
+    answered = np.zeros(len(offers), np.bool_)
+    answered[journal.call[in_time] - journal.call[offers[:1]]] = True
+    calls = hours(offers)
     expired = hours(np.sort(stays.parked[(stays.ended_by == EXPIRED) & counted[stays.parked]]))
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
-            "calls_offered_by_hour": of(OFFERED),
+            "calls_offered_by_hour": calls,
             "parks_requested_by_hour": parks + refusals,
             "refused_share_by_hour": refusals / (parks + refusals),
             "expired_share_by_hour": expired / parks,
             "recalls_per_hour_by_hour": hours(_expired_in(journal, window)) / (open_us / HOUR_US),
+            "answered_within_share_by_hour": hours(offers[answered]) / calls,
         }
 
 

@@ -101,7 +101,9 @@ def _title(study: Study) -> Text:
 def _question(study: Study) -> str:
     lots, attendants = study.scenario.lots, study.scenario.attendants
     slots = _counted(sum(lot.slots for lot in lots), "slot") + (f" in {len(lots)} lots" if len(lots) > 1 else "")
-    return f"{slots}, {_counted(attendants.count, 'attendant')}"
+    if attendants.change:
+        return f"{slots}, {min(attendants.counts)} to {_counted(attendants.most, 'attendant')}"
+    return f"{slots}, {_counted(attendants.most, 'attendant')}"
 
 
 def _counted(number: int | str, what: str) -> str:

@@ -71,7 +71,7 @@ class Settings(NamedTuple):
     Codes of rules/codes.py; -1 = unlimited or never; times in us.
     """
 
-    attendants: int  # -1 = unlimited
+    attendants: int  # -1 = unlimited; where their number changes, the most there are
     staff: int  # -1 = unlimited
     queue_limit: int  # -1 = no limit
     max_parks: int
@@ -86,6 +86,8 @@ class Settings(NamedTuple):
     unanswered: int  # codes.UNANSWERED_*
     slots: tuple[int, ...]  # one number a lot
     choices: tuple[int, ...]  # codes.CHOOSE_* one a lot
+    counts: tuple[int, ...] = ()  # attendants on duty, one number a period, then from the first again; (): all, always
+    period_us: int = 3_600_000_000
 
 
 class Scenario(Section):
@@ -319,7 +321,7 @@ class Scenario(Section):
     def settings(self) -> Settings:
         """What the engines need, as integers."""
         return Settings(
-            attendants=_limit(self.attendants.count),
+            attendants=_limit(self.attendants.most),
             staff=_limit(self.retrieval.staff),
             queue_limit=_limit(self.queue.limit),
             max_parks=self.parking.max_parks,
@@ -334,6 +336,7 @@ class Scenario(Section):
             unanswered=codes.UNANSWERED_NAMES.index(self.recall.unanswered),
             slots=tuple(lot.slots for lot in self.lots),
             choices=tuple(codes.CHOICE_NAMES.index(lot.choice) for lot in self.lots),
+            counts=self.attendants.counts,
         )
 
     @property
@@ -475,7 +478,7 @@ rate = "90/h"
 # target = "20s"                     # service level: answered within
 
 [attendants]
-count = 3
+count = 3                            # or "unlimited", or [ ... 24 numbers ... ]: on duty in each hour of the day
 handling = { kind = "lognormal", median = "37s", sigma = 0.6 }    # until the decision to park
 talk = { kind = "exponential", mean = "60s" }                     # calls that are not parked
 

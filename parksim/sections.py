@@ -78,6 +78,9 @@ MEASURES: Final = (
 """The measures that are one number: an objective can be set for each, ``measures`` computes them."""
 
 
+HOURS: Final = 24
+
+
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, nothing changes after loading."""
 
@@ -95,6 +98,15 @@ LawOrUnlimited = Annotated[Law | None, BeforeValidator(_none_if_unlimited)]
 def _count(low: int, high: int, what: str) -> tuple[PlainValidator, WithJsonSchema]:
     schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": UNLIMITED}]}
     return PlainValidator(unlimited_or(whole(low, high, what))), WithJsonSchema(schema)
+
+
+def a_day(value: object, what: str, step: str) -> list[object]:
+    """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
+    if not isinstance(value, list | tuple):
+        raise UnfitError("must be a list of 24 numbers", f"{what} = [ ... ], from 0-1 h to 23-24 h")
+    if len(value) != HOURS:
+        raise UnfitError(f"must have 24 numbers, one an hour, and has {len(value)}", step)
+    return list(value)
 
 
 class Run(Section):
@@ -152,11 +164,8 @@ class Hourly(Section):
     @field_validator("calls_per_hour", mode="before")
     @classmethod
     def _a_day(cls, value: object) -> tuple[float, ...]:
-        if not isinstance(value, list | tuple):
-            raise UnfitError("must be a list of 24 numbers", "calls_per_hour = [ ... ], from 0-1 h to 23-24 h")
-        if len(value) != 24:
-            raise UnfitError(f"must have 24 numbers, one an hour, and has {len(value)}", "from 0-1 h to 23-24 h")
-        numbers = tuple(number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(value))
+        hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
+        numbers = tuple(number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(hours))
         for hour, one in enumerate(numbers):
             if not 0 <= one <= 1e9:
                 raise UnfitError(f"hour {hour} must be from 0 to 1e9", "write calls an hour")
@@ -246,15 +255,67 @@ class Queue(Section):
     """The wait within which a call counts as answered in time (the service level)."""
 
 
+_MOST_ATTENDANTS: Final = 10_000
+_constant_count = unlimited_or(whole(1, _MOST_ATTENDANTS, "the number of attendants"))
+
+
+def _attendants(value: object) -> int | str | tuple[int, ...]:
+    """Return a number of attendants, "unlimited", or how many are on duty in each hour of the day."""
+    if not isinstance(value, list | tuple):
+        return _constant_count(value)  # type: ignore[no-any-return]  # a parser
+    step = f"write how many are on duty, from 0 to {_MOST_ATTENDANTS}, for 0-1 h, 1-2 h and so on to 23-24 h"
+    numbers = []
+    for hour, one in enumerate(a_day(value, "count", step)):
+        if isinstance(one, bool) or not isinstance(one, int):
+            raise UnfitError(f"hour {hour} must be a whole number", step)
+        if not 0 <= one <= _MOST_ATTENDANTS:
+            raise UnfitError(f"hour {hour} must be from 0 to {_MOST_ATTENDANTS}", step)
+        numbers.append(one)
+    if not any(numbers):
+        raise UnfitError("somebody must be on duty in at least one hour", step)
+    return tuple(numbers)
+
+
+_ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": _MOST_ATTENDANTS},
+        {"const": UNLIMITED},
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": _MOST_ATTENDANTS},
+            "minItems": HOURS,
+            "maxItems": HOURS,
+        },
+    ]
+}
+
+
 class Attendants(Section):
     """[attendants]: the group of extensions that answers and parks."""
 
-    count: Annotated[int | Literal["unlimited"], *_count(1, 10_000, "the number of attendants")]
-    """Extensions, or "unlimited"."""
+    count: Annotated[
+        int | Literal["unlimited"] | tuple[int, ...], PlainValidator(_attendants), WithJsonSchema(_ATTENDANTS_SCHEMA)
+    ]
+    """Extensions, "unlimited", or 24 numbers: how many are on duty in each hour of the day, the first by position."""
     handling: Law
     """From the answer to the decision to park or not."""
     talk: Law = Constant(value=0.0)
     """Talk that ends a call that is not parked."""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many are on duty in each hour of the day; () where the file has no list of the hours."""
+        return self.count if isinstance(self.count, tuple) else ()
+
+    @property
+    def most(self) -> int | Literal["unlimited"]:
+        """How many extensions there are."""
+        return max(self.count) if isinstance(self.count, tuple) else self.count
+
+    @property
+    def change(self) -> bool:
+        """Whether their number changes in the course of the day."""
+        return len(set(self.counts)) > 1
 
 
 def later(retry_after_s: float | None) -> float | None:

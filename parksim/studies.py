@@ -275,14 +275,15 @@ class Study(Reported):
         stays_s = [result["parked_s_mean"] for result in self.results if not np.isnan(result["parked_s_mean"])]
         stay_s = sum(stays_s) / len(stays_s) if stays_s else 0.0
         whole, _, part = name.partition("_by_")
+        by_hour = index is not None and part == "hour"
+        open_us = int(open_by_hour_us(window)[index]) if by_hour else window.length_us
         if index is not None and whole in _TRIALS_IN:
-            open_us = int(open_by_hour_us(window)[index]) if part == "hour" else window.length_us
             counts = [_TRIALS_IN[whole](result, part, index) for result in self.results]
             # Calls of the window may be parked in an hour after it: too few to claim anything of.
             return blocks_of(counts, open_us / 1e6, stay_s) if open_us else 0
         trials = _TRIALS.get(name)
         if trials is None:
-            return time_blocks(len(self.results), window.length_us / 1e6, stay_s) if stay_s > 0 else 0
+            return time_blocks(len(self.results), open_us / 1e6, stay_s) if stay_s > 0 else 0
         return blocks_of([trials(result) for result in self.results], window.length_us / 1e6, stay_s)
 
     def to_dict(self) -> dict[str, Any]:
@@ -373,6 +374,10 @@ def _requests_in(result: Result, part: str, index: int) -> int:
     return int(result[f"parks_requested_by_{part}"][index])
 
 
+def _calls_in(result: Result, part: str, index: int) -> int:
+    return int(result[f"calls_offered_by_{part}"][index])
+
+
 def _parks_in(result: Result, part: str, index: int) -> int:
     requests = _requests_in(result, part, index)
     return requests - round(result[f"refused_share_by_{part}"][index] * requests) if requests else 0
@@ -381,13 +386,14 @@ def _parks_in(result: Result, part: str, index: int) -> int:
 _TRIALS_IN: Final[dict[str, Callable[[Result, str, int], int]]] = {
     "refused_share": _requests_in,
     "expired_share": _parks_in,
+    "answered_within_share": _calls_in,
 }
 """The same of the shares by hour and by lot."""
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:
     """Return why no replication has a value of ``name``."""
-    if name == "attendant_utilisation" and scenario.attendants.count == "unlimited":
+    if name.startswith("attendant_utilisation") and scenario.attendants.count == "unlimited":
         return "attendants are unlimited"
     if name == "staff_utilisation" and scenario.retrieval.staff == "unlimited":
         return "staff are unlimited"

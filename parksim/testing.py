@@ -75,11 +75,15 @@ def settings_and_workloads(
 
 @st.composite
 def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1) -> Settings:
-    """Draw the settings of a small exchange: up to three attendants and members, lots of up to three slots."""
+    """Draw the settings of a small exchange: up to three attendants and members, lots of up to three slots.
+
+    The number of attendants on duty may change every few units of the grid, down to none of them.
+    """
     lots = draw(st.integers(1, max_lots))
     times = st.integers(1, 5)
+    attendants = draw(st.sampled_from((1, 2, 3, NEVER)))
     return Settings(
-        attendants=draw(st.sampled_from((1, 2, 3, NEVER))),
+        attendants=attendants,
         staff=draw(st.sampled_from((NEVER, 1, 2, 0))),
         queue_limit=draw(st.sampled_from((NEVER, 0, 1, 2))),
         max_parks=draw(st.integers(1, 3)),
@@ -94,7 +98,15 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         unanswered=draw(st.sampled_from((codes.UNANSWERED_GROUP, codes.UNANSWERED_DROP))),
         slots=tuple(draw(st.lists(st.integers(1, 3), min_size=lots, max_size=lots))),
         choices=tuple(draw(st.lists(st.sampled_from(range(len(codes.CHOICE_NAMES))), min_size=lots, max_size=lots))),
+        counts=() if attendants == NEVER else draw(st.just(()) | _counts(attendants)),
+        period_us=draw(times) * grid_us,
     )
+
+
+def _counts(most: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw how many are on duty, period by period, and in the first or the last of them all there are."""
+    counts = st.lists(st.integers(0, most), max_size=5)
+    return st.builds(lambda some, first: (most, *some) if first else (*some, most), counts, st.booleans())
 
 
 @st.composite

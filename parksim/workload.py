@@ -56,6 +56,29 @@ class Workload(NamedTuple):
     """When a returning caller hangs up, from EXPIRED."""
 
 
+class Columns(NamedTuple):
+    """The workload's columns as engines read them: one flat view of Python integers a column and park."""
+
+    arrival_us: memoryview
+    queue_patience_us: memoryview
+    lot: memoryview
+    handling_us: list[memoryview]
+    talk_us: list[memoryview]
+    wants_park: list[memoryview]
+    max_in_parking_us: list[memoryview]
+    patience_us: list[memoryview]
+    retrieval_us: list[memoryview]
+    staff_talk_us: list[memoryview]
+    slot_u: list[memoryview]
+    answer_us: list[memoryview]
+    recall_patience_us: list[memoryview]
+
+
+def columns(workload: Workload) -> Columns:
+    """View the columns without a copy: indexing a memoryview gives a Python integer, an array would give NumPy's."""
+    return Columns(*(memoryview(c) if c.ndim == 1 else [memoryview(row) for row in c] for c in workload))  # type: ignore[arg-type]  # field by field
+
+
 # Purposes of the streams: append-only, since the purpose is part of a stream's seed.
 (_ARRIVAL, _QUEUE_PATIENCE, _HANDLING, _TALK, _WANTS_PARK, _MAX_IN_PARKING, _PATIENCE, _RETRIEVAL) = range(8)
 (_NEVER_RETRIEVED, _STAFF_TALK, _SLOT, _ANSWER, _NEVER_ANSWERED, _RECALL_PATIENCE, _DAY, _LOT) = range(8, 16)

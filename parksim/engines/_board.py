@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from parksim.engines._lift import inlined, rules
 from parksim.journal import COLUMNS
+from parksim.rules import routing
 from parksim.rules.codes import NEVER, NOBODY, RANK_ANNOUNCED, RANK_ARRIVAL, RANK_SERVE, RANK_STAFF_SERVE
 from parksim.rules.lot import Fact, Lot
 from parksim.scenario import Settings
@@ -32,7 +33,7 @@ CALL: Final = np.dtype(
         ("wake_us", "i8"),  # the wake-up that counts
         ("patience_end_us", "i8"),  # of a return
         ("answer_us", "i8"),  # of a return
-        ("parked_us", "i8"),
+        ("since_us", "i8"),  # when it was parked, then when it came back
         ("extension", "i4"),  # whom the call talks with, or who parked it
         ("next", "i4"),
         ("previous", "i4"),
@@ -57,7 +58,8 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 
 # The few numbers that survive between two calls of ``advance``.
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
-STATE_SIZE: Final = 9
+ON_DUTY, NEXT_CHANGE, LONELY_CHANGES = range(9, 12)
+COUNTS: Final = 12  # attendants on duty, by period
 
 # The workload's columns by number.
 DRAWN: Final = tuple(name for name in Workload._fields if name != "wants_park")
@@ -97,6 +99,7 @@ class Policies(NamedTuple):
     attempts: int
     busy: int
     unanswered: int
+    period_us: int
 
 
 class Exchange(NamedTuple):
@@ -292,6 +295,12 @@ def room_needed(ex: Exchange) -> int:
 
 
 @inlined
+def somebody_waits(ex: Exchange) -> bool:
+    """Tell whether a call waits for an attendant."""
+    return ex.lists[QUEUE]["length"] + ex.lists[GROUP_RETURNS]["length"] + ex.state[OWN_WAITING] > 0  # type: ignore[no-any-return]  # a boolean
+
+
+@inlined
 def next_event(ex: Exchange) -> tuple[int, int]:
     """Find the first event of the calendar, take it out, and return (instant, key); (``LATEST``, 0) at the end."""
     while ex.state[HEAP] > 0:
@@ -309,6 +318,13 @@ def next_event(ex: Exchange) -> tuple[int, int]:
         arrives_us, arrival_key = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]), key_of(RANK_ARRIVAL, ex.state[NEXT_CALL])
         if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
             time_us, key = arrives_us, arrival_key
+    change_us, lonely = ex.state[NEXT_CHANGE], wide(0)
+    if change_us < time_us or (change_us == time_us and key > key_of(RANK_SERVE, 0)):
+        if time_us == LATEST:
+            lonely = ex.state[LONELY_CHANGES] + 1
+        if time_us != LATEST or (somebody_waits(ex) and lonely <= len(ex.state) - COUNTS):
+            time_us, key = change_us, key_of(RANK_SERVE, 0)  # who is not served in a round of them never will be
+    ex.state[LONELY_CHANGES] = lonely
     for flag, rank in ((SERVE_DUE, RANK_SERVE), (STAFF_SERVE_DUE, RANK_STAFF_SERVE)):
         if ex.state[flag] and (time_us > ex.state[NOW] or key > key_of(rank, 0)):
             time_us, key = ex.state[NOW], key_of(rank, 0)
@@ -321,8 +337,14 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     """Return everything as it is before the first call; the workload's columns are not copied."""
     attendants, staff = max(settings.attendants, 0), max(settings.staff, 0)
     calls = len(workload.arrival_us)
-    state = np.zeros(STATE_SIZE, np.int64)
+    state = np.zeros(COUNTS + len(settings.counts), np.int64)
     state[FIRST_JOINED] = state[LAST_JOINED] = NOBODY
+    state[COUNTS:] = settings.counts
+    state[ON_DUTY] = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else attendants
+    change_us = routing.next_change_us(settings.counts, settings.period_us, 0)
+    state[NEXT_CHANGE] = LATEST if change_us == NEVER else change_us
+    idle_us = np.zeros(attendants + staff, np.int64)
+    idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
     lists = np.zeros(OWN_RETURNS + attendants, LIST)
     lists["first"] = lists["last"] = NOBODY
     lots = [(slots, choice, NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
@@ -333,7 +355,7 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
         heap=np.empty((2, 1024), np.int64),
         calls=np.zeros(calls, CALL),
         lists=lists,
-        idle_us=np.zeros(attendants + staff, np.int64),
+        idle_us=idle_us,
         places=places,
         lots=np.array(lots, np.int64),
         columns=columns,

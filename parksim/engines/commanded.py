@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 import simpy
 from simpy.events import Event
 
-from parksim.engines.processes import Alarm, Columns, Exchange, Life
+from parksim.engines.processes import Alarm, Exchange, Life
 from parksim.engines.traffic import Drawn, Traffic, batch, columns_by_call, no_calls
 from parksim.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import life
@@ -59,7 +59,7 @@ from parksim.rules.codes import (
 )
 from parksim.rules.lot import Fact, decide_expiry, decide_hangup, decide_park, decide_unpark
 from parksim.scenario import Settings
-from parksim.workload import Workload
+from parksim.workload import Columns, Workload
 
 LONGEST_STAY_US: Final = 2**62
 """Longer stays would not fit into the journal."""
@@ -259,6 +259,8 @@ class CommandedExchange(Exchange):
 
     def at(self, time_us: int, rank: int, work: Callable[[], object]) -> None:
         """Put ``work`` into the calendar after all that happens at (``time_us``, ``rank``)."""
+        if self.change_us == NEVER:  # changes of the number on duty stop when nothing else is to come
+            self._await_change()
 
         def work_now(_event: Event) -> None:
             work()

@@ -12,6 +12,7 @@ it larger and calls again. Indices are asserted where a rule gives them, since c
 from parksim.engines._board import (
     ANSWER,
     COMING_BACK,
+    COUNTS,
     DONE,
     FIRST_JOINED,
     GONE,
@@ -25,7 +26,9 @@ from parksim.engines._board import (
     MAX_IN_PARKING,
     MORE_ROOM,
     NEXT_CALL,
+    NEXT_CHANGE,
     NOW,
+    ON_DUTY,
     OWN_RETURNS,
     OWN_WAITING,
     PARKED_IN_LOT,
@@ -118,7 +121,7 @@ def free_attendant(ex: Exchange, attendant: int) -> None:
     if attendant == NOBODY:
         return
     assert ex.idle_us[attendant] == BUSY_NOW
-    ex.idle_us[attendant] = ex.state[NOW]
+    ex.idle_us[attendant] = rules.idle_when_freed(attendant, ex.state[ON_DUTY], ex.state[NOW])
     if (
         ex.lists[QUEUE]["length"] > 0
         or ex.lists[GROUP_RETURNS]["length"] > 0
@@ -204,11 +207,41 @@ def first_ring(ex: Exchange, call: int, attendant: int) -> None:
 
 
 @inlined
+def change_duty(ex: Exchange) -> None:
+    """What SERVE does before all else at this instant: another number of attendants is on duty from now on."""
+    counts, period_us, now_us = ex.state[COUNTS:], ex.policies.period_us, ex.state[NOW]
+    duty = rules.on_duty(counts, period_us, now_us)
+    for attendant in range(ex.policies.attendants):
+        ex.idle_us[attendant] = rules.idle_after_change(ex.idle_us[attendant], attendant, duty, now_us)
+    ex.state[ON_DUTY] = duty
+    ex.state[NEXT_CHANGE] = rules.next_change_us(counts, period_us, now_us)
+
+
+@inlined
+def hand_over_returns(ex: Exchange) -> None:
+    """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
+    while True:
+        first = wide(NOBODY)
+        first_us = LATEST
+        for attendant in range(ex.state[ON_DUTY], ex.policies.attendants):
+            call = wide(ex.lists[OWN_RETURNS + attendant]["first"])
+            if call != NOBODY:
+                since_us = ex.calls[call]["since_us"]
+                if since_us < first_us or (since_us == first_us and call < first):
+                    first, first_us = call, since_us
+        if first == NOBODY:
+            return
+        leave(ex, first)
+        ex.state[OWN_WAITING] -= 1
+        join(ex, GROUP_RETURNS, first)
+
+
+@inlined
 def serve_own(ex: Exchange) -> None:
     """First part of SERVE: free attendants take their own returns; the rest found their parker busy."""
     for attendant in range(ex.policies.attendants):
         call = ex.lists[OWN_RETURNS + attendant]["first"]
-        if call != NOBODY and ex.idle_us[attendant] != BUSY_NOW:
+        if call != NOBODY and rules.is_free(ex.idle_us[attendant]):
             leave(ex, call)
             ex.state[OWN_WAITING] -= 1
             ex.idle_us[attendant] = BUSY_NOW
@@ -243,8 +276,12 @@ def serve(ex: Exchange) -> None:
                 note(ex, call, NOBODY, RECALL_ANSWERED, NO_REASON)
                 handle(ex, call, NOBODY)
         return
+    if ex.state[NOW] == ex.state[NEXT_CHANGE]:
+        change_duty(ex)
     if ex.state[OWN_WAITING] > 0:
-        serve_own(ex)
+        if ex.state[ON_DUTY] < ex.policies.attendants:
+            hand_over_returns(ex)
+        serve_own(ex)  # even if all have been handed over: nobody has joined since, then
     for number in (GROUP_RETURNS, QUEUE):
         while ex.lists[number]["length"] > 0:
             attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
@@ -320,7 +357,7 @@ def stay_on(ex: Exchange, call: int, retrieval_us: int) -> None:
     record = ex.calls[call]
     parks = record["parks"] - 1
     first = rules.first_of_stay(
-        record["parked_us"],
+        record["since_us"],
         at(ex, PATIENCE, parks, call),
         retrieval_us,
         at(ex, MAX_IN_PARKING, parks, call),
@@ -390,7 +427,7 @@ def ask_for_slot(ex: Exchange, call: int) -> bool:
             record["parks"] = parks + 1
             record["lot"] = number
             record["slot"] = fact.slot
-            record["parked_us"] = ex.state[NOW]
+            record["since_us"] = ex.state[NOW]
             return True
         write(ex, NEVER, call, number, NOBODY, record["extension"], fact.kind, fact.reason)
         if ex.policies.when_full != FULL_OVERFLOW:
@@ -491,6 +528,7 @@ def on_expiry(ex: Exchange, call: int) -> None:
     apply(ex, fact)
     record["patience_end_us"] = later(now_us, at(ex, RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
+    record["since_us"] = now_us
     come_back(ex, call, 0 if ex.policies.recall_to == TO_GROUP else 1)
 
 

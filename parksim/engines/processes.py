@@ -73,11 +73,16 @@ from parksim.rules.routing import (
     after_unanswered,
     first_of_ring,
     first_of_stay,
+    idle_after_change,
+    idle_when_freed,
+    is_free,
     longest_idle,
+    next_change_us,
+    on_duty,
     queue_is_full,
 )
 from parksim.scenario import Settings
-from parksim.workload import Workload
+from parksim.workload import Workload, columns
 
 UNLIMITED: Final = -1
 Life = Generator[Event, Any, None]
@@ -90,6 +95,7 @@ class Waiter(NamedTuple):
     process: simpy.Process
     parker: int
     rings: bool  # a return to its parker, which rings first; anything else is answered as its turn comes
+    since_us: int
 
 
 class Retrieval(NamedTuple):
@@ -162,7 +168,8 @@ class Exchange:
             SlotTable(slots, choice, number)
             for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
         ]
-        self.idle_since_us = [0] * max(settings.attendants, 0)
+        self.duty = on_duty(settings.counts, settings.period_us, 0) if settings.counts else settings.attendants
+        self.idle_since_us = [idle_when_freed(one, self.duty, 0) for one in range(settings.attendants)]
         self.staff_idle_since_us = [0] * max(settings.staff, 0)
         self.first_member = max(settings.attendants, 0)
         self.queue: deque[Waiter] = deque()
@@ -176,6 +183,8 @@ class Exchange:
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
         self._never = Event(env)  # what a call without patience waits for
+        self.lonely_changes = 0  # of the number on duty, since anything else was to come or anybody was served
+        self._await_change()
 
     @property
     def now_us(self) -> int:
@@ -235,7 +244,7 @@ class Exchange:
         if queue_is_full(len(self.queue), self.settings.queue_limit):
             self.write(now, NEVER, call, NOBODY, NOBODY, NOBODY, LOST, QUEUE_FULL)
             return None
-        waiter = Waiter(call, self._me(), NOBODY, rings=False)
+        waiter = Waiter(call, self._me(), NOBODY, rings=False, since_us=now)
         self.queue.append(waiter)
         try:
             yield self._at(_later(now, self.calls.queue_patience_us[call]), RANK_HANGUP, call)
@@ -335,7 +344,7 @@ class Exchange:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != TO_GROUP
-        turn = yield from self._await_turn(Waiter(call, self._me(), parker, rings), patience_end_us)
+        turn = yield from self._await_turn(Waiter(call, self._me(), parker, rings, self.now_us), patience_end_us)
         if turn.kind == RECALL_RINGING:
             answer_us = _later(self.now_us, self.calls.answer_us[parks][call])
             turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
@@ -384,20 +393,25 @@ class Exchange:
         if then == LEAVE:
             self.write(now, NEVER, call, NOBODY, NOBODY, parker, LOST, UNANSWERED)
             return Turn(LOST, NOBODY)
-        return (yield from self._await_turn(Waiter(call, self._me(), parker, rings=False), patience_end_us))
+        waiter = Waiter(call, self._me(), parker, rings=False, since_us=now)
+        return (yield from self._await_turn(waiter, patience_end_us))
 
     # The attendants ----------------------------------------------------------------------------------------------
 
     def _serve(self, _event: Event) -> None:
-        """Bring free attendants and waiting calls together: all pairs first, whatever they cause comes after."""
+        """Bring whoever is on duty and free and waiting calls together: all pairs, then whatever they cause."""
         self.serve_is_due = False
+        if self.now_us == self.change_us:
+            self._change_duty()
         if self.settings.attendants == UNLIMITED:
             while self.group_returns:
                 waiter = self.group_returns.popleft()
                 self._turn(waiter, RECALL_RINGING if waiter.rings else RECALL_ANSWERED, NOBODY)
             return
+        if self.duty < self.settings.attendants:
+            self._hand_over_returns()
         for attendant, returns in enumerate(self.own_returns):
-            if returns and self.idle_since_us[attendant] != BUSY_NOW:
+            if returns and is_free(self.idle_since_us[attendant]):
                 self._turn(returns.popleft(), RECALL_RINGING, attendant)
         self._settle_busy_parkers()
         for waiting, kind in ((self.group_returns, RECALL_ANSWERED), (self.queue, ANSWERED)):
@@ -407,6 +421,35 @@ class Exchange:
                     return
                 self._turn(waiting.popleft(), kind, attendant)
 
+    def _change_duty(self) -> None:
+        """Let another number of attendants be on duty, which is the first thing that SERVE does.
+
+        So that the calendar empties, the next change is awaited while anything is to come; where nothing is, while
+        somebody waits, for one round of changes: who has not been served then never will be.
+        """
+        self.duty = on_duty(self.settings.counts, self.settings.period_us, self.now_us)
+        for attendant, since_us in enumerate(self.idle_since_us):
+            self.idle_since_us[attendant] = idle_after_change(since_us, attendant, self.duty, self.now_us)
+        self.lonely_changes = 0 if self.env.peek() != float("inf") else self.lonely_changes + 1
+        waits = self.queue or self.group_returns or any(self.own_returns)
+        if not self.lonely_changes or (waits and self.lonely_changes <= len(self.settings.counts)):
+            self._await_change()
+        else:
+            self.change_us = NEVER
+
+    def _await_change(self) -> None:
+        """Put SERVE into the calendar for the next change of the number on duty, if there is one."""
+        self.change_us = next_change_us(self.settings.counts, self.settings.period_us, self.now_us)
+        if self.change_us != NEVER:
+            self._call_back(Alarm(self.env, self.change_us, RANK_SERVE, 0), self._serve)
+
+    def _hand_over_returns(self) -> None:
+        """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
+        strays = [waiter for returns in self.own_returns[self.duty :] for waiter in returns]
+        for waiter in sorted(strays, key=lambda waiter: (waiter.since_us, waiter.call)):
+            self.own_returns[waiter.parker].remove(waiter)
+            self.group_returns.append(waiter)
+
     def _settle_busy_parkers(self) -> None:
         """Do with the returns that found their parker busy what the scenario says, in the order they joined."""
         joined, self.joined = self.joined, []
@@ -415,7 +458,7 @@ class Exchange:
             return
         for waiter in joined:
             if waiter not in self.own_returns[waiter.parker]:
-                continue  # it rings already, or has hung up
+                continue  # it rings already, has hung up, or is the group's
             self.own_returns[waiter.parker].remove(waiter)
             if then == JOIN_GROUP:
                 self.group_returns.append(waiter)
@@ -426,6 +469,7 @@ class Exchange:
     def _turn(self, waiter: Waiter, kind: int, attendant: int) -> None:
         """Give ``waiter`` its attendant: write the fact and wake its process."""
         now = self.now_us
+        self.lonely_changes = 0
         if attendant != NOBODY:
             self.idle_since_us[attendant] = BUSY_NOW
         deadline_us = _later(now, self.settings.ring_us) if kind == RECALL_RINGING else NEVER
@@ -455,13 +499,13 @@ class Exchange:
     def _free_attendant(self, attendant: int) -> None:
         if attendant == NOBODY:
             return
-        self.idle_since_us[attendant] = self.now_us
+        self.idle_since_us[attendant] = idle_when_freed(attendant, self.duty, self.now_us)
         if self.queue or self.group_returns or self.own_returns[attendant]:
             self._raise_serve()
 
     def _raise_serve(self) -> None:
         """Put SERVE into the calendar, once however many ask for it."""
-        if not self.serve_is_due:
+        if not self.serve_is_due and self.now_us != self.change_us:
             self.serve_is_due = True
             self._call_back(Alarm(self.env, self.now_us, RANK_SERVE, 0), self._serve)
 
@@ -515,29 +559,6 @@ class Exchange:
         process = self.env.active_process
         assert process is not None
         return process
-
-
-class Columns(NamedTuple):
-    """The workload's columns as engines read them: one flat view of Python integers a column and park."""
-
-    arrival_us: memoryview
-    queue_patience_us: memoryview
-    lot: memoryview
-    handling_us: list[memoryview]
-    talk_us: list[memoryview]
-    wants_park: list[memoryview]
-    max_in_parking_us: list[memoryview]
-    patience_us: list[memoryview]
-    retrieval_us: list[memoryview]
-    staff_talk_us: list[memoryview]
-    slot_u: list[memoryview]
-    answer_us: list[memoryview]
-    recall_patience_us: list[memoryview]
-
-
-def columns(workload: Workload) -> Columns:
-    """View the columns without a copy: indexing a memoryview gives a Python integer, an array would give NumPy's."""
-    return Columns(*(memoryview(c) if c.ndim == 1 else [memoryview(row) for row in c] for c in workload))  # type: ignore[arg-type]  # field by field
 
 
 def _told(interrupt: simpy.Interrupt) -> Turn:

@@ -9,12 +9,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from parksim.engines.processes import Columns, columns
 from parksim.recordings import DAY_US
 from parksim.rules.codes import NEVER
 from parksim.scenario import Scenario
 from parksim.sections import Hourly, Poisson, Recorded
-from parksim.workload import HOUR_US, Workload, draw
+from parksim.workload import HOUR_US, Columns, Workload, columns, draw
 
 CALLS_AT_ONCE: Final = 2_000
 """Calls of endless traffic that are drawn at once: some milliseconds, in which the loop does nothing else."""

@@ -80,7 +80,8 @@ REASON_NAMES: Final = (
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the
 # time-out) is the last of the releases, and claims come after releases: so a retrieval at the deadline succeeds,
-# and a slot freed at an instant serves a park of that instant.
+# and a slot freed at an instant serves a park of that instant. SERVE of a full hour makes the change of the number on
+# duty first: what has a lower rank still finds the hour before, a new call the hour that begins.
 RANK_HANGUP: Final = 0
 RANK_TALK_END: Final = 1
 RANK_ANNOUNCED: Final = 2

@@ -1,7 +1,11 @@
-"""Who answers, which of a call's clocks rings first, and where a call goes that comes back.
+"""Who is on duty and who answers, which of a call's clocks rings first, and where a call goes that comes back.
 
 Pure functions over integers, in the same dialect as ``lot`` (the kernel compiles them). An extension that is not
-free has ``idle_since_us`` = ``BUSY_NOW``.
+free has an ``idle_since_us`` below 0: ``BUSY_NOW``, or ``OFF_DUTY`` when it has nothing in hand and takes nothing.
+
+Where the number on duty changes by the hour, the first extensions by position are on duty, and the event SERVE of the
+full hour makes the change before it does anything else. So whatever has a lower rank at that instant still finds the
+hour before, a new call of that instant the hour that begins.
 """
 
 from collections.abc import Sequence
@@ -23,6 +27,7 @@ from parksim.rules.codes import (
 )
 
 BUSY_NOW: Final = -1
+OFF_DUTY: Final = -2
 
 # What a call does next, when a rule leaves it a choice.
 STAY: Final = 0  # goes on waiting where it is
@@ -41,13 +46,52 @@ class Wake(NamedTuple):
     rank: int
 
 
+def on_duty(counts: Sequence[int], period_us: int, now_us: int) -> int:
+    """Return how many extensions are on duty after the change at ``now_us``, if there is one.
+
+    ``counts`` has a number for each period of ``period_us`` from instant 0 on, and begins anew when it is over.
+    """
+    return counts[now_us // period_us % len(counts)]
+
+
+def next_change_us(counts: Sequence[int], period_us: int, now_us: int) -> int:
+    """Return the first instant after ``now_us`` at which another number is on duty, ``NEVER`` when there is none."""
+    now = now_us // period_us
+    for later in range(now + 1, now + len(counts)):
+        if counts[later % len(counts)] != counts[now % len(counts)]:
+            return later * period_us
+    return NEVER
+
+
+def idle_after_change(idle_since_us: int, extension: int, duty: int, now_us: int) -> int:
+    """Return since when an extension is idle once ``duty`` of them are on duty.
+
+    Whoever comes on duty is idle since now. Whoever goes off takes nothing any more, but finishes what it has in hand.
+    """
+    if idle_since_us == BUSY_NOW:
+        return BUSY_NOW
+    if extension >= duty:
+        return OFF_DUTY
+    return now_us if idle_since_us == OFF_DUTY else idle_since_us
+
+
+def idle_when_freed(extension: int, duty: int, now_us: int) -> int:
+    """Return since when an extension is idle that has nothing in hand any more: now, or it goes off duty."""
+    return now_us if extension < duty else OFF_DUTY
+
+
+def is_free(idle_since_us: int) -> bool:
+    """Tell whether an extension takes a call: it is on duty and not busy."""
+    return idle_since_us > BUSY_NOW
+
+
 def longest_idle(idle_since_us: Sequence[int], extensions: int) -> int:
     """Return the free extension that has been idle longest, ties by position, or ``NOBODY``."""
     first = NOBODY
     longest_us = BUSY_NOW
     for extension in range(extensions):
         since_us = idle_since_us[extension]
-        if since_us != BUSY_NOW and (first == NOBODY or since_us < longest_us):
+        if since_us > BUSY_NOW and (first == NOBODY or since_us < longest_us):
             first = extension
             longest_us = since_us
     return first

@@ -73,7 +73,8 @@ class _Seen:
         busy = {place.extension: place for place in places if place.state in BUSY_STATES and not place.second_line}
         exchange, board = self._switchboard.exchange, []
         for attendant, idle_us in enumerate(exchange.idle_since_us):
-            state, call, since_us = "free", None, max(idle_us, 0)
+            on_duty, roster_us = self._duty(attendant)
+            state, call, since_us = ("free" if on_duty else "off"), None, max(idle_us, roster_us)
             if attendant in busy:
                 place = busy[attendant]
                 state, call, since_us = BUSY_STATES[place.state], self.id(place.call), place.since_us
@@ -81,6 +82,18 @@ class _Seen:
                 state, since_us = "announcing", exchange.announcing_since_us.get(attendant, 0)
             board.append({"extension": self.number(attendant), "state": state, "call": call, "since_us": since_us})
         return board
+
+    def _duty(self, attendant: int) -> tuple[bool, int]:
+        """Return whether an attendant is on duty and since when, 0 if it is always so; overtime is not looked at."""
+        settings = self._switchboard.exchange.settings
+        counts, period_us = settings.counts, settings.period_us
+        if not counts:
+            return True, 0
+        now = since = self._switchboard.now_us // period_us
+        duty = attendant < counts[now % len(counts)]
+        while since > max(0, now - len(counts)) and (attendant < counts[(since - 1) % len(counts)]) == duty:
+            since -= 1
+        return duty, since * period_us if now - since < len(counts) else 0
 
     def number(self, extension: int) -> str:
         """Return an extension's number."""

@@ -81,6 +81,8 @@ def features(settings: Settings, workload: Workload) -> dict[str, bool]:
         "one slot": settings.slots == (1,),
         "several lots": len(settings.slots) > 1,
         "one attendant": settings.attendants == 1,
+        "staffing by the hour": len(set(settings.counts)) > 1,
+        "hours with nobody on duty": 0 in settings.counts,
         "unlimited attendants": settings.attendants == c.NEVER,
         "unlimited staff": settings.staff == c.NEVER,
         "no staff": settings.staff == 0,

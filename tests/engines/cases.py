@@ -8,6 +8,7 @@ An engine is run through them so::
 """
 
 from case_forms import Case, settings, workload
+from cases_of_duty import AT_THE_CHANGE, DUTY
 from cases_of_life import LIFE
 from cases_of_lots import LOTS
 from cases_of_serve import EVERYTHING, SERVE
@@ -15,4 +16,4 @@ from cases_of_ties import TIES
 
 __all__ = ["CASES", "Case", "settings", "workload"]
 
-CASES: list[Case] = [*LIFE, *LOTS, *TIES, *SERVE, EVERYTHING]
+CASES: list[Case] = [*LIFE, *LOTS, *TIES, *SERVE, *DUTY, *AT_THE_CHANGE, EVERYTHING]

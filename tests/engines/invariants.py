@@ -50,6 +50,7 @@ class _Walk:
         self.parks: Counter[int] = Counter()
         self.periods: Counter[int] = Counter()
         self.announcing: set[int] = set()
+        self.expired_us: dict[int, int] = {}
 
     def check(self, holds: bool, otherwise: str) -> None:
         if not holds:
@@ -65,6 +66,8 @@ class _Walk:
         """The extension is busy from now on, which it was not, or with this very call."""
         extension = row[5]
         if extension != c.NOBODY:
+            at_work = extension in self.busy or extension not in self.off_duty(row[0])
+            self.check(at_work, f"{row}: {extension} is off duty")
             self.check(self.busy.get(extension, row[2]) == row[2], f"{row}: {extension} is busy")
             self.check(extension not in self.announcing, f"{row}: {extension} is announcing")
             self.busy[extension] = row[2]
@@ -75,10 +78,21 @@ class _Walk:
         if extension != c.NOBODY:
             self.check(self.busy.pop(extension, None) == row[2], f"{row}: {extension} had another call or none")
 
-    def waits_for_its_parker(self, call: int) -> bool:
-        """Whether this return, not yet rung, is for nobody else."""
+    def off_duty(self, at_us: int) -> set[int]:
+        """The attendants who are off duty at the end of this instant."""
         settings = self.settings
-        return settings.recall_to == c.TO_PARKER and settings.busy == c.BUSY_WAIT and not self.periods[call]
+        if not settings.counts:
+            return set()
+        return set(range(settings.counts[at_us // settings.period_us % len(settings.counts)], settings.attendants))
+
+    def waits_for_its_parker(self, call: int, at_us: int) -> bool:
+        """Whether this return, not yet rung, is for nobody else: whoever parked it has been on duty ever since."""
+        settings = self.settings
+        if settings.recall_to == c.TO_GROUP or settings.busy != c.BUSY_WAIT or self.periods[call]:
+            return False
+        since = self.expired_us.get(call, at_us) // settings.period_us
+        cycle = range(since, min(at_us // settings.period_us, since + len(settings.counts)) + 1)
+        return not any(self.parker.get(call) in self.off_duty(number * settings.period_us) for number in cycle)
 
     def take(self, row: Row) -> None:
         """One fact."""
@@ -110,7 +124,8 @@ class _Walk:
             end_us = c.NEVER if self.settings.ring_us == c.NEVER else at_us + self.settings.ring_us
             self.check(deadline_us == end_us, f"{row}: rings until {deadline_us}, not {end_us}")
         elif kind == c.RECALL_ANSWERED:
-            self.move(row, {"ringing"} if self.waits_for_its_parker(call) else {"returning", "ringing"}, "attendant")
+            unrung = set() if self.waits_for_its_parker(call, at_us) else {"returning"}
+            self.move(row, {"ringing"} | unrung, "attendant")
             self.seize(row)
         elif kind == c.RECALL_UNANSWERED:
             self.move(row, {"ringing"}, "returning")
@@ -152,6 +167,7 @@ class _Walk:
             self.seize(row)
             return
         self.move(row, {"lot"}, "returning" if kind == c.EXPIRED else "gone")
+        self.expired_us[call] = at_us
         self.check(extension == self.parker.get(call), f"{row}: not the parker")
         self.check(kind != c.EXPIRED or at_us == deadline_us, f"{row}: not at its deadline {deadline_us}")
 
@@ -177,13 +193,13 @@ class _Walk:
 
     def look_around(self, at_us: int) -> None:
         """As an instant ends nobody waits for what is there."""
-        free = set(range(self.settings.attendants)) - set(self.busy)
+        free = set(range(self.settings.attendants)) - set(self.busy) - self.off_duty(at_us)
         for call, where in self.where.items():
             if where == "queue":
                 self.check(not free and self.settings.attendants >= 0, f"{at_us}: call {call} waits, {free} are free")
                 self.check(self.settings.queue_limit != 0, f"{at_us}: call {call} waits in no queue")
             elif where == "returning":
-                wanted = {self.parker.get(call)} if self.waits_for_its_parker(call) else free
+                wanted = {self.parker.get(call)} if self.waits_for_its_parker(call, at_us) else free
                 self.check(not wanted & free, f"{at_us}: return {call} waits, {free} are free")
                 self.check(self.settings.attendants >= 0, f"{at_us}: return {call} waits for one of many")
         waiting = sum(where == "queue" for where in self.where.values())

@@ -1,12 +1,14 @@
 """The second opinion: the life of a call once more, naively, with dicts, lists and a sorted calendar.
 
 Written from the description of the model alone, without a look at the rules or the engines, so that an error of
-thought made there is not made here as well. Obviously right comes before fast. Two things are done differently on
+thought made there is not made here as well. Obviously right comes before fast. Three things are done differently on
 purpose:
 
 * All clocks of a call run in the calendar, and the first one that rings stops the others. (The engines decide a
   race when it begins and let only the winner in.)
 * A return of the parker's own stands in one list for all, in the order of joining. (Not one list an attendant.)
+* Every full period is an event, whether another number of attendants is on duty then or not; who is off duty is in no
+  list of free ones. (The engines wake only for a change, and mark who is off.)
 
 The state of a call is the word in ``where``:
 
@@ -65,7 +67,8 @@ class Model:
         self.rows: list[Row] = []
 
         attendants = max(settings.attendants, 0)  # unlimited ones have no number
-        self.attendants_free_since = dict.fromkeys(range(attendants), 0)
+        self.on_duty = settings.counts[0] if settings.counts else attendants  # these, by position
+        self.attendants_free_since = dict.fromkeys(range(self.on_duty), 0)
         self.members_free_since = {attendants + member: 0 for member in range(max(settings.staff, 0))}
 
         # Four queues of calls, each in the order of joining.
@@ -86,8 +89,11 @@ class Model:
         self.place: dict[int, tuple[int, int]] = {}
         self.rings: dict[int, int] = {}  # of this return
 
+        self.busy: set[int] = set()  # attendants, on duty or finishing what they have in hand
         self.announcing: dict[int, int] = {}  # attendant -> the call that it announces
 
+        if settings.counts:
+            self.put(settings.period_us, c.RANK_SERVE, 0)
         for call, arrival_us in enumerate(workload.arrival_us):
             self.put(int(arrival_us), c.RANK_ARRIVAL, call)
 
@@ -148,11 +154,13 @@ class Model:
         return min(free_since, key=lambda extension: (free_since[extension], extension))
 
     def free_attendant(self, extension: int) -> None:
-        """An attendant has become free: SERVE will see."""
+        """An attendant has become free: SERVE will see. One that is off duty goes home."""
         if extension != c.NOBODY:
             assert extension not in self.attendants_free_since
-            self.attendants_free_since[extension] = self.now
-            self.raise_serve()
+            self.busy.remove(extension)
+            if extension < self.on_duty:
+                self.attendants_free_since[extension] = self.now
+                self.raise_serve()
 
     def raise_serve(self) -> None:
         """Puts SERVE at this instant, once."""
@@ -309,14 +317,23 @@ class Model:
 
     def serve(self, _: int) -> None:
         """Rank 8: free attendants take returns of their own, then those of the group, then new calls."""
+        if self.settings.counts and self.now % self.settings.period_us == 0:
+            self.full_period()
         free = self.attendants_free_since
         unlimited = self.settings.attendants < 0
+
+        if not unlimited:
+            for call in [call for call in self.own_returns if self.parker[call] >= self.on_duty]:
+                self.own_returns.remove(call)
+                self.group_returns.append(call)
 
         for attendant in [c.NOBODY] * len(self.own_returns) if unlimited else sorted(free):
             own = [call for call in self.own_returns if self.parker[call] == attendant]
             if own:
                 self.own_returns.remove(own[0])
-                free.pop(attendant, None)
+                if not unlimited:
+                    del free[attendant]
+                    self.busy.add(attendant)
                 self.where[own[0]] = "ringing"
                 self.extension[own[0]] = attendant
                 self.put_clock(self.drawn("answer_us", self.parks[own[0]] - 1, own[0]), c.RANK_ANSWER, own[0])
@@ -338,12 +355,27 @@ class Model:
             self.stop_clocks(call, c.RANK_HANGUP)
             self.answer_new(call)
 
+    def full_period(self) -> None:
+        """Others are on duty from now on; told again at the same instant, it changes nothing."""
+        hour = self.now // self.settings.period_us % len(self.settings.counts)
+        before, self.on_duty = self.on_duty, self.settings.counts[hour]
+        for attendant in range(before, self.on_duty):
+            if attendant not in self.busy:
+                self.attendants_free_since[attendant] = self.now
+        for attendant in range(self.on_duty, before):
+            self.attendants_free_since.pop(attendant, None)
+        somebody_waits = self.new_calls or self.own_returns or self.group_returns
+        following = (self.now + self.settings.period_us, c.RANK_SERVE, 0)
+        if (self.calendar or somebody_waits) and following not in self.calendar:
+            self.put(*following)
+
     def next_attendant(self) -> int:
         """The longest idle attendant, no longer free; nobody in particular where they are unlimited."""
         if self.settings.attendants < 0:
             return c.NOBODY
         attendant = self.longest_idle(self.attendants_free_since)
         del self.attendants_free_since[attendant]
+        self.busy.add(attendant)
         return attendant
 
     def answer_new(self, call: int) -> None:

@@ -34,8 +34,10 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
 
 
 def _settings(rng: Random, grid_us: int, lots: int) -> Settings:
+    attendants = rng.choice((-1, 1, 1, 2, 2, 3, 5))
+    counts = _counts(rng, attendants) if attendants > 0 and rng.random() < 0.4 else ()
     return Settings(
-        attendants=rng.choice((-1, 1, 1, 2, 2, 3, 5)),
+        attendants=attendants,
         staff=rng.choice((-1, 0, 1, 1, 2, 3)),
         queue_limit=rng.choice((-1, -1, 0, 1, 3)),
         max_parks=rng.choice((1, 1, 2, 3, 4)),
@@ -50,7 +52,16 @@ def _settings(rng: Random, grid_us: int, lots: int) -> Settings:
         unanswered=rng.choice((c.UNANSWERED_GROUP, c.UNANSWERED_DROP)),
         slots=tuple(rng.choice((1, 1, 2, 3, 6)) for _ in range(lots)),
         choices=tuple(rng.choice((c.CHOOSE_LOWEST, c.CHOOSE_NEXT, c.CHOOSE_RANDOM)) for _ in range(lots)),
+        counts=counts,
+        period_us=rng.choice((1, 2, 3, 5)) * grid_us,
     )
+
+
+def _counts(rng: Random, attendants: int) -> tuple[int, ...]:
+    """Draws how many are on duty, for some periods, of which all of them are there in one at least."""
+    counts = [rng.randint(0, attendants) for _ in range(rng.choice((1, 2, 3, 5, 24)))]
+    counts[rng.randrange(len(counts))] = attendants
+    return tuple(counts)
 
 
 def _workload(rng: Random, grid_us: int, settings: Settings, calls: int) -> Workload:

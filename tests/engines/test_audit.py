@@ -32,7 +32,7 @@ from parksim.engines import kernel, processes
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.rules.lot import Fact
-from parksim.rules.routing import BUSY_NOW
+from parksim.rules.routing import BUSY_NOW, OFF_DUTY
 
 ENGINES = {
     "naive": naive.simulate,
@@ -343,7 +343,7 @@ def naively(rules, calls, until_us):
     busy |= model.announcing
     free = model.attendants_free_since | model.members_free_since
     first_member, last = max(rules.attendants, 0), max(rules.attendants, 0) + max(rules.staff, 0)
-    extensions = tuple((free.get(n, BUSY_NOW), c.NOBODY if n in free else busy[n]) for n in range(last))
+    extensions = tuple((BUSY_NOW, busy[n]) if n in busy else (free.get(n, OFF_DUTY), c.NOBODY) for n in range(last))
     words = ("not yet offered", "queue", "attendant", "lot", "staff", "returning", "ringing", "gone")
     return {
         "calls": {call: words.index(where) for call, where in model.where.items() if where != "gone"},

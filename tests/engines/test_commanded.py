@@ -95,7 +95,7 @@ class Session:
     def __init__(self, rng: Random) -> None:
         self.rng = rng
         self.settings, self.workload = random_case(rng, several_lots=rng.random() < 0.3, calls=rng.randint(1, 15))
-        self.grid_us = 1_000_000 if any(self.workload.arrival_us % 1_000_000 == 0) else 1
+        self.grid_us = 1_000_000 if self.settings.period_us >= 1_000_000 else 1  # that of the case
         self.walk = Walk(self.settings)
         self.exchange = CommandedExchange(
             simpy.Environment(), self.settings, Traffic([batch(self.workload)]), self.walk.take

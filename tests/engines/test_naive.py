@@ -154,6 +154,7 @@ def test_no_unit_of_time_is_special():
             announcement_us=longer(settings.announcement_us),
             retry_after_us=longer(settings.retry_after_us),
             ring_us=longer(settings.ring_us),
+            period_us=longer(settings.period_us),
         )
         slow = workload._replace(
             **{

@@ -83,6 +83,42 @@ class _Counted:
         mine = [(a, b) for extension, a, b in self.busy() if first <= extension < first + count]
         return ratio(sum(self.overlap_us(a, b) for a, b in mine), count * self.length_us)
 
+    def on_duty(self, at_us):
+        """Return how many attendants are on duty at the end of an instant."""
+        counts = self.settings.counts or [self.settings.attendants]
+        return counts[at_us // self.settings.period_us % len(counts)]
+
+    def attendance(self, from_us, to_us):
+        """Return the time that attendants are busy and the time that they are there: on duty, or busy after it."""
+        period_us = self.settings.period_us
+        busy_us = there_us = 0
+        mine = [one for one in self.busy() if 0 <= one[0] < self.settings.attendants]
+        while from_us < to_us:
+            end_us = min(to_us, (from_us // period_us + 1) * period_us) if self.settings.counts else to_us
+            duty = self.on_duty(from_us)
+            there_us += duty * (end_us - from_us)
+            for extension, since_us, until_us in mine:
+                both_us = self.overlap_us(since_us, until_us, from_us, end_us)
+                busy_us += both_us
+                there_us += both_us if extension >= duty else 0
+            from_us = end_us
+        return busy_us, there_us
+
+    def attendants_by_hour(self):
+        """Return of each hour of the day what share of their time attendants are busy."""
+        both = [[0, 0] for _ in range(24)]
+        if self.settings.attendants != c.NEVER:
+            for hour, from_us, to_us in self.hours():
+                for place, time_us in enumerate(self.attendance(from_us, to_us)):
+                    both[hour][place] += time_us
+        return [ratio(*times_us) for times_us in both]
+
+    def in_time_by_hour(self, target_us):
+        """Return of each hour of day what share of the calls offered in it were answered in time."""
+        in_time = {f.call for f in self.of(c.ANSWERED) if f.time_us - self.offered[f.call] <= target_us}
+        part, whole = (self.by_hour([self.offered[call] for call in calls]) for calls in (in_time, self.calls))
+        return [ratio(a, b) for a, b in zip(part, whole, strict=True)]
+
     def levels(self):
         """Return for how long each number of slots was taken, within the window."""
         edges = {self.start_us, self.end_us}
@@ -151,7 +187,9 @@ class _Counted:
             "parked_s_p50": quantile_s(lengths, Fraction(1, 2)),
             "parked_s_p95": quantile_s(lengths, Fraction(19, 20)),
             "parks_per_call": ratio(len(parks), calls),
-            "attendant_utilisation": self.utilisation(0, settings.attendants),
+            "attendant_utilisation": ratio(*self.attendance(self.start_us, self.end_us))
+            if settings.attendants != c.NEVER
+            else None,
             "staff_utilisation": self.utilisation(first_member, settings.staff) if settings.staff else None,
             "answer_wait_s_mean": ratio(sum(waits), 1_000_000 * len(waits)),
             "answer_wait_s_p95": quantile_s(waits, Fraction(19, 20)),
@@ -165,6 +203,8 @@ class _Counted:
                 for place in places
             ],
             **self._hourly(parks, refusals, in_window),
+            "answered_within_share_by_hour": self.in_time_by_hour(target_us),
+            "attendant_utilisation_by_hour": self.attendants_by_hour(),
             **self._by_lot(parks, refusals, expiries),
         }
 

@@ -156,6 +156,8 @@ BY_HAND_BY_HOUR = {
     "expired_share_by_hour": (1 / 2, 1 / 2),  # of calls 1 and 3, and of 5 and 9: in the hour of the park
     "recalls_per_hour_by_hour": (72, 72),  # one in 50 s each
     "occupancy_mean_by_hour": (50 / 50, 36 / 50),
+    "attendant_utilisation_by_hour": (0.45, 0.85),  # 8 + 14 and 3 + 5 + 15; 40 + 3 and 2 + 40, of 100 s each
+    "answered_within_share_by_hour": (4 / 5, 2 / 4),  # neither 5 nor 7 nor 8
 }
 
 

@@ -117,10 +117,10 @@ def test_shipped_scenarios_load_and_return_from_their_canonical_text(path):
 
 
 def test_the_shipped_scenarios_are_all_there():
-    """One file for each place that is described, the reference model, the lot alone, recorded calls, several lots."""
+    """One for each place that is described, the reference model, the lot alone, recorded calls, lots, shifts."""
     assert {path.stem for path in FILES} == {
         *("small-office", "hospital", "warehouse", "contact-centre", "overload", "park1", "lot-only", "recorded"),
-        "two-organisations",
+        *("two-organisations", "shifts"),
     }
 
 
