@@ -277,10 +277,11 @@ class Study(Reported):
         whole, _, part = name.partition("_by_")
         by_hour = index is not None and part == "hour"
         open_us = int(open_by_hour_us(window)[index]) if by_hour else window.length_us
+        if not open_us:  # calls of the window may be parked in an hour after it: too few to claim anything of
+            return 0
         if index is not None and whole in _TRIALS_IN:
             counts = [_TRIALS_IN[whole](result, part, index) for result in self.results]
-            # Calls of the window may be parked in an hour after it: too few to claim anything of.
-            return blocks_of(counts, open_us / 1e6, stay_s) if open_us else 0
+            return blocks_of(counts, open_us / 1e6, stay_s)
         trials = _TRIALS.get(name)
         if trials is None:
             return time_blocks(len(self.results), open_us / 1e6, stay_s) if stay_s > 0 else 0

@@ -104,6 +104,12 @@ class _Counted:
             from_us = end_us
         return busy_us, there_us
 
+    def attendants(self):
+        """Return what share of their time attendants are busy."""
+        if self.settings.attendants == c.NEVER:
+            return None
+        return ratio(*self.attendance(self.start_us, self.end_us))
+
     def attendants_by_hour(self):
         """Return of each hour of the day what share of their time attendants are busy."""
         both = [[0, 0] for _ in range(24)]
@@ -187,9 +193,7 @@ class _Counted:
             "parked_s_p50": quantile_s(lengths, Fraction(1, 2)),
             "parked_s_p95": quantile_s(lengths, Fraction(19, 20)),
             "parks_per_call": ratio(len(parks), calls),
-            "attendant_utilisation": ratio(*self.attendance(self.start_us, self.end_us))
-            if settings.attendants != c.NEVER
-            else None,
+            "attendant_utilisation": self.attendants(),
             "staff_utilisation": self.utilisation(first_member, settings.staff) if settings.staff else None,
             "answer_wait_s_mean": ratio(sum(waits), 1_000_000 * len(waits)),
             "answer_wait_s_p95": quantile_s(waits, Fraction(19, 20)),
@@ -202,9 +206,7 @@ class _Counted:
                 )
                 for place in places
             ],
-            **self._hourly(parks, refusals, in_window),
-            "answered_within_share_by_hour": self.in_time_by_hour(target_us),
-            "attendant_utilisation_by_hour": self.attendants_by_hour(),
+            **self._hourly(parks, refusals, in_window, target_us),
             **self._by_lot(parks, refusals, expiries),
         }
 
@@ -221,7 +223,7 @@ class _Counted:
             "occupancy_mean_by_lot": [Fraction(time_us, self.length_us) for time_us in taken_us],
         }
 
-    def _hourly(self, parks, refusals, in_window):
+    def _hourly(self, parks, refusals, in_window, target_us):
         made, refused = (self.by_hour([f.time_us for f in facts]) for facts in (parks, refusals))
         expired = [p.time_us for p, e in self.stays if p.call in self.calls and e.kind == c.EXPIRED]
         expired, returns = self.by_hour(expired), self.by_hour([f.time_us for f in in_window])
@@ -235,6 +237,8 @@ class _Counted:
             "refused_share_by_hour": [ratio(b, a + b) for a, b in zip(made, refused, strict=True)],
             "expired_share_by_hour": [ratio(a, b) for a, b in zip(expired, made, strict=True)],
             "recalls_per_hour_by_hour": [ratio(a * HOUR_US, b) for a, b in zip(returns, open_us, strict=True)],
+            "attendant_utilisation_by_hour": self.attendants_by_hour(),
+            "answered_within_share_by_hour": self.in_time_by_hour(target_us),
             "occupancy_mean_by_hour": [ratio(a, b) for a, b in zip(taken_us, open_us, strict=True)],
         }
 

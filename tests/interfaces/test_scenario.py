@@ -142,7 +142,7 @@ def other(value):
         words = ["random", "next", "overflow", "group", "parker", "drop", "pbx"]
         return [*words, 5, "200h", "7m7s", "77/h", "71 %", "< 0.123", "3", "http://a.b"]
     if isinstance(value, list):
-        return [["9s"], [0.5, 0.5], [*value[:-1], 77.0], ["5s", "6s"], ["0003*299"]]
+        return [["9s"], [0.5, 0.5], [*value[:-1], 77.0], [*value[:-1], 77], ["5s", "6s"], ["0003*299"]]
     if isinstance(value, datetime):
         return [value.replace(year=value.year + 1)]
     return [value + 1, value + 11, value / 2 + 0.01, 0.5, "7m7s"]
