@@ -101,9 +101,7 @@ def _title(study: Study) -> Text:
 def _question(study: Study) -> str:
     lots, attendants = study.scenario.lots, study.scenario.attendants
     slots = _counted(sum(lot.slots for lot in lots), "slot") + (f" in {len(lots)} lots" if len(lots) > 1 else "")
-    if attendants.change:
-        return f"{slots}, {min(attendants.counts)} to {_counted(attendants.most, 'attendant')}"
-    return f"{slots}, {_counted(attendants.most, 'attendant')}"
+    return f"{slots}, {attendants.in_words}"
 
 
 def _counted(number: int | str, what: str) -> str:

@@ -93,10 +93,8 @@ def design_of(scenario: Scenario) -> str:
     limit = limits.pop() if len(limits) == 1 else None
     if limit is not None and limit.kind == "constant":
         words.append(f"a time-out of {limit.mean_s:g} s")
-    count: object = scenario.attendants.count
-    if isinstance(count, int | str):
-        words.append(f"{count} attendants" if count != 1 else "1 attendant")
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+    words.append(scenario.attendants.in_words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:

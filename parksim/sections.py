@@ -317,6 +317,12 @@ class Attendants(Section):
         """Whether their number changes in the course of the day."""
         return len(set(self.counts)) > 1
 
+    @property
+    def in_words(self) -> str:
+        """How many there are: "1 attendant", "1 to 4 attendants", "unlimited attendants"."""
+        least = f"{min(self.counts)} to " if self.change else ""
+        return f"{least}{self.most} attendant{'s' if least or self.most != 1 else ''}"
+
 
 def later(retry_after_s: float | None) -> float | None:
     """Return the time between two requests of a kept call, or raise UnfitError when there is none between them."""
