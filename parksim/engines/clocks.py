@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 FOR_EVER: Final = 2**63 - 1
 """An instant that never comes."""
+BEHIND_S: Final = 1.0
+"""A model that has been behind its clock for so long cannot follow it: the clock is put back to where the model is."""
 LONGEST_SLEEP_S: Final = 1.0
 """The loop's own clock may stand still while the machine is suspended; so late is the first timer after that."""
 
@@ -37,6 +39,13 @@ class Clock(Protocol):
             By how many microseconds of simulated time it is late, 0 for in time; negative: it was woken before.
         """
 
+    def follow(self, reached_us: int, next_us: int) -> int:
+        """Be told now and then how far the model has come, and of when its next event is.
+
+        Returns:
+            By how much the clock was put back since the model could not follow, mostly 0.
+        """
+
 
 class VirtualClock:
     """As fast as it goes, or until it is told to stop: then it shows ``stop_before_us``, whose events are to come."""
@@ -59,9 +68,15 @@ class VirtualClock:
         await woken.wait()
         return -1
 
+    def follow(self, reached_us: int, next_us: int) -> int:  # noqa: ARG002 - it waits for the model as it is
+        """Return 0: nothing is ever late."""
+        return 0
+
 
 class RealClock:
     """Real time, or ``rate`` times as fast, from ``start_us`` on, by the monotonic clock.
+
+    Where the model cannot follow, as the machine is too slow for that rate, simulated time goes on as fast as it can.
 
     Args:
         rate: simulated seconds a second.
@@ -79,6 +94,7 @@ class RealClock:
         self._start_us = start_us
         self._monotonic_ns = monotonic_ns
         self._started_ns = monotonic_ns()
+        self._behind_ns: int | None = None
 
     def now_us(self, reached_us: int) -> int:
         """Return what the clock shows, whatever has happened."""
@@ -95,6 +111,19 @@ class RealClock:
                 await asyncio.wait_for(woken.wait(), min(ahead_us / self.rate / 1e6 + 1e-4, LONGEST_SLEEP_S))
                 return -1
         return -ahead_us
+
+    def follow(self, reached_us: int, next_us: int) -> int:
+        """Put the clock back to ``reached_us`` when the model has been behind for ``BEHIND_S``."""
+        shown_us, now_ns = self.allowed_us(), self._monotonic_ns()
+        if next_us > shown_us:
+            self._behind_ns = None
+        elif self._behind_ns is None:
+            self._behind_ns = now_ns
+        elif now_ns - self._behind_ns > BEHIND_S * 1e9:
+            self._behind_ns = None
+            self._start_us -= shown_us - reached_us
+            return shown_us - reached_us
+        return 0
 
 
 __all__ = ["FOR_EVER", "Clock", "RealClock", "VirtualClock"]

@@ -21,6 +21,7 @@ has happened, whichever is later; it is kept in ``commands``, and ``commanded.si
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from math import isfinite
@@ -54,6 +55,7 @@ from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.lot import Fact
 from parksim.scenario import Scenario
 
+_LOG: Final = logging.getLogger(__name__)
 SLICE: Final = 200
 """Events after which other tasks of the loop get their turn: some milliseconds."""
 KEPT_FOR_A_READER: Final = 10_000
@@ -154,6 +156,7 @@ class Switchboard:
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._put_back = 0
 
     async def __aenter__(self) -> Self:
         if self._task is not None or self._closed:
@@ -500,9 +503,15 @@ class Switchboard:
             self._fail(error)
 
     async def catch_up(self) -> None:
-        """Let what is due by now happen, a slice at a time, so that other tasks of the loop have their turn."""
-        due_us = self.clock.allowed_us()
-        while not self._closed and self._failure is None and self._peek_us() <= due_us:
+        """Let what is due by now happen, a slice at a time, so that other tasks of the loop have their turn.
+
+        Where the machine cannot follow the clock, that ends when the clock has been put back.
+        """
+        put_back = self._put_back
+        while not self._closed and self._failure is None and put_back == self._put_back:
+            due_us = self.clock.allowed_us()
+            if self._peek_us() > due_us:
+                return
             self._happen(SLICE, due_us)
             await asyncio.sleep(0)
 
@@ -510,8 +519,12 @@ class Switchboard:
         """Let up to ``most`` events happen, none after ``until_us``."""
         for _ in range(most):
             if self._closed or self._peek_us() > until_us:
-                return
+                break
             self._step()
+        if self.clock.follow(max(self._reached_us, 0), self._peek_us()):
+            if not self._put_back:
+                _LOG.warning("the machine cannot follow at that rate: simulated time goes on more slowly")
+            self._put_back += 1
 
     def _peek_us(self) -> int:
         peek = self._env.peek()

@@ -1,4 +1,4 @@
-"""The live switchboard interrupted: a process that stands still for a while, a driver that somebody cancels."""
+"""The live switchboard in trouble: a process that stood still, a driver that is cancelled, a machine too slow."""
 
 import asyncio
 import json
@@ -8,9 +8,11 @@ import sys
 import time
 
 import pytest
+from fake_time import FakeTime
 
 import parksim
-from parksim.engines.clocks import VirtualClock
+from parksim.engines import clocks
+from parksim.engines.clocks import RealClock, VirtualClock
 from parksim.engines.live import Switchboard
 
 S = 1_000_000
@@ -102,6 +104,48 @@ def test_a_driver_that_is_cancelled_is_noticed(who):
             await switchboard.aclose()
 
     asyncio.run(session())
+
+
+def test_a_clock_is_put_back_when_the_model_cannot_follow():
+    """Behind for more than a second it shows how far the model is; behind for less, or caught up, it is let be."""
+    source = FakeTime()
+    clock = RealClock(100.0, 0, source)
+
+    def after(milliseconds: int, reached_us: int, next_us: int) -> int:
+        source.ns += milliseconds * 1_000_000
+        return clock.follow(reached_us, next_us)
+
+    assert after(1_000, 40 * S, 50 * S) == 0  # at 100 s, with 60 s to catch up
+    assert after(900, 180 * S, 190 * S) == 0
+    assert after(50, 194 * S, 200 * S) == 0  # it has caught up
+    assert after(900, 200 * S, 210 * S) == 0
+    assert after(1_000, 240 * S, 250 * S) == 0
+    assert after(10, 250 * S, 260 * S) == (386 - 250) * S
+    assert clock.now_us(0) == 250 * S
+    assert after(100, 250 * S, 270 * S) == 0
+    assert clock.allowed_us() == 260 * S
+    assert VirtualClock(5 * S).follow(0, 0) == 0
+
+
+def test_a_rate_that_the_machine_cannot_follow(monkeypatch, caplog):
+    """At a million times the reference model is always behind: commands are done all the same, in order, soon."""
+    monkeypatch.setattr(clocks, "BEHIND_S", 0.2)
+
+    async def session() -> list[parksim.Fact]:
+        scenario = parksim.Scenario.load("scenarios/park1.toml")
+        async with Switchboard(scenario, clock=RealClock(1_000_000), endless=True, record=False) as switchboard:
+            facts = switchboard.facts(1_000_000)
+            for _ in range(3):
+                call = await asyncio.wait_for(switchboard.place_call(0), 20)
+                await asyncio.wait_for(switchboard.hang_up(call), 20)
+        return [fact async for fact in facts if isinstance(fact, parksim.Fact)]
+
+    facts = asyncio.run(session())
+    assert len(facts) > 1_000
+    assert [fact.time_us for fact in facts] == sorted(fact.time_us for fact in facts)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the machine cannot follow at that rate: simulated time goes on more slowly"
+    ]
 
 
 def test_nothing_is_done_in_the_past():
