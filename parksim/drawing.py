@@ -272,7 +272,7 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     titles = (facts["y"], facts["x"]) if turned else (facts["x"], facts["y"])
     rows = [row for row in figure.rows if row["measure"] == measure]
     cell, height = max(1, (width - 90) // len(columns)), _line_height(len(lines))
-    cells = [_cell(row, across, up) | {"text": _in_cell(measure, row, cell)} for row in rows]
+    cells = [_cell(row, across, up) | {"text": figures.cell_text(measure, row, short=cell < 34)} for row in rows]
     longest = min(13, max(len(str(value)) for value in columns))  # then Vega cuts it
     x = partial(_places, alt, alt.X, values=columns, title=titles[0], every=1 + 7 * longest // cell)
     y = partial(_places, alt, alt.Y, values=lines, title=titles[1], every=1 + 13 // height)
@@ -329,25 +329,6 @@ def _places(alt: Any, channel: Any, field: str, values: Sequence[object], title:
     )
     scale = alt.Scale(domain=[-0.5, len(values) - 0.5], nice=False, zero=False)
     return channel(field, type="quantitative", title=title or None, axis=axis, scale=scale)
-
-
-def _in_cell(measure: str, row: Mapping[str, Any], cell: float) -> str:
-    """Return what a cell says: the value without its unit, a question mark where the objective is undecided.
-
-    What rounds to nothing (or to all) is told by a bound: nothing seen is never nothing.
-    """
-    if row["mean"] is None:
-        return "-"
-    factor = 100 if measure in SHARES else 1
-    value, high = factor * row["mean"], factor * (row["mean"] if row["high"] is None else row["high"])
-    decimals = 0 if value >= 99.95 or (cell < 34 and value >= 9.95) else 1
-    text = f"{value:.{decimals}f}"
-    if float(text) == 0:
-        text = f"<{max(0.1, math.ceil(10 * high) / 10):.1f}"
-    elif measure in SHARES and float(text) == 100:
-        low = 100 * (row["mean"] if row["low"] is None else row["low"])
-        text = f">{min(99.9, math.floor(10 * low) / 10):.1f}"
-    return f"{text}?" if row["verdict"] == "undecided" else text
 
 
 def _heat_colour(alt: Any, target: tuple[str, float, str] | None, rows: Sequence[Mapping[str, Any]]) -> Any:

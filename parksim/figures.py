@@ -342,6 +342,26 @@ def frontier(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
     return edges
 
 
+def cell_text(measure: str, row: Mapping[str, Any], *, short: bool = False) -> str:
+    """Return what a cell of a heat map says: the value without its unit.
+
+    A question mark says that the objective is undecided. What rounds to nothing (or to all) is told by a bound: nothing
+    seen is never nothing. ``short`` leaves out the decimal of larger values.
+    """
+    if row["mean"] is None:
+        return "-"
+    factor = 100 if measure in SHARES else 1
+    value, high = factor * row["mean"], factor * (row["mean"] if row["high"] is None else row["high"])
+    decimals = 0 if value >= 99.95 or (short and value >= 9.95) else 1
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = f"<{max(0.1, math.ceil(10 * high) / 10):.1f}"
+    elif measure in SHARES and float(text) == 100:
+        low = 100 * (row["mean"] if row["low"] is None else row["low"])
+        text = f">{min(99.9, math.floor(10 * low) / 10):.1f}"
+    return f"{text}?" if row["verdict"] == "undecided" else text
+
+
 # One replication ------------------------------------------------------------------------------------------------------
 
 

@@ -1,15 +1,17 @@
 """A report as Markdown: the same words and tables as the page, and the charts' numbers where they are few."""
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+from parksim.figures import Figure, cell_text
+from parksim.labels import label_of, unit_of
 from parksim.report_parts import Cell, Chart, Mark, Measure, Sheet, Story
 
 MOST_ROWS: Final = 30
 """A chart of more rows is told by its finding alone; the page draws it."""
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>#|~&!+\-])")
-_LEADING: Final = re.compile(r"^(\d+)([.)])")
+_MARKUP: Final = re.compile(r"[\\`*\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_LEADING: Final = re.compile(r"^(\d*)([.)#=+\-])")
 
 
 def markdown(story: Story) -> str:
@@ -20,10 +22,15 @@ def markdown(story: Story) -> str:
 def escaped(words: object) -> str:
     r"""Return a text as Markdown that shows it and nothing else, on one line.
 
-    >>> escaped("<b>a|b</b>"), escaped("1. x")
-    ('\\<b\\>a\\|b\\</b\\>', '1\\. x')
+    >>> escaped("<b>a|b</b>"), escaped("1. x"), escaped("lot.max_in_parking < 1.5 s")
+    ('\\<b\\>a\\|b\\</b\\>', '1\\. x', 'lot.max_in_parking \\< 1.5 s')
     """
-    return _LEADING.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", " ".join(str(words).split())))
+    return _LEADING.sub(r"\1\\\2", _cell_of(words))
+
+
+def _cell_of(words: object) -> str:
+    """Return a text within a line, as in a table, where no list and no heading begins."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(str(words).split()))
 
 
 def _lines(story: Story) -> Iterator[str]:
@@ -61,11 +68,35 @@ def _lines(story: Story) -> Iterator[str]:
 
 def _chart(chart: Chart) -> Iterator[str]:
     yield from ("", f"### {escaped(chart.heading)}", "", escaped(chart.finding))
-    rows = chart.figure.rows if chart.figure is not None else ()
-    if rows and len(rows) <= MOST_ROWS:
+    if chart.figure is None:
+        return
+    rows = chart.figure.rows
+    if chart.figure.name == "heat_map":
+        yield from _maps(chart.figure)
+    elif rows and len(rows) <= MOST_ROWS:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
         cells = tuple(tuple(_shown(row[name]) for name in names) for row in rows)
         yield from _table(Sheet("", tuple(names), cells, tuple(range(len(names)))))
+
+
+def _maps(figure: Figure) -> Iterator[str]:
+    """Yield a heat map as a table for each measure; a design that meets all objectives is marked."""
+    facts = figure.facts
+    for measure in facts["measures"]:
+        cells = {(row["column"], row["line"]): row for row in figure.rows if row["measure"] == measure}
+        rows = [
+            (str(word), *(_in_map(measure, cells[column, line]) for column in range(len(facts["columns"]))))
+            for line, word in reversed(list(enumerate(facts["lines"])))
+        ]
+        target = facts["targets"].get(measure)
+        unit = f", in {unit_of(measure)}" if unit_of(measure) else ""
+        caption = f"{label_of(measure)}{unit}" + (f"; target {target[2]}; * meets all objectives" if target else "")
+        corner = f"{facts['y']} / {facts['x']}" if facts["y"] else facts["x"]
+        yield from _table(Sheet(caption, (corner, *map(str, facts["columns"])), tuple(rows)))
+
+
+def _in_map(measure: str, row: Mapping[str, Any]) -> str:
+    return cell_text(measure, row) + (" *" if row["all"] == "met" else "")
 
 
 def _shown(value: object) -> str:
@@ -88,8 +119,8 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Measure):
-        return f"{escaped(cell.words)} (`{cell.name}`)"
-    return f"**{cell}**" if isinstance(cell, Mark) else escaped(cell)
+        return f"{_cell_of(cell.words)} (`{cell.name}`)"
+    return f"**{cell}**" if isinstance(cell, Mark) else _cell_of(cell)
 
 
 def _code(content: str, kind: str = "sh") -> list[str]:

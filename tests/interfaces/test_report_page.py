@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from markdown_it import MarkdownIt  # rich comes with it
 
 import parksim
 from parksim import figures, report_page
@@ -259,9 +260,15 @@ def test_hostile_words_are_words(folder):
             if name.endswith(".csv"):
                 cells = [cell for row in csv.reader(io.StringIO(content(link))) for cell in row]
                 assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
-        text = markdown(story_of(result))
-        body = re.sub(r"(?s)^(`{3,})\w*\n.*?^\1$", "", text, flags=re.MULTILINE)
-        assert not re.search(r"(?<!\\)<", body)
+        rendered = Elements(MarkdownIt().enable("table").render(markdown(story_of(result))))
+        assert HOSTILE in rendered.text
+        assert set(rendered.tags) <= MARKDOWN_TAGS
+
+
+MARKDOWN_TAGS = {
+    *("h1", "h2", "h3", "p", "strong", "code", "pre", "ul", "li", "blockquote"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
 
 
 def test_the_same_result_gives_the_same_bytes(folder, study):
@@ -287,21 +294,40 @@ def test_nothing_in_the_page_asks_for_anything(folder):
         assert not re.search(r"url\((?!#)", page)
 
 
-def test_markdown_is_well_formed(study, swept):
-    """Every table row has as many cells as its heading; headings, verdicts and the scenario are there."""
-    for result in (study, swept):
-        text = markdown(story_of(result, "x.db"))
-        assert text.startswith("# Hospital switchboard, weekday\n")
-        block = []
-        for line in [*text.splitlines(), ""]:
-            if line.startswith("|"):
-                block.append(len(re.findall(r"(?<!\\)\|", line)))
-            else:
-                assert len(set(block)) <= 1
-                block = []
-        fenced = re.search(r"(?s)```toml\n(.*?)\n```", text).group(1)
-        assert parksim.Scenario.loads(fenced).digest == HOSPITAL.digest
-        assert f"**{result.objectives[0].verdict if result is study else 'met'}**" in text
+@pytest.mark.parametrize("name", ["study", "swept"])
+def test_markdown_becomes_what_it_says(name, request):
+    """Rendered, it has the headings, every table's rows as long as its heading, the verdicts, and the scenario."""
+    result = request.getfixturevalue(name)
+    story = story_of(result, "x.db")
+    text = markdown(story)
+    rendered = Elements(MarkdownIt().enable("table").render(text))
+    assert rendered.tags.count("h1") == 1
+    assert rendered.tags.count("h2") == 6
+    assert rendered.tags.count("h3") == len(story.charts)
+    assert set(rendered.tags) <= MARKDOWN_TAGS
+    sheets = [sheet for sheet in (story.objectives, story.choices, *story.tables, story.assumptions) if sheet]
+    for sheet in sheets:
+        assert sheet.caption in rendered.text
+        for row in sheet.rows:
+            assert " ".join("".join(map(str, row)).split()).replace(" ", "") in rendered.text.replace(" ", "")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert rendered.tags.count("tr") == len(rows) - rendered.tags.count("table")  # a rule below each heading
+    fenced = re.search(r"(?s)```toml\n(.*?)\n```", text).group(1)
+    assert parksim.Scenario.loads(fenced).digest == HOSPITAL.digest
+    assert "parksim rerun x.db" in rendered.text
+
+
+def test_a_map_in_markdown_marks_the_designs_that_do(swept):
+    """The table of a heat map has a cell for each design, marked exactly where all objectives are met."""
+    lines = markdown(story_of(swept)).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("| lot.max_in_parking / lot.slots"))
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in (lines[first], *lines[first + 2 : first + 4])
+    ]
+    for words in cells[1:]:
+        for slots, cell in zip(cells[0][1:], words[1:], strict=True):
+            (row,) = [r for r in swept.rows if [*map(str, r.values.values())] == [slots, words[0]]]
+            assert cell.endswith("\\*") == (row.study.verdict == "met")
 
 
 # The command ----------------------------------------------------------------------------------------------------------
