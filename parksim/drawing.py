@@ -212,8 +212,7 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
         axis = alt.Axis(labelAngle=0, labelLimit=90)
         x = partial(alt.X, type="nominal", title=facts["axis"], sort=None, axis=axis)
     words = facts["series"]
-    beside = max(1, (width - 60) // (6 * max(map(len, words)) + 36))
-    legend = None if words == [""] else alt.Legend(title=None, orient="bottom", columns=beside, labelLimit=width)
+    legend = _legend_of(alt, facts["others"], words, width)
 
     def by(channel: Any, values: Sequence[Any]) -> Any:
         scale = alt.Scale(domain=words, range=[values[n % len(values)] for n in range(len(words))])
@@ -243,6 +242,21 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
     if target is not None:
         layers += _limit(alt, target, f"target {written(measure, target)}", y)
     return alt.layer(*layers).properties(title=_panel_title(alt, LABELS[measure], inner + 60))
+
+
+def _legend_of(alt: Any, others: Sequence[str], words: Sequence[str], width: int) -> Any:
+    """Return the legend of some curves, in as many columns as there is room for; of one key its name stands before."""
+    if words == [""]:
+        return None
+    one = len(others) == 1
+    before = f"{others[0]} = " if one else ""
+    longest = max(len(word) - len(before) for word in words)
+    columns = max(1, (width - 60 - 6 * len(before)) // (6 * longest + 36))
+    shorter = {"labelExpr": f"replace(datum.label, {json.dumps(before)}, '')"} if one else {}
+    named = {"title": others[0], "titleOrient": "left" if width >= NARROW else "top", "titleFontWeight": "normal"}
+    return alt.Legend(
+        orient="bottom", columns=columns, labelLimit=width, **(shorter | named if one else {"title": None})
+    )
 
 
 def _apart(rows: Sequence[Mapping[str, Any]], series: Sequence[str]) -> list[dict[str, Any]]:

@@ -244,6 +244,7 @@ def _tables(story: Story) -> Iterator[str]:
         if len(sheet.rows) > LONG_TABLE:
             opening = f"<summary>{text(sheet.caption)} ({len(sheet.rows):,} rows)</summary>"
             yield f"<details>{opening}{_table(sheet)}</details>"
+            yield f'<p class="paper">{text(sheet.caption)} ({len(sheet.rows):,} rows): on the screen, not on paper.</p>'
         else:
             yield _table(sheet)
     links = [_download(name, content, name) for name, content in story.files.items() if name.endswith(".csv")]
@@ -318,6 +319,7 @@ figure { margin: 24px 0 36px; break-inside: avoid; }
 .picture.phone { display: none; }
 figcaption { color: var(--soft); font-size: 14px; margin-top: 6px; }
 figure.missing { color: var(--soft); }
+.paper { display: none; }
 details { margin: 12px 0; } summary { cursor: pointer; }
 .sources { border: 1px solid var(--line); padding: 12px 16px; margin: 12px 0 20px; font-size: 15px; }
 dl { margin: 8px 0 16px; font-size: 15px; }
@@ -346,7 +348,7 @@ button { font: inherit; padding: 6px 12px; }
   body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
   h2 { margin-top: 22pt; break-after: avoid; } h3, .finding, caption, thead { break-after: avoid; }
   tr, .answer, .command, .sources, .sheet.short, dl div { break-inside: avoid; }
-  .sheet { overflow: visible; }
+  .sheet { overflow: visible; } .paper { display: block; }
   figure { margin: 12pt 0 16pt; }
   table { font-size: 9pt; } figcaption a, button, details, .files { display: none; }
   a { color: inherit; text-decoration: none; }

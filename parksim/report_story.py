@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from parksim import figures
+from parksim.comparing import compare_results
 from parksim.figures import Figure, answer_of, number_of
+from parksim.gather import PlanError
 from parksim.labels import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.measures import SCALARS, SHARES
 from parksim.planning import Row, Sweep
@@ -392,9 +394,28 @@ def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[s
         )
         does = {"met": "meets them, too", "missed": "misses", "undecided": "leaves undecided"}[base.study.verdict]
         details.append(f"The scenario as it stands ({words_of(base.values)}) {does}: {of_base}.")
+        details += _gain(base.study, answer.study) if answer is not None else []
     elif base is not None:
         details.append("It is the scenario as it stands.")
     return told, tuple(details)
+
+
+def _gain(base: Study, answer: Study) -> list[str]:
+    """Return what the answer changes against the scenario as it stands, where the calls are the same."""
+    try:
+        compared = compare_results(base, answer)
+    except (PlanError, ValueError):  # too few replications, other times, or calls whose files are not at hand
+        return []
+    words = []
+    for name in (one.objective.measure for one in answer.objectives):
+        difference = compared.differences[name]
+        if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+            continue
+        point, interval = (text.replace(" %", "") for text in shown(name, difference))
+        unit = "percentage points" if name in SHARES else unit_of(name)
+        sign = "+" if difference.low > 0 else ""
+        words.append(f"{LABELS[name]}: {sign}{point} {unit}".rstrip() + f" ({interval})")
+    return [f"Against it, with the very same calls: {'; '.join(words)}."] if words and compared.paired else []
 
 
 def _sweep_charts(sweep: Sweep) -> Iterable[Chart]:

@@ -208,6 +208,20 @@ def test_the_three_verdicts_are_worded(study):
     assert of().objectives is None
 
 
+def test_what_the_answer_changes_is_paired():
+    """Against the scenario as it stands each change is the paired difference, where it is one."""
+    scenario = HOSPITAL.with_values({"run.horizon": "11h", "objectives": {"refused_share": "< 2.2 %"}})
+    swept = parksim.sweep(scenario, {"lot.slots": [4, 6]}, 4, engine="simpy")
+    base, answer = (row.study for row in swept.rows)
+    assert (base.verdict, answer.verdict) == ("undecided", "met")
+    difference = parksim.planning.compare_results(base, answer).differences["refused_share"]
+    told = story_of(swept).details[-1]
+    assert told.startswith("Against it, with the very same calls: parks refused, the lot being full: -")
+    by, low, high = map(float, re.search(r"(-[\d.]+) percentage points \((-[\d.]+) to (-[\d.]+)\)", told).groups())
+    exact = [100 * one for one in (difference.mean, difference.low, difference.high)]
+    assert (by, low, high) == pytest.approx(exact, abs=0.05)  # two digits of the interval are shown
+
+
 def test_a_sweep_without_an_answer_says_so():
     """No design that meets all objectives, and none asked for: each is said; one key gives a map of one row."""
     strict = HOSPITAL.with_values({"objectives": {"expired_share": "< 0.01 %"}})
