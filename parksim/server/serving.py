@@ -1,6 +1,7 @@
 """The application at work: served by uvicorn on a socket until a signal comes."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -105,6 +106,8 @@ async def serve(desk: Served, app: App, listener: socket.socket, started: Callab
     allow_open_files(CONNECTIONS_LIMIT + LINGERING_LIMIT + FURTHER_FILES)
     server = Server(app, started)
     watching: asyncio.Task[Exception | None] | None = None
+    gc.collect()
+    gc.freeze()  # modules and scenario stay: looking through them again and again held up the loop for 0.1 s each time
     try:
         async with desk:
             watching = asyncio.create_task(_end_with(desk, server), name="parksim watch")
@@ -115,6 +118,8 @@ async def serve(desk: Served, app: App, listener: socket.socket, started: Callab
             raise
         logger.exception("the switchboard has failed")
         raise FailedError(f"the switchboard has failed ({type(error).__name__}: {error})") from error
+    finally:
+        gc.unfreeze()
     return server.ended_by
 
 
