@@ -192,7 +192,7 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
 def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     if known is not None:
-        count = '"unlimited"' if known.attendants == NEVER else str(known.attendants)
+        count = '"unlimited"' if known.attendants == NEVER else str(list(known.counts) or known.attendants)
         result.put("attendants", "count", count, "from the journal's header")
     else:
         result.unknown.append("how many attendants there are, and when: unlimited, so no call waits")

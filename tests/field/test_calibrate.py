@@ -286,11 +286,12 @@ def test_every_recording_gives_a_scenario_that_runs(name):
     assert parksim.run(scenario, seed=1).journal.check() is None
 
 
-@pytest.mark.parametrize("file", ["hospital", "contact-centre", "overload", "small-office", "warehouse"])
+@pytest.mark.parametrize("file", ["hospital", "contact-centre", "overload", "shifts", "small-office", "warehouse"])
 def test_every_shipped_scenario_can_be_calibrated_from_its_own_journal(tmp_path, file):
-    """Five scenarios, half a day each: all policies of the header come back, and the scenario found runs."""
+    """Six scenarios, half a day each: all policies of the header come back, and the scenario found runs."""
     folder = Path(__file__).parents[2] / "scenarios"
-    scenario = parksim.Scenario.load(folder / f"{file}.toml").with_values({"run.horizon": "12h"})
+    scenario = parksim.Scenario.load(folder / f"{file}.toml")
+    scenario = scenario.with_values({"run.horizon": "12h", "run.warm_up": "0s"})
     parksim.run(scenario, seed=2).journal.save(tmp_path / "j.npz")
     result = calibration_of(tmp_path / "j.npz")
     again = parksim.Scenario.loads(result.toml)
