@@ -1,6 +1,7 @@
 """UAPI's test vectors over real HTTP on loopback, at the real desk: the page's requests and what each must get.
 
-Each test begins with a desk of its own, whose calls stand in a register file as ``--register`` reads it.
+Each test begins with a desk of its own, whose calls stand in a register file as ``--register`` reads it, and asks
+twice over: with paths as they are written here, and with a trailing slash, ``%2A`` and ``%40``.
 """
 
 import json
@@ -25,9 +26,21 @@ def house(tmp_path_factory):
         yield site
 
 
-@pytest.fixture
-def begin(house, tmp_path):
+def as_it_is(path):
+    """Return a path as it is."""
+    return path
+
+
+def encoded(path):
+    """Return a path with a trailing slash, and with what may be encoded encoded."""
+    path, mark, query = path.partition("?")
+    return f"{path.rstrip('/')}/".replace("*", "%2A").replace("@", "%40") + mark + query
+
+
+@pytest.fixture(params=[as_it_is, encoded])
+def begin(request, house, tmp_path):
     """Let the server begin anew with the calls of a register file; positions 1 and 2 are taken if nothing is said."""
+    house.spelt = request.param
 
     def begin_with(taken=2, **more):
         house.begin_with(WatchedDesk(tmp_path / "calls.json", taken, **more))
@@ -50,7 +63,7 @@ def park(site, path=f"/12/0003*210/{CALL}", *, fields=(), **changes):
 
 def send(site, method, path, body=b"", fields=()):
     """Send a request by a client library that takes the path as it is."""
-    url = httpx.URL(site.url).copy_with(raw_path=path.encode())
+    url = httpx.URL(site.url).copy_with(raw_path=getattr(site, "spelt", as_it_is)(path).encode())
     return CLIENT.request(method, url, content=body, headers={**BEARER, **dict(fields)})
 
 
@@ -174,7 +187,7 @@ def test_a_body_that_is_no_object(site, body):
 def test_no_token_or_a_wrong_one(site, value):
     """401 with the way to authenticate."""
     fields = {} if value is None else {"Authorization": value}
-    answer = CLIENT.put(site.url + LINK, json=PARK, headers=fields)
+    answer = CLIENT.put(site.url + site.spelt(LINK), json=PARK, headers=fields)
     assert refused(answer) == (401, "access_denied")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
