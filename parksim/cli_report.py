@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
 from parksim import drawing, plots, report_page
 from parksim.frames import MissingLibraryError
-from parksim.options import Answer, Set, UsageError, check_count, check_out, hands, scenario_with
+from parksim.options import Answer, Set, UsageError, check_count, check_out, hands, pairs, scenario_with
 from parksim.planning import Sweep, load
 from parksim.progress import Progress
 from parksim.quantities import UnfitError
@@ -29,6 +29,10 @@ def report_command(
         ),
     ],
     chart: Annotated[str | None, Parameter(help="Only this chart, as occupancy or heat_map.")] = None,
+    options: Annotated[
+        tuple[str, ...],
+        Parameter(name="--option", negative=(), help="Of that chart: `--option over=lot.max_in_parking`. Repeatable."),
+    ] = (),
     width: Annotated[int, Parameter(help="Pixels, of that chart.")] = drawing.WIDTH,
     interactive: Annotated[
         bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
@@ -51,10 +55,13 @@ def report_command(
         raise UsageError("--set goes with --scenario: together they give the result's scenario")
     if interactive and (chart is not None or out.suffix != ".html"):
         raise UsageError("--interactive is of a page; write -o FILE.html, without --chart")
+    if options and chart is None:
+        raise UsageError("--option is of a chart; name it, as in --chart shares --option over=lot.max_in_parking")
+    of_chart = _options(options)
     loaded = _loaded(result, None if scenario is None else scenario_with(scenario, values))
     try:
         if chart is not None:
-            plots.save(plots.plot(loaded, chart, width=width), out)
+            plots.save(plots.plot(loaded, chart, width=width, **of_chart), out)
             return Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
         report_page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
     except MissingLibraryError as error:
@@ -62,6 +69,26 @@ def report_command(
     except UnfitError as error:
         raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
     return Answer(f"{out}: {loaded.scenario.name}\n")
+
+
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "replication": int,
+    "from_s": float,
+    "to_s": float,
+    "measures": lambda text: text.split(","),
+    "series": lambda text: text.split(","),
+}
+"""How the value of an option is read; any other is a word."""
+
+
+def _options(texts: tuple[str, ...]) -> dict[str, Any]:
+    options = {}
+    for name, text in pairs("--option", texts, "over=lot.max_in_parking"):
+        try:
+            options[name] = _READ.get(name, str)(text)
+        except ValueError:
+            raise UsageError(f"--option {name}={text}: write a number, as {name}=0") from None
+    return options
 
 
 def _loaded(path: Path, own: Scenario | None) -> Study | Sweep:

@@ -510,4 +510,6 @@ busy_slots
         return word
     near = nearest(str(word), words)
     hint = f': did you mean "{near}"?' if near else "."
-    raise PlanError(f"there is no {what} {str(word)[:64]!r}{hint} There are: {', '.join(words)}")
+    raise PlanError(
+        f"there is no {what} {str(word)[:64]!r}{hint} There are{': ' if words else ' none'}{', '.join(words)}"
+    )

@@ -26,6 +26,7 @@ import io
 import json
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,7 +89,23 @@ def figure(result: object, name: str, **options: Any) -> Figure:
     Raises:
         PlanError: as ``plot``.
     """
+    known = options_of(result, name)
+    for option in options:
+        one_of(option, known, f"option of {name}")
     return _FIGURES[_kind(result)][name](result, **options)
+
+
+def options_of(result: object, name: str) -> tuple[str, ...]:
+    """Return the options of a chart of a result, beside ``width``.
+
+    Raises:
+        PlanError: there is no such chart.
+    """
+    kind = _kind(result)
+    of = _FIGURES[kind][one_of(name, charts_of(kind), f"chart of a {kind}")]
+    parts = (of.func, *of.args) if isinstance(of, partial) else (of,)
+    names = (name for part in parts for name in list(signature(part).parameters)[1:])
+    return tuple(dict.fromkeys(name for name in names if name not in ("study", "options")))
 
 
 def drawn(shown: Figure, width: int = WIDTH) -> Any:
@@ -155,7 +172,7 @@ def _of_replication(of: Callable[..., Figure], study: Study, replication: int = 
 
 _FIGURES: Final[dict[str, dict[str, Callable[..., Figure]]]] = {
     "study": {
-        "occupancy": figures.by_hour,
+        "occupancy": partial(figures.by_hour, measure="occupancy_mean"),
         "by_hour": figures.by_hour,
         "busy_slots": figures.busy_slots,
         "timeline": partial(_of_replication, figures.timeline),

@@ -42,6 +42,8 @@ from parksim.studies import Run, Study, expected_calls, run
 
 MOST_CALLS_AGAIN: Final = 100_000
 """A replication of more calls is not made again for its pictures: that would take seconds."""
+MOST_DESIGNS: Final = 1_000
+"""Rows of a table of designs; the file beside it has all of them."""
 
 
 def story_of(result: Study | Sweep, source: str = "") -> Story:
@@ -493,7 +495,8 @@ def _designs(sweep: Sweep) -> Sheet:
             *(with_interval(name, row.study.estimate(name)) for name, _ in columns),
             *([Mark(row.study.verdict)] if objectives else []),
         )
-        for row in sweep.rows
+        for row in sweep.rows[:MOST_DESIGNS]
     )
     headings = (*sweep.over, *(f"{name} {text}".strip() for name, text in columns), *(["All"] if objectives else []))
-    return Sheet("All designs", headings, rows)
+    more = f"The first {MOST_DESIGNS:,} of {len(sweep.rows):,} designs; designs.csv has all"
+    return Sheet("All designs" if len(sweep.rows) <= MOST_DESIGNS else more, headings, rows)

@@ -362,6 +362,8 @@ def test_hostile_names_are_text():
         ("study", {"name": "by_hour", "measure": "refusedshare"}, 'did you mean "refused_share"?'),
         ("study", {"name": "timeline", "replication": 9}, "numbered from 0 to 3"),
         ("study", {"name": "timeline", "from_s": 9e9}, "no part of it"),
+        ("study", {"name": "timeline", "from": 9e9}, 'did you mean "from_s"? There are: replication, from_s, to_s'),
+        ("study", {"name": "busy_slots", "measure": "x"}, "there is no option of busy_slots 'measure'. There are none"),
         ("study", {"width": 10}, "200 to 4,000 pixels"),
         ("swept", {"name": "heat_map", "x": "lot.slot"}, 'did you mean "lot.slots"?'),
         ("swept", {"name": "heat_map", "x": "lot.slots", "y": "lot.slots"}, "two axes, and both are lot.slots"),

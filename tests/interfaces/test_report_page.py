@@ -17,7 +17,7 @@ import pytest
 from markdown_it import MarkdownIt  # rich comes with it
 
 import parksim
-from parksim import figures, report_page
+from parksim import figures, plots, report_page
 from parksim.cli import BAD_INPUT, DONE, NOT_FINISHED, main
 from parksim.measures import SCALARS
 from parksim.report import shown
@@ -370,6 +370,11 @@ WRONG = [
     ("report h.db --chart occupancy -o x.html", BAD_INPUT, "the file's name ends in .svg or .png or .pdf or .json"),
     ("report h.db --chart ocupancy -o x.svg", BAD_INPUT, 'did you mean "occupancy"?'),
     ("report h.db --chart occupancy --width 3 -o x.svg", BAD_INPUT, "--width 3: from 200 to 4000"),
+    ("report h.db --option over=x -o x.html", BAD_INPUT, "--option is of a chart"),
+    ("report s.db --chart shares --option over -o x.svg", BAD_INPUT, "--option over: write KEY=VALUE"),
+    ("report s.db --chart shares --option over=x -o x.svg", BAD_INPUT, "no key of this sweep 'x'"),
+    ("report s.db --chart shares --option of=x -o x.svg", BAD_INPUT, "no option of shares 'of'"),
+    ("report h.db --chart timeline --option from_s=noon -o x.svg", BAD_INPUT, "--option from_s=noon: write a number"),
     ("report r.json --chart occupancy -o r.json", BAD_INPUT, "is the result itself; name another file"),
     ("report h.db --interactive -o x.md", BAD_INPUT, "--interactive is of a page"),
     ("report h.db --set lot.slots=5 -o x.md", BAD_INPUT, "--set goes with --scenario"),
@@ -398,6 +403,20 @@ def test_what_is_wrong_is_told(line, code, told, folder, monkeypatch, capsys):
     assert told in err
     assert (out, err.count("Traceback")) == ("", 0)
     assert not Path("x.html").exists()
+
+
+def test_one_chart_is_drawn_by_the_command(folder, swept, monkeypatch, capsys):
+    """A chart with its options becomes the very picture that Python draws."""
+    monkeypatch.chdir(folder)
+    options = "--option over=lot.max_in_parking --option series=3,4 --option measures=refused_share,lost_share"
+    assert command(f"report s.db --chart shares {options} --width 500 -o one.svg") == DONE
+    capsys.readouterr()
+    chosen = {"over": "lot.max_in_parking", "series": [3, 4], "measures": ["refused_share", "lost_share"]}
+    assert Path("one.svg").read_text() == plots.svg_of(swept.plot("shares", width=500, **chosen))
+    for name in ("timeline", "occupancy"):
+        more = "--option replication=1 --option from_s=3600 --option to_s=7200" if name == "timeline" else ""
+        assert command(f"report h.db --chart {name} {more} -o {name}.png") == DONE
+        assert Path(f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_disk_that_is_full_is_told(folder, monkeypatch, capsys):
