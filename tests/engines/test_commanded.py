@@ -30,7 +30,7 @@ from parksim.engines.commanded import (
 from parksim.engines.traffic import Traffic, batch, endless_batches
 from parksim.journal import JournalError
 from parksim.rules import codes as c
-from parksim.rules.routing import BUSY_NOW
+from parksim.rules.routing import BUSY_NOW, OFF_DUTY
 from parksim.scenario import Scenario
 
 SCENARIOS = (
@@ -40,6 +40,7 @@ SCENARIOS = (
     "overload",
     "park1",
     "recorded",
+    "shifts",
     "small-office",
     "two-organisations",
     "warehouse",
@@ -84,6 +85,22 @@ def test_random_cases_agree():
 def test_many_random_cases_agree():
     """10,000 random cases: the same bytes. Seed 402."""
     agree(10_000, 402)
+
+
+def test_changes_of_the_number_on_duty_sleep_and_wake():
+    """When nothing is to come they stop; a command later on finds who is on duty then, as if they had gone on."""
+    settings_ = f.settings(attendants=2, counts=(1, 2), period_us=50)
+    exchange = CommandedExchange(simpy.Environment(), settings_, Traffic([]), Walk(settings_).take)
+    exchange.run()
+    assert (exchange.now_us, exchange.duty) == (50, 2)
+    exchange.at(1_049, RANKS[PLACE], lambda: None)
+    exchange.run()
+    assert (exchange.now_us, exchange.idle_since_us) == (1_050, [0, 1_050])
+    exchange.at(1_100, RANKS[HANG_UP], lambda: None)  # at the full period itself, but before its SERVE
+    exchange.env.step()
+    assert (exchange.now_us, exchange.duty) == (1_100, 2)
+    exchange.run()
+    assert exchange.idle_since_us == [0, OFF_DUTY]
 
 
 # ------------------------------------------------------------------------------------------------ random sessions

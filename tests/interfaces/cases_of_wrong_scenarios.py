@@ -1,6 +1,7 @@
 """A right scenario, one wrong one for each fault, and the message that each must get."""
 
 DURATION = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
+ON_DUTY = "write how many are on duty, from 0 to 10000, for 0-1 h, 1-2 h and so on to 23-24 h"
 RIGHT = """\
 name = "Front desk"
 [run]
@@ -268,6 +269,38 @@ WRONG = [
         (
             'line 9: attendants.count = 2.5: the number of attendants must be a whole number or "unlimited"; '
             "write a number from 1 to 10000"
+        ),
+    ),
+    (
+        "count = 3",
+        f"count = {[2] * 23}",
+        (
+            "line 9: attendants.count = [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, ...: must have 24 "
+            f"numbers, one an hour, and has 23; {ON_DUTY}"
+        ),
+    ),
+    (
+        "count = 3",
+        f"count = {[*[2] * 23, -1]}",
+        (
+            "line 9: attendants.count = [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, ...: hour 23 "
+            f"must be from 0 to 10000; {ON_DUTY}"
+        ),
+    ),
+    (
+        "count = 3",
+        f"count = [{'2, ' * 4}1.5{', 2' * 19}]",
+        (
+            "line 9: attendants.count = [2, 2, 2, 2, 1.5, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2...: hour 4 "
+            f"must be a whole number; {ON_DUTY}"
+        ),
+    ),
+    (
+        "count = 3",
+        f"count = {[0] * 24}",
+        (
+            "line 9: attendants.count = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...: "
+            f"somebody must be on duty in at least one hour; {ON_DUTY}"
         ),
     ),
     ("count = 3\n", "", "line 8: attendants.count: is missing; add count = ... to [attendants]"),

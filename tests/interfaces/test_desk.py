@@ -17,11 +17,13 @@ from parksim.engines.traffic import Traffic, endless_batches
 from parksim.journal import JournalWriter
 from parksim.rules import codes as c
 from parksim.rules import uapi
+from parksim.rules.routing import OFF_DUTY
 from parksim.rules.uapi_calls import State, state_of
 from parksim.server.desk import Desk, directory
 from parksim.server.given import Given, read_given
 
 S = 1_000_000
+HOUR_US = 3_600 * S
 MORNING_US = 8 * 3600 * S
 
 
@@ -378,6 +380,32 @@ def test_the_picture_is_json_and_true():
                     assert 0 <= one["since_us"] <= picture["now_us"]
                     assert one["state"] != "announcing" or picture["now_us"] - one["since_us"] <= announcement_us
             assert states >= {"free", "talking", "ringing"}
+
+    asyncio.run(session())
+
+
+def test_the_picture_knows_who_is_off_duty():
+    """Five hours and a night of shifts, a minute at a time: off as the model has it, since the full hour."""
+
+    async def session() -> None:
+        scenario = Scenario.load("scenarios/shifts.toml")
+        counts = scenario.attendants.counts
+        async with Desk(scenario, clock=VirtualClock(0), seed=4) as desk:
+            off = 0
+            for minute in [*range(15 * 60, 20 * 60), *range(23 * 60, 25 * 60)]:
+                now_us = (minute * 60 + 30) * S
+                await desk.switchboard.run_to(now_us)
+                duty = counts[minute // 60 % 24]
+                for place, one in enumerate(desk.snapshot()["attendants"]):
+                    assert place >= duty or one["state"] != "off"
+                    assert place < duty or one["state"] != "free"
+                    assert (one["state"] == "off") == (desk.switchboard.exchange.idle_since_us[place] == OFF_DUTY)
+                    if one["state"] == "off":
+                        off += 1
+                        assert one["since_us"] % HOUR_US == 0
+                        assert counts[one["since_us"] // HOUR_US % 24] <= place
+                        assert counts[one["since_us"] // HOUR_US % 24 - 1] > place
+            assert off > 300
 
     asyncio.run(session())
 

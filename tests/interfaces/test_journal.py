@@ -389,6 +389,13 @@ WRONG_SETTINGS = {
     "slots in words": (PLAIN | {"slots": ["6"]}, "have slots = .'6'."),
     "one number too much": (PLAIN | {"attempts": [1]}, "have attempts = .1."),
     "no lot": (PLAIN | {"slots": [], "choices": []}, "need a number of slots and a choice for each lot"),
+    "on duty as a number": (PLAIN | {"counts": 3}, "have counts = 3, which cannot be"),
+    "less than nobody on duty": (PLAIN | {"attendants": 3, "counts": [3, -1]}, "have counts = .3, -1., which cannot"),
+    "more on duty than there are": (PLAIN | {"attendants": 3, "counts": [3, 4]}, "have counts = .3, 4., which cannot"),
+    "never all on duty": (PLAIN | {"attendants": 3, "counts": [1, 2]}, "the greatest of which is attendants"),
+    "nobody ever on duty": (PLAIN | {"attendants": 0, "counts": [0]}, "have counts = .0., which cannot be"),
+    "more hours than a day has": (PLAIN | {"attendants": 3, "counts": [3] * 25}, "at most 24 numbers"),
+    "an hour of nothing": (PLAIN | {"period_us": 0}, "have period_us = 0, less than 1"),
     "no choice": (PLAIN | {"slots": [6, 2]}, "need a number of slots and a choice for each lot"),
 }
 
@@ -400,6 +407,30 @@ def test_settings_that_are_none_are_refused(given, message):
     for ask in (made.check, made.replay):
         with pytest.raises(JournalError, match=message):
             ask()
+
+
+def test_an_older_header_has_attendants_all_day():
+    """Headers that were written before attendants had hours are read as they were meant."""
+    older = {name: value for name, value in PLAIN.items() if name not in ("counts", "period_us")}
+    assert Journal.of(ROWS, {"settings": older}).settings == SCENARIO.settings
+
+
+def test_a_journal_of_years_is_checked_in_no_time():
+    """Rows that are an age apart, with a change every microsecond: the rounds of changes between them are left out."""
+    settings = PLAIN | {"attendants": 2, "counts": [1, 2, 0], "period_us": 1, "queue_limit": -1}
+    age_us = 2**61 // 3 * 3
+    rows = [
+        (age_us, -1, 0, -1, -1, -1, c.OFFERED, 0),
+        (age_us, -1, 0, -1, -1, 0, c.ANSWERED, 0),
+        (2 * age_us, -1, 0, -1, -1, 0, c.ENDED, c.TALKED),
+    ]
+    made = Journal.of(rows, {"settings": settings})
+    assert made.check() is None
+    state = made.replay(2 * age_us + 2 * 10**18 + 2)
+    assert [one.idle_since_us for one in state.attendants] == [state.time_us // 3 * 3, state.time_us // 3 * 3 + 1]
+    wrong = made.check(settings=made.settings._replace(attendants=1, counts=(0, 1, 0)))
+    assert wrong is not None
+    assert wrong.row == 1
 
 
 def test_further_settings_are_passed_over():

@@ -128,6 +128,8 @@ def test_a_screen_without_objectives_has_no_table_of_them():
         ({"run.warm_up": "1h30m", "run.horizon": "2d3h4m5s"}, "from 1 h 30 min to 2 d 3 h 4 min 5 s"),
         ({"lot.slots": 1, "attendants.count": 1}, "1 slot, 1 attendant; "),
         ({"attendants.count": "unlimited"}, "6 slots, unlimited attendants; "),
+        ({"attendants.count": [0, *[2] * 23]}, "6 slots, 0 to 2 attendants; "),
+        ({"attendants.count": [2] * 24}, "6 slots, 2 attendants; "),
     ],
 )
 def test_the_title_tells_design_and_window(values, told):

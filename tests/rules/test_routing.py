@@ -7,7 +7,7 @@ import pytest
 
 from parksim.rules import codes, routing
 from parksim.rules.codes import NEVER, NOBODY
-from parksim.rules.routing import BUSY_NOW, Wake
+from parksim.rules.routing import BUSY_NOW, OFF_DUTY, Wake
 
 SMALL_US = (NEVER, 0, 1, 2)
 
@@ -20,8 +20,8 @@ def naive_first(clocks, end_rank):
 
 @pytest.mark.parametrize("extensions", range(5))
 def test_the_longest_idle_is_the_earliest_to_become_free_then_the_first_by_position(extensions):
-    """All 4^n states of up to four extensions (busy, or idle since 0, 1, 2): as sorting the free ones says."""
-    for idle_since_us in product((BUSY_NOW, 0, 1, 2), repeat=extensions):
+    """All 5^n states of up to four extensions (busy, off duty, idle since 0, 1, 2): as sorting the free ones says."""
+    for idle_since_us in product((OFF_DUTY, BUSY_NOW, 0, 1, 2), repeat=extensions):
         free = sorted((since_us, position) for position, since_us in enumerate(idle_since_us) if since_us >= 0)
         expected = free[0][1] if free else NOBODY
         assert routing.longest_idle(idle_since_us, extensions) == expected
@@ -29,6 +29,32 @@ def test_the_longest_idle_is_the_earliest_to_become_free_then_the_first_by_posit
         column = np.array([*idle_since_us, 0], np.int64)  # longer than the group, and nobody may write it
         column.flags.writeable = False
         assert routing.longest_idle(column, extensions) == expected
+
+
+def test_who_is_on_duty_is_told_period_by_period_round_and_round():
+    """All rosters of up to four periods with 0 to 2 on duty, three rounds of them: as the list repeated says."""
+    for counts in (counts for length in range(1, 5) for counts in product(range(3), repeat=length)):
+        repeated = [count for count in counts * 4 for _ in range(7)]  # instant by instant, periods of 7
+        for now_us in range(3 * 7 * len(counts)):
+            duty = routing.on_duty(counts, 7, now_us)
+            assert duty == repeated[now_us]
+            later = (us for us in range(now_us + 1, len(repeated)) if repeated[us] != duty)
+            at_a_change = now_us % 7 == 0  # which is where it is asked
+            if at_a_change:
+                assert routing.next_change_us(counts, 7, now_us) == next(later, NEVER)
+    assert routing.next_change_us((), 7, 0) == NEVER
+
+
+def test_a_change_of_the_number_on_duty():
+    """Each of two extensions in each state, with 0 to 2 on duty at 9: who comes, who stays, who goes, who finishes."""
+    for extension, duty, since_us in product(range(2), range(3), (BUSY_NOW, OFF_DUTY, 0, 5)):
+        after_us = routing.idle_after_change(since_us, extension, duty, 9)
+        on = extension < duty
+        comes = {BUSY_NOW: BUSY_NOW, OFF_DUTY: 9, 0: 0, 5: 5}
+        goes = {BUSY_NOW: BUSY_NOW, OFF_DUTY: OFF_DUTY, 0: OFF_DUTY, 5: OFF_DUTY}
+        assert after_us == (comes if on else goes)[since_us]
+        assert routing.is_free(after_us) == (on and since_us != BUSY_NOW)
+        assert routing.idle_when_freed(extension, duty, 9) == (9 if on else OFF_DUTY)
 
 
 @pytest.mark.parametrize("parked_us", [0, 7])

@@ -45,6 +45,7 @@ TRIALS = {
     "answered_within_share": "calls_offered",
     "answer_wait_s_mean": "answers",
     "refused_share_by_hour": "parks_requested_by_hour",
+    "answered_within_share_by_hour": "calls_offered_by_hour",
 }
 """What each ratio is a ratio to; all other measures are means over time or counts."""
 
