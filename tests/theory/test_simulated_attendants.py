@@ -1,7 +1,7 @@
 """Simulated attendants who never park against Erlang's formulas: B, C and A, whatever else of the model lies idle.
 
-Each comparison has the level 1e-5 (``checks.LEVEL``); the some 270 of this file together are red though all is well
-once in 370 trials. 24 replications of 46 h after 2 h of warm-up, seeds in the tests.
+Each comparison has the level 1e-5 (``checks.LEVEL``); the some 640 of this file together are red though all is well
+once in 160 trials. 24 replications of 46 h after 2 h of warm-up, seeds in the tests.
 """
 
 import checks
