@@ -253,7 +253,7 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
             draw, {}, limit=st.integers(0, 3) | st.just("unlimited"), patience=_patiences(), target=_durations_s()
         ),
         "attendants": _given(
-            draw, {"count": st.integers(1, 4) | st.just("unlimited"), "handling": laws(0, 60)}, talk=laws()
+            draw, {"count": st.integers(1, 4) | st.just("unlimited") | _rosters(), "handling": laws(0, 60)}, talk=laws()
         ),
         "parking": _given(
             draw,
@@ -290,6 +290,11 @@ def _arrivals() -> st.SearchStrategy[_Table]:
     return st.fixed_dictionaries({"kind": st.just("poisson"), "rate": rates}) | hours.map(
         lambda rest: {"kind": "hourly", "calls_per_hour": [40, *rest]}
     )
+
+
+def _rosters() -> st.SearchStrategy[list[int]]:
+    """Draw how many are on duty in each hour; two of them when the calls have come, so that nobody waits for a day."""
+    return st.lists(st.integers(0, 4), min_size=23, max_size=23).map(lambda rest: [rest[0], 2, *rest[1:]])
 
 
 def _patiences() -> st.SearchStrategy[Any]:

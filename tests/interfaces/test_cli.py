@@ -275,6 +275,21 @@ def test_the_schema_is_json_and_describes_the_template(command):
     code, out, _ = command("schema")
     assert code == DONE
     assert {"run", "arrivals", "attendants", "lot", "recall"} <= set(json.loads(out)["properties"])
+    number, unlimited, roster = json.loads(out)["$defs"]["Attendants"]["properties"]["count"]["anyOf"]
+    assert (number["type"], unlimited["const"], roster["items"]["minimum"]) == ("integer", "unlimited", 0)
+    assert roster["minItems"] == roster["maxItems"] == 24
+
+
+def test_a_roster_is_given_as_a_list(command):
+    """``--set`` takes 24 numbers, the screen names the least and the most, the JSON has the hours."""
+    roster = f"attendants.count={[1, *[2] * 22, 3]}"
+    code, out, _ = command("run", "s.toml", *SHORT, "--replications", 2, "--set", roster)
+    assert code == DONE
+    assert out.splitlines()[1].startswith("6 slots, 1 to 3 attendants; ")
+    code, out, _ = command("run", "s.toml", *SHORT, "--replications", 2, "--set", roster, "--json")
+    estimates = json.loads(out)["estimates"]
+    assert [hour["n"] > 0 for hour in estimates["attendant_utilisation_by_hour"]].count(True) >= 1
+    assert estimates["attendant_utilisation"]["formula"] is None
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".npz"])

@@ -124,6 +124,7 @@ def test_a_drawn_scenario_runs(scenario, seed):
 
 SCENARIOS = {
     "unlimited attendants": lambda s: s.attendants.count == "unlimited",
+    "shifts": lambda s: s.attendants.change and 0 in s.attendants.counts,
     "unlimited staff": lambda s: s.retrieval.staff == "unlimited",
     "unlimited stay": lambda s: s.lots[0].max_in_parking is None,
     "unlimited ring": lambda s: s.recall.ring == "unlimited",
