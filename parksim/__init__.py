@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from parksim.engines import live
+    from parksim import live
     from parksim.estimate import Estimate
     from parksim.fieldwork import calibrate, replay
     from parksim.journal import Journal, JournalError
@@ -61,7 +61,7 @@ _HOMES: Final = {
     "replay": "parksim.fieldwork",
     "calibrate": "parksim.fieldwork",
     # A switchboard that runs.
-    "live": "parksim.engines.live",
+    "live": "parksim.live",
     # The rules alone.
     "Fact": "parksim.rules.lot",
     "Lot": "parksim.rules.lot",

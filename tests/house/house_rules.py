@@ -51,6 +51,7 @@ ORDER: Final = (
     "parksim.engines.kernel",
     "parksim.engines.clocks",
     "parksim.engines.live",
+    "parksim.live",
     "parksim.measures",
     "parksim.survival",
     "parksim.logforms",

@@ -189,6 +189,23 @@ def test_the_front_door_opens():
     assert set(names) <= set(dir(parksim))
 
 
+@pytest.mark.parametrize(
+    "statement", ["import parksim.live", "from parksim import live", "from parksim.live import Switchboard"]
+)
+def test_the_live_switchboard_has_one_public_name(statement):
+    """However a new interpreter imports it first, ``parksim.live`` is one module, with what the engine offers."""
+    script = f"""
+{statement}
+import sys, parksim, parksim.engines.live as engine
+assert parksim.live is sys.modules["parksim.live"]
+assert parksim.live.__all__ == engine.__all__
+assert all(getattr(parksim.live, name) is getattr(engine, name) for name in engine.__all__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
 def test_importing_parksim_loads_nothing_heavy():
     """``import parksim`` in a new interpreter loads none of the eight heavy libraries."""
     script = f"import sys, parksim; print(sorted({HEAVY!r} & set(sys.modules)))"
