@@ -108,10 +108,12 @@ def _by_hour(alt: Any, figure: Figure, width: int) -> Any:
     title = "busy slots, mean of the hour" if measure == "occupancy_mean" else ""
     y = partial(_value_axis, alt, measure=measure, end=end, title=title)
 
+    tips = [alt.Tooltip("hour:Q"), *_tooltip(alt, measure, "mean", "low", "high", "p05", "p95")]
+
     def band(low: str, high: str, word: str) -> Any:
         known = base.transform_filter(f"isValid(datum.{low}) && isValid(datum.{high})")
         known = known.transform_calculate(what=json.dumps(word))
-        return known.mark_rect().encode(x=x, x2="end", y=y(field=low), y2=high, color=colour)
+        return known.mark_rect().encode(x=x, x2="end", y=y(field=low), y2=high, color=colour, tooltip=tips)
 
     means = (
         base.transform_calculate(what=json.dumps(words[0]))
@@ -121,7 +123,7 @@ def _by_hour(alt: Any, figure: Figure, width: int) -> Any:
             x2="end",
             y=y(field="mean"),
             color=colour,
-            tooltip=[alt.Tooltip("hour:Q"), *_tooltip(alt, measure, "mean", "low", "high", "p05", "p95")],
+            tooltip=tips,
         )
     )
     layers = [band("p05", "p95", words[2]), band("low", "high", words[1]), means]
@@ -162,7 +164,7 @@ def _busy_slots(alt: Any, figure: Figure, width: int) -> Any:
     tips = [alt.Tooltip("busy:O"), *_tooltip(alt, "occupancy_pmf", "mean", "low", "high", "formula")]
     bars = base.mark_bar().encode(x=x, y=y(field="mean"), color=colour, tooltip=tips)
     arms = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(color=INK, strokeWidth=1.4)
-    layers = [bars, arms.encode(x=x, y=y(field="low"), y2="high")]
+    layers = [bars, arms.encode(x=x, y=y(field="low"), y2="high", tooltip=tips)]
     told = f"bars: simulated, with {level} % intervals"
     if any(row["formula"] is not None for row in rows):
         known = base.transform_filter("isValid(datum.formula)")
@@ -229,7 +231,7 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
     curve = known.mark_line(strokeWidth=1.6).encode(x=at, y=means, color=colour, strokeDash=dash, detail="segment:N")
     layers = [
         *([curve] if numbers else []),  # between words there is nothing
-        arms.encode(x=at, y=y(field="low"), y2="high", color=colour),
+        arms.encode(x=at, y=y(field="low"), y2="high", color=colour, tooltip=tips),
         known.mark_point(filled=True, size=45, opacity=1).encode(
             x=at, y=means, color=colour, shape=shape, tooltip=tips
         ),
@@ -303,7 +305,7 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
         missed.encode(x=x(field="left"), x2="notch", y=y(field="height"), y2="top"),
     ]
     if cell >= 26 and height >= 14:
-        layers.append(text.encode(x=x(field="at"), y=y(field="height"), text="text:N"))
+        layers.append(text.encode(x=x(field="at"), y=y(field="height"), text="text:N", tooltip=tips))
     edges = figures.frontier(rows)
     if edges:
         turn = {"x": "y", "x2": "y2", "y": "x", "y2": "x2"}

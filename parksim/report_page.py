@@ -195,21 +195,22 @@ def _in_script(plain: Any) -> str:
     return json.dumps(plain, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+_TAG: Final = re.compile(r"<[^<>]*>")
 _IDS: Final = re.compile(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)')
-_SVG: Final = re.compile(r'^<svg [^>]*?width="(?P<width>[\d.]+)" height="(?P<height>[\d.]+)" viewBox="[^"]*">')
+_SIZE: Final = re.compile(r'\b(width|height)="([\d.]+)"')
 
 
 def _inline(svg: str, prefix: str, words: str) -> str:
     """Return a chart's SVG for a page: names of its own (several are in one page), a label, a width that gives way."""
-    svg = _IDS.sub(f"{prefix}-", svg.strip())
-    found = _SVG.match(svg)
-    assert found is not None, svg[:200]
-    width, height = found["width"], found["height"]
-    opening = (
+    svg = _TAG.sub(lambda tag: _IDS.sub(f"{prefix}-", tag[0]), svg.strip())
+    opening = _TAG.search(svg)
+    assert opening is not None
+    size = dict(_SIZE.findall(opening[0]))
+    label = (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{text(words)}" '
-        f'viewBox="0 0 {width} {height}" style="max-width:{width}px">'
+        f'viewBox="0 0 {size["width"]} {size["height"]}" style="max-width:{size["width"]}px">'
     )
-    return opening + svg[found.end() :]
+    return label + svg[opening.end() :]
 
 
 def _download(name: str, content: str, words: str) -> str:
@@ -331,7 +332,7 @@ pre { background: #f5f5f5; border: 1px solid var(--line); padding: 10px 12px; ma
 a { color: #00527f; }
 button { font: inherit; padding: 6px 12px; }
 @media screen and (max-width: 600px) {
-  main { padding: 20px 16px 48px; }
+  main { padding: 20px 16px 48px; } #live { display: none; }
   h1 { font-size: 25px; } .headline { font-size: 20px; }
   .picture.wide { display: none; } .picture.phone { display: block; }
   dl div { grid-template-columns: 1fr; }
@@ -343,7 +344,7 @@ button { font: inherit; padding: 6px 12px; }
   td:first-child { font-weight: bold; } td[data-of]:first-child::before { content: ""; }
   td code { font-weight: normal; }
 }
-@page { size: A4; margin: 16mm 16mm 18mm; }
+@page { margin: 16mm 16mm 18mm; }
 @media print {
   body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
   h2 { margin-top: 22pt; break-after: avoid; } h3, .finding, caption, thead { break-after: avoid; }

@@ -537,7 +537,7 @@ def test_every_chart_is_drawn_offline(browser, folder, name, view):
 
 
 def test_the_page_prints(browser, folder):
-    """On paper the wide charts stand, nothing to click does; the pages are of A4 and as many as the text needs."""
+    """On paper the wide charts stand, and nothing to click does; the pages are as many as the text needs."""
     with opened(browser, folder / "h.html", VIEWS["desktop"]) as page:
         printed = page.pdf(prefer_css_page_size=True)
         page.emulate_media(media="print")
@@ -549,6 +549,21 @@ def test_the_page_prints(browser, folder):
     assert 3 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type/Page/") <= 12
 
 
+def test_no_number_of_a_map_hides_its_tip(browser, folder, swept):
+    """Over a number of the heat map, too, its design's values show under the pointer."""
+    swept.report(folder / "live-map.html", interactive=True)
+    with opened(browser, folder / "live-map.html", VIEWS["desktop"]) as page:
+        page.get_by_role("button", name="Show numbers").click()
+        page.get_by_role("button", name="Numbers show under the pointer").wait_for()
+        cell = figures.heat_map(swept).rows[0]
+        words = figures.cell_text("refused_share", cell)
+        page.locator(".picture.wide").first.get_by_text(words, exact=True).first.hover()
+        tip = page.locator("#vg-tooltip-element")
+        tip.wait_for()
+        assert f"{100 * cell['mean']:.2f}%" in tip.inner_text()
+        assert cell["all"] in tip.inner_text()
+
+
 def test_charts_come_alive_when_asked(browser, folder):
     """The interactive page draws its charts anew by Vega, offline, whatever the scenario's name; tips have numbers."""
     study = parksim.study(HOSPITAL.with_values({"name": HOSTILE}), replications=2, engine="simpy")
@@ -558,7 +573,7 @@ def test_charts_come_alive_when_asked(browser, folder):
         page.get_by_role("button", name="Numbers show under the pointer").wait_for()
         assert page.locator(".picture.wide.vega-embed svg").count() == len(story_of(study).charts)
         assert page.get_by_role("heading", level=1).inner_text() == HOSTILE
-        page.locator(".picture.wide").nth(1).locator(".mark-rect path").first.hover()
+        page.locator(".picture.wide").nth(1).locator(".mark-rect path").first.hover(position={"x": 3, "y": 3})
         tip = page.locator("#vg-tooltip-element")
         tip.wait_for()
         mean = figures.busy_slots(study).rows[0]["mean"]
