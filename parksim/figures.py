@@ -202,8 +202,8 @@ def shares(
     for measure in measures:
         one_of(measure, tuple(name for name in SCALARS if name in SHARES), "share")
         for words, chosen in groups.items():
-            of_value = {row.values[key]: row for row in sweep.rows if _matches(row, chosen)}
-            rows += _curve(measure, words, [(value, of_value[value]) for value in ordered])
+            of_curve = [row for row in sweep.rows if _matches(row, chosen)]
+            rows += _curve(measure, words, [(value, having(of_curve, key, value)) for value in ordered])
     targets = {o.measure: o.value for o in sweep.scenario.objectives if o.measure in measures}
     facts: dict[str, Any] = {"key": key, "axis": axis_of(sweep, key), "others": others, "measures": tuple(measures)}
     facts |= {"targets": targets, "level": sweep.level, "series": list(groups)}
@@ -235,13 +235,19 @@ def _erlang(study: Study) -> tuple[float | None, bool]:
     return theory.erlang_b(study.scenario.lots[0].slots, load), False
 
 
+def having(rows: Iterable[Row], key: str, value: object) -> Row:
+    """Return the first of some designs whose key has a value (which may be a list, as a roster is)."""
+    return next(row for row in rows if row.values[key] == value)
+
+
 def _matches(row: Row, chosen: Mapping[str, object]) -> bool:
     return all(row.values[key] == value for key, value in chosen.items())
 
 
 def _groups(sweep: Sweep, others: Sequence[str], series: Sequence[object] | None) -> dict[str, dict[str, object]]:
     """Return the combinations of the other keys' values that get a curve, by their words."""
-    combinations = list({tuple(row.values[key] for key in others): None for row in sweep.rows})
+    every = [tuple(row.values[key] for key in others) for row in sweep.rows]
+    combinations = list({str(one): one for one in every}.values())
     if series is not None:
         wanted = [str(value) for value in series]
         combinations = [one for one in combinations if any(str(value) in wanted for value in one)]

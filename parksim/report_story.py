@@ -9,7 +9,7 @@ from typing import Final
 
 from parksim import figures
 from parksim.comparing import compare_results
-from parksim.figures import Figure, answer_of, number_of
+from parksim.figures import Figure, answer_of, having, number_of
 from parksim.gather import PlanError
 from parksim.labels import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.measures import SCALARS, SHARES
@@ -20,6 +20,7 @@ from parksim.report_parts import (
     SCENARIO_FILE,
     Cell,
     Chart,
+    Command,
     Mark,
     Measure,
     Sheet,
@@ -313,15 +314,21 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
         guesses=guesses,
         sources=notes.head,
         made=made(sweep, f"{sweep.replications:,} of each of {len(sweep.rows):,} designs"),
-        commands=commands(
-            sweep,
-            source,
-            ["sweep", SCENARIO_FILE]
-            + [word for key, values in sweep.over.items() for word in ("--over", f"{key}={listed(values)}")]
-            + ["--replications", str(sweep.replications)],
-        ),
+        commands=_sweep_commands(sweep, source),
         files=scenario_file(scenario) | {"designs.csv": sweep.table.to_csv()},
     )
+
+
+def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
+    words = ["sweep", SCENARIO_FILE]
+    words += [word for key, values in sweep.over.items() for word in ("--over", f"{key}={listed(values)}")]
+    known = commands(sweep, source, [*words, "--replications", str(sweep.replications)])
+    if all(type(value) in (int, str) and "," not in str(value) for values in sweep.over.values() for value in values):
+        return known
+    over = {key: list(values) for key, values in sweep.over.items()}
+    loaded = f"parksim.Scenario.load({SCENARIO_FILE!r})"
+    call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, seed={sweep.seed}, engine={sweep.engine!r})"
+    return (*known[:-1], Command(f"{known[-1].what}, in Python", call))
 
 
 def _base_of(sweep: Sweep) -> Row | None:
@@ -453,10 +460,10 @@ def _against(sweep: Sweep, key: str) -> Chart:
     least, most = (pick(ends, key=lambda one: number_of(one) or 0.0) for pick in (min, max))
     told = answer_of(sweep) or _base_of(sweep) or sweep.rows[0]
     others = {other: value for other, value in told.values.items() if other != key}
-    rows = {row.values[key]: row for row in sweep.rows if all(row.values[k] == v for k, v in others.items())}
+    rows = [row for row in sweep.rows if all(row.values[k] == v for k, v in others.items())]
     changes = "; ".join(
-        f"{LABELS[name]}: from {point_of(name, rows[least].study.estimate(name))} to "
-        f"{point_of(name, rows[most].study.estimate(name))}"
+        f"{LABELS[name]}: from {point_of(name, having(rows, key, least).study.estimate(name))} to "
+        f"{point_of(name, having(rows, key, most).study.estimate(name))}"
         for name in figures.SHARES_SHOWN
     )
     of = f", with {words_of(others)}" if others else ""
@@ -474,14 +481,14 @@ def _choices(sweep: Sweep) -> Sheet | None:
     if not sweep.scenario.objectives or not others:
         return None
     objectives = sweep.scenario.objectives
-    groups: dict[tuple[object, ...], list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in sweep.rows:
-        groups.setdefault(tuple(row.values[key] for key in others), []).append(row)
+        groups.setdefault(tuple(str(row.values[key]) for key in others), []).append(row)
     rows = []
     for values, designs in groups.items():
         met = next((row for row in designs if row.study.verdict == "met"), None)
         cells = [with_interval(o.measure, met.study.estimate(o.measure)) if met else "-" for o in objectives]
-        rows.append((*map(str, values), "none" if met is None else str(met.values[first]), *cells))
+        rows.append((*values, "none" if met is None else str(met.values[first]), *cells))
     headings = (*others, f"first {first} that does", *(f"{o.measure} {o.text}" for o in objectives))
     return Sheet("What each choice takes", headings, tuple(rows), (len(others),))
 

@@ -208,6 +208,26 @@ def test_the_three_verdicts_are_worded(study):
     assert of().objectives is None
 
 
+def test_rosters_and_laws_can_be_swept(tmp_path):
+    """Values that are lists or laws have charts, rows and a command, which is Python; from a store, too."""
+    roster = [3] * 12 + [2] * 12
+    scenario = HOSPITAL.with_values({"run.horizon": "2h"})
+    over = {"attendants.count": [3, roster], "retrieval.delay": ["60s", '{ kind = "exponential", mean = "60s" }']}
+    parksim.sweep(scenario, over, 2, engine="simpy", store=tmp_path / "x.db")
+    swept = parksim.load(tmp_path / "x.db")
+    story = story_of(swept, "x.db")
+    assert [row[0] for row in story.choices.rows] == over["retrieval.delay"]
+    assert len(story.tables[0].rows) == 4
+    call = story.commands[1].text
+    again = eval(
+        call.replace("parksim.Scenario.load('scenario.toml')", "scenario"), {"parksim": parksim, "scenario": scenario}
+    )
+    assert again.flat() == swept.flat()
+    for chart in (swept.plot("heat_map"), swept.plot("shares"), swept.plot("shares", over="retrieval.delay")):
+        assert "<svg" in plots.svg_of(chart)
+    assert report_page.page(story)
+
+
 def test_what_the_answer_changes_is_paired():
     """Against the scenario as it stands each change is the paired difference, where it is one."""
     scenario = HOSPITAL.with_values({"run.horizon": "11h", "objectives": {"refused_share": "< 2.2 %"}})
