@@ -24,7 +24,10 @@ from parksim.rules import codes
 from parksim.scenario_errors import nearest
 from parksim.studies import Run, Study
 
-BY_HOUR: Final = ("occupancy_mean", "refused_share", "expired_share", "recalls_per_hour", "parks_requested")
+BY_HOUR: Final = (
+    *("occupancy_mean", "refused_share", "expired_share", "recalls_per_hour", "parks_requested"),
+    *("answered_within_share", "attendant_utilisation"),
+)
 """Measures that there are by hour of day."""
 SHOWN_SERIES: Final = 5
 """So many curves are told apart at a glance."""

@@ -1,5 +1,6 @@
 """The auditor: journals of engines pass, planted errors are named, and a replay finds everybody where they were."""
 
+from itertools import zip_longest
 from random import Random
 
 import naive
@@ -327,6 +328,22 @@ def test_nothing_brings_the_auditor_down():
             place = rng.randrange(len(facts) + 1)
             found = [audit.check([*facts[:place], wild, *facts[place:]], rules, known) for known in (calls, None)]
             assert [finding.row for finding in found] == [place, place], f"seed {seed}: {wild}"
+
+
+def test_another_roster_is_found():
+    """Rows made with one number on duty, checked as if the next period's were: found where the naive model's differ."""
+    differ = 0
+    for seed in range(400):
+        rules, calls = scenario(seed)
+        if len(set(rules.counts)) < 2:
+            continue
+        rotated = rules._replace(counts=(*rules.counts[1:], rules.counts[0]))
+        made, other = (naive.simulate(each, calls) for each in (rules, rotated))
+        first = next((row for row, both in enumerate(zip_longest(made, other)) if both[0] != both[1]), None)
+        found = audit.check(map(Fact._make, made), rotated, calls)
+        assert (None if found is None else found.row) == first, f"seed {seed}"
+        differ += first is not None
+    assert differ > 80
 
 
 # Replay.
