@@ -505,9 +505,10 @@ class Exchange:
 
     def _raise_serve(self) -> None:
         """Put SERVE into the calendar, once however many ask for it."""
-        if not self.serve_is_due and self.now_us != self.change_us:
+        now = self.now_us
+        if not self.serve_is_due and now != self.change_us:
             self.serve_is_due = True
-            self._call_back(Alarm(self.env, self.now_us, RANK_SERVE, 0), self._serve)
+            self._call_back(Alarm(self.env, now, RANK_SERVE, 0), self._serve)
 
     # The staff ---------------------------------------------------------------------------------------------------
 
