@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from parksim.arguments import asked
 from parksim.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
 from parksim.gather import Gatherer, PlanError, Workers, asked_for, engine_for, gathering
 from parksim.measures import SCALARS, SHARES
@@ -96,9 +97,13 @@ def compare(
 
     Raises:
         PlanError: too few replications, or scenarios that do not count over equal times.
+        ValueError: a seed or a number of replications that is none.
+        TypeError: a scenario is none.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
+    seed, replications = asked(a, seed, replications)
+    asked(b, seed)
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
     changed = changes(a, b)

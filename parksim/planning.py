@@ -8,11 +8,12 @@ design, hence the same calls. With a store, what was run before is not run again
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from parksim.arguments import asked, plain
 from parksim.comparing import Comparison, changes, compare, compare_results
 from parksim.frames import Reported
 from parksim.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for, engine_for, gathering
@@ -138,22 +139,23 @@ def sweep(
         progress: told how many of the missing replications are done and to do.
 
     Raises:
-        PlanError: no values, or too many.
+        PlanError: no values, too many, or the same design twice.
+        ValueError: a seed or a number of replications that is none.
+        TypeError: the scenario is none.
         ScenarioError: a combination is no valid scenario; none was run then.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    if replications < 1:
-        raise PlanError(f"a sweep has at least one replication, not {replications}")
-    values = {key: tuple(itertools.islice(ones, MOST_VALUES + 1)) for key, ones in over.items()}
-    for key, ones in values.items():
-        if not 1 <= len(ones) <= MOST_VALUES:
-            raise PlanError(f"{key} needs 1 to {MOST_VALUES:,} values; give it {'some' if not ones else 'fewer'}")
+    seed, replications = asked(scenario, seed, replications)
+    if not isinstance(over, Mapping):
+        raise PlanError(_NO_KEY)
+    values = {key: _listed(key, ones) for key, ones in over.items()}
     runs = math.prod(map(len, values.values())) * replications
     if not values or runs > MOST_RUNS:
         raise PlanError(f"{runs:,} replications are more than {MOST_RUNS:,}; take fewer values" if values else _NO_KEY)
     combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     designs = [scenario.with_values(one) for one in combinations]
+    _check_each_once(combinations, designs)
     engine = engine_for(engine, designs, replications)
     with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
         results = gatherer.results(designs, range(replications))
@@ -168,6 +170,31 @@ def sweep(
             gatherer.keep_scenario(scenario)
             gatherer.store.put_plan(plan_of(done))
     return done
+
+
+def _listed(key: str, ones: object) -> tuple[object, ...]:
+    """Return the values of a key.
+
+    Raises:
+        PlanError: they are no list, or none or too many of them.
+    """
+    if isinstance(ones, str | bytes | Mapping) or not isinstance(ones, Iterable):
+        raise PlanError(f"{key} needs a list of values, such as range(4, 21) or [{ones!r:.40}], not {ones!r:.40}")
+    values = tuple(map(plain, itertools.islice(ones, MOST_VALUES + 1)))
+    if not 1 <= len(values) <= MOST_VALUES:
+        raise PlanError(f"{key} needs 1 to {MOST_VALUES:,} values; give it {'fewer' if values else 'some'}")
+    return values
+
+
+def _check_each_once(combinations: Sequence[Mapping[str, object]], designs: Sequence[Scenario]) -> None:
+    """Refuse a design that is there twice: it would count twice, and a chart has one place for both."""
+    seen: dict[str, Mapping[str, object]] = {}
+    for one, design in zip(combinations, designs, strict=True):
+        first = seen.setdefault(design.digest, one)
+        if first is not one:
+            same, again = (", ".join(f"{key} = {value}" for key, value in each.items()) for each in (first, one))
+            also = "twice" if same == again else f"twice, the second time as {again}"
+            raise PlanError(f"a sweep has each design once, and {same} is there {also}; list each value once")
 
 
 def plan_of(done: Study | Sweep) -> dict[str, Any]:

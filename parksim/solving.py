@@ -6,9 +6,11 @@ Found by bisection under common random numbers; undecided rather than guessed, w
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from operator import index
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
+from parksim.arguments import asked
 from parksim.estimate import Estimate
 from parksim.expected import formulas
 from parksim.gather import MOST_VALUES, Gatherer, PlanError, Workers, engine_for, gathering
@@ -239,10 +241,13 @@ def solve(
 
     Raises:
         PlanError: no objectives, an empty range, or arguments that do not go together.
+        ValueError: a seed or a number of replications that is none.
+        TypeError: the scenario is none.
         ScenarioError: a value makes no valid scenario.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
+    seed, replications = asked(scenario, seed, replications)
     axes = _axes(key, within, step)
     _check(scenario, replications, precision)
     seen = looks(replications)
@@ -281,12 +286,18 @@ def _axes(key: str | tuple[str, str], within: Any, step: int | tuple[int, int]) 
     Raises:
         PlanError: no values or too many, one key twice, or not a range for each key.
     """
-    keys, spans = ((key,), (within,)) if isinstance(key, str) else (tuple(key), tuple(within))
-    steps = (step,) * len(keys) if isinstance(step, int) else step
-    if not len(keys) == len(spans) == len(steps) == len(set(keys)) <= 2:
+    try:
+        keys, spans = ((key,), (within,)) if isinstance(key, str) else (tuple(key), tuple(within))
+        steps = tuple(map(index, step)) if isinstance(step, tuple) else (index(step),) * len(keys)
+        ends = tuple((index(low), index(high)) for low, high in spans)
+    except (TypeError, ValueError):
+        raise PlanError(
+            f"a range is two whole numbers (durations in seconds), not {within!r:.60} by {step!r:.20}"
+        ) from None
+    if not len(keys) == len(ends) == len(steps) == len(set(keys)) <= 2:
         raise PlanError("solve takes one key and its range, or two different keys and a range (and a step) for each")
     axes = []
-    for one, (low, high), by in zip(keys, spans, steps, strict=True):
+    for one, (low, high), by in zip(keys, ends, steps, strict=True):
         values = range(low, high + 1, by) if by > 0 else range(0)
         if not 1 <= len(values) <= MOST_VALUES:
             raise PlanError(f"{one} within {low}..{high} by {by} are {len(values)} values, not 1 to {MOST_VALUES}")

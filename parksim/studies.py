@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from parksim.arguments import asked
 from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
 from parksim.estimate import (
@@ -93,13 +94,13 @@ def run(
         commands: of a session, ``live.Switchboard.commands``; the same scenario, seed and replication give its rows.
 
     Raises:
-        ValueError: an unknown engine, a negative seed or replication, commands for the kernel or that cannot be done.
+        ValueError: an unknown engine, no seed or replication, commands for the kernel or that cannot be done.
+        TypeError: the scenario is none.
     """
+    seed, replication = asked(scenario, seed, replication, least=0)
     if commands and checked_engine(engine) == "kernel":
         raise ValueError('the kernel takes no commands; choose engine="simpy"')
     engine = "simpy" if commands else chosen_engine(engine, scenario, 1)
-    if seed < 0 or replication < 0:
-        raise ValueError(f"seed and replication are whole numbers from 0, not {seed} and {replication}")
     journal = _simulated(scenario, seed, replication, engine, commands)
     journal.header.update(
         header(scenario, seed, replication, engine), **({"commands": len(commands)} if commands else {})
@@ -472,23 +473,21 @@ def study(
         progress: told how many replications are done and to do.
 
     Raises:
-        ValueError: arguments that do not go together.
+        ValueError: arguments that do not go together, or a number that is none.
+        TypeError: the scenario is none.
         StoreError: the store failed; what was stored stays.
         StudyError: a worker died.
     """
     checked_engine(engine)
+    seed, replications = asked(scenario, seed, replications)
     if replications is not None and precision is not None:
         raise ValueError("give either replications or a precision, not both")
     if replications is None and precision is None:
         precision = scenario.run.precision
-    if replications is not None and replications < 1:
-        raise ValueError(f"a study has at least one replication, not {replications}")
     if precision is not None and not 0 < precision < 1:
         raise ValueError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
     if not 0 < level < 1:
         raise ValueError(f"a level lies between 0 and 1 (95 % is 0.95), not {level}")
-    if seed < 0:
-        raise ValueError(f"a seed is a whole number from 0, not {seed}")
     if executor is None and workers is not None and workers > 1:
         raise ValueError('workers are processes: say executor="processes", too')
     rule = None if precision is None else _stopping_rule(scenario, precision)

@@ -34,6 +34,7 @@ ORDER: Final = (
     "parksim.sections",
     "parksim.lots",
     "parksim.scenario",
+    "parksim.arguments",
     "parksim.workload",
     "parksim.audit_books",
     "parksim.audit_events",

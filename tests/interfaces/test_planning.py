@@ -11,6 +11,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parksim import planning, report
@@ -253,10 +254,26 @@ def test_wrong_sweeps_are_refused_before_anything_runs(tmp_path):
         ({"lot.slots": iter(int, 1)}, r"lot\.slots needs 1 to"),
         ({"lot.slots": range(1, 1001), "lot.first": range(1, 1001)}, "more than 1,000,000"),
         ({"lot.slots": (4, 0)}, "slots"),
+        (None, "a sweep needs a key"),
+        ({"lot.slots": 4}, r"lot\.slots needs a list of values, such as range\(4, 21\) or \[4\], not 4"),
+        ({"lot.choice": "next"}, r"lot\.choice needs a list of values, .*, not 'next'"),
+        ({"lot.slots": (4, 5, 4)}, r"lot\.slots = 4 is there twice; list each value once"),
+        ({"lot.max_in_parking": (60, "1m")}, r"60 is there twice, the second time as lot\.max_in_parking = 1m"),
     ]:
         with pytest.raises(ValueError, match=words):
             planning.sweep(lot(), over, 5, store=tmp_path / "a.db")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_values_out_of_numpy_are_kept_as_numbers(tmp_path):
+    """Counts of NumPy, arrays and tuples are swept, stored and loaded as Python's own numbers and lists."""
+    for one, plain in [
+        ({"lot.slots": np.arange(3, 5)}, {"lot.slots": (3, 4)}),
+        ({"attendants.count": [np.full(24, 2), (1,) * 24]}, {"attendants.count": ([2] * 24, [1] * 24)}),
+    ]:
+        done = planning.sweep(lot(), one, 2, store=tmp_path / "a.db")
+        assert done.to_dict() == planning.sweep(lot(), plain, 2).to_dict()
+        assert (done.over, planning.load(tmp_path / "a.db").flat()) == (plain, done.flat())
 
 
 @pytest.mark.parametrize("text", ["", "4..", "..4", "9..4", "4..20:0", "4..20:-1", "1..99999999", "4,,5", "a..b"])
@@ -345,6 +362,10 @@ def test_solve_resumes(tmp_path):
         ({"within": (1, 9), "replications": 5, "precision": 0.1}, "or a precision"),
         ({"within": (1, 9), "precision": 5}, "between 0 and 1"),
         ({"within": (0, 9)}, "slots"),
+        ({"within": 9}, "a range is two whole numbers"),
+        ({"within": (1, 2, 3)}, "a range is two whole numbers"),
+        ({"within": ("60s", "3m")}, "durations in seconds"),
+        ({"within": (1.5, 4)}, "a range is two whole numbers"),
     ],
 )
 def test_wrong_searches_are_refused(arguments, words):

@@ -75,6 +75,20 @@ def same(row, estimate):
     return (row["mean"], row["low"], row["high"]) == (estimate.mean, estimate.low, estimate.high)
 
 
+def test_lists_of_numbers_are_drawn_as_words():
+    """Staffings by the hour have a place each: on the axis of curves (after what is a number), as curves, in a map."""
+    staffings = [[2] * 24, [3] * 23 + [0], 4]
+    several = parksim.sweep(SCENARIO, {"attendants.count": staffings, "lot.slots": [3, 4]}, 2, engine="simpy")
+    curves = [row for row in plots.figure(several, "shares").rows if row["measure"] == "refused_share"]
+    assert [row["value"] for row in curves] == 2 * [4, *staffings[:2]]
+    curves = plots.figure(several, "shares", over="lot.slots").rows
+    assert list(dict.fromkeys(row["series"] for row in curves)) == [f"attendants.count = {one}" for one in staffings]
+    cells = plots.figure(several, "heat_map").rows
+    assert [(row["column"], row["x"]) for row in cells[::2]] == list(enumerate(staffings))
+    for options in ({"name": "shares"}, {"name": "shares", "over": "lot.slots"}, {"name": "heat_map"}):
+        assert "[2, 2" in plots.svg_of(several.plot(**options))
+
+
 def test_the_day_is_that_of_the_estimates(day):
     """Each hour's point and interval are the study's; the band of replications holds their values."""
     rows = [row for row in data_of(day.plot("occupancy")) if "hour" in row]

@@ -64,8 +64,10 @@ def test_a_kernels_run_says_so():
     ("wrong", "told"),
     [
         ({"engine": "ciw"}, "there is no engine 'ciw'; choose one of: auto, simpy, kernel"),
-        ({"seed": -1}, "whole numbers from 0"),
-        ({"replication": -1}, "whole numbers from 0"),
+        ({"seed": -1}, "a seed is a whole number from 0, not -1"),
+        ({"seed": 1.0}, r"a seed is a whole number from 0, not 1\.0"),
+        ({"replication": -1}, "a replication is a whole number from 0, not -1"),
+        ({"replication": "2"}, "a replication is a whole number from 0, not '2'"),
     ],
 )
 def test_a_wrong_argument_of_run_is_told(wrong, told):
@@ -130,7 +132,9 @@ def test_progress_is_told_after_each_replication():
     ("wrong", "told"),
     [
         ({"replications": 5, "precision": 0.1}, "either replications or a precision"),
-        ({"replications": 0}, "at least one replication, not 0"),
+        ({"replications": 0}, "replications are a whole number from 1, not 0"),
+        ({"replications": 2.5}, r"replications are a whole number from 1, not 2\.5"),
+        ({"seed": None}, "a seed is a whole number from 0, not None"),
         ({"precision": 0.0}, "between 0 and 1"),
         ({"precision": 5}, "5 % is 0.05"),
         ({"level": 95}, "95 % is 0.95"),
@@ -145,6 +149,23 @@ def test_a_wrong_argument_of_study_is_told_before_the_work(monkeypatch, wrong, t
     monkeypatch.setattr(studies, "replicate", lambda *_: pytest.fail("the work was done"))
     with pytest.raises(ValueError, match=told):
         parksim.study(SHORT, **wrong)
+
+
+def test_numbers_of_numpy_are_numbers():
+    """A seed and a number of replications out of NumPy give what Python's give."""
+    two = parksim.study(SHORT, np.int64(3), seed=np.uint32(5)), parksim.study(SHORT, 3, seed=5)
+    assert two[0].to_dict() == two[1].to_dict()
+    assert [type(study.seed) for study in two] == [int, int]
+    one = parksim.run(SHORT, seed=np.int32(5), replication=np.int64(2))
+    assert one.journal == parksim.run(SHORT, seed=5, replication=2).journal
+    assert one.journal.header == parksim.run(SHORT, seed=5, replication=2).journal.header
+
+
+@pytest.mark.parametrize("of", [parksim.run, parksim.study, lambda one: parksim.sweep(one, {"lot.slots": [3]})])
+def test_a_file_is_no_scenario(of):
+    """Whoever hands over a file's name is told how to load it."""
+    with pytest.raises(TypeError, match=r"not 'hospital.toml'; parksim.Scenario.load\(FILE\) reads one"):
+        of("hospital.toml")
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])
