@@ -2,6 +2,8 @@
 
 import doctest
 import pkgutil
+import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -46,6 +48,18 @@ def patience():
     settings.load_profile("patient")
     yield
     settings.load_profile(before)
+
+
+def test_the_readmes_scenarios_are_scenarios():
+    """The least scenario is one, and so it is with its tables replaced by those of the other examples."""
+    least, *changes = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert parksim.Scenario.loads(least).lot.slots == 5
+    assert len(changes) == 2
+    for change in map(tomllib.loads, changes):
+        replaced = tomllib.loads(least)
+        for name, table in change.items():
+            replaced[name] = replaced[name] | table if isinstance(table, dict) else table
+        parksim.Scenario.model_validate(replaced)
 
 
 @pytest.mark.usefixtures("patience")
