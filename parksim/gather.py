@@ -6,18 +6,17 @@ numbers). Which worker runs what, and what was stored before, cannot show in the
 
 import math
 import os
-import signal
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from parksim.pools import interruptible, started
 from parksim.scenario import Scenario
 from parksim.store import Damage, Key, Store
 from parksim.studies import (
@@ -27,7 +26,6 @@ from parksim.studies import (
     Result,
     StudyError,
     chosen_engine,
-    end_silently_when_interrupted,
     expected_calls,
     made_by,
     replicate,
@@ -43,8 +41,6 @@ _AHEAD: Final = 3
 """Tasks a worker that are handed out before they are needed."""
 _POOL_PAYS_CALLS: Final = {"simpy": 200_000, "kernel": 1_500_000}
 """From so many calls on a pool of processes pays for its start: some three seconds of one core's work."""
-_ORPHANED_S: Final = 1.0
-"""How often a worker looks whether whoever started it still lives."""
 
 
 class PlanError(ValueError):
@@ -194,12 +190,13 @@ class Gatherer:
                 tasks.popleft()
                 yield task, made
             return
+        work = replicate if self.new_pool is None else partial(interruptible, replicate)
         out: dict[Future[list[Result]], Task] = {}
         try:
             while tasks or out:
                 while tasks and len(out) < (1 if alone > 0 else _AHEAD * self.workers):
                     task = tasks[0]
-                    future = self.pool.submit(replicate, task.scenario, self.seed, task.replications, self.engine)
+                    future = self.pool.submit(work, task.scenario, self.seed, task.replications, self.engine)
                     out[future] = tasks.popleft()
                 for future in wait(out, return_when=FIRST_COMPLETED).done:
                     results = future.result()
@@ -281,7 +278,7 @@ def gathering(
     pools: list[Executor] = []
 
     def new_pool() -> Executor:
-        pools.append(_started(ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),))))
+        pools.append(started(workers))
         return pools[-1]
 
     try:
@@ -302,33 +299,3 @@ def gathering(
             one.shutdown(cancel_futures=True)
         if opened is not None:
             opened.close()
-
-
-def _started(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
-    """Start a pool's workers with Ctrl-C held back until they are set up to end at it without a word."""
-    if not hasattr(signal, "pthread_sigmask"):
-        return pool
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        pool.submit(_nothing)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return pool
-
-
-def _nothing() -> None:
-    """Do nothing: a task that makes a pool start its workers."""
-
-
-def _end_with(parent: int) -> None:
-    """End this worker when whoever started it is killed (it would wait for ever for its next task), and at Ctrl-C."""
-    end_silently_when_interrupted()
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(_ORPHANED_S)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()

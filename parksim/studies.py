@@ -7,14 +7,13 @@ in the order of the replications, and sums over them are exact.
 
 import math
 import platform
-import signal
 from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Final, Literal, NamedTuple
@@ -39,6 +38,7 @@ from parksim.expected import Formula, formulas
 from parksim.frames import Drawn, Reported
 from parksim.journal import Journal
 from parksim.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
+from parksim.pools import interruptible, started
 from parksim.recordings import DAY_US
 from parksim.run_length import AHEAD, Stopping, StoppingRule, Target, tasks_of
 from parksim.scenario import Scenario
@@ -538,7 +538,7 @@ def _why_stopped(rule: StoppingRule | None, stopping: Stopping, replications: in
 def _pool(executor: Executor | str | None, workers: int | None) -> Iterator[Executor | None]:
     """Yield the executor to use; one of our own is closed at the end, and what it has not begun is dropped."""
     if executor == "processes":
-        pool = ProcessPoolExecutor(workers, initializer=end_silently_when_interrupted)
+        pool = started(workers)
         try:
             yield pool
         finally:
@@ -547,11 +547,6 @@ def _pool(executor: Executor | str | None, workers: int | None) -> Iterator[Exec
         yield executor
     else:
         raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
-
-
-def end_silently_when_interrupted() -> None:
-    """Let Ctrl-C end this worker without a traceback: what there is to say of it says whoever started the study."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _in_order(
@@ -570,13 +565,14 @@ def _in_order(
             known = shelf.known.get(number)
             yield from shelf.put([number], [known] if known else replicate(scenario, seed, [number], engine))
         return
+    work = replicate if executor_is_lent else partial(interruptible, replicate)
     at_once = getattr(pool, "_max_workers", None) or workers or 2
     tasks: deque[tuple[Sequence[int], Future[list[Result]]]] = deque()
     try:
         largest = math.ceil(TASK_CALLS[engine] / max(1.0, expected_calls(scenario)))
         for numbers in tasks_of(replications, at_once, largest, shelf.known):
             known = shelf.known.get(numbers[0])
-            task = _done([known]) if known else pool.submit(replicate, scenario, seed, numbers, engine)
+            task = _done([known]) if known else pool.submit(work, scenario, seed, numbers, engine)
             tasks.append((numbers, task))
             if len(tasks) == AHEAD * at_once:
                 first, task = tasks.popleft()

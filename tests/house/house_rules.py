@@ -69,6 +69,7 @@ ORDER: Final = (
     "parksim.run_length",
     "parksim.expected",
     "parksim.store",
+    "parksim.pools",
     "parksim.studies",
     "parksim.gather",
     "parksim.clusters",

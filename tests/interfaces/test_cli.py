@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parksim import cli, studies
+from parksim import cli, pools, studies
 from parksim.cli import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
 from parksim.journal import Journal
 from parksim.scenario import TEMPLATE
@@ -359,7 +359,7 @@ def test_erlang_answers_both_questions(command):
     assert answer["carried_erlang"] == 10 * (1 - answer["refused_share"])
 
 
-class DeadWorkers(studies.ProcessPoolExecutor):
+class DeadWorkers(pools.ProcessPoolExecutor):
     """A pool whose workers end as a killed process does."""
 
     def submit(self, *_args, **_kwargs):
@@ -369,7 +369,7 @@ class DeadWorkers(studies.ProcessPoolExecutor):
 
 def test_a_worker_that_dies_is_code_4(command, monkeypatch):
     """A killed worker ends the study with one message and exit code 4."""
-    monkeypatch.setattr(studies, "ProcessPoolExecutor", DeadWorkers)
+    monkeypatch.setattr(pools, "ProcessPoolExecutor", DeadWorkers)
     code, out, err = command("run", "s.toml", *SHORT, "--replications", 4, "--workers", 2)
     assert (code, out) == (NOT_FINISHED, "")
     assert err.startswith("parksim: could not finish: a worker died while seed 1 was run")

@@ -11,13 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import scipy.stats
 
-from parksim import erlang, estimate, expected, gather, measures, searching, solving, special, studies, workload
+from parksim import erlang, estimate, expected, measures, pools, searching, solving, special, studies, workload
 from parksim.engines import _lift, processes
 from parksim.scenario import Scenario
 
@@ -90,9 +90,9 @@ def _made(run: Callable[[int], Outcome], seeds: list[int], workers: int) -> Iter
     if workers == 1:
         yield from ((seed, run(seed)) for seed in seeds)
         return
-    with ProcessPoolExecutor(workers, initializer=gather._end_with, initargs=(os.getpid(),)) as pool:
+    with pools.started(workers) as pool:
         try:
-            yield from zip(seeds, pool.map(run, seeds), strict=True)
+            yield from zip(seeds, pool.map(partial(pools.interruptible, run), seeds), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 
