@@ -30,15 +30,15 @@ def refused(workload, slots, settings=LOT.settings):
 
 
 @pytest.mark.parametrize("factor", [2, 2**10, 7])
-@pytest.mark.parametrize("name", ["contact-centre", "hospital", "overload", "small-office", "warehouse"])
+@pytest.mark.parametrize("name", ["contact-centre", "hospital", "overload", "shifts", "small-office", "warehouse"])
 def test_another_unit_of_time_gives_the_same_journal(name, factor):
     """All times of a workload and of its settings taken 2, 1,024 or 7 times: the same rows at so many times."""
-    scenario = checks.scenario(name, {"run.horizon": "9h"})
+    scenario = checks.scenario(name, {"run.horizon": "9h", "run.warm_up": 0})
     workload, settings = draw(scenario, seed=121), scenario.settings
     journal = processes.simulate(settings, workload)
     times = {key: scaled(value, factor) for key, value in workload._asdict().items() if key not in NO_TIMES}
     delays = {key: int(scaled(np.array(value), factor)) for key, value in settings._asdict().items() if "_us" in key}
-    assert set(delays) == {"announcement_us", "retry_after_us", "ring_us"}
+    assert set(delays) == {"announcement_us", "period_us", "retry_after_us", "ring_us"}
     slower = processes.simulate(settings._replace(**delays), workload._replace(**times))
     assert len(slower) == len(journal) > 300
     for column in ("call", "lot", "slot", "extension", "kind", "reason"):
