@@ -281,7 +281,7 @@ LAWS: Final = {
     RANK_ANSWER: "a return is answered where it rings",
     RANK_EXPIRY: "a stay ends at its deadline and the call returns to its parker",
     RANK_RING_OUT: "a return rings period after period, then goes where nobody answered",
-    RANK_SERVE: "whoever is free takes own returns, then the group's, then new calls, the longest idle first",
+    RANK_SERVE: "whoever is on duty and free takes own returns, then the group's, then new calls, longest idle first",
     RANK_ARRIVAL: "a new call is answered by who is idle longest, waits, or is lost where there is no room",
     RANK_PARK_REQUEST: "a park takes the slot that the lot's choice gives, and a full lot its policy",
 }
