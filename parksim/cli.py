@@ -277,7 +277,9 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
             return answer.code
     except cyclopts.CycloptsError as error:
-        complaints.print(f"parksim: {error}\nTry: parksim --help")
+        complaints.print(
+            f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help"
+        )
         return BAD_INPUT
     except (ScenarioError, JournalError, PlanError, UsageError) as error:
         complaints.print(str(error) if isinstance(error, ScenarioError) else f"parksim: {error}")
@@ -293,6 +295,16 @@ def main(arguments: list[str] | None = None) -> int:
         complaints.print(f"parksim: could not finish: {str(error) or type(error).__name__}")
         return NOT_FINISHED
     return DONE
+
+
+def _misused(error: cyclopts.CycloptsError) -> str:
+    """Return what is wrong with a command's words, what is missing as the help names it."""
+    missing = error.argument if isinstance(error, cyclopts.MissingArgumentError) else None
+    if missing is None:
+        return str(error)
+    if missing.index is not None:
+        return f"{missing.name.lstrip('-').upper()} is missing"
+    return f"{missing.name} needs a value; one that begins with - is written {missing.name}=VALUE"
 
 
 def _speak_utf8() -> None:

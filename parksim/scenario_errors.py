@@ -207,6 +207,7 @@ class _Scanner:
         self.lines: dict[KeyPath, int] = {}
         self.twice: tuple[KeyPath, int, int] | None = None
         self._headers: dict[KeyPath, int] = {}
+        self._dotted: dict[KeyPath, int] = {}  # tables begun by a key such as lot.slots, which no header may go on with
         self._counts: dict[KeyPath, int] = {}
         self._breaks = [match.start() for match in re.finditer("\n", text)]
 
@@ -232,8 +233,8 @@ class _Scanner:
             self._note(path, line)
             self._counts[path] = self._counts.get(path, -1) + 1
             path = (*path, self._counts[path])
-        elif path in self._headers:
-            self._repeated(path, line, self._headers[path])
+        elif path in self._headers or path in self._dotted:
+            self._repeated(path, line, self._headers.get(path) or self._dotted[path])
         else:
             path = self._resolved(parts)
             self._headers[path] = line
@@ -251,6 +252,8 @@ class _Scanner:
     def _pair(self, table: KeyPath) -> None:
         line = self._line()
         path = (*table, *self._key())
+        for end in range(len(table) + 1, len(path)):
+            self._dotted.setdefault(path[:end], line)
         if path in self.lines:
             self._repeated(path, line, self.lines[path])
         self._note(path, line)

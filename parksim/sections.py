@@ -262,7 +262,13 @@ _constant_count = unlimited_or(whole(1, _MOST_ATTENDANTS, "the number of attenda
 def _attendants(value: object) -> int | str | tuple[int, ...]:
     """Return a number of attendants, "unlimited", or how many are on duty in each hour of the day."""
     if not isinstance(value, list | tuple):
-        return _constant_count(value)  # type: ignore[no-any-return]  # a parser
+        try:
+            return _constant_count(value)  # type: ignore[no-any-return]  # a parser
+        except UnfitError as error:
+            if not error.step:
+                raise
+            step = f'write a number from 1 to {_MOST_ATTENDANTS}, "{UNLIMITED}", or 24 numbers in brackets, one an hour'
+            raise UnfitError(error.rule, step) from None
     step = f"write how many are on duty, from 0 to {_MOST_ATTENDANTS}, for 0-1 h, 1-2 h and so on to 23-24 h"
     numbers = []
     for hour, one in enumerate(a_day(value, "count", step)):

@@ -260,7 +260,7 @@ WRONG = [
         'count = "many"',
         (
             "line 9: attendants.count = 'many': the number of attendants must be a whole number or \"unlimited\"; "
-            "write a number from 1 to 10000"
+            'write a number from 1 to 10000, "unlimited", or 24 numbers in brackets, one an hour'
         ),
     ),
     (
@@ -268,7 +268,7 @@ WRONG = [
         "count = 2.5",
         (
             'line 9: attendants.count = 2.5: the number of attendants must be a whole number or "unlimited"; '
-            "write a number from 1 to 10000"
+            'write a number from 1 to 10000, "unlimited", or 24 numbers in brackets, one an hour'
         ),
     ),
     (
@@ -481,6 +481,11 @@ WRONG = [
             "line 2: run = [{'horizon': '1d', 'warm_up': '30m'}]: must be a table; write keys and values below "
             "its name in square brackets"
         ),
+    ),
+    (
+        "[run]\n",
+        "lot.slots = 6\n[run]\n",
+        "line 14: lot: is given twice, first in line 2; remove one of them",
     ),
     ("[caller]", "[recall]", "line 22: recall: is given twice, first in line 19; remove one of them"),
     (

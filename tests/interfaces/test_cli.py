@@ -88,7 +88,9 @@ def write(name, content):
 
 
 WRONG = [
-    ("", "run", "--scenario requires an argument"),
+    ("no scenario", "run", "parksim: SCENARIO is missing\nTry: parksim run --help"),
+    ("a value with a hyphen", "run s.toml --precision -5%", "one that begins with - is written --precision=VALUE"),
+    ("a value after a hyphen", "run s.toml --precision=-5%", "--precision -5%: is not a share"),
     ("an unknown command", "runn s.toml", 'Did you mean "run"?'),
     ("an unknown option", "run s.toml --sed 3", "Did you mean --seed?"),
     ("a word too many", "run s.toml extra", "extra"),
@@ -120,7 +122,7 @@ WRONG = [
     ("a scenario in a missing folder", "init gone/x.toml", "gone/x.toml: there is no folder gone"),
     ("neither slots nor blocking", "erlang --offered 3", "give either --slots or --blocking"),
     ("slots and blocking", "erlang --offered 3 --slots 3 --blocking 1%", "give either --slots or --blocking"),
-    ("no load", "erlang --slots 3", "--offered requires an argument"),
+    ("no load", "erlang --slots 3", "--offered needs a value"),
     ("a load that is no number", "erlang --offered nan --slots 3", "offered_erlang must be >= 0 and finite"),
     ("an infinite load", "erlang --offered inf --slots 3", "offered_erlang must be >= 0 and finite"),
     ("a negative load", "erlang --offered -3 --slots 3", "offered_erlang must be >= 0 and finite"),

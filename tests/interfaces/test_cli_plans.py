@@ -66,7 +66,7 @@ WRONG = [
     ("one replication", "solve s.toml lot.slots --within 1..9 --replications 1", "--replications 1: at least 2"),
     ("two ways to stop", "solve s.toml lot.slots --within 1..9 --replications 5 --precision 5%", "or a precision"),
     ("a law as a number", "solve s.toml retrieval.delay --within a..b", "'a..b' is no range"),
-    ("no second scenario", "compare s.toml", "requires an argument"),
+    ("no second scenario", "compare s.toml", "parksim: B is missing\nTry: parksim compare --help"),
     ("one replication of each", "compare s.toml s.toml --replications 1", "--replications 1: at least 2"),
     ("a missing result", "rerun x.json", "x.json: there is no such file"),
     ("a scenario as a result", "rerun s.toml", "s.toml: a result is a .json file"),

@@ -75,6 +75,27 @@ def same(row, estimate):
     return (row["mean"], row["low"], row["high"]) == (estimate.mean, estimate.low, estimate.high)
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"name": "timeline"}, "no call is in the lot"),
+        ({"name": "time_parked"}, "no stay in the lot has ended"),
+        ({"name": "by_hour", "measure": "refused_share"}, "refused_share is undefined in every hour of the day"),
+        ({"name": "by_hour", "measure": "expired_share"}, "expired_share is undefined in every hour of the day"),
+    ],
+)
+def test_a_chart_of_nothing_says_of_what(options, why):
+    """Where no call is ever parked, each chart that would be empty says so, and the others are drawn."""
+    unused = parksim.study(SCENARIO.with_values({"parking.probability": 0}), 2, engine="simpy")
+    with pytest.raises(PlanError, match=f"there is nothing to draw: The lot alone: {why}"):
+        unused.plot(**options)
+    several = parksim.sweep(SCENARIO, {"lot.slots": [3]}, 2, engine="simpy")
+    with pytest.raises(PlanError, match="no measure is asked for"):
+        several.plot("heat_map", measures=())
+    assert data_of(unused.plot("busy_slots"))
+    assert data_of(unused.plot("occupancy"))
+
+
 def test_lists_of_numbers_are_drawn_as_words():
     """Staffings by the hour have a place each: on the axis of curves (after what is a number), as curves, in a map."""
     staffings = [[2] * 24, [3] * 23 + [0], 4]
