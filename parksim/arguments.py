@@ -34,10 +34,18 @@ def asked(scenario: Scenario, seed: int, replications: int | None = None, *, lea
             f"a scenario is a parksim.Scenario, not {scenario!r:.80}; parksim.Scenario.load(FILE) reads one"
         )
     what = "replications are" if least else "a replication is"
-    return _whole("a seed is", seed, 0), None if replications is None else _whole(what, replications, least)
+    return whole("a seed is", seed), None if replications is None else whole(what, replications, least)
 
 
-def _whole(what: str, value: object, least: int) -> int:
+def whole(what: str, value: object, least: int = 0) -> int:
+    """Return a whole number as an int.
+
+    Raises:
+        ValueError: it is none, or less than ``least``; the message begins with ``what``.
+
+    >>> whole("a seed is", np.uint32(7))
+    7
+    """
     try:
         number = index(value)  # type: ignore[arg-type]  # whether it has one is the question
     except TypeError:

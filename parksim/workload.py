@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.arguments import whole
 from parksim.distributions import Constant, Law
 from parksim.lots import LotSection
 from parksim.rules.codes import NEVER
@@ -97,9 +98,14 @@ def streams(seed: int, replication: int) -> Streams:
 
     Each is that of ``SeedSequence(seed, spawn_key=(replication, purpose, parks))``; what NumPy makes of these numbers
     is put together here, in half its time, which short replications notice.
+
+    Raises:
+        ValueError: the seed or the replication is no whole number from 0.
     """
-    words = _words(seed)
-    words += [0] * (4 - len(words)) + _words(replication)  # a short seed is filled up to the size of the pool
+    words = _words(whole("a seed is", seed))
+    words += [0] * (4 - len(words)) + _words(
+        whole("a replication is", replication)
+    )  # a short seed is filled up to the size of the pool
 
     def stream(purpose: int, parks: int) -> np.random.Generator:
         entropy = np.array([*words, purpose, parks], np.uint32)
@@ -119,6 +125,9 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     Equal arguments give equal columns on one machine and NumPy build. Number i of a stream is call i's, and streams
     are told apart by (seed, replication, purpose, parks made so far) alone: designs that differ in lots, attendants
     or policies meet the same calls.
+
+    Raises:
+        ValueError: the seed or the replication is no whole number from 0.
     """
     stream = streams(seed, replication)
     arrival_us = arrivals(scenario, stream)

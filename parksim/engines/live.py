@@ -31,6 +31,7 @@ from weakref import WeakSet
 
 import simpy
 
+from parksim.arguments import asked
 from parksim.engines.clocks import FOR_EVER, Clock, RealClock, VirtualClock
 from parksim.engines.commanded import (
     ANSWER,
@@ -118,6 +119,10 @@ class Switchboard:
         endless: whether the traffic goes on beyond the scenario's horizon. It is drawn in short stretches then, so
             these are other calls than those of ``parksim.run``, of the same laws.
         record: whether ``journal()`` keeps all rows and ``commands`` all commands. Without it memory does not grow.
+
+    Raises:
+        ValueError: the seed or the replication is no whole number from 0.
+        TypeError: the scenario is none.
     """
 
     def __init__(
@@ -132,8 +137,7 @@ class Switchboard:
         record: bool = True,
     ) -> None:
         self.scenario = scenario
-        self.seed = seed
-        self.replication = replication
+        self.seed, self.replication = seed, replication = asked(scenario, seed, replication, least=0)
         self.clock: Clock = RealClock() if clock is None else clock
         self.commands: list[Command] = []
         """Every command that was done, in order: ``parksim.run(..., commands=...)`` gives the same rows from them."""

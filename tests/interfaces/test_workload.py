@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 import parksim
+from parksim import live
 from parksim.rules.codes import NEVER
-from parksim.scenario import Scenario
+from parksim.scenario import TEMPLATE, Scenario
 from parksim.workload import HOUR_US, Workload, arrivals, draw, streams
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -296,6 +297,22 @@ def test_hourly_calls_follow_their_profile():
     assert not counts[[0, 1, 3]].any()
     of_hour = instants_us[instants_us // HOUR_US % 24 == 22] % HOUR_US
     assert stats.kstest(of_hour, stats.uniform(0, HOUR_US).cdf).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.0, None, "1"])
+def test_what_is_no_seed_draws_nothing(wrong):
+    """Only whole numbers from 0 are seeds and replications: -1 would draw the calls of 4294967295."""
+    for named, told in (({"seed": wrong}, "a seed is"), ({"seed": 1, "replication": wrong}, "a replication is")):
+        with pytest.raises(ValueError, match=rf"{told} a whole number from 0, not {wrong!r}"):
+            draw(Scenario.loads(TEMPLATE), **named)
+        with pytest.raises(ValueError, match=told):
+            live.Switchboard(Scenario.loads(TEMPLATE), **named)
+
+
+def test_a_seed_of_numpy_is_a_seed():
+    """A seed out of NumPy draws the calls of the same whole number."""
+    given, plain = (draw(Scenario.loads(TEMPLATE), seed, 2) for seed in (np.uint32(7), 7))
+    assert all(np.array_equal(one, other) for one, other in zip(given, plain, strict=True))
 
 
 def test_a_wrong_rate_would_be_seen():
