@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from rich.console import Console, Group, RenderableType
@@ -115,7 +116,7 @@ def _objectives(study: Study) -> Table:
         name = objective.objective.measure
         estimate = study.estimates[name]
         verdict = Text(objective.verdict, VERDICT_STYLES[objective.verdict])
-        table.add_row(name, objective.objective.text, *shown(name, estimate), verdict)
+        table.add_row(name, objective.objective.text, *shown(name, possible(estimate)), verdict)
     return table
 
 
@@ -125,7 +126,7 @@ def screen_rows(study: Study) -> list[tuple[str, str, str, str]]:
     for name in (name for names in SECTIONS.values() for name in names):
         estimate = study.estimates[name]
         beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
-        rows.append((name, *shown(name, estimate), beside.plain))
+        rows.append((name, *shown(name, possible(estimate)), beside.plain))
     return rows
 
 
@@ -136,7 +137,7 @@ def _estimates(study: Study) -> Table:
         for name in names:
             estimate = study.estimates[name]
             beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
-            table.add_row(f"  {name}", *shown(name, estimate), beside)
+            table.add_row(f"  {name}", *shown(name, possible(estimate)), beside)
     if len(study.scenario.lots) > 1:
         _add_lots(table, study)
     return table
@@ -179,6 +180,13 @@ def theory_beside(name: str, formula: Formula) -> str:
 
 def _one_line(reason: str) -> Text:
     return Text(reason, "dim", no_wrap=True, overflow="ellipsis")
+
+
+def possible(estimate: Estimate) -> Estimate:
+    """Return an estimate whose interval does not go below 0, as Student's of a small mean may: no measure does."""
+    if estimate.low is None or estimate.low >= 0:
+        return estimate
+    return replace(estimate, low=0.0)
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:

@@ -6,7 +6,7 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from parksim.estimate import Estimate
@@ -16,7 +16,7 @@ from parksim.labels import span, unit_of, written
 from parksim.measures import SCALARS, SHARES
 from parksim.notes import Notes, keyed, needs_files, to_toml
 from parksim.planning import Sweep
-from parksim.report import shown
+from parksim.report import possible, shown
 from parksim.scenario import Scenario
 from parksim.studies import Study, versions
 
@@ -117,13 +117,6 @@ class Story:
 def measured(study: Study, name: str) -> str:
     """Return a measure with its interval, as "2.10 % (1.86 % to 2.33 %)"."""
     return with_interval(name, study.estimate(name))
-
-
-def possible(estimate: Estimate) -> Estimate:
-    """Return an estimate whose interval does not go below 0, as Student's of a small mean may: no measure does."""
-    if estimate.low is None or estimate.low >= 0:
-        return estimate
-    return replace(estimate, low=0.0)
 
 
 def with_interval(name: str, estimate: Estimate) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from parksim.estimate import Estimate
 from parksim.frames import to_csv as csv_of
 from parksim.planning import Comparison, Frontier, Row, Solution, Step, Sweep
-from parksim.report import SECTIONS, VERDICT_STYLES, shown
+from parksim.report import SECTIONS, VERDICT_STYLES, possible, shown
 from parksim.studies import Study
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
@@ -69,7 +69,7 @@ def _broken(name: str) -> str:
 
 def _measure_cell(study: Study, objective: int | None, name: str) -> Text:
     style = "" if objective is None else VERDICT_STYLES[study.objectives[objective].verdict]
-    return Text(_figure(name, study.estimate(name)), style)
+    return Text(_figure(name, possible(study.estimate(name))), style)
 
 
 def _figure(name: str, estimate: Estimate) -> str:

@@ -15,7 +15,7 @@ from parksim.labels import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.measures import SCALARS, SHARES
 from parksim.planning import Row, Sweep
 from parksim.quantities import UnfitError
-from parksim.report import BY_LOT, SECTIONS, shown, theory_beside
+from parksim.report import BY_LOT, SECTIONS, possible, shown, theory_beside
 from parksim.report_parts import (
     SCENARIO_FILE,
     Cell,
@@ -33,7 +33,6 @@ from parksim.report_parts import (
     measured,
     measures_csv,
     point_of,
-    possible,
     scenario_file,
     with_interval,
 )

@@ -397,6 +397,8 @@ def why_undefined(name: str, scenario: Scenario) -> str:
     """Return why no replication has a value of ``name``."""
     if name.startswith("attendant_utilisation") and scenario.attendants.count == "unlimited":
         return "attendants are unlimited"
+    if name == "attendant_utilisation":
+        return "nobody is on duty in the time that is measured"
     if name == "staff_utilisation" and scenario.retrieval.staff == "unlimited":
         return "staff are unlimited"
     if name == "recall_busy_share" and scenario.recall.to == "group":

@@ -46,7 +46,10 @@ def line_of(text, name):
 
 
 def test_the_screen_shows_to_two_digits_of_the_half_width():
-    """1, 2, 3 erlang: 2.0 with half-width 2.5; 10.00 to 10.02: four decimals are shown; shares are in per cent."""
+    """1, 2, 3 erlang: 2.0 with half-width 2.5; 10.00 to 10.02: four decimals are shown; shares are in per cent.
+
+    No measure is less than 0, and no interval on the screen goes there; the JSON has Student's as it is.
+    """
     three = [
         result(occupancy_mean=value, parked_s_mean=10 + value / 100, expired_share=value / 10)
         for value in (1.0, 2.0, 3.0)
@@ -54,7 +57,8 @@ def test_the_screen_shows_to_two_digits_of_the_half_width():
     text = screen_text(study(*three))
     estimate = student_t([1.0, 2.0, 3.0])
     assert round(estimate.half_width, 4) == 2.4841
-    assert line_of(text, "occupancy_mean").startswith("occupancy_mean 2.0 -0.5 to 4.5 ")
+    assert line_of(text, "occupancy_mean").startswith("occupancy_mean 2.0 0.0 to 4.5 ")
+    assert json.loads(to_json(study(*three)))["estimates"]["occupancy_mean"]["low"] == estimate.low < 0
     assert line_of(text, "parked_s_mean").startswith("parked_s_mean 10.020 9.995 to 10.045 ")
     assert line_of(text, "expired_share").startswith("expired_share 20 % 0 % to 45 % ")  # clipped at 0
 

@@ -318,6 +318,11 @@ def test_parks_of_an_hour_after_the_window_claim_nothing():
 
 UNDEFINED = [
     ("attendant_utilisation", {"attendants.count": "unlimited"}, "attendants are unlimited"),
+    (
+        "attendant_utilisation",
+        {"attendants.count": [0] * 23 + [1], "run.horizon": "2h"},
+        "nobody is on duty in the time that is measured",
+    ),
     ("staff_utilisation", {}, "staff are unlimited"),
     ("recall_busy_share", {"recall.to": "group"}, "calls return to the group, not to their parker"),
     ("recall_answered_share", {"parking.probability": 0}, "no call timed out"),
