@@ -281,26 +281,41 @@ _NO_KEY: Final = 'a sweep needs a key and its values, such as {"lot.slots": rang
 
 
 def values_of(text: str) -> tuple[object, ...]:
-    """Return the values that a text lists: "4..20" (both ends), "4..20:4" (every fourth), or "60s,120s,180s".
+    """Return the values that a text lists: "4..20" (both ends), "4..20:4" (every fourth), "60s,120s", or "[1, 2],3".
 
     Parts of a list are whole numbers where they are spelt so, and otherwise texts, which a scenario reads as
-    ``with_values`` does. The ends of a range may be durations, then it counts in seconds.
+    ``with_values`` does; so is what stands in brackets (24 attendants by the hour, a law), commas and all. The ends of
+    a range may be durations, then it counts in seconds.
 
     Raises:
         PlanError: the text is empty, a range that is none, or longer than ``MOST_VALUES``.
 
     >>> values_of("4..8"), values_of("60s..180s:60"), values_of("60s,2m"), values_of("6, 8..9")
     ((4, 5, 6, 7, 8), (60, 120, 180), ('60s', '2m'), (6, 8, 9))
+    >>> values_of('[1, 2], 3')
+    ('[1, 2]', 3)
     """
     values: list[object] = []
-    for part in map(str.strip, text.split(",")):
+    for part in _parts(text):
         if not part:
             raise PlanError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
-        further = range_of(part) if ".." in part else [_whole(part)]
+        further = range_of(part) if ".." in part and part[0] not in "[{" else [_whole(part)]
         values.extend(further[: MOST_VALUES + 1])
         if len(values) > MOST_VALUES:
             raise PlanError(f"{text!r} lists more than {MOST_VALUES:,} values; take fewer")
     return tuple(values)
+
+
+def _parts(text: str) -> list[str]:
+    """Split a text at the commas that stand in no brackets."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign in "[{") - (sign in "]}")
+        if sign == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts]
 
 
 def range_of(text: str) -> range:

@@ -283,6 +283,17 @@ def test_wrong_lists_of_values_are_refused(text):
         planning.values_of(text)
 
 
+def test_rosters_and_laws_are_listed_with_their_commas():
+    """What stands in brackets is one value, which a scenario reads; a bracket that is not closed is told by it."""
+    roster = f"[{', '.join('1' * 24)}]"
+    texts = planning.values_of(f'{roster},2..3, {{ kind = "erlang", shape = 2, mean = "[x..y]" }}')
+    assert texts == (roster, 2, 3, '{ kind = "erlang", shape = 2, mean = "[x..y]" }')
+    swept = planning.sweep(lot(), {"attendants.count": planning.values_of(f"{roster},40")}, 2)
+    assert [row.study.scenario.attendants.count for row in swept.rows] == [(1,) * 24, 40]
+    with pytest.raises(ValueError, match="whole number"):
+        planning.sweep(lot(), {"attendants.count": planning.values_of("[1, 2,3")}, 2)
+
+
 def day(**values):
     """Return the lot alone, for a day after its warm-up."""
     return lot(**{"run.horizon": "25h"} | values)
