@@ -12,7 +12,7 @@ from rich.text import Text
 
 from parksim.estimate import Estimate
 from parksim.expected import Formula
-from parksim.labels import span
+from parksim.labels import bounds_of, span
 from parksim.measures import SHARES
 from parksim.studies import Study
 
@@ -114,9 +114,8 @@ def _objectives(study: Study) -> Table:
     table = _table("Objective", "", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
     for objective in study.objectives:
         name = objective.objective.measure
-        estimate = study.estimates[name]
         verdict = Text(objective.verdict, VERDICT_STYLES[objective.verdict])
-        table.add_row(name, objective.objective.text, *shown(name, possible(estimate)), verdict)
+        table.add_row(name, objective.objective.text, *shown(name, possible(study, name)), verdict)
     return table
 
 
@@ -126,7 +125,7 @@ def screen_rows(study: Study) -> list[tuple[str, str, str, str]]:
     for name in (name for names in SECTIONS.values() for name in names):
         estimate = study.estimates[name]
         beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
-        rows.append((name, *shown(name, possible(estimate)), beside.plain))
+        rows.append((name, *shown(name, possible(study, name)), beside.plain))
     return rows
 
 
@@ -137,7 +136,7 @@ def _estimates(study: Study) -> Table:
         for name in names:
             estimate = study.estimates[name]
             beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
-            table.add_row(f"  {name}", *shown(name, possible(estimate)), beside)
+            table.add_row(f"  {name}", *shown(name, possible(study, name)), beside)
     if len(study.scenario.lots) > 1:
         _add_lots(table, study)
     return table
@@ -152,7 +151,7 @@ def _add_lots(table: Table, study: Study) -> None:
             if isinstance(formula.value, tuple):
                 formula = formula._replace(value=formula.value[number])
             beside = _theory(whole, formula) if estimate.mean is not None else _one_line(estimate.reason)
-            table.add_row(f"  {measure}", *shown(whole, estimate), beside)
+            table.add_row(f"  {measure}", *shown(whole, possible(study, whole, number)), beside)
 
 
 def _table(*headings: str) -> Table:
@@ -182,11 +181,14 @@ def _one_line(reason: str) -> Text:
     return Text(reason, "dim", no_wrap=True, overflow="ellipsis")
 
 
-def possible(estimate: Estimate) -> Estimate:
-    """Return an estimate whose interval does not go below 0, as Student's of a small mean may: no measure does."""
-    if estimate.low is None or estimate.low >= 0:
+def possible(study: Study, name: str, index: int | None = None) -> Estimate:
+    """Return an estimate whose interval ends at what is possible: Student's may go below 0, or beyond the slots."""
+    estimate, lots = study.estimate(name, index), study.scenario.lots
+    if estimate.low is None or estimate.high is None:
         return estimate
-    return replace(estimate, low=0.0)
+    of_lot = index is not None and name.endswith("_by_lot")
+    least, most = bounds_of(name, lots[index].slots if of_lot and index is not None else sum(lot.slots for lot in lots))
+    return replace(estimate, low=max(least, estimate.low), high=min(most, estimate.high))
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:

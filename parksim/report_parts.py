@@ -116,14 +116,14 @@ class Story:
 
 def measured(study: Study, name: str) -> str:
     """Return a measure with its interval, as "2.10 % (1.86 % to 2.33 %)"."""
-    return with_interval(name, study.estimate(name))
+    return with_interval(name, possible(study, name))
 
 
 def with_interval(name: str, estimate: Estimate) -> str:
     """Return an estimate with its interval, or why it is undefined."""
     if estimate.mean is None:
         return f"undefined: {estimate.reason}"
-    point, interval = shown(name, possible(estimate))
+    point, interval = shown(name, estimate)
     unit = "" if name in SHARES or not unit_of(name) else f" {unit_of(name)}"
     beside = f"{interval}{unit}" if estimate.low is not None else f"no interval from {estimate.n}"
     return f"{point}{unit} ({beside})"

@@ -69,7 +69,7 @@ def _broken(name: str) -> str:
 
 def _measure_cell(study: Study, objective: int | None, name: str) -> Text:
     style = "" if objective is None else VERDICT_STYLES[study.objectives[objective].verdict]
-    return Text(_figure(name, possible(study.estimate(name))), style)
+    return Text(_figure(name, possible(study, name)), style)
 
 
 def _figure(name: str, estimate: Estimate) -> str:

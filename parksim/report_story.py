@@ -159,7 +159,7 @@ def _objectives(study: Study) -> Sheet | None:
     rows = []
     for one in study.objectives:
         name = one.objective.measure
-        point, interval = shown(name, possible(study.estimate(name)))
+        point, interval = shown(name, possible(study, name))
         rows.append((_named_measure(name), one.objective.text, point, interval, Mark(one.verdict)))
     headings = ("Objective", "Target", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
     return Sheet("The objectives", headings, tuple(rows), (2,))
@@ -177,7 +177,7 @@ def _measures(study: Study) -> Iterable[Sheet]:
         for name in names:
             estimate = study.estimate(name)
             beside = theory_beside(name, study.formulas[name]) if estimate.mean is not None else estimate.reason
-            rows.append((_named_measure(name), *shown(name, possible(estimate)), beside))
+            rows.append((_named_measure(name), *shown(name, possible(study, name)), beside))
         headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
         yield Sheet(section, headings, tuple(rows), (1,))
 
@@ -188,7 +188,7 @@ def _lots(study: Study) -> Iterable[Sheet]:
         return
     headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in BY_LOT))
     rows = tuple(
-        (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in _BY_LOT))
+        (name, f"{lot.slots}", *(with_interval(whole, possible(study, whole, n)) for whole in _BY_LOT))
         for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
     )
     yield Sheet("Lot by lot", headings, rows, (1,))
@@ -214,14 +214,14 @@ def _occupancy_chart(study: Study) -> Chart:
         return Chart("How full the lot is over the day", "No hour of day was measured.", "", None)
     busiest = max(figure.rows, key=lambda row: float(row["mean"]))
     hour, slots = busiest["hour"], figure.facts["slots"]
-    point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
+    point = with_interval("occupancy_mean", possible(study, "occupancy_mean_by_hour", hour))
     finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
     return Chart("How full the lot is over the day", finding, _BAND.format(level=100 * study.level), figure)
 
 
 def _busy_chart(study: Study) -> Chart:
     figure = figures.busy_slots(study)
-    idle = with_interval("time_full_share", study.estimate("occupancy_pmf", 0))
+    idle = with_interval("time_full_share", possible(study, "occupancy_pmf", 0))
     full = measured(study, "time_full_share")
     finding = f"Nobody is parked in {idle} of the time; every slot is busy in {full} of it."
     reading = f"Upright lines: {100 * study.level:g} % intervals."
@@ -486,7 +486,7 @@ def _choices(sweep: Sweep) -> Sheet | None:
     rows = []
     for values, designs in groups.items():
         met = next((row for row in designs if row.study.verdict == "met"), None)
-        cells = [with_interval(o.measure, met.study.estimate(o.measure)) if met else "-" for o in objectives]
+        cells = [measured(met.study, o.measure) if met else "-" for o in objectives]
         rows.append((*values, "none" if met is None else str(met.values[first]), *cells))
     headings = (*others, f"first {first} that does", *(f"{o.measure} {o.text}" for o in objectives))
     return Sheet("What each choice takes", headings, tuple(rows), (len(others),))
@@ -498,7 +498,7 @@ def _designs(sweep: Sweep) -> Sheet:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             *map(str, row.values.values()),
-            *(with_interval(name, row.study.estimate(name)) for name, _ in columns),
+            *(measured(row.study, name) for name, _ in columns),
             *([Mark(row.study.verdict)] if objectives else []),
         )
         for row in sweep.rows[:MOST_DESIGNS]

@@ -16,7 +16,8 @@ from parksim import progress
 from parksim.estimate import Estimate, student_t, undefined
 from parksim.measures import SCALARS, VECTORS
 from parksim.progress import Progress
-from parksim.report import SECTIONS, WIDTH, screen, screen_text, to_json
+from parksim.report import SECTIONS, WIDTH, possible, screen, screen_text, to_json
+from parksim.report_parts import measured
 from parksim.scenario import TEMPLATE, Scenario
 from parksim.studies import Study
 
@@ -61,6 +62,17 @@ def test_the_screen_shows_to_two_digits_of_the_half_width():
     assert json.loads(to_json(study(*three)))["estimates"]["occupancy_mean"]["low"] == estimate.low < 0
     assert line_of(text, "parked_s_mean").startswith("parked_s_mean 10.020 9.995 to 10.045 ")
     assert line_of(text, "expired_share").startswith("expired_share 20 % 0 % to 45 % ")  # clipped at 0
+
+
+def test_no_interval_goes_beyond_the_slots():
+    """5, 5 and 6 of 6 slots: 5.33 with half-width 1.43 ends at 6, on the screen and in the report, of a lot too."""
+    full = study(
+        *(result(occupancy_mean=n, occupancy_mean_by_hour=[n] * 24, occupancy_mean_by_lot=[n]) for n in (5.0, 5.0, 6.0))
+    )
+    assert round(full.estimate("occupancy_mean").high, 2) == 6.77
+    assert line_of(screen_text(full), "occupancy_mean").startswith("occupancy_mean 5.3 3.9 to 6.0 ")
+    assert possible(full, "occupancy_mean_by_lot", 0).high == possible(full, "occupancy_mean_by_hour", 3).high == 6.0
+    assert measured(full, "occupancy_mean") == "5.3 (3.9 to 6.0)"
 
 
 def test_the_screen_says_what_there_is_no_interval_of():
