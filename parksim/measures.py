@@ -6,7 +6,8 @@ replication (a share of nothing, the utilisation of an unlimited group) is ``nan
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -120,24 +121,28 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     """
     offered_us, counted = _offered(journal, window)
     changes = _slot_rows(journal)
+    changes_us = journal.time_us[changes]
     steps = 2 * (journal.kind[changes] == PARKED).view(np.int8) - 1
-    levels = np.concatenate(([0], np.cumsum(steps, dtype=np.int64)))
+    levels = np.zeros(len(steps) + 1, np.int64)
+    np.cumsum(steps, out=levels[1:])
     stays = _stays_of(journal, changes, settings)
     values: dict[str, Any] = {"calls_offered": _count(journal, counted, OFFERED)}
     values |= _parking(journal, counted)
-    values |= _returns(journal, counted, settings, window)
+    time_outs = _time_outs_in(journal, window)
+    values |= _returns(journal, counted, settings)
+    values["recalls_per_hour"] = len(time_outs) / (window.length_us / HOUR_US)
     values |= _losses(journal, counted, values["calls_offered"])
     answers = _rows(journal, counted, ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     values |= _waits(waits_us, target_us, values["calls_offered"])
-    values |= _occupancy(journal.time_us[changes], levels, settings, window)
+    values |= _occupancy(changes_us, levels, settings, window)
     values["slot_utilisation"] = _slot_utilisation(stays, settings, window)
     values |= _stay_lengths(stays, counted)
     values["parks_per_call"] = _ratio(values["parks_made"], values["calls_offered"])
     values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
     values |= _utilisations(journal, settings, window)
-    values |= _by_hour(journal, counted, stays, answers[waits_us <= target_us], window)
-    values["occupancy_mean_by_hour"] = _occupancy_by_hour(journal.time_us[changes], levels, window)
+    values |= _by_hour(journal, counted, stays, answers[waits_us <= target_us], time_outs, window)
+    values["occupancy_mean_by_hour"] = _occupancy_by_hour(changes_us, levels, window)
     values |= _by_lot(journal, counted, stays, values, settings, window)
     return Measures({name: values[name] for name in (*SCALARS, *VECTORS)})
 
@@ -161,7 +166,7 @@ def _mask(journal: Journal, counted: Mask, kind: int, *reasons: int) -> Mask:
     """Mark the rows of ``kind`` (for one of ``reasons``, if any are given) that belong to counted calls."""
     mask: Mask = (journal.kind == kind) & counted
     if reasons:
-        mask &= np.logical_or.reduce([journal.reason == reason for reason in reasons])
+        mask &= reduce(or_, (journal.reason == reason for reason in reasons))
     return mask
 
 
@@ -187,21 +192,20 @@ def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
     }
 
 
-def _returns(journal: Journal, counted: Mask, settings: Settings, window: Window) -> dict[str, float]:
+def _returns(journal: Journal, counted: Mask, settings: Settings) -> dict[str, float]:
     returns = _count(journal, counted, EXPIRED)
     busy = float("nan")
     if settings.recall_to != TO_GROUP:
         busy = _ratio(returns - _rung_at_once(journal, counted), returns)
     gone = _count(journal, counted, ABANDONED, RETURNING, RINGING)
     return {
-        "recalls_per_hour": float(len(_expired_in(journal, window))) / (window.length_us / HOUR_US),
         "recall_busy_share": busy,
         "recall_answered_share": _ratio(_count(journal, counted, RECALL_ANSWERED), returns),
         "recall_abandoned_share": _ratio(gone, returns),
     }
 
 
-def _expired_in(journal: Journal, window: Window) -> Ints:
+def _time_outs_in(journal: Journal, window: Window) -> Ints:
     """Return the rows of all time-outs in the window, whenever their calls were offered."""
     first, end = np.searchsorted(journal.time_us, window)
     rows: Ints = first + np.flatnonzero(journal.kind[first:end] == EXPIRED)
@@ -392,7 +396,7 @@ def _busy_us(steps: NDArray[np.int8], clipped_us: Ints, rows: Ints, bounds_us: I
     2**63; they wrap there and back, and what it comes to is right again.
     """
     starts = np.concatenate(([0], rows))
-    some = np.diff(starts, append=len(steps)) > 0  # what reduceat cannot do is sum nothing
+    some = starts < np.concatenate((rows, [len(steps)]))  # what reduceat cannot do is sum nothing
     sums = np.zeros((2, len(starts)), np.int64)
     sums[0, some] = np.add.reduceat(steps, starts[some], dtype=np.int64)
     sums[1, some] = np.add.reduceat(clipped_us * steps, starts[some])
@@ -411,23 +415,27 @@ def _answered_by_group(journal: Journal) -> Mask:
     return answered
 
 
-def _by_hour(journal: Journal, counted: Mask, stays: _Stays, in_time: Ints, window: Window) -> dict[str, Any]:
+def _by_hour(
+    journal: Journal, counted: Mask, stays: _Stays, in_time: Ints, time_outs: Ints, window: Window
+) -> dict[str, Any]:
     """Counts by the hour of day in which they happened (time 0 is midnight).
 
     A share is nan where there is nothing to share, a rate or a mean where the window has no such hour. What is a share
     of something counts in the hour of that: a time-out in the hour of its park, an answer in that of its call's offer.
-    ``in_time`` are the rows of the answers that came in time.
+    ``in_time`` are the rows of the answers that came in time, ``time_outs`` those of all time-outs in the window.
     """
-    bounds_us = np.arange(window.horizon_us // HOUR_US + 1) * HOUR_US
-    first_rows = np.searchsorted(journal.time_us, bounds_us)
+    first_rows = np.searchsorted(journal.time_us, np.arange(-(-window.horizon_us // HOUR_US) + 1) * HOUR_US)
+    each = np.zeros(-(-len(first_rows) // HOURS) * HOURS)
 
     def hours(rows: Ints) -> NDArray[np.float64]:
-        """Count ascending rows: up to the last full hour by where each hour begins, then one by one."""
+        """Count ascending rows: up to the horizon's hour by where each hour begins, then one by one."""
         begins = np.searchsorted(rows, first_rows)
-        late = journal.time_us[rows[begins[-1] :]] // HOUR_US
-        within = np.arange(len(begins) - 1)
-        each = np.concatenate((np.diff(begins), np.ones(len(late))))
-        return np.bincount(np.concatenate((within, late)) % HOURS, each, minlength=HOURS).astype(np.float64)
+        each[: len(begins) - 1] = begins[1:] - begins[:-1]
+        counts: NDArray[np.float64] = each.reshape(-1, HOURS).sum(axis=0)
+        if begins[-1] < len(rows):
+            late = journal.time_us[rows[begins[-1] :]] // HOUR_US
+            counts += np.bincount(late % HOURS, minlength=HOURS)
+        return counts
 
     def of(kind: int) -> NDArray[np.float64]:
         return hours(_rows(journal, counted, kind))
@@ -445,7 +453,7 @@ def _by_hour(journal: Journal, counted: Mask, stays: _Stays, in_time: Ints, wind
             "parks_requested_by_hour": parks + refusals,
             "refused_share_by_hour": refusals / (parks + refusals),
             "expired_share_by_hour": expired / parks,
-            "recalls_per_hour_by_hour": hours(_expired_in(journal, window)) / (open_us / HOUR_US),
+            "recalls_per_hour_by_hour": hours(time_outs) / (open_us / HOUR_US),
             "answered_within_share_by_hour": hours(offers[answered]) / calls,
         }
 
