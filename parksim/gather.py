@@ -158,7 +158,7 @@ class Gatherer:
                 out = [tasks.popleft() for _ in range(self._out)]
                 singly = [Task(task.scenario, (number,)) for task in out for number in task.replications]
                 tasks.extendleft(reversed(singly))
-                suspects = len(singly)
+                suspects = max(1, len(singly))  # workers that die before they get any work are not replaced for ever
                 self.pool = self.new_pool()
 
     def _told_dead(self, task: Task, error: BaseException) -> str:

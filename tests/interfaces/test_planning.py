@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -244,6 +246,24 @@ def test_a_killed_worker_loses_nothing(plain, tmp_path):
     survived = swept(executor="processes", workers=2, store=tmp_path / "a.db", progress=kill)
     assert killed
     assert rows_of(survived) == rows_of(plain)
+
+
+def test_workers_that_die_at_their_start_are_replaced_once(monkeypatch):
+    """Pools whose workers are dead before they get any work: the second one is the last, and the sweep says so."""
+    pools = []
+
+    def dead(workers):
+        pools.append(ProcessPoolExecutor(workers))
+        with suppress(BrokenExecutor):
+            pools[-1].submit(os._exit, 9).result(timeout=60)
+        if len(pools) > 5:
+            pytest.fail("one pool after another")
+        return pools[-1]
+
+    monkeypatch.setattr("parksim.gather.started", dead)
+    with pytest.raises(StudyError, match="a worker died while seed 1"):
+        planning.sweep(lot(), {"lot.slots": (3, 4)}, 4, executor="processes", workers=1)
+    assert len(pools) == 2
 
 
 def test_wrong_sweeps_are_refused_before_anything_runs(tmp_path):
