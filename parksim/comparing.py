@@ -210,9 +210,18 @@ def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
+    """Return the keys of nested tables as they are set: several lots by their names, whose order is a value, too."""
     flat: dict[str, object] = {}
     for key, value in table.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
+        path = before + key
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{path}.")
+        elif isinstance(value, list) and value and all(isinstance(one, dict) and "name" in one for one in value):
+            flat[path] = [one["name"] for one in value]
+            for one in value:
+                flat |= _flat({name: held for name, held in one.items() if name != "name"}, f"{path}.{one['name']}.")
+        else:
+            flat[path] = value
     return flat
 
 

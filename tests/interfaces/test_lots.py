@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from parksim.comparing import changes
 from parksim.report import screen_text, to_json
 from parksim.rules.codes import ENDED, OVERFLOWED, PARKED, REFUSED
 from parksim.scenario import Scenario, ScenarioError
@@ -194,3 +195,14 @@ def test_a_lot_that_nobody_asks_has_no_shares():
     made = study(TWO.with_values(values), 2).estimates
     assert made["refused_share_by_lot"][1].reason == "no park was requested of this lot"
     assert made["expired_share_by_lot"][1].reason == "no park was made in this lot"
+
+
+def test_a_comparison_names_the_lot_that_changes():
+    """Several lots are compared key by key, by their names; which of them comes first is a change, too."""
+    before = TWO
+    after = before.with_values({"lot.clinic.slots": 5, "lot.firm.max_in_parking": "2m"})
+    assert changes(before, after) == {"lot.clinic.slots": (3, 5), "lot.firm.max_in_parking.value": (90.0, 120.0)}
+    lots = ['[[lot]]\nname = "clinic"\nslots = 3\n', '[[lot]]\nname = "firm"\nslots = 4\n']
+    one, other = (Scenario.loads(HEAD + "".join(both)) for both in (lots, lots[::-1]))
+    assert changes(one, other) == {"lot": (["clinic", "firm"], ["firm", "clinic"])}
+    assert changes(before, before) == {}
