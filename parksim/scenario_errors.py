@@ -103,7 +103,7 @@ def read_text(path: Path) -> str:
 
 def _files_beside(path: Path) -> str:
     try:
-        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in {".toml", path.suffix})
     except (OSError, ValueError):
         names = []
     near = nearest(path.name, names)

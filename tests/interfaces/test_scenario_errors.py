@@ -211,6 +211,8 @@ def test_missing_files_and_folders_are_told(tmp_path):
     (tmp_path / "hospital.toml").write_text(RIGHT)
     for name, rule in [
         ("hospitl.toml", f'there is no such file; did you mean "{tmp_path / "hospital.toml"}"?'),
+        ("hospital.tml", f'there is no such file; did you mean "{tmp_path / "hospital.toml"}"?'),
+        ("hospital", f'there is no such file; did you mean "{tmp_path / "hospital.toml"}"?'),
         ("nowhere/else.toml", "there is no such file; parksim init writes one to begin with"),
         (".", "is a folder; name a scenario file (TOML)"),
         ("a\0b", "cannot be read (embedded null byte); name a readable file"),
