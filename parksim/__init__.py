@@ -12,54 +12,54 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from parksim import live
-    from parksim.estimate import Estimate
-    from parksim.fieldwork import calibrate, replay
-    from parksim.journal import Journal, JournalError
-    from parksim.measures import Measures
-    from parksim.planning import Comparison, Frontier, Solution, Sweep, compare, load, solve, sweep
-    from parksim.rerunning import Rerun, rerun
+    from parksim.journal.journal import Journal, JournalError
+    from parksim.journal.measures import Measures
+    from parksim.pbx.replay import calibrate, replay
     from parksim.rules.lot import Fact, Lot
-    from parksim.scenario import TEMPLATE, Scenario
-    from parksim.scenario_errors import ScenarioError
-    from parksim.store import Store, StoreError
-    from parksim.studies import Run, Study, StudyError, run, study
-    from parksim.workload import Workload, draw
+    from parksim.scenario.messages import ScenarioError
+    from parksim.scenario.model import TEMPLATE, Scenario
+    from parksim.scenario.workload import Workload, draw
+    from parksim.stats.estimate import Estimate
+    from parksim.studies.rerun import Rerun, rerun
+    from parksim.studies.store import Store, StoreError
+    from parksim.studies.study import Run, Study, StudyError, run, study
+    from parksim.studies.sweep import Comparison, Frontier, Solution, Sweep, compare, load, solve, sweep
 
 _HOMES: Final = {
     # What is simulated.
-    "Scenario": "parksim.scenario",
-    "ScenarioError": "parksim.scenario_errors",
-    "TEMPLATE": "parksim.scenario",
-    "Workload": "parksim.workload",
-    "draw": "parksim.workload",
+    "Scenario": "parksim.scenario.model",
+    "ScenarioError": "parksim.scenario.messages",
+    "TEMPLATE": "parksim.scenario.model",
+    "Workload": "parksim.scenario.workload",
+    "draw": "parksim.scenario.workload",
     # One replication, and many.
-    "Run": "parksim.studies",
-    "run": "parksim.studies",
-    "Study": "parksim.studies",
-    "StudyError": "parksim.studies",
-    "study": "parksim.studies",
+    "Run": "parksim.studies.study",
+    "run": "parksim.studies.study",
+    "Study": "parksim.studies.study",
+    "StudyError": "parksim.studies.study",
+    "study": "parksim.studies.study",
     # Plans.
-    "Sweep": "parksim.planning",
-    "sweep": "parksim.planning",
-    "Solution": "parksim.planning",
-    "Frontier": "parksim.planning",
-    "solve": "parksim.planning",
-    "Comparison": "parksim.planning",
-    "compare": "parksim.planning",
+    "Sweep": "parksim.studies.sweep",
+    "sweep": "parksim.studies.sweep",
+    "Solution": "parksim.studies.sweep",
+    "Frontier": "parksim.studies.sweep",
+    "solve": "parksim.studies.sweep",
+    "Comparison": "parksim.studies.sweep",
+    "compare": "parksim.studies.sweep",
     # What is kept, and made again.
-    "Store": "parksim.store",
-    "StoreError": "parksim.store",
-    "load": "parksim.planning",
-    "Rerun": "parksim.rerunning",
-    "rerun": "parksim.rerunning",
+    "Store": "parksim.studies.store",
+    "StoreError": "parksim.studies.store",
+    "load": "parksim.studies.sweep",
+    "Rerun": "parksim.studies.rerun",
+    "rerun": "parksim.studies.rerun",
     # What comes out.
-    "Journal": "parksim.journal",
-    "JournalError": "parksim.journal",
-    "Measures": "parksim.measures",
-    "Estimate": "parksim.estimate",
+    "Journal": "parksim.journal.journal",
+    "JournalError": "parksim.journal.journal",
+    "Measures": "parksim.journal.measures",
+    "Estimate": "parksim.stats.estimate",
     # A log of a real PBX.
-    "replay": "parksim.fieldwork",
-    "calibrate": "parksim.fieldwork",
+    "replay": "parksim.pbx.replay",
+    "calibrate": "parksim.pbx.replay",
     # A switchboard that runs.
     "live": "parksim.live",
     # The rules alone.

@@ -7,7 +7,7 @@ import sys
 def main() -> int:
     """Run the command line and return its exit code."""
     try:
-        from parksim.cli import main as command  # noqa: PLC0415 - takes half a second, in which Ctrl-C may come
+        from parksim.cli.main import main as command  # noqa: PLC0415 - takes half a second, in which Ctrl-C may come
     except KeyboardInterrupt:
         sys.stderr.write("parksim: interrupted\n")
         return 130

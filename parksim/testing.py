@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 
 from parksim.rules import codes, uapi
 from parksim.rules.codes import NEVER
-from parksim.rules.uapi_calls import next_timer_us
-from parksim.rules.uapi_register import Changed, Register
-from parksim.scenario import Scenario, Settings
-from parksim.workload import Workload
+from parksim.rules.uapi.calls import next_timer_us
+from parksim.rules.uapi.register import Changed, Register
+from parksim.scenario.model import Scenario, Settings
+from parksim.scenario.workload import Workload
 
 __all__ = [
     "CALL_IDS",
@@ -117,7 +117,7 @@ def workloads(draw: st.DrawFn, settings: Settings, *, max_calls: int = 12, grid_
     the grid.
 
     >>> from hypothesis import find
-    >>> from parksim.scenario import TEMPLATE
+    >>> from parksim.scenario.model import TEMPLATE
     >>> settings = Scenario.loads(TEMPLATE).settings
     >>> find(workloads(settings), lambda drawn: len(drawn.arrival_us) > 1).arrival_us.tolist()
     [0, 0]
@@ -188,7 +188,7 @@ def laws(shortest_s: int = 0, longest_s: int = 120) -> st.SearchStrategy[Any]:
     """Draw a law of durations as a scenario file writes it, of every kind; its mean lies between these seconds.
 
     >>> from hypothesis import find
-    >>> from parksim.distributions import parse_law
+    >>> from parksim.scenario.laws import parse_law
     >>> find(laws(), lambda law: parse_law(law).mean_s >= 2)
     2
     """

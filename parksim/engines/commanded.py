@@ -27,7 +27,7 @@ from simpy.events import Event
 
 from parksim.engines.processes import Alarm, Exchange, Life
 from parksim.engines.traffic import Drawn, Traffic, batch, columns_by_call, no_calls
-from parksim.journal import Journal, JournalWriter, RowWriter
+from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import life
 from parksim.rules.codes import (
     ABANDONED,
@@ -58,8 +58,8 @@ from parksim.rules.codes import (
     WAITING,
 )
 from parksim.rules.lot import Fact, decide_expiry, decide_hangup, decide_park, decide_unpark
-from parksim.scenario import Settings
-from parksim.workload import Columns, Workload
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Columns, Workload
 
 LONGEST_STAY_US: Final = 2**62
 """Longer stays would not fit into the journal."""

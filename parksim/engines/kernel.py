@@ -9,7 +9,8 @@ compiled by ``_lift``. It draws nothing: the workload's columns hold all chance.
 it larger and calls again. Indices are asserted where a rule gives them, since compiled code checks no bounds.
 """
 
-from parksim.engines._board import (
+from parksim.engines._lift import compiled, inlined, rules
+from parksim.engines._state import (
     ANSWER,
     COMING_BACK,
     COUNTS,
@@ -65,8 +66,7 @@ from parksim.engines._board import (
     wide,
     write,
 )
-from parksim.engines._lift import compiled, inlined, rules
-from parksim.journal import COLUMNS, Journal
+from parksim.journal.journal import COLUMNS, Journal
 from parksim.rules.codes import (
     ABANDONED,
     AFTER_RETRIEVAL,
@@ -109,8 +109,8 @@ from parksim.rules.codes import (
     WAITING,
 )
 from parksim.rules.routing import ASK_AGAIN, BUSY_NOW, JOIN_GROUP, LEAVE, RING_AGAIN, TALK_ON
-from parksim.scenario import Settings
-from parksim.workload import Workload
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload
 
 # Attendants and staff --------------------------------------------------------------------------------------------
 

@@ -31,7 +31,6 @@ from weakref import WeakSet
 
 import simpy
 
-from parksim.arguments import asked
 from parksim.engines.clocks import FOR_EVER, Clock, RealClock, VirtualClock
 from parksim.engines.commanded import (
     ANSWER,
@@ -50,11 +49,12 @@ from parksim.engines.commanded import (
     Place,
 )
 from parksim.engines.traffic import Traffic, endless_batches, one_batch
-from parksim.journal import Journal, JournalWriter
+from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.lot import Fact
-from parksim.scenario import Scenario
+from parksim.scenario.arguments import asked
+from parksim.scenario.model import Scenario
 
 _LOG: Final = logging.getLogger(__name__)
 SLICE: Final = 200

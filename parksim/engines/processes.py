@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import simpy
 from simpy.events import Event
 
-from parksim.journal import Journal, JournalWriter, RowWriter
+from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules.codes import (
     ABANDONED,
     AFTER_RETRIEVAL,
@@ -81,8 +81,8 @@ from parksim.rules.routing import (
     on_duty,
     queue_is_full,
 )
-from parksim.scenario import Settings
-from parksim.workload import Workload, columns
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload, columns
 
 UNLIMITED: Final = -1
 Life = Generator[Event, Any, None]

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from parksim.recordings import DAY_US
 from parksim.rules.codes import NEVER
-from parksim.scenario import Scenario
-from parksim.sections import Hourly, Poisson, Recorded
-from parksim.workload import HOUR_US, Columns, Workload, columns, draw
+from parksim.scenario.model import Scenario
+from parksim.scenario.recordings import DAY_US
+from parksim.scenario.sections import Hourly, Poisson, Recorded
+from parksim.scenario.workload import HOUR_US, Columns, Workload, columns, draw
 
 CALLS_AT_ONCE: Final = 2_000
 """Calls of endless traffic that are drawn at once: some milliseconds, in which the loop does nothing else."""

@@ -20,8 +20,6 @@ from typing import Any, Final, Self
 
 from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command, CommandError
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
-from parksim.lots import NamedLot
-from parksim.quantities import UNLIMITED
 from parksim.rules import lot, uapi
 from parksim.rules.codes import (
     ABANDONED,
@@ -43,10 +41,10 @@ from parksim.rules.codes import (
     RETRIEVED,
 )
 from parksim.rules.lot import Fact
-from parksim.rules.uapi_calls import answer, park_view
-from parksim.rules.uapi_mirror import mirrored
-from parksim.rules.uapi_models import Refusal
-from parksim.rules.uapi_register import (
+from parksim.rules.uapi.calls import answer, park_view
+from parksim.rules.uapi.mirror import mirrored
+from parksim.rules.uapi.models import Refusal
+from parksim.rules.uapi.register import (
     Organization,
     Register,
     Stay,
@@ -54,7 +52,9 @@ from parksim.rules.uapi_register import (
     new_register,
     place_of_extension,
 )
-from parksim.scenario import Scenario
+from parksim.scenario.lots import NamedLot
+from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import UNLIMITED
 from parksim.server.given import Given, read_given
 from parksim.server.picture import picture
 from parksim.server.session import Mark, Resumed, Session, SessionError, Taken

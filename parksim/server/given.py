@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from parksim.rules.uapi_models import MAX_IN_PARKING_S
+from parksim.rules.uapi.models import MAX_IN_PARKING_S
 
 
 class Given(BaseModel):

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from parksim.rules.uapi import Refusal
-from parksim.rules.uapi_models import (
+from parksim.rules.uapi.models import (
     CALL_FIELDS,
     COUNT_DEFAULT,
     COUNT_MAX,

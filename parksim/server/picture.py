@@ -13,9 +13,9 @@ from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.lot import Lot
 from parksim.rules.routing import BUSY_NOW
-from parksim.rules.uapi_calls import id_of_number
-from parksim.rules.uapi_mirror import caller_id
-from parksim.rules.uapi_register import FLOW_INCOMING, Register
+from parksim.rules.uapi.calls import id_of_number
+from parksim.rules.uapi.mirror import caller_id
+from parksim.rules.uapi.register import FLOW_INCOMING, Register
 
 BUSY_STATES: Final = {life.WITH_ATTENDANT: "talking", life.AT_PARKER: "ringing"}
 

@@ -23,8 +23,8 @@ from hashlib import scrypt, sha256
 from pathlib import Path
 from typing import Final, NamedTuple, Self, get_args
 
-from parksim.rules.uapi import Scope
-from parksim.scenario_errors import nearest
+from parksim.rules.uapi.service import Scope
+from parksim.scenario.messages import nearest
 
 ENVIRONMENT: Final = "PARKSIM_TOKENS"
 LARGEST_FILE: Final = 1024 * 1024

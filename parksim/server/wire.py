@@ -19,7 +19,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from parksim.rules.uapi import Refusal, refusal_reply
-from parksim.rules.uapi_models import BODY_LIMIT_BYTES, TARGET_LIMIT_CHARACTERS
+from parksim.rules.uapi.models import BODY_LIMIT_BYTES, TARGET_LIMIT_CHARACTERS
 
 HEADERS_LIMIT_BYTES: Final = 16_384
 CONNECTIONS_LIMIT: Final = 2_048

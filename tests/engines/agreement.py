@@ -32,10 +32,10 @@ from random_cases import random_case
 
 from parksim import testing
 from parksim.engines import _lift, kernel, processes
-from parksim.journal import Journal, JournalWriter
+from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import codes as c
-from parksim.scenario import Scenario, Settings
-from parksim.workload import Workload, draw
+from parksim.scenario.model import Scenario, Settings
+from parksim.scenario.workload import Workload, draw
 
 SCENARIOS: Final = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 WAYS: Final = {"compiled": {}, "checked": {"NUMBA_BOUNDSCHECK": "1"}, "interpreted": {"NUMBA_DISABLE_JIT": "1"}}

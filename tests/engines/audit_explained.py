@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parksim.rules import codes as c
-from parksim.workload import Workload
+from parksim.scenario.workload import Workload
 
 Row = tuple[int, ...]
 

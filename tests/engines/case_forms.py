@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parksim.rules import codes as c
-from parksim.scenario import Settings
-from parksim.workload import Workload
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload
 
 Row = tuple[int, ...]
 """time_us, deadline_us, call, lot, slot, extension, kind, reason."""

@@ -36,8 +36,8 @@ def simulate(settings: Any, workload: Any, shuffle: Random | None = None) -> lis
     """The journal of one replication, row by row.
 
     Args:
-        settings: anything with the attributes of ``parksim.scenario.Settings``.
-        workload: anything with the columns of ``parksim.workload.Workload``.
+        settings: anything with the attributes of ``parksim.scenario.model.Settings``.
+        workload: anything with the columns of ``parksim.scenario.workload.Workload``.
         shuffle: puts each event before or after the events that compare equal to it by its whims instead of in
             the order of creation; as no two events compare equal, the journal must not change.
 

@@ -1,7 +1,7 @@
 """Nasty little scenarios: small numbers, few slots, few people and ties everywhere, over every feature of the model.
 
 ``random_case(rng)`` draws one; the same state of ``rng`` gives the same case, on any machine. Every case ends: no
-stay and no ring is without end, as ``parksim.scenario`` demands of a scenario too.
+stay and no ring is without end, as ``parksim.scenario.model`` demands of a scenario too.
 """
 
 from random import Random
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from parksim.rules import codes as c
-from parksim.scenario import Settings
-from parksim.workload import Workload
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload
 
 GRIDS_US = (1, 1_000_000)
 """Instants on whole microseconds and on whole seconds; both make ties, the second sees a confusion of the units."""

@@ -28,8 +28,8 @@ from case_forms import (
 from cases import CASES
 from random_cases import random_case
 
-from parksim import audit
 from parksim.engines import kernel, processes
+from parksim.journal import audit
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.rules.lot import Fact

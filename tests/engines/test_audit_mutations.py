@@ -12,7 +12,7 @@ import pytest
 from audit_explained import explained
 from random_cases import random_case
 
-from parksim import audit
+from parksim.journal import audit
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 

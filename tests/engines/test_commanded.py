@@ -28,10 +28,10 @@ from parksim.engines.commanded import (
     CommandError,
 )
 from parksim.engines.traffic import Traffic, batch, endless_batches
-from parksim.journal import JournalError
+from parksim.journal.journal import JournalError
 from parksim.rules import codes as c
 from parksim.rules.routing import BUSY_NOW, OFF_DUTY
-from parksim.scenario import Scenario
+from parksim.scenario.model import Scenario
 
 SCENARIOS = (
     "contact-centre",

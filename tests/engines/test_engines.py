@@ -21,11 +21,11 @@ from invariants import violations
 from random_cases import random_case
 
 from parksim.engines import kernel, processes
-from parksim.journal import COLUMNS, JournalWriter
+from parksim.journal.journal import COLUMNS, JournalWriter
 from parksim.rules import codes as c
-from parksim.scenario import Settings
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload, draw
 from parksim.testing import scenarios, settings_and_workloads
-from parksim.workload import Workload, draw
 
 ENGINES = {"simpy": processes.simulate, "kernel": kernel.simulate}
 SEEDS = range(600)

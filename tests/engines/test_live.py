@@ -13,7 +13,7 @@ from parksim.engines.clocks import RealClock, VirtualClock
 from parksim.engines.live import CommandError, Missed, Switchboard
 from parksim.rules import codes as c
 from parksim.rules import life
-from parksim.scenario import Scenario
+from parksim.scenario.model import Scenario
 
 SCENARIOS = sorted(path.stem for path in Path("scenarios").glob("*.toml"))
 S = 1_000_000

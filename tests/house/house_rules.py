@@ -18,97 +18,100 @@ ORDER: Final = (
     "parksim.rules.lot",
     "parksim.rules.routing",
     "parksim.rules.life",
-    "parksim.rules.uapi_models",
-    "parksim.rules.uapi_register",
-    "parksim.rules.uapi_calls",
-    "parksim.rules.uapi_mirror",
-    "parksim.rules.uapi_replies",
-    "parksim.rules.uapi",
-    "parksim.special",
-    "parksim.frames",
-    "parksim.quantities",
-    "parksim.recordings",
-    "parksim.distributions",
-    "parksim.scenario_errors",
-    "parksim.notes",
-    "parksim.sections",
-    "parksim.lots",
-    "parksim.scenario",
-    "parksim.arguments",
-    "parksim.workload",
-    "parksim.audit_books",
-    "parksim.audit_events",
-    "parksim.audit",
-    "parksim.journal",
-    "parksim.stays",
-    "parksim.erlang",
-    "parksim.theory",
+    "parksim.rules.uapi.models",
+    "parksim.rules.uapi.register",
+    "parksim.rules.uapi.calls",
+    "parksim.rules.uapi.mirror",
+    "parksim.rules.uapi.replies",
+    "parksim.rules.uapi.service",
+    "parksim.stats.special",
+    "parksim.results",
+    "parksim.scenario.quantities",
+    "parksim.scenario.recordings",
+    "parksim.scenario.laws",
+    "parksim.scenario.messages",
+    "parksim.scenario.comments",
+    "parksim.scenario.sections",
+    "parksim.scenario.lots",
+    "parksim.scenario.model",
+    "parksim.scenario.arguments",
+    "parksim.scenario.workload",
+    "parksim.journal.audit_books",
+    "parksim.journal.audit_events",
+    "parksim.journal.audit",
+    "parksim.journal.journal",
+    "parksim.theory.race",
+    "parksim.theory.erlang",
+    "parksim.theory.lot",
     "parksim.engines",
     "parksim.engines.processes",
     "parksim.engines.traffic",
     "parksim.engines.commanded",
     "parksim.engines._lift",
-    "parksim.engines._board",
+    "parksim.engines._state",
     "parksim.engines.kernel",
     "parksim.engines.clocks",
     "parksim.engines.live",
     "parksim.live",
-    "parksim.measures",
-    "parksim.survival",
-    "parksim.logforms",
-    "parksim.stories",
-    "parksim.fieldlogs",
-    "parksim.recorded",
-    "parksim.replaying",
-    "parksim.observed",
-    "parksim.drafting",
-    "parksim.calibrating",
-    "parksim.reoffered",
-    "parksim.fieldwork",
-    "parksim.estimate",
-    "parksim.run_length",
-    "parksim.expected",
-    "parksim.store",
-    "parksim.pools",
-    "parksim.studies",
-    "parksim.gather",
-    "parksim.clusters",
-    "parksim.comparing",
-    "parksim.searching",
-    "parksim.solving",
-    "parksim.planning",
-    "parksim.progress",
-    "parksim.labels",
-    "parksim.figures",
-    "parksim.drawing",
-    "parksim.plots",
-    "parksim.report",
-    "parksim.report_plans",
-    "parksim.report_parts",
-    "parksim.report_story",
-    "parksim.report_markdown",
-    "parksim.report_page",
-    "parksim.tables",
-    "parksim.rerunning",
+    "parksim.journal.measures",
+    "parksim.stats.survival",
+    "parksim.pbx.formats",
+    "parksim.pbx.calls",
+    "parksim.pbx.log",
+    "parksim.pbx.log_measures",
+    "parksim.pbx.conformance",
+    "parksim.pbx.durations",
+    "parksim.pbx.fitting",
+    "parksim.pbx.calibrate",
+    "parksim.pbx.what_if",
+    "parksim.pbx.replay",
+    "parksim.stats.estimate",
+    "parksim.stats.stopping",
+    "parksim.studies.formulas",
+    "parksim.studies.store",
+    "parksim.studies.pools",
+    "parksim.studies.study",
+    "parksim.studies.gather",
+    "parksim.studies.clusters",
+    "parksim.studies.compare",
+    "parksim.studies.search",
+    "parksim.studies.solve",
+    "parksim.studies.sweep",
+    "parksim.cli.progress",
+    "parksim.reports.words",
+    "parksim.reports.figures",
+    "parksim.reports.drawing",
+    "parksim.reports.charts",
+    "parksim.reports.screen",
+    "parksim.reports.screen_plans",
+    "parksim.reports.story_parts",
+    "parksim.reports.story",
+    "parksim.reports.markdown",
+    "parksim.reports.html",
+    "parksim.reports.tables",
+    "parksim.studies.rerun",
     "parksim.server.",
     "parksim",  # the front door: nothing below the command line goes through it
-    "parksim.options",
-    "parksim.cli_plans",
-    "parksim.cli_serve",
-    "parksim.cli_logs",
-    "parksim.cli_report",
-    "parksim.cli",
+    "parksim.cli.options",
+    "parksim.cli.plans",
+    "parksim.cli.serve",
+    "parksim.cli.logs",
+    "parksim.cli.report",
+    "parksim.cli.main",
     "parksim.testing",
     "parksim.__main__",
 )
 EXCUSED_IMPORTS: Final = {
     (
-        "parksim.frames",
-        "parksim.tables",
+        "parksim.results",
+        "parksim.reports.tables",
     ): "results show themselves; tables are loaded when they are asked for",
-    ("parksim.frames", "parksim.plots"): "results draw themselves; charts are loaded when they are asked for",
-    ("parksim.frames", "parksim.report_page"): "results report themselves; pages are loaded when they are asked for",
-    ("parksim.studies", "parksim.report"): "Study.summary() shows itself; the screen is loaded when it is asked for",
+    ("parksim.results", "parksim.reports.charts"): "results draw themselves; charts are loaded when they are asked for",
+    ("parksim.results", "parksim.reports.html"): "results report themselves; pages are loaded when they are asked for",
+    (
+        "parksim.studies.study",
+        "parksim.reports.screen",
+    ): "Study.summary() shows itself; the screen is loaded when it is asked for",
 }
 """(module, what it imports from below) -> why; only within a function, so that nothing is loaded in a circle."""
 LAZY_FRONT_DOOR: Final = "parksim"
@@ -134,16 +137,16 @@ UNDER_THE_RULES: Final = frozenset(
     ]
 )
 """Modules no rule may import: they ask, write, draw or wait."""
-RULES_MAY_USE: Final = {"parksim.rules.uapi": {"pydantic"}, "parksim.rules.uapi_models": {"pydantic"}}
+RULES_MAY_USE: Final = {"parksim.rules.uapi.service": {"pydantic"}, "parksim.rules.uapi.models": {"pydantic"}}
 FORBIDDEN_CALLS: Final = frozenset({"open", "print", "input", "exec", "eval"})
 CLOCK_CALLS: Final = frozenset({"now", "utcnow", "today"})
 
-DRAWS: Final = "parksim.workload"
+DRAWS: Final = "parksim.scenario.workload"
 """The one module with randomness."""
 NEEDS_SECRETS: Final = "parksim.server."
 """Tokens are not simulation."""
-MAY_PRINT: Final = frozenset({"parksim.cli", "parksim.report"})
-WIRE: Final = ("parksim.rules.uapi", "parksim.server.", "parksim.testing")
+MAY_PRINT: Final = frozenset({"parksim.cli.main", "parksim.reports.screen"})
+WIRE: Final = ("parksim.rules.uapi.service", "parksim.server.", "parksim.testing")
 """Where UAPI's spelling may stand (a prefix); drawn requests go over the wire, too."""
 
 UAPI_WORDS: Final = frozenset(
@@ -264,12 +267,14 @@ def randomness(source: str, module: str) -> list[str]:
     for line, name in imported(tree, module, frozenset()):
         drawn = name == "random" or (name in {"secrets", "uuid"} and not module.startswith(NEEDS_SECRETS))
         if drawn or (in_engines and name == "numpy.random"):
-            complaints.append(f"{module}:{line}: imports {name}; all randomness is drawn in parksim.workload")
+            complaints.append(f"{module}:{line}: imports {name}; all randomness is drawn in parksim.scenario.workload")
     for node in ast.walk(tree):
         named = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
         of_random = isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"np.random", "numpy.random"}
         if named in {"default_rng", "SeedSequence"} or (of_random and (in_engines or named != "Generator")):
-            complaints.append(f"{module}:{node.lineno}: uses {named}; all randomness is drawn in parksim.workload")
+            complaints.append(
+                f"{module}:{node.lineno}: uses {named}; all randomness is drawn in parksim.scenario.workload"
+            )
         if isinstance(node, ast.ImportFrom) and node.module == "numpy.random":
             bad = [alias.name for alias in node.names if alias.name != "Generator"]
             complaints.extend(f"{module}:{node.lineno}: imports {name} from numpy.random" for name in bad)

@@ -91,7 +91,7 @@ def complaints_about_sources(checker, *more) -> list[str]:
 
 def test_there_is_a_house():
     """The test reads the package and the tests, not an empty list."""
-    assert {"parksim", "parksim.rules.lot", "parksim.workload"} <= set(SOURCES)
+    assert {"parksim", "parksim.rules.lot", "parksim.scenario.workload"} <= set(SOURCES)
     assert len(TESTS) > 3
     assert {"pyproject.toml", "README.md"} <= set(TEXTS)
 
@@ -215,28 +215,28 @@ def test_importing_parksim_loads_nothing_heavy():
 
 # The checkers, shown to see.
 
-PLANTED_ORDER = ("parksim.rules.lot", "parksim.journal", "parksim.server.", "parksim.cli")
+PLANTED_ORDER = ("parksim.rules.lot", "parksim.journal.journal", "parksim.server.", "parksim.cli.main")
 PLANTED_KNOWN = frozenset(
-    {"parksim.rules.lot", "parksim.journal", "parksim.server.app", "parksim.server.page", "parksim.cli"}
+    {"parksim.rules.lot", "parksim.journal.journal", "parksim.server.app", "parksim.server.page", "parksim.cli.main"}
 )
 
 
 @pytest.mark.parametrize(
     ("module", "source", "seen"),
     [
-        ("parksim.journal", "from parksim.rules.lot import Fact", False),
-        ("parksim.journal", "from parksim.rules import lot", False),
-        ("parksim.journal", "import json", False),
-        ("parksim.rules.lot", "from parksim.journal import Journal", True),
+        ("parksim.journal.journal", "from parksim.rules.lot import Fact", False),
+        ("parksim.journal.journal", "from parksim.rules import lot", False),
+        ("parksim.journal.journal", "import json", False),
+        ("parksim.rules.lot", "from parksim.journal.journal import Journal", True),
         ("parksim.rules.lot", "from parksim import journal", True),
-        ("parksim.rules.lot", "import parksim.journal", True),
+        ("parksim.rules.lot", "import parksim.journal.journal", True),
         ("parksim.rules.lot", "from .. import journal", True),
         ("parksim.rules.lot", "def f():\n    from parksim import journal", True),
-        ("parksim.rules.lot", "if TYPE_CHECKING:\n    from parksim.journal import Journal", True),
-        ("parksim.journal", "from parksim import run", True),  # through the front door
+        ("parksim.rules.lot", "if TYPE_CHECKING:\n    from parksim.journal.journal import Journal", True),
+        ("parksim.journal.journal", "from parksim import run", True),  # through the front door
         ("parksim.server.app", "from parksim.server import page", False),
         ("parksim.server.page", "from parksim.server.app import app", False),
-        ("parksim.server.app", "from parksim.cli import main", True),
+        ("parksim.server.app", "from parksim.cli.main import main", True),
         ("parksim.news", "", True),
     ],
 )
@@ -247,10 +247,22 @@ def test_an_import_upwards_is_seen(module, source, seen):
 
 def test_an_excused_import_is_excused_only_late():
     """An import from below that has its reason may stand within a function, not at the head of the file."""
-    known = frozenset({"parksim.report"})
-    assert upward_imports("def summary():\n    from parksim.report import screen_text", "parksim.studies", known) == []
-    assert len(upward_imports("from parksim.report import screen_text", "parksim.studies", known)) == 1
-    assert len(upward_imports("def f():\n    from parksim.report import screen_text", "parksim.journal", known)) == 1
+    known = frozenset({"parksim.reports.screen"})
+    assert (
+        upward_imports(
+            "def summary():\n    from parksim.reports.screen import screen_text", "parksim.studies.study", known
+        )
+        == []
+    )
+    assert len(upward_imports("from parksim.reports.screen import screen_text", "parksim.studies.study", known)) == 1
+    assert (
+        len(
+            upward_imports(
+                "def f():\n    from parksim.reports.screen import screen_text", "parksim.journal.journal", known
+            )
+        )
+        == 1
+    )
 
 
 def test_an_unknown_module_is_told_where_to_go():
@@ -281,14 +293,14 @@ def test_an_impure_rule_is_seen(source):
 
 def test_values_of_time_and_models_are_pure():
     """Datetime types as values, and pydantic in the two UAPI modules, are no complaint."""
-    assert impurities("from datetime import datetime\nd = datetime(2026, 1, 5)", "parksim.rules.uapi") == []
-    assert impurities("import pydantic", "parksim.rules.uapi_models") == []
+    assert impurities("from datetime import datetime\nd = datetime(2026, 1, 5)", "parksim.rules.uapi.service") == []
+    assert impurities("import pydantic", "parksim.rules.uapi.models") == []
 
 
 @pytest.mark.parametrize("source", ["import time", "from time import sleep", "d = datetime.now(UTC)"])
 def test_a_clock_is_seen(source):
     """A clock is found in the journal, and is the live engine's own business."""
-    assert len(clocks(source, "parksim.journal")) == 1
+    assert len(clocks(source, "parksim.journal.journal")) == 1
     assert clocks(source, "parksim.engines.live") == []
 
 
@@ -307,22 +319,22 @@ def test_a_clock_is_seen(source):
 )
 def test_randomness_is_seen(source):
     """Each way to a generator is found outside the workload, and allowed in it."""
-    assert randomness(source, "parksim.measures") != []
+    assert randomness(source, "parksim.journal.measures") != []
     assert randomness(source, DRAWS) == []
 
 
 def test_a_generator_is_an_argument_of_laws_and_a_stranger_to_engines():
     """Naming the type is allowed, but not in an engine; tokens may be made in the server."""
     source = "def draw_s(generator: np.random.Generator, n: int) -> None: ..."
-    assert randomness(source, "parksim.distributions") == []
+    assert randomness(source, "parksim.scenario.laws") == []
     assert randomness(source, "parksim.engines.kernel") != []
     assert randomness("import secrets", "parksim.server.app") == []
 
 
 def test_a_print_is_seen():
     """A print is found in the store and allowed on the command line."""
-    assert len(prints("if x:\n    print(x)", "parksim.store")) == 1
-    assert prints("print(1)", "parksim.cli") == []
+    assert len(prints("if x:\n    print(x)", "parksim.studies.store")) == 1
+    assert prints("print(1)", "parksim.cli.main") == []
 
 
 @pytest.mark.parametrize(
@@ -338,10 +350,10 @@ def test_a_print_is_seen():
 )
 def test_a_word_of_the_wire_is_seen(source):
     """UAPI's words are found as names, attributes, keywords and keys; in prose and at the wire they may stand."""
-    assert len(wire_words(source, "parksim.scenario")) == 1
-    assert wire_words(source, "parksim.rules.uapi_models") == []
+    assert len(wire_words(source, "parksim.scenario.model")) == 1
+    assert wire_words(source, "parksim.rules.uapi.models") == []
     assert wire_words(source, "parksim.server.app") == []
-    assert wire_words("raise ValueError('maxInParking is 10 to 3600 s')", "parksim.scenario") == []
+    assert wire_words("raise ValueError('maxInParking is 10 to 3600 s')", "parksim.scenario.model") == []
 
 
 def test_length_is_seen():

@@ -24,7 +24,7 @@ from uapi_strategies import (
 )
 
 from parksim.rules import codes, lot, uapi
-from parksim.rules.uapi_calls import State, due_before, next_timer_us, state_of
+from parksim.rules.uapi.calls import State, due_before, next_timer_us, state_of
 
 NOW = 60 * S
 PATH = f"/12/0003*210/{CALL}"

@@ -22,7 +22,7 @@ from uapi_strategies import (
 )
 
 from parksim.rules import codes, uapi
-from parksim.rules.uapi_calls import due_before, next_timer_us
+from parksim.rules.uapi.calls import due_before, next_timer_us
 from parksim.testing import uapi_histories, uapi_life
 
 NOW = 60 * S

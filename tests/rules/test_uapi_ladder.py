@@ -6,7 +6,7 @@ import pytest
 from uapi_strategies import CALL, S, code, content, park_body, parked, talking, unpark_body
 
 from parksim.rules import uapi
-from parksim.rules.uapi_models import BODY_LIMIT_BYTES, Refusal
+from parksim.rules.uapi.models import BODY_LIMIT_BYTES, Refusal
 
 NOW = 60 * S
 

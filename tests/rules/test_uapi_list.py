@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from uapi_strategies import CALL, ORGANIZATIONS, USERS, S, code, content, get, park_body, parked, put, talking
 
 from parksim.rules import codes, uapi
-from parksim.rules.uapi_models import (
+from parksim.rules.uapi.models import (
     PhoneCallAction,
     PhoneCallCollection,
     PhoneCallView,

@@ -9,16 +9,16 @@ from parksim.engines.traffic import Traffic, batch
 from parksim.rules import codes as c
 from parksim.rules import life, lot, uapi
 from parksim.rules.lot import Fact
-from parksim.rules.uapi_calls import State, state_of
-from parksim.rules.uapi_mirror import caller_id, caller_number, mirrored
-from parksim.rules.uapi_register import (
+from parksim.rules.uapi.calls import State, state_of
+from parksim.rules.uapi.mirror import caller_id, caller_number, mirrored
+from parksim.rules.uapi.register import (
     Register,
     call_with_number,
     new_register,
     with_new_call,
     without_call,
 )
-from parksim.scenario import Scenario
+from parksim.scenario.model import Scenario
 
 ENDS = {c.ABANDONED, c.ENDED, c.LOST}
 

@@ -7,7 +7,7 @@ from uapi_strategies import CALL, LOCAL, S, assert_sound, park_body, parked, put
 
 from parksim.rules import uapi
 from parksim.rules.codes import NEVER
-from parksim.rules.uapi_calls import (
+from parksim.rules.uapi.calls import (
     STATES,
     TRANSITIONS,
     Effect,

@@ -9,10 +9,10 @@ import numpy as np
 
 import parksim
 from parksim.engines import processes
-from parksim.journal import Journal
-from parksim.measures import Measures, measure
+from parksim.journal.journal import Journal
+from parksim.journal.measures import Measures, measure
 from parksim.rules import codes
-from parksim.studies import Study
+from parksim.studies.study import Study
 from tests.speed import idiomatic_simpy, park1
 from tests.speed.contest import Contender
 from tests.speed.park1 import Figures

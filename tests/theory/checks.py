@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import scipy.stats
 
-from parksim import studies
-from parksim.expected import formulas
-from parksim.measures import SHARES
-from parksim.scenario import Scenario
+from parksim.journal.measures import SHARES
+from parksim.scenario.model import Scenario
+from parksim.studies.formulas import formulas
+from parksim.studies import study as studies
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 LEVEL = 1e-5

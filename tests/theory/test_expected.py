@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from parksim import theory
-from parksim.distributions import parse_law
-from parksim.expected import NAMES, Formula, formulas
-from parksim.measures import SCALARS, VECTORS
-from parksim.scenario import Scenario
+from parksim.journal.measures import SCALARS, VECTORS
+from parksim.scenario.laws import parse_law
+from parksim.scenario.model import Scenario
+from parksim.studies.formulas import NAMES, Formula, formulas
 
 LONGEST_REASON = 45
 """The reasons stand in a column of the screen."""

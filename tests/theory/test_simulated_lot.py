@@ -10,8 +10,8 @@ import pytest
 import scipy.stats
 
 from parksim import theory
-from parksim.distributions import parse_law
-from parksim.expected import formulas
+from parksim.scenario.laws import parse_law
+from parksim.studies.formulas import formulas
 
 LENGTH = {"run.horizon": "30h"}
 LAWS = {

@@ -7,11 +7,11 @@ import checks
 import numpy as np
 import pytest
 
-from parksim import studies
 from parksim.engines import processes
-from parksim.measures import measure
+from parksim.journal.measures import measure
 from parksim.rules.codes import CHOICE_NAMES, NEVER, REFUSED
-from parksim.workload import Workload, draw
+from parksim.scenario.workload import Workload, draw
+from parksim.studies import study as studies
 
 NO_TIMES = {"lot", "wants_park", "slot_u"}
 """The workload's columns that are no times."""

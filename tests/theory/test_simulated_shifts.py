@@ -13,7 +13,7 @@ import scipy.linalg
 import scipy.stats
 
 import parksim
-from parksim.scenario import Scenario
+from parksim.scenario.model import Scenario
 
 FEW, MANY = 2, 5
 RATE, SERVICE_S, PATIENCE_S = 1 / 30, 90.0, 120.0

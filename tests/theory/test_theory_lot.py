@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parksim import theory
-from parksim.distributions import parse_law
+from parksim.scenario.laws import parse_law
 
 
 def chain_of_slots(slots, offered):

@@ -8,8 +8,8 @@ import pytest
 from scipy import integrate
 
 from parksim import theory
-from parksim.distributions import parse_law
-from parksim.stays import At, Floats
+from parksim.scenario.laws import parse_law
+from parksim.theory.race import At, Floats
 
 LAWS = {
     "constant": {"kind": "constant", "value": 90},

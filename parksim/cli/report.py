@@ -1,0 +1,115 @@
+"""The command that writes a report of a result, or one chart of it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from parksim.cli.options import Answer, Set, UsageError, check_count, check_out, hands, pairs, scenario_with
+from parksim.cli.progress import Progress
+from parksim.reports import charts as plots
+from parksim.reports import drawing
+from parksim.reports import html as report_page
+from parksim.results import MissingLibraryError
+from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import UnfitError
+from parksim.studies.rerun import result_of, study_of, with_files
+from parksim.studies.study import Study
+from parksim.studies.sweep import Sweep, load
+
+
+def report_command(
+    result: Annotated[Path, Parameter(help="A store of run or sweep (.db), or a result of run (.json).")],
+    *,
+    out: Annotated[
+        Path,
+        Parameter(
+            name=("--out", "-o"),
+            help="The report, .html (opens offline) or .md; with --chart a picture, .svg, .png, .pdf or .json.",
+        ),
+    ],
+    chart: Annotated[str | None, Parameter(help="Only this chart, as occupancy or heat_map.")] = None,
+    options: Annotated[
+        tuple[str, ...],
+        Parameter(name="--option", negative=(), help="Of that chart: `--option over=lot.max_in_parking`. Repeatable."),
+    ] = (),
+    width: Annotated[int, Parameter(help="Pixels, of that chart.")] = drawing.WIDTH,
+    interactive: Annotated[
+        bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
+    ] = False,
+    scenario: Annotated[
+        Path | None, Parameter(help="The scenario's file: for its notes, and where it needs other files.")
+    ] = None,
+    values: Set = (),
+) -> Answer:
+    """Write what a result answers as a page for people: verdicts, charts, assumptions, and how it was made."""
+    check_out(out, plots.SAVED_AS if chart is not None else report_page.ENDINGS, "-o")
+    check_count("--width", width, plots.NARROWEST, plots.WIDEST)
+    if result.suffix not in {".json", ".db"}:
+        raise UsageError(f"{result}: a result is a .db file of run or sweep, or a .json file of run")
+    if not result.is_file():
+        raise UsageError(f"{result}: there is no such file")
+    if out.exists() and out.samefile(result):
+        raise UsageError(f"-o {out}: is the result itself; name another file")
+    if values and scenario is None:
+        raise UsageError("--set goes with --scenario: together they give the result's scenario")
+    if interactive and (chart is not None or out.suffix != ".html"):
+        raise UsageError("--interactive is of a page; write -o FILE.html, without --chart")
+    if options and chart is None:
+        raise UsageError("--option is of a chart; name it, as in --chart shares --option over=lot.max_in_parking")
+    of_chart = _options(options)
+    loaded = _loaded(result, None if scenario is None else scenario_with(scenario, values))
+    try:
+        if chart is not None:
+            plots.save(plots.plot(loaded, chart, width=width, **of_chart), out)
+            return Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
+        report_page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
+    except MissingLibraryError as error:
+        raise UsageError(f"{error}{'' if chart else ', or write Markdown: -o FILE.md'}") from None
+    except UnfitError as error:
+        raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
+    return Answer(f"{out}: {loaded.scenario.name}\n")
+
+
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "replication": int,
+    "from_s": float,
+    "to_s": float,
+    "measures": lambda text: text.split(","),
+    "series": lambda text: text.split(","),
+}
+"""How the value of an option is read; any other is a word."""
+
+
+def _options(texts: tuple[str, ...]) -> dict[str, Any]:
+    options = {}
+    for name, text in pairs("--option", texts, "over=lot.max_in_parking"):
+        try:
+            options[name] = _READ.get(name, str)(text)
+        except ValueError:
+            raise UsageError(f"--option {name}={text}: write a number, as {name}=0") from None
+    return options
+
+
+def _loaded(path: Path, own: Scenario | None) -> Study | Sweep:
+    """Return the result in a file, with the notes and files of its own scenario where that is given."""
+    if path.suffix == ".json":
+        with hands(None, None, 0, "simpy") as (executor, workers), Progress("replications") as told:
+            how = {"executor": executor, "workers": workers, "progress": told}
+            try:
+                return study_of(path, result_of(path), own, how)
+            except UnfitError as error:
+                raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
+    loaded = load(path)
+    if own is None:
+        return loaded
+    own = with_files(path, loaded.scenario, own)
+    if isinstance(loaded, Study):
+        return replace(loaded, scenario=own)
+    rows = (replace(row, study=replace(row.study, scenario=own.with_values(row.values))) for row in loaded.rows)
+    return replace(loaded, scenario=own, rows=tuple(rows))
+
+
+COMMANDS: Final[dict[str, Callable[..., Answer]]] = {"report": report_command}

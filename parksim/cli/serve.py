@@ -1,0 +1,175 @@
+"""The command ``parksim serve``: a live switchboard on this machine, until it is told to end.
+
+uvicorn and httptools (the extra ``server``) and the live engine are loaded when the command runs.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+
+from parksim.cli.options import Answer, ScenarioFile, Seed, Set, UsageError, check_seed, scenario_with
+from parksim.scenario.model import Scenario
+from parksim.server.listening import bound, is_loopback, resolved
+from parksim.server.tokens import ENVIRONMENT, TokenError, Tokens, readable_by_others
+
+if TYPE_CHECKING:
+    from parksim.server.app import App
+    from parksim.server.desk import Desk
+
+DEFAULT_PORT: Final = 8080
+RATES: Final = (0.001, 100_000.0)
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "collection", "accepted": "accepted"}
+
+
+class _Door(NamedTuple):
+    """Where the service listens, and what its links begin with."""
+
+    listener: socket.socket
+    host: str
+    port: int
+    base_url: str
+
+    @property
+    def address(self) -> str:
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def serve_command(
+    scenario: ScenarioFile,
+    *,
+    rate: Annotated[float, Parameter(help="Simulated seconds a second: 60 makes a minute of each second.")] = 1.0,
+    port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any that is free.")] = None,
+    host: Annotated[str, Parameter(help="The address to listen on; others than loopback need tokens.")] = "127.0.0.1",
+    token_file: Annotated[Path | None, Parameter(help="Tokens, one TOKEN USER SCOPE a line.")] = None,
+    register: Annotated[Path | None, Parameter(help="Begin with the calls in this file (.json).")] = None,
+    journal: Annotated[
+        Path | None, Parameter(help="Keep the session in this file, and go on with the session that it holds.")
+    ] = None,
+    fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
+    answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
+    no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
+    seed: Seed = 1,
+    values: Set = (),
+) -> Answer:
+    """Serve a live switchboard over UAPI, with a board to watch."""
+    _check(rate, port, answer, alone=fsync and journal is None)
+    check_seed(seed)
+    loaded = scenario_with(scenario, values)
+    try:
+        from parksim.server import desk, serving, session  # noqa: PLC0415 - uvicorn and the engine, for serve alone
+    except ModuleNotFoundError as error:
+        if error.name not in {"uvicorn", "httptools"}:
+            raise
+        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+    try:
+        users = tuple(user.id for user in desk.directory(loaded).users)
+    except ValueError as error:
+        raise UsageError(f"{scenario}: uapi: {error}") from None
+    tokens, made = _tokens(users, token_file)
+    door = _door(loaded, host, port, public=made == "")
+    with door.listener:
+        try:
+            switchboard = desk.open_desk(
+                loaded,
+                rate=rate,
+                seed=seed,
+                register_file=register,
+                journal=journal,
+                fsync=fsync,
+                traffic=not no_traffic,
+                base_url=door.base_url,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        except session.SessionError as error:
+            raise OSError(str(error)) from None
+        if switchboard.cut_bytes:
+            told = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+            sys.stderr.write(f"parksim: {journal}: {told}\n")
+        doors = serving.Doors.of(door.host, door.port, door.base_url)
+        cookie = f"parksim_board_{door.port}"
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
+        _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), journal)
+    return Answer("")
+
+
+def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, journal: Path | None) -> None:
+    """Serve until a signal comes; an interrupt, and a failure, say how to go on."""
+    from parksim.server import serving  # noqa: PLC0415 - loaded by now
+
+    goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
+    try:
+        ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
+    except serving.FailedError as error:
+        raise OSError(f"{error}, which is a fault of parksim{goes_on}") from None
+    if ended_by == signal.SIGINT:
+        raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")
+
+
+def _check(rate: float, port: int | None, answer: str, *, alone: bool) -> None:
+    """Refuse options that are out of range; ``alone``: there is an fsync without a journal."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
+    if answer not in _ANSWERS:
+        raise UsageError(f"--answer {answer}: choose one of {', '.join(_ANSWERS)}")
+    if port is not None and not 0 <= port <= 65_535:
+        raise UsageError(f"--port {port}: from 0 to 65535")
+    if alone:
+        raise UsageError("--fsync waits for a journal; give --journal FILE, too")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _greeting(name: str, tokens: Tokens, made: str, door: _Door) -> str:
+    lines = [
+        f"{name}: a live switchboard at {door.base_url}/uapi/phoneCalls/",
+        f"Board: {door.address}/?token={tokens.board_key}",
+    ]
+    if made:
+        lines.append(f"Token: {made} (it is shown this once)")
+    return "\n".join((*lines, "Ctrl-C ends it.", ""))
+
+
+def _tokens(users: tuple[str, ...], file: Path | None) -> tuple[Tokens, str]:
+    """Return the tokens, and the text of the one that was made because none was given, else an empty one."""
+    try:
+        if file is not None:
+            tokens = Tokens.load(file, users)
+            if readable_by_others(file):
+                sys.stderr.write(f"parksim: {file}: others can read it; chmod 600 {file} keeps its tokens secret\n")
+            return tokens, ""
+        given = os.environ.get(ENVIRONMENT, "")
+        if given.strip():
+            return Tokens.read(given, ENVIRONMENT, users, separator=";"), ""
+        return Tokens.made(users)
+    except TokenError as error:
+        raise UsageError(str(error)) from None
+
+
+def _door(scenario: Scenario, host: str, port: int | None, *, public: bool) -> _Door:
+    """Bind the address, and say what links begin with: the scenario's base URL, unless that is this machine's own."""
+    base = urlsplit(scenario.uapi.base_url)
+    own = base.hostname in _LOOPBACK
+    default = base.port if own and base.port else DEFAULT_PORT
+    address = resolved(host, default if port is None else port)
+    if not is_loopback(address) and not public:
+        raise UsageError(
+            f"--host {host}: others can reach that address, so who may use it must be said; "
+            "give --token-file FILE (one TOKEN USER SCOPE a line)"
+        )
+    listener = bound(address)
+    door = _Door(listener, host, listener.getsockname()[1], scenario.uapi.base_url)
+    return door._replace(base_url=door.address) if own else door

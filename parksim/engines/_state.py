@@ -1,0 +1,403 @@
+"""What the kernel works on: its arrays, its calendar, its lists of waiting calls and its lots.
+
+Each call has one record (``CALL``) and at most one wake-up that counts, kept there as (wake_us, wake_rank); an entry of
+the heap that does not agree with its call's record is stale and skipped. Arrivals come from their column, not from the
+heap, and the two SERVEs are flags: all three are compared with the heap's top by the same key, (instant, rank << 32 |
+number). Calls that wait stand in linked lists whose links are in their records.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parksim.engines._lift import inlined, rules
+from parksim.journal.journal import COLUMNS
+from parksim.rules import routing
+from parksim.rules.codes import NEVER, NOBODY, RANK_ANNOUNCED, RANK_ARRIVAL, RANK_SERVE, RANK_STAFF_SERVE
+from parksim.rules.lot import Fact, Lot
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload
+
+# Where a call is. The links of the list it waits in are in its record, too.
+IN_QUEUE: Final = 1
+WITH_ATTENDANT: Final = 2
+PARKED_IN_LOT: Final = 3
+WITH_MEMBER: Final = 4
+COMING_BACK: Final = 5
+RINGS: Final = 6
+GONE: Final = 7
+
+CALL: Final = np.dtype(
+    [
+        ("wake_us", "i8"),  # the wake-up that counts
+        ("patience_end_us", "i8"),  # of a return
+        ("answer_us", "i8"),  # of a return
+        ("since_us", "i8"),  # when it was parked, then when it came back
+        ("extension", "i4"),  # whom the call talks with, or who parked it
+        ("next", "i4"),
+        ("previous", "i4"),
+        ("list", "i4"),
+        ("next_joined", "i4"),
+        ("asked", "i4"),  # refusals of this request, then attempts of this return
+        ("parks", "i2"),
+        ("lot", "i4"),
+        ("slot", "i4"),
+        ("wake_rank", "i1"),
+        ("where", "i1"),
+        ("rings", "i1"),
+    ],
+    align=True,
+)
+ROW: Final = np.dtype(list(COLUMNS))
+LIST: Final = np.dtype([("first", "i4"), ("last", "i4"), ("length", "i4"), ("announces", "i4")], align=True)
+QUEUE: Final = 0
+GROUP_RETURNS: Final = 1
+RETRIEVALS: Final = 2
+OWN_RETURNS: Final = 3  # and one list more for each attendant
+
+# The few numbers that survive between two calls of ``advance``.
+NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
+ON_DUTY, NEXT_CHANGE, LONELY_CHANGES = range(9, 12)
+COUNTS: Final = 12  # attendants on duty, by period
+
+# The workload's columns by number.
+DRAWN: Final = tuple(name for name in Workload._fields if name != "wants_park")
+(
+    ARRIVAL,
+    QUEUE_PATIENCE,
+    LOT,
+    HANDLING,
+    TALK,
+    MAX_IN_PARKING,
+    PATIENCE,
+    RETRIEVAL,
+    STAFF_TALK,
+    SLOT_U,
+    ANSWER,
+    RECALL_PATIENCE,
+) = range(len(DRAWN))
+
+DONE: Final = 0
+MORE_ROOM: Final = 1
+LATEST: Final = int(np.iinfo(np.int64).max)
+
+
+class Policies(NamedTuple):
+    """The settings without those of the lots."""
+
+    attendants: int
+    staff: int
+    queue_limit: int
+    max_parks: int
+    announcement_us: int
+    when_full: int
+    retries: int
+    retry_after_us: int
+    recall_to: int
+    ring_us: int
+    attempts: int
+    busy: int
+    unanswered: int
+    period_us: int
+
+
+class Exchange(NamedTuple):
+    """Everything the loop works on; only the arrays' contents ever change.
+
+    Few and wide arrays: each one more is passed to every function in seven words or more, which is what it takes
+    long to compile.
+    """
+
+    state: NDArray[np.int64]
+    heap: NDArray[np.int64]  # [instant, key][entry]
+    calls: Any  # of CALL; Any, since NumPy's stubs know no fields
+    lists: Any  # of LIST
+    idle_us: NDArray[np.int64]  # attendants, then staff
+    places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
+    lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
+    columns: NDArray[np.int64]  # [column of the workload] -> first row in drawn, first cell, step
+    drawn: NDArray[np.int64]  # what the workload's columns hold
+    wants_park: NDArray[np.int8]
+    policies: Policies
+    rows: Any  # of ROW
+
+
+@inlined
+def at(ex: Exchange, column: int, parks: int, call: int) -> int:
+    """Return one value of the workload; a column of one value has step 0."""
+    step = ex.columns[column, 2]
+    return ex.drawn[ex.columns[column, 0] + parks * step, ex.columns[column, 1] + call * step]  # type: ignore[no-any-return]  # an integer
+
+
+# The calendar ----------------------------------------------------------------------------------------------------
+
+
+@inlined
+def wide(number: int) -> int:
+    """Return a number of a record as the 64 bits that the rules and the calendar count in."""
+    return np.int64(number)  # type: ignore[return-value]  # NumPy's integer, where the loop is interpreted
+
+
+@inlined
+def key_of(rank: int, number: int) -> int:
+    """Return what orders the events of one instant, as one number."""
+    return wide(rank) << 32 | wide(number)
+
+
+@inlined
+def push(ex: Exchange, time_us: int, key: int) -> None:
+    """Put (time_us, key) into the heap."""
+    child = ex.state[HEAP]
+    ex.state[HEAP] = child + 1
+    while child > 0:
+        parent = (child - 1) >> 1
+        if ex.heap[0, parent] < time_us or (ex.heap[0, parent] == time_us and ex.heap[1, parent] <= key):
+            break
+        ex.heap[0, child] = ex.heap[0, parent]
+        ex.heap[1, child] = ex.heap[1, parent]
+        child = parent
+    ex.heap[0, child] = time_us
+    ex.heap[1, child] = key
+
+
+@inlined
+def pop(ex: Exchange) -> None:
+    """Take the first entry out of the heap."""
+    size = ex.state[HEAP] - 1
+    ex.state[HEAP] = size
+    time_us, key = ex.heap[0, size], ex.heap[1, size]
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            break
+        right = child + 1
+        if right < size and (
+            ex.heap[0, right] < ex.heap[0, child]
+            or (ex.heap[0, right] == ex.heap[0, child] and ex.heap[1, right] < ex.heap[1, child])
+        ):
+            child = right
+        if time_us < ex.heap[0, child] or (time_us == ex.heap[0, child] and key <= ex.heap[1, child]):
+            break
+        ex.heap[0, parent] = ex.heap[0, child]
+        ex.heap[1, parent] = ex.heap[1, child]
+        parent = child
+    ex.heap[0, parent] = time_us
+    ex.heap[1, parent] = key
+
+
+@inlined
+def wake(ex: Exchange, call: int, time_us: int, rank: int) -> None:
+    """Make (time_us, rank) the one wake-up of ``call`` that counts; ``NEVER``: it waits for somebody else."""
+    record = ex.calls[call]
+    record["wake_us"] = time_us
+    record["wake_rank"] = rank
+    if time_us != NEVER:
+        push(ex, time_us, key_of(rank, call))
+
+
+@inlined
+def later(time_us: int, delay_us: int) -> int:
+    """Return the instant ``delay_us`` after ``time_us``, or ``NEVER``."""
+    return NEVER if delay_us == NEVER else time_us + delay_us
+
+
+@inlined
+def write(
+    ex: Exchange, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
+) -> None:
+    """Write one fact of this instant."""
+    row = ex.rows[ex.state[ROWS]]
+    ex.state[ROWS] += 1
+    row["time_us"] = ex.state[NOW]
+    row["deadline_us"] = deadline_us
+    row["call"] = call
+    row["lot"] = lot
+    row["slot"] = slot
+    row["extension"] = extension
+    row["kind"] = kind
+    row["reason"] = reason
+
+
+@inlined
+def note(ex: Exchange, call: int, extension: int, kind: int, reason: int) -> None:
+    """Write one fact that has neither slot nor deadline."""
+    write(ex, NEVER, call, NOBODY, NOBODY, extension, kind, reason)
+
+
+# Lists of waiting calls ------------------------------------------------------------------------------------------
+
+
+@inlined
+def join(ex: Exchange, number: int, call: int) -> None:
+    """Put ``call`` at the end of a list."""
+    line = ex.lists[number]
+    record = ex.calls[call]
+    record["list"] = number
+    record["next"] = NOBODY
+    record["previous"] = line["last"]
+    if line["last"] == NOBODY:
+        line["first"] = call
+    else:
+        ex.calls[line["last"]]["next"] = call
+    line["last"] = call
+    line["length"] += 1
+
+
+@inlined
+def leave(ex: Exchange, call: int) -> None:
+    """Take ``call`` out of the list it stands in."""
+    record = ex.calls[call]
+    line = ex.lists[record["list"]]
+    if record["previous"] == NOBODY:
+        line["first"] = record["next"]
+    else:
+        ex.calls[record["previous"]]["next"] = record["next"]
+    if record["next"] == NOBODY:
+        line["last"] = record["previous"]
+    else:
+        ex.calls[record["next"]]["previous"] = record["previous"]
+    line["length"] -= 1
+    record["list"] = NOBODY
+
+
+# The lots --------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def view(ex: Exchange, number: int) -> Lot:
+    """Return a lot as the rules see it."""
+    slots, choice, last_slot = ex.lots[number, 0], ex.lots[number, 1], ex.lots[number, 2]
+    return Lot(ex.places[0, number], ex.places[1, number], ex.places[2, number], slots, choice, last_slot, wide(number))
+
+
+@inlined
+def apply(ex: Exchange, fact: Fact) -> None:
+    """Make the change that ``fact`` means, and write it."""
+    new = rules.change(fact, ex.lots[fact.lot, 2])
+    assert 0 <= new.slot < ex.lots[fact.lot, 0]
+    ex.places[0, fact.lot, new.slot] = new.occupant
+    ex.places[1, fact.lot, new.slot] = new.parker
+    ex.places[2, fact.lot, new.slot] = new.deadline_us
+    ex.lots[fact.lot, 2] = new.last_slot
+    write(ex, fact.deadline_us, fact.call, fact.lot, fact.slot, fact.extension, fact.kind, fact.reason)
+
+
+@inlined
+def room_needed(ex: Exchange) -> int:
+    """Return how many rows, and entries of the heap, one event can add at most.
+
+    A row for each lot, each extension and each waiting return, and a few more; a wake-up a pair.
+    """
+    waiting = ex.state[OWN_WAITING] + ex.lists[GROUP_RETURNS]["length"]
+    return 8 + len(ex.lots) + len(ex.idle_us) + 2 * waiting  # type: ignore[no-any-return]  # an integer
+
+
+@inlined
+def somebody_waits(ex: Exchange) -> bool:
+    """Tell whether a call waits for an attendant."""
+    return ex.lists[QUEUE]["length"] + ex.lists[GROUP_RETURNS]["length"] + ex.state[OWN_WAITING] > 0  # type: ignore[no-any-return]  # a boolean
+
+
+@inlined
+def next_event(ex: Exchange) -> tuple[int, int]:
+    """Find the first event of the calendar, take it out, and return (instant, key); (``LATEST``, 0) at the end."""
+    while ex.state[HEAP] > 0:
+        number = ex.heap[1, 0] & 0xFFFFFFFF
+        rank = ex.heap[1, 0] >> 32
+        if rank == RANK_ANNOUNCED or (
+            ex.calls[number]["wake_us"] == ex.heap[0, 0] and ex.calls[number]["wake_rank"] == rank
+        ):
+            break
+        pop(ex)
+    time_us, key = LATEST, wide(0)
+    if ex.state[HEAP] > 0:
+        time_us, key = ex.heap[0, 0], ex.heap[1, 0]
+    if ex.state[NEXT_CALL] < len(ex.calls):
+        arrives_us, arrival_key = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]), key_of(RANK_ARRIVAL, ex.state[NEXT_CALL])
+        if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
+            time_us, key = arrives_us, arrival_key
+    change_us, lonely = ex.state[NEXT_CHANGE], wide(0)
+    if change_us < time_us or (change_us == time_us and key > key_of(RANK_SERVE, 0)):
+        if time_us == LATEST:
+            lonely = ex.state[LONELY_CHANGES] + 1
+        if time_us != LATEST or (somebody_waits(ex) and lonely <= len(ex.state) - COUNTS):
+            time_us, key = change_us, key_of(RANK_SERVE, 0)  # who is not served in a round of them never will be
+    ex.state[LONELY_CHANGES] = lonely
+    for flag, rank in ((SERVE_DUE, RANK_SERVE), (STAFF_SERVE_DUE, RANK_STAFF_SERVE)):
+        if ex.state[flag] and (time_us > ex.state[NOW] or key > key_of(rank, 0)):
+            time_us, key = ex.state[NOW], key_of(rank, 0)
+    if key >> 32 not in (RANK_SERVE, RANK_STAFF_SERVE, RANK_ARRIVAL) and time_us != LATEST:
+        pop(ex)
+    return time_us, key
+
+
+def new_exchange(settings: Settings, workload: Workload) -> Exchange:
+    """Return everything as it is before the first call; the workload's columns are not copied."""
+    attendants, staff = max(settings.attendants, 0), max(settings.staff, 0)
+    calls = len(workload.arrival_us)
+    state = np.zeros(COUNTS + len(settings.counts), np.int64)
+    state[FIRST_JOINED] = state[LAST_JOINED] = NOBODY
+    state[COUNTS:] = settings.counts
+    state[ON_DUTY] = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else attendants
+    change_us = routing.next_change_us(settings.counts, settings.period_us, 0)
+    state[NEXT_CHANGE] = LATEST if change_us == NEVER else change_us
+    idle_us = np.zeros(attendants + staff, np.int64)
+    idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
+    lists = np.zeros(OWN_RETURNS + attendants, LIST)
+    lists["first"] = lists["last"] = NOBODY
+    lots = [(slots, choice, NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
+    places = np.full((3, len(settings.slots), max(settings.slots)), NOBODY, np.int64)
+    columns, drawn = _drawn(workload)
+    return Exchange(
+        state=state,
+        heap=np.empty((2, 1024), np.int64),
+        calls=np.zeros(calls, CALL),
+        lists=lists,
+        idle_us=idle_us,
+        places=places,
+        lots=np.array(lots, np.int64),
+        columns=columns,
+        drawn=drawn,
+        wants_park=np.require(workload.wants_park, np.int8, ("C", "W")),  # a read-only one is another type to Numba
+        policies=Policies(*(getattr(settings, name) for name in Policies._fields)),
+        rows=np.empty(5 * calls + 256, ROW),
+    )
+
+
+def _is_one_value(table: NDArray[np.int64]) -> bool:
+    """Tell, without looking at every cell, whether a table repeats one value."""
+    return not table.size or (table.strides[1] == 0 and bool((table[:, 0] == table[0, 0]).all()))
+
+
+def _drawn(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each column of ``DRAWN`` begins, and the table they are in.
+
+    Columns of one value share the first row; the others are copied, row after row.
+    """
+    tables = [np.atleast_2d(getattr(workload, name)) for name in DRAWN]
+    constant = [_is_one_value(table) for table in tables]
+    calls = max(len(workload.arrival_us), len(DRAWN))
+    block = np.zeros((1 + sum(len(t) for t, c in zip(tables, constant, strict=True) if not c), calls), np.int64)
+    columns = np.zeros((len(DRAWN), 3), np.int64)
+    first = 1
+    for number, table in enumerate(tables):
+        if constant[number]:
+            columns[number] = (0, number, 0)
+            block[0, number] = table[0, 0] if table.size else 0
+        else:
+            columns[number] = (first, 0, 1)
+            block[first : first + len(table), : table.shape[1]] = table
+            first += len(table)
+    return columns, block
+
+
+def longer(buffer: NDArray[Any], used: int, room: int) -> NDArray[Any]:
+    """Return a buffer half as large again (and with room for the next event) if ``room`` more would not fit."""
+    size = buffer.shape[-1]
+    if used + room <= size:
+        return buffer
+    larger = np.zeros((*buffer.shape[:-1], size * 3 // 2 + room), buffer.dtype)
+    larger[..., :used] = buffer[..., :used]
+    return larger

@@ -1,0 +1,194 @@
+"""Charts of a study, a sweep or one replication, as Altair charts (extra ``report``).
+
+``result.plot("occupancy")`` returns an ``altair.Chart`` of inline data, to be shown, edited or saved. Of a study there
+are
+
+    occupancy    busy slots over the hours of the day, with intervals
+    by_hour      another measure over the hours: measure="refused_share"
+    busy_slots   share of time in which so many slots are busy, Erlang's beside it where it holds
+    timeline     one replication's lot: slots as rows, calls as bars: replication=0, from_s=36000, to_s=39600
+    time_parked  how long the calls of one replication were parked, by how the stay ended
+
+of a sweep
+
+    heat_map     measures over two keys, and the line around the designs that meet all objectives: x=, y=, measures=
+    shares       refused and returned share against a key, Erlang B beside it: over="lot.max_in_parking", series=[4, 5]
+
+and of a ``Run`` timeline and time_parked. Each takes ``width`` (pixels; below 480 panels stand one below the other).
+Nothing is drawn that cannot be: bands end at the bounds of the possible, and no line crosses what is undefined. Colours
+are told apart by every eye, and a second sign (shape, dash, place, number) says the same.
+
+>>> charts_of("study")
+('occupancy', 'by_hour', 'busy_slots', 'timeline', 'time_parked')
+"""
+
+import io
+import json
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final
+
+from parksim.reports import figures
+from parksim.reports.drawing import DRAWERS, INK, WIDTH
+from parksim.reports.figures import Figure, one_of
+from parksim.results import library
+from parksim.studies.gather import PlanError
+from parksim.studies.study import Run, Study, run
+from parksim.studies.sweep import Sweep
+
+NARROWEST, WIDEST = 200, 4_000
+"""Pixels, the least and the most of a chart."""
+CONFIG: Final = {
+    "aria": False,
+    "font": "Helvetica, Arial, sans-serif",
+    "background": "white",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    }
+    | {"gridColor": "#ececec", "domainColor": "#888888", "tickColor": "#888888"},
+    "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 300},
+    "title": {"anchor": "start", "color": INK, "fontSize": 14, "subtitleColor": "#444444", "subtitleFontSize": 12},
+    "concat": {"spacing": 18},
+}
+"""How charts look when they are saved here; a chart that is shown or edited has Vega-Lite's own fonts. A picture has
+one description, in the page around it, and not one a mark."""
+SAVED_AS: Final = (".svg", ".png", ".pdf", ".json")
+
+
+def plot(result: object, name: str | None = None, *, width: int = WIDTH, **options: Any) -> Any:
+    """Return a chart of a result (see the head of this file for the names and their options).
+
+    Raises:
+        PlanError: there is no such chart of such a result, or what an option names is not in it.
+        MissingLibraryError: altair is not installed.
+        TypeError: no study, sweep or run; or an option that the chart does not have.
+    """
+    kind = _kind(result)
+    known = charts_of(kind)
+    name = known[0] if name is None else one_of(name, known, f"chart of a {kind}")
+    if not NARROWEST <= width <= WIDEST:
+        raise PlanError(f"a chart is {NARROWEST} to {WIDEST:,} pixels wide, not {width}")
+    return drawn(figure(result, name, **options), width)
+
+
+def charts_of(kind: object) -> tuple[str, ...]:
+    """Return the names of the charts of a result, or of a kind: "study", "sweep" or "run"."""
+    return tuple(_FIGURES[kind if isinstance(kind, str) else _kind(kind)])
+
+
+def figure(result: object, name: str, **options: Any) -> Figure:
+    """Return what a chart shows, as plain rows; needs no library.
+
+    Raises:
+        PlanError: as ``plot``.
+    """
+    known = options_of(result, name)
+    for option in options:
+        one_of(option, known, f"option of {name}")
+    return _FIGURES[_kind(result)][name](result, **options)
+
+
+def options_of(result: object, name: str) -> tuple[str, ...]:
+    """Return the options of a chart of a result, beside ``width``.
+
+    Raises:
+        PlanError: there is no such chart.
+    """
+    kind = _kind(result)
+    of = _FIGURES[kind][one_of(name, charts_of(kind), f"chart of a {kind}")]
+    parts = (of.func, *of.args) if isinstance(of, partial) else (of,)
+    names = (name for part in parts for name in list(signature(part).parameters)[1:])
+    return tuple(dict.fromkeys(name for name in names if name not in ("study", "options")))
+
+
+def drawn(shown: Figure, width: int = WIDTH) -> Any:
+    """Return the chart of a figure.
+
+    Raises:
+        MissingLibraryError: altair is not installed.
+        PlanError: there is nothing to draw.
+    """
+    alt: Any = library("altair", "report")
+    if not shown.rows:
+        raise PlanError(f"there is nothing to draw: {shown.title}: {_nothing_in(shown)}")
+    return DRAWERS[shown.name](alt, shown, width)
+
+
+def _nothing_in(shown: Figure) -> str:
+    """Return why a figure has no rows."""
+    if shown.name == "timeline":
+        return "no call is in the lot in the time that is shown"
+    if shown.name == "time_parked":
+        return "no stay in the lot has ended"
+    if "measure" in shown.facts:
+        return f"{shown.facts['measure']} is undefined in every hour of the day"
+    return "no measure is asked for"
+
+
+def save(chart: Any, path: str | Path) -> None:
+    """Write a chart to a file: ``.svg``, ``.png`` (twice the pixels), ``.pdf``, or ``.json`` for Vega-Lite's editor.
+
+    Raises:
+        ValueError: another ending.
+        MissingLibraryError: vl-convert is not installed.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in SAVED_AS:
+        raise ValueError(f"{path}: a chart is written as {', '.join(SAVED_AS)}")
+    styled = chart.configure(**CONFIG)
+    if path.suffix == ".json":
+        path.write_text(json.dumps(styled.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    elif path.suffix == ".svg":
+        path.write_text(svg_of(chart), encoding="utf-8")
+    else:
+        library("vl_convert", "report")
+        binary = io.BytesIO()
+        styled.save(binary, path.suffix[1:], scale_factor=2 if path.suffix == ".png" else 1)
+        path.write_bytes(binary.getvalue())
+
+
+def svg_of(chart: Any) -> str:
+    """Return a chart as SVG text: the same chart, the same bytes.
+
+    Raises:
+        MissingLibraryError: vl-convert is not installed.
+    """
+    library("vl_convert", "report")
+    text = io.StringIO()
+    chart.configure(**CONFIG).save(text, "svg")
+    return text.getvalue()
+
+
+def _kind(result: object) -> str:
+    for kind, of in (("study", Study), ("sweep", Sweep), ("run", Run)):
+        if isinstance(result, of):
+            return kind
+    raise TypeError(f"a {type(result).__name__} has no charts; a Run, a Study or a Sweep has")
+
+
+def _of_replication(of: Callable[..., Figure], study: Study, replication: int = 0, **options: Any) -> Figure:
+    if not 0 <= replication < len(study.results):
+        raise PlanError(f"there is no replication {replication}; they are numbered from 0 to {len(study.results) - 1}")
+    # SimPy's journal is the kernel's, byte for byte, and SimPy need not be compiled first.
+    return of(run(study.scenario, study.seed, replication, "simpy"), **options)
+
+
+_FIGURES: Final[dict[str, dict[str, Callable[..., Figure]]]] = {
+    "study": {
+        "occupancy": partial(figures.by_hour, measure="occupancy_mean"),
+        "by_hour": figures.by_hour,
+        "busy_slots": figures.busy_slots,
+        "timeline": partial(_of_replication, figures.timeline),
+        "time_parked": partial(_of_replication, figures.time_parked),
+    },
+    "sweep": {"heat_map": figures.heat_map, "shares": figures.shares},
+    "run": {"timeline": figures.timeline, "time_parked": figures.time_parked},
+}

@@ -1,0 +1,252 @@
+"""What sweeps, searches and comparisons answer, laid out for people, and as CSV for whatever reads it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from parksim.reports.screen import SECTIONS, VERDICT_STYLES, possible, shown
+from parksim.results import to_csv as csv_of
+from parksim.stats.estimate import Estimate
+from parksim.studies.study import Study
+from parksim.studies.sweep import Comparison, Frontier, Row, Solution, Step, Sweep
+
+SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
+"""What a sweep's screen shows of a scenario that has no objectives."""
+_LONGEST: Final = "(0.0000..0.0162)"
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
+    """Return a table of the designs: their values, their objectives' measures with intervals, which meet all."""
+    objectives = [(one.measure, one.text) for one in sweep.scenario.objectives]
+    columns = objectives or [(name, "") for name in SHOWN_WITHOUT_OBJECTIVES]
+    headings = [f"{_broken(name)}\n{target}" for name, target in columns]
+    table = _grid(map(_short_key, sweep.over), headings, "All" if objectives else "")
+    for row in sweep.rows:
+        cells = [
+            _measure_cell(row.study, place if objectives else None, name) for place, (name, _) in enumerate(columns)
+        ]
+        table.add_row(*(Text(str(value)) for value in row.values.values()), *cells, _verdict(row) if objectives else "")
+    return Group(
+        Text(sweep.scenario.name, "bold"),
+        Text(
+            f"{len(sweep.rows):,} designs offered the same calls, {sweep.replications} replications of each; "
+            f"estimate ({sweep.level * 100:g} % interval)"
+        ),
+        table,
+        *([_which_meet(sweep)] if objectives else []),
+        Text(
+            f"seed {sweep.seed}, engine {sweep.engine}, scenario {sweep.scenario.digest[:12]}; "
+            + gathered(sweep.ran, sweep.reused, len(sweep.damaged), store),
+            "dim",
+        ),
+    )
+
+
+def _grid(keys: Iterable[str], measures: Iterable[str], last: str) -> Table:
+    """Return an empty table whose cells break at spaces where the screen is narrow: no figure is ever cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for key in keys:
+        table.add_column(key, overflow="fold", min_width=max(map(len, key.split())))
+    for measure in measures:
+        table.add_column(measure, overflow="fold", min_width=len(_LONGEST))
+    table.add_column(last, no_wrap=True)
+    return table
+
+
+def _short_key(key: str) -> str:
+    return key.replace(".", ".\n")
+
+
+def _broken(name: str) -> str:
+    """Return the name of a measure, on two lines when it is a long one."""
+    end = name.rfind("_", 0, 16) + 1
+    return name if len(name) <= 16 or not end else f"{name[:end]}\n{name[end:]}"
+
+
+def _measure_cell(study: Study, objective: int | None, name: str) -> Text:
+    style = "" if objective is None else VERDICT_STYLES[study.objectives[objective].verdict]
+    return Text(_figure(name, possible(study, name)), style)
+
+
+def _figure(name: str, estimate: Estimate) -> str:
+    """Return point and interval in one: 2.10 % (1.86..2.33)."""
+    point, interval = shown(name, estimate)
+    if interval.endswith(" %") and point.endswith(" %"):
+        interval = interval.replace(" %", "")
+    return f"{point} ({interval.replace(' to ', '..')})" if point != "-" else "undefined"
+
+
+def _verdict(row: Row) -> Text:
+    return Text(row.study.verdict, VERDICT_STYLES[row.study.verdict])
+
+
+def _which_meet(sweep: Sweep) -> Text:
+    met = [row for row in sweep.rows if row.study.verdict == "met"]
+    undecided = sum(row.study.verdict == "undecided" for row in sweep.rows)
+    first = f"; the first of them: {_design(met[0].values)}" if met else ""
+    more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
+    return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
+
+
+def _design(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in values.items())
+
+
+def gathered(ran: int, reused: int, damaged: int, store: object) -> str:
+    """Return how many replications were run, how many the store had, and how many of those were damaged."""
+    if store is None:
+        return f"{ran:,} replications"
+    mended = f" ({damaged:,} records were damaged: run again)" if damaged else ""
+    return f"{ran:,} replications run now, {reused:,} from {store}{mended}"
+
+
+def solution_screen(solution: Solution, store: object = None) -> RenderableType:
+    """Return the answer with its reason, Erlang's beside it, what was tried, and the gain over the neighbour."""
+    objectives = solution.scenario.objectives
+    goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
+    level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
+    answer, style = _answer(solution), _OUTCOME_STYLES[solution.outcome]
+    table = _grid(
+        [_short_key(solution.key), "replications"], [f"{_broken(o.measure)}\n{o.text}" for o in objectives], "All"
+    )
+    for step in solution.trail:
+        table.add_row(
+            str(step.value),
+            f"{len(step.study.results):,}",
+            *_objective_cells(step),
+            Text(step.verdict, VERDICT_STYLES[step.verdict]),
+        )
+    return Group(
+        Text(solution.scenario.name, "bold"),
+        Text.assemble(
+            f"The {solution.sense} {solution.key} of {solution.within[0]}..{solution.within[1]} with {goal}: ",
+            (answer, style),
+            _between(solution),
+        ),
+        Text(solution.reason),
+        Text(f"{_erlang(solution)}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
+        table,
+        *_gain(solution),
+        Text(
+            f"seed {solution.seed}, engine {solution.engine}, scenario {solution.scenario.digest[:12]}; "
+            + gathered(solution.ran, solution.reused, len(solution.damaged), store),
+            "dim",
+        ),
+    )
+
+
+def frontier_screen(frontier: Frontier, store: object = None) -> RenderableType:
+    """Return for each value of the second key the answer, Erlang's beside it, and the measures at the answer."""
+    objectives = frontier.scenario.objectives
+    goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
+    (first, second), (ends, others) = frontier.keys, frontier.within
+    table = _grid(
+        [_short_key(second), _short_key(first), "by\nformula", "values\ntried"],
+        [f"{_broken(one.measure)}\n{one.text}" for one in objectives],
+        "",
+    )
+    for row in frontier.rows:
+        solution = row.solution
+        at_answer = [step for step in solution.trail if step.value == solution.value]
+        table.add_row(
+            str(row.fixed),
+            Text(_answer(solution) + _between(solution), _OUTCOME_STYLES[solution.outcome]),
+            "-" if solution.erlang is None else str(solution.erlang),
+            str(len(solution.trail)),
+            *(_objective_cells(at_answer[0]) if at_answer else ["-"] * len(objectives)),
+        )
+    why = [f"{second} = {row.fixed}: {row.solution.reason}" for row in frontier.rows if row.solution.value is None]
+    return Group(
+        Text(frontier.scenario.name, "bold"),
+        Text(
+            f"The {frontier.sense} {first} of {ends[0]}..{ends[1]} for each {second} of {others[0]}..{others[1]} "
+            f"with {goal}; measures at the answer"
+        ),
+        table,
+        *map(Text, why),
+        Text(
+            f"seed {frontier.seed}, engine {frontier.engine}, scenario {frontier.scenario.digest[:12]}; "
+            + gathered(frontier.ran, frontier.reused, len(frontier.damaged), store),
+            "dim",
+        ),
+    )
+
+
+_OUTCOME_STYLES: Final = {"found": "bold green", "undecided": "bold yellow", "none": "bold red"}
+
+
+def _answer(solution: Solution) -> str:
+    return str(solution.value) if solution.outcome == "found" else solution.outcome
+
+
+def _objective_cells(step: Step) -> list[Text]:
+    """Return the objectives' measures at a value, each in the colour of its verdict."""
+    return [
+        Text(_figure(one.objective.measure, step.study.estimate(one.objective.measure)), VERDICT_STYLES[one.verdict])
+        for one in step.objectives
+    ]
+
+
+def _between(solution: Solution) -> str:
+    if solution.between is None:
+        return ""
+    low, high = solution.between
+    if low is None or high is None:
+        return f", {low if high is None else high} or beyond the range"
+    return f", between {min(low, high)} and {max(low, high)}"
+
+
+def _erlang(solution: Solution) -> str:
+    if solution.erlang is None:
+        return f"No formula beside it: {solution.erlang_reason}"
+    return f"A formula says {solution.erlang}: {solution.erlang_reason}"
+
+
+def _gain(solution: Solution) -> list[Text]:
+    """Return what the answer changes against its neighbour that misses, each measure with its paired interval."""
+    if not solution.gain:
+        return []
+    words = "; ".join(f"{name} {_figure(name, one)}" for name, one in solution.gain.items())
+    return [Text(f"\nAgainst the neighbour that does not meet them, call by call: {words}")]
+
+
+def comparison_screen(comparison: Comparison, store: object = None) -> RenderableType:
+    """Return what changes from a to b: the keys, then each measure on both sides and its difference."""
+    a, b = comparison.a, comparison.b
+    level = f"{a.level * 100:g} % interval"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for heading in ("Measure", "a", "b", f"b less a ({level})", ""):
+        table.add_column(heading, no_wrap=bool(heading), justify="right" if heading in "ab" and heading else "left")
+    for section, names in SECTIONS.items():
+        table.add_row(Text(section, "bold"))
+        for name in names:
+            one = comparison.differences[name]
+            clear = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+            sides = [shown(name, study.estimate(name))[0] for study in (a, b)]
+            table.add_row(f"  {name}", *sides, _figure(name, one), Text("differs" if clear else "", "bold"))
+    return Group(
+        Text(f"a: {a.scenario.name}\nb: {b.scenario.name}", "bold"),
+        Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),
+        Text(comparison.how),
+        table,
+        Text(
+            f"seed {a.seed}, engine {a.engine}, {len(a.results)} replications of each; "
+            + gathered(comparison.ran, comparison.reused, len(comparison.damaged), store),
+            "dim",
+        ),
+    )
+
+
+def to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    r"""Return rows of plain values as CSV (see ``frames.to_csv``); a row may lack what others have.
+
+    >>> to_csv([{"lot.slots": 4, "refused_share": 0.1, "low": None}])
+    'lot.slots,refused_share,low\r\n4,0.1,\r\n'
+    """
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return csv_of(names, ([row.get(name) for name in names] for row in rows))

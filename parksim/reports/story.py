@@ -1,0 +1,508 @@
+"""What a report says of a study or a sweep: question, answer, verdicts, charts with their findings, tables.
+
+``story_of`` writes it down once, as plain texts and rows; ``report_page`` and ``report_markdown`` lay it out.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from parksim.journal.measures import SCALARS, SHARES
+from parksim.reports import figures
+from parksim.reports.figures import Figure, answer_of, having, number_of
+from parksim.reports.screen import BY_LOT, SECTIONS, possible, shown, theory_beside
+from parksim.reports.story_parts import (
+    SCENARIO_FILE,
+    Cell,
+    Chart,
+    Command,
+    Mark,
+    Measure,
+    Sheet,
+    Story,
+    assumptions,
+    capital,
+    commands,
+    how_many,
+    made,
+    measured,
+    measures_csv,
+    point_of,
+    scenario_file,
+    with_interval,
+)
+from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of
+from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import UnfitError
+from parksim.studies.compare import compare_results
+from parksim.studies.gather import PlanError
+from parksim.studies.search import replications_needed
+from parksim.studies.study import Run, Study, expected_calls, run
+from parksim.studies.sweep import Row, Sweep
+
+MOST_CALLS_AGAIN: Final = 100_000
+"""A replication of more calls is not made again for its pictures: that would take seconds."""
+MOST_DESIGNS: Final = 1_000
+"""Rows of a table of designs; the file beside it has all of them."""
+
+
+def story_of(result: Study | Sweep, source: str = "") -> Story:
+    """Return what a report of a study or a sweep says.
+
+    Args:
+        result: the study or sweep.
+        source: the name of its store, for the command that makes it again; empty when it has none.
+    """
+    return _of_study(result, source) if isinstance(result, Study) else _of_sweep(result, source)
+
+
+# A study --------------------------------------------------------------------------------------------------------------
+
+
+def _of_study(study: Study, source: str) -> Story:
+    scenario, notes = study.scenario, study.scenario.notes
+    headline, details = _study_answer(study)
+    design, number = design_of(scenario), len(study.results)
+    aims = "its objective" if len(study.objectives) == 1 else f"all {len(study.objectives)} objectives"
+    sheet, guesses = assumptions(scenario, notes, {})
+    return Story(
+        title=scenario.name,
+        kind=f"{number} replications of one design" if number != 1 else "one replication of one design",
+        asked=notes.question,
+        question=f"Does a switchboard with {design} meet {aims}?"
+        if study.objectives
+        else f"How does a switchboard with {design} do?",
+        verdict=study.verdict if study.objectives else "",
+        headline=headline,
+        details=details,
+        objectives=_objectives(study),
+        choices=None,
+        charts=(*_study_charts(study), *_replication_charts(study)),
+        tables=(*_measures(study), *_lots(study)),
+        assumptions=sheet,
+        guesses=guesses,
+        sources=notes.head,
+        made=made(study, f"{number:,}: {study.stopped}" if study.precision is not None else f"{number:,}"),
+        commands=commands(study, source, ["run", SCENARIO_FILE, *how_many(study)]),
+        files=scenario_file(scenario) | {"measures.csv": measures_csv(study)},
+    )
+
+
+def design_of(scenario: Scenario) -> str:
+    """Return what is sized, in words: "4 slots, a time-out of 180 s and 3 attendants"."""
+    slots = sum(lot.slots for lot in scenario.lots)
+    words = [f"{slots} slots" if slots != 1 else "1 slot"]
+    words[0] += f" in {len(scenario.lots)} lots" if len(scenario.lots) > 1 else ""
+    limits = {lot.max_in_parking for lot in scenario.lots}
+    limit = limits.pop() if len(limits) == 1 else None
+    if limit is not None and limit.kind == "constant":
+        words.append(f"a time-out of {limit.mean_s:g} s")
+    words.append(scenario.attendants.in_words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
+    if not study.objectives:
+        return "The scenario sets no objective.", tuple(
+            f"{capital(LABELS[name])}: {measured(study, name)}."
+            for name in ("refused_share", "expired_share", "occupancy_mean")
+        )
+    number, verdict = len(study.objectives), study.verdict
+    if verdict == "met":
+        told = "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
+    elif verdict == "missed":
+        missed = sum(one.verdict == "missed" for one in study.objectives)
+        of = f"{missed} of {number} objectives {'is' if missed == 1 else 'are'} missed"
+        of = "its objective is missed" if number == 1 else of
+        told = f"No: {of}."
+    else:
+        told = "Not decided: an interval holds the target."
+    details = [
+        f"{capital(LABELS[one.objective.measure])}: {measured(study, one.objective.measure)}; the target is "
+        f"{one.objective.text}: {one.verdict}."
+        for one in sorted(study.objectives, key=lambda one: one.verdict != "missed")
+        if one.verdict != "met"
+    ]
+    unclear = [one for one in study.objectives if one.verdict == "undecided"]
+    if unclear:
+        number_needed = replications_needed(study, unclear)
+        would = "no number of replications" if number_needed is None else f"some {number_needed:,} replications"
+        details.append(f"{capital(would)} would probably decide what is undecided.")
+    return told, (*details, *_counts(study))
+
+
+def _counts(study: Study) -> list[str]:
+    """Return what the shares of refusals and returns come to: counts, which are easier to weigh."""
+    asked, made = (study.estimate(name).mean for name in ("parks_requested", "parks_made"))
+    refused, back = (study.estimate(name) for name in ("refused_share", "expired_share"))
+    if not asked or not made or refused.mean is None or back.mean is None:
+        return []
+    hours = span(study.scenario.horizon_us - study.scenario.warm_up_us)
+    none = "none was seen to be refused" if refused.mean == 0 else f"some {_some(refused.mean * asked)} are refused"
+    return [
+        f"In {hours}, of some {_some(asked)} park requests {none}, and some {_some(back.mean * made)} calls come back."
+    ]
+
+
+def _some(count: float) -> str:
+    """Return a mean count for people: two digits below ten, whole above.
+
+    >>> _some(0.031), _some(3.14), _some(825.3)
+    ('0.03', '3.1', '825')
+    """
+    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}" if count >= 1 else f"{count:.1g}"
+
+
+def _objectives(study: Study) -> Sheet | None:
+    if not study.objectives:
+        return None
+    rows = []
+    for one in study.objectives:
+        name = one.objective.measure
+        point, interval = shown(name, possible(study, name))
+        rows.append((_named_measure(name), one.objective.text, point, interval, Mark(one.verdict)))
+    headings = ("Objective", "Target", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
+    return Sheet("The objectives", headings, tuple(rows), (2,))
+
+
+def _named_measure(name: str) -> Measure:
+    unit = unit_of(name)
+    words = LABELS[name] if not unit or name in SHARES else f"{LABELS[name]}, {unit}"
+    return Measure(capital(words), name)
+
+
+def _measures(study: Study) -> Iterable[Sheet]:
+    for section, names in SECTIONS.items():
+        rows = []
+        for name in names:
+            estimate = study.estimate(name)
+            beside = theory_beside(name, study.formulas[name]) if estimate.mean is not None else estimate.reason
+            rows.append((_named_measure(name), *shown(name, possible(study, name)), beside))
+        headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
+        yield Sheet(section, headings, tuple(rows), (1,))
+
+
+def _lots(study: Study) -> Iterable[Sheet]:
+    lots = study.scenario.lots
+    if len(lots) == 1:
+        return
+    headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in BY_LOT))
+    rows = tuple(
+        (name, f"{lot.slots}", *(with_interval(whole, possible(study, whole, n)) for whole in _BY_LOT))
+        for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
+    )
+    yield Sheet("Lot by lot", headings, rows, (1,))
+
+
+_BY_LOT: Final = tuple(f"{name}_by_lot" for name in BY_LOT)
+
+
+# The charts of a study ------------------------------------------------------------------------------------------------
+
+_BAND: Final = (
+    "Line: mean of the hour. Darker band: its {level:g} % interval. Paler band: the middle 90 % of replications."
+)
+
+
+def _study_charts(study: Study) -> list[Chart]:
+    return [_occupancy_chart(study), _busy_chart(study)]
+
+
+def _occupancy_chart(study: Study) -> Chart:
+    figure = figures.by_hour(study)
+    if not figure.rows:
+        return Chart("How full the lot is over the day", "No hour of day was measured.", "", None)
+    busiest = max(figure.rows, key=lambda row: float(row["mean"]))
+    hour, slots = busiest["hour"], figure.facts["slots"]
+    point = with_interval("occupancy_mean", possible(study, "occupancy_mean_by_hour", hour))
+    finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
+    return Chart("How full the lot is over the day", finding, _BAND.format(level=100 * study.level), figure)
+
+
+def _busy_chart(study: Study) -> Chart:
+    figure = figures.busy_slots(study)
+    idle = with_interval("time_full_share", possible(study, "occupancy_pmf", 0))
+    full = measured(study, "time_full_share")
+    finding = f"Nobody is parked in {idle} of the time; every slot is busy in {full} of it."
+    reading = f"Upright lines: {100 * study.level:g} % intervals."
+    if any(row["formula"] is not None for row in figure.rows):
+        reading += f" Diamonds: the formula ({figure.facts['law']})."
+    return Chart("How often so many slots are busy", finding, reading, figure)
+
+
+def _replication_charts(study: Study) -> list[Chart]:
+    again = run_again(study)
+    if isinstance(again, str):
+        return [Chart("One day, call by call", f"Not drawn: {again}.", "", None)]
+    parked, lot = figures.time_parked(again), figures.timeline(again)
+    return [_timeline_chart(lot), _time_parked_chart(parked)]
+
+
+def run_again(study: Study) -> Run | str:
+    """Return replication 0 of a study, simulated again for its pictures, or why it is not drawn."""
+    if expected_calls_of(study.scenario) > MOST_CALLS_AGAIN:
+        return f"a replication has more than {MOST_CALLS_AGAIN:,} calls"
+    try:
+        again = run(study.scenario, study.seed, 0, "simpy")  # whose journal is the kernel's, byte for byte
+    except UnfitError as error:
+        return f"the calls cannot be drawn again, {error.rule}"
+    then = study.results[0]
+    if any(again.measures[name] != then[name] and not math.isnan(then[name]) for name in SCALARS):
+        return "another version of parksim made this result, and this one simulates replication 0 differently"
+    return again
+
+
+def expected_calls_of(scenario: Scenario) -> float:
+    """Return how many calls a replication offers; none where the recording is not at hand."""
+    try:
+        return expected_calls(scenario)
+    except UnfitError:
+        return 0.0
+
+
+def _timeline_chart(figure: Figure) -> Chart:
+    refused = sum(row["outcome"] == "refused" for row in figure.rows)
+    bars = len(figure.rows) - refused
+    from_h, to_h = (clock(figure.facts[name]) for name in ("from_s", "to_s"))
+    day = f"day {int(figure.facts['from_s'] // 86_400) + 1}, " if figure.facts["from_s"] >= 86_400 else ""
+    calls = f"{bars} calls in the lot" if bars != 1 else "one call in the lot"
+    none = "no park refused" if not refused else f"{refused} park{'s' * (refused > 1)} refused"
+    finding = f"{capital(calls)}, {none}: the busiest hour of replication 0, {day}{from_h} to {to_h}."
+    reading = "A row is a slot, a bar a call; colour and the sign at its end say how it ended. Crosses: refused."
+    return Chart("The busiest hour, call by call", finding, reading, figure if figure.rows else None)
+
+
+def _time_parked_chart(figure: Figure) -> Chart:
+    totals, parks = figure.facts["totals"], figure.facts["parks"]
+    words = [f"{OUTCOMES[name].words} {100 * totals[name] / parks:.0f} %" for name in OUTCOMES if name in totals]
+    finding = f"Of {parks:,} calls parked in replication 0: {'; '.join(words)}." if parks else "No call was parked."
+    reading = f"Bars of {figure.facts['width_s']:g} s; heights can be compared from row to row."
+    return Chart("How long calls are parked, and how that ends", finding, reading, figure if parks else None)
+
+
+# A sweep --------------------------------------------------------------------------------------------------------------
+
+
+def _of_sweep(sweep: Sweep, source: str) -> Story:
+    scenario, notes = sweep.scenario, sweep.scenario.notes
+    answer, base = answer_of(sweep), _base_of(sweep)
+    headline, details = _sweep_answer(sweep, answer, base)
+    told = answer or base or sweep.rows[0]
+    words = words_of(told.values)
+    sheet, guesses = assumptions(scenario, notes, {key: listed(values) for key, values in sweep.over.items()})
+    keys = " and which ".join(key_words(key) for key in sweep.over)
+    keys = keys if scenario.objectives else keys.replace(" and which ", " and ")
+    objectives = _objectives(told.study)
+    if objectives is not None:
+        objectives = objectives._replace(caption=f"The objectives with {words}")
+    return Story(
+        title=scenario.name,
+        kind=f"{len(sweep.rows):,} designs offered the same calls, {sweep.replications:,} replications of each",
+        asked=notes.question,
+        question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
+        if scenario.objectives
+        else f"What follows from {keys}?",
+        verdict="" if not scenario.objectives else "met" if answer else _none_met(sweep),
+        headline=headline,
+        details=details,
+        objectives=objectives,
+        choices=_choices(sweep),
+        charts=(*_sweep_charts(sweep), *_named(_study_charts(told.study), words)),
+        tables=(_designs(sweep),),
+        assumptions=sheet,
+        guesses=guesses,
+        sources=notes.head,
+        made=made(sweep, f"{sweep.replications:,} of each of {len(sweep.rows):,} designs"),
+        commands=_sweep_commands(sweep, source),
+        files=scenario_file(scenario) | {"designs.csv": sweep.table.to_csv()},
+    )
+
+
+def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
+    words = ["sweep", SCENARIO_FILE]
+    words += [word for key, values in sweep.over.items() for word in ("--over", f"{key}={listed(values)}")]
+    known = commands(sweep, source, [*words, "--replications", str(sweep.replications)])
+    if all(type(value) in (int, str) and "," not in str(value) for values in sweep.over.values() for value in values):
+        return known
+    over = {key: list(values) for key, values in sweep.over.items()}
+    loaded = f"parksim.Scenario.load({SCENARIO_FILE!r})"
+    call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, seed={sweep.seed}, engine={sweep.engine!r})"
+    return (*known[:-1], Command(f"{known[-1].what}, in Python", call))
+
+
+def _base_of(sweep: Sweep) -> Row | None:
+    """Return the design that is the scenario as it stands; None when it was not among those tried."""
+    return next((row for row in sweep.rows if row.study.scenario.digest == sweep.scenario.digest), None)
+
+
+def _none_met(sweep: Sweep) -> str:
+    return "undecided" if any(row.study.verdict == "undecided" for row in sweep.rows) else "missed"
+
+
+_KEY_WORDS: Final = {
+    "lot.slots": ("number of slots", "{} slots"),
+    "lot.max_in_parking": ("time-out", "a time-out of {} s"),
+    "attendants.count": ("number of attendants", "{} attendants"),
+}
+
+
+def key_words(key: str) -> str:
+    """Return what a swept key is called: "time-out"; itself where it has no name."""
+    return _KEY_WORDS[key][0] if key in _KEY_WORDS else key
+
+
+def words_of(values: Mapping[str, object]) -> str:
+    """Return a design in words.
+
+    >>> words_of({"lot.slots": 5, "lot.max_in_parking": "3m", "lot.choice": "lowest"})
+    '5 slots, a time-out of 180 s, lot.choice = lowest'
+    """
+    words = []
+    for key, value in values.items():
+        number = number_of(value)
+        known = key in _KEY_WORDS and number is not None
+        words.append(_KEY_WORDS[key][1].format(f"{number:g}") if known else f"{key} = {value}")
+    return ", ".join(words)
+
+
+def listed(values: Sequence[object]) -> str:
+    """Return swept values as ``--over`` takes them.
+
+    >>> listed(range(4, 8)), listed(["60s", 120]), listed([4])
+    ('4..7', '60s,120', '4')
+    """
+    if len(values) > 2 and all(type(value) is int for value in values):
+        first, last = values[0], values[-1]
+        assert isinstance(first, int)
+        assert isinstance(last, int)
+        if list(values) == list(range(first, last + 1)):
+            return f"{first}..{last}"
+    return ",".join(map(str, values))
+
+
+def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[str, tuple[str, ...]]:
+    number = len(sweep.rows)
+    if not sweep.scenario.objectives:
+        return f"{number:,} designs were compared; the scenario sets no objective.", ()
+    verdicts = [row.study.verdict for row in sweep.rows]
+    met, undecided = verdicts.count("met"), verdicts.count("undecided")
+    counts = f"Of {number:,} designs {met:,} meet all objectives, {verdicts.count('missed'):,} miss one or more"
+    counts += f", {undecided:,} {'is' if undecided == 1 else 'are'} undecided." if undecided else "."
+    details = [counts]
+    if answer is None:
+        told = "No design meets all objectives." if not undecided else "No design is seen to meet all objectives."
+    else:
+        told = f"{capital(words_of(answer.values))}: the first design that meets all objectives."
+    if base is not None and base is not answer:
+        of_base = "; ".join(
+            f"{LABELS[one.objective.measure]}: {measured(base.study, one.objective.measure)}, target "
+            f"{one.objective.text}"
+            for one in base.study.objectives
+            if one.verdict == base.study.verdict
+        )
+        does = {"met": "meets them, too", "missed": "misses", "undecided": "leaves undecided"}[base.study.verdict]
+        details.append(f"The scenario as it stands ({words_of(base.values)}) {does}: {of_base}.")
+        details += _gain(base.study, answer.study) if answer is not None else []
+    elif base is not None:
+        details.append("It is the scenario as it stands.")
+    return told, tuple(details)
+
+
+def _gain(base: Study, answer: Study) -> list[str]:
+    """Return what the answer changes against the scenario as it stands, where the calls are the same."""
+    try:
+        compared = compare_results(base, answer)
+    except (PlanError, ValueError):  # too few replications, other times, or calls whose files are not at hand
+        return []
+    words = []
+    for name in (one.objective.measure for one in answer.objectives):
+        difference = compared.differences[name]
+        if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+            continue
+        point, interval = (text.replace(" %", "") for text in shown(name, difference))
+        unit = "percentage points" if name in SHARES else unit_of(name)
+        sign = "+" if difference.low > 0 else ""
+        words.append(f"{LABELS[name]}: {sign}{point} {unit}".rstrip() + f" ({interval})")
+    return [f"Against it, with the very same calls: {'; '.join(words)}."] if words and compared.paired else []
+
+
+def _sweep_charts(sweep: Sweep) -> Iterable[Chart]:
+    heat = figures.heat_map(sweep)
+    reading = "Numbers in the unit named above each map."
+    if sweep.scenario.objectives:
+        reading += " Blue meets the target, orange with a corner cut misses it, pale is near."
+    if any(row["all"] == "met" for row in heat.rows):
+        reading += " Inside the thick line all objectives are met."
+    if any(row["verdict"] == "undecided" for row in heat.rows):
+        reading += " With a question mark the interval holds the target."
+    met = sum(row.study.verdict == "met" for row in sweep.rows)
+    finding = f"{met:,} of {len(sweep.rows):,} designs meet all objectives." if sweep.scenario.objectives else ""
+    fixed = heat.facts["fixed"]
+    if fixed:
+        finding += f" The map is of {words_of(fixed)}."
+    yield Chart("Which designs meet the objectives", finding, reading, heat)
+    for key in list(sweep.over)[:3]:
+        if all(number_of(value) is not None for value in sweep.over[key]) and len(sweep.over[key]) > 1:
+            yield _against(sweep, key)
+
+
+def _against(sweep: Sweep, key: str) -> Chart:
+    figure = figures.shares(sweep, over=key)
+    known = [row for row in figure.rows if row["erlang"] is not None]
+    reading = f"Upright lines: {100 * sweep.level:g} % intervals."
+    if known and all(row["erlang_exact"] for row in known):
+        reading += " Thin lines: Erlang B, which holds here."
+    elif known:
+        reading += " Thin lines: what Erlang B says of the load measured; here it is no more than a hint, since "
+        reading += f"{sweep.rows[0].study.formulas['refused_share'].reason}."
+    ends = [one for one in sweep.over[key] if number_of(one) is not None]
+    least, most = (pick(ends, key=lambda one: number_of(one) or 0.0) for pick in (min, max))
+    told = answer_of(sweep) or _base_of(sweep) or sweep.rows[0]
+    others = {other: value for other, value in told.values.items() if other != key}
+    rows = [row for row in sweep.rows if all(row.values[k] == v for k, v in others.items())]
+    changes = "; ".join(
+        f"{LABELS[name]}: from {point_of(name, having(rows, key, least).study.estimate(name))} to "
+        f"{point_of(name, having(rows, key, most).study.estimate(name))}"
+        for name in figures.SHARES_SHOWN
+    )
+    of = f", with {words_of(others)}" if others else ""
+    finding = f"From {words_of({key: least})} to {words_of({key: most})}{of}: {changes}."
+    return Chart(f"What the {key_words(key)} changes", finding, reading, figure)
+
+
+def _named(charts: Iterable[Chart], words: str) -> list[Chart]:
+    return [chart._replace(heading=f"{chart.heading}: {words}") for chart in charts]
+
+
+def _choices(sweep: Sweep) -> Sheet | None:
+    """Return the first value of the first key that meets all objectives, for each combination of the others."""
+    first, *others = sweep.over
+    if not sweep.scenario.objectives or not others:
+        return None
+    objectives = sweep.scenario.objectives
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in sweep.rows:
+        groups.setdefault(tuple(str(row.values[key]) for key in others), []).append(row)
+    rows = []
+    for values, designs in groups.items():
+        met = next((row for row in designs if row.study.verdict == "met"), None)
+        cells = [measured(met.study, o.measure) if met else "-" for o in objectives]
+        rows.append((*values, "none" if met is None else str(met.values[first]), *cells))
+    headings = (*others, f"first {first} that does", *(f"{o.measure} {o.text}" for o in objectives))
+    return Sheet("What each choice takes", headings, tuple(rows), (len(others),))
+
+
+def _designs(sweep: Sweep) -> Sheet:
+    objectives = sweep.scenario.objectives
+    columns = [(one.measure, one.text) for one in objectives] or [(name, "") for name in figures.SHARES_SHOWN]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            *map(str, row.values.values()),
+            *(measured(row.study, name) for name, _ in columns),
+            *([Mark(row.study.verdict)] if objectives else []),
+        )
+        for row in sweep.rows[:MOST_DESIGNS]
+    )
+    headings = (*sweep.over, *(f"{name} {text}".strip() for name, text in columns), *(["All"] if objectives else []))
+    more = f"The first {MOST_DESIGNS:,} of {len(sweep.rows):,} designs; designs.csv has all"
+    return Sheet("All designs" if len(sweep.rows) <= MOST_DESIGNS else more, headings, rows)

@@ -1,0 +1,103 @@
+"""What stands in a result's table: the facts of a run, the replications of a study, the designs of a sweep.
+
+Tidy and long: a row is one observation, a column one variable. ``study_by_hour`` and its like give the vectors, one row
+an element. ``html_of`` is what a notebook shows.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from parksim.journal.journal import COLUMNS, Journal
+from parksim.journal.measures import SCALARS, VECTORS
+from parksim.reports.screen import screen_rows
+from parksim.results import Names, Table, html_table, names_of
+from parksim.rules.codes import KIND_NAMES, REASON_NAMES
+from parksim.studies.study import Run, Study
+from parksim.studies.sweep import Sweep
+
+
+def table_of(result: object) -> Table:
+    """Return the table of a result.
+
+    A run and a journal: one row a fact, the journal's own columns. A study: one row a replication, one column a scalar
+    measure. A sweep: one row a design, its values, each measure with its interval, each verdict.
+
+    Raises:
+        TypeError: no result of parksim.
+    """
+    if isinstance(result, Run):
+        return _facts(result.journal)
+    if isinstance(result, Journal):
+        return _facts(result)
+    if isinstance(result, Study):
+        return _replications(result)
+    if isinstance(result, Sweep):
+        return _designs(result)
+    raise TypeError(f"a {type(result).__name__} has no table")
+
+
+def _facts(journal: Journal) -> Table:
+    names = {"kind": KIND_NAMES, "reason": REASON_NAMES}
+    return Table(
+        {
+            name: Names(journal.columns[name], names[name]) if name in names else journal.columns[name]
+            for name, _ in COLUMNS
+        }
+    )
+
+
+def _replications(study: Study) -> Table:
+    columns: dict[str, Any] = {"replication": np.arange(len(study.results), dtype=np.int64)}
+    for name in SCALARS:
+        columns[name] = np.array([result[name] for result in study.results], np.float64)
+    return Table(columns)
+
+
+def study_vector(study: Study, name: str) -> Table:
+    """Return a vector measure as one row a replication and element: replication, index, and the measure.
+
+    The index is the hour of day, the slot, or the number of busy slots, as the measure has it.
+
+    Raises:
+        ValueError: no vector measure; the message names those there are.
+    """
+    if name not in VECTORS:
+        raise ValueError(f"{name!r} is no vector measure; there are {', '.join(VECTORS)}")
+    values = np.array([result[name] for result in study.results], np.float64)
+    replications, elements = values.shape if values.ndim == 2 else (0, 0)
+    return Table(
+        {
+            "replication": np.repeat(np.arange(replications, dtype=np.int64), elements),
+            "index": np.tile(np.arange(elements, dtype=np.int64), replications),
+            name: values.ravel(),
+        }
+    )
+
+
+def _designs(sweep: Sweep) -> Table:
+    rows = sweep.flat()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _column(values: list[Any]) -> Any:
+    """Return numbers as an array (None is nan), anything else as words."""
+    if all(type(value) is int for value in values):
+        return np.array(values, np.int64)
+    if all(value is None or isinstance(value, int | float) for value in values):
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+    return names_of(values)
+
+
+def html_of(result: object) -> str:
+    """Return what a notebook shows of a result; every text is escaped."""
+    if isinstance(result, Run):
+        title = f"{result.scenario.name}: replication {result.replication}, seed {result.seed}"
+        return html_table(title, ["measure", "value"], [(name, result.measures[name]) for name in SCALARS])
+    if isinstance(result, Study):
+        title = f"{result.scenario.name}: {len(result.results)} replications, {result.stopped}"
+        headings = ["measure", "estimate", f"{result.level * 100:g} % interval", "theory, or why none"]
+        return html_table(title, headings, screen_rows(result))
+    table = table_of(result)
+    return table._repr_html_()

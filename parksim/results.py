@@ -1,0 +1,280 @@
+"""Tables: columns of numbers and names that pandas, polars and DuckDB read without a copy.
+
+A result (a ``Run``, ``Study`` or ``Sweep``) is ``Framed``: it has one table, made once and kept, whose columns are
+NumPy arrays. ``to_pandas()`` and the Arrow stream hand those very arrays on, so a result of millions of facts is never
+there twice. Units are the last word of a column's name; what is undefined is nan.
+
+>>> table = Table({"lot": Names(np.array([0, 1, 0]), ("north", "south")), "wait_s": np.array([1.5, 2.0, 0.5])})
+>>> len(table), table.to_csv().splitlines()
+(3, ['lot,wait_s', 'north,1.5', 'south,2.0', 'north,0.5'])
+"""
+
+import csv
+import html
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHOWN_ROWS: Final = 20
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What begins so is a formula to a spreadsheet."""
+
+
+class MissingLibraryError(ImportError):
+    """A library that is not installed; says which extra brings it."""
+
+
+class Names(NamedTuple):
+    """A column of words: ``names[codes[row]]``, shape of ``codes`` (rows,)."""
+
+    codes: NDArray[Any]
+    names: tuple[str, ...]
+
+
+Column = NDArray[Any] | Names
+
+
+class Table:
+    """Columns of equal length by name, in order.
+
+    Args:
+        columns: one-dimensional arrays of numbers or truth values, or ``Names``.
+
+    Raises:
+        ValueError: columns of different lengths.
+    """
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.columns = dict(columns)
+        lengths = {len(column.codes if isinstance(column, Names) else column) for column in self.columns.values()}
+        if len(lengths) > 1:
+            raise ValueError(f"the columns of a table have one length, not {sorted(lengths)}")
+        self._length = lengths.pop() if lengths else 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __repr__(self) -> str:
+        return f"<Table of {self._length:,} rows: {', '.join(self.columns)}>"
+
+    def rows(self, most: int | None = None) -> Iterator[tuple[Any, ...]]:
+        """Yield the first ``most`` rows as Python values, nan as None; all of them by default."""
+        return zip(*(_plain(column, most) for column in self.columns.values()), strict=True)
+
+    def to_arrow(self) -> Any:
+        """Return a ``pyarrow.Table`` over the same arrays.
+
+        Raises:
+            MissingLibraryError: pyarrow is not installed.
+        """
+        pa = library("pyarrow")
+        arrays = {
+            name: pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(column.names, pa.string()))
+            if isinstance(column, Names)
+            else pa.array(column)
+            for name, column in self.columns.items()
+        }
+        return pa.table(arrays)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the table on by the Arrow C stream interface: ``polars.DataFrame(table)`` reads it."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` over the same arrays; words are categories.
+
+        Raises:
+            MissingLibraryError: pandas is not installed.
+        """
+        pd = library("pandas")
+        columns = {
+            name: pd.Categorical.from_codes(column.codes, list(column.names)) if isinstance(column, Names) else column
+            for name, column in self.columns.items()
+        }
+        return pd.DataFrame(columns, copy=False)
+
+    def to_csv(self) -> str:
+        """Return the table as CSV (see ``to_csv``)."""
+        return to_csv(self.columns, self.rows())
+
+    def save(self, path: str | Path) -> None:
+        """Write the table to a ``.csv`` or ``.parquet`` file.
+
+        Raises:
+            ValueError: the ending names neither.
+            MissingLibraryError: for Parquet, pyarrow is not installed.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix == ".csv":
+            path.write_text(self.to_csv(), encoding="utf-8", newline="")
+        elif path.suffix == ".parquet":
+            library("pyarrow.parquet").write_table(self.to_arrow(), path)
+        else:
+            raise ValueError(f"{path}: a table is written as .csv or .parquet, not {path.suffix or 'without ending'!r}")
+
+    def _repr_html_(self) -> str:
+        more = f"{self._length:,} rows" + (f", the first {SHOWN_ROWS} shown" if self._length > SHOWN_ROWS else "")
+        return html_table(more, list(self.columns), self.rows(SHOWN_ROWS))
+
+
+class Framed:
+    """What has a table: read it with pandas, polars, DuckDB or Arrow, or write it to a file."""
+
+    @cached_property
+    def table(self) -> Table:
+        """The result as one table, made on first use."""
+        from parksim.reports.tables import table_of  # noqa: PLC0415 - it knows all results, which know nothing of it
+
+        return table_of(self)
+
+    def to_pandas(self) -> Any:
+        """Return ``table`` as a ``pandas.DataFrame`` that shares its numbers.
+
+        Raises:
+            MissingLibraryError: pandas is not installed.
+        """
+        return self.table.to_pandas()
+
+    def to_arrow(self) -> Any:
+        """Return ``table`` as a ``pyarrow.Table`` that shares its numbers.
+
+        Raises:
+            MissingLibraryError: pyarrow is not installed.
+        """
+        return self.table.to_arrow()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand ``table`` on: ``polars.DataFrame(result)``, ``duckdb.sql("from result")``."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        from parksim.reports.tables import html_of  # noqa: PLC0415 - as above
+
+        return html_of(self)
+
+
+class Drawn(Framed):
+    """What has charts as well."""
+
+    def plot(self, name: str | None = None, **options: Any) -> Any:
+        """Return one of the result's charts, an ``altair.Chart`` to show, to edit or to save.
+
+        Args:
+            name: which; by default the first of ``parksim.reports.charts.charts_of(result)``, and a wrong word is told with
+                the nearest right one.
+            options: of the chart (``parksim.reports.charts`` lists them); ``width`` in pixels has every one.
+
+        Raises:
+            PlanError: there is no such chart, or no such key, measure or value in the result.
+            MissingLibraryError: altair is not installed.
+        """
+        from parksim.reports.charts import plot  # noqa: PLC0415 - it knows all results, and loads altair
+
+        return plot(self, name, **options)
+
+
+class Reported(Drawn):
+    """What a report can be written of."""
+
+    def report(self, path: str | Path, *, interactive: bool = False) -> None:
+        """Write a report: question, answer, verdicts, assumptions, charts, tables, and how it was made.
+
+        Args:
+            path: a page that opens offline (``.html``), or Markdown (``.md``, which needs no library).
+            interactive: whether the page bears Vega (0.9 MB), so that its charts can show their numbers.
+
+        Raises:
+            ValueError: the file's name ends otherwise.
+            MissingLibraryError: altair or vl-convert is not installed.
+            OSError: the file cannot be written.
+        """
+        from parksim.reports.html import save  # noqa: PLC0415 - it knows all results, and loads altair
+
+        save(self, path, interactive=interactive)
+
+
+def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    r"""Return rows of plain values as CSV: a line of names, the undefined left empty, numbers to the last bit.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    >>> to_csv(["lot.slots", "lot.choice", "low"], [(4, "=cmd()", None)])
+    "lot.slots,lot.choice,low\r\n4,'=cmd(),\r\n"
+    """
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)  # lines end as RFC 4180 has it, so that a lone \r or \n within a text is quoted
+    writer.writerow([_harmless(name) for name in names])
+    writer.writerows([_harmless(value) for value in row] for row in rows)
+    return file.getvalue()
+
+
+def html_table(caption: str, headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """Return an HTML table; every text is escaped, what is undefined is a dash.
+
+    >>> html_table("two", ["a"], [["<b>"], [None]])
+    '<table><caption>two</caption><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr>\
+<tr><td>-</td></tr></tbody></table>'
+    """
+
+    def line(cells: Iterable[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    return (
+        f"<table><caption>{html.escape(caption)}</caption><thead>{line(headings, 'th')}</thead>"
+        f"<tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"
+    )
+
+
+def _shown(cell: object) -> str:
+    if cell is None or cell != cell:  # noqa: PLR0124 - only nan differs from itself
+        return "-"
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+
+
+def _plain(column: Column, most: int | None) -> list[Any]:
+    if isinstance(column, Names):
+        return [column.names[code] for code in column.codes[:most].tolist()]
+    values: list[Any] = column[:most].tolist()
+    return [None if value != value else value for value in values]  # noqa: PLR0124 - only nan differs from itself
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 - only nan differs from itself
+        return None
+    if not isinstance(value, str | int | float | None):
+        value = str(value)
+    return "'" + value if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def names_of(values: Sequence[object]) -> Names:
+    """Return a column of words that repeat, by first appearance.
+
+    >>> names_of(["b", "a", "b"])
+    Names(codes=array([0, 1, 0], dtype=int32), names=('b', 'a'))
+    """
+    known = {word: code for code, word in enumerate(dict.fromkeys(map(str, values)))}
+    return Names(np.array([known[str(value)] for value in values], np.int32), tuple(known))
+
+
+def library(name: str, extra: str = "notebook") -> ModuleType:
+    """Return a library that not everybody has, loaded on first use.
+
+    Raises:
+        MissingLibraryError: it is not installed; the message says which extra brings it.
+    """
+    from importlib import import_module  # noqa: PLC0415 - needed here only
+
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        package = name.partition(".")[0].replace("_", "-")
+        raise MissingLibraryError(
+            f"{package} is not installed; install it with: pip install 'parksim[{extra}]'"
+        ) from None

@@ -1,0 +1,415 @@
+"""The life of calls: what can happen to them in which state, and the timers that make it happen.
+
+Three laws of this file:
+
+1. A register is a value: every function answers with the next register and the facts.
+2. What may happen in which state stands in two tables, ``STATES`` and ``TRANSITIONS``; the functions obey them.
+3. Slots and deadlines belong to ``lot``: every park, retrieval, hang-up and time-out is decided there.
+
+Timers are not objects: they are the deadlines in the lots and the ends of ringing in the calls; ``next_timer_us``
+tells the first. Every function that has a ``now_us`` first lets those timers happen that come before it in the
+calendar (instant, rank, call), each stamped with its own instant however late one asks.
+
+>>> from parksim.rules.uapi.register import new_register
+>>> empty = new_register({"12": ["0003*210"]})
+>>> offered = offer(empty, "0003*210", peer="3235742879", now_us=0, call_id="b817d2618fe6f1804333")
+>>> talking = answer(offered.register, "b817d2618fe6f1804333", now_us=5_000_000)
+>>> state_of(talking.register.calls[0], view=0), len(empty.calls)
+(<State.TALKING: 'on call'>, 0)
+"""
+
+import hashlib
+import itertools
+from enum import Enum
+from typing import Final, NamedTuple
+
+from parksim.rules import lot
+from parksim.rules.codes import (
+    ABANDONED,
+    AFTER_RETRIEVAL,
+    ANSWERED,
+    ENDED,
+    NEVER,
+    NO_REASON,
+    NOBODY,
+    OFFERED,
+    PARKED,
+    RANK_ARRIVAL,
+    RANK_EXPIRY,
+    RANK_HANGUP,
+    RANK_RETRIEVAL,
+    RANK_RING_OUT,
+    RECALL_ANSWERED,
+    RECALL_RINGING,
+    RINGING,
+    TALKED,
+    WAITING,
+)
+from parksim.rules.lot import Fact
+from parksim.rules.uapi.models import OBJECT_ID
+from parksim.rules.uapi.register import (
+    FLOW_INCOMING,
+    FLOW_LOCAL,
+    FLOW_OUTGOING,
+    STATUS_ON_CALL,
+    STATUS_OTHER_RINGING,
+    STATUS_RINGING,
+    Call,
+    Changed,
+    Register,
+    Return,
+    Stay,
+    View,
+    call_with_id,
+    call_with_number,
+    organization_of,
+    place_of_extension,
+    with_call,
+    with_fact,
+    with_view,
+)
+
+# ---------------------------------------------------------------------------------------------------- the tables
+
+
+class State(Enum):
+    """Where one view of a call stands."""
+
+    SETUP = "being set up"
+    TALKING = "on call"
+    HELD = "on hold"
+    PARKED = "in the lot"
+    FETCHED = "in the lot, and an UnPark rings"
+    ELSEWHERE = "another view of the call is in the lot"
+    RETURNING = "rings its parker after the time-out"
+
+
+class Place(Enum):
+    """Whether a call's stay in the lot is this view's."""
+
+    NOT_PARKED = 0
+    HERE = 1
+    OTHER_VIEW = 2
+
+
+class Seen(NamedTuple):
+    """What there is to see of a view; ``None`` in a row of ``STATES``: either."""
+
+    place: Place
+    rung: bool | None
+    returning: bool | None
+    on_call: bool | None
+    on_hold: bool | None
+
+
+STATES: Final[tuple[tuple[Seen, State], ...]] = (
+    (Seen(Place.HERE, rung=False, returning=None, on_call=None, on_hold=None), State.PARKED),
+    (Seen(Place.HERE, rung=True, returning=None, on_call=None, on_hold=None), State.FETCHED),
+    (Seen(Place.OTHER_VIEW, rung=None, returning=None, on_call=None, on_hold=None), State.ELSEWHERE),
+    (Seen(Place.NOT_PARKED, rung=None, returning=True, on_call=None, on_hold=None), State.RETURNING),
+    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=False, on_hold=None), State.SETUP),
+    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=False), State.TALKING),
+    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=True), State.HELD),
+)
+"""Exactly one row fits whatever is seen."""
+
+
+class Event(Enum):
+    """What can happen to a view. The first four are asked for by a PUT; RING_OUT and EXPIRY are timers."""
+
+    PARK = "Park"
+    UNPARK = "UnPark"
+    HOLD = "OnHold"
+    UNHOLD = "OffHold"
+    ANSWER = "answer"
+    RING_OUT = "waitForPickup runs out"
+    EXPIRY = "maxInParking runs out"
+
+
+class Effect(Enum):
+    """What an event does: its work; nothing, because the wish is fulfilled already; or it may not."""
+
+    WORK = "works"
+    SAME = "is so already"
+    REFUSED = "is refused"
+
+
+class Transition(NamedTuple):
+    """A row of the table: in each of ``states`` the event has this effect and leads to ``after`` (None: stays)."""
+
+    event: Event
+    states: tuple[State, ...]
+    effect: Effect
+    after: State | None
+
+
+_SETUP, _TALKING, _HELD, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING = State
+TRANSITIONS: Final[tuple[Transition, ...]] = (
+    Transition(Event.PARK, (_TALKING, _HELD), Effect.WORK, _PARKED),
+    Transition(Event.PARK, (_PARKED, _FETCHED), Effect.SAME, None),
+    Transition(Event.PARK, (_SETUP, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
+    Transition(Event.UNPARK, (_PARKED, _FETCHED), Effect.WORK, _FETCHED),
+    Transition(Event.UNPARK, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
+    Transition(Event.HOLD, (_TALKING,), Effect.WORK, _HELD),
+    Transition(Event.HOLD, (_HELD,), Effect.SAME, None),
+    Transition(Event.HOLD, (_SETUP, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
+    Transition(Event.UNHOLD, (_HELD,), Effect.WORK, _TALKING),
+    Transition(Event.UNHOLD, (_TALKING,), Effect.SAME, None),
+    Transition(Event.UNHOLD, (_SETUP, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
+    Transition(Event.ANSWER, (_SETUP, _FETCHED, _RETURNING), Effect.WORK, _TALKING),
+    Transition(Event.ANSWER, (_TALKING, _HELD), Effect.SAME, None),
+    Transition(Event.ANSWER, (_PARKED, _ELSEWHERE), Effect.REFUSED, None),
+    Transition(Event.RING_OUT, (_FETCHED,), Effect.WORK, _PARKED),
+    Transition(Event.RING_OUT, (_SETUP, _TALKING, _HELD, _PARKED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
+    Transition(Event.EXPIRY, (_PARKED, _FETCHED), Effect.WORK, _RETURNING),
+    Transition(Event.EXPIRY, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
+)
+"""Exactly one row for each event and state. A hang-up is none of them: it ends a call in any state."""
+
+_EFFECTS: Final = {(row.event, state): row.effect for row in TRANSITIONS for state in row.states}
+
+
+def seen(call: Call, view: int) -> Seen:
+    """Return what there is to see of the view at place ``view`` of the call."""
+    place = Place.NOT_PARKED
+    if call.stay is not None:
+        place = Place.HERE if call.stay.view == view else Place.OTHER_VIEW
+    rung = call.stay is not None and call.stay.rung != NOBODY
+    on_call = call.views[view].status == STATUS_ON_CALL
+    return Seen(place, rung, call.returning is not None, on_call, call.views[view].on_hold_us != NEVER)
+
+
+def state_of(call: Call, view: int) -> State:
+    """Return the state of the view at place ``view`` of the call."""
+    sight = seen(call, view)
+    return next(state for row, state in STATES if fits(row, sight))
+
+
+def fits(row: Seen, sight: Seen) -> bool:
+    """Tell whether what is seen fits a row of ``STATES``."""
+    return all(wanted is None or wanted == found for wanted, found in zip(row, sight, strict=True))
+
+
+def effect_of(event: Event, state: State) -> Effect:
+    """Look up what an event does in a state."""
+    return _EFFECTS[event, state]
+
+
+# ------------------------------------------------------------------------------------------------------ the life
+
+
+def offer(
+    register: Register,
+    extension: str,
+    *,
+    peer: str,
+    now_us: int,
+    call_id: str | None = None,
+    incoming: bool = False,
+    caller_id: str = "",
+    nonce: str = "",
+) -> Changed:
+    """Offer a new call between ``extension`` (which is charged) and ``peer``.
+
+    A peer that is an extension itself makes the call local, with a view for each side, "00" and "01"; any other
+    number makes it a public one with the one view "01" of the extension. ``incoming`` turns its direction. Without
+    ``call_id`` it gets one of 20 hex digits made from its number. OFFERED.
+
+    Raises:
+        ValueError: an unknown extension, or an id that is in use or not UAPI's grammar.
+    """
+    register, facts = due_before(register, now_us, RANK_ARRIVAL)
+    charged = place_of_extension(register, extension)
+    if charged == NOBODY:
+        raise ValueError(f"unknown extension {extension!r}")
+    name = _fresh_id(register) if call_id is None else call_id
+    if not OBJECT_ID.fullmatch(name) or call_with_id(register, name) is not None:
+        raise ValueError(f"call id {name!r} is in use or malformed")
+    other = place_of_extension(register, peer)
+    source, destination = ((peer,), (extension,)) if incoming else ((extension,), (peer,))
+    flow = FLOW_LOCAL if other != NOBODY else FLOW_INCOMING if incoming else FLOW_OUTGOING
+
+    def view(name: str, viewer: int, rings: bool) -> View:
+        status = STATUS_RINGING if rings else STATUS_OTHER_RINGING
+        ringing_us = now_us if rings else NEVER
+        return View(name, viewer, source, destination, caller_id, flow, status, ringing_us, NEVER, NEVER)
+
+    views: tuple[View, ...] = (view("01", charged, incoming),)
+    if other != NOBODY:
+        views = (view("00", charged, incoming), view("01", other, not incoming))
+    call = Call(register.next_call, name, charged, nonce, views, now_us, NEVER, None, None, TALKED)
+    offered = Fact(now_us, NEVER, call.number, organization_of(register, charged), NOBODY, NOBODY, OFFERED, NO_REASON)
+    after = register._replace(calls=(*register.calls, call), next_call=register.next_call + 1)
+    return Changed(after, (*facts, offered))
+
+
+def id_of_number(number: int, attempt: int = 0) -> str:
+    """Return the id that a call of that number gets when it is given none; ``attempt`` for one that is not in use."""
+    return hashlib.blake2b(f"{number}.{attempt}".encode(), digest_size=10).hexdigest()
+
+
+def _fresh_id(register: Register) -> str:
+    names = (id_of_number(register.next_call, attempt) for attempt in itertools.count())
+    return next(name for name in names if call_with_id(register, name) is None)
+
+
+def answer(register: Register, call_id: str, *, now_us: int) -> Changed:
+    """Let whichever telephone the call rings answer it at ``now_us``.
+
+    A call being set up: ANSWERED. One that an UnPark rings for: RETRIEVED, also at the deadline itself; the park
+    fields go, and the extension that answers takes the parker's place in the views. One that rings its parker
+    after the time-out: RECALL_ANSWERED. If it rings nowhere (any more), or is no call, nothing changes.
+    """
+    register, facts = due_before(register, now_us, RANK_RETRIEVAL)
+    call = call_with_id(register, call_id)
+    if call is None:
+        return Changed(register, facts)
+    view = call.stay.view if call.stay else call.returning.view if call.returning else 0
+    if effect_of(Event.ANSWER, state_of(call, view)) != Effect.WORK:
+        return Changed(register, facts)
+    if call.stay is not None:
+        fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, call.stay.rung, now_us)
+        parker = register.lots[call.stay.lot].parkers[call.stay.slot]
+        call = handed_over(register, call, parker, call.stay.rung)._replace(stay=None, ending=AFTER_RETRIEVAL)
+        return Changed(with_fact(with_call(register, call), fact), (*facts, fact))
+    lot_number = organization_of(register, call.extension)
+    if call.returning is not None:
+        parker = call.returning.parker
+        call = with_view(call, view, status=STATUS_ON_CALL)._replace(returning=None)
+        fact = Fact(now_us, NEVER, call.number, lot_number, NOBODY, parker, RECALL_ANSWERED, NO_REASON)
+    else:
+        extension = _callee(call)
+        views = tuple(known._replace(status=STATUS_ON_CALL, answered_us=now_us) for known in call.views)
+        call = call._replace(views=views, answered_us=now_us)
+        fact = Fact(now_us, NEVER, call.number, lot_number, NOBODY, extension, ANSWERED, NO_REASON)
+    return Changed(with_call(register, call), (*facts, fact))
+
+
+def _callee(call: Call) -> int:
+    """Return the extension that a call being set up rings; for a public one outward the caller's own."""
+    ringing = [view.extension for view in call.views if view.status == STATUS_RINGING]
+    return ringing[0] if ringing else call.extension
+
+
+def handed_over(register: Register, call: Call, parker: int, retriever: int) -> Call:
+    """Put the retriever where the parker was: in the view of the parker, and among source and destination."""
+    old, new = register.extensions[parker].number, register.extensions[retriever].number
+    views = tuple(
+        view._replace(
+            extension=retriever if view.extension == parker else view.extension,
+            source=tuple(new if number == old else number for number in view.source),
+            destination=tuple(new if number == old else number for number in view.destination),
+        )
+        for view in call.views
+    )
+    return call._replace(views=views)
+
+
+def hang_up(register: Register, call_id: str, *, now_us: int) -> Changed:
+    """End a call in whatever state; a hang-up at the deadline itself comes before the time-out.
+
+    In the lot: ABANDONED, the slot is free. Ringing its parker, or not yet answered: ABANDONED. Else ENDED. If
+    there is no such call (any more), nothing changes.
+    """
+    register, facts = due_before(register, now_us, RANK_HANGUP)
+    call = call_with_id(register, call_id)
+    if call is None:
+        return Changed(register, facts)
+    home = organization_of(register, call.extension)
+    if call.stay is not None:
+        fact = lot.decide_hangup(register.lots[call.stay.lot], call.stay.slot, now_us)
+    elif call.returning is not None:
+        fact = Fact(now_us, NEVER, call.number, home, NOBODY, call.returning.parker, ABANDONED, RINGING)
+    elif call.answered_us == NEVER:
+        fact = Fact(now_us, NEVER, call.number, home, NOBODY, NOBODY, ABANDONED, WAITING)
+    else:
+        fact = Fact(now_us, NEVER, call.number, home, NOBODY, call.views[0].extension, ENDED, call.ending)
+    left = tuple(other for other in register.calls if other.number != call.number)
+    return Changed(with_fact(register, fact)._replace(calls=left), (*facts, fact))
+
+
+def park_view(register: Register, call: Call, view: int, parker: int, limit_us: int, now_us: int) -> Changed:
+    """Put a view that is on call into the lot of its parker's organization: PARKED, or REFUSED when it is full."""
+    home = organization_of(register, parker)
+    fact = lot.decide_park(register.lots[home], call.number, parker, limit_us, NOBODY, 0, now_us)
+    if fact.kind != PARKED:
+        return Changed(register, (fact,))
+    stay = Stay(view, home, fact.slot, now_us, NOBODY, NEVER)
+    parked = with_view(call, view, on_hold_us=NEVER)._replace(stay=stay)
+    return Changed(with_fact(with_call(register, parked), fact), (fact,))
+
+
+def ring_for(register: Register, call: Call, retriever: int, wait_us: int, now_us: int) -> Changed:
+    """Ring an extension for a parked call until ``now_us + wait_us``; slot and timer stay as they are.
+
+    The same extension again changes nothing; another one is rung instead of the former.
+    """
+    assert call.stay is not None
+    if call.stay.rung == retriever:
+        return Changed(register, ())
+    stay = call.stay._replace(rung=retriever, ring_end_us=now_us + wait_us)
+    return Changed(with_call(register, call._replace(stay=stay)), ())
+
+
+def hold_view(register: Register, call: Call, view: int, on_hold_us: int) -> Changed:
+    """Put a view on hold since ``on_hold_us``, or take it off (``NEVER``)."""
+    return Changed(with_call(register, with_view(call, view, on_hold_us=on_hold_us)), ())
+
+
+# -------------------------------------------------------------------------------------------------------- timers
+
+
+class Timer(NamedTuple):
+    """A timer that runs, in the order of the calendar: (instant, rank, call)."""
+
+    time_us: int
+    rank: int
+    call: int
+
+
+def timers(register: Register) -> list[Timer]:
+    """Return the first maxInParking of each lot and all waitForPickup that run, in no order."""
+    firsts = [(known, *lot.next_deadline(known)) for known in register.lots]
+    stays = [(call.stay, call.number) for call in register.calls if call.stay is not None]
+    return [
+        *(
+            Timer(deadline_us, RANK_EXPIRY, known.occupants[slot])
+            for known, deadline_us, slot in firsts
+            if slot != NOBODY
+        ),
+        *(Timer(stay.ring_end_us, RANK_RING_OUT, number) for stay, number in stays if stay.rung != NOBODY),
+    ]
+
+
+def next_timer_us(register: Register) -> int:
+    """Return the instant at which the next timer is due, or ``NEVER``."""
+    return min((timer.time_us for timer in timers(register)), default=NEVER)
+
+
+def due_before(register: Register, now_us: int, rank: int) -> Changed:
+    """Let all timers happen that come before an event of that rank at ``now_us``, in the order of the calendar."""
+    facts: tuple[Fact, ...] = ()
+    while (timer := min(timers(register), default=None)) is not None and timer[:2] < (now_us, rank):
+        register, happened = _timed_out(register, timer)
+        facts += happened
+    return Changed(register, facts)
+
+
+def expire(register: Register, now_us: int) -> Changed:
+    """Let all timers happen that are due at ``now_us`` or before."""
+    return due_before(register, now_us, RANK_RING_OUT + 1)
+
+
+def _timed_out(register: Register, timer: Timer) -> Changed:
+    call = call_with_number(register, timer.call)
+    stay = call.stay
+    assert stay is not None
+    if timer.rank == RANK_RING_OUT:
+        calm = call._replace(stay=stay._replace(rung=NOBODY, ring_end_us=NEVER))
+        return Changed(with_call(register, calm), ())
+    expired = lot.decide_expiry(register.lots[stay.lot], stay.slot, call.number, timer.time_us, timer.time_us)
+    parker = expired.extension
+    ringing = with_view(call, stay.view, status=STATUS_OTHER_RINGING, ringing_us=timer.time_us)
+    ringing = ringing._replace(stay=None, returning=Return(stay.view, parker))
+    rings = Fact(timer.time_us, NEVER, call.number, stay.lot, NOBODY, parker, RECALL_RINGING, NO_REASON)
+    return Changed(with_fact(with_call(register, ringing), expired), (expired, rings))

@@ -1,0 +1,504 @@
+"""The service around the calls: a target finds its function, a request becomes a reply and facts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import ValidationError
+
+from parksim.rules.codes import (
+    NEVER,
+    NOBODY,
+    PARKED,
+    RANK_ARRIVAL,
+    RANK_HANGUP,
+    RANK_PARK_REQUEST,
+    RANK_RETRIEVAL,
+)
+from parksim.rules.lot import Fact
+from parksim.rules.uapi.calls import (
+    Effect,
+    Event,
+    due_before,
+    effect_of,
+    hang_up,
+    hold_view,
+    offer,
+    park_view,
+    ring_for,
+    state_of,
+)
+from parksim.rules.uapi.models import (
+    TARGET_LIMIT_CHARACTERS,
+    ListQuery,
+    PhoneCall,
+    PhoneCallAction,
+    PhoneCallCollection,
+    Refusal,
+    RefusedError,
+    SimpleCall,
+    read_action,
+    read_body,
+    shown,
+)
+from parksim.rules.uapi.register import (
+    Call,
+    Changed,
+    Register,
+    call_with_id,
+    call_with_number,
+    organization_of,
+)
+from parksim.rules.uapi.replies import (
+    Reply,
+    accepted_reply,
+    address,
+    collection_reply,
+    nothing_reply,
+    page,
+    paged,
+    phone_call,
+    refusal_reply,
+    wanted,
+    whole,
+)
+
+Scope = Literal["user", "organization", "global"]
+
+
+class Request(NamedTuple):
+    """An HTTP request, as far as the service needs it.
+
+    ``target`` is the request target as sent (path and query, not decoded; bytes beyond ASCII as Latin-1). ``user``
+    and ``scope`` come from the token: whose it is (None: no valid token), and whether it reaches that user only,
+    the organization or everybody. ``prefer`` is the value of the header field Prefer; ``answer`` says which answer
+    the service gives to a PUT that prefers nothing.
+    """
+
+    method: str
+    target: str
+    body: bytes = b""
+    user: str | None = None
+    scope: Scope = "user"
+    prefer: str = ""
+    answer: Literal["collection", "accepted"] = "collection"
+
+
+class Outcome(NamedTuple):
+    """What ``respond`` answers. For the numbers in ``facts`` see ``uapi_register``."""
+
+    register: Register
+    reply: Reply
+    facts: tuple[Fact, ...]
+
+
+class Ask(NamedTuple):
+    """What a request asks about, its path already taken apart, nothing of it looked up yet.
+
+    ``viewer`` is the token's user; ``user``, ``extension`` and ``call`` are the path's words, ``call`` None for all
+    calls of the extension. ``fields`` is the body's object (PUT, POST; or the refusal that the body earned), or
+    the query's (GET, DELETE).
+    """
+
+    viewer: str | None
+    extension: str = "@self"
+    call: str | None = None
+    user: str = "@me"
+    scope: Scope = "user"
+    fields: Mapping[str, object] | Refusal = MappingProxyType({})
+
+
+class Result(NamedTuple):
+    """What a service function answers: a collection, or nothing to return (both None), or a refusal.
+
+    ``wanted`` are the fields of a call that the reply shall have; empty: all.
+    """
+
+    register: Register
+    facts: tuple[Fact, ...]
+    collection: PhoneCallCollection | None = None
+    refused: RefusedError | None = None
+    wanted: tuple[str, ...] = ()
+
+
+class Found(NamedTuple):
+    """What the words of a path stand for: places of user and extension (``NOBODY``: all), numbers of calls."""
+
+    user: int
+    extension: int
+    calls: tuple[int, ...]
+
+
+# ------------------------------------------------------------------------------------------ who, which extension
+
+
+def resolve(register: Register, ask: Ask) -> Found:
+    """Look up user, extension and calls of a path, as far as the token reaches.
+
+    What is there but out of reach answers like what is not there. A call is found under every extension that is a
+    party to it or is charged for it. An unknown call is no error here: ``calls`` is empty.
+
+    Raises:
+        RefusedError: ACCESS_DENIED, USER_INVALID or EXTENSION_INVALID.
+    """
+    viewer = _place_of_user(register, ask.viewer)
+    if viewer == NOBODY:
+        raise RefusedError(Refusal.ACCESS_DENIED)
+    reach = _reach(register, viewer, ask.scope)
+    user = _user(register, ask, viewer, reach)
+    if user not in reach:
+        raise RefusedError(Refusal.USER_INVALID, shown(ask.user))
+    extension = NOBODY
+    mine = {place for place, known in enumerate(register.extensions) if known.user == user}
+    if ask.extension != "@self":
+        extension = _extension(register, ask.extension, register.users[user].organization)
+        if extension not in mine:
+            raise RefusedError(Refusal.EXTENSION_INVALID, shown(ask.extension))
+        mine = {extension}
+    calls = (call for call in register.calls if ask.call in {None, call.id} and not mine.isdisjoint(_parties(call)))
+    return Found(user, extension, tuple(call.number for call in calls))
+
+
+def _place_of_user(register: Register, user: str | None) -> int:
+    return next((place for place, known in enumerate(register.users) if known.id == user), NOBODY)
+
+
+def _reach(register: Register, viewer: int, scope: str) -> set[int]:
+    """Return the places of the users whom a token reaches."""
+    if scope == "global":
+        return set(range(len(register.users)))
+    if scope == "organization":
+        home = register.users[viewer].organization
+        return {place for place, user in enumerate(register.users) if user.organization == home}
+    return {viewer}
+
+
+def _user(register: Register, ask: Ask, viewer: int, reach: set[int]) -> int:
+    if ask.user in {"@me", "@viewer"}:
+        return viewer
+    if ask.user != "@owner":
+        return _place_of_user(register, ask.user)
+    # The owner follows from the extension, or with @self from the call; one out of reach is not to be told from one
+    # that is not there.
+    if ask.extension != "@self":
+        extension = _extension(register, ask.extension, register.users[viewer].organization)
+        owner = NOBODY if extension == NOBODY else register.extensions[extension].user
+        if owner not in reach:
+            raise RefusedError(Refusal.EXTENSION_INVALID, shown(ask.extension))
+        return owner
+    call = None if ask.call is None else call_with_id(register, ask.call)
+    owner = viewer if call is None else register.extensions[call.extension].user
+    return owner if owner in reach else viewer
+
+
+def _extension(register: Register, text: str, organization: int) -> int:
+    """Return the extension with that number, full (``0003*210``) or short (``210``) within its organization."""
+    names = {text, f"{register.organizations[organization].number}*{text}"}
+    return next((place for place, known in enumerate(register.extensions) if known.number in names), NOBODY)
+
+
+def _parties(call: Call) -> set[int]:
+    return {call.extension, *(view.extension for view in call.views)}
+
+
+def _acting(register: Register, found: Found, call: Call) -> int:
+    """Return the extension that acts: the path's; for ``@self`` the user's that is a party, else the charged one."""
+    if found.extension != NOBODY:
+        return found.extension
+    mine = (view.extension for view in call.views if register.extensions[view.extension].user == found.user)
+    return next(mine, call.extension)
+
+
+# ------------------------------------------------------------------------------------------------- the services
+
+
+def park(register: Register, ask: Ask, now_us: int) -> Result:
+    """Park one call, or all of an extension or user that can be parked; ``ask.fields`` is the body without action.
+
+    Parking what is parked already answers the same again: same position, same deadline, no new fact. Nothing to
+    park: neither collection nor refusal. PARKED for each; REFUSED for each that found the lot full.
+    """
+    return change_calls(register, _with_action(ask, Event.PARK), now_us)
+
+
+def unpark(register: Register, ask: Ask, now_us: int) -> Result:
+    """Ring ``sendCallTo`` for a parked call, or for all parked calls of an extension or user.
+
+    The call keeps its slot and its timer until ``answer``; rung in vain for ``waitForPickup`` it stays parked.
+    """
+    return change_calls(register, _with_action(ask, Event.UNPARK), now_us)
+
+
+def _with_action(ask: Ask, event: Event) -> Ask:
+    if isinstance(ask.fields, Refusal):
+        return ask
+    return ask._replace(fields={**ask.fields, "action": event.value})
+
+
+def change_calls(register: Register, ask: Ask, now_us: int) -> Result:
+    """Do what the body's action says (a PUT): Park, UnPark, OnHold, OffHold; one call, or all that can."""
+    return _after_timers(register, now_us, _rank_of_change(ask.fields), lambda known: _changed(known, ask, now_us))
+
+
+def _rank_of_change(fields: Mapping[str, object] | Refusal) -> int:
+    action = None if isinstance(fields, Refusal) else fields.get("action")
+    ranks = {event.value: RANK_PARK_REQUEST for event in Event} | {Event.UNPARK.value: RANK_RETRIEVAL}
+    return ranks.get(action, RANK_HANGUP) if isinstance(action, str) else RANK_HANGUP
+
+
+def list_calls(register: Register, ask: Ask, now_us: int) -> Result:
+    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
+    return _after_timers(register, now_us, RANK_PARK_REQUEST, lambda register: _listed(register, ask))
+
+
+def hang_up_calls(register: Register, ask: Ask, now_us: int) -> Result:
+    """End one call, or all of an extension or user (a DELETE); with ``phoneNumber`` only those it is a party of.
+
+    The collection shows the calls as they last stood. ABANDONED or ENDED for each.
+    """
+    return _after_timers(register, now_us, RANK_HANGUP, lambda register: _hung_up(register, ask, now_us))
+
+
+def create_call(register: Register, ask: Ask, now_us: int) -> Result:
+    """Create a simple call (a POST) from an extension of the user to the first destination. OFFERED."""
+    return _after_timers(register, now_us, RANK_ARRIVAL, lambda register: _created(register, ask, now_us))
+
+
+def _not_implemented(register: Register, ask: Ask, now_us: int) -> Result:
+    def work(register: Register) -> Result:
+        resolve(register, ask)
+        raise RefusedError(Refusal.ACTION_NOT_IMPLEMENTED)
+
+    return _after_timers(register, now_us, RANK_HANGUP, work)
+
+
+def _after_timers(register: Register, now_us: int, rank: int, work: Callable[[Register], Result]) -> Result:
+    """Let the timers before (``now_us``, ``rank``) happen, then work; a refused work changes nothing."""
+    register, facts = due_before(register, now_us, rank)
+    try:
+        result = work(register)
+    except RefusedError as refused:
+        return Result(register, facts + refused.facts, refused=refused)
+    return result._replace(facts=facts + result.facts)
+
+
+def _changed(register: Register, ask: Ask, now_us: int) -> Result:
+    found = _found_call(register, ask)
+    if isinstance(ask.fields, Refusal):
+        raise RefusedError(ask.fields)
+    home = register.users[found.user].organization
+    mates = {place for place in range(len(register.extensions)) if organization_of(register, place) == home}
+    action = read_action(ask.fields, lambda number: _extension(register, number, home) in mates)
+    facts: tuple[Fact, ...] = ()
+    numbers = []
+    full = False
+    for number in found.calls:
+        try:
+            changed = _act(register, found, call_with_number(register, number), action, now_us)
+        except RefusedError as refused:
+            if ask.call is not None:
+                raise
+            full = full or refused.refusal is Refusal.LOT_FULL
+            facts += refused.facts
+        else:
+            register, facts = changed.register, facts + changed.facts
+            numbers.append(number)
+    if full and not numbers:
+        raise RefusedError(Refusal.LOT_FULL, facts=facts)
+    return Result(register, facts, _collection(register, found, numbers))
+
+
+def _found_call(register: Register, ask: Ask) -> Found:
+    found = resolve(register, ask)
+    if ask.call is not None and not found.calls:
+        raise RefusedError(Refusal.PHONECALL_INVALID, shown(ask.call))
+    return found
+
+
+def _act(register: Register, found: Found, call: Call, action: PhoneCallAction, now_us: int) -> Changed:
+    view = next((place for place, known in enumerate(call.views) if known.id == action.view_id), NOBODY)
+    if view == NOBODY:
+        raise RefusedError(Refusal.VIEW_INVALID, shown(action.view_id))
+    event = Event(action.action)
+    state = state_of(call, view)
+    effect = effect_of(event, state)
+    if effect == Effect.REFUSED:
+        raise RefusedError(Refusal.VIEW_STATE, state.value)
+    if effect == Effect.SAME:
+        return Changed(register, ())
+    if event == Event.UNPARK:
+        retriever = _extension(register, action.send_call_to or "", register.users[found.user].organization)
+        return ring_for(register, call, retriever, action.wait_for_pickup_us, now_us)
+    if event != Event.PARK:
+        return hold_view(register, call, view, now_us if event == Event.HOLD else NEVER)
+    changed = park_view(register, call, view, _acting(register, found, call), action.max_in_parking_us, now_us)
+    if changed.facts[0].kind != PARKED:
+        raise RefusedError(Refusal.LOT_FULL, facts=changed.facts)
+    return changed
+
+
+def _hung_up(register: Register, ask: Ask, now_us: int) -> Result:
+    found = _found_call(register, ask)
+    party = None if isinstance(ask.fields, Refusal) else ask.fields.get("phoneNumber")
+    if isinstance(party, str):
+        party = party.replace(" ", "+")  # a plus that was not encoded
+    calls = [call_with_number(register, number) for number in found.calls]
+    calls = [call for call in calls if party is None or any(party in (*v.source, *v.destination) for v in call.views)]
+    collection = _collection(register, found, [call.number for call in calls])
+    facts: tuple[Fact, ...] = ()
+    for call in calls:
+        register, happened = hang_up(register, call.id, now_us=now_us)
+        facts += happened
+    return Result(register, facts, collection)
+
+
+def _created(register: Register, ask: Ask, now_us: int) -> Result:
+    found = resolve(register, ask)
+    if isinstance(ask.fields, Refusal):
+        raise RefusedError(ask.fields)
+    try:
+        asked = SimpleCall.model_validate(ask.fields)
+    except ValidationError:
+        raise RefusedError(Refusal.BODY_INVALID) from None
+    home = register.users[found.user].organization
+    extension = _extension(register, asked.extension, home)
+    if extension == NOBODY or register.extensions[extension].user != found.user:
+        raise RefusedError(Refusal.EXTENSION_INVALID, shown(asked.extension))
+    party = asked.phone_call_view[0]
+    register, facts = offer(
+        register,
+        register.extensions[extension].number,
+        peer=party.destination[0],
+        now_us=now_us,
+        caller_id=party.caller_id,
+        nonce=asked.nonce or "",
+    )
+    return Result(register, facts, _collection(register, found, [register.calls[-1].number]))
+
+
+def _listed(register: Register, ask: Ask) -> Result:
+    found = resolve(register, ask)
+    try:
+        query = ListQuery.model_validate(ask.fields)
+        passes = wanted(register, query)
+    except (ValueError, OverflowError):  # a ValidationError is a ValueError
+        raise RefusedError(Refusal.QUERY_INVALID) from None
+    calls = [call for call in (call_with_number(register, number) for number in found.calls) if passes(call)]
+    words = [known for known in (ask.extension, ask.call) if known is not None]
+    entries = _entries(register, found, page(calls, query))
+    return Result(
+        register, (), paged(entries, len(calls), query, address(register, found.user, *words)), wanted=query.fields
+    )
+
+
+def _entries(register: Register, found: Found, calls: Iterable[Call]) -> list[PhoneCall]:
+    return [phone_call(register, call, found.user, _acting(register, found, call)) for call in calls]
+
+
+def _collection(register: Register, found: Found, numbers: Iterable[int]) -> PhoneCallCollection | None:
+    calls = [call_with_number(register, number) for number in numbers]
+    return whole(_entries(register, found, calls)) if calls else None
+
+
+# -------------------------------------------------------------------------------------------------- the one door
+
+Service = Callable[[Register, Ask, int], Result]
+
+_CALLS: Final[Mapping[str, Service]] = {"GET": list_calls, "PUT": change_calls, "DELETE": hang_up_calls}
+_CREATIONS: Final[Mapping[str, Mapping[str, Service]]] = {
+    "simple": {**_CALLS, "POST": create_call},
+    "callback": {**_CALLS, "POST": _not_implemented},
+    "conferenceInvite": {**_CALLS, "POST": _not_implemented},
+}
+_EVENTS: Final[Mapping[str, Service]] = dict.fromkeys(("GET", "POST", "PUT", "DELETE"), _not_implemented)
+
+
+class Route(NamedTuple):
+    """Where a target leads: the words of its path, the query, and for each method that there is the service."""
+
+    user: str
+    extension: str
+    call: str | None
+    query: Mapping[str, str]
+    services: Mapping[str, Service]
+
+
+def route(target: str) -> Route | None:
+    """Take a target apart, or return None when it leads nowhere.
+
+    The path is split at ``/`` before each segment is decoded, once; one slash at its end makes no difference.
+    """
+    path, _, query = target.partition("?")
+    words = [unquote(word) for word in path.split("/")]
+    if words[-1] == "":
+        words.pop()
+    root, words = words[:3], words[3:]
+    if root == ["", "uapi", "extensions"] and 3 <= len(words) <= 5 and words[2] == "phoneCallEvents":
+        return Route(words[0], words[1], None, {}, _EVENTS)
+    if root != ["", "uapi", "phoneCalls"] or len(words) > 3:
+        return None
+    user, extension = [*words, "", ""][:2]
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if len(words) == 3:
+        return Route(user, extension, words[2], given, _CALLS)
+    return Route(user, extension, None, given, _CREATIONS.get(extension, _CALLS))
+
+
+def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
+    """Answer a request at ``now_us``: the next register, the reply, the facts. Never raises for what it holds."""
+    leads = route(request.target) if len(request.target) <= TARGET_LIMIT_CHARACTERS else None
+    if leads is None or request.method not in leads.services:
+        register, facts = due_before(register, now_us, RANK_HANGUP)
+        return Outcome(register, _unrouted(request, leads), facts)
+    creates = request.method == "POST" and leads.extension in _CREATIONS
+    ask = Ask(
+        viewer=request.user,
+        extension="@self" if creates else leads.extension,
+        call=leads.call,
+        user=leads.user,
+        scope=request.scope,
+        fields=read_body(request.body) if request.method in {"PUT", "POST"} else leads.query,
+    )
+    result = leads.services[request.method](register, ask, now_us)
+    return Outcome(result.register, _rendered(request, result), result.facts)
+
+
+def rank_of(request: Request) -> int:
+    """Return the rank that a request takes among the events of its instant (see ``codes.RANK_NAMES``)."""
+    if request.method == "PUT":
+        return _rank_of_change(read_body(request.body))
+    return {"GET": RANK_PARK_REQUEST, "POST": RANK_ARRIVAL}.get(request.method, RANK_HANGUP)
+
+
+def _unrouted(request: Request, leads: Route | None) -> Reply:
+    if leads is not None:
+        return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
+    too_long = len(request.target) > TARGET_LIMIT_CHARACTERS
+    return refusal_reply(Refusal.URI_TOO_LONG if too_long else Refusal.NOT_FOUND)
+
+
+def _rendered(request: Request, result: Result) -> Reply:
+    """Render a result: the one place where it is decided which form and status a reply has."""
+    if result.refused is not None:
+        return refusal_reply(result.refused.refusal, result.refused.message)
+    if result.collection is None:
+        return nothing_reply()
+    if request.method == "GET":
+        return collection_reply(result.collection, result.wanted)
+    if prefers_async(request.prefer):
+        reply = accepted_reply(result.collection)
+        return reply._replace(headers=(*reply.headers, ("Preference-Applied", "respond-async")))
+    if request.method in {"DELETE", "POST"}:
+        return accepted_reply(result.collection, status=200)
+    return accepted_reply(result.collection) if request.answer == "accepted" else collection_reply(result.collection)
+
+
+def prefers_async(prefer: str) -> bool:
+    """Tell whether a field Prefer (RFC 7240, section 2) asks for ``respond-async``.
+
+    >>> prefers_async("wait=10, Respond-Async"), prefers_async("return=minimal")
+    (True, False)
+    """
+    preferences = (part.split(";")[0].split("=")[0] for part in prefer.split(","))
+    return any(name.strip().lower() == "respond-async" for name in preferences)

@@ -1,0 +1,523 @@
+"""Scenario files: what is simulated, validated once at the door.
+
+A scenario is TOML (see ``scenarios/`` and ``TEMPLATE``). Durations become seconds, rates become events per second,
+shares numbers from 0 to 1; whatever is wrong is told in one message with file, line, key, value, rule and the next
+step. Past this door nothing is checked twice: ``settings`` gives the engines integers.
+
+>>> scenario = Scenario.loads(TEMPLATE)
+>>> scenario.lots[0].slots, scenario.horizon_us, scenario.settings.when_full
+(6, 86400000000, 0)
+>>> scenario.with_values({"lot.slots": 8, "attendants.handling": "45s"}).settings.slots
+(8,)
+"""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from parksim.results import html_table
+from parksim.rules import codes
+from parksim.scenario import messages as scenario_errors
+from parksim.scenario import recordings
+from parksim.scenario.comments import Notes, notes_of
+from parksim.scenario.laws import LAWS, Empirical, Law
+from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
+from parksim.scenario.messages import ScenarioError
+from parksim.scenario.quantities import UNLIMITED, UnfitError, microseconds
+from parksim.scenario.recordings import Recording
+from parksim.scenario.sections import (
+    MEASURES,
+    Arrivals,
+    Attendants,
+    Caller,
+    Hourly,
+    Objective,
+    Objectives,
+    Parking,
+    Poisson,
+    Queue,
+    Recall,
+    Recorded,
+    Retrieval,
+    Run,
+    Section,
+    Uapi,
+)
+
+__all__ = ["MEASURES", "TEMPLATE", "Objective", "Scenario", "ScenarioError", "Settings"]
+
+DAY_S: Final = 86_400
+MOST_CALLS: Final = 20_000_000
+"""A replication of more calls would not fit into memory."""
+
+
+class Settings(NamedTuple):
+    """What the engines need of a scenario, as integers.
+
+    Codes of rules/codes.py; -1 = unlimited or never; times in us.
+    """
+
+    attendants: int  # -1 = unlimited; where their number changes, the most there are
+    staff: int  # -1 = unlimited
+    queue_limit: int  # -1 = no limit
+    max_parks: int
+    announcement_us: int
+    when_full: int  # codes.FULL_*
+    retries: int
+    retry_after_us: int
+    recall_to: int  # codes.TO_PARKER | TO_GROUP
+    ring_us: int  # -1 = unlimited
+    attempts: int
+    busy: int  # codes.BUSY_*
+    unanswered: int  # codes.UNANSWERED_*
+    slots: tuple[int, ...]  # one number a lot
+    choices: tuple[int, ...]  # codes.CHOOSE_* one a lot
+    counts: tuple[int, ...] = ()  # attendants on duty, one number a period, then from the first again; (): all, always
+    period_us: int = 3_600_000_000
+
+
+class Scenario(Section):
+    """Everything that is simulated; immutable. Two are equal when their effective configuration is."""
+
+    name: str = Field(min_length=1, max_length=200)
+    run: Run = Run()
+    arrivals: Arrivals
+    queue: Queue = Queue()
+    attendants: Attendants
+    parking: Parking
+    lot: Lots
+    retrieval: Retrieval
+    recall: Recall = Recall()
+    caller: Caller = Caller()
+    objectives: Objectives = ()
+    uapi: Uapi = Uapi()
+    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _origin: scenario_errors.Origin = PrivateAttr(default_factory=scenario_errors.Origin)
+    _notes: Notes | None = PrivateAttr(default=None)
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise UnfitError("must be one line of printable characters", 'write for instance "Main switchboard"')
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _kept(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        scenario = handler(data)
+        if isinstance(data, Mapping):
+            folder = str((info.context or {}).get("folder", "."))
+            scenario._raw = copy.deepcopy(dict(data))  # noqa: SLF001 - its own
+            scenario._origin = scenario_errors.Origin(folder=folder)  # noqa: SLF001 - its own
+        return scenario
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        """Refuse what would leave a call in the system for ever, or more calls than fit."""
+        if self.run.horizon is None and not isinstance(self.arrivals, Recorded):
+            raise UnfitError(
+                "needs horizon, the length of a replication", 'add horizon = "1d", say', ("run", "horizon")
+            )
+        for place, lot in zip(self._lot_places, self.lots, strict=True):
+            if lot.max_in_parking is None and self.stay_patience(lot) is None and self.retrieval.never > 0:
+                raise UnfitError(
+                    "an unlimited stay needs another end: a call never fetched whose caller never hangs up stays for "
+                    "ever",
+                    "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking",
+                    (*place, "max_in_parking"),
+                )
+        self._check_lots()
+        if self.recall.ring == UNLIMITED and self.recall.to == "parker":
+            if self.recall.attempts > 1:
+                raise UnfitError(
+                    "an unlimited ring has only one attempt", "set attempts = 1, or a ring", ("recall", "attempts")
+                )
+            if self.recall.never > 0 and self.recall_patience is None:
+                raise UnfitError(
+                    "an unlimited ring needs another end: a return never answered whose caller never hangs up rings "
+                    "for ever",
+                    "set a patience in [recall] or [caller], or never = 0 in [recall], or a ring",
+                    ("recall", "ring"),
+                )
+        self._check_run()
+        return self
+
+    def _check_lots(self) -> None:
+        """See to it that what follows a refused park stands in one place only."""
+        if isinstance(self.lot, LotSection):
+            for key in ("when_full", "retries", "retry_after"):
+                if getattr(self.parking, key) is not None:
+                    raise UnfitError("of the only lot it stands in [lot]", f"move {key} to [lot]", ("parking", key))
+            return
+        try:
+            check_together(self.lot)
+        except UnfitError as error:
+            raise UnfitError(error.rule, error.step, ("lot", *error.at)) from None
+        try:
+            check_retries(self.retries, self.retry_after_s)
+        except UnfitError as error:
+            raise UnfitError(error.rule, error.step, ("parking", *error.at)) from None
+
+    def _check_run(self) -> None:
+        if isinstance(self.arrivals, Recorded) and not self.arrivals.at_hand:
+            return
+        end_s = (self.horizon_us + self.cool_down_us) / 1e6
+        if self.horizon_us <= self.warm_up_us:
+            raise UnfitError(
+                f"the warm-up must end before the horizon, here {self.horizon_us / 1e6:g} s",
+                "shorten warm_up or give a longer horizon",
+                ("run", "warm_up"),
+            )
+        if isinstance(self.arrivals, Recorded):
+            if self.arrivals.resample == "days" and end_s > DAY_S:
+                raise UnfitError(
+                    'with resample = "days" a replication is one day, and horizon plus cool_down is longer',
+                    "shorten them to 1d, or leave horizon out",
+                    ("run", "horizon" if self.run.horizon is not None else "cool_down"),
+                )
+            return
+        if isinstance(self.arrivals, Poisson):
+            calls = self.arrivals.rate * end_s
+        else:
+            calls = sum(self.arrivals.calls_per_hour) * (end_s // DAY_S + 1)
+        if calls > MOST_CALLS:
+            raise UnfitError(
+                f"some {calls:.3g} calls a replication are more than {MOST_CALLS:,} and would not fit into memory",
+                "shorten horizon and run more replications",
+                ("run", "horizon"),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Return the scenario in a TOML file.
+
+        Raises:
+            ScenarioError: the file cannot be read or something in it is wrong.
+        """
+        path = Path(path)
+        return cls.loads(scenario_errors.read_text(path), name=str(path), folder=path.parent)
+
+    @classmethod
+    def loads(cls, text: str, name: str = "scenario", folder: str | Path = ".") -> Self:
+        """Return the scenario in a TOML text; ``name`` stands in messages, file names start at ``folder``.
+
+        Raises:
+            ScenarioError: something in it is wrong.
+        """
+        origin = scenario_errors.Origin(name=name, text=text, folder=str(folder))
+        return cls._built(scenario_errors.parse(origin), origin)
+
+    @classmethod
+    def _built(cls, raw: dict[str, Any], origin: scenario_errors.Origin) -> Self:
+        try:
+            scenario = cls.model_validate(raw, context={"folder": origin.folder})
+        except ValidationError as error:
+            raise scenario_errors.explained(error, raw, origin, _keys) from None
+        scenario._origin = origin  # noqa: SLF001 - its own
+        return scenario
+
+    def with_values(self, values: Mapping[str, object]) -> Self:
+        """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
+
+        Keys are dotted (``"lot.slots"``, and of several lots ``"lot.NAME.slots"``). A text is read as TOML and, where
+        that fails, taken as it is; any other value is taken as it is. Names of files given here are relative to the
+        working folder.
+
+        Raises:
+            ScenarioError: the result is no valid scenario.
+        """
+        raw, paths = scenario_errors.overridden(self._raw, values, resolved)
+        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
+
+    @property
+    def queue_patience(self) -> Law | None:
+        """How long a caller waits in the queue; None: for ever."""
+        return self._patience(self.queue)
+
+    def stay_patience(self, lot: LotSection | NamedLot) -> Law | None:
+        """Return how long a parked caller waits whose call asked ``lot`` first; None: for ever."""
+        return self._patience(lot)
+
+    @property
+    def recall_patience(self) -> Law | None:
+        """How long a returning caller waits, from the time-out; None: for ever."""
+        return self._patience(self.recall)
+
+    def _patience(self, section: Queue | LotSection | NamedLot | Recall) -> Law | None:
+        return section.patience if "patience" in section.model_fields_set else self.caller.patience
+
+    @property
+    def lots(self) -> tuple[LotSection | NamedLot, ...]:
+        """The lots, in the order in which they overflow; one where the file has [lot]."""
+        return (self.lot,) if isinstance(self.lot, LotSection) else self.lot
+
+    @property
+    def _lot_places(self) -> list[scenario_errors.KeyPath]:
+        """Where each of ``lots`` stands in the file."""
+        return [("lot",)] if isinstance(self.lot, LotSection) else [("lot", place) for place in range(len(self.lot))]
+
+    @property
+    def lot_names(self) -> tuple[str, ...]:
+        """A name for each lot; "lot" where it is the only one and has none."""
+        return tuple(lot.name if isinstance(lot, NamedLot) else "lot" for lot in self.lots)
+
+    @property
+    def when_full(self) -> Literal["keep", "overflow", "drop"]:
+        """What follows a park that no lot took."""
+        return self.lot.when_full if isinstance(self.lot, LotSection) else self.parking.when_full or "keep"
+
+    @property
+    def retries(self) -> int:
+        """How often a kept call asks again."""
+        return self.lot.retries if isinstance(self.lot, LotSection) else self.parking.retries or 0
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Time between two requests of a kept call."""
+        return self.lot.retry_after if isinstance(self.lot, LotSection) else self.parking.retry_after
+
+    @property
+    def recording(self) -> Recording | None:
+        """The recorded calls; None for other arrivals."""
+        return self.arrivals.recording if isinstance(self.arrivals, Recorded) else None
+
+    @property
+    def horizon_us(self) -> int:
+        """End of the replication; for recorded arrivals by default the midnight after the last call."""
+        if self.run.horizon is not None:
+            return microseconds(self.run.horizon)
+        assert isinstance(self.arrivals, Recorded)
+        if self.arrivals.resample == "days":
+            return recordings.DAY_US
+        last_us = int(self.arrivals.recording.instant_us[-1])
+        return (last_us // recordings.DAY_US + 1) * recordings.DAY_US
+
+    @property
+    def warm_up_us(self) -> int:
+        """Start that is not counted."""
+        return microseconds(self.run.warm_up)
+
+    @property
+    def cool_down_us(self) -> int:
+        """Time after the horizon in which calls are still offered."""
+        return microseconds(self.run.cool_down)
+
+    @property
+    def settings(self) -> Settings:
+        """What the engines need, as integers."""
+        return Settings(
+            attendants=_limit(self.attendants.most),
+            staff=_limit(self.retrieval.staff),
+            queue_limit=_limit(self.queue.limit),
+            max_parks=self.parking.max_parks,
+            announcement_us=microseconds(self.parking.announcement),
+            when_full=codes.FULL_NAMES.index(self.when_full),
+            retries=self.retries,
+            retry_after_us=codes.NEVER if self.retry_after_s is None else microseconds(self.retry_after_s),
+            recall_to=codes.RECALL_TO_NAMES.index(self.recall.to),
+            ring_us=codes.NEVER if self.recall.ring == UNLIMITED else microseconds(self.recall.ring),
+            attempts=self.recall.attempts,
+            busy=codes.BUSY_NAMES.index(self.recall.busy),
+            unanswered=codes.UNANSWERED_NAMES.index(self.recall.unanswered),
+            slots=tuple(lot.slots for lot in self.lots),
+            choices=tuple(codes.CHOICE_NAMES.index(lot.choice) for lot in self.lots),
+            counts=self.attendants.counts,
+        )
+
+    @property
+    def canonical(self) -> str:
+        """The effective configuration as JSON text that is the same however the file was written.
+
+        Files enter by the digest of their contents. ``model_validate(json.loads(canonical))`` gives an equal
+        scenario (which cannot draw from files that are not at hand).
+        """
+        plain = _plain(self)
+        if self.run.horizon is None:
+            plain["run"] = {"horizon": self.horizon_us / 1e6, **plain["run"]}
+        return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of ``canonical``, 64 hexadecimal digits."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()
+
+    @property
+    def notes(self) -> Notes:
+        """What the file says beside the values; of a scenario read back from a result, what that has kept of it."""
+        if self._notes is not None:
+            return self._notes
+        return notes_of(self._origin.text, self._raw, self._origin.given)
+
+    def with_notes(self, notes: Notes) -> Self:
+        """Return the same scenario with other notes."""
+        noted = self.model_copy()
+        noted._notes = notes  # noqa: SLF001 - its own
+        return noted
+
+    @property
+    def short_digest(self) -> str:
+        """The first 12 digits of ``digest``."""
+        return self.digest[:12]
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.name}, {self.short_digest}", ["key", "value"], _keyed(json.loads(self.canonical)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.canonical == other.canonical
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+
+def _keyed(plain: dict[str, Any], before: str = "") -> list[tuple[str, object]]:
+    """Return dotted keys and values, as ``--set`` takes them."""
+    rows: list[tuple[str, object]] = []
+    for key, value in plain.items():
+        if isinstance(value, dict) and "kind" not in value:
+            rows += _keyed(value, f"{before}{key}.")
+        else:
+            rows.append((before + key, value))
+    return rows
+
+
+def _limit(count: int | Literal["unlimited"]) -> int:
+    return codes.NEVER if count == UNLIMITED else count
+
+
+def _plain(value: object) -> Any:
+    """Return a value as JSON knows it, without what was not given, in the order in which the models are written."""
+    if isinstance(value, Empirical | Recorded):
+        return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
+    if isinstance(value, Poisson):
+        return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
+    if isinstance(value, BaseModel):
+        plain = {}
+        for name in type(value).model_fields:
+            one = getattr(value, name)
+            if one is not None:
+                plain[name] = _plain(one)
+            elif name == "max_in_parking" or (name == "patience" and name in value.model_fields_set):
+                plain[name] = UNLIMITED
+        return plain
+    if isinstance(value, tuple) and all(isinstance(one, Objective) for one in value):
+        return {one.measure: f"{one.relation} {one.value!r}" for one in sorted(value, key=lambda one: one.measure)}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value
+
+
+_SECTIONS: Final[dict[str, type[Section]]] = {
+    "run": Run,
+    "queue": Queue,
+    "attendants": Attendants,
+    "parking": Parking,
+    "lot": LotSection,
+    "retrieval": Retrieval,
+    "recall": Recall,
+    "caller": Caller,
+    "uapi": Uapi,
+}
+_KINDS: Final[dict[str, type[BaseModel]]] = {
+    "poisson": Poisson,
+    "hourly": Hourly,
+    "recorded": Recorded,
+    SEVERAL: NamedLot,
+    **LAWS,
+}
+
+
+def _keys(place: scenario_errors.KeyPath) -> tuple[str, ...]:
+    """Return the keys that the table at ``place`` may have."""
+    model: type[BaseModel] = Scenario
+    for part in place:
+        if part in _SECTIONS and model is Scenario:
+            model = _SECTIONS[str(part)]
+        elif part in _KINDS:
+            model = _KINDS[str(part)]
+    return tuple(model.model_fields) if model is not Scenario or not place else ()
+
+
+TEMPLATE: Final = """\
+# A parksim scenario. Durations: "45s", "2m30s", "1h", "1d", or a number of seconds. Times may follow a law:
+#   { kind = "exponential", mean = "2m" }    { kind = "lognormal", median = "37s", sigma = 0.6 }
+#   also: constant, hyperexponential, erlang, gamma, weibull, uniform, empirical (a file of measured durations)
+# Lines that begin with # show the default or another choice.
+name = "My switchboard"
+
+[run]
+horizon = "1d"                       # one replication
+warm_up = "30m"                      # not counted
+# cool_down = "0s"                   # calls still come after the horizon, not counted
+# precision = "5%"                   # a study stops at this half-width
+
+[arrivals]
+kind = "poisson"
+rate = "90/h"
+# kind = "hourly"                    # calls_per_hour = [ ... 24 numbers ... ]
+# kind = "recorded"                  # file = "calls.csv", column = "offered_at", resample = "days"
+
+[queue]                              # calls waiting for an attendant
+# limit = "unlimited"
+# target = "20s"                     # service level: answered within
+
+[attendants]
+count = 3                            # or "unlimited", or [ ... 24 numbers ... ]: on duty in each hour of the day
+handling = { kind = "lognormal", median = "37s", sigma = 0.6 }    # until the decision to park
+talk = { kind = "exponential", mean = "60s" }                     # calls that are not parked
+
+[parking]
+probability = 0.6
+max_parks = 3                        # how often one call may be parked
+announcement = "3s"                  # the attendant's time for the page
+
+[lot]
+slots = 6
+first = 701                          # label of the first slot
+max_in_parking = "180s"              # then the call returns
+# choice = "lowest"                  # or "next", "random"
+# when_full = "keep"                 # or "overflow", "drop"
+# retries = 0                        # kept calls ask again: retries = 2, retry_after = "10s"
+# limits = "uapi"                    # max_in_parking from 10 s to 3600 s; "pbx": from 1 s to "unlimited"
+# Several lots, by organisation: a table [[lot]] each, with name, weight (of the calls), slots and so on; when_full,
+# retries and retry_after then stand in [parking].
+
+[retrieval]                          # somebody fetches the call
+delay = { kind = "lognormal", median = "60s", sigma = 0.9 }
+never = 0.2                          # share never fetched
+staff = "unlimited"                  # or how many members fetch calls
+talk = { kind = "exponential", mean = "2m" }
+
+[recall]                             # time is up: the call returns
+to = "parker"                        # or "group"
+ring = "30s"
+answer = "4s"
+never = 0.15                         # share of returns the parker does not answer
+# attempts = 1
+# busy = "wait"                      # or "group", "drop"
+# unanswered = "group"               # or "drop"
+
+[caller]                             # patience in queue, lot and return, drawn anew for each
+patience = { kind = "exponential", mean = "6m" }
+
+[objectives]
+refused_share = "< 1 %"
+expired_share = "< 25 %"
+"""

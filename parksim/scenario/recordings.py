@@ -1,0 +1,251 @@
+"""Columns of recorded files: measured durations, and the instants at which calls came.
+
+A file is CSV with a header, or plain text with one value a line. Its digest stands for it wherever the file itself
+is not at hand (a journal's header, a result): such a reference is written ``sha256:`` and 64 hexadecimal digits.
+"""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parksim.scenario.quantities import UnfitError, duration_s
+
+DAY_US: Final = 86_400_000_000
+LARGEST_FILE: Final = 256 * 1024 * 1024
+_REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Cell(NamedTuple):
+    """One value of a column and the line on which it stands."""
+
+    line: int
+    text: str
+
+
+class Table(NamedTuple):
+    """One column of a file."""
+
+    digest: str
+    cells: tuple[Cell, ...]
+
+
+def is_reference(file: str) -> bool:
+    """Tell whether ``file`` is the digest of a file instead of its name."""
+    return _REFERENCE.fullmatch(file) is not None
+
+
+def located(file: str, context: Mapping[str, Any] | None) -> Path:
+    """Return where a scenario's file is: relative names start at the scenario's folder, ``context["folder"]``."""
+    return Path((context or {}).get("folder", ".")) / file
+
+
+def read_column(path: Path, column: str | None) -> Table:
+    """Return the cells of one column.
+
+    Without ``column`` the file must have one column only; its first line is then a value if it looks like one.
+
+    Raises:
+        UnfitError: the file is missing, empty, not UTF-8 text, or has no such column.
+    """
+    raw = _content(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnfitError(f"{path.name} is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8") from None
+    if "\0" in text:
+        raise UnfitError(f"{path.name} is not a text file", "save it as CSV in UTF-8")
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise UnfitError(f"{path.name}, line {reader.line_num}: {error}", "save it as CSV in UTF-8") from None
+    if not rows:
+        raise UnfitError(f"{path.name} is empty", "it needs at least one value")
+    header = [cell.strip() for cell in rows[0][1]]
+    position = _position(header, column, path.name)
+    cells = []
+    for line, row in rows if column is None and _is_value(header[0]) else rows[1:]:
+        if position >= len(row) or not row[position].strip():
+            raise UnfitError(
+                f"{path.name}, line {line}: the column has no value there", "fill it in or remove the line"
+            )
+        cells.append(Cell(line, row[position].strip()))
+    if not cells:
+        raise UnfitError(f"{path.name} has a header and no values", "it needs at least one value")
+    return Table(hashlib.sha256(raw).hexdigest(), tuple(cells))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.is_file() and path.stat().st_size > LARGEST_FILE:
+            raise UnfitError(f"{path.name} is larger than 256 MiB", "split it")
+        return path.read_bytes()
+    except FileNotFoundError:
+        near = get_close_matches(path.name, _names_beside(path), 1)
+        step = f'did you mean "{near[0]}"?' if near else "names are relative to the folder of the scenario file"
+        raise UnfitError("there is no such file", step) from None
+    except IsADirectoryError:
+        raise UnfitError("is a folder, not a file", "name a file in it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
+
+
+def _names_beside(path: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        return []
+
+
+def _position(header: list[str], column: str | None, name: str) -> int:
+    if column is None:
+        if len(header) > 1:
+            listed = ", ".join(header[:12])
+            raise UnfitError(f"{name} has {len(header)} columns", f"say which one with column = ...: {listed}"[:300])
+        return 0
+    if column not in header:
+        near = get_close_matches(column, header, 1, 0.4)
+        step = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(header[:12])}"[:300]
+        raise UnfitError(f'{name} has no column "{column[:64]}"', step)
+    return header.index(column)
+
+
+def _is_value(text: str) -> bool:
+    for parse in (_seconds, datetime.fromisoformat, duration_s):
+        try:
+            parse(text)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _seconds(text: str) -> Decimal:
+    try:
+        value = Decimal(text) if text.isascii() and "_" not in text else None
+    except InvalidOperation:
+        value = None
+    if value is None or not value.is_finite():
+        raise ValueError(text)
+    return value
+
+
+def durations_s(table: Table, name: str) -> NDArray[np.float64]:
+    """Return the durations of a column, ascending: numbers of seconds or texts such as "45s".
+
+    Raises:
+        UnfitError: a cell is no duration; the line is named.
+    """
+    values = []
+    for line, text in table.cells:
+        try:
+            try:
+                values.append(duration_s(float(_seconds(text))))
+            except UnfitError:
+                raise
+            except ValueError:
+                values.append(duration_s(text))
+        except UnfitError as error:
+            raise UnfitError(f"{name}, line {line}: {text[:64]!r} {error.rule}", error.step) from None
+    return np.sort(np.array(values, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """When calls came: microseconds from the midnight before the first, sorted.
+
+    ``day`` and ``time_of_day_us`` say the same by the calendar of the recording itself: the number of the day,
+    from 0 on the first, and the wall-clock time since its midnight. All of shape (calls,).
+    """
+
+    digest: str
+    instant_us: NDArray[np.int64] = field(compare=False)
+    day: NDArray[np.int64] = field(compare=False)
+    time_of_day_us: NDArray[np.int64] = field(compare=False)
+
+    @property
+    def days(self) -> int:
+        """How many calendar days the recording spans, first and last included."""
+        return int(self.day.max()) + 1
+
+    def of_day(self, day: int) -> NDArray[np.int64]:
+        """Return the calls of one calendar day, in microseconds from its midnight, sorted."""
+        return np.sort(self.time_of_day_us[self.day == day])
+
+
+def instants(table: Table, name: str) -> Recording:
+    """Return the instants of a column: ISO 8601 dates (all with or all without an offset), or seconds.
+
+    Raises:
+        UnfitError: a cell is neither, or the column mixes them; the line is named.
+    """
+    first = table.cells[0].text
+    try:
+        _seconds(first)
+    except ValueError:
+        return _from_dates(table, name)
+    return _from_seconds(table, name)
+
+
+def _from_seconds(table: Table, name: str) -> Recording:
+    values = []
+    for line, text in table.cells:
+        try:
+            microseconds = int((_seconds(text) * 1_000_000).to_integral_value())
+        except ValueError:
+            raise UnfitError(
+                f"{name}, line {line}: {text[:64]!r} is not a number of seconds", "the lines above hold seconds"
+            ) from None
+        if abs(microseconds) > 1 << 62:
+            raise UnfitError(f"{name}, line {line}: {text[:64]!r} is out of range", "write seconds")
+        values.append(microseconds)
+    stamps = np.array(values, dtype=np.int64)
+    stamps = np.sort(stamps - stamps.min() // DAY_US * DAY_US)
+    return _bounded(Recording(table.digest, stamps, stamps // DAY_US, stamps % DAY_US), name)
+
+
+def _from_dates(table: Table, name: str) -> Recording:
+    moments: list[datetime] = []
+    for line, text in table.cells:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise UnfitError(
+                f"{name}, line {line}: {text[:64]!r} is not a date and time",
+                'write ISO 8601 such as "2026-01-05 08:00:00", or seconds',
+            ) from None
+        if moments and (moment.tzinfo is None) != (moments[0].tzinfo is None):
+            raise UnfitError(
+                f"{name}, line {line}: {text[:64]!r} mixes dates with and without an offset",
+                "give all of them an offset, or none",
+            )
+        moments.append(moment)
+    walls = [moment.replace(tzinfo=UTC) for moment in moments]
+    order = sorted(range(len(moments)), key=lambda i: walls[i] - (moments[i].utcoffset() or timedelta()))
+    first = moments[order[0]]
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    first_day = min(wall.date() for wall in walls).toordinal()
+    stamps = [(moments[i] - midnight) // _MICROSECOND for i in order]
+    days = [walls[i].toordinal() - first_day for i in order]
+    times = [(walls[i] - walls[i].replace(hour=0, minute=0, second=0, microsecond=0)) // _MICROSECOND for i in order]
+    column = Recording(table.digest, *(np.array(part, dtype=np.int64) for part in (stamps, days, times)))
+    return _bounded(column, name)
+
+
+def _bounded(recording: Recording, name: str) -> Recording:
+    if recording.days > 3_660:
+        raise UnfitError(f"{name} spans {recording.days} days", "look for a wrong date; ten years is the limit")
+    return recording

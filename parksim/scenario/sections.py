@@ -1,0 +1,539 @@
+"""The tables of a scenario file, each a frozen model: [run], [arrivals], [queue], [attendants] and so on.
+
+What one table alone can tell is checked here, what takes several in ``scenario``. Durations are seconds, rates are
+events per second, shares numbers from 0 to 1; a patience or a limit that is None has no end.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from parksim.scenario import recordings
+from parksim.scenario.laws import Constant, Law
+from parksim.scenario.quantities import (
+    UNLIMITED,
+    Duration,
+    DurationOrUnlimited,
+    Rate,
+    Share,
+    UnfitError,
+    UnknownWordError,
+    duration_s,
+    number,
+    rate_per_s,
+    share,
+    unlimited_or,
+    whole,
+)
+from parksim.scenario.recordings import Recording
+
+MEASURES: Final = (
+    "calls_offered",
+    "parks_requested",
+    "parks_made",
+    "offered_erlang",
+    "refused_share",
+    "time_full_share",
+    "retrieved_share",
+    "expired_share",
+    "abandoned_share",
+    "recalls_per_hour",
+    "recall_busy_share",
+    "recall_answered_share",
+    "recall_abandoned_share",
+    "lost_share",
+    "queue_abandoned_share",
+    "queue_full_share",
+    "occupancy_mean",
+    "occupancy_p95",
+    "occupancy_max",
+    "parked_s_mean",
+    "parked_s_p50",
+    "parked_s_p95",
+    "parks_per_call",
+    "attendant_utilisation",
+    "staff_utilisation",
+    "answer_wait_s_mean",
+    "answer_wait_s_p95",
+    "answered_within_share",
+)
+"""The measures that are one number: an objective can be set for each, ``measures`` computes them."""
+
+
+HOURS: Final = 24
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, nothing changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def _none_if_unlimited(value: object) -> object:
+    return None if value == UNLIMITED else value
+
+
+LawOrUnlimited = Annotated[Law | None, BeforeValidator(_none_if_unlimited)]
+"""A law, or None where the file says "unlimited"."""
+
+
+def _count(low: int, high: int, what: str) -> tuple[PlainValidator, WithJsonSchema]:
+    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": UNLIMITED}]}
+    return PlainValidator(unlimited_or(whole(low, high, what))), WithJsonSchema(schema)
+
+
+def a_day(value: object, what: str, step: str) -> list[object]:
+    """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
+    if not isinstance(value, list | tuple):
+        raise UnfitError("must be a list of 24 numbers", f"{what} = [ ... ], from 0-1 h to 23-24 h")
+    if len(value) != HOURS:
+        raise UnfitError(f"must have 24 numbers, one an hour, and has {len(value)}", step)
+    return list(value)
+
+
+class Run(Section):
+    """[run]: how long a replication lasts. Counts are of calls offered in [warm_up, horizon)."""
+
+    horizon: Duration | None = None
+    """Seconds; may be left out for recorded arrivals only."""
+    warm_up: Duration = 0.0
+    """Start that is not counted."""
+    cool_down: Duration = 0.0
+    """Time after the horizon in which calls are still offered, but not counted."""
+    precision: Share | None = None
+    """Relative half-width at which a study may stop."""
+
+    @field_validator("precision")
+    @classmethod
+    def _possible(cls, value: float | None) -> float | None:
+        if value is not None and not 0 < value < 1:
+            raise UnfitError("a precision must be above 0 and below 1", 'write for instance "5%"')
+        return value
+
+    @field_validator("horizon")
+    @classmethod
+    def _some(cls, value: float | None) -> float | None:
+        if value is not None and value <= 0:
+            raise UnfitError("the horizon must be longer than 0", 'write for instance "1d"')
+        return value
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.horizon is not None and self.horizon <= self.warm_up:
+            raise UnfitError(
+                f"the horizon ({self.horizon:g} s) must be later than the warm-up ({self.warm_up:g} s)",
+                "lengthen horizon or shorten warm_up",
+                ("horizon",),
+            )
+        return self
+
+
+class Poisson(Section):
+    """[arrivals] of kind poisson: a constant rate."""
+
+    kind: Literal["poisson"]
+    rate: Rate
+    """Calls per second, written "120/h", "2/min" or "0.2/s"."""
+
+
+class Hourly(Section):
+    """[arrivals] of kind hourly: Poisson, with a rate for each hour of the day."""
+
+    kind: Literal["hourly"]
+    calls_per_hour: tuple[float, ...]
+    """24 numbers; the hour of an instant is (instant // 1 h) % 24."""
+
+    @field_validator("calls_per_hour", mode="before")
+    @classmethod
+    def _a_day(cls, value: object) -> tuple[float, ...]:
+        hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
+        numbers = tuple(number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(hours))
+        for hour, one in enumerate(numbers):
+            if not 0 <= one <= 1e9:
+                raise UnfitError(f"hour {hour} must be from 0 to 1e9", "write calls an hour")
+        if not any(numbers):
+            raise UnfitError("at least one hour must have calls", "write calls an hour")
+        return numbers
+
+
+class Recorded(Section):
+    """[arrivals] of kind recorded: the instants stand in a file."""
+
+    kind: Literal["recorded"]
+    file: str = Field(min_length=1)
+    """CSV; names are relative to the scenario's folder."""
+    column: str | None = None
+    """ISO 8601 dates, or seconds."""
+    resample: Literal["days"] | None = None
+    """"days": each replication is one recorded calendar day, drawn at random."""
+    _recording: Recording | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _loaded(self, info: ValidationInfo) -> Self:
+        if not recordings.is_reference(self.file):
+            path = recordings.located(self.file, info.context)
+            try:
+                self._recording = recordings.instants(recordings.read_column(path, self.column), path.name)
+            except UnfitError as error:
+                raise UnfitError(error.rule, error.step, error.at or ("file",)) from None
+        return self
+
+    @model_serializer
+    def _serialized(self) -> dict[str, Any]:
+        file = self.file if self._recording is None else f"sha256:{self._recording.digest}"
+        return {"kind": self.kind, "file": file, "column": self.column, "resample": self.resample}
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the instants are known, not only the digest of their file."""
+        return self._recording is not None
+
+    @property
+    def recording(self) -> Recording:
+        """The instants.
+
+        Raises:
+            UnfitError: the scenario came from a result, which names the file by its digest only.
+        """
+        if self._recording is None:
+            raise UnfitError("the recorded calls are in a file that is not at hand", "load the scenario file itself")
+        return self._recording
+
+
+_ARRIVALS: Final = ("poisson", "hourly", "recorded")
+
+
+def _arrivals_table(value: object) -> object:
+    if isinstance(value, Section):
+        return value
+    if not isinstance(value, Mapping):
+        raise UnfitError("must be a table", '[arrivals] with kind = "poisson" and rate = "120/h", say')
+    if "kind" not in value:
+        raise UnfitError("needs its kind", f"one of {', '.join(_ARRIVALS)}", ("kind",))
+    if value["kind"] not in _ARRIVALS:
+        raise UnknownWordError("is not a kind of arrivals", "kind", _ARRIVALS)
+    return value
+
+
+def _kind(value: object) -> str:
+    return str(value["kind"]) if isinstance(value, Mapping) else str(getattr(value, "kind", ""))
+
+
+Arrivals = Annotated[
+    Annotated[Poisson, Tag("poisson")] | Annotated[Hourly, Tag("hourly")] | Annotated[Recorded, Tag("recorded")],
+    Discriminator(_kind),
+    BeforeValidator(_arrivals_table),
+]
+
+
+class Queue(Section):
+    """[queue]: calls waiting for an attendant."""
+
+    limit: Annotated[int | Literal["unlimited"], *_count(0, 1_000_000_000, "the queue's limit")] = UNLIMITED
+    """How many may wait; 0: none."""
+    patience: LawOrUnlimited = None
+    """From the arrival; not given: that of [caller]."""
+    target: Duration = 20.0
+    """The wait within which a call counts as answered in time (the service level)."""
+
+
+_MOST_ATTENDANTS: Final = 10_000
+_constant_count = unlimited_or(whole(1, _MOST_ATTENDANTS, "the number of attendants"))
+
+
+def _attendants(value: object) -> int | str | tuple[int, ...]:
+    """Return a number of attendants, "unlimited", or how many are on duty in each hour of the day."""
+    if not isinstance(value, list | tuple):
+        try:
+            return _constant_count(value)  # type: ignore[no-any-return]  # a parser
+        except UnfitError as error:
+            if not error.step:
+                raise
+            step = f'write a number from 1 to {_MOST_ATTENDANTS}, "{UNLIMITED}", or 24 numbers in brackets, one an hour'
+            raise UnfitError(error.rule, step) from None
+    step = f"write how many are on duty, from 0 to {_MOST_ATTENDANTS}, for 0-1 h, 1-2 h and so on to 23-24 h"
+    numbers = []
+    for hour, one in enumerate(a_day(value, "count", step)):
+        if isinstance(one, bool) or not isinstance(one, int):
+            raise UnfitError(f"hour {hour} must be a whole number", step)
+        if not 0 <= one <= _MOST_ATTENDANTS:
+            raise UnfitError(f"hour {hour} must be from 0 to {_MOST_ATTENDANTS}", step)
+        numbers.append(one)
+    if not any(numbers):
+        raise UnfitError("somebody must be on duty in at least one hour", step)
+    return tuple(numbers)
+
+
+_ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": _MOST_ATTENDANTS},
+        {"const": UNLIMITED},
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": _MOST_ATTENDANTS},
+            "minItems": HOURS,
+            "maxItems": HOURS,
+        },
+    ]
+}
+
+
+class Attendants(Section):
+    """[attendants]: the group of extensions that answers and parks."""
+
+    count: Annotated[
+        int | Literal["unlimited"] | tuple[int, ...], PlainValidator(_attendants), WithJsonSchema(_ATTENDANTS_SCHEMA)
+    ]
+    """Extensions, "unlimited", or 24 numbers: how many are on duty in each hour of the day, the first by position."""
+    handling: Law
+    """From the answer to the decision to park or not."""
+    talk: Law = Constant(value=0.0)
+    """Talk that ends a call that is not parked."""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many are on duty in each hour of the day; () where the file has no list of the hours."""
+        return self.count if isinstance(self.count, tuple) else ()
+
+    @property
+    def most(self) -> int | Literal["unlimited"]:
+        """How many extensions there are."""
+        return max(self.count) if isinstance(self.count, tuple) else self.count
+
+    @property
+    def change(self) -> bool:
+        """Whether their number changes in the course of the day."""
+        return len(set(self.counts)) > 1
+
+    @property
+    def in_words(self) -> str:
+        """How many there are: "1 attendant", "1 to 4 attendants", "unlimited attendants"."""
+        least = f"{min(self.counts)} to " if self.change else ""
+        return f"{least}{self.most} attendant{'s' if least or self.most != 1 else ''}"
+
+
+def later(retry_after_s: float | None) -> float | None:
+    """Return the time between two requests of a kept call, or raise UnfitError when there is none between them."""
+    if retry_after_s is not None and retry_after_s < 1e-6:
+        raise UnfitError("retry_after must be longer than 0", 'write for instance "10s"')
+    return retry_after_s
+
+
+class Parking(Section):
+    """[parking]: which calls are parked."""
+
+    probability: Share
+    """Share of handlings that end in a park request."""
+    max_parks: int = Field(default=1, ge=1, le=100, strict=True)
+    """How often one call may be parked."""
+    announcement: Duration = 0.0
+    """Time of the attendant that a park costs (the page, the slot read out)."""
+    when_full: Literal["keep", "overflow", "drop"] | None = None
+    """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
+    retries: int | None = Field(default=None, ge=0, le=10_000, strict=True)
+    """Of several lots: how often a kept call asks again."""
+    retry_after: Duration | None = None
+    """Of several lots: time between two requests."""
+
+    @field_validator("retry_after")
+    @classmethod
+    def _later(cls, value: float | None) -> float | None:
+        return later(value)
+
+
+class Retrieval(Section):
+    """[retrieval]: how parked calls are fetched."""
+
+    delay: Law | None = None
+    """From the park until somebody comes for the call; may be left out when never = 1."""
+    never: Share = 0.0
+    """Share never fetched."""
+    staff: Annotated[int | Literal["unlimited"], *_count(1, 10_000, "the number of staff")] = UNLIMITED
+    """How many members fetch calls."""
+    talk: Law = Constant(value=0.0)
+    """Talk with the member, which ends the call."""
+
+    @model_validator(mode="after")
+    def _fetched(self) -> Self:
+        if self.delay is None and self.never < 1:
+            raise UnfitError(
+                "needs delay, the time until somebody fetches a parked call",
+                'add delay = "60s" or a law, or never = 1',
+                ("delay",),
+            )
+        return self
+
+
+class Recall(Section):
+    """[recall]: where a call goes when its time in the lot is up."""
+
+    to: Literal["parker", "group"] = "parker"
+    """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
+    ring: DurationOrUnlimited = 30.0
+    """How long the parker is rung."""
+    attempts: int = Field(default=1, ge=1, le=1_000, strict=True)
+    """How many times it rings."""
+    answer: Law = Constant(value=0.0)
+    """From the first ring until the parker answers."""
+    never: Share = 0.0
+    """Share of returns that the parker never answers."""
+    busy: Literal["wait", "group", "drop"] = "wait"
+    """What a return does that finds its parker busy."""
+    unanswered: Literal["group", "drop"] = "group"
+    """What a return does that nobody answered."""
+    patience: LawOrUnlimited = None
+    """From the time-out until the caller hangs up; not given: that of [caller]."""
+
+    @field_validator("ring")
+    @classmethod
+    def _rings(cls, value: float | Literal["unlimited"]) -> float | Literal["unlimited"]:
+        if value != UNLIMITED and value < 1e-6:
+            raise UnfitError("ring must be longer than 0", 'write for instance "30s"')
+        return value
+
+
+class Caller(Section):
+    """[caller]: one patience for queue, lot and return, drawn anew for each, where they have none of their own."""
+
+    patience: LawOrUnlimited = None
+
+
+_OBJECTIVE = re.compile(r"\s*(<=|>=|<|>)\s*(\S.*?)\s*")
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,2})?")
+
+
+class Objective(Section):
+    """One line of [objectives]: ``measure = "< 1 %"``."""
+
+    measure: str
+    """One of ``MEASURES``."""
+    relation: Literal["<", "<=", ">", ">="]
+    value: float
+    """Shares from 0 to 1, times in seconds, recalls_per_hour an hour."""
+    text: str
+    """As written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parsed(cls, value: object) -> object:
+        if not isinstance(value, Mapping) or set(value) != {"measure", "text"}:
+            return value
+        measure, text = value["measure"], value["text"]
+        if measure not in MEASURES:
+            raise UnknownWordError("is not a measure", "", MEASURES)
+        match = _OBJECTIVE.fullmatch(text) if isinstance(text, str) and len(text) <= 64 else None
+        if match is None:
+            raise UnfitError("is not an objective", 'write a text such as "< 1 %", "<= 0.01" or "> 80 %"')
+        return {"measure": measure, "relation": match[1], "value": _goal(measure, match[2]), "text": text}
+
+
+def _goal(measure: str, text: str) -> float:
+    """Return the number an objective compares with, in the measure's unit."""
+    plain = float(text) if _PLAIN_NUMBER.fullmatch(text) else None
+    if measure.endswith(("_share", "_utilisation")):
+        if plain is not None and plain > 1:
+            raise UnfitError(f"{measure} is a share from 0 to 1", f'for per cent write "{text} %"')
+        return share(text if plain is None else plain)
+    if "_s_" in measure:
+        return duration_s(text if plain is None else plain)
+    if measure == "recalls_per_hour" and "/" in text:
+        return rate_per_s(text) * 3_600
+    if plain is None:
+        raise UnfitError(f"{measure} is compared with a plain number", 'write a text such as "< 12"')
+    return plain
+
+
+def _objective_rows(value: object) -> object:
+    if isinstance(value, Mapping):
+        return [{"measure": measure, "text": text} for measure, text in value.items()]
+    if isinstance(value, list | tuple) and all(isinstance(one, Objective) for one in value):
+        return value
+    raise UnfitError("must be a table", '[objectives] with lines such as refused_share = "< 1 %"')
+
+
+Objectives = Annotated[
+    tuple[Objective, ...],
+    BeforeValidator(_objective_rows),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {measure: {"type": "string"} for measure in MEASURES},
+            "additionalProperties": False,
+            "description": 'measure = "< 1 %"',
+        }
+    ),
+]
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, datetime | str) or (isinstance(value, datetime) and value.tzinfo is None):
+        raise UnfitError("must be a date and time with its offset", "write epoch = 2026-01-05T08:00:00Z")
+    return value
+
+
+_USER = re.compile(r"(?:[A-Za-z0-9_.-]{1,64}:)?[A-Za-z0-9_.-]{1,64}")
+_EXTENSION = re.compile(r"[0-9*]{1,32}")
+_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
+
+
+class Uapi(Section):
+    """[uapi]: the switchboard's directory and its names on the wire."""
+
+    base_url: str = "http://127.0.0.1:8080"
+    """From which links are built."""
+    epoch: Annotated[AwareDatetime, BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    """The date of instant 0; a midnight where [arrivals] go by the hour of the day."""
+    organization: str = "0003"
+    owner_id: str = "3"
+    owner_name: str = "Default Organization"
+    users: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Extensions by user, in file order: attendants first, then staff; further ones get no traffic."""
+    pickup: DurationOrUnlimited | None = None
+    """How long a simulated telephone rings that a client calls (default 0 s); "unlimited": nobody answers."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if len(value) > 200 or _URL.fullmatch(value) is None:
+            raise UnfitError("must be an http or https address", 'write for instance "http://127.0.0.1:8080"')
+        return value.rstrip("/")
+
+    @field_validator("users")
+    @classmethod
+    def _directory(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        seen: dict[str, str] = {}
+        for user, extensions in value.items():
+            if _USER.fullmatch(user) is None:
+                raise UnfitError("a user is letters, digits, '_', '.' and '-'", 'write for instance "12"', (user,))
+            for extension in extensions:
+                if _EXTENSION.fullmatch(extension) is None:
+                    raise UnfitError(
+                        f"{extension[:32]!r} is no extension: digits and '*'", 'write for instance "0003*210"', (user,)
+                    )
+                if extension in seen:
+                    owner = seen[extension]
+                    raise UnfitError(
+                        f"extension {extension!r} is listed twice, with user {owner!r} too",
+                        "an extension has one user",
+                        (user,),
+                    )
+                seen[extension] = user
+        return value

@@ -1,0 +1,1 @@
+"""Studies: many replications, and plans over many scenarios."""

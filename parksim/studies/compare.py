@@ -1,0 +1,259 @@
+"""Two scenarios compared: paired differences where both are offered the same calls, Welch's where they are not."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from parksim.journal.measures import SCALARS, SHARES
+from parksim.scenario.arguments import asked
+from parksim.scenario.model import Scenario
+from parksim.scenario.workload import Workload, draw
+from parksim.stats.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
+from parksim.studies.gather import Gatherer, PlanError, Workers, asked_for, engine_for, gathering
+from parksim.studies.store import Damage, Store
+from parksim.studies.study import REPLICATIONS, Progress, Study
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changes from scenario ``a`` to scenario ``b``.
+
+    Attributes:
+        a: The study of the first.
+        b: The study of the second.
+        changed: By key, the values of a and of b (None where it is not given).
+        paired: Whether the same calls were offered to both, replication by replication.
+        unlike: The columns of the workload that differ between them ("arrival_us", "retrieval_us", ...).
+        differences: By measure, b less a: paired, or Welch's where the calls differ.
+        ran: Replications that were run now.
+        reused: Replications that the store had.
+        damaged: Records of the store that were not what was written; they were run again.
+    """
+
+    a: Study
+    b: Study
+    changed: Mapping[str, tuple[object, object]]
+    paired: bool
+    unlike: tuple[str, ...]
+    differences: Mapping[str, Estimate]
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+
+    @property
+    def how(self) -> str:
+        """How the differences were made, in a sentence."""
+        if self.paired:
+            others = f"; columns that differ: {', '.join(self.unlike)}" if self.unlike else ""
+            return f"paired: both are offered the same calls at the same instants{others}"
+        what = "seeds" if "seed" in self.unlike else "arrivals"
+        return f"Welch: the {what} differ, so each side has replications of its own ({', '.join(self.unlike)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain values, for JSON."""
+        return {
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "changed": {key: list(values) for key, values in self.changed.items()},
+            "paired": self.paired,
+            "how": self.how,
+            "differences": {name: one.as_dict() for name, one in self.differences.items()},
+        }
+
+
+def compare(
+    a: Scenario,
+    b: Scenario,
+    replications: int = REPLICATIONS,
+    *,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Say what changes from ``a`` to ``b``, each measure with the interval of its difference.
+
+    Where both are offered the same arrivals, differences are paired, replication by replication. Where not, b gets
+    the replications n to 2n-1, whose streams are independent of a's, as Welch's interval supposes.
+
+    Args:
+        a: the first scenario.
+        b: the second.
+        replications: how many of each, at least 2.
+        seed: as in ``sweep``; so the other arguments.
+        level: confidence level of all intervals.
+        executor: as in ``sweep``.
+        workers: as in ``sweep``.
+        engine: as in ``sweep``.
+        store: as in ``sweep``.
+        progress: told how many of the missing replications are done and to do.
+
+    Raises:
+        PlanError: too few replications, or scenarios that do not count over equal times.
+        ValueError: a seed or a number of replications that is none.
+        TypeError: a scenario is none.
+        StoreError: the store cannot be used; what was stored stays.
+        StudyError: a worker died; what was stored stays.
+    """
+    seed, replications = asked(a, seed, replications)
+    asked(b, seed)
+    if replications < 2:
+        raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
+    changed = changes(a, b)
+    _check_alike(a, b, changed)
+    unlike = _unlike(a, b, seed, min(replications, _STREAMS_COMPARED))
+    same_calls = "arrival_us" not in unlike
+    engine = engine_for(engine, (a, b), replications)
+    with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
+        (of_a,) = gatherer.results([a], range(replications))
+        first = 0 if same_calls else replications
+        (of_b,) = gatherer.results([b], range(first, first + replications))
+    stopped = asked_for(replications)
+    study_a, study_b = Study(a, seed, engine, level, of_a, stopped), Study(b, seed, engine, level, of_b, stopped)
+    return _compared(study_a, study_b, changed, unlike, gatherer)
+
+
+def compare_results(a: Study, b: Study) -> Comparison:
+    """Say what changes from ``a`` to ``b``, two studies that were made, without running anything.
+
+    Where both have the same seed and are offered the same arrivals, differences are paired over the replications that
+    both have. Where the seeds differ, Welch's interval takes all of both. Where only the arrivals differ, it takes
+    the first half of a's replications and the second half of b's, since those of one number are no strangers.
+
+    Raises:
+        PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
+        ValueError: the calls of a scenario cannot be drawn, because its files are not at hand.
+    """
+    changed = changes(a.scenario, b.scenario)
+    _check_alike(a.scenario, b.scenario, changed)
+    if a.level != b.level:
+        raise PlanError(f"the two have intervals of unlike levels, {a.level:g} and {b.level:g}; run one of them again")
+    most = min(len(a.results), len(b.results))
+    if most < 4:
+        raise PlanError(f"results are compared from 4 replications on each side, not {most}; run more")
+    if a.seed != b.seed:
+        return _compared(a, b, changed, ("seed",))
+    unlike = _unlike(a.scenario, b.scenario, a.seed, min(most, _STREAMS_COMPARED))
+    if "arrival_us" not in unlike:
+        first, second = a.results[:most], b.results[:most]
+    else:
+        first, second = a.results[: most // 2], b.results[most - most // 2 : most]
+    return _compared(replace(a, results=first), replace(b, results=second), changed, unlike)
+
+
+def _check_alike(a: Scenario, b: Scenario, changed: Mapping[str, tuple[object, object]]) -> None:
+    if (a.warm_up_us, a.horizon_us) == (b.warm_up_us, b.horizon_us):
+        return
+    spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
+    differing = "; ".join(f"{key}: {one} and {other}" for key, (one, other) in changed.items())
+    raise PlanError(
+        f"the two do not count over equal times, {spans[0]} and {spans[1]}; set run.warm_up and run.horizon "
+        f"(they differ in {differing})"
+    )
+
+
+def _compared(
+    a: Study,
+    b: Study,
+    changed: Mapping[str, tuple[object, object]],
+    unlike: tuple[str, ...],
+    gatherer: Gatherer | None = None,
+) -> Comparison:
+    same_calls = not {"arrival_us", "seed"} & set(unlike)
+    difference = paired_difference if same_calls else _welch
+    differences = {name: difference(b, a, name, max(len(a.results), len(b.results))) for name in SCALARS}
+    counts = (gatherer.ran, gatherer.reused, gatherer.damaged) if gatherer is not None else (0, 0, ())
+    return Comparison(a, b, changed, same_calls, unlike, differences, *counts)
+
+
+_STREAMS_COMPARED: Final = 3
+"""Replications whose calls are drawn to see whether two scenarios get the same: by chance they are not equal thrice."""
+
+
+def _unlike(a: Scenario, b: Scenario, seed: int, replications: int) -> tuple[str, ...]:
+    """Return the columns that differ in one of the first replications.
+
+    Compared are calls that both could be offered: a longer cool-down only adds calls after those that are counted.
+    """
+    end_us = min(one.horizon_us + one.cool_down_us for one in (a, b))
+    unlike = dict.fromkeys(Workload._fields, False)
+    for replication in range(replications):
+        one, other = (_before(end_us, draw(scenario, seed, replication)) for scenario in (a, b))
+        for name in unlike:
+            unlike[name] |= not np.array_equal(getattr(one, name), getattr(other, name))
+    return tuple(name for name, differs in unlike.items() if differs)
+
+
+def _before(end_us: int, workload: Workload) -> Workload:
+    calls = int(np.searchsorted(workload.arrival_us, end_us))
+    return Workload._make(column[..., :calls] for column in workload)
+
+
+def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
+    """Return the keys in which two scenarios differ, with both values; None where one has none. The name is left out.
+
+    >>> from parksim.scenario.model import TEMPLATE
+    >>> scenario = Scenario.loads(TEMPLATE)
+    >>> changes(scenario, scenario.with_values({"lot.slots": 8}))
+    {'lot.slots': (6, 8)}
+    """
+    left, right = (_flat(json.loads(one.canonical)) for one in (a, b))
+    keys = [key for key in left | right if key != "name"]
+    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
+    """Return the keys of nested tables as they are set: several lots by their names, whose order is a value, too."""
+    flat: dict[str, object] = {}
+    for key, value in table.items():
+        path = before + key
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{path}.")
+        elif isinstance(value, list) and value and all(isinstance(one, dict) and "name" in one for one in value):
+            flat[path] = [one["name"] for one in value]
+            for one in value:
+                flat |= _flat({name: held for name, held in one.items() if name != "name"}, f"{path}.{one['name']}.")
+        else:
+            flat[path] = value
+    return flat
+
+
+def paired_difference(one: Study, other: Study, name: str, replications: int) -> Estimate:
+    """Return a measure of ``one`` less that of ``other``, replication by replication, over the first of them."""
+    seen = _never_seen(one, other, name)
+    values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
+    return seen or paired(values[0], values[1], one.level, _bounds(name))
+
+
+def _welch(one: Study, other: Study, name: str, replications: int) -> Estimate:
+    seen = _never_seen(one, other, name)
+    values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
+    return seen or welch(values[0], values[1], one.level, _bounds(name))
+
+
+def _bounds(name: str) -> tuple[float, float]:
+    return SHARE_DIFFERENCE if name in SHARES else UNBOUNDED
+
+
+def _never_seen(one: Study, other: Study, name: str) -> Estimate | None:
+    """Return the difference of two shares neither of which was seen (or not seen) at all: bounded, not 0."""
+    sides = [study.estimate(name) for study in (one, other)]
+    if any(side.method != "clopper-pearson-blocks" for side in sides):
+        return None
+    (mean, low, high), (mean_b, low_b, high_b) = ((side.mean, side.low, side.high) for side in sides)
+    assert mean is not None
+    assert mean_b is not None
+    assert low is not None
+    assert low_b is not None
+    assert high is not None
+    assert high_b is not None
+    blocks = min(side.n for side in sides)
+    reason = f"none seen on either side in {blocks} blocks" if mean == mean_b == 0 else "nothing else seen on a side"
+    return Estimate(mean - mean_b, low - high_b, high - low_b, one.level, blocks, "clopper-pearson-blocks", reason)

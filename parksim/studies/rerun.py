@@ -1,0 +1,236 @@
+"""A result made again: the same bytes, or what differs and which versions do.
+
+A result is a file of ``parksim run --out x.json``, or a store of ``parksim run`` or ``parksim sweep``, of which the
+study or sweep that was finished last is made again. Single replications are compared by their measures.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from parksim.reports.screen import to_json
+from parksim.scenario.model import Scenario
+from parksim.studies.gather import MOST_RUNS, PlanError, Workers, gathering
+from parksim.studies.store import canonical, sum_of
+from parksim.studies.study import ENGINES, Progress, Result, Study, study, versions
+from parksim.studies.sweep import load, restored
+
+MOST_TOLD: Final = 10
+"""Differences that are named; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What came of making a result again.
+
+    Attributes:
+        path: The result.
+        made: What was made again, in words.
+        differences: What is not the same: where, what it was and what it is now; empty when all is the same.
+        versions: Of what, the version that made it and the one at hand, where these differ.
+        results: The measures of the replications made again, by (scenario digest, replication).
+    """
+
+    path: Path
+    made: str
+    differences: tuple[str, ...]
+    versions: Mapping[str, tuple[str | None, str | None]]
+    results: Mapping[tuple[str, int], Result]
+
+    @property
+    def same(self) -> bool:
+        """Whether every byte is the same."""
+        return not self.differences and not self.versions
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison and the measures as plain values, for JSON."""
+        return {
+            "result": str(self.path),
+            "made": self.made,
+            "same": self.same,
+            "differences": list(self.differences),
+            "versions": {name: list(pair) for name, pair in self.versions.items()},
+            "replications": [
+                {"scenario": digest, "replication": number, "measures": json.loads(canonical(result))}
+                for (digest, number), result in self.results.items()
+            ],
+        }
+
+
+def rerun(
+    path: str | Path,
+    replication: int | None = None,
+    *,
+    scenario: Scenario | None = None,
+    executor: Workers = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Rerun:
+    """Make a result again, or one replication of it (of each design), and compare.
+
+    Args:
+        path: a ``.json`` of ``parksim run``, or a store.
+        replication: its number; None for all.
+        scenario: the result's scenario, where that needs files, which a result does not hold.
+        executor: as in ``sweep``.
+        workers: as in ``sweep``.
+        progress: told how many replications are done and to do.
+
+    Raises:
+        PlanError: the file is no result, has no such replication, or is of another scenario.
+        StoreError: the store cannot be read, or is damaged.
+        StudyError: a worker died.
+    """
+    path = Path(path)
+    how = {"executor": executor, "workers": workers, "progress": progress}
+    return (_rerun_stored if path.suffix == ".db" else _rerun_written)(path, replication, scenario, how)
+
+
+def result_of(path: Path) -> dict[str, Any]:
+    """Return the object that ``parksim run`` has written, seen to hold what it takes to make it again.
+
+    Raises:
+        PlanError: it is another file.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        request = result["request"]
+        restored(request["scenario"], request["objectives"])
+        if not _is_whole(result, request):
+            raise ValueError  # noqa: TRY301 - one message for all that is wrong
+    except OSError as error:
+        raise PlanError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PlanError(f"{path}: is no result of parksim run (run --out FILE.json writes one)") from error
+    return dict(result)
+
+
+def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Say whether what a run is started with is of the right kinds and within its bounds, whatever else is there."""
+    seed, engine, count, precision = result["seed"], result["engine"], request["replications"], request["precision"]
+    one_asked = (count is None) != (precision is None)
+    return (
+        isinstance(result["versions"], dict)
+        and (type(seed) is int and seed >= 0)
+        and engine in ENGINES
+        and one_asked
+        and (count is None or (type(count) is int and 1 <= count <= MOST_RUNS))
+        and (precision is None or (isinstance(precision, float) and 0 < precision < 1))
+        and (isinstance(request["level"], float) and 0 < request["level"] < 1)
+        and isinstance(request["sums"], list)
+    )
+
+
+def study_of(path: Path, result: Mapping[str, Any], own: Scenario | None, how: Mapping[str, Any]) -> Study:
+    """Make the study of a written result again, with all that was asked for."""
+    request = result["request"]
+    asked = {name: request[name] for name in ("replications", "precision", "level")}
+    fixed = {"seed": result["seed"], "engine": result["engine"]}
+    return study(with_files(path, restored(request["scenario"], request["objectives"]), own), **asked, **fixed, **how)
+
+
+def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
+    result = result_of(path)
+    differing = _versions(result["versions"], result["engine"])
+    if replication is None:
+        again = study_of(path, result, own, how)
+        text = to_json(again) + "\n"
+        then, now = result | {"versions": None}, json.loads(text) | {"versions": None}
+        differences = list(_differences(then, now)) or _bytes_differ(path, text, differing)
+        made = {(again.scenario.digest, number): one for number, one in enumerate(again.results)}
+        return _rerun(path, f"{len(again.results):,} replications", differences, differing, made)
+    sums = result["request"]["sums"]
+    _check_number(path, replication, len(sums))
+    scenario = with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
+    with gathering(result["seed"], result["engine"], **how) as gatherer:
+        ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
+    was, now_sum = sums[replication], sum_of(again_one)
+    different = [f"measures of replication {replication}: their sum was {was}, is {now_sum}"] if was != now_sum else []
+    return _rerun(path, f"replication {replication}", different, differing, {(scenario.digest, replication): again_one})
+
+
+def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
+    loaded = load(path)
+    studies = [loaded] if isinstance(loaded, Study) else [row.study for row in loaded.rows]
+    count = len(studies[0].results)
+    if replication is not None:
+        _check_number(path, replication, count)
+    numbers = range(count) if replication is None else range(replication, replication + 1)
+    designs = [one.scenario for one in studies]
+    if own is not None:
+        with_files(path, loaded.scenario, own)
+        designs = [own] if isinstance(loaded, Study) else [own.with_values(row.values) for row in loaded.rows]
+    with gathering(loaded.seed, loaded.engine, **how) as gatherer:
+        again = gatherer.results(designs, numbers)
+    differences: list[str] = []
+    made = {}
+    for one, results in zip(studies, again, strict=True):
+        for number, result in zip(numbers, results, strict=True):
+            made[one.scenario.digest, number] = result
+            then, now = (json.loads(canonical(x)) for x in (one.results[number], result))
+            place = f"scenario {one.scenario.short_digest}, replication {number}"
+            differences += _differences(then, now, place)
+    designs_told = f" of {len(designs):,} designs" if len(designs) > 1 else ""
+    what = f"{count:,} replications" if replication is None else f"replication {replication}"
+    return _rerun(path, what + designs_told, differences, _versions(loaded.made_with or {}, loaded.engine), made)
+
+
+def _rerun(
+    path: Path,
+    made: str,
+    differences: Sequence[str],
+    differing: Mapping[str, tuple[str | None, str | None]],
+    results: Mapping[tuple[str, int], Result],
+) -> Rerun:
+    more = [f"and {len(differences) - MOST_TOLD:,} more"] if len(differences) > MOST_TOLD else []
+    return Rerun(path, made, (*differences[:MOST_TOLD], *more), differing, results)
+
+
+def _versions(then: Mapping[str, str], engine: str) -> dict[str, tuple[str | None, str | None]]:
+    now = versions(engine)
+    return {name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)}
+
+
+def _bytes_differ(path: Path, text: str, differing: Mapping[str, object]) -> list[str]:
+    """Complain of bytes that differ although all values are the same, unless the versions do."""
+    if differing or path.read_bytes() == text.encode():
+        return []
+    return ["the layout of the file; its values are the same"]
+
+
+def _check_number(path: Path, replication: int, count: int) -> None:
+    if not 0 <= replication < count:
+        raise PlanError(f"{path}: has no replication {replication}; they are numbered from 0 to {count - 1}")
+
+
+def with_files(path: Path, scenario: Scenario, own: Scenario | None) -> Scenario:
+    """Return a result's scenario, or the one given for it, which has its files.
+
+    Raises:
+        PlanError: the one given is another.
+    """
+    if own is not None and own != scenario:
+        raise PlanError(
+            f"{path}: is of another scenario ({scenario.short_digest}) than the one given ({own.short_digest})"
+        )
+    return own or scenario
+
+
+def _differences(then: Any, now: Any, place: str = "") -> Iterator[str]:
+    """Yield where two JSON values differ, and how."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        names = list(dict.fromkeys([*then, *now]))
+        for name in names:
+            yield from _differences(then.get(name), now.get(name), f"{place}, {name}" if place else str(name))
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for index, (one, other) in enumerate(zip(then, now, strict=True)):
+            yield from _differences(one, other, f"{place}[{index}]")
+    elif then != now or type(then) is not type(now):
+        yield f"{place}: was {_brief(then)}, is {_brief(now)}"
+
+
+def _brief(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

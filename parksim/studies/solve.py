@@ -1,0 +1,399 @@
+"""The smallest value of a key that meets a scenario's objectives, or of one key for each value of another.
+
+Found by bisection under common random numbers; undecided rather than guessed, with what it would cost to decide.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from operator import index
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, overload
+
+from parksim.scenario.arguments import asked
+from parksim.scenario.model import Scenario
+from parksim.scenario.sections import Objective
+from parksim.stats.estimate import Estimate
+from parksim.studies.formulas import formulas
+from parksim.studies.gather import MOST_VALUES, Gatherer, PlanError, Workers, engine_for, gathering
+from parksim.studies.search import FIRST_LOOK, Outcome, Search, Step, first, looks
+from parksim.studies.store import Damage, Store
+from parksim.studies.study import Progress, versions
+
+__all__ = ["FIRST_LOOK", "Frontier", "FrontierRow", "Solution", "Step", "solve"]
+
+Sense = Literal["smallest", "largest"]
+Ends = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The smallest (or largest) value of a key that meets all objectives, or why there is none to be told.
+
+    Attributes:
+        key: What was searched.
+        within: Its ends.
+        sense: Which end of the values that meet the objectives was asked for.
+        outcome: "found", "undecided" (see ``between``), or "none" (the best end misses an objective).
+        value: The answer when it was found.
+        between: When undecided: the answer lies here, both ends included; None instead of an end beyond ``within``.
+        reason: One sentence.
+        trail: What was tried, in order.
+        gain: For each objective's measure, the answer's less that of its neighbour that misses, paired.
+        erlang: What the formulas answer; None when they have none, as ``erlang_reason`` says.
+        ran: Replications that were run now.
+        reused: Replications that the store had.
+        damaged: Records of the store that were not what was written; they were run again.
+    """
+
+    scenario: Scenario
+    key: str
+    within: tuple[int, int]
+    sense: Sense
+    outcome: Outcome
+    value: int | None
+    between: tuple[int | None, int | None] | None
+    reason: str
+    trail: tuple[Step, ...] = field(repr=False)
+    gain: Mapping[str, Estimate]
+    erlang: int | None
+    erlang_reason: str
+    seed: int
+    engine: str
+    level: float
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the solution as plain values, for JSON."""
+        return {
+            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
+            "key": self.key,
+            "within": list(self.within),
+            "sense": self.sense,
+            **self.answer(),
+            "seed": self.seed,
+            "engine": self.engine,
+            "level": self.level,
+            "versions": versions(self.engine),
+        }
+
+    def answer(self) -> dict[str, Any]:
+        """Return what was found, and how, as plain values."""
+        return {
+            "outcome": self.outcome,
+            "value": self.value,
+            "between": None if self.between is None else list(self.between),
+            "reason": self.reason,
+            "erlang": self.erlang,
+            "erlang_reason": self.erlang_reason,
+            "gain": {name: one.as_dict() for name, one in self.gain.items()},
+            "trail": [step.to_dict() for step in self.trail],
+        }
+
+
+@dataclass(frozen=True)
+class FrontierRow:
+    """The answer with the second key at one value."""
+
+    fixed: int
+    solution: Solution
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """For each value of a second key the smallest (or largest) value of the first that meets all objectives.
+
+    Attributes:
+        keys: The first, which was searched, and the second, which was set.
+        within: The ends of each.
+        sense: Which end of the first key's values that meet the objectives was asked for.
+        rows: One a value of the second key, from the lowest.
+        ran: Replications that were run now.
+        reused: Replications that the store had.
+        damaged: Records of the store that were not what was written; they were run again.
+    """
+
+    scenario: Scenario
+    keys: tuple[str, str]
+    within: tuple[Ends, Ends]
+    sense: Sense
+    rows: tuple[FrontierRow, ...] = field(repr=False)
+    seed: int
+    engine: str
+    level: float
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """All rows together: "undecided" when one is, "none" when none has an answer, else "found"."""
+        outcomes = {row.solution.outcome for row in self.rows}
+        return "undecided" if "undecided" in outcomes else "found" if "found" in outcomes else "none"
+
+    @property
+    def trail(self) -> tuple[tuple[int, Step], ...]:
+        """What was tried, in order: the second key's value, and the step with that of the first."""
+        return tuple((row.fixed, step) for row in self.rows for step in row.solution.trail)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the frontier as plain values, for JSON."""
+        return {
+            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
+            "keys": list(self.keys),
+            "within": [list(ends) for ends in self.within],
+            "sense": self.sense,
+            "outcome": self.outcome,
+            "rows": [{self.keys[1]: row.fixed} | row.solution.answer() for row in self.rows],
+            "seed": self.seed,
+            "engine": self.engine,
+            "level": self.level,
+            "versions": versions(self.engine),
+        }
+
+
+@overload
+def solve(
+    scenario: Scenario,
+    key: str,
+    within: Ends,
+    replications: int | None = None,
+    *,
+    sense: Sense = "smallest",
+    step: int = 1,
+    precision: float | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Solution: ...
+@overload
+def solve(
+    scenario: Scenario,
+    key: tuple[str, str],
+    within: tuple[Ends, Ends],
+    replications: int | None = None,
+    *,
+    sense: Sense = "smallest",
+    step: int | tuple[int, int] = 1,
+    precision: float | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Frontier: ...
+def solve(
+    scenario: Scenario,
+    key: str | tuple[str, str],
+    within: Ends | tuple[Ends, Ends],
+    replications: int | None = None,
+    *,
+    sense: Sense = "smallest",
+    step: int | tuple[int, int] = 1,
+    precision: float | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+    executor: Workers = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    store: Store | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Solution | Frontier:
+    """Find the smallest value of ``key`` that meets all objectives of ``scenario``, by bisection.
+
+    Every value is offered the same calls, and is decided by the intervals of the objectives' measures: met when all
+    lie on their side of the targets, missed when one lies on the other. Without ``replications`` a value gets 10, and
+    twice as many until it is decided or has 320; the intervals' level is then divided over these looks (Bonferroni).
+    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``searching.careful_verdict``).
+    It is taken for granted that what meets the objectives lies on one side; what was tried is held against it.
+
+    With two keys, the first is searched for each value of the second. A search begins at the answer of the value
+    before and goes outwards, so that a row costs little more than the two values which prove its answer; that answers
+    change little, or one way only, from row to row saves work but is not relied on.
+
+    Args:
+        scenario: what is searched; has objectives.
+        key: a key whose values are whole numbers: counts, or durations in seconds. Or two such keys.
+        within: lowest and highest value; with two keys a pair of these.
+        replications: how many of each value, with one look; by default as many as decide it.
+        sense: "largest" for a (first) key of which small values meet the objectives.
+        step: distance between values tried; with two keys of both, or a pair.
+        precision: call a value undecided before 320 replications, when the half-widths of what is undecided have
+            come down to this share of the targets: nearer to the target nobody cares.
+        seed: any whole number from 0.
+        level: confidence of each value's verdict.
+        executor: as in ``sweep``.
+        workers: as in ``sweep``.
+        engine: as in ``sweep``.
+        store: as in ``sweep``.
+        progress: told how many of the replications of the value at hand are done and to do.
+
+    Returns:
+        A ``Solution``; with two keys a ``Frontier``.
+
+    Raises:
+        PlanError: no objectives, an empty range, or arguments that do not go together.
+        ValueError: a seed or a number of replications that is none.
+        TypeError: the scenario is none.
+        ScenarioError: a value makes no valid scenario.
+        StoreError: the store cannot be used; what was stored stays.
+        StudyError: a worker died; what was stored stays.
+    """
+    seed, replications = asked(scenario, seed, replications)
+    axes = _axes(key, within, step)
+    _check(scenario, replications, precision)
+    seen = looks(replications)
+    engine = _engine(engine, scenario, axes, seen[0])
+    with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
+        rows = tuple(_rows(scenario, axes, sense, seen, precision, level, gatherer))
+    if len(axes) == 1:
+        return rows[0].solution
+    first_axis, second_axis = axes
+    return Frontier(
+        scenario=scenario,
+        keys=(first_axis.key, second_axis.key),
+        within=(first_axis.within, second_axis.within),
+        sense=sense,
+        rows=rows,
+        seed=seed,
+        engine=engine,
+        level=level,
+        ran=gatherer.ran,
+        reused=gatherer.reused,
+        damaged=gatherer.damaged,
+    )
+
+
+class _Axis(NamedTuple):
+    """A key and the values that it is given."""
+
+    key: str
+    within: Ends
+    values: range
+
+
+def _axes(key: str | tuple[str, str], within: Any, step: int | tuple[int, int]) -> list[_Axis]:
+    """Return the keys with their values, one or two.
+
+    Raises:
+        PlanError: no values or too many, one key twice, or not a range for each key.
+    """
+    try:
+        keys, spans = ((key,), (within,)) if isinstance(key, str) else (tuple(key), tuple(within))
+        steps = tuple(map(index, step)) if isinstance(step, tuple) else (index(step),) * len(keys)
+        ends = tuple((index(low), index(high)) for low, high in spans)
+    except (TypeError, ValueError):
+        raise PlanError(
+            f"a range is two whole numbers (durations in seconds), not {within!r:.60} by {step!r:.20}"
+        ) from None
+    if not len(keys) == len(ends) == len(steps) == len(set(keys)) <= 2:
+        raise PlanError("solve takes one key and its range, or two different keys and a range (and a step) for each")
+    axes = []
+    for one, (low, high), by in zip(keys, ends, steps, strict=True):
+        values = range(low, high + 1, by) if by > 0 else range(0)
+        if not 1 <= len(values) <= MOST_VALUES:
+            raise PlanError(f"{one} within {low}..{high} by {by} are {len(values)} values, not 1 to {MOST_VALUES}")
+        axes.append(_Axis(one, (low, high), values))
+    return axes
+
+
+def _check(scenario: Scenario, replications: int | None, precision: float | None) -> None:
+    if not scenario.objectives:
+        raise PlanError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
+    if replications is not None and (replications < 2 or precision is not None):
+        raise PlanError("give at least 2 replications (an interval needs two), or a precision, or neither")
+    if precision is not None and not 0 < precision < 1:
+        raise PlanError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+
+
+def _engine(engine: str, scenario: Scenario, axes: list[_Axis], replications: int) -> str:
+    """Return the engine for the first look at all that will be tried, for which the ends of the ranges stand."""
+    corners = [
+        scenario.with_values(dict(zip((axis.key for axis in axes), values, strict=True)))
+        for values in product(*((axis.values[0], axis.values[-1]) for axis in axes))
+    ]
+    tried = len(axes[0].values).bit_length() + sum(2 * (len(axis.values) - 1) for axis in axes[1:])
+    return engine_for(engine, corners, replications * -(-tried // len(corners)))
+
+
+def _rows(
+    scenario: Scenario,
+    axes: list[_Axis],
+    sense: Sense,
+    seen: tuple[int, ...],
+    precision: float | None,
+    level: float,
+    gatherer: Gatherer,
+) -> Iterator[FrontierRow]:
+    """Yield the answer for each value of the second key; one answer, of the scenario as it is, without one."""
+    searched, *others = axes
+    values = searched.values if sense == "smallest" else searched.values[::-1]
+    designs = [(fixed, scenario.with_values({axis.key: fixed})) for axis in others for fixed in axis.values]
+    near = None
+    for fixed, design in designs or [(0, scenario)]:
+        ran, reused = gatherer.ran, gatherer.reused
+        search = Search(design, searched.key, values, seen, 1.0 - (1.0 - level) / len(seen), precision, gatherer)
+        found = search.answer(near)
+        near = found.next_to
+        erlang, erlang_reason = _formulas_answer(design, searched.key, values)
+        solution = Solution(
+            scenario=design,
+            key=searched.key,
+            within=searched.within,
+            sense=sense,
+            outcome=found.outcome,
+            value=None if found.place is None else values[found.place],
+            between=found.between,
+            reason=found.reason,
+            trail=tuple(search.tried.values()),
+            gain={} if not found.place else search.gain(found.place),
+            erlang=erlang,
+            erlang_reason=erlang_reason,
+            seed=gatherer.seed,
+            engine=gatherer.engine,
+            level=level,
+            ran=gatherer.ran - ran,
+            reused=gatherer.reused - reused,
+            damaged=gatherer.damaged,
+        )
+        yield FrontierRow(fixed, solution)
+
+
+class _NoFormulaError(Exception):
+    """An objective's measure has no formula; says why."""
+
+
+def _formulas_answer(scenario: Scenario, key: str, values: range) -> tuple[int | None, str]:
+    """Return what the formulas answer, and which they are or why they have no answer."""
+    reasons: dict[str, None] = {}
+
+    def holds(place: int) -> bool:
+        table = formulas(scenario.with_values({key: values[place]}))
+        for objective in scenario.objectives:
+            value, reason = table[objective.measure]
+            if value is None or isinstance(value, tuple):
+                raise _NoFormulaError(f"{objective.measure}: {reason}")
+            reasons[reason] = None
+        return all(_holds(table[one.measure].value, one) for one in scenario.objectives)
+
+    try:
+        place = first(holds, -1, len(values))
+    except _NoFormulaError as error:
+        return None, str(error)
+    named = ", ".join(reasons)
+    return (values[place], named) if place < len(values) else (None, f"no value meets them ({named})")
+
+
+def _holds(value: Any, objective: Objective) -> bool:
+    target = objective.value
+    return bool(
+        {"<": value < target, "<=": value <= target, ">": value > target, ">=": value >= target}[objective.relation]
+    )

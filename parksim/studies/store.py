@@ -1,0 +1,529 @@
+"""Measures that outlive the process: one SQLite file of replications, written as they come.
+
+A record is one replication: its key (scenario digest, seed, replication, engine, versions), its measures as
+canonical JSON, and a checksum over both. So a study that was killed goes on where it was, a record that a disk has
+changed is seen and made again, and the file can be read by anything that reads SQLite. Beside the records stand the
+scenarios' texts, and the plans: which studies and sweeps were asked for and finished, the last one last.
+
+One process writes, any number read: the writer holds a lock on ``FILE.lock`` (an empty file that stays), which the
+operating system releases however the writer ends. Readers see what is committed (write-ahead log).
+
+>>> from tempfile import TemporaryDirectory
+>>> key = Key("d" * 64, seed=1, replication=0, engine="simpy", version="0.1.0")
+>>> with TemporaryDirectory() as folder, Store.open(f"{folder}/sweep.db") as store:
+...     store.put({key: {"refused_share": 0.25, "recall_busy_share": float("nan")}})
+...     store.results(key.scenario, key.seed, key.engine, key.version)
+{0: {'recall_busy_share': nan, 'refused_share': 0.25}}
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+SCHEMA: Final = 1
+"""Version of the tables below, in the file's ``user_version``; a newer one is refused."""
+APPLICATION: Final = 0x7061726B
+"""In the file's ``application_id``: "park"."""
+BUSY_S: Final = 10.0
+"""How long to wait for a reader that is in the way."""
+
+_TABLES: Final = (
+    """CREATE TABLE records (scenario TEXT, seed INTEGER, replication INTEGER, engine TEXT, version TEXT,
+    measures TEXT, checksum TEXT, PRIMARY KEY (scenario, seed, replication, engine, version)) WITHOUT ROWID""",
+    "CREATE TABLE scenarios (digest TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID",
+    "CREATE TABLE plans (number INTEGER PRIMARY KEY, plan TEXT, checksum TEXT)",
+    "CREATE TABLE writer (one INTEGER PRIMARY KEY CHECK (one = 1), process INTEGER, machine TEXT)",
+)
+_COLUMNS: Final = "scenario, seed, replication, engine, version, measures, checksum"
+
+Result = dict[str, Any]
+"""The measures of one replication: floats (nan where undefined), and lists of floats for vectors."""
+
+
+class StoreError(RuntimeError):
+    """A store that cannot be read or written: which file, why, and what to do next."""
+
+
+class Key(NamedTuple):
+    """What a record is the result of; equal keys give equal measures."""
+
+    scenario: str  # digest, 64 hexadecimal digits
+    seed: int
+    replication: int
+    engine: str
+    version: str  # parksim's and its libraries' (``studies.made_by``)
+
+
+class Damage(NamedTuple):
+    """A record that is not what was written, as far as it can be read, and how that shows."""
+
+    table: str
+    key: tuple[object, ...]
+    why: str
+
+    def __str__(self) -> str:
+        """Return "records (a3f0…, 1, 7, simpy, 0.1.0): its checksum is wrong"."""
+        return f"{self.table} ({', '.join(map(_short, self.key))}): {self.why}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 16 else text[:12] + "…"
+
+
+def canonical(result: Mapping[str, Any]) -> str:
+    """Return measures as JSON text: keys sorted, no spaces, shortest digits that give the same double, nan as null.
+
+    >>> canonical({"b": [0.1, float("nan")], "a": 1.0})
+    '{"a":1.0,"b":[0.1,null]}'
+    """
+    return json.dumps(_nulled(dict(result)), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _nulled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _nulled(one) for name, one in value.items()}
+    if isinstance(value, (list, array)):
+        return [_nulled(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def parsed(text: str) -> Result:
+    """Return the measures of a ``canonical`` text: the same doubles, null as nan.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("measures are a JSON object")  # noqa: TRY004 - the text is wrong, not the caller's type
+    return {name: _restored(value) for name, value in values.items()}
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, list):
+        return array("d", [_restored(one) for one in value])
+    return math.nan if value is None else value
+
+
+def sum_of(result: Result) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of one replication's measures."""
+    return hashlib.sha256(canonical(result).encode()).hexdigest()[:16]
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the sources that decide what a replication measures, 64 hexadecimal digits.
+
+    So what a store holds is another's result as soon as a rule is edited, released or not.
+    """
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    files = [file for pattern in _DECIDING for file in package.glob(pattern)]
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+_DECIDING: Final = (
+    "rules/*.py",
+    "engines/*.py",
+    "scenario/*.py",
+    "journal/journal.py",
+    "journal/measures.py",
+    "stats/special.py",
+)
+"""The files beside rules and engines that decide what a replication measures."""
+
+
+def checksum(key: Key, measures: str) -> str:
+    """Return the SHA-256 of a record, key and measures, in hexadecimal digits."""
+    return hashlib.sha256(json.dumps([*key, measures]).encode()).hexdigest()
+
+
+def _plan_sum(number: int, plan: str) -> str:
+    return hashlib.sha256(json.dumps([number, plan]).encode()).hexdigest()
+
+
+class Store:
+    """An open store; see ``open``. A context manager that closes it.
+
+    Attributes:
+        path: The file.
+        damaged: The damaged records that were met so far; they count as missing.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection | None) -> None:
+        self.path = path
+        self.damaged: list[Damage] = []
+        self._connection = connection
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: str | Path, *, read_only: bool = False) -> Self:
+        """Open a store, for writing unless ``read_only``; a file that does not exist is made.
+
+        Raises:
+            StoreError: the file cannot be opened, is no store, is of a newer parksim, or somebody else writes it.
+        """
+        path = Path(path)
+        if read_only and not path.is_file():
+            raise StoreError(f"{path}: there is no such file; name the store that a sweep has written")
+        if not path.absolute().parent.is_dir():
+            raise StoreError(f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere")
+        lock = None if read_only else _lock(path)
+        connection = None
+        try:
+            with _told(path):
+                connection = _read_only(path) if read_only else _connected(path, "rwc")
+                _check(path, connection, may_make=not read_only)
+                if not read_only:
+                    connection.execute("INSERT OR REPLACE INTO writer VALUES (1, ?, ?)", (os.getpid(), platform.node()))
+        except BaseException:
+            for one in (connection, lock):
+                if one is not None:
+                    one.close()
+            raise
+        return cls(path, connection, lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let others write; what was put is stored already."""
+        try:
+            with _told(self.path):
+                self._connection.close()
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+
+    def put(self, records: Mapping[Key, Mapping[str, Any]]) -> None:
+        """Store some replications, all of them or (when that fails) none; what stood under their keys is replaced.
+
+        Raises:
+            StoreError: they could not be stored (the disk is full, say).
+        """
+        rows = []
+        for key, result in records.items():
+            measures = canonical(result)
+            rows.append((*key, measures, checksum(key, measures)))
+        with _told(self.path), self._transaction():
+            self._connection.executemany(f"INSERT OR REPLACE INTO records ({_COLUMNS}) VALUES (?,?,?,?,?,?,?)", rows)  # noqa: S608 - a constant
+
+    def put_scenario(self, digest: str, canonical_text: str) -> None:
+        """Store a scenario's text under its digest, so that the file explains itself.
+
+        Raises:
+            StoreError: it could not be stored.
+        """
+        with _told(self.path), self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO scenarios VALUES (?, ?)", (digest, canonical_text))
+
+    def put_plan(self, plan: Mapping[str, Any]) -> None:
+        """Store what was asked for and is finished now, as the last plan; an equal one asked for before gives way.
+
+        Raises:
+            StoreError: it could not be stored.
+        """
+        text = json.dumps(plan, separators=(",", ":"), ensure_ascii=False)
+        damaged = [one.key for one in self._new_damage(self.plans)]
+        with _told(self.path), self._transaction():
+            self._connection.executemany("DELETE FROM plans WHERE number = ?", damaged)
+            (last,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM plans").fetchone()
+            self._connection.execute("DELETE FROM plans WHERE plan = ?", (text,))
+            self._connection.execute("INSERT INTO plans VALUES (?, ?, ?)", (last + 1, text, _plan_sum(last + 1, text)))
+
+    def plans(self) -> list[dict[str, Any]]:
+        """Return the finished plans, the last one last; damaged ones are left out (see ``damaged``).
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        found = []
+        for number, text, sum_of_row in self._rows("SELECT number, plan, checksum FROM plans ORDER BY number", ()):
+            whole = isinstance(text, bytes) and _plan_sum(number, text.decode(errors="replace")).encode() == sum_of_row
+            if whole:
+                found.append(json.loads(text))
+            else:
+                self._report(Damage("plans", (_readable(number),), "its checksum is wrong"))
+        return found
+
+    def results(self, scenario: str, seed: int, engine: str, version: str) -> dict[int, Result]:
+        """Return the stored measures of one scenario by replication; damaged ones are left out (see ``damaged``).
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        wanted = "scenario = ? AND seed = ? AND engine = ? AND version = ?"
+        rows = self._rows(f"SELECT {_COLUMNS} FROM records WHERE {wanted}", (scenario, seed, engine, version))  # noqa: S608 - constants
+        return {key.replication: result for key, result in self._sound(rows)}
+
+    def records(self) -> Iterator[tuple[Key, Result]]:
+        """Yield everything stored, ordered by key; damaged records are left out (see ``damaged``).
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        order = "scenario, seed, engine, version, replication"
+        yield from self._sound(self._rows(f"SELECT {_COLUMNS} FROM records ORDER BY {order}", ()))  # noqa: S608 - constants
+
+    def scenarios(self) -> dict[str, str]:
+        """Return the stored scenarios' canonical texts by digest; damaged ones are left out (see ``damaged``).
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        found = {}
+        for digest, text in self._rows("SELECT digest, canonical FROM scenarios", ()):
+            if isinstance(text, bytes) and hashlib.sha256(text).hexdigest().encode() == digest:
+                found[digest.decode()] = text.decode()
+            else:
+                self._report(Damage("scenarios", (_readable(digest),), "its digest is not that of its text"))
+        return found
+
+    def verify(self) -> list[Damage]:
+        """Read every record and return those that are not what was written.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        return self._new_damage(lambda: list(self.records()), self.scenarios, self.plans)
+
+    def _new_damage(self, *reads: Callable[[], object]) -> list[Damage]:
+        """Return the damage that some reading meets, whether it was met before or not."""
+        before, self.damaged = self.damaged, []
+        try:
+            for read in reads:
+                read()
+        finally:
+            found, self.damaged = self.damaged, before
+            for damage in found:
+                self._report(damage)
+        return found
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
+        with _told(self.path):
+            rows = self._connection.execute(query, values)
+        while True:
+            with _told(self.path):
+                row = rows.fetchone()
+            if row is None:
+                return
+            yield row
+
+    def _sound(self, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Key, Result]]:
+        for row in rows:
+            read = _read(row)
+            if isinstance(read, str):
+                self._report(Damage("records", tuple(map(_readable, row[:5])), read))
+            else:
+                yield read
+
+    def _report(self, damage: Damage) -> None:
+        if damage not in self.damaged:
+            self.damaged.append(damage)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+class Shelf:
+    """The replications of one scenario, seed and engine that a store holds, and where new ones go; or no store.
+
+    Attributes:
+        key: Of all of them, but for the replication.
+        known: What the store held when the shelf was made, by replication.
+    """
+
+    def __init__(self, store: Store | None, key: Key, canonical_text: str) -> None:
+        self.key = key
+        self.known: Mapping[int, Result] = {}
+        self._store = store
+        if store is not None:
+            store.put_scenario(key.scenario, canonical_text)
+            self.known = store.results(key.scenario, key.seed, key.engine, key.version)
+
+    @property
+    def fate(self) -> str:
+        """What becomes of the results so far when the work cannot be finished."""
+        return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
+
+    def put(self, replications: Sequence[int], results: list[Result]) -> list[Result]:
+        """Store the results of some replications of one task, unless they are from there, and hand them on."""
+        if self._store is not None and replications[0] not in self.known:
+            keys = (self.key._replace(replication=number) for number in replications)
+            self._store.put(dict(zip(keys, results, strict=True)))
+        return results
+
+
+def _read(row: tuple[Any, ...]) -> tuple[Key, Result] | str:
+    """Return the record in a row, or why it is none: whatever the row holds, it is either as written or found out."""
+    scenario, seed, replication, engine, version, measures, sum_of_row = row
+    texts = (scenario, engine, version, measures, sum_of_row)
+    if not all(isinstance(one, bytes) for one in texts) or not all(isinstance(one, int) for one in (seed, replication)):
+        return "a column is of another kind"
+    try:
+        scenario, engine, version, measures, sum_of_row = (one.decode() for one in texts)
+    except UnicodeDecodeError:
+        return "a column is no text"
+    key = Key(scenario, seed, replication, engine, version)
+    if checksum(key, measures) != sum_of_row:
+        return "its checksum is wrong"
+    try:
+        return key, parsed(measures)
+    except ValueError:
+        return "its measures are no JSON object"
+
+
+def _readable(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _connected(path: Path, mode: str, timeout_s: float = BUSY_S) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout_s, isolation_level=None
+    )
+    connection.text_factory = bytes  # a changed byte may be no UTF-8, which is for us to find out
+    return connection
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads, also where not even SQLite's index of its log may be written beside the file."""
+    connection = _connected(path, "ro")
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or _log_of(path).exists():
+            raise
+        connection = _connected(path, "ro&immutable=1")  # all is in the file, and nobody can be writing it
+    return connection
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _lock(path: Path) -> sqlite3.Connection:
+    """Return the connection that holds the writer's lock: released with the process, not inherited by its children."""
+    file = path.with_name(path.name + ".lock")
+    lock = None
+    try:
+        with _told(file):
+            lock = _connected(file, "rwc", timeout_s=0.0)
+            lock.execute("BEGIN EXCLUSIVE")
+    except StoreError as error:
+        if lock is not None:
+            lock.close()
+        if isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) == sqlite3.SQLITE_BUSY:
+            raise StoreError(
+                f"{path}: {_holder(path)} is writing it; wait until that ends, or name another file"
+            ) from None
+        raise
+    return lock
+
+
+def _holder(path: Path) -> str:
+    """Return who writes the store, as far as it can be found out."""
+    try:
+        connection = _connected(path, "ro", timeout_s=0.0)
+        try:
+            process, machine = connection.execute("SELECT process, machine FROM writer").fetchone()
+        finally:
+            connection.close()
+        return f"process {int(process)} on {machine.decode()}"
+    except (sqlite3.Error, TypeError, ValueError, AttributeError):
+        return "another process"
+
+
+def _check(path: Path, connection: sqlite3.Connection, *, may_make: bool) -> None:
+    """Make the tables of a new file; refuse a file that is not a store of this version."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application == 0 and schema == 0 and tables == 0 and may_make:
+        _make(connection)
+        return
+    if application != APPLICATION:
+        raise StoreError(f"{path}: is a database, but no store of parksim; name another file")
+    if schema > SCHEMA:
+        raise StoreError(
+            f"{path}: is of schema {schema}, written by a newer parksim, and this one knows {SCHEMA}; "
+            "update parksim, or name another file"
+        )
+    if schema != SCHEMA:
+        raise StoreError(f"{path}: is of schema {schema}, which no parksim has written; name another file")
+    if may_make:
+        _log_ahead(connection)
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    _log_ahead(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    for table in _TABLES:
+        connection.execute(table)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    connection.execute("COMMIT")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut the last commits
+    connection.execute("PRAGMA cell_size_check = ON")
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code; 0 where there is none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+_NEXT: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and run the same command again: what was stored stays",
+    sqlite3.SQLITE_READONLY: "cannot be written; change its permissions or its folder's, or name a file elsewhere",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; look at its permissions and its folder's, or name a file elsewhere",
+    sqlite3.SQLITE_PERM: "cannot be opened; look at its permissions, or name a file elsewhere",
+    sqlite3.SQLITE_NOTADB: "is no store of parksim, or a damaged one; name another file",
+    sqlite3.SQLITE_CORRUPT: "is damaged; move it away and run the same command again: all it held is run again",
+    sqlite3.SQLITE_BUSY: "another program holds it; end that, or name another file",
+    sqlite3.SQLITE_LOCKED: "another program holds it; end that, or name another file",
+    sqlite3.SQLITE_IOERR: "the disk failed; see whether it is full or broken, then run the same command again",
+}
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system complain of into a message with the file and the next step."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        step = _NEXT.get(_code(error), "cannot be used; it may be damaged: move it away, or name another file")
+        raise StoreError(f"{path}: {step} ({error})") from error
+    except UnicodeDecodeError as error:  # from SQLite's own complaint, when what it quotes is damaged
+        raise StoreError(f"{path}: {_NEXT[sqlite3.SQLITE_CORRUPT]}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be used ({error.strerror or error}); name a file elsewhere") from error

@@ -1,0 +1,63 @@
+"""Differences between two scenarios: what is paired, and whether the intervals cover what Erlang's formula says."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from parksim.studies.formulas import formulas
+from parksim.studies import compare as comparing
+from parksim.studies import study as studies
+from tests.stats.macro_runs import lot_only
+
+QUICK = "kernel" if find_spec("numba") else "simpy"
+DAY = {"run.horizon": "25h"}
+SHORT = {"run.horizon": "3h"}
+
+
+def test_a_longer_cool_down_is_offered_the_same_calls():
+    """What comes after the horizon is not counted: calls that both are offered are alike, and are paired."""
+    compared = comparing.compare(lot_only(SHORT), lot_only(SHORT | {"run.cool_down": "2h", "lot.slots": 7}), 3)
+    assert (compared.paired, compared.unlike) == (True, ())
+    assert compared.differences["calls_offered"].mean == compared.differences["calls_offered"].half_width == 0
+
+
+def test_the_other_way_round_is_the_negative():
+    """For 6 and 7 slots all measures of b less a are those of a less b with the other sign, intervals included."""
+    few, more = lot_only(SHORT), lot_only(SHORT | {"lot.slots": 7})
+    there, back = comparing.compare(few, more, 5), comparing.compare(more, few, 5)
+    for name, one in there.differences.items():
+        other = back.differences[name]
+        if one.mean is not None:
+            assert (one.mean, one.low, one.high) == pytest.approx((-other.mean, -other.high, -other.low), abs=1e-12)
+
+
+def test_separate_replications_are_strangers_and_equal_numbers_are_not():
+    """At two rates the occupancies of one replication number go together (r over 0.5), those compared by Welch do not.
+
+    60 of each, seed 1; of strangers |r| > 0.5 has the level 1e-4.
+    """
+    a, b = lot_only(DAY), lot_only(DAY | {"arrivals.rate": "125/h"})
+    compared = comparing.compare(a, b, 60, engine=QUICK)
+    same_numbers = studies.study(b, 60, engine=QUICK).results
+    shares = [[one["occupancy_mean"] for one in results] for results in (compared.a.results, compared.b.results)]
+    assert not compared.paired
+    assert abs(np.corrcoef(*shares)[0, 1]) < 0.5
+    assert np.corrcoef(shares[0], [one["occupancy_mean"] for one in same_numbers])[0, 1] > 0.5
+    assert compared.differences["occupancy_mean"].method == "welch-t"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [{"lot.slots": 7}, {"arrivals.rate": "130/h"}], ids=["paired", "welch"])
+def test_intervals_of_differences_cover_erlangs(change):
+    """Of 200 comparisons of 10 replications (seeds 1 to 200) 180 to 199 hold Erlang's difference, paired and Welch's.
+
+    P(Bin(200, 0.95) < 180 or > 199) = 0.12 %, for each of two measures and two ways.
+    """
+    a, b = lot_only(DAY), lot_only(DAY | change)
+    compared = [comparing.compare(a, b, 10, seed=seed, engine=QUICK).differences for seed in range(1, 201)]
+    for name in ("refused_share", "occupancy_mean"):
+        truth = formulas(b)[name].value - formulas(a)[name].value
+        found = [differences[name] for differences in compared]
+        assert {one.method for one in found} == {"paired-t" if "lot.slots" in change else "welch-t"}
+        assert 180 <= sum(one.low <= truth <= one.high for one in found) <= 199, name
