@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from parksim import live
-    from parksim.journal.journal import Journal, JournalError
+    from parksim.errors import JournalError, ParksimError, ScenarioError, StoreError, StudyError
+    from parksim.journal.journal import Journal
     from parksim.journal.measures import Measures
     from parksim.pbx.replay import calibrate, replay
     from parksim.rules.lot import Fact, Lot
-    from parksim.scenario.messages import ScenarioError
     from parksim.scenario.model import TEMPLATE, Scenario
     from parksim.scenario.workload import Workload, draw
     from parksim.stats.estimate import Estimate
     from parksim.studies.rerun import Rerun, rerun
-    from parksim.studies.store import Store, StoreError
-    from parksim.studies.study import Run, Study, StudyError, run, study
+    from parksim.studies.store import Store
+    from parksim.studies.study import Run, Study, run, study
     from parksim.studies.sweep import Comparison, Frontier, Solution, Sweep, compare, load, solve, sweep
 
 _HOMES: Final = {
+    # Every error of ours.
+    "ParksimError": "parksim.errors",
     # What is simulated.
     "Scenario": "parksim.scenario.model",
-    "ScenarioError": "parksim.scenario.messages",
+    "ScenarioError": "parksim.errors",
     "TEMPLATE": "parksim.scenario.model",
     "Workload": "parksim.scenario.workload",
     "draw": "parksim.scenario.workload",
@@ -36,7 +38,7 @@ _HOMES: Final = {
     "Run": "parksim.studies.study",
     "run": "parksim.studies.study",
     "Study": "parksim.studies.study",
-    "StudyError": "parksim.studies.study",
+    "StudyError": "parksim.errors",
     "study": "parksim.studies.study",
     # Plans.
     "Sweep": "parksim.studies.sweep",
@@ -48,13 +50,13 @@ _HOMES: Final = {
     "compare": "parksim.studies.sweep",
     # What is kept, and made again.
     "Store": "parksim.studies.store",
-    "StoreError": "parksim.studies.store",
+    "StoreError": "parksim.errors",
     "load": "parksim.studies.sweep",
     "Rerun": "parksim.studies.rerun",
     "rerun": "parksim.studies.rerun",
     # What comes out.
     "Journal": "parksim.journal.journal",
-    "JournalError": "parksim.journal.journal",
+    "JournalError": "parksim.errors",
     "Measures": "parksim.journal.measures",
     "Estimate": "parksim.stats.estimate",
     # A log of a real PBX.
@@ -77,6 +79,7 @@ __all__ = [
     "JournalError",
     "Lot",
     "Measures",
+    "ParksimError",
     "Rerun",
     "Run",
     "Scenario",
@@ -121,7 +124,9 @@ def _module(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != qualified:
             raise
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from parksim.errors import MissingNameError  # noqa: PLC0415 - only a wrong name needs it
+
+    raise MissingNameError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -12,8 +12,10 @@ there twice. Units are the last word of a column's name; what is undefined is na
 import csv
 import html
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -21,13 +23,28 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import ArgumentError, MissingLibraryError
+
 SHOWN_ROWS: Final = 20
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """What begins so is a formula to a spreadsheet."""
 
 
-class MissingLibraryError(ImportError):
-    """A library that is not installed; says which extra brings it."""
+SHOWERS: Final = {
+    "table": "parksim.reports.tables:table_of",
+    "html": "parksim.reports.tables:html_of",
+    "plot": "parksim.reports.charts:plot",
+    "report": "parksim.reports.html:save",
+    "summary": "parksim.reports.screen:screen_text",
+}
+"""Who shows a result, as ``module:function``: the only place where a result knows of its readers, loaded on use."""
+
+
+def shower(name: str) -> Callable[..., Any]:
+    """Return one of ``SHOWERS``, its module loaded now."""
+    module, _, function = SHOWERS[name].partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 class Names(NamedTuple):
@@ -47,14 +64,14 @@ class Table:
         columns: one-dimensional arrays of numbers or truth values, or ``Names``.
 
     Raises:
-        ValueError: columns of different lengths.
+        ArgumentError: columns of different lengths.
     """
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self.columns = dict(columns)
         lengths = {len(column.codes if isinstance(column, Names) else column) for column in self.columns.values()}
         if len(lengths) > 1:
-            raise ValueError(f"the columns of a table have one length, not {sorted(lengths)}")
+            raise ArgumentError(f"the columns of a table have one length, not {sorted(lengths)}")
         self._length = lengths.pop() if lengths else 0
 
     def __len__(self) -> int:
@@ -107,7 +124,7 @@ class Table:
         """Write the table to a ``.csv`` or ``.parquet`` file.
 
         Raises:
-            ValueError: the ending names neither.
+            ArgumentError: the ending names neither.
             MissingLibraryError: for Parquet, pyarrow is not installed.
             OSError: the file cannot be written.
         """
@@ -117,7 +134,9 @@ class Table:
         elif path.suffix == ".parquet":
             library("pyarrow.parquet").write_table(self.to_arrow(), path)
         else:
-            raise ValueError(f"{path}: a table is written as .csv or .parquet, not {path.suffix or 'without ending'!r}")
+            raise ArgumentError(
+                f"{path}: a table is written as .csv or .parquet, not {path.suffix or 'without ending'!r}"
+            )
 
     def _repr_html_(self) -> str:
         more = f"{self._length:,} rows" + (f", the first {SHOWN_ROWS} shown" if self._length > SHOWN_ROWS else "")
@@ -130,9 +149,8 @@ class Framed:
     @cached_property
     def table(self) -> Table:
         """The result as one table, made on first use."""
-        from parksim.reports.tables import table_of  # noqa: PLC0415 - it knows all results, which know nothing of it
-
-        return table_of(self)
+        table: Table = shower("table")(self)
+        return table
 
     def to_pandas(self) -> Any:
         """Return ``table`` as a ``pandas.DataFrame`` that shares its numbers.
@@ -155,9 +173,8 @@ class Framed:
         return self.table.__arrow_c_stream__(requested_schema)
 
     def _repr_html_(self) -> str:
-        from parksim.reports.tables import html_of  # noqa: PLC0415 - as above
-
-        return html_of(self)
+        text: str = shower("html")(self)
+        return text
 
 
 class Drawn(Framed):
@@ -167,17 +184,15 @@ class Drawn(Framed):
         """Return one of the result's charts, an ``altair.Chart`` to show, to edit or to save.
 
         Args:
-            name: which; by default the first of ``parksim.reports.charts.charts_of(result)``, and a wrong word is told with
-                the nearest right one.
+            name: which; by default the first of ``parksim.reports.charts.charts_of(result)``; a wrong word gets a
+                message with the nearest right one.
             options: of the chart (``parksim.reports.charts`` lists them); ``width`` in pixels has every one.
 
         Raises:
             PlanError: there is no such chart, or no such key, measure or value in the result.
             MissingLibraryError: altair is not installed.
         """
-        from parksim.reports.charts import plot  # noqa: PLC0415 - it knows all results, and loads altair
-
-        return plot(self, name, **options)
+        return shower("plot")(self, name, **options)
 
 
 class Reported(Drawn):
@@ -191,13 +206,11 @@ class Reported(Drawn):
             interactive: whether the page bears Vega (0.9 MB), so that its charts can show their numbers.
 
         Raises:
-            ValueError: the file's name ends otherwise.
+            ArgumentError: the file's name ends otherwise.
             MissingLibraryError: altair or vl-convert is not installed.
             OSError: the file cannot be written.
         """
-        from parksim.reports.html import save  # noqa: PLC0415 - it knows all results, and loads altair
-
-        save(self, path, interactive=interactive)
+        shower("report")(self, path, interactive=interactive)
 
 
 def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -253,6 +266,15 @@ def _harmless(value: object) -> object:
     return "'" + value if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
+def nulled(value: Any) -> Any:
+    """Return plain values with None for every number that JSON cannot write."""
+    if isinstance(value, dict):
+        return {key: nulled(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [nulled(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def names_of(values: Sequence[object]) -> Names:
     """Return a column of words that repeat, by first appearance.
 
@@ -269,8 +291,6 @@ def library(name: str, extra: str = "notebook") -> ModuleType:
     Raises:
         MissingLibraryError: it is not installed; the message says which extra brings it.
     """
-    from importlib import import_module  # noqa: PLC0415 - needed here only
-
     try:
         return import_module(name)
     except ModuleNotFoundError:

@@ -11,16 +11,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.cli.options import DONE, MISSED, Answer, Json, UsageError, check_count, check_out, pairs
+from parksim.cli.options import DONE, MISSED, Answer, Json, check_count, check_out, pairs
+from parksim.errors import LogError, UnfitError, UsageError
 from parksim.journal.measures import SHARES
 from parksim.pbx.conformance import Agreement, events_told, told
-from parksim.pbx.formats import LogError
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import Recorded
 from parksim.pbx.replay import Replay, replay
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.rules.codes import CHOICE_NAMES
-from parksim.scenario.quantities import UNLIMITED, UnfitError, duration_s, microseconds
+from parksim.scenario.quantities import UNLIMITED, duration_s, microseconds
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]

@@ -35,7 +35,6 @@ from parksim.cli.options import (
     Seed,
     Set,
     Texts,
-    UsageError,
     WorkersOption,
     check_count,
     check_engine,
@@ -49,14 +48,12 @@ from parksim.cli.options import (
     stays_told,
 )
 from parksim.cli.progress import Progress
-from parksim.journal.journal import Journal, JournalError
-from parksim.reports.screen import WIDTH, screen, to_json
-from parksim.scenario.messages import ScenarioError
+from parksim.errors import OutputError, ParksimError, ScenarioError, UsageError
+from parksim.journal.journal import Journal
+from parksim.reports.screen import WIDTH, screen
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
-from parksim.studies.gather import PlanError
-from parksim.studies.store import StoreError
-from parksim.studies.study import REPLICATIONS, StudyError, expected_calls, run, study, versions
+from parksim.studies.study import REPLICATIONS, expected_calls, run, study, versions
 from parksim.studies.sweep import plan_of
 
 MOST_SLOTS: Final = 10_000_000
@@ -129,7 +126,7 @@ def run_command(
         )
         if store is not None:
             store.put_plan(plan_of(result))
-    text = to_json(result) + "\n"
+    text = result.to_json() + "\n"
     if out is not None and kept is None:
         out.write_text(text, encoding="utf-8")
     return Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else DONE)
@@ -260,7 +257,7 @@ class _Screen(Console):
     """A console that leaves a broken pipe to ``main``; rich's own would exit with code 1."""
 
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        raise  # noqa: PLE0704 - rich calls this where it has just caught a broken pipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -285,9 +282,9 @@ def main(arguments: list[str] | None = None) -> int:
             f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help"
         )
         return BAD_INPUT
-    except (ScenarioError, JournalError, PlanError, UsageError) as error:
-        complaints.print(str(error) if isinstance(error, ScenarioError) else f"parksim: {error}")
-        return BAD_INPUT
+    except ParksimError as error:
+        complaints.print(_complaint(error))
+        return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is left in the buffer must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -295,10 +292,16 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         complaints.print("parksim: interrupted" + (f"; {error}" if str(error) else ""))
         return INTERRUPTED
-    except (OSError, StudyError, StoreError, MemoryError) as error:
+    except (OSError, MemoryError) as error:
         complaints.print(f"parksim: could not finish: {str(error) or type(error).__name__}")
         return NOT_FINISHED
     return DONE
+
+
+def _complaint(error: ParksimError) -> str:
+    if isinstance(error, ScenarioError):  # its lines begin with the file
+        return str(error)
+    return f"parksim: {'' if error.exit_code == BAD_INPUT else 'could not finish: '}{error}"
 
 
 def _misused(error: cyclopts.CycloptsError) -> str:
@@ -320,7 +323,7 @@ def _speak_utf8() -> None:
 
 def _print(output: str | Texts | RenderableType) -> None:
     if sys.stdout is None:
-        raise OSError("there is no standard output")
+        raise OutputError("there is no standard output")
     if isinstance(output, str):
         sys.stdout.write(output)
     elif hasattr(output, "__next__"):

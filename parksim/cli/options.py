@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal, NamedTuple
 from cyclopts import Parameter
 from rich.console import RenderableType
 
+from parksim.errors import UnfitError, UsageError
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UnfitError, share
+from parksim.scenario.quantities import share
 from parksim.studies.clusters import cluster_at
 from parksim.studies.gather import workers_that_pay
 from parksim.studies.store import Store
@@ -34,10 +35,6 @@ class Answer(NamedTuple):
 
     output: str | Texts | RenderableType
     code: int = DONE
-
-
-class UsageError(ValueError):
-    """Options that do not go together, or a value out of range."""
 
 
 ScenarioFile = Annotated[Path, Parameter(help="The scenario, a TOML file (`parksim init` writes one).")]
@@ -188,7 +185,7 @@ def stays_told(store: Path | None) -> Iterator[None]:
     """Let an interruption say that what was stored stays."""
     try:
         yield
-    except KeyboardInterrupt:
-        if store is None:
-            raise
-        raise KeyboardInterrupt(f"what was stored in {store} stays; the same command goes on from there") from None
+    except KeyboardInterrupt as interruption:
+        if store is not None:
+            interruption.args = (f"{store} keeps every finished replication; the same command resumes there",)
+        raise

@@ -20,7 +20,6 @@ from parksim.cli.options import (
     Seed,
     Set,
     StoreFile,
-    UsageError,
     WorkersOption,
     check_count,
     check_engine,
@@ -33,9 +32,9 @@ from parksim.cli.options import (
     stays_told,
 )
 from parksim.cli.progress import Progress
-from parksim.reports.screen import nulled
+from parksim.errors import UnfitError, UsageError
 from parksim.reports.screen_plans import comparison_screen, frontier_screen, solution_screen, sweep_screen, to_csv
-from parksim.scenario.quantities import UnfitError
+from parksim.results import nulled
 from parksim.studies.rerun import rerun, result_of, study_of
 from parksim.studies.solve import FIRST_LOOK, Solution
 from parksim.studies.study import ENGINES, REPLICATIONS, Study, expected_calls

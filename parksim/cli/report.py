@@ -7,14 +7,13 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from parksim.cli.options import Answer, Set, UsageError, check_count, check_out, hands, pairs, scenario_with
+from parksim.cli.options import Answer, Set, check_count, check_out, hands, pairs, scenario_with
 from parksim.cli.progress import Progress
+from parksim.errors import MissingLibraryError, UnfitError, UsageError
 from parksim.reports import charts as plots
 from parksim.reports import drawing
 from parksim.reports import html as report_page
-from parksim.results import MissingLibraryError
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UnfitError
 from parksim.studies.rerun import result_of, study_of, with_files
 from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep, load

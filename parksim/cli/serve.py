@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-from parksim.cli.options import Answer, ScenarioFile, Seed, Set, UsageError, check_seed, scenario_with
+from parksim.cli.options import Answer, ScenarioFile, Seed, Set, check_seed, scenario_with
+from parksim.errors import FailedError, TokenError, UsageError
 from parksim.scenario.model import Scenario
 from parksim.server.listening import bound, is_loopback, resolved
-from parksim.server.tokens import ENVIRONMENT, TokenError, Tokens, readable_by_others
+from parksim.server.tokens import ENVIRONMENT, Tokens, readable_by_others
 
 if TYPE_CHECKING:
     from parksim.server.app import App
@@ -66,7 +67,7 @@ def serve_command(
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     try:
-        from parksim.server import desk, serving, session  # noqa: PLC0415 - uvicorn and the engine, for serve alone
+        from parksim.server import desk, serving  # noqa: PLC0415 - uvicorn and the engine, for serve alone
     except ModuleNotFoundError as error:
         if error.name not in {"uvicorn", "httptools"}:
             raise
@@ -91,8 +92,6 @@ def serve_command(
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        except session.SessionError as error:
-            raise OSError(str(error)) from None
         if switchboard.cut_bytes:
             told = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
             sys.stderr.write(f"parksim: {journal}: {told}\n")
@@ -111,7 +110,7 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, journal:
     try:
         ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
     except serving.FailedError as error:
-        raise OSError(f"{error}, which is a fault of parksim{goes_on}") from None
+        raise FailedError(f"{error}, which is a fault of parksim{goes_on}") from None
     if ended_by == signal.SIGINT:
         raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")
 

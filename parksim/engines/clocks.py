@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from parksim.errors import ArgumentError
+
 FOR_EVER: Final = 2**63 - 1
 """An instant that never comes."""
 BEHIND_S: Final = 1.0
@@ -84,12 +86,12 @@ class RealClock:
         monotonic_ns: where real nanoseconds come from.
 
     Raises:
-        ValueError: the rate is not positive, or over 1,000,000.
+        ArgumentError: the rate is not positive, or over 1,000,000.
     """
 
     def __init__(self, rate: float = 1.0, start_us: int = 0, monotonic_ns: Callable[[], int] = _real_ns) -> None:
         if not 0 < rate <= 1_000_000:
-            raise ValueError(f"a rate lies above 0 and up to 1,000,000 (60: a minute a second), not {rate}")
+            raise ArgumentError(f"a rate lies above 0 and up to 1,000,000 (60: a minute a second), not {rate}")
         self.rate = rate
         self._start_us = start_us
         self._monotonic_ns = monotonic_ns

@@ -27,6 +27,7 @@ from simpy.events import Event
 
 from parksim.engines.processes import Alarm, Exchange, Life
 from parksim.engines.traffic import Drawn, Traffic, batch, columns_by_call, no_calls
+from parksim.errors import CommandError
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import life
 from parksim.rules.codes import (
@@ -88,10 +89,6 @@ RANKS: Final = {
     STOP: RANK_HANGUP,
 }
 """The rank that each kind of command takes among the events of its instant."""
-
-
-class CommandError(ValueError):
-    """A command that cannot be: no such call, or not in a state for it. Nothing has changed."""
 
 
 class Command(NamedTuple):

@@ -45,10 +45,10 @@ from parksim.engines.commanded import (
     UNPARK,
     Command,
     CommandedExchange,
-    CommandError,
     Place,
 )
 from parksim.engines.traffic import Traffic, endless_batches, one_batch
+from parksim.errors import ArgumentError, CommandError, StateError
 from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
@@ -77,7 +77,7 @@ class Facts(AsyncIterator["Fact | Missed"]):
 
     def __init__(self, switchboard: "Switchboard", limit: int) -> None:
         if limit < 1:
-            raise ValueError(f"a reader keeps at least one fact, not {limit}")
+            raise ArgumentError(f"a reader keeps at least one fact, not {limit}")
         self._switchboard = switchboard
         self._waiting: deque[Fact] = deque(maxlen=limit)
         self._missed = 0
@@ -121,8 +121,8 @@ class Switchboard:
         record: whether ``journal()`` keeps all rows and ``commands`` all commands. Without it memory does not grow.
 
     Raises:
-        ValueError: the seed or the replication is no whole number from 0.
-        TypeError: the scenario is none.
+        ArgumentError: the seed or the replication is no whole number from 0.
+        WrongTypeError: the scenario is none.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Switchboard:
 
     async def __aenter__(self) -> Self:
         if self._task is not None or self._closed:
-            raise RuntimeError("a switchboard runs once; make another one")
+            raise StateError("a switchboard runs once; make another one")
         self._task = asyncio.get_running_loop().create_task(self._drive(), name="parksim switchboard")
         return self
 
@@ -336,13 +336,13 @@ class Switchboard:
 
         Raises:
             CommandError: the switchboard is closed.
-            ValueError: ``stamp_us`` is past.
+            ArgumentError: ``stamp_us`` is past.
         """
         self.raise_failure()
         if self._closed:
             raise CommandError("the switchboard is closed")
         if stamp_us <= self._reached_us:
-            raise ValueError(f"{stamp_us} us is past; the switchboard has come to {self._reached_us} us")
+            raise ArgumentError(f"{stamp_us} us is past; the switchboard has come to {self._reached_us} us")
         return self._at(stamp_us, rank, work)
 
     def _at(self, stamp_us: int, rank: int, work: Callable[[int], T]) -> T:
@@ -469,11 +469,11 @@ class Switchboard:
         A call that is placed and not hung up does not end by itself, and is left as it is.
 
         Raises:
-            RuntimeError: the traffic is endless.
+            StateError: the traffic is endless.
             Exception: what ended the switchboard.
         """
         if self._endless:
-            raise RuntimeError("endless traffic has no end; use run_to, or endless=False")
+            raise StateError("endless traffic has no end; use run_to, or endless=False")
         if isinstance(self.clock, VirtualClock):
             self.clock.stop_before_us = None
             self._woken.set()
@@ -484,7 +484,7 @@ class Switchboard:
     async def _move(self) -> None:
         """Wait until something has happened; raises what ended the switchboard."""
         if self._task is None:
-            raise RuntimeError("a switchboard runs within async with")
+            raise StateError("a switchboard runs within async with")
         self._moved.clear()
         await self._moved.wait()
         self.raise_failure()
@@ -567,7 +567,7 @@ class Switchboard:
         for listener in self._listeners:
             try:
                 listener(fact)
-            except Exception as error:  # noqa: BLE001 - raised by _step, when the model is whole again
+            except Exception as error:  # noqa: BLE001 - whoever gave the work is told; the model has gone its way
                 self._failures.append(error)
         for reader in self._readers:
             reader.tell(fact)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Final, NamedTuple
 
+from parksim.errors import ArgumentError, DisagreementError
 from parksim.journal.audit_books import NO_ROW, Books, Call, Extension, Key, State
 from parksim.journal.audit_events import EVENTS, LAWS, Facts, offer
 from parksim.rules import life
@@ -73,14 +74,6 @@ class Finding(NamedTuple):
         return f"row {self.row + 1}: {self.why}"
 
 
-class DisagreementError(ValueError):
-    """A journal that the rules would not have written cannot be replayed; ``finding`` names the row."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(str(finding))
-        self.finding = finding
-
-
 def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None = None) -> Finding | None:
     """Return the first row that the rules would not have written, None when there is none.
 
@@ -90,7 +83,7 @@ def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None =
         workload: the offered calls. Without it, a journal passes that some workload would have given.
 
     Raises:
-        ValueError: the workload is drawn for fewer parks than the settings allow.
+        ArgumentError: the workload is drawn for fewer parks than the settings allow.
 
     >>> from parksim.rules import codes
     >>> settings = Settings(-1, -1, -1, 1, 0, 0, 0, -1, 0, -1, 1, 0, 0, slots=(2,), choices=(codes.CHOOSE_LOWEST,))
@@ -103,7 +96,9 @@ def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None =
     row 4: the journal ends but call 0 is still parked
     """
     if workload is not None and len(workload.wants_park) < settings.max_parks:
-        raise ValueError(f"the workload has {len(workload.wants_park)} parks a call, the settings {settings.max_parks}")
+        raise ArgumentError(
+            f"the workload has {len(workload.wants_park)} parks a call, the settings {settings.max_parks}"
+        )
     walk = _Walk(settings, workload)
     row = 0
     for row, fact in enumerate(map(Fact._make, facts), 1):

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import JournalError
 from parksim.journal import audit
 from parksim.results import Framed
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
@@ -52,10 +53,6 @@ _COUNTED: Final = frozenset({"attendants", "staff", "slots", "counts"})
 _MOST_COUNTS: Final = 24
 _LEAST: Final = {name: int(np.iinfo(dtype).min) for name, dtype in COLUMNS}
 _MOST: Final = {name: int(np.iinfo(dtype).max) for name, dtype in COLUMNS}
-
-
-class JournalError(ValueError):
-    """A journal that cannot be read, with the file, the line where there is one, and what was expected."""
 
 
 class Journal(Framed):

@@ -12,11 +12,11 @@ from collections import Counter
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
+from parksim.errors import ArgumentError, LogError
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, known_limits_us, observe
 from parksim.pbx.fitting import Calibration, empirical, number, percent, put_law, put_never, share_of, span
-from parksim.pbx.formats import LogError
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes
 from parksim.rules.codes import NEVER
@@ -50,11 +50,11 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         lot: whose scenario it is; by default the lot with most parks.
 
     Raises:
-        ValueError: there is no such lot.
+        ArgumentError: there is no such lot.
         LogError: there is no park in it.
     """
     if lot is not None and lot not in log.lots:
-        raise ValueError(f"there is no lot {lot} in the log; it has {', '.join(map(shown, log.lots))}")
+        raise ArgumentError(f"there is no lot {lot} in the log; it has {', '.join(map(shown, log.lots))}")
     name = busiest(log) if lot is None else lot
     seen = observe(log, name)
     if not seen.arrivals_us or not seen.stays_s:

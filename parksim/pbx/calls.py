@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from parksim.errors import LogError
 from parksim.pbx import formats as logforms
-from parksim.pbx.formats import Entry, LogError
+from parksim.pbx.formats import Entry
 from parksim.rules import life
 from parksim.rules.codes import (
     ABANDONED,

@@ -26,7 +26,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from parksim.journal.journal import JournalError
+from parksim.errors import LogError
 
 DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 512 * 1024 * 1024
@@ -42,15 +42,6 @@ JSON_LINES: Final = "Asterisk events as JSON Lines"
 AMI: Final = "AMI text"
 CSV: Final = "CSV"
 JOURNAL: Final = "a journal of parksim"
-
-
-class LogError(JournalError):
-    """A log that cannot be read: the file, the line where there is one, what is wrong and what to do."""
-
-    def __init__(self, path: Path, line: int | None, rule: str, step: str) -> None:
-        where = f"{path}" if line is None else f"{path}, line {line}"
-        super().__init__(f"{where}: {rule}; {step}")
-        self.line = line
 
 
 class Entry(NamedTuple):

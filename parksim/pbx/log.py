@@ -16,11 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
-from parksim.journal.journal import Journal, JournalError
+from parksim.journal.journal import Journal
 from parksim.pbx import formats as logforms
 from parksim.pbx.calls import AmiStory, CsvStory, Row, is_parking
-from parksim.pbx.formats import LogError
 from parksim.rules import codes
 from parksim.rules.codes import (
     ABANDONED,

@@ -9,7 +9,8 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-from parksim.journal.journal import Journal, JournalError
+from parksim.errors import JournalError
+from parksim.journal.journal import Journal
 from parksim.journal.measures import SCALARS, Window, measure_rows
 from parksim.pbx.log import FieldLog
 from parksim.rules.codes import (

@@ -13,18 +13,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from parksim.journal.journal import JournalError
+from parksim.errors import ArgumentError, JournalError, LogError, UnfitError
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import what_if as reoffered
 from parksim.pbx.conformance import Agreement, compare, events_told
 from parksim.pbx.fitting import Calibration
-from parksim.pbx.formats import LogError, nearest
+from parksim.pbx.formats import nearest
 from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
 from parksim.pbx.log_measures import Recorded, measured
 from parksim.pbx.what_if import Change, WhatIf
 from parksim.results import html_table
 from parksim.rules.codes import CHOICE_NAMES, NEVER
-from parksim.scenario.quantities import UNLIMITED, UnfitError, duration_s, microseconds
+from parksim.scenario.quantities import UNLIMITED, duration_s, microseconds
 
 Duration = str | float
 """Seconds, or a text as in a scenario: "5ms", "3m"."""
@@ -52,7 +52,7 @@ class Replay:
 
         Raises:
             LogError: time goes back within the log.
-            ValueError: there is no such lot.
+            ArgumentError: there is no such lot.
         """
         if self.log.misplaced:
             reason = "its instant does not fit the order of the lines"
@@ -70,7 +70,7 @@ class Replay:
 
         Raises:
             LogError: time goes back within the log, or calls are in one slot together.
-            ValueError: a key or a value that there is not.
+            ArgumentError: a key or a value that there is not.
         """
         change = _change(changes)
         try:
@@ -107,12 +107,12 @@ def replay(
 
     Raises:
         LogError: the log cannot be read, or holds no parking event.
-        ValueError: an argument is not one of these; the message says which.
+        ArgumentError: an argument is not one of these; the message says which.
     """
     if slots is not None and slots < 1:
-        raise ValueError(f"slots = {slots}: a lot has at least one")
+        raise ArgumentError(f"slots = {slots}: a lot has at least one")
     if choice is not None and choice not in CHOICE_NAMES:
-        raise ValueError(f"choice = {choice!r}: choose one of {', '.join(CHOICE_NAMES)}")
+        raise ArgumentError(f"choice = {choice!r}: choose one of {', '.join(CHOICE_NAMES)}")
     limit_us = None
     if max_in_parking is not None:
         limit_us = NEVER if max_in_parking == UNLIMITED else _us("max_in_parking", max_in_parking)
@@ -137,7 +137,7 @@ def calibrate(
 
     Raises:
         LogError: the log cannot be read, holds no parking event, or time goes back within it.
-        ValueError: an argument is not one of these, or there is no such lot.
+        ArgumentError: an argument is not one of these, or there is no such lot.
     """
     met = replay(path, tolerance=tolerance, slots=slots, choice=choice, max_in_parking=max_in_parking)
     return met.calibrate(lot)
@@ -153,18 +153,18 @@ def _change(changes: Mapping[str, object]) -> Change:
         said = f"{key} = {value}"
         if key == "lot.slots":
             if not str(value).isdecimal() or not 1 <= int(str(value)) <= MOST_SLOTS:
-                raise ValueError(f"{said}: a whole number from 1 to {MOST_SLOTS:,}")
+                raise ArgumentError(f"{said}: a whole number from 1 to {MOST_SLOTS:,}")
             change = change._replace(slots=int(str(value)))
         elif key == "lot.max_in_parking":
             limit_us = NEVER if value == UNLIMITED else max(_us(key, value), 1)
             change = change._replace(limit_us=limit_us)
         elif key == "lot.choice":
             if value not in CHOICE_NAMES:
-                raise ValueError(f"{said}: choose one of {', '.join(CHOICE_NAMES)}")
+                raise ArgumentError(f"{said}: choose one of {', '.join(CHOICE_NAMES)}")
             change = change._replace(choice=CHOICE_NAMES.index(str(value)))
         else:
             near = nearest(key, CHANGES) or f"one of {', '.join(CHANGES)}"
-            raise ValueError(f"{key}: only the lot can be another for recorded calls; {near}")
+            raise ArgumentError(f"{key}: only the lot can be another for recorded calls; {near}")
     return change
 
 
@@ -172,4 +172,4 @@ def _us(name: str, value: object) -> int:
     try:
         return microseconds(duration_s(value))
     except UnfitError as error:
-        raise ValueError(f"{name} = {value!r}: {error}") from None
+        raise ArgumentError(f"{name} = {value!r}: {error}") from None

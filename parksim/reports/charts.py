@@ -30,11 +30,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
+from parksim.errors import ArgumentError, PlanError, WrongTypeError
 from parksim.reports import figures
 from parksim.reports.drawing import DRAWERS, INK, WIDTH
 from parksim.reports.figures import Figure, one_of
 from parksim.results import library
-from parksim.studies.gather import PlanError
 from parksim.studies.study import Run, Study, run
 from parksim.studies.sweep import Sweep
 
@@ -68,7 +68,7 @@ def plot(result: object, name: str | None = None, *, width: int = WIDTH, **optio
     Raises:
         PlanError: there is no such chart of such a result, or what an option names is not in it.
         MissingLibraryError: altair is not installed.
-        TypeError: no study, sweep or run; or an option that the chart does not have.
+        WrongTypeError: no study, sweep or run; or an option that the chart does not have.
     """
     kind = _kind(result)
     known = charts_of(kind)
@@ -136,13 +136,13 @@ def save(chart: Any, path: str | Path) -> None:
     """Write a chart to a file: ``.svg``, ``.png`` (twice the pixels), ``.pdf``, or ``.json`` for Vega-Lite's editor.
 
     Raises:
-        ValueError: another ending.
+        ArgumentError: another ending.
         MissingLibraryError: vl-convert is not installed.
         OSError: the file cannot be written.
     """
     path = Path(path)
     if path.suffix not in SAVED_AS:
-        raise ValueError(f"{path}: a chart is written as {', '.join(SAVED_AS)}")
+        raise ArgumentError(f"{path}: a chart is written as {', '.join(SAVED_AS)}")
     styled = chart.configure(**CONFIG)
     if path.suffix == ".json":
         path.write_text(json.dumps(styled.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -171,7 +171,7 @@ def _kind(result: object) -> str:
     for kind, of in (("study", Study), ("sweep", Sweep), ("run", Run)):
         if isinstance(result, of):
             return kind
-    raise TypeError(f"a {type(result).__name__} has no charts; a Run, a Study or a Sweep has")
+    raise WrongTypeError(f"a {type(result).__name__} has no charts; a Run, a Study or a Sweep has")
 
 
 def _of_replication(of: Callable[..., Figure], study: Study, replication: int = 0, **options: Any) -> Figure:

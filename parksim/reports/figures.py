@@ -13,14 +13,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from parksim import theory
+from parksim.errors import PlanError, UnfitError
 from parksim.journal.measures import HOURS, SCALARS, SHARES
 from parksim.reports.words import bounds_of, clipped
 from parksim.results import to_csv
 from parksim.rules import codes
 from parksim.scenario.messages import nearest
-from parksim.scenario.quantities import UnfitError, duration_s
+from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
-from parksim.studies.gather import PlanError
 from parksim.studies.study import Run, Study
 from parksim.studies.sweep import Row, Sweep
 
@@ -512,7 +512,7 @@ def one_of(word: str, words: Sequence[str], what: str) -> str:
 
     >>> one_of("ocupancy", ("occupancy", "busy_slots"), "chart of a study")
     Traceback (most recent call last):
-    parksim.studies.gather.PlanError: there is no chart of a study 'ocupancy': did you mean "occupancy"? There are: occupancy, \
+    parksim.errors.PlanError: there is no chart of a study 'ocupancy': did you mean "occupancy"? There are: occupancy, \
 busy_slots
     """
     if word in words:

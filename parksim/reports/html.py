@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from parksim.errors import ArgumentError, WrongTypeError
 from parksim.reports import charts as plots
 from parksim.reports.markdown import markdown
 from parksim.reports.story import story_of
@@ -61,16 +62,16 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         interactive: whether the page bears Vega, so that charts can show their numbers.
 
     Raises:
-        TypeError: no study or sweep.
-        ValueError: the file's name ends otherwise.
+        WrongTypeError: no study or sweep.
+        ArgumentError: the file's name ends otherwise.
         MissingLibraryError: altair or vl-convert is not installed (a page needs them, Markdown does not).
         OSError: the file cannot be written.
     """
     if not isinstance(result, Study | Sweep):
-        raise TypeError(f"a report is written of a Study or a Sweep, not of a {type(result).__name__}")
+        raise WrongTypeError(f"a report is written of a Study or a Sweep, not of a {type(result).__name__}")
     path = Path(path)
     if path.suffix not in ENDINGS:
-        raise ValueError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
+        raise ArgumentError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
     if path.suffix == ".md":
         text = markdown(story_of(result, source))
     else:

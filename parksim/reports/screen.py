@@ -1,10 +1,9 @@
 """What a study answers, laid out for people: one screen, or one JSON object."""
 
 import io
-import json
 import math
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -55,20 +54,6 @@ BY_LOT: Final = ("parks_requested", "refused_share", "occupancy_mean", "expired_
 """What it shows of each lot, where there are several."""
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
-
-
-def to_json(study: Study) -> str:
-    """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
-    return json.dumps(nulled(study.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
-
-
-def nulled(value: Any) -> Any:
-    """Return plain values with None for every number that JSON cannot write."""
-    if isinstance(value, dict):
-        return {key: nulled(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [nulled(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def screen(study: Study) -> RenderableType:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from parksim.errors import PlanError, UnfitError
 from parksim.journal.measures import SCALARS, SHARES
 from parksim.reports import figures
 from parksim.reports.figures import Figure, answer_of, having, number_of
@@ -33,9 +34,7 @@ from parksim.reports.story_parts import (
 )
 from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UnfitError
 from parksim.studies.compare import compare_results
-from parksim.studies.gather import PlanError
 from parksim.studies.search import replications_needed
 from parksim.studies.study import Run, Study, expected_calls, run
 from parksim.studies.sweep import Row, Sweep

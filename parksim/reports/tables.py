@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from parksim.errors import ArgumentError, WrongTypeError
 from parksim.journal.journal import COLUMNS, Journal
 from parksim.journal.measures import SCALARS, VECTORS
 from parksim.reports.screen import screen_rows
@@ -24,7 +25,7 @@ def table_of(result: object) -> Table:
     measure. A sweep: one row a design, its values, each measure with its interval, each verdict.
 
     Raises:
-        TypeError: no result of parksim.
+        WrongTypeError: no result of parksim.
     """
     if isinstance(result, Run):
         return _facts(result.journal)
@@ -34,7 +35,7 @@ def table_of(result: object) -> Table:
         return _replications(result)
     if isinstance(result, Sweep):
         return _designs(result)
-    raise TypeError(f"a {type(result).__name__} has no table")
+    raise WrongTypeError(f"a {type(result).__name__} has no table")
 
 
 def _facts(journal: Journal) -> Table:
@@ -60,10 +61,10 @@ def study_vector(study: Study, name: str) -> Table:
     The index is the hour of day, the slot, or the number of busy slots, as the measure has it.
 
     Raises:
-        ValueError: no vector measure; the message names those there are.
+        ArgumentError: no vector measure; the message names those there are.
     """
     if name not in VECTORS:
-        raise ValueError(f"{name!r} is no vector measure; there are {', '.join(VECTORS)}")
+        raise ArgumentError(f"{name!r} is no vector measure; there are {', '.join(VECTORS)}")
     values = np.array([result[name] for result in study.results], np.float64)
     replications, elements = values.shape if values.ndim == 2 else (0, 0)
     return Table(

@@ -9,6 +9,7 @@ from typing import overload
 
 import numpy as np
 
+from parksim.errors import ArgumentError, WrongTypeError
 from parksim.scenario.model import Scenario
 
 
@@ -26,11 +27,11 @@ def asked(scenario: Scenario, seed: int, replications: int | None = None, *, lea
     """Return a seed and a number of replications (or of one replication) as ints; None stays None.
 
     Raises:
-        TypeError: the scenario is none, but a file's name, say.
-        ValueError: a number is no whole number, or too small.
+        WrongTypeError: the scenario is none, but a file's name, say.
+        ArgumentError: a number is no whole number, or too small.
     """
     if not isinstance(scenario, Scenario):
-        raise TypeError(
+        raise WrongTypeError(
             f"a scenario is a parksim.Scenario, not {scenario!r:.80}; parksim.Scenario.load(FILE) reads one"
         )
     what = "replications are" if least else "a replication is"
@@ -41,7 +42,7 @@ def whole(what: str, value: object, least: int = 0) -> int:
     """Return a whole number as an int.
 
     Raises:
-        ValueError: it is none, or less than ``least``; the message begins with ``what``.
+        ArgumentError: it is none, or less than ``least``; the message begins with ``what``.
 
     >>> whole("a seed is", np.uint32(7))
     7
@@ -51,7 +52,7 @@ def whole(what: str, value: object, least: int = 0) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise ValueError(f"{what} a whole number from {least}, not {value!r}")
+        raise ArgumentError(f"{what} a whole number from {least}, not {value!r}")
     return number
 
 

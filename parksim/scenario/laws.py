@@ -34,8 +34,9 @@ from pydantic import (
     model_validator,
 )
 
+from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import recordings
-from parksim.scenario.quantities import LONGEST_S, Duration, UnfitError, UnknownWordError, duration_s
+from parksim.scenario.quantities import LONGEST_S, Duration, duration_s
 from parksim.stats.special import upper_gamma
 
 Seconds = NDArray[np.float64]

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from parksim.errors import UnfitError
 from parksim.scenario.laws import Constant, Empirical, Law
 from parksim.scenario.messages import FORMS, nearest
-from parksim.scenario.quantities import Duration, UnfitError, number
+from parksim.scenario.quantities import Duration, number
 from parksim.scenario.sections import LawOrUnlimited, Section, later
 
 UAPI_LIMITS_S: Final = (10, 3_600)

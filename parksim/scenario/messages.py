@@ -19,11 +19,10 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from parksim.scenario.quantities import UnfitError, UnknownWordError
+from parksim.errors import ArgumentError, ScenarioError, UnfitError, UnknownWordError
 from parksim.scenario.recordings import is_reference
 
 LARGEST_FILE: Final = 1024 * 1024
-MOST_SHOWN: Final = 10
 WIDEST_VALUE: Final = 64
 
 KeyPath = tuple[str | int, ...]
@@ -33,20 +32,6 @@ FORMS: Final = ("(one lot)", "(several lots)")
 """Stand in pydantic's places for the two forms of [lot]; no key is spelt so by chance."""
 Resolver = Callable[[Mapping[str, Any], tuple[str, ...]], KeyPath]
 """From the tables of a file and a dotted key to where it leads; UnfitError when it leads nowhere."""
-
-
-class ScenarioError(ValueError):
-    """A scenario cannot be used; ``messages`` holds one line for each thing that is wrong."""
-
-    def __init__(self, messages: Iterable[str]) -> None:
-        """Keep the messages; at most ``MOST_SHOWN`` are shown."""
-        self.messages = tuple(messages)
-        shown = self.messages[:MOST_SHOWN]
-        hidden = len(self.messages) - len(shown)
-        super().__init__("\n".join((*shown, f"... and {hidden} more") if hidden else shown))
-
-    def __reduce__(self) -> tuple[type["ScenarioError"], tuple[tuple[str, ...]]]:
-        return ScenarioError, (self.messages,)
 
 
 class Origin(NamedTuple):
@@ -315,7 +300,7 @@ class _Scanner:
     def _skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self.text, self.at)
         if match is None:
-            raise ValueError(self.at)
+            raise ArgumentError(self.at)
         self.at = match.end()
 
     def _line(self) -> int:

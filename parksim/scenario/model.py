@@ -30,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from parksim.errors import ScenarioError, UnfitError
 from parksim.results import html_table
 from parksim.rules import codes
 from parksim.scenario import messages as scenario_errors
@@ -37,8 +38,7 @@ from parksim.scenario import recordings
 from parksim.scenario.comments import Notes, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
-from parksim.scenario.messages import ScenarioError
-from parksim.scenario.quantities import UNLIMITED, UnfitError, microseconds
+from parksim.scenario.quantities import UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 from parksim.scenario.sections import (
     MEASURES,

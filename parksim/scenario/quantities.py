@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
+from parksim.errors import UnfitError
+
 UNLIMITED: Final = "unlimited"
 """The one literal for no limit."""
 LONGEST_S: Final = 1e9
@@ -36,29 +38,6 @@ _ISO = re.compile(
 _RATE = re.compile(rf"({_NUMBER}(?:e[+-]?[0-9]{{1,2}})?) */ *(s|min|m|h|d)")
 _PERCENT = re.compile(rf"({_NUMBER}) *%")
 _DURATION_STEP = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
-
-
-class UnfitError(ValueError):
-    """A value that breaks a rule.
-
-    ``rule`` says what holds, ``step`` what to do next, ``at`` where below the place of the check the fault lies.
-    """
-
-    def __init__(self, rule: str, step: str = "", at: tuple[str | int, ...] = ()) -> None:
-        """Keep the parts apart, so that the message can be laid out."""
-        super().__init__(f"{rule}; {step}" if step else rule)
-        self.rule = rule
-        self.step = step
-        self.at = at
-
-
-class UnknownWordError(UnfitError):
-    """A word that is none of a closed set: the key under which it stands ("" = here), and the set."""
-
-    def __init__(self, rule: str, key: str, words: tuple[str, ...]) -> None:
-        """Keep the set, so that the nearest word can be named."""
-        super().__init__(rule, f"one of {', '.join(words)}", (key,) if key else ())
-        self.words = words
 
 
 def number(value: object, what: str, step: str = "") -> float:

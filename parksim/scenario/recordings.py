@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.scenario.quantities import UnfitError, duration_s
+from parksim.errors import ArgumentError, UnfitError
+from parksim.scenario.quantities import duration_s
 
 DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 256 * 1024 * 1024
@@ -139,7 +140,7 @@ def _seconds(text: str) -> Decimal:
     except InvalidOperation:
         value = None
     if value is None or not value.is_finite():
-        raise ValueError(text)
+        raise ArgumentError(text)
     return value
 
 

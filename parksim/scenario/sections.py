@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law
 from parksim.scenario.quantities import (
@@ -34,8 +35,6 @@ from parksim.scenario.quantities import (
     DurationOrUnlimited,
     Rate,
     Share,
-    UnfitError,
-    UnknownWordError,
     duration_s,
     number,
     rate_per_s,

@@ -100,7 +100,7 @@ def streams(seed: int, replication: int) -> Streams:
     is put together here, in half its time, which short replications notice.
 
     Raises:
-        ValueError: the seed or the replication is no whole number from 0.
+        ArgumentError: the seed or the replication is no whole number from 0.
     """
     words = _words(whole("a seed is", seed))
     words += [0] * (4 - len(words)) + _words(
@@ -127,7 +127,7 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     or policies meet the same calls.
 
     Raises:
-        ValueError: the seed or the replication is no whole number from 0.
+        ArgumentError: the seed or the replication is no whole number from 0.
     """
     stream = streams(seed, replication)
     arrival_us = arrivals(scenario, stream)

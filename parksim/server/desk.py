@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command, CommandError
+from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
+from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
 from parksim.rules import lot, uapi
 from parksim.rules.codes import (
     ABANDONED,
@@ -57,7 +58,7 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.server.given import Given, read_given
 from parksim.server.picture import picture
-from parksim.server.session import Mark, Resumed, Session, SessionError, Taken
+from parksim.server.session import Mark, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -101,7 +102,7 @@ class Desk:
 
     Raises:
         SessionError: the session file cannot be used.
-        ValueError: the scenario's directory and the given calls do not go together.
+        ArgumentError: the scenario's directory and the given calls do not go together.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Desk:
             try:
                 self._admit(one)
             except ValueError as error:
-                raise ValueError(f"given call {number}: {error}") from None
+                raise ArgumentError(f"given call {number}: {error}") from None
         if journal is not None:
             opening = {
                 "scenario": scenario.canonical,
@@ -208,13 +209,13 @@ class Desk:
         """Let a given call in: offered, answered, parked, a microsecond each.
 
         Raises:
-            ValueError: it does not go with the directory or with another call.
+            ArgumentError: it does not go with the directory or with another call.
         """
         switchboard = self.switchboard
         for key, number in (("extension", given.extension), ("parker", given.parker)):
             if number is not None and place_of_extension(self.register, number) == NOBODY:
                 known = ", ".join(extension.number for extension in self.register.extensions[:5]) or "none"
-                raise ValueError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
+                raise ArgumentError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
         def offered(now_us: int) -> None:
             peer, incoming = given.peer, given.incoming
@@ -243,7 +244,7 @@ class Desk:
 
             switchboard.at_next(RANK_PARK_REQUEST, parked)
             if call_with_number(self.register, call).stay is None:
-                raise ValueError(f"the lot of {given.parker} is full")
+                raise ArgumentError(f"the lot of {given.parker} is full")
 
     async def __aenter__(self) -> Self:
         await self.switchboard.__aenter__()
@@ -332,19 +333,19 @@ class Desk:
         """Make sure that the switchboard will write those facts, before anything is in effect.
 
         Raises:
-            RuntimeError: register and switchboard disagree, which is a fault of parksim.
+            StateError: register and switchboard disagree, which is a fault of parksim.
         """
         exchange = self.switchboard.exchange
         for fact, command in zip(facts, _commands(facts, now_us), strict=True):
             try:
                 exchange.check(command)
             except CommandError as error:
-                raise RuntimeError(f"register and switchboard disagree: {error}") from error
+                raise FailedError(f"register and switchboard disagree: {error}") from error
             ours, theirs = register.lots[command.lot], exchange.lots[command.lot]
             if (fact.kind == OFFERED and register.next_call != exchange.next_call) or (
                 list(ours.occupants) != theirs.occupants or list(ours.deadlines_us) != theirs.deadlines_us
             ):
-                raise RuntimeError(f"register and switchboard disagree about lot {command.lot}")
+                raise FailedError(f"register and switchboard disagree about lot {command.lot}")
 
     def _commit(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
         """Do to the switchboard what the rules decided; it must write the very facts."""
@@ -356,7 +357,7 @@ class Desk:
         finally:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
-            raise RuntimeError(f"the rules decided {facts}, the switchboard wrote {written}")
+            raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
         self.register = register
 
     def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
@@ -452,7 +453,7 @@ def directory(scenario: Scenario, base_url: str | None = None) -> Register:
     attendants and a finite staff, in the organization of ``[uapi]``.
 
     Raises:
-        ValueError: numbers that are of no organization, several lots of one organization, or none of ``[uapi]``'s.
+        ArgumentError: numbers that are of no organization, several lots of one organization, or none of ``[uapi]``'s.
     """
     told, settings = scenario.uapi, scenario.settings
     names = _organizations(scenario)
@@ -483,13 +484,13 @@ def _organizations(scenario: Scenario) -> list[str]:
         assert isinstance(one, NamedLot)
         owner = one.organization or one.name
         if owner in owners:
-            raise ValueError(
+            raise ArgumentError(
                 f"the lots {owners[owner]} and {one.name} are both of organization {owner}; "
                 "UAPI knows one lot an organization: give each an organization of its own"
             )
         owners[owner] = one.name
     if home not in owners:
-        raise ValueError(
+        raise ArgumentError(
             f"[uapi] organization {home} has none of the lots; there are lots of {', '.join(owners)}: "
             "set organization in [uapi], or that of a lot"
         )
@@ -511,7 +512,7 @@ def open_desk(
 
     Raises:
         SessionError: the session file cannot be used.
-        ValueError: the directory or the given calls are wrong.
+        ArgumentError: the directory or the given calls are wrong.
     """
     given = () if register_file is None else read_given(register_file)
     return Desk(

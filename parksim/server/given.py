@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from parksim.errors import ArgumentError
 from parksim.rules.uapi.models import MAX_IN_PARKING_S
 
 
@@ -37,7 +38,7 @@ class Given(BaseModel):
     @model_validator(mode="after")
     def _talks_before_it_is_parked(self) -> Self:
         if self.parker is not None and not self.answered:
-            raise ValueError("a call that is parked has been answered: leave out parker, or answered")
+            raise ArgumentError("a call that is parked has been answered: leave out parker, or answered")
         return self
 
 
@@ -53,18 +54,18 @@ def read_given(path: Path) -> tuple[Given, ...]:
     """Read the calls in a JSON file: ``{"calls": [{"extension": "0003*210", "peer": "3235742879"}]}``.
 
     Raises:
-        ValueError: with file, place, value and rule.
+        ArgumentError: with file, place, value and rule.
     """
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+        raise ArgumentError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: is no JSON ({error})") from None
+        raise ArgumentError(f"{path}: is no JSON ({error})") from None
     try:
         return tuple(GivenCalls.model_validate(content).calls)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
         known = ", ".join(Given.model_fields)
-        raise ValueError(f"{path}: {place or 'the file'}: {first['msg']}; a call may have {known}") from None
+        raise ArgumentError(f"{path}: {place or 'the file'}: {first['msg']}; a call may have {known}") from None

@@ -5,16 +5,14 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
+from parksim.errors import BindError
+
 try:
     import resource
 except ImportError:  # pragma: no cover - there is no such limit on this system
     resource = None  # type: ignore[assignment]  # looked at before use
 
 BACKLOG: Final = 2_048
-
-
-class BindError(OSError):
-    """The address cannot be bound; the message says why and what to do."""
 
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]

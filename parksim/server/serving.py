@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import uvicorn
 
+from parksim.errors import FailedError
 from parksim.server.app import App, Doors
 from parksim.server.listening import BACKLOG, allow_open_files
 from parksim.server.wire import CONNECTIONS_LIMIT, IDLE_TIME_S, LINGERING_LIMIT, Connection
@@ -21,10 +22,6 @@ FURTHER_FILES: Final = 64
 """Files that are open beside connections."""
 
 logger = logging.getLogger("parksim.server")
-
-
-class FailedError(RuntimeError):
-    """The switchboard has ended although nobody told it to."""
 
 
 class Served(Protocol):

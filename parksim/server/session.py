@@ -14,15 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from parksim.errors import SessionError
 from parksim.rules import uapi
 
 SCHEMA: Final = 1
 _BEGINNING: Final = b'{"parksim": "session"'
 _NO_SESSION: Final = "is no session file of parksim serve; name another --journal file"
-
-
-class SessionError(RuntimeError):
-    """A session file that cannot be used; says which line, why, and what to do."""
 
 
 class Taken(NamedTuple):

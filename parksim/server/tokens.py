@@ -18,11 +18,12 @@ import hmac
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import scrypt, sha256
 from pathlib import Path
 from typing import Final, NamedTuple, Self, get_args
 
+from parksim.errors import TokenError
 from parksim.rules.uapi.service import Scope
 from parksim.scenario.messages import nearest
 
@@ -36,15 +37,6 @@ SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+) *")
 _FORM: Final = "write TOKEN USER SCOPE, such as 12 and user behind the token, a line for each"
-
-
-class TokenError(ValueError):
-    """Tokens cannot be used; ``messages`` holds one line for each thing that is wrong, without any token."""
-
-    def __init__(self, messages: Iterable[str]) -> None:
-        """Keep the messages."""
-        self.messages = tuple(messages)
-        super().__init__("\n".join(self.messages))
 
 
 class Token(NamedTuple):

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from parksim.errors import ArgumentError
 from parksim.stats.special import clopper_pearson_limits, incomplete_beta, student_t_quantile
 
 Method = Literal[
@@ -131,7 +132,7 @@ def student_t(values: Iterable[float | None], level: float = 0.95, bounds: Bound
         equal, ``undefined`` when none is left.
 
     Raises:
-        ValueError: If a value is infinite or outside the bounds, or the level is outside (0, 1).
+        ArgumentError: If a value is infinite or outside the bounds, or the level is outside (0, 1).
 
     >>> estimate = student_t([1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09], level=0.90)
     >>> round(estimate.mean, 2), round(estimate.half_width, 2)  # the worked example of Law's book, n = 10
@@ -160,7 +161,7 @@ def clopper_pearson(events: int, trials: int, level: float = 0.95) -> Estimate:
     Source: Clopper and Pearson (1934), Biometrika 26, 404-413.
 
     Raises:
-        ValueError: If events are not within 0..trials, or the level is outside (0, 1).
+        ArgumentError: If events are not within 0..trials, or the level is outside (0, 1).
 
     >>> print(clopper_pearson(10, 100))
     0.100 [0.049, 0.176]
@@ -186,15 +187,15 @@ def blocks_of(trials: Sequence[int], window_s: float, mean_stay_s: float, stays:
         stays: Mean stays a block spans at least, >= 10 unless you know better.
 
     Raises:
-        ValueError: If a number is negative, not finite, or the window is empty.
+        ArgumentError: If a number is negative, not finite, or the window is empty.
 
     >>> blocks_of([1000, 1000, 1000], window_s=10_000.0, mean_stay_s=50.0)  # 0.1 trials a second: k = 50
     60
     """
     if not (0.0 < window_s < math.inf and 0.0 <= mean_stay_s < math.inf and 0.0 <= stays < math.inf):
-        raise ValueError(f"window, stay and stays must be finite, got {window_s!r}, {mean_stay_s!r}, {stays!r}")
+        raise ArgumentError(f"window, stay and stays must be finite, got {window_s!r}, {mean_stay_s!r}, {stays!r}")
     if any(count < 0 for count in trials):
-        raise ValueError(f"trials cannot be negative, got {min(trials)!r}")
+        raise ArgumentError(f"trials cannot be negative, got {min(trials)!r}")
     if not trials:
         return 0
     # Multiplied before divided: 0.1 a second times 500 s is 50 and not the next double above.
@@ -206,15 +207,15 @@ def time_blocks(replications: int, window_s: float, mean_stay_s: float, stays: f
     """Return into how many blocks of equal duration the windows can be cut: those for a share of time.
 
     Raises:
-        ValueError: If a number is negative, not finite, or mean_stay_s or the window is 0.
+        ArgumentError: If a number is negative, not finite, or mean_stay_s or the window is 0.
 
     >>> time_blocks(30, window_s=9_999.0, mean_stay_s=50.0)
     570
     """
     if not (0.0 < window_s < math.inf and 0.0 < mean_stay_s < math.inf and 0.0 < stays < math.inf):
-        raise ValueError(f"window, stay and stays must be positive, got {window_s!r}, {mean_stay_s!r}, {stays!r}")
+        raise ArgumentError(f"window, stay and stays must be positive, got {window_s!r}, {mean_stay_s!r}, {stays!r}")
     if replications < 0:
-        raise ValueError(f"replications cannot be negative, got {replications!r}")
+        raise ArgumentError(f"replications cannot be negative, got {replications!r}")
     return replications * math.floor(window_s / (stays * mean_stay_s))
 
 
@@ -242,14 +243,14 @@ def zero_seen(blocks: int, level: float = 0.95) -> Estimate:
         level: Confidence level, in (0, 1).
 
     Raises:
-        ValueError: If blocks are negative or the level is outside (0, 1).
+        ArgumentError: If blocks are negative or the level is outside (0, 1).
 
     >>> print(zero_seen(1200))
     0.0000 [0.0000, 0.0031]
     """
     _tail(level)
     if blocks < 0:
-        raise ValueError(f"blocks cannot be negative, got {blocks!r}")
+        raise ArgumentError(f"blocks cannot be negative, got {blocks!r}")
     high = clopper_pearson_limits(0, blocks, level)[1] if blocks else 1.0
     reason = f"none seen in {blocks} blocks" if blocks else "none seen, and the runs are shorter than one block"
     return Estimate(0.0, 0.0, high, level, blocks, "clopper-pearson-blocks", reason)
@@ -259,7 +260,7 @@ def all_seen(blocks: int, level: float = 0.95) -> Estimate:
     """Return the bound on a share when every trial in ``blocks`` blocks was an event: ``zero_seen`` mirrored.
 
     Raises:
-        ValueError: As ``zero_seen``.
+        ArgumentError: As ``zero_seen``.
 
     >>> print(all_seen(1200))
     1.0000 [0.9969, 1.0000]
@@ -278,7 +279,7 @@ def share(values: Iterable[float | None], blocks: int, level: float = 0.95) -> E
         level: Confidence level, in (0, 1).
 
     Raises:
-        ValueError: If a value is outside [0, 1], blocks are negative, or the level is outside (0, 1).
+        ArgumentError: If a value is outside [0, 1], blocks are negative, or the level is outside (0, 1).
 
     >>> share([0.0, 0.0, None], blocks=400).method
     'clopper-pearson-blocks'
@@ -310,7 +311,7 @@ def welch(
         ``undefined`` when a side has fewer than two replications; ``n`` counts both sides.
 
     Raises:
-        ValueError: If a value is infinite, the difference is outside the bounds, or the level is outside (0, 1).
+        ArgumentError: If a value is infinite, the difference is outside the bounds, or the level is outside (0, 1).
 
     >>> print(welch([5.1, 4.9, 5.3, 5.0], [4.2, 4.8, 4.5, 4.4]))
     0.60 [0.22, 0.98]
@@ -345,14 +346,14 @@ def paired(
         bounds: Clip the interval to these (``SHARE_DIFFERENCE``).
 
     Raises:
-        ValueError: If the lengths differ, a value is infinite, a difference is outside the bounds, or the level is
+        ArgumentError: If the lengths differ, a value is infinite, a difference is outside the bounds, or the level is
             outside (0, 1).
 
     >>> print(paired([5.1, 4.9, 5.3, 5.0], [5.0, 4.8, 5.1, 4.9]))
     0.125 [0.045, 0.205]
     """
     if len(a) != len(b):
-        raise ValueError(f"pairs need equally many replications, got {len(a)} and {len(b)}")
+        raise ArgumentError(f"pairs need equally many replications, got {len(a)} and {len(b)}")
     pairs = [None if x is None or y is None else x - y for x, y in zip(a, b, strict=True)]  # nan stays nan
     estimate = student_t(pairs, level, bounds)
     if estimate.method != "student-t":
@@ -367,13 +368,13 @@ def sample_quantile(values: Sequence[float], probability: float) -> float | None
     waits is refused instead of called their maximum.
 
     Raises:
-        ValueError: If the probability is outside (0, 1).
+        ArgumentError: If the probability is outside (0, 1).
 
     >>> sample_quantile(range(1, 101), 0.95), sample_quantile(range(50), 0.99)
     (95, None)
     """
     if not 0.0 < probability < 1.0:
-        raise ValueError(f"a probability must be in (0, 1), got {probability!r}")
+        raise ArgumentError(f"a probability must be in (0, 1), got {probability!r}")
     n = len(values)
     rounding = 1e-9  # 100 * (1 - 0.99) is a little more or less than the 1 that is meant
     if n * probability < 1.0 - rounding or n * (1.0 - probability) < 1.0 - rounding:
@@ -390,7 +391,7 @@ def quantile(samples: Iterable[Sequence[float]], probability: float, level: floa
         level: Confidence level, in (0, 1).
 
     Raises:
-        ValueError: If the probability or the level is outside (0, 1), or a quantile is infinite.
+        ArgumentError: If the probability or the level is outside (0, 1), or a quantile is infinite.
 
     >>> quantile([range(20), range(20)], 0.99).mean is None
     True
@@ -410,7 +411,7 @@ def order_statistics(values: Sequence[float], probability: float, level: float =
         ``undefined`` when a rank does not exist: the upper one for n = 50, p = 0.99 would be beyond the largest.
 
     Raises:
-        ValueError: If the probability or the level is outside (0, 1).
+        ArgumentError: If the probability or the level is outside (0, 1).
 
     >>> print(order_statistics(range(1, 101), 0.5))
     50 [40, 61]
@@ -436,16 +437,16 @@ def verdict(estimate: Estimate, relation: Relation, target: float) -> Verdict:
     Without an interval (undefined, one replication) nothing is decided.
 
     Raises:
-        ValueError: If the relation is unknown or the target is nan.
+        ArgumentError: If the relation is unknown or the target is nan.
 
     >>> verdict(zero_seen(1200), "<", 0.01), verdict(student_t([1.0, 3.0]), "<=", 2.5)
     ('met', 'undecided')
     """
     if math.isnan(target):
-        raise ValueError("a target must be a number")
+        raise ArgumentError("a target must be a number")
     low, high = estimate.low, estimate.high
     if relation not in {"<", "<=", ">", ">="}:
-        raise ValueError(f"a relation is one of < <= > >=, got {relation!r}")
+        raise ArgumentError(f"a relation is one of < <= > >=, got {relation!r}")
     if low is None or high is None:
         return "undecided"
     met, missed = {
@@ -460,7 +461,7 @@ def verdict(estimate: Estimate, relation: Relation, target: float) -> Verdict:
 def _tail(level: float) -> float:
     """Return what a two-sided interval of this level leaves on either side."""
     if not 0.0 < level < 1.0:
-        raise ValueError(f"a confidence level must be in (0, 1), got {level!r}")
+        raise ArgumentError(f"a confidence level must be in (0, 1), got {level!r}")
     return 0.5 * (1.0 - level)
 
 
@@ -474,7 +475,7 @@ def _defined(values: Iterable[float | None], bounds: Bounds) -> list[float]:
     defined = [float(value) for value in values if value is not None and not math.isnan(value)]
     for value in defined:
         if math.isinf(value) or not bounds[0] <= value <= bounds[1]:
-            raise ValueError(f"a replication's value must be finite and within {bounds}, got {value!r}")
+            raise ArgumentError(f"a replication's value must be finite and within {bounds}, got {value!r}")
     return defined
 
 

@@ -10,6 +10,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import ArgumentError, NumericalError
+
 _TINY = 1e-300
 _CLOSE = 1e-16
 
@@ -143,7 +145,7 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
             value *= c * d
         if abs(c * d - 1.0) < 1e-16:
             return value
-    raise ArithmeticError(f"the incomplete beta fraction did not converge for a={a!r}, b={b!r}, x={x!r}")
+    raise NumericalError(f"the incomplete beta fraction did not converge for a={a!r}, b={b!r}, x={x!r}")
 
 
 def _beta_tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
@@ -171,20 +173,20 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
         x: Point in [0, 1].
 
     Raises:
-        ValueError: If a shape is not positive and finite, or x is outside [0, 1].
+        ArgumentError: If a shape is not positive and finite, or x is outside [0, 1].
 
     >>> round(incomplete_beta(2.0, 3.0, 0.5), 12)  # 6x^2 - 8x^3 + 3x^4
     0.6875
     """
     _require_shapes(a, b)
     if not 0.0 <= x <= 1.0:
-        raise ValueError(f"x must be in [0, 1], got {x!r}")
+        raise ArgumentError(f"x must be in [0, 1], got {x!r}")
     return _beta_tails(a, b, x, 1.0 - x)[0]
 
 
 def _require_shapes(a: float, b: float) -> None:
     if not (0.0 < a < math.inf and 0.0 < b < math.inf):
-        raise ValueError(f"the beta law's shapes must be positive and finite, got {a!r} and {b!r}")
+        raise ArgumentError(f"the beta law's shapes must be positive and finite, got {a!r} and {b!r}")
 
 
 def _solve_beta(a: float, b: float, lower: float, upper: float) -> float:
@@ -228,14 +230,14 @@ def beta_quantile(a: float, b: float, probability: float) -> float:
         probability: In [0, 1].
 
     Raises:
-        ValueError: If a shape is not positive and finite, or the probability is outside [0, 1].
+        ArgumentError: If a shape is not positive and finite, or the probability is outside [0, 1].
 
     >>> round(beta_quantile(2.0, 3.0, 0.6875), 12)
     0.5
     """
     _require_shapes(a, b)
     if not 0.0 <= probability <= 1.0:
-        raise ValueError(f"a probability must be in [0, 1], got {probability!r}")
+        raise ArgumentError(f"a probability must be in [0, 1], got {probability!r}")
     if probability in {0.0, 1.0}:
         return probability
     lower, upper = _beta_tails(a, b, 0.5, 0.5)
@@ -257,7 +259,7 @@ def student_t_quantile(probability: float, df: float) -> float:
         df: Degrees of freedom, > 0.
 
     Raises:
-        ValueError: If the probability is outside [1e-150, 1) or df is not positive and finite.
+        ArgumentError: If the probability is outside [1e-150, 1) or df is not positive and finite.
 
     Answers are kept, since a study asks the same of each of its measures.
 
@@ -267,9 +269,9 @@ def student_t_quantile(probability: float, df: float) -> float:
     12.706
     """
     if not 1e-150 <= probability < 1.0:  # below, the square of t need not be a double
-        raise ValueError(f"a probability must be in [1e-150, 1), got {probability!r}")
+        raise ArgumentError(f"a probability must be in [1e-150, 1), got {probability!r}")
     if not 0.0 < df < math.inf:
-        raise ValueError(f"degrees of freedom must be positive and finite, got {df!r}")
+        raise ArgumentError(f"degrees of freedom must be positive and finite, got {df!r}")
     if probability == 0.5:
         return 0.0
     if df > 1e7:  # A&S 26.7.5; there the fraction's argument is too near 1 to keep its digits
@@ -301,7 +303,7 @@ def clopper_pearson_limits(events: int, trials: int, level: float = 0.95) -> tup
         level: Confidence level, in (0, 1).
 
     Raises:
-        ValueError: If events are not within 0..trials, trials < 1, or the level is outside (0, 1).
+        ArgumentError: If events are not within 0..trials, trials < 1, or the level is outside (0, 1).
 
     >>> low, high = clopper_pearson_limits(0, 30)
     >>> low, round(high, 4)
@@ -310,9 +312,9 @@ def clopper_pearson_limits(events: int, trials: int, level: float = 0.95) -> tup
     [0.049, 0.1762]
     """
     if trials < 1 or not 0 <= events <= trials:
-        raise ValueError(f"events must be within 0..trials and trials at least 1, got {events!r} of {trials!r}")
+        raise ArgumentError(f"events must be within 0..trials and trials at least 1, got {events!r} of {trials!r}")
     if not 0.0 < level < 1.0:
-        raise ValueError(f"a confidence level must be in (0, 1), got {level!r}")
+        raise ArgumentError(f"a confidence level must be in (0, 1), got {level!r}")
     tail = 0.5 * (1.0 - level)
     # With 0 events x solves (1-x)**trials = tail, in closed form; mirrored when everything was an event.
     if events == 0:

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from parksim.errors import ArgumentError
 from parksim.stats.estimate import Estimate
 
 WARM_UP_LOOPS = 5.0
@@ -39,15 +40,15 @@ def loop_s(stay_s: float, repark: float = 0.0, expiry: float = 0.0) -> float:
         expiry: Share of stays that end by time-out, in [0, 1].
 
     Raises:
-        ValueError: If an argument is out of its range, or every call would be parked for ever.
+        ArgumentError: If an argument is out of its range, or every call would be parked for ever.
 
     >>> loop_s(120.0, repark=0.5, expiry=0.4)
     150.0
     """
     if not (0.0 <= stay_s < math.inf and 0.0 <= repark <= 1.0 and 0.0 <= expiry <= 1.0):
-        raise ValueError(f"a stay is >= 0 and shares are in [0, 1], got {stay_s!r}, {repark!r}, {expiry!r}")
+        raise ArgumentError(f"a stay is >= 0 and shares are in [0, 1], got {stay_s!r}, {repark!r}, {expiry!r}")
     if repark * expiry == 1.0:
-        raise ValueError("every stay times out and every return is parked again: the loop never ends")
+        raise ArgumentError("every stay times out and every return is parked again: the loop never ends")
     return stay_s / (1.0 - repark * expiry)
 
 
@@ -62,14 +63,14 @@ def warm_up(sojourn_s: float, timers_s: Iterable[float] = ()) -> Advice:
         timers_s: All timers that run in it, seconds; an unlimited one (infinite) says nothing and is left out.
 
     Raises:
-        ValueError: If the sojourn is not finite, or something is negative or nan.
+        ArgumentError: If the sojourn is not finite, or something is negative or nan.
 
     >>> warm_up(60.0, timers_s=[180.0, 30.0])
     Advice(warm_up_s=300.0, horizon_s=3300.0)
     """
     timers = list(timers_s)
     if not 0.0 <= sojourn_s < math.inf or not all(timer >= 0.0 for timer in timers):
-        raise ValueError(f"durations must be >= 0 and the sojourn finite, got {sojourn_s!r} and {timers!r}")
+        raise ArgumentError(f"durations must be >= 0 and the sojourn finite, got {sojourn_s!r} and {timers!r}")
     longest = max((timer for timer in timers if math.isfinite(timer)), default=0.0)
     warm_up_s = max(WARM_UP_LOOPS * sojourn_s, longest)
     return Advice(warm_up_s, warm_up_s * (1.0 + RUN_WARM_UPS))
@@ -104,18 +105,18 @@ def mser(series: Sequence[float], batch: int = 5) -> Mser:
         batch: Observations a batch, >= 1.
 
     Raises:
-        ValueError: If the batch is below 1, there are fewer than ten batches, or a value is not finite.
+        ArgumentError: If the batch is below 1, there are fewer than ten batches, or a value is not finite.
 
     >>> mser([0.0] * 20 + [1.0, 2.0] * 100)
     Mser(cut=20, settled=True)
     """
     if batch < 1:
-        raise ValueError(f"a batch holds at least 1 observation, got {batch!r}")
+        raise ArgumentError(f"a batch holds at least 1 observation, got {batch!r}")
     means = [math.fsum(series[i : i + batch]) / batch for i in range(0, len(series) - batch + 1, batch)]
     if len(means) < 10:
-        raise ValueError(f"MSER needs at least ten batches of {batch}, got {len(series)} observations")
+        raise ArgumentError(f"MSER needs at least ten batches of {batch}, got {len(series)} observations")
     if not all(map(math.isfinite, means)):
-        raise ValueError("a series must be finite")
+        raise ArgumentError("a series must be finite")
     n, allowed = len(means), len(means) // 2
     centre = math.fsum(means) / n  # sums of squares about a common centre: no cancellation of large numbers
     total, squares, best, best_error = 0.0, 0.0, 0, math.inf
@@ -133,7 +134,7 @@ class Target:
     """How narrow an interval has to be: half-width at most ``relative`` of the mean *or* at most ``absolute``.
 
     Raises:
-        ValueError: If neither is given or one is not positive.
+        ArgumentError: If neither is given or one is not positive.
 
     >>> refusals = Target(relative=0.10, absolute=0.001)  # 10 % or 0.1 points
     """
@@ -144,7 +145,7 @@ class Target:
     def __post_init__(self) -> None:
         given = [width for width in (self.relative, self.absolute) if width is not None]
         if not given or not all(0.0 < width < math.inf for width in given):
-            raise ValueError(f"a target needs a positive width, got {self.relative!r} and {self.absolute!r}")
+            raise ArgumentError(f"a target needs a positive width, got {self.relative!r} and {self.absolute!r}")
 
     def reached(self, estimate: Estimate) -> bool:
         """Say whether the estimate is narrow enough; without an interval it is not."""
@@ -188,7 +189,7 @@ class StoppingRule:
         most: The cap, >= minimum + look_ahead.
 
     Raises:
-        ValueError: If there is no target or a count is out of its range.
+        ArgumentError: If there is no target or a count is out of its range.
 
     >>> from parksim.stats.estimate import student_t
     >>> rule, state, seen = StoppingRule({"occupancy_mean": Target(relative=0.05)}), Stopping(), []
@@ -206,9 +207,9 @@ class StoppingRule:
 
     def __post_init__(self) -> None:
         if not self.targets:
-            raise ValueError("a stopping rule needs a target")
+            raise ArgumentError("a stopping rule needs a target")
         if self.minimum < 2 or self.look_ahead < 0 or self.most < self.minimum + self.look_ahead:
-            raise ValueError(
+            raise ArgumentError(
                 "replications need minimum >= 2, look_ahead >= 0 and most >= minimum + look_ahead, got "
                 f"{self.minimum!r}, {self.look_ahead!r}, {self.most!r}"
             )
@@ -217,13 +218,13 @@ class StoppingRule:
         """Return the state after one more replication, given the estimates over all replications so far.
 
         Raises:
-            ValueError: If the state has already stopped or a target's measure has no estimate.
+            ArgumentError: If the state has already stopped or a target's measure has no estimate.
         """
         if state.state != "go on":
-            raise ValueError(f"the rule has stopped at {state.replications} replications ({state.state})")
+            raise ArgumentError(f"the rule has stopped at {state.replications} replications ({state.state})")
         missing = self.targets.keys() - estimates.keys()
         if missing:
-            raise ValueError(f"no estimate of {', '.join(sorted(missing))}")
+            raise ArgumentError(f"no estimate of {', '.join(sorted(missing))}")
         done = state.replications + 1
         reached = done >= self.minimum and all(
             target.reached(estimates[measure]) for measure, target in self.targets.items()

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import ArgumentError
 from parksim.stats.special import upper_gamma
 
 Seconds = NDArray[np.float64]
@@ -265,14 +266,14 @@ def fit(
         limits_of_never: whether to look for the never-share's limits, which takes longest; without, they are 0 and 1.
 
     Raises:
-        ValueError: nothing was seen.
+        ArgumentError: nothing was seen.
     """
     durations_s = np.maximum(np.asarray(durations_s, np.float64), SHORTEST_S)
     cut_s, times = np.unique(durations_s[~seen], return_counts=True)
     data = _Data(durations_s[seen], cut_s, times.astype(np.float64))
     events = len(data.seen_s)
     if events == 0:
-        raise ValueError("nothing was seen to happen, so there is nothing to fit")
+        raise ArgumentError("nothing was seen to happen, so there is nothing to fit")
     family = FAMILIES[kind]
     start = family.start(data.seen_s, float(durations_s.sum()) / events)
     if with_never:

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from parksim.studies.gather import PlanError
-from parksim.studies.study import StudyError, made_by
+from parksim.errors import PlanError, StudyError
+from parksim.studies.study import made_by
 
 CONNECT_S: Final = 5.0
 """Who does not answer in this time is not there."""

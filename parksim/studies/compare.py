@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from parksim.errors import PlanError
 from parksim.journal.measures import SCALARS, SHARES
 from parksim.scenario.arguments import asked
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
 from parksim.stats.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
-from parksim.studies.gather import Gatherer, PlanError, Workers, asked_for, engine_for, gathering
+from parksim.studies.gather import Gatherer, Workers, asked_for, engine_for, gathering
 from parksim.studies.store import Damage, Store
 from parksim.studies.study import REPLICATIONS, Progress, Study
 
@@ -97,8 +98,8 @@ def compare(
 
     Raises:
         PlanError: too few replications, or scenarios that do not count over equal times.
-        ValueError: a seed or a number of replications that is none.
-        TypeError: a scenario is none.
+        ArgumentError: a seed or a number of replications that is none.
+        WrongTypeError: a scenario is none.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
@@ -129,7 +130,7 @@ def compare_results(a: Study, b: Study) -> Comparison:
 
     Raises:
         PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
-        ValueError: the calls of a scenario cannot be drawn, because its files are not at hand.
+        ArgumentError: the calls of a scenario cannot be drawn, because its files are not at hand.
     """
     changed = changes(a.scenario, b.scenario)
     _check_alike(a.scenario, b.scenario, changed)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import theory
+from parksim.errors import UnfitError
 from parksim.journal.measures import HOUR_US, HOURS, SCALARS, VECTORS
 from parksim.scenario.laws import Law
 from parksim.scenario.lots import LotSection, NamedLot
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UNLIMITED, UnfitError
+from parksim.scenario.quantities import UNLIMITED
 from parksim.scenario.sections import Hourly, Poisson, Recorded
 from parksim.theory import LossLot, Race
 

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from parksim.errors import ArgumentError, StudyError
 from parksim.scenario.model import Scenario
 from parksim.studies.pools import interruptible, started
 from parksim.studies.store import Damage, Key, Store
@@ -24,7 +25,6 @@ from parksim.studies.study import (
     TASK_CALLS,
     Progress,
     Result,
-    StudyError,
     chosen_engine,
     expected_calls,
     made_by,
@@ -41,10 +41,6 @@ _AHEAD: Final = 3
 """Tasks a worker that are handed out before they are needed."""
 _POOL_PAYS_CALLS: Final = {"simpy": 200_000, "kernel": 1_500_000}
 """From so many calls on a pool of processes pays for its start: some three seconds of one core's work."""
-
-
-class PlanError(ValueError):
-    """Arguments that make no plan: what is wrong with which of them, and what would do."""
 
 
 class Task(NamedTuple):
@@ -225,7 +221,7 @@ def engine_for(engine: str, scenarios: Iterable[Scenario], replications: int) ->
     """Return the engine for all of some designs: what ``studies.chosen_engine`` takes for so many calls together.
 
     Raises:
-        ValueError: there is no such engine.
+        ArgumentError: there is no such engine.
     """
     designs = list(scenarios)
     calls = [expected_calls(one) for one in designs]
@@ -267,13 +263,13 @@ def gathering(
         progress: told (replications run, replications to run).
 
     Raises:
-        ValueError: a seed or an executor that is none.
+        ArgumentError: a seed or an executor that is none.
         StoreError: the store cannot be opened.
     """
     if seed < 0:
-        raise ValueError(f"a seed is a whole number from 0, not {seed}")
+        raise ArgumentError(f"a seed is a whole number from 0, not {seed}")
     if not (executor is None or executor == "processes" or isinstance(executor, Executor)):
-        raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
+        raise ArgumentError(f'executor is None, "processes" or an Executor, not {executor!r}')
     opened = Store.open(store) if isinstance(store, str | Path) else None
     pools: list[Executor] = []
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from parksim.reports.screen import to_json
+from parksim.errors import PlanError
 from parksim.scenario.model import Scenario
-from parksim.studies.gather import MOST_RUNS, PlanError, Workers, gathering
+from parksim.studies.gather import MOST_RUNS, Workers, gathering
 from parksim.studies.store import canonical, sum_of
 from parksim.studies.study import ENGINES, Progress, Result, Study, study, versions
 from parksim.studies.sweep import load, restored
@@ -136,7 +136,7 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
     differing = _versions(result["versions"], result["engine"])
     if replication is None:
         again = study_of(path, result, own, how)
-        text = to_json(again) + "\n"
+        text = again.to_json() + "\n"
         then, now = result | {"versions": None}, json.loads(text) | {"versions": None}
         differences = list(_differences(then, now)) or _bytes_differ(path, text, differing)
         made = {(again.scenario.digest, number): one for number, one in enumerate(again.results)}

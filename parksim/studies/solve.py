@@ -10,12 +10,13 @@ from operator import index
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
+from parksim.errors import PlanError
 from parksim.scenario.arguments import asked
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
 from parksim.stats.estimate import Estimate
 from parksim.studies.formulas import formulas
-from parksim.studies.gather import MOST_VALUES, Gatherer, PlanError, Workers, engine_for, gathering
+from parksim.studies.gather import MOST_VALUES, Gatherer, Workers, engine_for, gathering
 from parksim.studies.search import FIRST_LOOK, Outcome, Search, Step, first, looks
 from parksim.studies.store import Damage, Store
 from parksim.studies.study import Progress, versions
@@ -241,8 +242,8 @@ def solve(
 
     Raises:
         PlanError: no objectives, an empty range, or arguments that do not go together.
-        ValueError: a seed or a number of replications that is none.
-        TypeError: the scenario is none.
+        ArgumentError: a seed or a number of replications that is none.
+        WrongTypeError: the scenario is none.
         ScenarioError: a value makes no valid scenario.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.

@@ -30,6 +30,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
+from parksim.errors import ArgumentError, StoreError
+
 SCHEMA: Final = 1
 """Version of the tables below, in the file's ``user_version``; a newer one is refused."""
 APPLICATION: Final = 0x7061726B
@@ -48,10 +50,6 @@ _COLUMNS: Final = "scenario, seed, replication, engine, version, measures, check
 
 Result = dict[str, Any]
 """The measures of one replication: floats (nan where undefined), and lists of floats for vectors."""
-
-
-class StoreError(RuntimeError):
-    """A store that cannot be read or written: which file, why, and what to do next."""
 
 
 class Key(NamedTuple):
@@ -102,11 +100,11 @@ def parsed(text: str) -> Result:
     """Return the measures of a ``canonical`` text: the same doubles, null as nan.
 
     Raises:
-        ValueError: it is no JSON object.
+        ArgumentError: it is no JSON object.
     """
     values = json.loads(text)
     if not isinstance(values, dict):
-        raise ValueError("measures are a JSON object")  # noqa: TRY004 - the text is wrong, not the caller's type
+        raise ArgumentError("measures are a JSON object")
     return {name: _restored(value) for name, value in values.items()}
 
 

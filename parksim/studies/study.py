@@ -5,6 +5,7 @@ worker runs which replication cannot show: each is a function of (scenario, seed
 in the order of the replications, and sums over them are exact.
 """
 
+import json
 import math
 import platform
 from array import array
@@ -22,9 +23,10 @@ import numpy as np
 
 from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
+from parksim.errors import ArgumentError, StudyError
 from parksim.journal.journal import Journal
 from parksim.journal.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
-from parksim.results import Drawn, Reported
+from parksim.results import Drawn, Reported, nulled, shower
 from parksim.scenario.arguments import asked
 from parksim.scenario.model import Scenario
 from parksim.scenario.recordings import DAY_US
@@ -94,12 +96,12 @@ def run(
         commands: of a session, ``live.Switchboard.commands``; the same scenario, seed and replication give its rows.
 
     Raises:
-        ValueError: an unknown engine, no seed or replication, commands for the kernel or that cannot be done.
-        TypeError: the scenario is none.
+        ArgumentError: an unknown engine, no seed or replication, commands for the kernel or that cannot be done.
+        WrongTypeError: the scenario is none.
     """
     seed, replication = asked(scenario, seed, replication, least=0)
     if commands and checked_engine(engine) == "kernel":
-        raise ValueError('the kernel takes no commands; choose engine="simpy"')
+        raise ArgumentError('the kernel takes no commands; choose engine="simpy"')
     engine = "simpy" if commands else chosen_engine(engine, scenario, 1)
     journal = _simulated(scenario, seed, replication, engine, commands)
     journal.header.update(
@@ -121,9 +123,9 @@ def _simulated(scenario: Scenario, seed: int, replication: int, engine: str, giv
 
 
 def checked_engine(engine: str) -> str:
-    """Return ``engine``, or raise ValueError that names those there are."""
+    """Return ``engine``, or raise ArgumentError that names those there are."""
     if engine not in ENGINES:
-        raise ValueError(f"there is no engine {engine!r}; choose one of: {', '.join(ENGINES)}")
+        raise ArgumentError(f"there is no engine {engine!r}; choose one of: {', '.join(ENGINES)}")
     return engine
 
 
@@ -134,7 +136,7 @@ def chosen_engine(engine: str, scenario: Scenario, replications: int) -> str:
     equal results, and which engine ran stands in them.
 
     Raises:
-        ValueError: there is no such engine; the message names those there are.
+        ArgumentError: there is no such engine; the message names those there are.
     """
     if checked_engine(engine) != "auto":
         return engine
@@ -339,9 +341,12 @@ class Study(Reported):
 
     def summary(self) -> str:
         """Return the one-screen answer as plain text."""
-        from parksim.reports.screen import screen_text  # noqa: PLC0415 - the screen loads rich, which a study does not need
+        text: str = shower("summary")(self)
+        return text
 
-        return screen_text(self)
+    def to_json(self) -> str:
+        """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
+        return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
 
 
 def _parks(result: Result) -> int:
@@ -441,10 +446,6 @@ def _plain(value: Any) -> Any:
     return array("d", value.tolist()) if isinstance(value, np.ndarray) else float(value)
 
 
-class StudyError(RuntimeError):
-    """A study that could not be finished: what was being run when a worker died."""
-
-
 def study(
     scenario: Scenario,
     replications: int | None = None,
@@ -475,23 +476,23 @@ def study(
         progress: told how many replications are done and to do.
 
     Raises:
-        ValueError: arguments that do not go together, or a number that is none.
-        TypeError: the scenario is none.
+        ArgumentError: arguments that do not go together, or a number that is none.
+        WrongTypeError: the scenario is none.
         StoreError: the store failed; what was stored stays.
         StudyError: a worker died.
     """
     checked_engine(engine)
     seed, replications = asked(scenario, seed, replications)
     if replications is not None and precision is not None:
-        raise ValueError("give either replications or a precision, not both")
+        raise ArgumentError("give either replications or a precision, not both")
     if replications is None and precision is None:
         precision = scenario.run.precision
     if precision is not None and not 0 < precision < 1:
-        raise ValueError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+        raise ArgumentError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
     if not 0 < level < 1:
-        raise ValueError(f"a level lies between 0 and 1 (95 % is 0.95), not {level}")
+        raise ArgumentError(f"a level lies between 0 and 1 (95 % is 0.95), not {level}")
     if executor is None and workers is not None and workers > 1:
-        raise ValueError('workers are processes: say executor="processes", too')
+        raise ArgumentError('workers are processes: say executor="processes", too')
     rule = None if precision is None else _stopping_rule(scenario, precision)
     most = (replications or REPLICATIONS) if rule is None else rule.most
     engine = chosen_engine(engine, scenario, replications or REPLICATIONS)
@@ -548,7 +549,7 @@ def _pool(executor: Executor | str | None, workers: int | None) -> Iterator[Exec
     elif executor is None or isinstance(executor, Executor):
         yield executor
     else:
-        raise ValueError(f'executor is None, "processes" or an Executor, not {executor!r}')
+        raise ArgumentError(f'executor is None, "processes" or an Executor, not {executor!r}')
 
 
 def _in_order(

@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from parksim.errors import ArgumentError, PlanError, StoreError, UnfitError
 from parksim.journal.measures import SCALARS
 from parksim.results import Reported
 from parksim.scenario.arguments import asked, plain
 from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UnfitError, duration_s
+from parksim.scenario.quantities import duration_s
 from parksim.studies.compare import Comparison, changes, compare, compare_results
-from parksim.studies.gather import MOST_RUNS, MOST_VALUES, PlanError, Workers, asked_for, engine_for, gathering
+from parksim.studies.gather import MOST_RUNS, MOST_VALUES, Workers, asked_for, engine_for, gathering
 from parksim.studies.solve import Frontier, FrontierRow, Solution, Step, solve
-from parksim.studies.store import Damage, Store, StoreError
+from parksim.studies.store import Damage, Store
 from parksim.studies.study import REPLICATIONS, Progress, Study, made_by, versions
 
 __all__ = [
@@ -140,8 +141,8 @@ def sweep(
 
     Raises:
         PlanError: no values, too many, or the same design twice.
-        ValueError: a seed or a number of replications that is none.
-        TypeError: the scenario is none.
+        ArgumentError: a seed or a number of replications that is none.
+        WrongTypeError: the scenario is none.
         ScenarioError: a combination is no valid scenario; none was run then.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
@@ -344,7 +345,7 @@ def _second(text: str) -> int:
     text = text.strip()
     seconds = int(text) if text.lstrip("+-").isdecimal() else duration_s(text)
     if seconds != round(seconds):
-        raise ValueError(text)
+        raise ArgumentError(text)
     return round(seconds)
 
 

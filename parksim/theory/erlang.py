@@ -16,6 +16,8 @@ from typing import Final, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import ArgumentError
+
 Floats = NDArray[np.float64]
 
 MOST_SERVERS: Final = 10_000_000
@@ -41,7 +43,7 @@ def erlang_b(servers: SupportsIndex, offered_erlang: float) -> float:
         offered_erlang: A, >= 0, not necessarily whole.
 
     Raises:
-        ValueError: If an argument is negative or not finite.
+        ArgumentError: If an argument is negative or not finite.
 
     >>> round(erlang_b(20, 12.03), 4), erlang_b(0, 3.0)  # the printed table: 12.03 erlang at 1 %
     (0.01, 1.0)
@@ -76,7 +78,7 @@ def erlang_b_servers(offered_erlang: float, blocking: float) -> int:
         blocking: The share aimed at, in (0, 1].
 
     Raises:
-        ValueError: If the load is negative or not finite, the blocking outside (0, 1], or more than ten million
+        ArgumentError: If the load is negative or not finite, the blocking outside (0, 1], or more than ten million
             servers would be needed.
 
     >>> erlang_b_servers(12.03, 0.01), erlang_b_servers(4.461, 0.01)
@@ -84,9 +86,9 @@ def erlang_b_servers(offered_erlang: float, blocking: float) -> int:
     """
     a = checked_number("offered_erlang", offered_erlang)
     if not 0.0 < blocking <= 1.0:
-        raise ValueError(f"blocking must be in (0, 1], got {blocking!r}")
+        raise ArgumentError(f"blocking must be in (0, 1], got {blocking!r}")
     if a * (1.0 - blocking) > MOST_SERVERS:  # c >= carried load
-        raise ValueError(f"{a:g} erlang need more than {MOST_SERVERS} servers")
+        raise ArgumentError(f"{a:g} erlang need more than {MOST_SERVERS} servers")
     blocked, n = 1.0, 0
     while blocked > blocking:
         n += 1
@@ -105,14 +107,14 @@ def erlang_b_offered(servers: SupportsIndex, blocking: float) -> float:
         blocking: The share allowed, in (0, 1).
 
     Raises:
-        ValueError: If there is no server or the blocking is outside (0, 1).
+        ArgumentError: If there is no server or the blocking is outside (0, 1).
 
     >>> round(erlang_b_offered(10, 0.01), 3), round(erlang_b_offered(100, 0.01), 2)  # the printed table
     (4.461, 84.06)
     """
     c = checked_count("servers", servers, 1)
     if not 0.0 < blocking < 1.0:
-        raise ValueError(f"blocking must be in (0, 1), got {blocking!r}")
+        raise ArgumentError(f"blocking must be in (0, 1), got {blocking!r}")
     low, high = 0.0, c / (1.0 - blocking)
     a = 0.5 * high
     for _ in range(2000):
@@ -161,14 +163,14 @@ def erlang_c(servers: SupportsIndex, offered_erlang: float) -> float:
     Source: Erlang (1917) as above; Kleinrock, Queueing Systems I, chapter on birth-death queues (M/M/m).
 
     Raises:
-        ValueError: If an argument is bad, or A >= c (the queue would grow for ever).
+        ArgumentError: If an argument is bad, or A >= c (the queue would grow for ever).
 
     >>> round(erlang_c(55, 48.0), 3)  # 360 calls of 4 minutes in half an hour, 55 agents: a known worked example
     0.239
     """
     c, a = checked_count("servers", servers, 1), checked_number("offered_erlang", offered_erlang)
     if a >= c:
-        raise ValueError(f"{a:g} erlang on {c} servers without abandonment: the queue has no steady state")
+        raise ArgumentError(f"{a:g} erlang on {c} servers without abandonment: the queue has no steady state")
     blocked = erlang_b(c, a)
     return c * blocked / (c - a * (1.0 - blocked))
 
@@ -247,7 +249,7 @@ def erlang_a(servers: SupportsIndex, offered_per_s: float, service_s: float, pat
         patience_s: Mean patience, seconds, >= 0, may be infinite.
 
     Raises:
-        ValueError: If an argument is out of its range, patience is endless and the load reaches c, or the chain
+        ArgumentError: If an argument is out of its range, patience is endless and the load reaches c, or the chain
             would need more than ten million states.
 
     Table 1 of the 2002 paper: 50 agents, 48 calls a minute, 1 minute of service, 2 minutes of patience: 3.1 %
@@ -260,7 +262,7 @@ def erlang_a(servers: SupportsIndex, offered_per_s: float, service_s: float, pat
     c, rate = checked_count("servers", servers, 1), checked_positive("offered_per_s", offered_per_s)
     service = checked_positive("service_s", service_s)
     if not patience_s >= 0.0:
-        raise ValueError(f"patience_s must be >= 0, got {patience_s!r}")
+        raise ArgumentError(f"patience_s must be >= 0, got {patience_s!r}")
     if patience_s == math.inf:
         waits = erlang_c(c, rate * service)
         wait_s = erlang_c_wait_s(c, rate * service, service)
@@ -319,7 +321,7 @@ def engset(servers: SupportsIndex, sources: SupportsIndex, idle_erlang: float) -
         idle_erlang: b, load offered by one idle source: its calls a second while idle x mean holding, >= 0.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ArgumentError: If an argument is out of its range.
 
     Four sources of b = 1/3 on three servers: weights 1, 4/3, 6/9, 4/27, so E = 4/85, B = 1/64 and, of an offered
     S b / (1 + b) = 1 erlang, C = 1/85.
@@ -365,7 +367,7 @@ def unlimited_pmf(offered_erlang: float, up_to: SupportsIndex | None = None) -> 
         up_to: Last state; by default where what is left is below e^-50 of the greatest probability.
 
     Raises:
-        ValueError: If the load is negative or not finite, or ``up_to`` negative.
+        ArgumentError: If the load is negative or not finite, or ``up_to`` negative.
 
     >>> unlimited_pmf(1.0, up_to=2).round(6).tolist()  # e^-1, e^-1, e^-1 / 2
     [0.367879, 0.367879, 0.18394]
@@ -382,13 +384,13 @@ def pmf_quantile(pmf: Sequence[float] | Floats, probability: float) -> int:
     """Return the least n with P(N <= n) >= probability, for the probabilities of 0, 1, 2, ...
 
     Raises:
-        ValueError: If the probability is outside (0, 1).
+        ArgumentError: If the probability is outside (0, 1).
 
     >>> pmf_quantile([0.4, 0.4, 0.2], 0.8)
     1
     """
     if not 0.0 < probability < 1.0:
-        raise ValueError(f"a probability must be in (0, 1), got {probability!r}")
+        raise ArgumentError(f"a probability must be in (0, 1), got {probability!r}")
     p = np.asarray(pmf, dtype=np.float64)
     beyond = np.concatenate([np.cumsum(p[::-1])[::-1][1:], [0.0]])  # from the far end: small tails keep their digits
     return int(np.argmax(beyond <= (1.0 - probability) * (1.0 + 1e-12)))
@@ -398,7 +400,7 @@ def unlimited_quantile(offered_erlang: float, probability: float) -> int:
     """Return how many slots a lot without limit needs for a share ``probability`` of the time (M/G/infinity).
 
     Raises:
-        ValueError: If the load is negative or not finite, or the probability outside (0, 1).
+        ArgumentError: If the load is negative or not finite, or the probability outside (0, 1).
 
     >>> unlimited_quantile(10.0, 0.95)  # tables of the Poisson law: P(N <= 15) = 0.9513, P(N <= 14) = 0.9165
     15
@@ -421,7 +423,7 @@ def _birth_death(log_ratio: Callable[[Floats], Floats], at_least: int) -> Floats
         if weights[-1] < top + _NEGLIGIBLE and more[-1] < more[-2]:
             break
         if len(weights) > MOST_SERVERS:
-            raise ValueError(f"the chain needs more than {MOST_SERVERS} states: load and patience are too great")
+            raise ArgumentError(f"the chain needs more than {MOST_SERVERS} states: load and patience are too great")
         size = len(weights)
     return _normalized(weights)
 
@@ -440,22 +442,22 @@ def _normalized(log_weights: Floats) -> Floats:
 
 
 def checked_count(name: str, value: SupportsIndex, least: int) -> int:
-    """Return ``value`` as an int; raise ValueError when it is below ``least``, TypeError when it is not whole."""
+    """Return ``value`` as an int; raise ArgumentError when it is below ``least``, TypeError when it is not whole."""
     count = operator.index(value)
     if count < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        raise ArgumentError(f"{name} must be at least {least}, got {value!r}")
     return count
 
 
 def checked_number(name: str, value: float) -> float:
-    """Return ``value``; raise ValueError when it is negative, nan or infinite."""
+    """Return ``value``; raise ArgumentError when it is negative, nan or infinite."""
     if not 0.0 <= value < math.inf:
-        raise ValueError(f"{name} must be >= 0 and finite, got {value!r}")
+        raise ArgumentError(f"{name} must be >= 0 and finite, got {value!r}")
     return float(value)
 
 
 def checked_positive(name: str, value: float) -> float:
-    """Return ``value``; raise ValueError when it is 0, negative, nan or infinite."""
+    """Return ``value``; raise ArgumentError when it is 0, negative, nan or infinite."""
     if not 0.0 < value < math.inf:
-        raise ValueError(f"{name} must be > 0 and finite, got {value!r}")
+        raise ArgumentError(f"{name} must be > 0 and finite, got {value!r}")
     return float(value)

@@ -6,6 +6,7 @@ from typing import Literal, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import ArgumentError
 from parksim.theory.erlang import (
     busy_pmf,
     carried_erlang,
@@ -35,7 +36,7 @@ def load_from_empty(offered_per_s: float, stay: Law, t_s: float) -> float:
         t_s: Seconds since opening, >= 0.
 
     Raises:
-        ValueError: If the rate or the instant is out of its range.
+        ArgumentError: If the rate or the instant is out of its range.
 
     >>> from math import exp
     >>> from parksim.scenario.laws import parse_law
@@ -63,7 +64,7 @@ def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lo
         choice: Which free slot a park takes.
 
     Raises:
-        ValueError: If an argument is out of its range or the choice is unknown.
+        ArgumentError: If an argument is out of its range or the choice is unknown.
 
     >>> slot_loads(3, 1.0).round(4).tolist()  # 1 - 1/2, 1/2 - 1/5, 1/5 - 1/16
     [0.5, 0.3, 0.1375]
@@ -72,7 +73,7 @@ def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lo
     if choice in {"next", "random"}:
         return np.full(c, carried_erlang(c, a) / c)
     if choice != "lowest":
-        raise ValueError(f"a choice is one of lowest, next, random, got {choice!r}")
+        raise ArgumentError(f"a choice is one of lowest, next, random, got {choice!r}")
     before, i = erlang_b_curve(c, a)[:-1], np.arange(1, c + 1)
     # A (B(i-1) - B(i)) with B(i) put in by its recursion: the difference of nearly equal shares is gone.
     loads: Floats = a * before * (i - a * (1.0 - before)) / (i + a * before)
@@ -129,7 +130,7 @@ def loss_lot(parks_per_s: float, stay: Race, slots: SupportsIndex, choice: Choic
         choice: Which free slot a park takes.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ArgumentError: If an argument is out of its range.
 
     >>> lot = loss_lot(0.1, race(limit=60.0), 10)  # every stay 60 s: 6 erlang on 10 slots
     >>> round(lot.refused_share, 5), lot.expired_share

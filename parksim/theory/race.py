@@ -26,6 +26,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.errors import ArgumentError, NumericalError
+
 Floats = NDArray[np.float64]
 
 NODES: Final = 16
@@ -135,8 +137,8 @@ def race(
         Mean and shares to about 1e-12 where the laws are smooth, atoms included exactly.
 
     Raises:
-        ValueError: If ``never_share`` is outside [0, 1], a limit is negative or nan, or a stay need not end.
-        ArithmeticError: If a law is too rough or its tail too long for the integration.
+        ArgumentError: If ``never_share`` is outside [0, 1], a limit is negative or nan, or a stay need not end.
+        NumericalError: If a law is too rough or its tail too long for the integration.
 
     Patience of mean 240 s and retrieval of mean 60 s, both exponential, against a limit of 180 s: the total rate is
     r = 1/48, and the closed form is (1 - e^(-180 r)) / r with e^(-180 r) timed out.
@@ -150,15 +152,15 @@ def race(
     True
     """
     if not 0.0 <= never_share <= 1.0:
-        raise ValueError(f"a share must be in [0, 1], got {never_share!r}")
+        raise ArgumentError(f"a share must be in [0, 1], got {never_share!r}")
     if isinstance(limit, (int, float)):
         if not limit >= 0.0:
-            raise ValueError(f"a limit must be >= 0 seconds, got {limit!r}")
+            raise ArgumentError(f"a limit must be >= 0 seconds, got {limit!r}")
         limit = None if limit == math.inf else At(float(limit))
     if never_share == 1.0:
         retrieval = None
     if patience is None and limit is None and (retrieval is None or never_share > 0.0):
-        raise ValueError("a stay without patience and limit never ends for a call that is never fetched")
+        raise ArgumentError("a stay without patience and limit never ends for a call that is never fetched")
     clocks = _Clocks(patience, retrieval, never_share, limit)
     end_s, points_s = _end(clocks)
     atoms = sorted({atom for law in clocks.laws() for atom in law.atoms_s if atom <= end_s})
@@ -176,7 +178,7 @@ def mean_within(stay: Law, t_s: float) -> float:
     """Return E[min(X, t)] = integral of P(X > u) over [0, t], seconds.
 
     Raises:
-        ValueError: If t is negative or nan.
+        ArgumentError: If t is negative or nan.
 
     >>> round(mean_within(At(30.0), 20.0), 12), mean_within(At(30.0), math.inf)
     (20.0, 30.0)
@@ -188,14 +190,14 @@ def quantile_s(stay: Law, probability: float) -> float:
     """Return the least t with P(X <= t) >= probability, seconds, to the last digit of a double.
 
     Raises:
-        ValueError: If the probability is outside (0, 1).
+        ArgumentError: If the probability is outside (0, 1).
 
     >>> from parksim.scenario.laws import parse_law
     >>> round(quantile_s(parse_law({"kind": "exponential", "mean": 60}), 0.5), 9)  # 60 ln 2
     41.588830834
     """
     if not 0.0 < probability < 1.0:
-        raise ValueError(f"a probability must be in (0, 1), got {probability!r}")
+        raise ArgumentError(f"a probability must be in (0, 1), got {probability!r}")
 
     def enough(t: float) -> bool:
         return float(stay.survival(np.array([t]))[0]) <= 1.0 - probability
@@ -228,7 +230,7 @@ def _end(clocks: _Clocks) -> tuple[float, list[float]]:
         if alive <= 1e-17 and t * alive <= 1e-16 * least_mean:
             return t, points
         before, t = t, 2.0 * t
-    raise ArithmeticError("the stay has no finite mean: its survival function falls too slowly")
+    raise NumericalError("the stay has no finite mean: its survival function falls too slowly")
 
 
 def _at_atoms(clocks: _Clocks, atoms_s: Floats) -> Floats:
@@ -302,7 +304,7 @@ def _settled(clocks: _Clocks, edges_s: Floats, allowed: Floats) -> Floats:
     whole, parts = _pieces(clocks, edges_s), []
     while len(edges_s):
         if len(edges_s) > 64 * CHUNK:
-            raise ArithmeticError("a law is too rough to integrate: its survival function is noise")
+            raise NumericalError("a law is too rough to integrate: its survival function is noise")
         middle = edges_s[:, 0] + 0.5 * (edges_s[:, 1] - edges_s[:, 0])
         lefts = np.stack([edges_s[:, 0], middle, middle], axis=1)
         rights = np.stack([middle, edges_s[:, 1], edges_s[:, 2]], axis=1)

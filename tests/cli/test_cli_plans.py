@@ -16,7 +16,6 @@ import parksim
 from parksim import Scenario
 from parksim.cli import main
 from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED
-from parksim.reports.screen import to_json
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import TEMPLATE
 from parksim.studies import sweep as planning
@@ -141,7 +140,7 @@ def test_run_keeps_a_study_in_a_store(command):
     run = ("run", "s.toml", *SHORT, "--replications", 3, "--json")
     expected = command(*run)
     assert command(*run, "--out", "a.db") == command(*run, "--out", "a.db") == expected
-    assert to_json(planning.load("a.db")) + "\n" == expected[1]
+    assert planning.load("a.db").to_json() + "\n" == expected[1]
     code, out, _ = command(*run[:-2], 9, "--precision", "5%", "--out", "a.db")
     assert (code, out) == (BAD_INPUT, "")
     assert len(planning.load("a.db").results) == 3

@@ -7,115 +7,31 @@ can fail, over small planted violations.
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-# The order of the modules: a file imports only from files above it. A name that ends in "." stands for a package whose
-# modules may import each other. New modules are added here, in the place where their imports allow them.
-ORDER: Final = (
-    "parksim.rules",
-    "parksim.rules.codes",
-    "parksim.rules.lot",
-    "parksim.rules.routing",
-    "parksim.rules.life",
-    "parksim.rules.uapi.models",
-    "parksim.rules.uapi.register",
-    "parksim.rules.uapi.calls",
-    "parksim.rules.uapi.mirror",
-    "parksim.rules.uapi.replies",
-    "parksim.rules.uapi.service",
-    "parksim.stats.special",
-    "parksim.results",
-    "parksim.scenario.quantities",
-    "parksim.scenario.recordings",
-    "parksim.scenario.laws",
-    "parksim.scenario.messages",
-    "parksim.scenario.comments",
-    "parksim.scenario.sections",
-    "parksim.scenario.lots",
-    "parksim.scenario.model",
-    "parksim.scenario.arguments",
-    "parksim.scenario.workload",
-    "parksim.journal.audit_books",
-    "parksim.journal.audit_events",
-    "parksim.journal.audit",
-    "parksim.journal.journal",
-    "parksim.theory.race",
-    "parksim.theory.erlang",
-    "parksim.theory.lot",
-    "parksim.engines",
-    "parksim.engines.processes",
-    "parksim.engines.traffic",
-    "parksim.engines.commanded",
-    "parksim.engines._lift",
-    "parksim.engines._state",
-    "parksim.engines.kernel",
-    "parksim.engines.clocks",
-    "parksim.engines.live",
-    "parksim.live",
-    "parksim.journal.measures",
-    "parksim.stats.survival",
-    "parksim.pbx.formats",
-    "parksim.pbx.calls",
-    "parksim.pbx.log",
-    "parksim.pbx.log_measures",
-    "parksim.pbx.conformance",
-    "parksim.pbx.durations",
-    "parksim.pbx.fitting",
-    "parksim.pbx.calibrate",
-    "parksim.pbx.what_if",
-    "parksim.pbx.replay",
-    "parksim.stats.estimate",
-    "parksim.stats.stopping",
-    "parksim.studies.formulas",
-    "parksim.studies.store",
-    "parksim.studies.pools",
-    "parksim.studies.study",
-    "parksim.studies.gather",
-    "parksim.studies.clusters",
-    "parksim.studies.compare",
-    "parksim.studies.search",
-    "parksim.studies.solve",
-    "parksim.studies.sweep",
-    "parksim.cli.progress",
-    "parksim.reports.words",
-    "parksim.reports.figures",
-    "parksim.reports.drawing",
-    "parksim.reports.charts",
-    "parksim.reports.screen",
-    "parksim.reports.screen_plans",
-    "parksim.reports.story_parts",
-    "parksim.reports.story",
-    "parksim.reports.markdown",
-    "parksim.reports.html",
-    "parksim.reports.tables",
-    "parksim.studies.rerun",
-    "parksim.server.",
-    "parksim",  # the front door: nothing below the command line goes through it
-    "parksim.cli.options",
-    "parksim.cli.plans",
-    "parksim.cli.serve",
-    "parksim.cli.logs",
-    "parksim.cli.report",
-    "parksim.cli.main",
-    "parksim.testing",
-    "parksim.__main__",
+PLAN: Final[tuple[tuple[str, ...], ...]] = (
+    ("errors",),
+    ("catalogue", "rules", "stats"),
+    ("theory",),
+    ("results",),
+    ("scenario",),
+    ("journal",),
+    ("engines",),
+    ("live", "pbx", "studies", "testing"),
+    ("reports", "server"),
+    ("cli",),
+    ("__main__",),
 )
-EXCUSED_IMPORTS: Final = {
-    (
-        "parksim.results",
-        "parksim.reports.tables",
-    ): "results show themselves; tables are loaded when they are asked for",
-    ("parksim.results", "parksim.reports.charts"): "results draw themselves; charts are loaded when they are asked for",
-    ("parksim.results", "parksim.reports.html"): "results report themselves; pages are loaded when they are asked for",
-    (
-        "parksim.studies.study",
-        "parksim.reports.screen",
-    ): "Study.summary() shows itself; the screen is loaded when it is asked for",
-}
-"""(module, what it imports from below) -> why; only within a function, so that nothing is loaded in a circle."""
-LAZY_FRONT_DOOR: Final = "parksim"
-"""May name anything, since it loads on first use (a test of its own sees to that)."""
+"""The plan of the house, from the ground up: packages and files directly under ``parksim``.
+
+A file imports from its own package and from lower floors; those of one floor do not know each other, and the files
+inside a package form no circle. ``parksim/README.md`` says what each room is for.
+"""
+NARROW: Final = {"catalogue": (), "rules": ("errors",), "stats": ("errors",), "theory": ("errors",)}
+"""What these may import of parksim besides themselves, although the plan would let them do more."""
+FRONT_DOOR: Final = "parksim"
+"""May name anything, since it loads on first use (a test of its own sees to that); nothing goes through it."""
 
 UNDER_THE_RULES: Final = frozenset(
     [
@@ -141,12 +57,14 @@ RULES_MAY_USE: Final = {"parksim.rules.uapi.service": {"pydantic"}, "parksim.rul
 FORBIDDEN_CALLS: Final = frozenset({"open", "print", "input", "exec", "eval"})
 CLOCK_CALLS: Final = frozenset({"now", "utcnow", "today"})
 
+MAY_ASK_A_CLOCK: Final = frozenset({"parksim.engines.clocks", "parksim.engines.live"})
+"""The live engine's own."""
 DRAWS: Final = "parksim.scenario.workload"
 """The one module with randomness."""
-NEEDS_SECRETS: Final = "parksim.server."
+NEEDS_SECRETS: Final = "parksim.server"
 """Tokens are not simulation."""
 MAY_PRINT: Final = frozenset({"parksim.cli.main", "parksim.reports.screen"})
-WIRE: Final = ("parksim.rules.uapi.service", "parksim.server.", "parksim.testing")
+WIRE: Final = ("parksim.rules.uapi", "parksim.server", "parksim.testing")
 """Where UAPI's spelling may stand (a prefix); drawn requests go over the wire, too."""
 
 UAPI_WORDS: Final = frozenset(
@@ -173,12 +91,14 @@ REGISTRY_HOSTS: Final = re.compile(
 )
 
 
-def level(module: str, order: tuple[str, ...] = ORDER) -> int | None:
-    """Return the place of a module in the order, or nothing when it is not listed."""
-    for place, listed in enumerate(order):
-        if module == listed or (listed.endswith(".") and (module + ".").startswith(listed)):
-            return place
-    return None
+def floor_of(room: str, plan: tuple[tuple[str, ...], ...] = PLAN) -> int | None:
+    """Return on which floor a room is, or nothing when the plan does not have it."""
+    return next((number for number, rooms in enumerate(plan) if room in rooms), None)
+
+
+def room_of(module: str) -> str:
+    """Return the package or file directly under ``parksim`` that a module is in."""
+    return module.split(".")[1] if "." in module else FRONT_DOOR
 
 
 def imported(tree: ast.AST, module: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:
@@ -195,30 +115,46 @@ def imported(tree: ast.AST, module: str, known: frozenset[str]) -> Iterator[tupl
                 yield node.lineno, inner if inner in known else base
 
 
-def _runs_on_import(node: ast.stmt) -> bool:
-    return not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-
-
-def upward_imports(source: str, module: str, known: frozenset[str], order: tuple[str, ...] = ORDER) -> list[str]:
-    """Complain of a module that is not listed, or that imports from its own level or below."""
-    own = level(module, order)
-    if own is None:
-        return [f"{module}: unknown module; add it to ORDER in tests/house/house_rules.py, where its imports allow"]
-    if module == LAZY_FRONT_DOOR:
+def upward_imports(
+    source: str, module: str, known: frozenset[str], plan: tuple[tuple[str, ...], ...] = PLAN
+) -> list[str]:
+    """Complain of a room that the plan does not have, and of each import that does not point down, late ones too."""
+    own = room_of(module)
+    if own == FRONT_DOOR:
         return []
+    floor = floor_of(own, plan)
+    if floor is None:
+        return [f"{module}: the plan has no room {own}; add it to PLAN in tests/house/house_rules.py"]
     complaints = []
-    tree = ast.parse(source)
-    at_once = {line for node in tree.body for line, _ in imported(node, module, known) if _runs_on_import(node)}
-    for line, name in imported(tree, module, known):
-        if name.split(".")[0] != "parksim" or name == module:
+    for line, name in imported(ast.parse(source), module, known):
+        other = room_of(name)
+        if name.split(".")[0] != "parksim" or other == own:
             continue
-        if (module, name) in EXCUSED_IMPORTS and line not in at_once:
-            continue
-        other = level(name, order)
-        together = other == own and order[own].endswith(".")
-        if other is None or (other >= own and not together):
-            complaints.append(f"{module}:{line}: imports {name}, which is not above it")
+        below = floor_of(other, plan)
+        if below is None or below >= floor or other not in NARROW.get(own, (other,)):
+            complaints.append(f"{module}:{line}: imports {name}, which is not below {own} in the plan")
     return complaints
+
+
+def circles(sources: Mapping[str, str]) -> list[str]:
+    """Complain of files that import each other in a circle, however long, late imports included."""
+    known = frozenset(sources)
+    imports = {
+        module: {name for _, name in imported(ast.parse(source), module, known) if name in known and name != module}
+        for module, source in sources.items()
+        if module != FRONT_DOOR
+    }
+    while leaves := [module for module, names in imports.items() if not names & imports.keys()]:
+        for module in leaves:
+            del imports[module]
+    # What is left imports, at some remove, one of a circle; of these the circles are those that are also imported.
+    while tops := imports.keys() - {name for names in imports.values() for name in names}:
+        for module in tops:
+            del imports[module]
+    return [
+        f"{module}: imports in a circle, {', '.join(sorted(names & imports.keys()))}"
+        for module, names in sorted(imports.items())
+    ]
 
 
 def impurities(source: str, module: str) -> list[str]:
@@ -244,8 +180,7 @@ def impurities(source: str, module: str) -> list[str]:
 
 def clocks(source: str, module: str) -> list[str]:
     """Complain of a module below the live engine's clocks that asks a clock: there time comes from the calendar."""
-    own, first = level(module), level("parksim.engines.clocks")
-    if own is None or first is None or own >= first:
+    if (floor_of(room_of(module)) or 0) > (floor_of("engines") or 0) or module in MAY_ASK_A_CLOCK:
         return []
     tree = ast.parse(source)
     asked = [(line, name) for line, name in imported(tree, module, frozenset()) if name.split(".")[0] == "time"]
@@ -304,7 +239,7 @@ def wire_words(source: str, module: str) -> list[str]:
             if not isinstance(node, ast.Call)
         }
         complaints.extend(
-            f"{module}:{getattr(node, 'lineno', '?')}: {word} is UAPI's word, for rules/uapi*.py and server/ only"
+            f"{module}:{getattr(node, 'lineno', '?')}: {word} is UAPI's word, for rules/uapi/ and server/ only"
             for word in words
             if isinstance(word, str) and word in UAPI_WORDS
         )

@@ -1,7 +1,7 @@
 """Every measure once more, from the rows alone, in plain Python and exact fractions: slow and obvious.
 
-Written from the definitions, not from ``parksim.journal.measures``: intervals are collected by walking through the journal and
-cut by comparing ends, where the real ones sum columns. What is undefined is None.
+Written from the definitions, not from ``parksim.journal.measures``: intervals are collected by walking through the
+journal and cut by comparing ends, where the real ones sum columns. What is undefined is None.
 """
 
 from collections import defaultdict

@@ -15,7 +15,7 @@ import parksim
 from parksim.cli import progress
 from parksim.cli.progress import Progress
 from parksim.journal.measures import SCALARS, VECTORS
-from parksim.reports.screen import SECTIONS, WIDTH, possible, screen, screen_text, to_json
+from parksim.reports.screen import SECTIONS, WIDTH, possible, screen, screen_text
 from parksim.reports.story_parts import measured
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.stats.estimate import Estimate, student_t, undefined
@@ -59,7 +59,7 @@ def test_the_screen_shows_to_two_digits_of_the_half_width():
     estimate = student_t([1.0, 2.0, 3.0])
     assert round(estimate.half_width, 4) == 2.4841
     assert line_of(text, "occupancy_mean").startswith("occupancy_mean 2.0 0.0 to 4.5 ")
-    assert json.loads(to_json(study(*three)))["estimates"]["occupancy_mean"]["low"] == estimate.low < 0
+    assert json.loads(study(*three).to_json())["estimates"]["occupancy_mean"]["low"] == estimate.low < 0
     assert line_of(text, "parked_s_mean").startswith("parked_s_mean 10.020 9.995 to 10.045 ")
     assert line_of(text, "expired_share").startswith("expired_share 20 % 0 % to 45 % ")  # clipped at 0
 
@@ -165,17 +165,17 @@ def test_the_last_line_says_how_to_get_it_again():
 def test_the_json_has_null_for_what_is_not():
     """Neither NaN nor an infinity stands in it, and what is not finite is null."""
     one = study(result(recall_busy_share=math.nan, occupancy_mean=1.5))
-    answer = json.loads(to_json(one), parse_constant=pytest.fail)
+    answer = json.loads(one.to_json(), parse_constant=pytest.fail)
     assert answer["estimates"]["recall_busy_share"]["mean"] is None
     assert answer["estimates"]["occupancy_mean"]["low"] is None
     assert answer["estimates"]["occupancy_mean"]["mean"] == 1.5
-    assert to_json(study(result(occupancy_mean=1.5, recall_busy_share=math.nan))) == to_json(one)
+    assert study(result(occupancy_mean=1.5, recall_busy_share=math.nan)).to_json() == one.to_json()
 
 
 def test_the_json_gives_back_the_very_numbers():
     """Every number of the JSON, read again, is the number of the estimate."""
     made = parksim.study(SCENARIO.with_values({"run.horizon": "2h"}), 3)
-    read = json.loads(to_json(made))["estimates"]
+    read = json.loads(made.to_json())["estimates"]
     for name in SCALARS:
         estimate = made.estimates[name]
         assert (read[name]["mean"], read[name]["low"], read[name]["high"]) == (
@@ -188,7 +188,7 @@ def test_the_json_gives_back_the_very_numbers():
 
 def test_a_formula_that_is_no_number_is_null():
     """A formula's infinity, if there is one, is null as well."""
-    from parksim.reports.screen import nulled
+    from parksim.results import nulled
 
     assert nulled({"a": [math.inf, -math.inf, math.nan, 1.0, "x", None, True], "b": (1,)}) == {
         "a": [None, None, None, 1.0, "x", None, True],

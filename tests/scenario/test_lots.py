@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from parksim.reports.screen import screen_text, to_json
+from parksim.reports.screen import screen_text
 from parksim.rules.codes import ENDED, OVERFLOWED, PARKED, REFUSED
 from parksim.scenario.model import Scenario, ScenarioError
 from parksim.scenario.workload import draw
@@ -182,7 +182,7 @@ def test_the_screen_and_the_json_tell_each_lot_by_name():
         "Lot clinic, 3 slots",
         "Lot firm, 4 slots",
     ]
-    estimates = json.loads(to_json(made))["estimates"]
+    estimates = json.loads(made.to_json())["estimates"]
     for name in ("parks_requested", "refused_share", "expired_share", "occupancy_mean"):
         assert [one["lot"] for one in estimates[f"{name}_by_lot"]] == ["clinic", "firm"]
     total = estimates["parks_requested"]["mean"]

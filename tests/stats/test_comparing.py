@@ -5,9 +5,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from parksim.studies.formulas import formulas
 from parksim.studies import compare as comparing
 from parksim.studies import study as studies
+from parksim.studies.formulas import formulas
 from tests.stats.macro_runs import lot_only
 
 QUICK = "kernel" if find_spec("numba") else "simpy"

@@ -12,9 +12,9 @@ import pytest
 from parksim.cli import main
 from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED
 from parksim.scenario.model import Scenario
+from parksim.studies import sweep as planning
 from parksim.studies.clusters import cluster_at
 from parksim.studies.study import StudyError
-from parksim.studies import sweep as planning
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
 LOT = Path(__file__).parents[2] / "scenarios" / "lot-only.toml"

@@ -22,8 +22,8 @@ from parksim.cli import main
 from parksim.cli.main import DONE, INTERRUPTED, NOT_FINISHED
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import Scenario
-from parksim.studies.store import Store
 from parksim.studies import sweep as planning
+from parksim.studies.store import Store
 
 LOT = Path(__file__).parents[2] / "scenarios" / "lot-only.toml"
 SMALL = ("sweep", str(LOT), "--set", "run.horizon=90m", "--over", "lot.slots=4..5", "--replications", "3")

@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parksim.reports import screen as report
 from parksim.scenario.model import Scenario
+from parksim.studies import sweep as planning
 from parksim.studies.store import Key, Store, StoreError, canonical
 from parksim.studies.study import StudyError, made_by, replicate, study
-from parksim.studies import sweep as planning
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 QUICK = "kernel" if find_spec("numba") else "simpy"
@@ -109,7 +108,7 @@ def test_a_store_gives_back_whole_studies_and_sweeps(plain, tmp_path):
         store.put_plan(planning.plan_of(precise))
     loaded = planning.load(path)
     assert (loaded.precision, loaded.stopped) == (0.5, precise.stopped)
-    assert report.to_json(loaded) == report.to_json(precise)
+    assert loaded.to_json() == precise.to_json()
     swept(store=path)
     assert planning.load(path).to_dict() == plain.to_dict()
 
@@ -124,9 +123,7 @@ def test_a_study_takes_what_a_store_has(tmp_path):
             second = study(lot(), 5, engine="simpy", store=store, **options)
             assert second.results[1]["parks_made"] == -1.0
             store.put({key: first.results[1]})
-            assert report.to_json(study(lot(), 5, engine="simpy", store=store)) == report.to_json(
-                study(lot(), 5, engine="simpy")
-            )
+            assert study(lot(), 5, engine="simpy", store=store).to_json() == study(lot(), 5, engine="simpy").to_json()
             assert len(dict(store.records())) == 5
 
 

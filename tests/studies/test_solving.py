@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parksim.scenario.model import Scenario
-from parksim.studies.formulas import formulas
-from parksim.studies.study import Study
 from parksim.studies import search as searching
 from parksim.studies import sweep as planning
+from parksim.studies.formulas import formulas
+from parksim.studies.study import Study
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 QUICK = "kernel" if find_spec("numba") else "simpy"

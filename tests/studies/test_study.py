@@ -17,9 +17,9 @@ from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
 from parksim.stats.estimate import clopper_pearson, share, student_t
 from parksim.stats.stopping import tasks_of
+from parksim.studies import study as studies
 from parksim.studies.store import canonical
 from parksim.studies.study import KERNEL_PAYS_CALLS, Study, StudyError, expected_calls, replicate
-from parksim.studies import study as studies
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SHORT = Scenario.loads(TEMPLATE).with_values({"run.horizon": "90m", "run.warm_up": "10m"})

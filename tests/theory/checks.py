@@ -17,8 +17,8 @@ import scipy.stats
 
 from parksim.journal.measures import SHARES
 from parksim.scenario.model import Scenario
-from parksim.studies.formulas import formulas
 from parksim.studies import study as studies
+from parksim.studies.formulas import formulas
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 LEVEL = 1e-5

@@ -6,8 +6,8 @@ import checks
 import numpy as np
 import pytest
 
-from parksim.studies.formulas import formulas
 from parksim.studies import study as studies
+from parksim.studies.formulas import formulas
 
 PARK1 = {
     "parks_per_call": 0.59687,

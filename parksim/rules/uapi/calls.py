@@ -23,6 +23,7 @@ import itertools
 from enum import Enum
 from typing import Final, NamedTuple
 
+from parksim.errors import ArgumentError
 from parksim.rules import lot
 from parksim.rules.codes import (
     ABANDONED,
@@ -216,15 +217,15 @@ def offer(
     ``call_id`` it gets one of 20 hex digits made from its number. OFFERED.
 
     Raises:
-        ValueError: an unknown extension, or an id that is in use or not UAPI's grammar.
+        ArgumentError: an unknown extension, or an id that is in use or not UAPI's grammar.
     """
     register, facts = due_before(register, now_us, RANK_ARRIVAL)
     charged = place_of_extension(register, extension)
     if charged == NOBODY:
-        raise ValueError(f"unknown extension {extension!r}")
+        raise ArgumentError(f"unknown extension {extension!r}")
     name = _fresh_id(register) if call_id is None else call_id
     if not OBJECT_ID.fullmatch(name) or call_with_id(register, name) is not None:
-        raise ValueError(f"call id {name!r} is in use or malformed")
+        raise ArgumentError(f"call id {name!r} is in use or malformed")
     other = place_of_extension(register, peer)
     source, destination = ((peer,), (extension,)) if incoming else ((extension,), (peer,))
     flow = FLOW_LOCAL if other != NOBODY else FLOW_INCOMING if incoming else FLOW_OUTGOING

@@ -38,7 +38,7 @@ from pydantic import (
     model_serializer,
 )
 
-from parksim.rules.lot import Fact
+from parksim.errors import ArgumentError, RefusedError
 
 SECOND_US: Final = 1_000_000
 MAX_IN_PARKING_S: Final = (10, 3600)
@@ -102,20 +102,6 @@ class Refusal(Enum):
         self.rung = len(type(self).__members__)
 
 
-class RefusedError(Exception):
-    """Carries one ``refusal`` from the rung that failed to the function that answers.
-
-    ``got`` is what the message shows of the input (at most 64 characters, see ``shown``); ``facts`` are what the
-    attempt left for the journal all the same: the refused parks of a full lot.
-    """
-
-    def __init__(self, refusal: Refusal, got: str = "", facts: tuple[Fact, ...] = ()) -> None:
-        self.refusal = refusal
-        self.facts = facts
-        self.message = f"{refusal.message} Got {got}." if got else refusal.message
-        super().__init__(self.message)
-
-
 def shown(value: object) -> str:
     """Return at most 64 printable ASCII characters that tell what ``value`` was, for a message.
 
@@ -141,7 +127,7 @@ def seconds_us(value: object, least_s: int, most_s: int) -> int:
     ``least_s`` to ``most_s``, both included. The range is tested before rounding to the nearest microsecond.
 
     Raises:
-        ValueError: anything else.
+        ArgumentError: anything else.
 
     >>> seconds_us("030", 10, 3600), seconds_us(Decimal("12.5"), 10, 3600)
     (30000000, 12500000)
@@ -150,7 +136,7 @@ def seconds_us(value: object, least_s: int, most_s: int) -> int:
     is_text = isinstance(value, str) and _SECONDS.fullmatch(value) is not None
     seconds = Decimal(value) if is_number or is_text else _NOT_A_NUMBER  # type: ignore[arg-type]  # just tested
     if not seconds.is_finite() or not least_s <= seconds <= most_s:
-        raise ValueError(f"not a number from {least_s} to {most_s}")
+        raise ArgumentError(f"not a number from {least_s} to {most_s}")
     # A context of our own: the caller's may have few digits, or traps.
     exact = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
     return int(seconds.quantize(_MICROSECOND, context=exact).scaleb(6, exact))
@@ -175,7 +161,7 @@ def _whole(value: object) -> object:
         return value
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
-    raise ValueError("not a whole number")
+    raise ArgumentError("not a whole number")
 
 
 def _listed(value: object) -> object:
@@ -194,13 +180,13 @@ def _split(value: object) -> object:
 def _known_fields(names: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple("link" if name == "links" else name for name in names)
     if not set(names) <= set(CALL_FIELDS):
-        raise ValueError("not a field of a call")
+        raise ArgumentError("not a field of a call")
     return names
 
 
 def _extension_number(value: str) -> str:
     if not EXTENSION_NUMBER.fullmatch(value):
-        raise ValueError("not an extension number")
+        raise ArgumentError("not an extension number")
     return value
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timezone
 from typing import Final, NamedTuple
 
+from parksim.errors import ArgumentError
 from parksim.rules import codes, lot
 from parksim.rules.codes import NOBODY
 from parksim.rules.lot import Fact, Lot
@@ -148,27 +149,27 @@ def new_register(
     lot of ``capacity`` positions counted from ``first``. Instant 0 is ``epoch``; all dates bear its offset.
 
     Raises:
-        ValueError: an id or number that UAPI's grammar does not have, one used twice, a user of no or of two
+        ArgumentError: an id or number that UAPI's grammar does not have, one used twice, a user of no or of two
             organizations, no organization, no position, a random ``choice`` (nobody draws here), an ``epoch``
             without offset, or a ``base_url`` that is not http or https.
     """
     owners = tuple(organizations)
     offset = epoch.utcoffset()
     if not owners or capacity < 1 or choice == codes.CHOOSE_RANDOM or offset is None:
-        raise ValueError("needs an organization, a position, a choice that draws nothing, an epoch with its offset")
+        raise ArgumentError("needs an organization, a position, a choice that draws nothing, an epoch with its offset")
     if not base_url.startswith(("http://", "https://")):
-        raise ValueError(f"base_url must begin with http:// or https://: {base_url!r}")
+        raise ArgumentError(f"base_url must begin with http:// or https://: {base_url!r}")
     known: list[User] = []
     extensions: list[Extension] = []
     for user, numbers in users.items():
         mine = [Extension(number, len(known)) for number in numbers]
         at = {_organization_of(number, owners) for number, _ in mine} or {0}
         if not OBJECT_ID.fullmatch(user) or len(at) != 1:
-            raise ValueError(f"user {user!r}: not a user id, or extensions of several organizations")
+            raise ArgumentError(f"user {user!r}: not a user id, or extensions of several organizations")
         known.append(User(user, at.pop()))
         extensions += mine
     if len({extension.number for extension in extensions}) < len(extensions):
-        raise ValueError("an extension is listed twice")
+        raise ArgumentError("an extension is listed twice")
     return Register(
         organizations=owners,
         users=tuple(known),
@@ -186,7 +187,7 @@ def _organization_of(number: str, organizations: tuple[Organization, ...]) -> in
     for place, organization in enumerate(organizations):
         if number.startswith(f"{organization.number}*") and EXTENSION_NUMBER.fullmatch(number):
             return place
-    raise ValueError(f"extension {number!r} is of no organization")
+    raise ArgumentError(f"extension {number!r} is of no organization")
 
 
 # ------------------------------------------------------------------------------------------------------- finding

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
+from parksim.errors import ArgumentError
 from parksim.rules.codes import NEVER
 from parksim.rules.uapi.models import (
     COUNT_DEFAULT,
@@ -160,7 +161,7 @@ def wanted(register: Register, query: ListQuery) -> Callable[[Call], bool]:
     if query.filter_by is None or operator == "present":
         return lambda _: True
     if value is None:
-        raise ValueError("a filter needs its value")
+        raise ArgumentError("a filter needs its value")
     by_id = query.filter_by == "id"
     value = value if by_id else value.replace(" ", "+")  # a plus that was not encoded
 
@@ -186,7 +187,7 @@ def wanted(register: Register, query: ListQuery) -> Callable[[Call], bool]:
 def _instant_us(register: Register, text: str) -> int:
     instant = datetime.fromisoformat(text)
     if instant.utcoffset() is None:
-        raise ValueError("a date needs its offset")
+        raise ArgumentError("a date needs its offset")
     return (instant - register.epoch) // _ONE_US
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic import ValidationError
 
+from parksim.errors import RefusedError
 from parksim.rules.codes import (
     NEVER,
     NOBODY,
@@ -36,7 +37,6 @@ from parksim.rules.uapi.models import (
     PhoneCallAction,
     PhoneCallCollection,
     Refusal,
-    RefusedError,
     SimpleCall,
     read_action,
     read_body,
