@@ -62,8 +62,6 @@ _HOMES: Final = {
     # A log of a real PBX.
     "replay": "parksim.pbx.replay",
     "calibrate": "parksim.pbx.replay",
-    # A switchboard that runs.
-    "live": "parksim.live",
     # The rules alone.
     "Fact": "parksim.rules.lot",
     "Lot": "parksim.rules.lot",
@@ -108,10 +106,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name, or a module, when it is first used: importing parksim stays quick."""
     home = _HOMES.get(name)
-    if home and home.endswith(f".{name}"):
-        value = import_module(home)
-    else:
-        value = getattr(import_module(home), name) if home else _module(name)
+    value = getattr(import_module(home), name) if home else _module(name)
     globals()[name] = value
     return value
 

@@ -14,8 +14,7 @@ import pytest
 
 import parksim
 from parksim import Scenario
-from parksim.cli import main
-from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED
+from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import TEMPLATE
 from parksim.studies import sweep as planning
@@ -422,7 +421,7 @@ def test_ctrl_c_keeps_what_was_stored(workers):
     assert running.stdout.readline() == b"at work\n"
     os.killpg(running.pid, signal.SIGINT)
     _, err = running.communicate(timeout=30)
-    told = b"parksim: interrupted; what was stored in a.db stays; the same command goes on from there\n"
+    told = b"parksim: interrupted; a.db keeps every finished replication; the same command resumes there\n"
     words = [line for line in err.splitlines(keepends=True) if b" to go\n" not in line]  # a slow machine's progress
     assert (running.returncode, words) == (INTERRUPTED, [told])
     with pytest.raises(ProcessLookupError):

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parksim
-from parksim.cli import main
-from parksim.cli.main import BAD_INPUT, DONE, MISSED
+from parksim.cli.main import BAD_INPUT, DONE, MISSED, main
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import conformance as replaying
 from parksim.pbx import log as fieldlogs

@@ -11,8 +11,7 @@ import scipy.stats
 from log_forms import SHARED, TRACES
 
 import parksim
-from parksim.cli import main
-from parksim.cli.main import BAD_INPUT, DONE, MISSED
+from parksim.cli.main import BAD_INPUT, DONE, MISSED, main
 from parksim.engines import processes
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import conformance as replaying

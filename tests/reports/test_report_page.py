@@ -17,8 +17,7 @@ import pytest
 from markdown_it import MarkdownIt  # rich comes with it
 
 import parksim
-from parksim.cli import main
-from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED
+from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED, main
 from parksim.journal.measures import SCALARS
 from parksim.reports import charts as plots
 from parksim.reports import figures

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from server_stand import CALL, RegisterDesk
 
-from parksim.cli import main
+from parksim.cli.main import main
 from parksim.rules import uapi
 
 

@@ -184,7 +184,7 @@ def test_thirty_seconds_are_half_a_second_at_sixty_times(tmp_path):
 
 BROKEN_PARK = """
 import sys
-from parksim.cli import main
+from parksim.cli.main import main
 from parksim.engines import commanded
 
 def broken(*_):
@@ -196,7 +196,7 @@ sys.exit(main())
 BROKEN_CLOCK = """
 import asyncio
 import sys
-from parksim.cli import main
+from parksim.cli.main import main
 from parksim.engines.clocks import RealClock
 
 async def broken(*_):

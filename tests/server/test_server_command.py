@@ -14,7 +14,7 @@ import serve_stand_in
 from server_process import serving as serving_by
 
 import parksim.server
-from parksim.cli import main
+from parksim.cli.main import main
 
 STAND_IN = Path(__file__).with_name("serve_stand_in.py")
 serving = partial(serving_by, (STAND_IN,))

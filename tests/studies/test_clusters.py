@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parksim.cli import main
-from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED
+from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED, main
 from parksim.scenario.model import Scenario
 from parksim.studies import sweep as planning
 from parksim.studies.clusters import cluster_at

@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from parksim.cli import main
-from parksim.cli.main import DONE, INTERRUPTED, NOT_FINISHED
+from parksim.cli.main import DONE, INTERRUPTED, NOT_FINISHED, main
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import Scenario
 from parksim.studies import sweep as planning
