@@ -132,6 +132,7 @@ def loss_lot(parks_per_s: float, stay: Race, slots: SupportsIndex, choice: Choic
     Raises:
         ArgumentError: If an argument is out of its range.
 
+    >>> from parksim.theory.race import race
     >>> lot = loss_lot(0.1, race(limit=60.0), 10)  # every stay 60 s: 6 erlang on 10 slots
     >>> round(lot.refused_share, 5), lot.expired_share
     (0.04314, 1.0)

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parksim
+from parksim.errors import PlanError
 from parksim.journal.measures import SCALARS, SHARES, VECTORS
 from parksim.reports import charts as plots
 from parksim.reports import figures
 from parksim.reports.words import LABELS, bounds_of
-from parksim.studies.gather import PlanError
 from parksim.studies.study import Study
 
 SCENARIO = parksim.Scenario.load("scenarios/lot-only.toml").with_values({"run.horizon": "3h", "run.warm_up": "10m"})

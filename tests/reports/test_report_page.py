@@ -310,7 +310,7 @@ MARKDOWN_TAGS = {
 def test_the_same_result_gives_the_same_bytes(folder, study):
     """The page that the command wrote is the page made again here, and by another process; Markdown likewise."""
     assert report_page.page(story_of(study, "h.db")) == (folder / "h.html").read_text()
-    script = f"import parksim; s = parksim.load({str(folder / 'h.db')!r}); from parksim import report_page as p\n"
+    script = f"import parksim; s = parksim.load({str(folder / 'h.db')!r}); from parksim.reports import html as p\n"
     script += f"p.save(s, {str(folder / 'again.html')!r}, source='h.db'); s.report({str(folder / 'again.md')!r})"
     subprocess.run([sys.executable, "-c", script], check=True)
     assert (folder / "again.html").read_bytes() == (folder / "h.html").read_bytes()

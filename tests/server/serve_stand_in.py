@@ -7,6 +7,7 @@ from types import ModuleType
 from server_stand import CALL, RegisterDesk
 
 from parksim.cli.main import main
+from parksim.errors import SessionError
 from parksim.rules import uapi
 
 
@@ -35,10 +36,6 @@ class StandIn(RegisterDesk):
         await self.left.wait()
 
 
-class SessionError(RuntimeError):
-    """As the desk's own."""
-
-
 def open_desk(scenario, **options):
     """Open the stand-in, or fail as the file's ending says."""
     ending = "" if options["journal"] is None else options["journal"].suffix
@@ -50,7 +47,6 @@ def open_desk(scenario, **options):
 
 
 session = ModuleType("parksim.server.session")
-session.SessionError = SessionError
 desk = ModuleType("parksim.server.desk")
 desk.directory = lambda scenario: uapi.new_register(scenario.uapi.users)
 desk.open_desk = open_desk

@@ -67,7 +67,7 @@ def view_of(listed):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_lines_of_readme(tmp_path):
     """README's lines, as printed but for the port: made, parked at a position, shown there, come back."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "parksim/server/README.md").read_text(encoding="utf-8")
     [lines] = re.findall(r"```sh\n(BASE=.*?)```", readme, re.DOTALL)
     assert 'PARKSIM_TOKENS="secret-of-mine 12"' in readme
     assert "parksim serve scenarios/hospital.toml --rate 60\n" in readme
