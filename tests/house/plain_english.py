@@ -12,8 +12,8 @@ DIALECT: Final = {
     r"whoever": "name the actor: the caller, the worker, anybody who",
     r"whatever": "name the thing: any value, with any locale",
     r"bears?": "has, needs, supports",
-    r"is none": "is not a ...",
-    r"are none": "are not ...",
+    r"(?-i:is none)": "is not a ...",
+    r"(?-i:are none)": "are not ...",
     r"slip of the": "a typo",
     r"goes on": "resumes, continues",
     r"go on": "resume, continue",
@@ -40,7 +40,9 @@ def spoken(text: str, name: str, first_line: int = 1) -> Iterator[str]:
     for found in _WORDS.finditer(re.sub(r"\s", " ", text)):
         line = first_line + text.count("\n", 0, found.start())
         word = found.group().lower()
-        instead = next((plain for bad, plain in DIALECT.items() if re.fullmatch(bad, word)), "no comma before too")
+        instead = next(
+            (plain for bad, plain in DIALECT.items() if re.fullmatch(bad, word, re.IGNORECASE)), "no comma before too"
+        )
         yield f"{name}:{line}: {word!r}: write {instead}"
 
 

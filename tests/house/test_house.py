@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import plain_english
 import pytest
 from house_rules import (
     DRAWS,
@@ -36,7 +37,7 @@ from parksim import results
 ROOT = Path(__file__).parents[2]
 TOP_LEVEL = {
     *("pyproject.toml", "README.md", "LICENSE", "parksim", "tests", "scenarios"),
-    *("notebooks", ".ci", ".gitignore", ".gitattributes"),
+    *("notebooks", ".ci", ".github", ".gitignore", ".gitattributes"),
 }
 HEAVY = {"numba", "pandas", "altair", "fastapi", "distributed", "scipy", "pyarrow", "rich"}
 EXCUSED_LENGTHS: dict[str, str] = {}
@@ -187,8 +188,15 @@ def test_a_check_switched_off_says_why():
     assert [line for name, source in (SOURCES | TESTS).items() for line in unexplained(source, name)] == []
 
 
+def test_the_words_are_plain():
+    """Documentation, docstrings, help texts, messages and the board have no word of the dialect."""
+    pages = (".md", ".html", ".ipynb", ".toml", ".js", ".css")
+    found = [line for name, text in TEXTS.items() if name.endswith(pages) for line in plain_english.spoken(text, name)]
+    assert found == []
+
+
 def test_the_top_level_is_what_the_customer_fixed():
-    """Nothing lies at the top but the ten entries agreed on."""
+    """Nothing is at the top but the entries agreed on."""
     assert {path.parts[0] for path in FILES} <= TOP_LEVEL
 
 
@@ -369,6 +377,17 @@ def test_a_word_of_the_wire_is_seen(source):
     assert wire_words(source, "parksim.rules.uapi.models") == []
     assert wire_words(source, "parksim.server.app") == []
     assert wire_words("raise ValueError('maxInParking is 10 to 3600 s')", "parksim.scenario.model") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Whoever calls", "whatever\nit is", "each request bears a token", "there is none", "an hour, too", "it goes on"],
+)
+def test_a_word_of_the_dialect_is_seen(text):
+    """A word of the list is found in any case, over the end of a line, in a page and in a docstring."""
+    assert len(list(plain_english.spoken(text, "page.md"))) == 1
+    assert len(plain_english.spoken_in_code(f'"""{text}"""', "module.py")) == 1
+    assert list(plain_english.spoken("whichever is None bearing on and too", "page.md")) == []
 
 
 def test_length_is_seen():
