@@ -11,9 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from parksim.catalogue import SHARES
 from parksim.cli.options import DONE, MISSED, Answer, Json, check_count, check_out, pairs
 from parksim.errors import LogError, UnfitError, UsageError
-from parksim.journal.measures import SHARES
 from parksim.pbx.conformance import Agreement, events_told, told
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import Recorded

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.catalogue import OF_LOTS, SCALARS, VECTORS
 from parksim.journal.journal import Journal
 from parksim.rules.codes import (
     ABANDONED,
@@ -43,36 +44,11 @@ from parksim.rules.codes import (
     WAITING,
 )
 from parksim.scenario.model import Scenario, Settings
-from parksim.scenario.sections import MEASURES
 
 HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-SCALARS: Final = MEASURES
-"""The measures that are one number, in the order in which they are shown."""
-VECTORS: Final = (
-    "occupancy_pmf",
-    "slot_utilisation",
-    "calls_offered_by_hour",
-    "parks_requested_by_hour",
-    "refused_share_by_hour",
-    "expired_share_by_hour",
-    "recalls_per_hour_by_hour",
-    "occupancy_mean_by_hour",
-    "attendant_utilisation_by_hour",
-    "answered_within_share_by_hour",
-    "parks_requested_by_lot",
-    "refused_share_by_lot",
-    "expired_share_by_lot",
-    "occupancy_mean_by_lot",
-)
-_OF_LOTS: Final = ("parks_requested", "refused_share", "expired_share", "occupancy_mean")
-SHARES: Final = frozenset(
-    name for name in (*SCALARS, *VECTORS) if "_share" in name or "utilisation" in name or name.endswith("pmf")
-)
-"""Measures that lie in [0, 1]."""
 
 
 class Window(NamedTuple):
@@ -473,7 +449,7 @@ def _by_lot(
     """
     lots = len(settings.slots)
     if lots == 1:
-        return {f"{name}_by_lot": np.array([totals[name]]) for name in _OF_LOTS}
+        return {f"{name}_by_lot": np.array([totals[name]]) for name in OF_LOTS}
 
     def of(kind: int) -> NDArray[np.float64]:
         return np.bincount(journal.lot[_rows(journal, counted, kind)], minlength=lots).astype(np.float64)

@@ -9,9 +9,10 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
+from parksim.catalogue import SCALARS
 from parksim.errors import JournalError
 from parksim.journal.journal import Journal
-from parksim.journal.measures import SCALARS, Window, measure_rows
+from parksim.journal.measures import Window, measure_rows
 from parksim.pbx.log import FieldLog
 from parksim.rules.codes import (
     ABANDONED,

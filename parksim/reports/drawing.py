@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from parksim.journal.measures import SHARES
+from parksim.catalogue import SHARES
 from parksim.reports import figures
 from parksim.reports.figures import Figure
 from parksim.reports.words import (

@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from parksim import theory
+from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError, UnfitError
-from parksim.journal.measures import HOURS, SCALARS, SHARES
+from parksim.journal.measures import HOURS
 from parksim.reports.words import bounds_of, clipped
 from parksim.results import to_csv
 from parksim.rules import codes

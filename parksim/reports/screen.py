@@ -9,49 +9,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.journal.measures import SHARES
+from parksim.catalogue import OF_LOTS, SECTIONS, SHARES
 from parksim.reports.words import bounds_of, span
 from parksim.stats.estimate import Estimate
 from parksim.studies.formulas import Formula
 from parksim.studies.study import Study
 
-SECTIONS: Final = {
-    "The lot": (
-        "parks_requested",
-        "offered_erlang",
-        "refused_share",
-        "time_full_share",
-        "occupancy_mean",
-        "occupancy_p95",
-        "occupancy_max",
-    ),
-    "How a stay ends": (
-        "retrieved_share",
-        "expired_share",
-        "abandoned_share",
-        "parked_s_mean",
-        "parked_s_p95",
-    ),
-    "Calls that come back": (
-        "recalls_per_hour",
-        "recall_busy_share",
-        "recall_answered_share",
-        "recall_abandoned_share",
-    ),
-    "Calls and people": (
-        "calls_offered",
-        "parks_per_call",
-        "lost_share",
-        "queue_abandoned_share",
-        "answer_wait_s_mean",
-        "answered_within_share",
-        "attendant_utilisation",
-        "staff_utilisation",
-    ),
-}
-"""What the screen shows, in this order; the JSON has every measure."""
-BY_LOT: Final = ("parks_requested", "refused_share", "occupancy_mean", "expired_share")
-"""What it shows of each lot, where there are several."""
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
 
@@ -130,7 +93,7 @@ def _estimates(study: Study) -> Table:
 def _add_lots(table: Table, study: Study) -> None:
     for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
         table.add_row(Text(f"Lot {name}, {_counted(lot.slots, 'slot')}", "bold"))
-        for measure in BY_LOT:
+        for measure in OF_LOTS:
             whole = f"{measure}_by_lot"
             estimate, formula = study.estimates[whole][number], study.formulas[whole]
             if isinstance(formula.value, tuple):

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.reports.screen import SECTIONS, VERDICT_STYLES, possible, shown
+from parksim.catalogue import SECTIONS
+from parksim.reports.screen import VERDICT_STYLES, possible, shown
 from parksim.results import to_csv as csv_of
 from parksim.stats.estimate import Estimate
 from parksim.studies.study import Study

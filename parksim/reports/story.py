@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from parksim.catalogue import OF_LOTS, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError, UnfitError
-from parksim.journal.measures import SCALARS, SHARES
 from parksim.reports import figures
 from parksim.reports.figures import Figure, answer_of, having, number_of
-from parksim.reports.screen import BY_LOT, SECTIONS, possible, shown, theory_beside
+from parksim.reports.screen import possible, shown, theory_beside
 from parksim.reports.story_parts import (
     SCENARIO_FILE,
     Cell,
@@ -185,7 +185,7 @@ def _lots(study: Study) -> Iterable[Sheet]:
     lots = study.scenario.lots
     if len(lots) == 1:
         return
-    headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in BY_LOT))
+    headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in OF_LOTS))
     rows = tuple(
         (name, f"{lot.slots}", *(with_interval(whole, possible(study, whole, n)) for whole in _BY_LOT))
         for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
@@ -193,7 +193,7 @@ def _lots(study: Study) -> Iterable[Sheet]:
     yield Sheet("Lot by lot", headings, rows, (1,))
 
 
-_BY_LOT: Final = tuple(f"{name}_by_lot" for name in BY_LOT)
+_BY_LOT: Final = tuple(f"{name}_by_lot" for name in OF_LOTS)
 
 
 # The charts of a study ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from parksim.journal.measures import SCALARS, SHARES
+from parksim.catalogue import SCALARS, SHARES
 from parksim.reports.figures import Figure
 from parksim.reports.screen import possible, shown
 from parksim.reports.words import span, unit_of, written

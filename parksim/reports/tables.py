@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.journal.journal import COLUMNS, Journal
-from parksim.journal.measures import SCALARS, VECTORS
 from parksim.reports.screen import screen_rows
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES

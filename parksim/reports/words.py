@@ -1,59 +1,16 @@
 """Words for people: what each measure is called on an axis and in a report, in which unit, and what is drawn how.
 
 >>> LABELS["refused_share"], unit_of("refused_share"), written("refused_share", 0.0123)
-('parks refused, the lot being full', '% of park requests', '1.23 %')
+('parks refused because the lot is full', '% of park requests', '1.23 %')
 """
 
 import math
 from typing import Final, NamedTuple
 
-from parksim.journal.measures import SHARES
+from parksim.catalogue import BY_NAME, MEASURES, SHARES
 
-LABELS: Final = {
-    "calls_offered": "calls offered",
-    "parks_requested": "park requests",
-    "parks_made": "calls parked",
-    "offered_erlang": "load offered to the lot",
-    "refused_share": "parks refused, the lot being full",
-    "time_full_share": "time in which the lot is full",
-    "retrieved_share": "parked calls fetched in time",
-    "expired_share": "parked calls that come back, their time being up",
-    "abandoned_share": "parked callers who hang up",
-    "recalls_per_hour": "calls that come back, an hour",
-    "recall_busy_share": "returns that find their parker busy",
-    "recall_answered_share": "returns that are answered",
-    "recall_abandoned_share": "returns whose caller hangs up",
-    "lost_share": "calls lost",
-    "queue_abandoned_share": "callers who hang up before an answer",
-    "queue_full_share": "calls turned away, the queue being full",
-    "occupancy_mean": "busy slots, on average",
-    "occupancy_p95": "busy slots, not exceeded in 95 % of the time",
-    "occupancy_max": "busy slots, at most",
-    "parked_s_mean": "time parked, on average",
-    "parked_s_p50": "time parked, median",
-    "parked_s_p95": "time parked, not exceeded by 95 %",
-    "parks_per_call": "parks a call",
-    "attendant_utilisation": "attendants busy",
-    "staff_utilisation": "staff busy",
-    "answer_wait_s_mean": "wait for an answer, on average",
-    "answer_wait_s_p95": "wait for an answer, not exceeded by 95 %",
-    "answered_within_share": "calls answered within the target",
-}
-"""Every scalar measure in plain words."""
-
-_OF: Final = {
-    "refused_share": "park requests",
-    "retrieved_share": "parks",
-    "expired_share": "parks",
-    "abandoned_share": "parks",
-    "recall_busy_share": "returns",
-    "recall_answered_share": "returns",
-    "recall_abandoned_share": "returns",
-    "lost_share": "calls",
-    "queue_abandoned_share": "calls",
-    "queue_full_share": "calls",
-    "answered_within_share": "calls",
-}
+LABELS: Final = {one.name: one.words for one in MEASURES}
+"""Every measure that is one number, in plain words."""
 
 
 class Look(NamedTuple):
@@ -87,27 +44,18 @@ SERIES_DASHES: Final = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (1, 3))
 
 
 def label_of(name: str) -> str:
-    """Return what a measure is called, a scalar or one by hour or lot."""
-    whole, _, part = name.partition("_by_")
-    words = LABELS.get(whole, whole)
-    return f"{words}, by {part}" if part else words
+    """Return what a measure is called, a scalar or one by hour or lot; the name itself of an unknown one."""
+    return BY_NAME[name].words if name in BY_NAME else name
 
 
 def unit_of(name: str) -> str:
     """Return the unit of a measure: "% of parks", "s", "erlang"; empty for a plain number."""
-    whole = name.partition("_by_")[0]
-    if name in SHARES:
-        return f"% of {_OF.get(whole, 'the time')}"
-    if "_s_" in whole:
-        return "s"
-    return {"offered_erlang": "erlang", "recalls_per_hour": "1/h"}.get(whole, "")
+    return BY_NAME[name].unit if name in BY_NAME else ""
 
 
 def bounds_of(name: str, slots: int) -> tuple[float, float]:
     """Return the least and the greatest value a measure can have; no interval is drawn beyond them."""
-    if name in SHARES:
-        return 0.0, 1.0
-    return 0.0, float(slots) if name.startswith("occupancy_m") or name == "occupancy_p95" else math.inf
+    return 0.0, BY_NAME[name].greatest(slots) if name in BY_NAME else math.inf
 
 
 def clipped(value: float | None, bounds: tuple[float, float]) -> float | None:
@@ -124,7 +72,7 @@ def written(name: str, value: float) -> str:
     percent = name in SHARES
     value = 100 * value if percent else value
     digits = 0 if value.is_integer() else max(0, min(6, 2 - math.floor(math.log10(abs(value)))))
-    return f"{value:,.{digits}f}{' %' if percent else ' s' if '_s_' in name else ''}"
+    return f"{value:,.{digits}f}{' %' if percent else ' s' if unit_of(name) == 's' else ''}"
 
 
 def span(time_us: int) -> str:

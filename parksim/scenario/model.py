@@ -41,7 +41,6 @@ from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_ret
 from parksim.scenario.quantities import UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 from parksim.scenario.sections import (
-    MEASURES,
     Arrivals,
     Attendants,
     Caller,
@@ -59,7 +58,7 @@ from parksim.scenario.sections import (
     Uapi,
 )
 
-__all__ = ["MEASURES", "TEMPLATE", "Objective", "Scenario", "ScenarioError", "Settings"]
+__all__ = ["TEMPLATE", "Objective", "Scenario", "ScenarioError", "Settings"]
 
 DAY_S: Final = 86_400
 MOST_CALLS: Final = 20_000_000

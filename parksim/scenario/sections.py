@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from parksim.catalogue import SCALARS
 from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law
@@ -43,39 +44,6 @@ from parksim.scenario.quantities import (
     whole,
 )
 from parksim.scenario.recordings import Recording
-
-MEASURES: Final = (
-    "calls_offered",
-    "parks_requested",
-    "parks_made",
-    "offered_erlang",
-    "refused_share",
-    "time_full_share",
-    "retrieved_share",
-    "expired_share",
-    "abandoned_share",
-    "recalls_per_hour",
-    "recall_busy_share",
-    "recall_answered_share",
-    "recall_abandoned_share",
-    "lost_share",
-    "queue_abandoned_share",
-    "queue_full_share",
-    "occupancy_mean",
-    "occupancy_p95",
-    "occupancy_max",
-    "parked_s_mean",
-    "parked_s_p50",
-    "parked_s_p95",
-    "parks_per_call",
-    "attendant_utilisation",
-    "staff_utilisation",
-    "answer_wait_s_mean",
-    "answer_wait_s_p95",
-    "answered_within_share",
-)
-"""The measures that are one number: an objective can be set for each, ``measures`` computes them."""
-
 
 HOURS: Final = 24
 
@@ -423,7 +391,7 @@ class Objective(Section):
     """One line of [objectives]: ``measure = "< 1 %"``."""
 
     measure: str
-    """One of ``MEASURES``."""
+    """One of ``catalogue.SCALARS``."""
     relation: Literal["<", "<=", ">", ">="]
     value: float
     """Shares from 0 to 1, times in seconds, recalls_per_hour an hour."""
@@ -436,8 +404,8 @@ class Objective(Section):
         if not isinstance(value, Mapping) or set(value) != {"measure", "text"}:
             return value
         measure, text = value["measure"], value["text"]
-        if measure not in MEASURES:
-            raise UnknownWordError("is not a measure", "", MEASURES)
+        if measure not in SCALARS:
+            raise UnknownWordError("is not a measure", "", SCALARS)
         match = _OBJECTIVE.fullmatch(text) if isinstance(text, str) and len(text) <= 64 else None
         if match is None:
             raise UnfitError("is not an objective", 'write a text such as "< 1 %", "<= 0.01" or "> 80 %"')
@@ -474,7 +442,7 @@ Objectives = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "properties": {measure: {"type": "string"} for measure in MEASURES},
+            "properties": {measure: {"type": "string"} for measure in SCALARS},
             "additionalProperties": False,
             "description": 'measure = "< 1 %"',
         }

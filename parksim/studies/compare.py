@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError
-from parksim.journal.measures import SCALARS, SHARES
 from parksim.scenario.arguments import asked
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw

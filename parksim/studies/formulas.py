@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import theory
+from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import UnfitError
-from parksim.journal.measures import HOUR_US, HOURS, SCALARS, VECTORS
+from parksim.journal.measures import HOUR_US, HOURS
 from parksim.scenario.laws import Law
 from parksim.scenario.lots import LotSection, NamedLot
 from parksim.scenario.model import Scenario
@@ -79,6 +80,7 @@ class Formula(NamedTuple):
         return {"formula": value, "formula_reason": self.reason}
 
 
+UNKNOWN: Final = Formula(None, "no formula is known")
 Table = dict[str, Formula]
 Hours = NDArray[np.float64]
 """Shape (24,): one number for each hour of the day."""
@@ -111,7 +113,7 @@ def formulas(scenario: Scenario) -> Mapping[str, Formula]:
         table = _table(scenario)
     except UnfitError:  # a scenario read back from a result names its files by digest only
         table = _none("a file of the scenario is not at hand", NAMES)
-    return {name: table[name] for name in NAMES}
+    return {name: table.get(name, UNKNOWN) for name in NAMES}
 
 
 def _none(reason: str, names: Iterable[str]) -> Table:

@@ -21,11 +21,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from parksim.catalogue import BY_NAME, SCALARS, SHARES, VECTORS
 from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
 from parksim.errors import ArgumentError, StudyError
 from parksim.journal.journal import Journal
-from parksim.journal.measures import SCALARS, SHARES, VECTORS, Measures, Window, measure, open_by_hour_us
+from parksim.journal.measures import Measures, Window, measure, open_by_hour_us
 from parksim.results import Drawn, Reported, nulled, shower
 from parksim.scenario.arguments import asked
 from parksim.scenario.model import Scenario
@@ -264,7 +265,7 @@ class Study(Reported):
 
     def rarer(self, name: str) -> Rarer | None:
         """Return how many events a share rests on; None for what is no share of trials, or had none."""
-        trials_of = _TRIALS.get(name)
+        trials_of = _TRIALS.get(BY_NAME[name].of)
         counts = [(trials_of(result), result[name]) for result in self.results] if trials_of is not None else []
         events = sum(round(value * trials) for trials, value in counts if trials)
         others = sum(trials for trials, _ in counts) - events
@@ -277,15 +278,15 @@ class Study(Reported):
         window = Window(self.scenario.warm_up_us, self.scenario.horizon_us)
         stays_s = [result["parked_s_mean"] for result in self.results if not np.isnan(result["parked_s_mean"])]
         stay_s = sum(stays_s) / len(stays_s) if stays_s else 0.0
-        whole, _, part = name.partition("_by_")
+        of, part = BY_NAME[name].of, name.partition("_by_")[2]
         by_hour = index is not None and part == "hour"
         open_us = int(open_by_hour_us(window)[index]) if by_hour else window.length_us
         if not open_us:  # calls of the window may be parked in an hour after it: too few to claim anything of
             return 0
-        if index is not None and whole in _TRIALS_IN:
-            counts = [_TRIALS_IN[whole](result, part, index) for result in self.results]
+        if part and index is not None and of in _TRIALS_IN:
+            counts = [_TRIALS_IN[of](result, part, index) for result in self.results]
             return blocks_of(counts, open_us / 1e6, stay_s)
-        trials = _TRIALS.get(name)
+        trials = _TRIALS.get(of)
         if trials is None:
             return time_blocks(len(self.results), open_us / 1e6, stay_s) if stay_s > 0 else 0
         return blocks_of([trials(result) for result in self.results], window.length_us / 1e6, stay_s)
@@ -349,40 +350,21 @@ class Study(Reported):
         return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def _parks(result: Result) -> int:
-    return int(result["parks_made"])
-
-
-def _calls(result: Result) -> int:
-    return int(result["calls_offered"])
-
-
 def _returns(result: Result) -> int:
     return round(result["expired_share"] * result["parks_made"]) if result["parks_made"] else 0
 
 
 _TRIALS: Final[dict[str, Callable[[Result], int]]] = {
-    "refused_share": lambda result: int(result["parks_requested"]),
-    "retrieved_share": _parks,
-    "expired_share": _parks,
-    "abandoned_share": _parks,
-    "recall_busy_share": _returns,
-    "recall_answered_share": _returns,
-    "recall_abandoned_share": _returns,
-    "lost_share": _calls,
-    "queue_abandoned_share": _calls,
-    "queue_full_share": _calls,
-    "answered_within_share": _calls,
+    "calls": lambda result: int(result["calls_offered"]),
+    "park requests": lambda result: int(result["parks_requested"]),
+    "parks": lambda result: int(result["parks_made"]),
+    "returns": _returns,
 }
-"""What each share is a share of; the others are shares of time."""
+"""How many there were of what a share is a share of; shares of the time have no trials."""
 
 
 def _requests_in(result: Result, part: str, index: int) -> int:
     return int(result[f"parks_requested_by_{part}"][index])
-
-
-def _calls_in(result: Result, part: str, index: int) -> int:
-    return int(result[f"calls_offered_by_{part}"][index])
 
 
 def _parks_in(result: Result, part: str, index: int) -> int:
@@ -391,34 +373,22 @@ def _parks_in(result: Result, part: str, index: int) -> int:
 
 
 _TRIALS_IN: Final[dict[str, Callable[[Result, str, int], int]]] = {
-    "refused_share": _requests_in,
-    "expired_share": _parks_in,
-    "answered_within_share": _calls_in,
+    "calls": lambda result, part, index: int(result[f"calls_offered_by_{part}"][index]),
+    "park requests": _requests_in,
+    "parks": _parks_in,
 }
-"""The same of the shares by hour and by lot."""
+"""The same for shares by hour and by lot."""
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:
     """Return why no replication has a value of ``name``."""
     if name.startswith("attendant_utilisation") and scenario.attendants.count == "unlimited":
         return "attendants are unlimited"
-    if name == "attendant_utilisation":
-        return "nobody is on duty in the time that is measured"
     if name == "staff_utilisation" and scenario.retrieval.staff == "unlimited":
         return "staff are unlimited"
     if name == "recall_busy_share" and scenario.recall.to == "group":
         return "calls return to the group, not to their parker"
-    if name.endswith("_by_hour"):
-        return "nothing to count in this hour of day"
-    if name.endswith("_by_lot"):
-        return "no park was requested of this lot" if name.startswith("refused") else "no park was made in this lot"
-    if name.startswith("recall"):
-        return "no call timed out"
-    if name in ("lost_share", "queue_abandoned_share", "queue_full_share", "answered_within_share", "parks_per_call"):
-        return "no call was offered"
-    if name.startswith("answer"):
-        return "no call was answered"
-    return "no park was made" if name != "refused_share" else "no park was requested"
+    return BY_NAME[name].why_undefined
 
 
 def replicate(scenario: Scenario, seed: int, replications: Iterable[int], engine: str) -> list[Result]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from parksim.catalogue import SCALARS
 from parksim.errors import ArgumentError, PlanError, StoreError, UnfitError
-from parksim.journal.measures import SCALARS
 from parksim.results import Reported
 from parksim.scenario.arguments import asked, plain
 from parksim.scenario.comments import Notes

@@ -8,7 +8,7 @@ import scipy.stats
 from log_forms import TRACES, ami_text
 
 import parksim
-from parksim.journal.measures import SCALARS
+from parksim.catalogue import SCALARS
 from parksim.pbx import log as fieldlogs
 from parksim.pbx import log_measures as recorded
 from parksim.rules import codes

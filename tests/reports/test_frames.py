@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import parksim
-from parksim.journal.measures import SCALARS, VECTORS
+from parksim.catalogue import SCALARS, VECTORS
 from parksim.reports.tables import study_vector
 from parksim.results import FORMULA_STARTS, MissingLibraryError, Names, Table, html_table, to_csv
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parksim
+from parksim.catalogue import SCALARS, SHARES, VECTORS
 from parksim.errors import PlanError
-from parksim.journal.measures import SCALARS, SHARES, VECTORS
 from parksim.reports import charts as plots
 from parksim.reports import figures
 from parksim.reports.words import LABELS, bounds_of

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 import parksim
+from parksim.catalogue import SCALARS, SECTIONS, VECTORS
 from parksim.cli import progress
 from parksim.cli.progress import Progress
-from parksim.journal.measures import SCALARS, VECTORS
-from parksim.reports.screen import SECTIONS, WIDTH, possible, screen, screen_text
+from parksim.reports.screen import WIDTH, possible, screen, screen_text
 from parksim.reports.story_parts import measured
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.stats.estimate import Estimate, student_t, undefined

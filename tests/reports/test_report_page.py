@@ -17,8 +17,8 @@ import pytest
 from markdown_it import MarkdownIt  # rich comes with it
 
 import parksim
+from parksim.catalogue import SCALARS
 from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED, main
-from parksim.journal.measures import SCALARS
 from parksim.reports import charts as plots
 from parksim.reports import figures
 from parksim.reports import html as report_page
@@ -238,7 +238,7 @@ def test_what_the_answer_changes_is_paired():
     assert (base.verdict, answer.verdict) == ("undecided", "met")
     difference = parksim.studies.sweep.compare_results(base, answer).differences["refused_share"]
     told = story_of(swept).details[-1]
-    assert told.startswith("Against it, with the very same calls: parks refused, the lot being full: -")
+    assert told.startswith("Against it, with the very same calls: parks refused because the lot is full: -")
     by, low, high = map(float, re.search(r"(-[\d.]+) percentage points \((-[\d.]+) to (-[\d.]+)\)", told).groups())
     exact = [100 * one for one in (difference.mean, difference.low, difference.high)]
     assert (by, low, high) == pytest.approx(exact, abs=0.05)  # two digits of the interval are shown

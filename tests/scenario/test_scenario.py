@@ -14,9 +14,10 @@ from cases_of_wrong_scenarios import RIGHT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parksim.catalogue import SCALARS
 from parksim.rules import codes
 from parksim.scenario.laws import Exponential
-from parksim.scenario.model import MEASURES, TEMPLATE, Objective, Scenario, ScenarioError, Settings
+from parksim.scenario.model import TEMPLATE, Objective, Scenario, ScenarioError, Settings
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -322,7 +323,7 @@ def test_the_json_schema_knows_the_keys():
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(Scenario.model_fields)
     assert set(schema["$defs"]["LotSection"]["properties"]) >= {"slots", "max_in_parking", "patience", "limits"}
-    assert set(schema["properties"]["objectives"]["properties"]) == set(MEASURES)
+    assert set(schema["properties"]["objectives"]["properties"]) == set(SCALARS)
     assert json.loads(json.dumps(schema)) == schema
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import parksim
-from parksim.journal.measures import SCALARS, VECTORS
+from parksim.catalogue import SCALARS, VECTORS
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
 from parksim.stats.estimate import clopper_pearson, share, student_t

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import scipy.stats
 
-from parksim.journal.measures import SHARES
+from parksim.catalogue import SHARES
 from parksim.scenario.model import Scenario
 from parksim.studies import study as studies
 from parksim.studies.formulas import formulas

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parksim import theory
-from parksim.journal.measures import SCALARS, VECTORS
+from parksim.catalogue import SCALARS, VECTORS
 from parksim.scenario.laws import parse_law
 from parksim.scenario.model import Scenario
 from parksim.studies.formulas import NAMES, Formula, formulas

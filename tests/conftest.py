@@ -1,0 +1,67 @@
+"""The quick tier: ``pytest -m quick`` answers in a minute, on two cores.
+
+A test is quick unless it is slow, or ``not_quick.txt`` has it: the functions that take over half a second, all cases
+together. ``pytest -n 2 --write-not-quick`` measures anew. The quick tier runs the kernel interpreted, which is slower
+but needs no compiler, and lets the coverage see it.
+"""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+LISTED: Final = Path(__file__).parent / "not_quick.txt"
+LONGEST_S: Final = 0.5
+QUICK: Final = "quick"
+_took_s: dict[str, float] = defaultdict(float)
+
+
+def pytest_addoption(parser):
+    """Add the option that measures anew which functions are not quick."""
+    parser.addoption("--write-not-quick", action="store_true", help="rewrite tests/not_quick.txt from this run")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Run the quick tier with two processes, where xdist is installed and nothing else is said."""
+    measured = getattr(config.option, "cov_source", None)  # pytest-cov has begun in one process by now
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ  # which must not have workers of its own
+    if (
+        config.option.markexpr == QUICK
+        and not (measured or is_worker)
+        and getattr(config.option, "numprocesses", 0) is None
+    ):
+        config.option.numprocesses = min(2, os.cpu_count() or 1)
+
+
+def pytest_configure(config):
+    """Interpret the kernel in the quick tier."""
+    if config.option.markexpr == QUICK:
+        os.environ["NUMBA_DISABLE_JIT"] = "1"
+
+
+def function_of(item_id: str) -> str:
+    """Return the name of a test without its case."""
+    return item_id.split("[", maxsplit=1)[0]
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what is quick."""
+    listed = {line.split()[1] for line in LISTED.read_text(encoding="utf-8").splitlines() if line.strip()}
+    for item in items:
+        if function_of(item.nodeid) not in listed and item.get_closest_marker("slow") is None:
+            item.add_marker(QUICK)
+
+
+def pytest_runtest_logreport(report):
+    """Add up what each function took, with its fixtures."""
+    _took_s[function_of(report.nodeid)] += report.duration
+
+
+def pytest_sessionfinish(session):
+    """Write the functions that took too long, the longest first in each file."""
+    if session.config.option.write_not_quick and not hasattr(session.config, "workerinput"):
+        long = sorted((name.split("::")[0], -took_s, name) for name, took_s in _took_s.items() if took_s > LONGEST_S)
+        LISTED.write_text("".join(f"{-took_s:6.1f} {name}\n" for _, took_s, name in long), encoding="utf-8")
