@@ -35,8 +35,9 @@ from parksim.reports.story_parts import (
 from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.scenario.model import Scenario
 from parksim.studies.compare import compare_results
+from parksim.studies.replication import Run, expected_calls, run
 from parksim.studies.search import replications_needed
-from parksim.studies.study import Run, Study, expected_calls, run
+from parksim.studies.study import Study
 from parksim.studies.sweep import Row, Sweep
 
 MOST_CALLS_AGAIN: Final = 100_000

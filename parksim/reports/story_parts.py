@@ -17,7 +17,8 @@ from parksim.results import to_csv
 from parksim.scenario.comments import Notes, keyed, needs_files, to_toml
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
-from parksim.studies.study import Study, versions
+from parksim.studies.replication import versions
+from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
 SCENARIO_FILE: Final = "scenario.toml"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from parksim.errors import PlanError, StudyError
-from parksim.studies.study import made_by
+from parksim.studies.replication import made_by
 
 CONNECT_S: Final = 5.0
 """Who does not answer in this time is not there."""

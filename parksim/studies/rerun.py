@@ -1,24 +1,94 @@
-"""A result made again: the same bytes, or what differs and which versions do.
+"""Results loaded from a store, and made again: the same bytes, or what differs and which versions do.
 
-A result is a file of ``parksim run --out x.json``, or a store of ``parksim run`` or ``parksim sweep``, of which the
-study or sweep that was finished last is made again. Single replications are compared by their measures.
+A result is a file of ``parksim run --out x.json``, or a store of ``parksim run`` or ``parksim sweep``. ``load`` returns
+the study or sweep that was finished last in a store; ``rerun`` makes a result again. Single replications are compared
+by their measures.
 """
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from parksim.errors import PlanError
+from parksim.errors import PlanError, StoreError
+from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
-from parksim.studies.gather import MOST_RUNS, Workers, gathering
-from parksim.studies.store import canonical, sum_of
-from parksim.studies.study import ENGINES, Progress, Result, Study, study, versions
-from parksim.studies.sweep import load, restored
+from parksim.studies.gather import MOST_RUNS, Execution, Progress, Workers, gathering, requested
+from parksim.studies.replication import ENGINES, versions
+from parksim.studies.store import Result, Store, canonical, sum_of
+from parksim.studies.study import Study, study
+from parksim.studies.sweep import Row, Sweep
 
 MOST_TOLD: Final = 10
 """Differences that are named; the others are counted."""
+
+
+def load(path: str | Path) -> Study | Sweep:
+    """Return the study or sweep that was finished last in a store, without running anything.
+
+    Its scenarios cannot draw calls again when they need files (recorded arrivals, empirical laws).
+
+    Raises:
+        StoreError: the file is no store, holds nothing finished, or some of it is damaged.
+    """
+    with Store.open(path, read_only=True) as store:
+        plans = store.plans()
+        if not plans:
+            raise StoreError(
+                f"{path}: holds no finished study or sweep; finish one: parksim run or sweep with --out {path}"
+            )
+        return _restored(plans[-1], store)
+
+
+def restored(
+    text: str, objectives: Mapping[str, str] | None = None, notes: Mapping[str, Any] | None = None
+) -> Scenario:
+    """Return the scenario of a canonical text, with its targets and its notes as they were written."""
+    values = json.loads(text)
+    scenario = Scenario.model_validate(values if objectives is None else values | {"objectives": objectives})
+    return scenario if notes is None else scenario.with_notes(Notes.of_dict(notes))
+
+
+def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
+    texts = store.scenarios()
+    made_with, wanted = plan["versions"], range(plan["replications"])
+    if plan["scenario"] not in texts:
+        raise _damaged(store, "the scenario's text is")
+    base, missing = texts[plan["scenario"]], 0
+
+    def study_of(digest: str, stopped: str, precision: float | None = None) -> Study:
+        nonlocal missing
+        held = store.results(digest, plan["seed"], plan["engine"], plan["made_by"]) if digest in texts else {}
+        missing += sum(number not in held for number in wanted)
+        results = tuple(held[number] for number in wanted if number in held)
+        text = texts.get(digest, base)
+        same_targets = json.loads(text).get("objectives") == json.loads(base).get("objectives")
+        scenario = restored(text, plan["objectives"] if same_targets else None, plan.get("notes"))
+        return Study(scenario, plan["seed"], plan["engine"], plan["level"], results, stopped, precision, made_with)
+
+    if plan["kind"] == "study":
+        done: Study | Sweep = study_of(plan["scenario"], plan["stopped"], plan["precision"])
+    else:
+        over = {key: tuple(values) for key, values in plan["over"].items()}
+        combinations = [dict(zip(over, row, strict=True)) for row in itertools.product(*over.values())]
+        stopped = requested(plan["replications"])
+        rows = tuple(
+            Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan["designs"], strict=True)
+        )
+        scenario = restored(base, plan["objectives"], plan.get("notes"))
+        fixed = (plan["seed"], plan["engine"], plan["replications"], plan["level"])
+        done = Sweep(scenario, over, *fixed, rows, 0, len(wanted) * len(rows), (), made_with)
+    if missing:
+        raise _damaged(store, f"{missing:,} of its replications are")
+    return done
+
+
+def _damaged(store: Store, what: str) -> StoreError:
+    return StoreError(
+        f"{store.path}: {what} damaged or missing; run the command that wrote it again: it mends the file"
+    )
 
 
 @dataclass(frozen=True)
@@ -76,15 +146,15 @@ def rerun(
         scenario: the result's scenario, where that needs files, which a result does not hold.
         executor: as in ``sweep``.
         workers: as in ``sweep``.
-        progress: told how many replications are done and to do.
+        progress: called with how many replications are done and to do.
 
     Raises:
-        PlanError: the file is no result, has no such replication, or is of another scenario.
+        PlanError: the file is not a result, has no such replication, or is of another scenario.
         StoreError: the store cannot be read, or is damaged.
         StudyError: a worker died.
     """
     path = Path(path)
-    how = {"executor": executor, "workers": workers, "progress": progress}
+    how: Mapping[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
     return (_rerun_stored if path.suffix == ".db" else _rerun_written)(path, replication, scenario, how)
 
 
@@ -126,9 +196,13 @@ def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
 def study_of(path: Path, result: Mapping[str, Any], own: Scenario | None, how: Mapping[str, Any]) -> Study:
     """Make the study of a written result again, with all that was asked for."""
     request = result["request"]
-    asked = {name: request[name] for name in ("replications", "precision", "level")}
-    fixed = {"seed": result["seed"], "engine": result["engine"]}
-    return study(with_files(path, restored(request["scenario"], request["objectives"]), own), **asked, **fixed, **how)
+    scenario = with_files(path, restored(request["scenario"], request["objectives"]), own)
+    fixed = _as_made(how, result["seed"], result["engine"], request["level"])
+    return study(scenario, request["replications"], precision=request["precision"], **fixed)
+
+
+def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float) -> dict[str, Any]:
+    return {**how, "seed": seed, "engine": engine, "level": level}
 
 
 def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
@@ -144,7 +218,8 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
     sums = result["request"]["sums"]
     _check_number(path, replication, len(sums))
     scenario = with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
-    with gathering(result["seed"], result["engine"], **how) as gatherer:
+    execution = Execution.of(_as_made(how, result["seed"], result["engine"], result["request"]["level"]))
+    with gathering(execution, [scenario], 1) as gatherer:
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)
     different = [f"measures of replication {replication}: their sum was {was}, is {now_sum}"] if was != now_sum else []
@@ -162,7 +237,8 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
     if own is not None:
         with_files(path, loaded.scenario, own)
         designs = [own] if isinstance(loaded, Study) else [own.with_values(row.values) for row in loaded.rows]
-    with gathering(loaded.seed, loaded.engine, **how) as gatherer:
+    execution = Execution.of(_as_made(how, loaded.seed, loaded.engine, loaded.level))
+    with gathering(execution, designs, len(numbers)) as gatherer:
         again = gatherer.results(designs, numbers)
     differences: list[str] = []
     made = {}

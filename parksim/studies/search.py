@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict, clopper_pearson, verdict
 from parksim.studies.compare import paired_difference
-from parksim.studies.gather import MOST_RUNS, Gatherer, asked_for
+from parksim.studies.gather import MOST_RUNS, Gatherer, requested
 from parksim.studies.study import ObjectiveVerdict, Study
 
 FIRST_LOOK: Final = 10
@@ -181,7 +181,7 @@ class Search:
         for replications in self.looks:
             (results,) = self.gatherer.results([design], range(replications))
             study = Study(
-                design, self.gatherer.seed, self.gatherer.engine, self.level, results, asked_for(replications)
+                design, self.gatherer.seed, self.gatherer.engine, self.level, results, requested(replications)
             )
             objectives = tuple(replace(one, verdict=careful_verdict(study, one)) for one in study.objectives)
             verdicts = {one.verdict for one in objectives}

@@ -7,21 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from operator import index
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, Unpack, overload
 
 from parksim.errors import PlanError
-from parksim.scenario.arguments import asked
+from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
 from parksim.stats.estimate import Estimate
 from parksim.studies.formulas import formulas
-from parksim.studies.gather import MOST_VALUES, Gatherer, Workers, engine_for, gathering
-from parksim.studies.search import FIRST_LOOK, Outcome, Search, Step, first, looks
-from parksim.studies.store import Damage, Store
-from parksim.studies.study import Progress, versions
-
-__all__ = ["FIRST_LOOK", "Frontier", "FrontierRow", "Solution", "Step", "solve"]
+from parksim.studies.gather import MOST_VALUES, Execution, ExecutionArguments, Gatherer, gathering, shows_execution
+from parksim.studies.replication import versions
+from parksim.studies.search import Outcome, Search, Step, first, looks
+from parksim.studies.store import Damage
 
 Sense = Literal["smallest", "largest"]
 Ends = tuple[int, int]
@@ -165,13 +162,7 @@ def solve(
     sense: Sense = "smallest",
     step: int = 1,
     precision: float | None = None,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ExecutionArguments],
 ) -> Solution: ...
 @overload
 def solve(
@@ -183,14 +174,9 @@ def solve(
     sense: Sense = "smallest",
     step: int | tuple[int, int] = 1,
     precision: float | None = None,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ExecutionArguments],
 ) -> Frontier: ...
+@shows_execution
 def solve(
     scenario: Scenario,
     key: str | tuple[str, str],
@@ -200,13 +186,7 @@ def solve(
     sense: Sense = "smallest",
     step: int | tuple[int, int] = 1,
     precision: float | None = None,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ExecutionArguments],
 ) -> Solution | Frontier:
     """Find the smallest value of ``key`` that meets all objectives of ``scenario``, by bisection.
 
@@ -229,13 +209,8 @@ def solve(
         step: distance between values tried; with two keys of both, or a pair.
         precision: call a value undecided before 320 replications, when the half-widths of what is undecided have
             come down to this share of the targets: nearer to the target nobody cares.
-        seed: any whole number from 0.
-        level: confidence of each value's verdict.
-        executor: as in ``sweep``.
-        workers: as in ``sweep``.
-        engine: as in ``sweep``.
-        store: as in ``sweep``.
-        progress: told how many of the replications of the value at hand are done and to do.
+        how: seed, level (the confidence of each value's verdict), executor, workers, engine, store, progress (which
+            counts the replications of the current value): see ``gather.ExecutionArguments``.
 
     Returns:
         A ``Solution``; with two keys a ``Frontier``.
@@ -248,13 +223,14 @@ def solve(
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    seed, replications = asked(scenario, seed, replications)
+    execution = Execution.of(how)
+    checked_scenario(scenario)
+    replications = None if replications is None else whole("replications are", replications, 1)
     axes = _axes(key, within, step)
     _check(scenario, replications, precision)
     seen = looks(replications)
-    engine = _engine(engine, scenario, axes, seen[0])
-    with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
-        rows = tuple(_rows(scenario, axes, sense, seen, precision, level, gatherer))
+    with gathering(execution, *_first_looks(scenario, axes, seen[0])) as gatherer:
+        rows = tuple(_rows(scenario, axes, sense, seen, precision, gatherer))
     if len(axes) == 1:
         return rows[0].solution
     first_axis, second_axis = axes
@@ -264,9 +240,9 @@ def solve(
         within=(first_axis.within, second_axis.within),
         sense=sense,
         rows=rows,
-        seed=seed,
-        engine=engine,
-        level=level,
+        seed=gatherer.seed,
+        engine=gatherer.engine,
+        level=gatherer.level,
         ran=gatherer.ran,
         reused=gatherer.reused,
         damaged=gatherer.damaged,
@@ -311,18 +287,18 @@ def _check(scenario: Scenario, replications: int | None, precision: float | None
         raise PlanError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
     if replications is not None and (replications < 2 or precision is not None):
         raise PlanError("give at least 2 replications (an interval needs two), or a precision, or neither")
-    if precision is not None and not 0 < precision < 1:
-        raise PlanError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+    if precision is not None:
+        proportion("a precision", "5 % is 0.05", precision)
 
 
-def _engine(engine: str, scenario: Scenario, axes: list[_Axis], replications: int) -> str:
-    """Return the engine for the first look at all that will be tried, for which the ends of the ranges stand."""
+def _first_looks(scenario: Scenario, axes: list[_Axis], replications: int) -> tuple[list[Scenario], int]:
+    """Return the designs at the ends of the ranges, and how many replications of each are like the expected work."""
     corners = [
         scenario.with_values(dict(zip((axis.key for axis in axes), values, strict=True)))
         for values in product(*((axis.values[0], axis.values[-1]) for axis in axes))
     ]
     tried = len(axes[0].values).bit_length() + sum(2 * (len(axis.values) - 1) for axis in axes[1:])
-    return engine_for(engine, corners, replications * -(-tried // len(corners)))
+    return corners, replications * -(-tried // len(corners))
 
 
 def _rows(
@@ -331,14 +307,13 @@ def _rows(
     sense: Sense,
     seen: tuple[int, ...],
     precision: float | None,
-    level: float,
     gatherer: Gatherer,
 ) -> Iterator[FrontierRow]:
     """Yield the answer for each value of the second key; one answer, of the scenario as it is, without one."""
     searched, *others = axes
     values = searched.values if sense == "smallest" else searched.values[::-1]
     designs = [(fixed, scenario.with_values({axis.key: fixed})) for axis in others for fixed in axis.values]
-    near = None
+    level, near = gatherer.level, None
     for fixed, design in designs or [(0, scenario)]:
         ran, reused = gatherer.ran, gatherer.reused
         search = Search(design, searched.key, values, seen, 1.0 - (1.0 - level) / len(seen), precision, gatherer)

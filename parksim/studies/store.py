@@ -23,7 +23,7 @@ import os
 import platform
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from parksim.errors import ArgumentError, StoreError
+from parksim.results import nulled
 
 SCHEMA: Final = 1
 """Version of the tables below, in the file's ``user_version``; a newer one is refused."""
@@ -85,15 +86,7 @@ def canonical(result: Mapping[str, Any]) -> str:
     >>> canonical({"b": [0.1, float("nan")], "a": 1.0})
     '{"a":1.0,"b":[0.1,null]}'
     """
-    return json.dumps(_nulled(dict(result)), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _nulled(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _nulled(one) for name, one in value.items()}
-    if isinstance(value, (list, array)):
-        return [_nulled(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return json.dumps(nulled(dict(result)), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def parsed(text: str) -> Result:
@@ -347,35 +340,6 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-
-
-class Shelf:
-    """The replications of one scenario, seed and engine that a store holds, and where new ones go; or no store.
-
-    Attributes:
-        key: Of all of them, but for the replication.
-        known: What the store held when the shelf was made, by replication.
-    """
-
-    def __init__(self, store: Store | None, key: Key, canonical_text: str) -> None:
-        self.key = key
-        self.known: Mapping[int, Result] = {}
-        self._store = store
-        if store is not None:
-            store.put_scenario(key.scenario, canonical_text)
-            self.known = store.results(key.scenario, key.seed, key.engine, key.version)
-
-    @property
-    def fate(self) -> str:
-        """What becomes of the results so far when the work cannot be finished."""
-        return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
-
-    def put(self, replications: Sequence[int], results: list[Result]) -> list[Result]:
-        """Store the results of some replications of one task, unless they are from there, and hand them on."""
-        if self._store is not None and replications[0] not in self.known:
-            keys = (self.key._replace(replication=number) for number in replications)
-            self._store.put(dict(zip(keys, results, strict=True)))
-        return results
 
 
 def _read(row: tuple[Any, ...]) -> tuple[Key, Result] | str:

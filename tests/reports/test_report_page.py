@@ -236,7 +236,7 @@ def test_what_the_answer_changes_is_paired():
     swept = parksim.sweep(scenario, {"lot.slots": [4, 6]}, 4, engine="simpy")
     base, answer = (row.study for row in swept.rows)
     assert (base.verdict, answer.verdict) == ("undecided", "met")
-    difference = parksim.studies.sweep.compare_results(base, answer).differences["refused_share"]
+    difference = parksim.studies.compare.compare_results(base, answer).differences["refused_share"]
     told = story_of(swept).details[-1]
     assert told.startswith("Against it, with the very same calls: parks refused, the lot being full: -")
     by, low, high = map(float, re.search(r"(-[\d.]+) percentage points \((-[\d.]+) to (-[\d.]+)\)", told).groups())

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from parksim.studies.store import Key, Store, StoreError, canonical, parsed
+from parksim.errors import StoreError
+from parksim.studies.store import Key, Store, canonical, parsed
 
 RESULTS = {
     Key(digest * 64, seed, replication, "simpy", "0.1.0"): {
