@@ -326,7 +326,8 @@ def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
         return known
     over = {key: list(values) for key, values in sweep.over.items()}
     loaded = f"parksim.Scenario.load({SCENARIO_FILE!r})"
-    call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, seed={sweep.seed}, engine={sweep.engine!r})"
+    how = f"seed={sweep.seed}, engine={sweep.engine!r}, level={sweep.level!r}"
+    call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, {how})"
     return (*known[:-1], Command(f"{known[-1].what}, in Python", call))
 
 

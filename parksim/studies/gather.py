@@ -40,6 +40,8 @@ from parksim.studies.replication import (
 )
 from parksim.studies.store import Damage, Key, Result, Store
 
+DEFAULT_LEVEL: Final = 0.95
+"""Confidence level of all intervals unless the caller says another."""
 REPLICATIONS: Final = 30
 """Replications of a design unless the caller says how many."""
 MOST_RUNS: Final = 1_000_000
@@ -94,7 +96,7 @@ class Execution:
     """
 
     seed: int = 1
-    level: float = 0.95
+    level: float = DEFAULT_LEVEL
     executor: Workers = None
     workers: int | None = None
     engine: str = "auto"
