@@ -54,7 +54,7 @@ def warm_up(sojourn_s: float, timers_s: Iterable[float] = ()) -> Advice:
     """Return warm-up and horizon: W = max(5 mean sojourns, the longest timer), and 10 W measured after it.
 
     After five mean sojourns of exponential kind an empty start is forgotten to within e^-5 = 0.7 %; with stays cut
-    at the timer a lot is stationary once the longest timer has passed, whatever the law (``theory.load_from_empty``).
+    at the timer a lot is stationary once the longest timer has passed, under any law (``theory.load_from_empty``).
 
     Args:
         sojourn_s: Mean time a call stays in the system with all its returns (``loop_s``), seconds, >= 0.
@@ -161,13 +161,13 @@ class Stopping:
     Attributes:
         replications: How many the rule has seen.
         in_a_row: After how many of the latest, one after the other, all targets were reached.
-        state: ``go on``, ``precise`` (the targets hold and held through the look-ahead) or ``cap`` (the most
+        state: ``continue``, ``precise`` (the targets hold and held through the look-ahead) or ``cap`` (the most
             replications allowed are done and the targets are not reached: say so to the reader).
     """
 
     replications: int = 0
     in_a_row: int = 0
-    state: Literal["go on", "precise", "cap"] = "go on"
+    state: Literal["continue", "precise", "cap"] = "continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class StoppingRule:
 
     >>> from parksim.stats.estimate import student_t
     >>> rule, state, seen = StoppingRule({"occupancy_mean": Target(relative=0.05)}), Stopping(), []
-    >>> while state.state == "go on":
+    >>> while state.state == "continue":
     ...     seen.append(6.0 + 0.1 * (-1) ** len(seen))
     ...     state = rule.after(state, {"occupancy_mean": student_t(seen)})
     >>> state
@@ -218,7 +218,7 @@ class StoppingRule:
         Raises:
             ArgumentError: If the state has already stopped or a target's measure has no estimate.
         """
-        if state.state != "go on":
+        if state.state != "continue":
             raise ArgumentError(f"the rule has stopped at {state.replications} replications ({state.state})")
         missing = self.targets.keys() - estimates.keys()
         if missing:
@@ -230,4 +230,4 @@ class StoppingRule:
         in_a_row = state.in_a_row + 1 if reached else 0
         if in_a_row > self.look_ahead:
             return Stopping(done, in_a_row, "precise")
-        return Stopping(done, in_a_row, "cap" if done >= self.most else "go on")
+        return Stopping(done, in_a_row, "cap" if done >= self.most else "continue")

@@ -33,12 +33,12 @@ class Comparison:
     Attributes:
         a: The study of the first.
         b: The study of the second.
-        changed: By key, the values of a and of b (None where it is not given).
+        changed: By key, the values of a and of b (None where the key is missing).
         paired: Whether the same calls were offered to both, replication by replication.
         unlike: The columns of the workload that differ between them ("arrival_us", "retrieval_us", ...).
         differences: By measure, b less a: paired, or Welch's where the calls differ.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
     """
 
@@ -114,11 +114,11 @@ def compare(
 
 
 def compare_results(a: Study, b: Study) -> Comparison:
-    """Say what changes from ``a`` to ``b``, two studies that were made, without running anything.
+    """Say what changes from ``a`` to ``b``, two finished studies, without running anything.
 
     Where both have the same seed and are offered the same arrivals, differences are paired over the replications that
     both have. Where the seeds differ, Welch's interval takes all of both. Where only the arrivals differ, it takes
-    the first half of a's replications and the second half of b's, since those of one number are no strangers.
+    the first half of a's replications and the second half of b's, since those of one number are not independent.
 
     Raises:
         PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
@@ -203,7 +203,7 @@ def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
-    """Return the keys of nested tables as they are set: several lots by their names, whose order is a value, too."""
+    """Return the keys of nested tables as they are set: several lots by their names, whose order is a value as well."""
     flat: dict[str, object] = {}
     for key, value in table.items():
         path = before + key
@@ -236,7 +236,7 @@ def _bounds(name: str) -> tuple[float, float]:
 
 
 def _never_seen(one: Study, other: Study, name: str) -> Estimate | None:
-    """Return the difference of two shares neither of which was seen (or not seen) at all: bounded, not 0."""
+    """Return the difference of two shares whose events never (or always) occurred: bounded, not 0."""
     sides = [study.estimate(name) for study in (one, other)]
     if any(side.method != "clopper-pearson-blocks" for side in sides):
         return None

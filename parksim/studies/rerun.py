@@ -21,8 +21,8 @@ from parksim.studies.store import Result, Store, canonical, sum_of
 from parksim.studies.study import Study, study
 from parksim.studies.sweep import Row, Sweep
 
-MOST_TOLD: Final = 10
-"""Differences that are named; the others are counted."""
+MOST_NAMED: Final = 10
+"""This many differences are named; the others are counted."""
 
 
 def load(path: str | Path) -> Study | Sweep:
@@ -31,7 +31,7 @@ def load(path: str | Path) -> Study | Sweep:
     Its scenarios cannot draw calls again when they need files (recorded arrivals, empirical laws).
 
     Raises:
-        StoreError: the file is no store, holds nothing finished, or some of it is damaged.
+        StoreError: the file is not a store, holds nothing finished, or some of it is damaged.
     """
     with Store.open(path, read_only=True) as store:
         plans = store.plans()
@@ -87,19 +87,19 @@ def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
 
 def _damaged(store: Store, what: str) -> StoreError:
     return StoreError(
-        f"{store.path}: {what} damaged or missing; run the command that wrote it again: it mends the file"
+        f"{store.path}: {what} damaged or missing; run the command that wrote it again: this repairs the file"
     )
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came of making a result again.
+    """A result made again, compared with the old one.
 
     Attributes:
         path: The result.
         made: What was made again, in words.
         differences: What is not the same: where, what it was and what it is now; empty when all is the same.
-        versions: Of what, the version that made it and the one at hand, where these differ.
+        versions: By package, the version that made the result and the installed one, where these differ.
         results: The measures of the replications made again, by (scenario digest, replication).
     """
 
@@ -159,7 +159,7 @@ def rerun(
 
 
 def result_of(path: Path) -> dict[str, Any]:
-    """Return the object that ``parksim run`` has written, seen to hold what it takes to make it again.
+    """Return the object that ``parksim run`` has written, checked to hold all it takes to make it again.
 
     Raises:
         PlanError: it is another file.
@@ -173,19 +173,19 @@ def result_of(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise PlanError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PlanError(f"{path}: is no result of parksim run (run --out FILE.json writes one)") from error
+        raise PlanError(f"{path}: is not a result of parksim run (run --out FILE.json writes one)") from error
     return dict(result)
 
 
 def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    """Say whether what a run is started with is of the right kinds and within its bounds, whatever else is there."""
+    """Say whether what a run is started with is of the right kinds and within its bounds; other keys may be there."""
     seed, engine, count, precision = result["seed"], result["engine"], request["replications"], request["precision"]
-    one_asked = (count is None) != (precision is None)
+    is_one_requested = (count is None) != (precision is None)
     return (
         isinstance(result["versions"], dict)
         and (type(seed) is int and seed >= 0)
         and engine in ENGINES
-        and one_asked
+        and is_one_requested
         and (count is None or (type(count) is int and 1 <= count <= MOST_RUNS))
         and (precision is None or (isinstance(precision, float) and 0 < precision < 1))
         and (isinstance(request["level"], float) and 0 < request["level"] < 1)
@@ -194,7 +194,7 @@ def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
 
 
 def study_of(path: Path, result: Mapping[str, Any], own: Scenario | None, how: Mapping[str, Any]) -> Study:
-    """Make the study of a written result again, with all that was asked for."""
+    """Make the study of a written result again, with all its arguments."""
     request = result["request"]
     scenario = with_files(path, restored(request["scenario"], request["objectives"]), own)
     fixed = _as_made(how, result["seed"], result["engine"], request["level"])
@@ -248,9 +248,9 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
             then, now = (json.loads(canonical(x)) for x in (one.results[number], result))
             place = f"scenario {one.scenario.short_digest}, replication {number}"
             differences += _differences(then, now, place)
-    designs_told = f" of {len(designs):,} designs" if len(designs) > 1 else ""
+    of_designs = f" of {len(designs):,} designs" if len(designs) > 1 else ""
     what = f"{count:,} replications" if replication is None else f"replication {replication}"
-    return _rerun(path, what + designs_told, differences, _versions(loaded.made_with or {}, loaded.engine), made)
+    return _rerun(path, what + of_designs, differences, _versions(loaded.made_with or {}, loaded.engine), made)
 
 
 def _rerun(
@@ -260,8 +260,8 @@ def _rerun(
     differing: Mapping[str, tuple[str | None, str | None]],
     results: Mapping[tuple[str, int], Result],
 ) -> Rerun:
-    more = [f"and {len(differences) - MOST_TOLD:,} more"] if len(differences) > MOST_TOLD else []
-    return Rerun(path, made, (*differences[:MOST_TOLD], *more), differing, results)
+    more = [f"and {len(differences) - MOST_NAMED:,} more"] if len(differences) > MOST_NAMED else []
+    return Rerun(path, made, (*differences[:MOST_NAMED], *more), differing, results)
 
 
 def _versions(then: Mapping[str, str], engine: str) -> dict[str, tuple[str | None, str | None]]:
@@ -282,10 +282,10 @@ def _check_number(path: Path, replication: int, count: int) -> None:
 
 
 def with_files(path: Path, scenario: Scenario, own: Scenario | None) -> Scenario:
-    """Return a result's scenario, or the one given for it, which has its files.
+    """Return a result's scenario, or the user's own copy of it, which has its files.
 
     Raises:
-        PlanError: the one given is another.
+        PlanError: that is another scenario.
     """
     if own is not None and own != scenario:
         raise PlanError(

@@ -1,6 +1,7 @@
 """The smallest value of a key that meets a scenario's objectives, or of one key for each value of another.
 
-Found by bisection under common random numbers; undecided rather than guessed, with what it would cost to decide.
+Found by bisection under common random numbers. Where the answer is inconclusive it says so, and what it would cost to
+decide it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,21 +27,21 @@ Ends = tuple[int, int]
 
 @dataclass(frozen=True)
 class Solution:
-    """The smallest (or largest) value of a key that meets all objectives, or why there is none to be told.
+    """The smallest (or largest) value of a key that meets all objectives, or why there is no answer.
 
     Attributes:
         key: What was searched.
         within: Its ends.
-        sense: Which end of the values that meet the objectives was asked for.
+        sense: Which end of the values that meet the objectives was requested.
         outcome: "found", "undecided" (see ``between``), or "none" (the best end misses an objective).
         value: The answer when it was found.
         between: When undecided: the answer lies here, both ends included; None instead of an end beyond ``within``.
         reason: One sentence.
         trail: What was tried, in order.
         gain: For each objective's measure, the answer's less that of its neighbour that misses, paired.
-        erlang: What the formulas answer; None when they have none, as ``erlang_reason`` says.
+        erlang: The formulas' answer; None when they have no answer, as ``erlang_reason`` says.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
     """
 
@@ -106,10 +107,10 @@ class Frontier:
     Attributes:
         keys: The first, which was searched, and the second, which was set.
         within: The ends of each.
-        sense: Which end of the first key's values that meet the objectives was asked for.
+        sense: Which end of the first key's values that meet the objectives was requested.
         rows: One a value of the second key, from the lowest.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
     """
 
@@ -193,8 +194,8 @@ def solve(
     Every value is offered the same calls, and is decided by the intervals of the objectives' measures: met when all
     lie on their side of the targets, missed when one lies on the other. Without ``replications`` a value gets 10, and
     twice as many until it is decided or has 320; the intervals' level is then divided over these looks (Bonferroni).
-    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``searching.careful_verdict``).
-    It is taken for granted that what meets the objectives lies on one side; what was tried is held against it.
+    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``search.careful_verdict``).
+    The search assumes that the values which meet the objectives lie on one side, and checks the tried ones for it.
 
     With two keys, the first is searched for each value of the second. A search begins at the answer of the value
     before and goes outwards, so that a row costs little more than the two values which prove its answer; that answers
@@ -208,7 +209,7 @@ def solve(
         sense: "largest" for a (first) key of which small values meet the objectives.
         step: distance between values tried; with two keys of both, or a pair.
         precision: call a value undecided before 320 replications, when the half-widths of what is undecided have
-            come down to this share of the targets: nearer to the target nobody cares.
+            come down to this share of the targets: nearer to the target it does not matter.
         how: seed, level (the confidence of each value's verdict), executor, workers, engine, store, progress (which
             counts the replications of the current value): see ``gather.ExecutionArguments``.
 
@@ -217,9 +218,9 @@ def solve(
 
     Raises:
         PlanError: no objectives, an empty range, or arguments that do not go together.
-        ArgumentError: a seed or a number of replications that is none.
-        WrongTypeError: the scenario is none.
-        ScenarioError: a value makes no valid scenario.
+        ArgumentError: an invalid seed, level or number of replications.
+        WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
+        ScenarioError: a value makes an invalid scenario.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
@@ -250,7 +251,7 @@ def solve(
 
 
 class _Axis(NamedTuple):
-    """A key and the values that it is given."""
+    """A key and its values."""
 
     key: str
     within: Ends

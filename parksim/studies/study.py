@@ -321,7 +321,7 @@ def study(
                     gatherer.progress(len(results), most)
                 if rule is not None:
                     stopping = rule.after(stopping, {name: so_far("").estimate(name) for name in rule.targets})
-                    if stopping.state != "go on":
+                    if stopping.state != "continue":
                         break
         done = so_far(requested(len(results)) if rule is None else _why_stopped(stopping))
         gatherer.finish(scenario, stopped=done.stopped, precision=precision, kind="study", replications=len(results))

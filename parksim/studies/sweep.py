@@ -62,9 +62,9 @@ class Sweep(Reported):
         over: The values of each key.
         rows: One a combination.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
-        made_with: The versions that made it; None for those at hand.
+        made_with: The versions that made it; None for the installed ones.
     """
 
     scenario: Scenario
@@ -80,11 +80,11 @@ class Sweep(Reported):
     made_with: Mapping[str, str] | None = None
 
     def flat(self) -> list[dict[str, Any]]:
-        """Return the rows as plain values (see ``Row.flat``): the same whoever ran them, stored or not."""
+        """Return the rows as plain values (see ``Row.flat``): the same with any workers, stored or not."""
         return [row.flat() for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the sweep as plain values, for JSON; equal sweeps are equal, whatever was stored."""
+        """Return the sweep as plain values, for JSON; it does not depend on what was stored."""
         return {
             "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
             "over": {key: list(values) for key, values in self.over.items()},
@@ -113,7 +113,7 @@ def sweep(
         how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
 
     Raises:
-        PlanError: no values, too many, or the same design twice.
+        PlanError: no values or too many, or the same design twice.
         ArgumentError: an invalid seed, level or number of replications.
         WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
         ScenarioError: a combination is not a valid scenario; nothing was run then.
@@ -154,7 +154,7 @@ def _listed(key: str, ones: object) -> tuple[object, ...]:
     """Return the values of a key.
 
     Raises:
-        PlanError: they are no list, or none or too many of them.
+        PlanError: they are not a list, or there are no values or too many.
     """
     if isinstance(ones, str | bytes | Mapping) or not isinstance(ones, Iterable):
         raise PlanError(f"{key} needs a list of values, such as range(4, 21) or [{ones!r:.40}], not {ones!r:.40}")
@@ -165,7 +165,7 @@ def _listed(key: str, ones: object) -> tuple[object, ...]:
 
 
 def _check_each_once(combinations: Sequence[Mapping[str, object]], designs: Sequence[Scenario]) -> None:
-    """Refuse a design that is there twice: it would count twice, and a chart has one place for both."""
+    """Refuse a design that is listed twice: it would count twice, and a chart has one place for both."""
     seen: dict[str, Mapping[str, object]] = {}
     for one, design in zip(combinations, designs, strict=True):
         first = seen.setdefault(design.digest, one)
@@ -182,11 +182,11 @@ def values_of(text: str) -> tuple[object, ...]:
     """Return the values that a text lists: "4..20" (both ends), "4..20:4" (every fourth), "60s,120s", or "[1, 2],3".
 
     Parts of a list are whole numbers where they are spelt so, and otherwise texts, which a scenario reads as
-    ``with_values`` does; so is what stands in brackets (24 attendants by the hour, a law), commas and all. The ends of
+    ``with_values`` does; so is text in brackets (24 attendants by the hour, a law), commas and all. The ends of
     a range may be durations, then it counts in seconds.
 
     Raises:
-        PlanError: the text is empty, a range that is none, or longer than ``MOST_VALUES``.
+        PlanError: the text is empty, not a range, or longer than ``MOST_VALUES``.
 
     >>> values_of("4..8"), values_of("60s..180s:60"), values_of("60s,2m"), values_of("6, 8..9")
     ((4, 5, 6, 7, 8), (60, 120, 180), ('60s', '2m'), (6, 8, 9))
@@ -205,7 +205,7 @@ def values_of(text: str) -> tuple[object, ...]:
 
 
 def _parts(text: str) -> list[str]:
-    """Split a text at the commas that stand in no brackets."""
+    """Split a text at the commas outside brackets."""
     parts, depth = [""], 0
     for sign in text:
         depth += (sign in "[{") - (sign in "]}")
@@ -220,19 +220,19 @@ def range_of(text: str) -> range:
     """Return the range that a text writes: "4..20" (both ends), "4..20:4", "60s..300s:30" (in seconds).
 
     Raises:
-        PlanError: the text is no range, or an empty one.
+        PlanError: the text is not a range, or an empty one.
 
     >>> range_of("4..20:4"), range_of("1m..5m:30")
     (range(4, 21, 4), range(60, 301, 30))
     """
     if ".." not in text:
-        raise PlanError(f"{text!r} is no range; write 4..20, 4..20:2 or 60s..300s:30")
+        raise PlanError(f"{text!r} is not a range; write 4..20, 4..20:2 or 60s..300s:30")
     ends, _, step = text.partition(":")
     low, _, high = ends.partition("..")
     try:
         numbers = range(_second(low), _second(high) + 1, int(step) if step else 1)
     except (ValueError, UnfitError):
-        raise PlanError(f"{text!r} is no range; write 4..20, 4..20:2 or 60s..300s:30") from None
+        raise PlanError(f"{text!r} is not a range; write 4..20, 4..20:2 or 60s..300s:30") from None
     if not numbers or numbers.step < 1:
         raise PlanError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
     return numbers

@@ -401,9 +401,9 @@ WRONG = [
     ("report h.db --interactive -o x.md", BAD_INPUT, "--interactive is of a page"),
     ("report h.db --set lot.slots=5 -o x.md", BAD_INPUT, "--set goes with --scenario"),
     ("report h.db --scenario other.toml -o x.md", BAD_INPUT, "h.db: is of another scenario"),
-    ("report broken.json -o x.md", BAD_INPUT, "broken.json: is no result of parksim run"),
+    ("report broken.json -o x.md", BAD_INPUT, "broken.json: is not a result of parksim run"),
     ("report empty.db -o x.html", NOT_FINISHED, "holds no finished study or sweep"),
-    ("report noise.db -o x.html", NOT_FINISHED, "noise.db: is no store of parksim"),
+    ("report noise.db -o x.html", NOT_FINISHED, "noise.db: is not a store of parksim"),
     ("report h.db -o /dev/full/x.html", BAD_INPUT, "there is no folder /dev/full"),
 ]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import scipy.stats
-from parksim.replication import run
 
 import parksim
 from parksim.pbx import calibrate as calibrating
@@ -24,6 +23,7 @@ from parksim.pbx import fitting as drafting
 from parksim.pbx import formats as logforms
 from parksim.pbx import log as fieldlogs
 from parksim.stats import survival
+from parksim.studies.replication import run
 from tests.stats.macro_runs import Outcome, options, outcomes
 
 RUNS: Final = 100

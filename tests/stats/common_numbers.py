@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from parksim.replication import chosen_engine, replicate
 
+from parksim.studies.replication import chosen_engine, replicate
 from tests.stats.macro_runs import Outcome, lot_only, options, outcomes
 
 RUNS: Final = 2_000

@@ -62,7 +62,7 @@ def options(description: str, runs: int) -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=runs, help=f"macro-runs, seeds 1 to this (default {runs:,})")
     parser.add_argument("--engine", default="auto", choices=replication.ENGINES)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--keep", type=Path, help="a file in which finished runs are kept; go on from it")
+    parser.add_argument("--keep", type=Path, help="a file in which finished runs are kept; resume from it")
     return parser
 
 
@@ -75,7 +75,7 @@ def outcomes(
         run: the experiment; can be pickled when there are several workers.
         seeds: which.
         what: what it is an experiment on, in plain values; kept with the outcomes.
-        keep: a file of outcomes to go on from; None keeps nothing.
+        keep: a file of outcomes to resume from; None keeps nothing.
         workers: processes; 1 runs here.
     """
     wanted = list(seeds)

@@ -10,9 +10,8 @@ import random
 from functools import cache, partial
 from typing import Final
 
-from parksim.formulas import formulas
-
 from parksim.scenario.model import Scenario
+from parksim.studies.formulas import formulas
 from parksim.studies.solve import solve
 from tests.stats.macro_runs import Outcome, exact_interval, lot_only, options, outcomes
 

@@ -4,10 +4,10 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from parksim.formulas import formulas
-from parksim.study import study
 
 from parksim.studies import compare as comparing
+from parksim.studies.formulas import formulas
+from parksim.studies.study import study
 from tests.stats.macro_runs import lot_only
 
 QUICK = "kernel" if find_spec("numba") else "simpy"
