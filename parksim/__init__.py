@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from parksim.scenario.model import TEMPLATE, Scenario
     from parksim.scenario.workload import Workload, draw
     from parksim.stats.estimate import Estimate
-    from parksim.studies.rerun import Rerun, rerun
+    from parksim.studies.compare import Comparison, compare
+    from parksim.studies.replication import Run, run
+    from parksim.studies.rerun import Rerun, load, rerun
+    from parksim.studies.solve import Frontier, Solution, solve
     from parksim.studies.store import Store
-    from parksim.studies.study import Run, Study, run, study
-    from parksim.studies.sweep import Comparison, Frontier, Solution, Sweep, compare, load, solve, sweep
+    from parksim.studies.study import Study, study
+    from parksim.studies.sweep import Sweep, sweep
 
 _HOMES: Final = {
     # Every error of ours.
@@ -35,23 +38,23 @@ _HOMES: Final = {
     "Workload": "parksim.scenario.workload",
     "draw": "parksim.scenario.workload",
     # One replication, and many.
-    "Run": "parksim.studies.study",
-    "run": "parksim.studies.study",
+    "Run": "parksim.studies.replication",
+    "run": "parksim.studies.replication",
     "Study": "parksim.studies.study",
     "StudyError": "parksim.errors",
     "study": "parksim.studies.study",
     # Plans.
     "Sweep": "parksim.studies.sweep",
     "sweep": "parksim.studies.sweep",
-    "Solution": "parksim.studies.sweep",
-    "Frontier": "parksim.studies.sweep",
-    "solve": "parksim.studies.sweep",
-    "Comparison": "parksim.studies.sweep",
-    "compare": "parksim.studies.sweep",
+    "Solution": "parksim.studies.solve",
+    "Frontier": "parksim.studies.solve",
+    "solve": "parksim.studies.solve",
+    "Comparison": "parksim.studies.compare",
+    "compare": "parksim.studies.compare",
     # What is kept, and made again.
     "Store": "parksim.studies.store",
     "StoreError": "parksim.errors",
-    "load": "parksim.studies.sweep",
+    "load": "parksim.studies.rerun",
     "Rerun": "parksim.studies.rerun",
     "rerun": "parksim.studies.rerun",
     # What comes out.

@@ -13,6 +13,7 @@ import csv
 import html
 import io
 import math
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
@@ -267,10 +268,10 @@ def _harmless(value: object) -> object:
 
 
 def nulled(value: Any) -> Any:
-    """Return plain values with None for every number that JSON cannot write."""
+    """Return plain values with None for every number that JSON cannot write; arrays become lists."""
     if isinstance(value, dict):
         return {key: nulled(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | array):
         return [nulled(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

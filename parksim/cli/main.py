@@ -41,7 +41,6 @@ from parksim.cli.options import (
     check_out,
     check_seed,
     hands,
-    opened,
     precision_of,
     scenario_with,
     share_of,
@@ -53,8 +52,9 @@ from parksim.journal.journal import Journal
 from parksim.reports.screen import WIDTH, screen
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
-from parksim.studies.study import REPLICATIONS, expected_calls, run, study, versions
-from parksim.studies.sweep import plan_of
+from parksim.studies.gather import REPLICATIONS
+from parksim.studies.replication import expected_calls, run, versions
+from parksim.studies.study import study
 
 MOST_SLOTS: Final = 10_000_000
 """Erlang's recursion takes a step a slot; so many take about a second."""
@@ -110,7 +110,6 @@ def run_command(
     with (
         stays_told(kept),
         hands(workers, cluster, calls, engine) as (executor, number),
-        opened(kept) as store,
         Progress("replications", may_end_early=precision is not None) as progress,
     ):
         result = study(
@@ -121,11 +120,9 @@ def run_command(
             executor=executor,
             workers=None if number is None else min(number, replications or number),
             engine=engine,
-            store=store,
+            store=kept,
             progress=progress,
         )
-        if store is not None:
-            store.put_plan(plan_of(result))
     text = result.to_json() + "\n"
     if out is not None and kept is None:
         out.write_text(text, encoding="utf-8")

@@ -14,8 +14,7 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import share
 from parksim.studies.clusters import cluster_at
 from parksim.studies.gather import workers_that_pay
-from parksim.studies.store import Store
-from parksim.studies.study import ENGINES
+from parksim.studies.replication import ENGINES
 
 DONE: Final = 0
 MISSED: Final = 1
@@ -164,20 +163,6 @@ def hands(workers: int | None, cluster: str | None, calls: float, engine: str) -
         return
     number = workers or workers_that_pay(calls, engine)
     yield Hands(None, None) if number == 1 else Hands("processes", number)
-
-
-@contextmanager
-def opened(path: Path | None) -> Iterator[Store | None]:
-    """Yield the store at ``path``, open for writing; None where there is no path.
-
-    Raises:
-        StoreError: it cannot be opened.
-    """
-    if path is None:
-        yield None
-        return
-    with Store.open(path) as store:
-        yield store
 
 
 @contextmanager

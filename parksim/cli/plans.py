@@ -35,10 +35,14 @@ from parksim.cli.progress import Progress
 from parksim.errors import UnfitError, UsageError
 from parksim.reports.screen_plans import comparison_screen, frontier_screen, solution_screen, sweep_screen, to_csv
 from parksim.results import nulled
-from parksim.studies.rerun import rerun, result_of, study_of
-from parksim.studies.solve import FIRST_LOOK, Solution
-from parksim.studies.study import ENGINES, REPLICATIONS, Study, expected_calls
-from parksim.studies.sweep import compare, compare_results, load, range_of, solve, sweep, values_of
+from parksim.studies.compare import compare, compare_results
+from parksim.studies.gather import REPLICATIONS
+from parksim.studies.replication import ENGINES, expected_calls
+from parksim.studies.rerun import load, rerun, result_of, study_of
+from parksim.studies.search import FIRST_LOOK
+from parksim.studies.solve import Solution, solve
+from parksim.studies.study import Study
+from parksim.studies.sweep import range_of, sweep, values_of
 
 Made = TypeVar("Made")
 

@@ -14,9 +14,9 @@ from parksim.reports import charts as plots
 from parksim.reports import drawing
 from parksim.reports import html as report_page
 from parksim.scenario.model import Scenario
-from parksim.studies.rerun import result_of, study_of, with_files
+from parksim.studies.rerun import load, result_of, study_of, with_files
 from parksim.studies.study import Study
-from parksim.studies.sweep import Sweep, load
+from parksim.studies.sweep import Sweep
 
 
 def report_command(

@@ -53,7 +53,7 @@ from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.lot import Fact
-from parksim.scenario.arguments import asked
+from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 
 _LOG: Final = logging.getLogger(__name__)
@@ -137,7 +137,9 @@ class Switchboard:
         record: bool = True,
     ) -> None:
         self.scenario = scenario
-        self.seed, self.replication = seed, replication = asked(scenario, seed, replication, least=0)
+        checked_scenario(scenario)
+        self.seed = seed = whole("a seed is", seed)
+        self.replication = replication = whole("a replication is", replication)
         self.clock: Clock = RealClock() if clock is None else clock
         self.commands: list[Command] = []
         """Every command that was done, in order: ``parksim.run(..., commands=...)`` gives the same rows from them."""

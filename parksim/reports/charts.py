@@ -35,7 +35,8 @@ from parksim.reports import figures
 from parksim.reports.drawing import DRAWERS, INK, WIDTH
 from parksim.reports.figures import Figure, one_of
 from parksim.results import library
-from parksim.studies.study import Run, Study, run
+from parksim.studies.replication import Run, run
+from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
 NARROWEST, WIDEST = 200, 4_000

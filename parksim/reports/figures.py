@@ -22,7 +22,8 @@ from parksim.rules import codes
 from parksim.scenario.messages import nearest
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
-from parksim.studies.study import Run, Study
+from parksim.studies.replication import Run
+from parksim.studies.study import Study
 from parksim.studies.sweep import Row, Sweep
 
 BY_HOUR: Final = (

@@ -11,8 +11,11 @@ from parksim.catalogue import SECTIONS
 from parksim.reports.screen import VERDICT_STYLES, possible, shown
 from parksim.results import to_csv as csv_of
 from parksim.stats.estimate import Estimate
+from parksim.studies.compare import Comparison
+from parksim.studies.search import Step
+from parksim.studies.solve import Frontier, Solution
 from parksim.studies.study import Study
-from parksim.studies.sweep import Comparison, Frontier, Row, Solution, Step, Sweep
+from parksim.studies.sweep import Row, Sweep
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
 """What a sweep's screen shows of a scenario that has no objectives."""

@@ -35,8 +35,9 @@ from parksim.reports.story_parts import (
 from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of
 from parksim.scenario.model import Scenario
 from parksim.studies.compare import compare_results
+from parksim.studies.replication import Run, expected_calls, run
 from parksim.studies.search import replications_needed
-from parksim.studies.study import Run, Study, expected_calls, run
+from parksim.studies.study import Study
 from parksim.studies.sweep import Row, Sweep
 
 MOST_CALLS_AGAIN: Final = 100_000
@@ -325,7 +326,8 @@ def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
         return known
     over = {key: list(values) for key, values in sweep.over.items()}
     loaded = f"parksim.Scenario.load({SCENARIO_FILE!r})"
-    call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, seed={sweep.seed}, engine={sweep.engine!r})"
+    how = f"seed={sweep.seed}, engine={sweep.engine!r}, level={sweep.level!r}"
+    call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, {how})"
     return (*known[:-1], Command(f"{known[-1].what}, in Python", call))
 
 

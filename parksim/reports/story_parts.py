@@ -17,7 +17,9 @@ from parksim.results import to_csv
 from parksim.scenario.comments import Notes, keyed, needs_files, to_toml
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
-from parksim.studies.study import Study, versions
+from parksim.studies.gather import DEFAULT_LEVEL
+from parksim.studies.replication import versions
+from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
 SCENARIO_FILE: Final = "scenario.toml"
@@ -231,7 +233,7 @@ def how_many(study: Study) -> list[str]:
 
 def commands(result: Study | Sweep, source: str, words: list[str]) -> tuple[Command, ...]:
     """Return the commands that make a result again: from its store ``source``, and by ``words``, what was asked for."""
-    words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine]
+    words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine, *_level(result.level)]
     commands = []
     if source:
         commands.append(Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source])))
@@ -240,6 +242,14 @@ def commands(result: Study | Sweep, source: str, words: list[str]) -> tuple[Comm
     else:
         what = f"Run it again, with this report's {SCENARIO_FILE}"
     return (*commands, Command(what, shlex.join(words)))
+
+
+def _level(level: float) -> list[str]:
+    """Return the option that makes intervals of this level; nothing where it is the default."""
+    if level == DEFAULT_LEVEL:
+        return []
+    percent = f"{level * 100:.12g}"
+    return ["--level", f"{percent}%" if float(percent) / 100 == level else repr(level)]
 
 
 def scenario_file(scenario: Scenario) -> dict[str, str]:

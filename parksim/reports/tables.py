@@ -14,7 +14,8 @@ from parksim.journal.journal import COLUMNS, Journal
 from parksim.reports.screen import screen_rows
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
-from parksim.studies.study import Run, Study
+from parksim.studies.replication import Run
+from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
 

@@ -1,11 +1,11 @@
-"""What a program hands over: scenarios, numbers and values, taken as plain Python or refused in words.
+"""Arguments of public functions: scenarios, numbers and values, returned as plain Python or refused with a message.
 
-Programs have their numbers from NumPy as often as not, so a NumPy integer is a whole number here; a float is none.
+Programs often have their numbers from NumPy, so a NumPy integer is a whole number here; a float is not.
 """
 
 from collections.abc import Mapping
 from operator import index
-from typing import overload
+from typing import Any
 
 import numpy as np
 
@@ -13,36 +13,24 @@ from parksim.errors import ArgumentError, WrongTypeError
 from parksim.scenario.model import Scenario
 
 
-@overload
-def asked(scenario: Scenario, seed: int, replications: int, *, least: int = 1) -> tuple[int, int]: ...
-
-
-@overload
-def asked(
-    scenario: Scenario, seed: int, replications: int | None = None, *, least: int = 1
-) -> tuple[int, int | None]: ...
-
-
-def asked(scenario: Scenario, seed: int, replications: int | None = None, *, least: int = 1) -> tuple[int, int | None]:
-    """Return a seed and a number of replications (or of one replication) as ints; None stays None.
+def checked_scenario(scenario: object) -> Scenario:
+    """Return the scenario.
 
     Raises:
-        WrongTypeError: the scenario is none, but a file's name, say.
-        ArgumentError: a number is no whole number, or too small.
+        WrongTypeError: it is something else, such as a file's name.
     """
     if not isinstance(scenario, Scenario):
         raise WrongTypeError(
             f"a scenario is a parksim.Scenario, not {scenario!r:.80}; parksim.Scenario.load(FILE) reads one"
         )
-    what = "replications are" if least else "a replication is"
-    return whole("a seed is", seed), None if replications is None else whole(what, replications, least)
+    return scenario
 
 
 def whole(what: str, value: object, least: int = 0) -> int:
     """Return a whole number as an int.
 
     Raises:
-        ArgumentError: it is none, or less than ``least``; the message begins with ``what``.
+        ArgumentError: it is not a whole number, or less than ``least``; the message begins with ``what``.
 
     >>> whole("a seed is", np.uint32(7))
     7
@@ -54,6 +42,23 @@ def whole(what: str, value: object, least: int = 0) -> int:
     if number < least:
         raise ArgumentError(f"{what} a whole number from {least}, not {value!r}")
     return number
+
+
+def proportion(what: str, example: str, value: Any) -> float:
+    """Return a number between 0 and 1, such as a precision or a level, as a float.
+
+    Raises:
+        ArgumentError: it is another; the message names ``what`` and shows ``example``.
+
+    >>> proportion("a level", "95 % is 0.95", np.float64(0.5))
+    0.5
+    """
+    try:
+        if 0 < value < 1:
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise ArgumentError(f"{what} lies between 0 and 1 ({example}), not {value!r}")
 
 
 def plain(value: object) -> object:

@@ -1,23 +1,21 @@
 """How long to run and how often: the warm-up, a check that it was enough, and when replications may stop.
 
-Everything here is pure: the rule is told of the estimates after each replication and answers with its next state,
-so a study that is resumed, or run by any number of workers, stops at the same replication.
+Everything here is pure: the rule gets the estimates after each replication and returns its next state, so a study
+that is resumed, or run by any number of workers, stops at the same replication.
 """
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from parksim.errors import ArgumentError
 from parksim.stats.estimate import Estimate
 
 WARM_UP_LOOPS = 5.0
-"""The warm-up lasts at least so many mean sojourns."""
+"""The warm-up lasts at least this many mean sojourns."""
 RUN_WARM_UPS = 10.0
-"""What is measured lasts at least so many warm-ups."""
-AHEAD: Final = 3
-"""Tasks a worker that are handed out before their results are needed."""
+"""The measured time lasts at least this many warm-ups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def warm_up(sojourn_s: float, timers_s: Iterable[float] = ()) -> Advice:
     """Return warm-up and horizon: W = max(5 mean sojourns, the longest timer), and 10 W measured after it.
 
     After five mean sojourns of exponential kind an empty start is forgotten to within e^-5 = 0.7 %; with stays cut
-    at the timer a lot is stationary once the longest timer has passed, whatever the law (``theory.load_from_empty``).
+    at the timer a lot is stationary once the longest timer has passed, under any law (``theory.load_from_empty``).
 
     Args:
         sojourn_s: Mean time a call stays in the system with all its returns (``loop_s``), seconds, >= 0.
@@ -134,7 +132,7 @@ class Target:
     """How narrow an interval has to be: half-width at most ``relative`` of the mean *or* at most ``absolute``.
 
     Raises:
-        ArgumentError: If neither is given or one is not positive.
+        ArgumentError: If both are missing or one is not positive.
 
     >>> refusals = Target(relative=0.10, absolute=0.001)  # 10 % or 0.1 points
     """
@@ -161,15 +159,15 @@ class Stopping:
     """Where a sequential study stands.
 
     Attributes:
-        replications: How many the rule was told of.
+        replications: How many the rule has seen.
         in_a_row: After how many of the latest, one after the other, all targets were reached.
-        state: ``go on``, ``precise`` (the targets hold and held through the look-ahead) or ``cap`` (the most
+        state: ``continue``, ``precise`` (the targets hold and held through the look-ahead) or ``cap`` (the most
             replications allowed are done and the targets are not reached: say so to the reader).
     """
 
     replications: int = 0
     in_a_row: int = 0
-    state: Literal["go on", "precise", "cap"] = "go on"
+    state: Literal["continue", "precise", "cap"] = "continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +191,7 @@ class StoppingRule:
 
     >>> from parksim.stats.estimate import student_t
     >>> rule, state, seen = StoppingRule({"occupancy_mean": Target(relative=0.05)}), Stopping(), []
-    >>> while state.state == "go on":
+    >>> while state.state == "continue":
     ...     seen.append(6.0 + 0.1 * (-1) ** len(seen))
     ...     state = rule.after(state, {"occupancy_mean": student_t(seen)})
     >>> state
@@ -220,7 +218,7 @@ class StoppingRule:
         Raises:
             ArgumentError: If the state has already stopped or a target's measure has no estimate.
         """
-        if state.state != "go on":
+        if state.state != "continue":
             raise ArgumentError(f"the rule has stopped at {state.replications} replications ({state.state})")
         missing = self.targets.keys() - estimates.keys()
         if missing:
@@ -232,23 +230,4 @@ class StoppingRule:
         in_a_row = state.in_a_row + 1 if reached else 0
         if in_a_row > self.look_ahead:
             return Stopping(done, in_a_row, "precise")
-        return Stopping(done, in_a_row, "cap" if done >= self.most else "go on")
-
-
-def tasks_of(replications: int, workers: int, largest: int, known: Container[int] = ()) -> Iterator[Sequence[int]]:
-    """Yield the replications 0, 1, 2, ... task by task, in order; what is ``known`` stands alone.
-
-    The first tasks are single replications, since the study may stop soon, and the last ones small again, that all
-    workers have something to do until the end; in between they grow to ``largest``.
-
-    >>> [len(task) for task in tasks_of(60, workers=2, largest=5)]
-    [1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 4, 3, 2, 2, 1, 1, 1]
-    """
-    first = 0
-    while first < replications:
-        size = min(max(1, largest), 1 + first // (AHEAD * workers), math.ceil((replications - first) / (2 * workers)))
-        end = first + 1
-        while first not in known and end < first + size and end not in known:
-            end += 1
-        yield range(first, end)
-        first = end
+        return Stopping(done, in_a_row, "cap" if done >= self.most else "continue")

@@ -10,10 +10,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from parksim.errors import PlanError, StudyError
-from parksim.studies.study import made_by
+from parksim.studies.replication import made_by
 
 CONNECT_S: Final = 5.0
-"""Who does not answer in this time is not there."""
+"""A scheduler that does not answer in this time counts as absent."""
 
 
 @contextmanager
@@ -21,14 +21,14 @@ def cluster_at(address: str) -> Iterator[tuple[Executor, int]]:
     """Yield the executor of the cluster whose scheduler listens at ``address``, and how many tasks it runs at once.
 
     Raises:
-        PlanError: the extra ``cluster`` is not installed, or the address is none.
+        PlanError: the extra ``cluster`` is not installed, or the address is invalid.
         StudyError: nobody answers there, it has no workers, they run other code than this, or it was lost.
     """
     try:
         distributed: Any = import_module("distributed")  # takes a second, and only clusters need it
     except ImportError:
         raise PlanError("a cluster needs distributed; install parksim with its extra: parksim[cluster]") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told below, once
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the messages below say what matters, once
     try:
         _knock(address)
         client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
@@ -44,7 +44,7 @@ def cluster_at(address: str) -> Iterator[tuple[Executor, int]]:
 
 
 def _knock(address: str) -> None:
-    """See that somebody listens: Dask itself would go on trying where the machine has said no."""
+    """Check that somebody listens: Dask itself would try again and again where the machine has refused."""
     parts = urlsplit(address)
     try:
         host, port = parts.hostname, parts.port
@@ -56,7 +56,7 @@ def _knock(address: str) -> None:
 
 
 def _check(client: Any, address: str) -> None:
-    """See that there are workers, and that they would give the very same results."""
+    """Check that there are workers, and that they would give the very same results."""
     if not client.nthreads():
         raise StudyError(f"{address}: the cluster has no workers; start some, or leave --cluster out")
     here = made_by("kernel")

@@ -3,20 +3,27 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import numpy as np
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError
-from parksim.scenario.arguments import asked
+from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
 from parksim.stats.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
-from parksim.studies.gather import Gatherer, Workers, asked_for, engine_for, gathering
-from parksim.studies.store import Damage, Store
-from parksim.studies.study import REPLICATIONS, Progress, Study
+from parksim.studies.gather import (
+    REPLICATIONS,
+    Execution,
+    ExecutionArguments,
+    Gatherer,
+    gathering,
+    requested,
+    shows_execution,
+)
+from parksim.studies.store import Damage
+from parksim.studies.study import Study
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,12 @@ class Comparison:
     Attributes:
         a: The study of the first.
         b: The study of the second.
-        changed: By key, the values of a and of b (None where it is not given).
+        changed: By key, the values of a and of b (None where the key is missing).
         paired: Whether the same calls were offered to both, replication by replication.
         unlike: The columns of the workload that differ between them ("arrival_us", "retrieval_us", ...).
         differences: By measure, b less a: paired, or Welch's where the calls differ.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
     """
 
@@ -66,18 +73,9 @@ class Comparison:
         }
 
 
+@shows_execution
 def compare(
-    a: Scenario,
-    b: Scenario,
-    replications: int = REPLICATIONS,
-    *,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    a: Scenario, b: Scenario, replications: int = REPLICATIONS, **how: Unpack[ExecutionArguments]
 ) -> Comparison:
     """Say what changes from ``a`` to ``b``, each measure with the interval of its difference.
 
@@ -88,45 +86,39 @@ def compare(
         a: the first scenario.
         b: the second.
         replications: how many of each, at least 2.
-        seed: as in ``sweep``; so the other arguments.
-        level: confidence level of all intervals.
-        executor: as in ``sweep``.
-        workers: as in ``sweep``.
-        engine: as in ``sweep``.
-        store: as in ``sweep``.
-        progress: told how many of the missing replications are done and to do.
+        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
 
     Raises:
         PlanError: too few replications, or scenarios that do not count over equal times.
-        ArgumentError: a seed or a number of replications that is none.
-        WrongTypeError: a scenario is none.
+        ArgumentError: an invalid seed, level or number of replications.
+        WrongTypeError: ``a`` or ``b`` is not a Scenario, or there is no such argument.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    seed, replications = asked(a, seed, replications)
-    asked(b, seed)
+    execution, replications = Execution.of(how), whole("replications are", replications, 1)
+    for one in (a, b):
+        checked_scenario(one)
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
     changed = changes(a, b)
     _check_alike(a, b, changed)
-    unlike = _unlike(a, b, seed, min(replications, _STREAMS_COMPARED))
-    same_calls = "arrival_us" not in unlike
-    engine = engine_for(engine, (a, b), replications)
-    with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
-        (of_a,) = gatherer.results([a], range(replications))
-        first = 0 if same_calls else replications
-        (of_b,) = gatherer.results([b], range(first, first + replications))
-    stopped = asked_for(replications)
-    study_a, study_b = Study(a, seed, engine, level, of_a, stopped), Study(b, seed, engine, level, of_b, stopped)
-    return _compared(study_a, study_b, changed, unlike, gatherer)
+    unlike = _unlike(a, b, execution.seed, min(replications, _STREAMS_COMPARED))
+    first = 0 if "arrival_us" not in unlike else replications
+    with gathering(execution, [a, b], replications) as gatherer:
+        of_a, of_b = (
+            Study(one, gatherer.seed, gatherer.engine, gatherer.level, results, requested(replications))
+            for one, numbers in ((a, range(replications)), (b, range(first, first + replications)))
+            for results in gatherer.results([one], numbers)
+        )
+    return _compared(of_a, of_b, changed, unlike, gatherer)
 
 
 def compare_results(a: Study, b: Study) -> Comparison:
-    """Say what changes from ``a`` to ``b``, two studies that were made, without running anything.
+    """Say what changes from ``a`` to ``b``, two finished studies, without running anything.
 
     Where both have the same seed and are offered the same arrivals, differences are paired over the replications that
     both have. Where the seeds differ, Welch's interval takes all of both. Where only the arrivals differ, it takes
-    the first half of a's replications and the second half of b's, since those of one number are no strangers.
+    the first half of a's replications and the second half of b's, since those of one number are not independent.
 
     Raises:
         PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
@@ -211,7 +203,7 @@ def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
-    """Return the keys of nested tables as they are set: several lots by their names, whose order is a value, too."""
+    """Return the keys of nested tables as they are set: several lots by their names, whose order is a value as well."""
     flat: dict[str, object] = {}
     for key, value in table.items():
         path = before + key
@@ -244,7 +236,7 @@ def _bounds(name: str) -> tuple[float, float]:
 
 
 def _never_seen(one: Study, other: Study, name: str) -> Estimate | None:
-    """Return the difference of two shares neither of which was seen (or not seen) at all: bounded, not 0."""
+    """Return the difference of two shares whose events never (or always) occurred: bounded, not 0."""
     sides = [study.estimate(name) for study in (one, other)]
     if any(side.method != "clopper-pearson-blocks" for side in sides):
         return None

@@ -1,35 +1,105 @@
-"""A result made again: the same bytes, or what differs and which versions do.
+"""Results loaded from a store, and made again: the same bytes, or what differs and which versions do.
 
-A result is a file of ``parksim run --out x.json``, or a store of ``parksim run`` or ``parksim sweep``, of which the
-study or sweep that was finished last is made again. Single replications are compared by their measures.
+A result is a file of ``parksim run --out x.json``, or a store of ``parksim run`` or ``parksim sweep``. ``load`` returns
+the study or sweep that was finished last in a store; ``rerun`` makes a result again. Single replications are compared
+by their measures.
 """
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from parksim.errors import PlanError
+from parksim.errors import PlanError, StoreError
+from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
-from parksim.studies.gather import MOST_RUNS, Workers, gathering
-from parksim.studies.store import canonical, sum_of
-from parksim.studies.study import ENGINES, Progress, Result, Study, study, versions
-from parksim.studies.sweep import load, restored
+from parksim.studies.gather import MOST_RUNS, Execution, Progress, Workers, gathering, requested
+from parksim.studies.replication import ENGINES, versions
+from parksim.studies.store import Result, Store, canonical, sum_of
+from parksim.studies.study import Study, study
+from parksim.studies.sweep import Row, Sweep
 
-MOST_TOLD: Final = 10
-"""Differences that are named; the others are counted."""
+MOST_NAMED: Final = 10
+"""This many differences are named; the others are counted."""
+
+
+def load(path: str | Path) -> Study | Sweep:
+    """Return the study or sweep that was finished last in a store, without running anything.
+
+    Its scenarios cannot draw calls again when they need files (recorded arrivals, empirical laws).
+
+    Raises:
+        StoreError: the file is not a store, holds nothing finished, or some of it is damaged.
+    """
+    with Store.open(path, read_only=True) as store:
+        plans = store.plans()
+        if not plans:
+            raise StoreError(
+                f"{path}: holds no finished study or sweep; finish one: parksim run or sweep with --out {path}"
+            )
+        return _restored(plans[-1], store)
+
+
+def restored(
+    text: str, objectives: Mapping[str, str] | None = None, notes: Mapping[str, Any] | None = None
+) -> Scenario:
+    """Return the scenario of a canonical text, with its targets and its notes as they were written."""
+    values = json.loads(text)
+    scenario = Scenario.model_validate(values if objectives is None else values | {"objectives": objectives})
+    return scenario if notes is None else scenario.with_notes(Notes.of_dict(notes))
+
+
+def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
+    texts = store.scenarios()
+    made_with, wanted = plan["versions"], range(plan["replications"])
+    if plan["scenario"] not in texts:
+        raise _damaged(store, "the scenario's text is")
+    base, missing = texts[plan["scenario"]], 0
+
+    def study_of(digest: str, stopped: str, precision: float | None = None) -> Study:
+        nonlocal missing
+        held = store.results(digest, plan["seed"], plan["engine"], plan["made_by"]) if digest in texts else {}
+        missing += sum(number not in held for number in wanted)
+        results = tuple(held[number] for number in wanted if number in held)
+        text = texts.get(digest, base)
+        same_targets = json.loads(text).get("objectives") == json.loads(base).get("objectives")
+        scenario = restored(text, plan["objectives"] if same_targets else None, plan.get("notes"))
+        return Study(scenario, plan["seed"], plan["engine"], plan["level"], results, stopped, precision, made_with)
+
+    if plan["kind"] == "study":
+        done: Study | Sweep = study_of(plan["scenario"], plan["stopped"], plan["precision"])
+    else:
+        over = {key: tuple(values) for key, values in plan["over"].items()}
+        combinations = [dict(zip(over, row, strict=True)) for row in itertools.product(*over.values())]
+        stopped = requested(plan["replications"])
+        rows = tuple(
+            Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan["designs"], strict=True)
+        )
+        scenario = restored(base, plan["objectives"], plan.get("notes"))
+        fixed = (plan["seed"], plan["engine"], plan["replications"], plan["level"])
+        done = Sweep(scenario, over, *fixed, rows, 0, len(wanted) * len(rows), (), made_with)
+    if missing:
+        raise _damaged(store, f"{missing:,} of its replications are")
+    return done
+
+
+def _damaged(store: Store, what: str) -> StoreError:
+    return StoreError(
+        f"{store.path}: {what} damaged or missing; run the command that wrote it again: this repairs the file"
+    )
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came of making a result again.
+    """A result made again, compared with the old one.
 
     Attributes:
         path: The result.
         made: What was made again, in words.
         differences: What is not the same: where, what it was and what it is now; empty when all is the same.
-        versions: Of what, the version that made it and the one at hand, where these differ.
+        versions: By package, the version that made the result and the installed one, where these differ.
         results: The measures of the replications made again, by (scenario digest, replication).
     """
 
@@ -76,20 +146,20 @@ def rerun(
         scenario: the result's scenario, where that needs files, which a result does not hold.
         executor: as in ``sweep``.
         workers: as in ``sweep``.
-        progress: told how many replications are done and to do.
+        progress: called with how many replications are done and to do.
 
     Raises:
-        PlanError: the file is no result, has no such replication, or is of another scenario.
+        PlanError: the file is not a result, has no such replication, or is of another scenario.
         StoreError: the store cannot be read, or is damaged.
         StudyError: a worker died.
     """
     path = Path(path)
-    how = {"executor": executor, "workers": workers, "progress": progress}
+    how: Mapping[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
     return (_rerun_stored if path.suffix == ".db" else _rerun_written)(path, replication, scenario, how)
 
 
 def result_of(path: Path) -> dict[str, Any]:
-    """Return the object that ``parksim run`` has written, seen to hold what it takes to make it again.
+    """Return the object that ``parksim run`` has written, checked to hold all it takes to make it again.
 
     Raises:
         PlanError: it is another file.
@@ -103,19 +173,19 @@ def result_of(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise PlanError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PlanError(f"{path}: is no result of parksim run (run --out FILE.json writes one)") from error
+        raise PlanError(f"{path}: is not a result of parksim run (run --out FILE.json writes one)") from error
     return dict(result)
 
 
 def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    """Say whether what a run is started with is of the right kinds and within its bounds, whatever else is there."""
+    """Say whether what a run is started with is of the right kinds and within its bounds; other keys may be there."""
     seed, engine, count, precision = result["seed"], result["engine"], request["replications"], request["precision"]
-    one_asked = (count is None) != (precision is None)
+    is_one_requested = (count is None) != (precision is None)
     return (
         isinstance(result["versions"], dict)
         and (type(seed) is int and seed >= 0)
         and engine in ENGINES
-        and one_asked
+        and is_one_requested
         and (count is None or (type(count) is int and 1 <= count <= MOST_RUNS))
         and (precision is None or (isinstance(precision, float) and 0 < precision < 1))
         and (isinstance(request["level"], float) and 0 < request["level"] < 1)
@@ -124,11 +194,15 @@ def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
 
 
 def study_of(path: Path, result: Mapping[str, Any], own: Scenario | None, how: Mapping[str, Any]) -> Study:
-    """Make the study of a written result again, with all that was asked for."""
+    """Make the study of a written result again, with all its arguments."""
     request = result["request"]
-    asked = {name: request[name] for name in ("replications", "precision", "level")}
-    fixed = {"seed": result["seed"], "engine": result["engine"]}
-    return study(with_files(path, restored(request["scenario"], request["objectives"]), own), **asked, **fixed, **how)
+    scenario = with_files(path, restored(request["scenario"], request["objectives"]), own)
+    fixed = _as_made(how, result["seed"], result["engine"], request["level"])
+    return study(scenario, request["replications"], precision=request["precision"], **fixed)
+
+
+def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float) -> dict[str, Any]:
+    return {**how, "seed": seed, "engine": engine, "level": level}
 
 
 def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
@@ -144,7 +218,8 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
     sums = result["request"]["sums"]
     _check_number(path, replication, len(sums))
     scenario = with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
-    with gathering(result["seed"], result["engine"], **how) as gatherer:
+    execution = Execution.of(_as_made(how, result["seed"], result["engine"], result["request"]["level"]))
+    with gathering(execution, [scenario], 1) as gatherer:
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)
     different = [f"measures of replication {replication}: their sum was {was}, is {now_sum}"] if was != now_sum else []
@@ -162,7 +237,8 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
     if own is not None:
         with_files(path, loaded.scenario, own)
         designs = [own] if isinstance(loaded, Study) else [own.with_values(row.values) for row in loaded.rows]
-    with gathering(loaded.seed, loaded.engine, **how) as gatherer:
+    execution = Execution.of(_as_made(how, loaded.seed, loaded.engine, loaded.level))
+    with gathering(execution, designs, len(numbers)) as gatherer:
         again = gatherer.results(designs, numbers)
     differences: list[str] = []
     made = {}
@@ -172,9 +248,9 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
             then, now = (json.loads(canonical(x)) for x in (one.results[number], result))
             place = f"scenario {one.scenario.short_digest}, replication {number}"
             differences += _differences(then, now, place)
-    designs_told = f" of {len(designs):,} designs" if len(designs) > 1 else ""
+    of_designs = f" of {len(designs):,} designs" if len(designs) > 1 else ""
     what = f"{count:,} replications" if replication is None else f"replication {replication}"
-    return _rerun(path, what + designs_told, differences, _versions(loaded.made_with or {}, loaded.engine), made)
+    return _rerun(path, what + of_designs, differences, _versions(loaded.made_with or {}, loaded.engine), made)
 
 
 def _rerun(
@@ -184,8 +260,8 @@ def _rerun(
     differing: Mapping[str, tuple[str | None, str | None]],
     results: Mapping[tuple[str, int], Result],
 ) -> Rerun:
-    more = [f"and {len(differences) - MOST_TOLD:,} more"] if len(differences) > MOST_TOLD else []
-    return Rerun(path, made, (*differences[:MOST_TOLD], *more), differing, results)
+    more = [f"and {len(differences) - MOST_NAMED:,} more"] if len(differences) > MOST_NAMED else []
+    return Rerun(path, made, (*differences[:MOST_NAMED], *more), differing, results)
 
 
 def _versions(then: Mapping[str, str], engine: str) -> dict[str, tuple[str | None, str | None]]:
@@ -206,10 +282,10 @@ def _check_number(path: Path, replication: int, count: int) -> None:
 
 
 def with_files(path: Path, scenario: Scenario, own: Scenario | None) -> Scenario:
-    """Return a result's scenario, or the one given for it, which has its files.
+    """Return a result's scenario, or the user's own copy of it, which has its files.
 
     Raises:
-        PlanError: the one given is another.
+        PlanError: that is another scenario.
     """
     if own is not None and own != scenario:
         raise PlanError(

@@ -1,4 +1,4 @@
-"""A search over the values of one key, each tried until its verdict is clear; undecided rather than guessed."""
+"""A search over the values of one key, each tried until its verdict is clear or too costly to decide."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict, clopper_pearson, verdict
 from parksim.studies.compare import paired_difference
-from parksim.studies.gather import MOST_RUNS, Gatherer, asked_for
+from parksim.studies.gather import MOST_RUNS, Gatherer, requested
 from parksim.studies.study import ObjectiveVerdict, Study
 
 FIRST_LOOK: Final = 10
@@ -59,7 +59,7 @@ class Found:
 
     Attributes:
         outcome: As in ``Solution``.
-        place: Of the answer; None when there is none.
+        place: Of the answer; None when there is no answer.
         between: When undecided, the values the answer lies between; None for an end beyond the range.
         reason: One sentence.
         next_to: Where the answer lies as far as one can tell: where to begin with a design much like it.
@@ -73,7 +73,7 @@ class Found:
 
 
 def looks(replications: int | None) -> tuple[int, ...]:
-    """Return after how many replications a value is looked at: after as many as are asked for, or 10, 20, ... 320."""
+    """Return after how many replications a value is looked at: the requested number, or 10, 20, ... 320."""
     if replications is not None:
         return (replications,)
     doublings = int(math.log2(MOST_LOOKED_AT // FIRST_LOOK))
@@ -84,7 +84,7 @@ def looks(replications: int | None) -> tuple[int, ...]:
 class Search:
     """A bisection over places 0, 1, ...: the values from the end that misses to the end that meets.
 
-    That what meets the objectives lies on one side is taken for granted; what was tried is held against it.
+    It assumes that the places which meet the objectives lie on one side, and checks the tried ones for it.
 
     Attributes:
         scenario: What is searched.
@@ -181,7 +181,7 @@ class Search:
         for replications in self.looks:
             (results,) = self.gatherer.results([design], range(replications))
             study = Study(
-                design, self.gatherer.seed, self.gatherer.engine, self.level, results, asked_for(replications)
+                design, self.gatherer.seed, self.gatherer.engine, self.level, results, requested(replications)
             )
             objectives = tuple(replace(one, verdict=careful_verdict(study, one)) for one in study.objectives)
             verdicts = {one.verdict for one in objectives}
@@ -211,7 +211,7 @@ class Search:
 
 
 def careful_verdict(study: Study, one: ObjectiveVerdict) -> Verdict:
-    """Return the verdict on an objective; where it would rest on few events, only if a bound says so, too.
+    """Return the verdict on an objective; where it would rest on few events, only if a bound says so as well.
 
     Refusals come in bursts. Of a few in ten replications the mean is low and the variance lower still, so that the
     upper end of Student's interval is too low, and a lot too small by far is "met" once in four or five times. Until
@@ -246,7 +246,7 @@ def replications_needed(study: Study, unclear: Sequence[ObjectiveVerdict]) -> in
 
 
 def first(holds: Callable[[int], bool], fails: int, known: int) -> int:
-    """Return the first place in (fails, known] where ``holds``: false at ``fails``, true at ``known``, unasked."""
+    """Return the first place in (fails, known] where ``holds``: untested false at ``fails``, true at ``known``."""
     while known - fails > 1:
         middle = (fails + known) // 2
         if holds(middle):

@@ -1,27 +1,25 @@
 """The smallest value of a key that meets a scenario's objectives, or of one key for each value of another.
 
-Found by bisection under common random numbers; undecided rather than guessed, with what it would cost to decide.
+Found by bisection under common random numbers. Where the answer is inconclusive it says so, and what it would cost to
+decide it.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from operator import index
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, Unpack, overload
 
 from parksim.errors import PlanError
-from parksim.scenario.arguments import asked
+from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
 from parksim.stats.estimate import Estimate
 from parksim.studies.formulas import formulas
-from parksim.studies.gather import MOST_VALUES, Gatherer, Workers, engine_for, gathering
-from parksim.studies.search import FIRST_LOOK, Outcome, Search, Step, first, looks
-from parksim.studies.store import Damage, Store
-from parksim.studies.study import Progress, versions
-
-__all__ = ["FIRST_LOOK", "Frontier", "FrontierRow", "Solution", "Step", "solve"]
+from parksim.studies.gather import MOST_VALUES, Execution, ExecutionArguments, Gatherer, gathering, shows_execution
+from parksim.studies.replication import versions
+from parksim.studies.search import Outcome, Search, Step, first, looks
+from parksim.studies.store import Damage
 
 Sense = Literal["smallest", "largest"]
 Ends = tuple[int, int]
@@ -29,21 +27,21 @@ Ends = tuple[int, int]
 
 @dataclass(frozen=True)
 class Solution:
-    """The smallest (or largest) value of a key that meets all objectives, or why there is none to be told.
+    """The smallest (or largest) value of a key that meets all objectives, or why there is no answer.
 
     Attributes:
         key: What was searched.
         within: Its ends.
-        sense: Which end of the values that meet the objectives was asked for.
+        sense: Which end of the values that meet the objectives was requested.
         outcome: "found", "undecided" (see ``between``), or "none" (the best end misses an objective).
         value: The answer when it was found.
         between: When undecided: the answer lies here, both ends included; None instead of an end beyond ``within``.
         reason: One sentence.
         trail: What was tried, in order.
         gain: For each objective's measure, the answer's less that of its neighbour that misses, paired.
-        erlang: What the formulas answer; None when they have none, as ``erlang_reason`` says.
+        erlang: The formulas' answer; None when they have no answer, as ``erlang_reason`` says.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
     """
 
@@ -109,10 +107,10 @@ class Frontier:
     Attributes:
         keys: The first, which was searched, and the second, which was set.
         within: The ends of each.
-        sense: Which end of the first key's values that meet the objectives was asked for.
+        sense: Which end of the first key's values that meet the objectives was requested.
         rows: One a value of the second key, from the lowest.
         ran: Replications that were run now.
-        reused: Replications that the store had.
+        reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
     """
 
@@ -165,13 +163,7 @@ def solve(
     sense: Sense = "smallest",
     step: int = 1,
     precision: float | None = None,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ExecutionArguments],
 ) -> Solution: ...
 @overload
 def solve(
@@ -183,14 +175,9 @@ def solve(
     sense: Sense = "smallest",
     step: int | tuple[int, int] = 1,
     precision: float | None = None,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ExecutionArguments],
 ) -> Frontier: ...
+@shows_execution
 def solve(
     scenario: Scenario,
     key: str | tuple[str, str],
@@ -200,21 +187,15 @@ def solve(
     sense: Sense = "smallest",
     step: int | tuple[int, int] = 1,
     precision: float | None = None,
-    seed: int = 1,
-    level: float = 0.95,
-    executor: Workers = None,
-    workers: int | None = None,
-    engine: str = "auto",
-    store: Store | str | Path | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ExecutionArguments],
 ) -> Solution | Frontier:
     """Find the smallest value of ``key`` that meets all objectives of ``scenario``, by bisection.
 
     Every value is offered the same calls, and is decided by the intervals of the objectives' measures: met when all
     lie on their side of the targets, missed when one lies on the other. Without ``replications`` a value gets 10, and
     twice as many until it is decided or has 320; the intervals' level is then divided over these looks (Bonferroni).
-    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``searching.careful_verdict``).
-    It is taken for granted that what meets the objectives lies on one side; what was tried is held against it.
+    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``search.careful_verdict``).
+    The search assumes that the values which meet the objectives lie on one side, and checks the tried ones for it.
 
     With two keys, the first is searched for each value of the second. A search begins at the answer of the value
     before and goes outwards, so that a row costs little more than the two values which prove its answer; that answers
@@ -228,33 +209,29 @@ def solve(
         sense: "largest" for a (first) key of which small values meet the objectives.
         step: distance between values tried; with two keys of both, or a pair.
         precision: call a value undecided before 320 replications, when the half-widths of what is undecided have
-            come down to this share of the targets: nearer to the target nobody cares.
-        seed: any whole number from 0.
-        level: confidence of each value's verdict.
-        executor: as in ``sweep``.
-        workers: as in ``sweep``.
-        engine: as in ``sweep``.
-        store: as in ``sweep``.
-        progress: told how many of the replications of the value at hand are done and to do.
+            come down to this share of the targets: nearer to the target it does not matter.
+        how: seed, level (the confidence of each value's verdict), executor, workers, engine, store, progress (which
+            counts the replications of the current value): see ``gather.ExecutionArguments``.
 
     Returns:
         A ``Solution``; with two keys a ``Frontier``.
 
     Raises:
         PlanError: no objectives, an empty range, or arguments that do not go together.
-        ArgumentError: a seed or a number of replications that is none.
-        WrongTypeError: the scenario is none.
-        ScenarioError: a value makes no valid scenario.
+        ArgumentError: an invalid seed, level or number of replications.
+        WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
+        ScenarioError: a value makes an invalid scenario.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    seed, replications = asked(scenario, seed, replications)
+    execution = Execution.of(how)
+    checked_scenario(scenario)
+    replications = None if replications is None else whole("replications are", replications, 1)
     axes = _axes(key, within, step)
     _check(scenario, replications, precision)
     seen = looks(replications)
-    engine = _engine(engine, scenario, axes, seen[0])
-    with gathering(seed, engine, executor=executor, workers=workers, store=store, progress=progress) as gatherer:
-        rows = tuple(_rows(scenario, axes, sense, seen, precision, level, gatherer))
+    with gathering(execution, *_first_looks(scenario, axes, seen[0])) as gatherer:
+        rows = tuple(_rows(scenario, axes, sense, seen, precision, gatherer))
     if len(axes) == 1:
         return rows[0].solution
     first_axis, second_axis = axes
@@ -264,9 +241,9 @@ def solve(
         within=(first_axis.within, second_axis.within),
         sense=sense,
         rows=rows,
-        seed=seed,
-        engine=engine,
-        level=level,
+        seed=gatherer.seed,
+        engine=gatherer.engine,
+        level=gatherer.level,
         ran=gatherer.ran,
         reused=gatherer.reused,
         damaged=gatherer.damaged,
@@ -274,7 +251,7 @@ def solve(
 
 
 class _Axis(NamedTuple):
-    """A key and the values that it is given."""
+    """A key and its values."""
 
     key: str
     within: Ends
@@ -311,18 +288,18 @@ def _check(scenario: Scenario, replications: int | None, precision: float | None
         raise PlanError('solve needs a goal; add [objectives] with lines such as refused_share = "< 1 %"')
     if replications is not None and (replications < 2 or precision is not None):
         raise PlanError("give at least 2 replications (an interval needs two), or a precision, or neither")
-    if precision is not None and not 0 < precision < 1:
-        raise PlanError(f"a precision lies between 0 and 1 (5 % is 0.05), not {precision}")
+    if precision is not None:
+        proportion("a precision", "5 % is 0.05", precision)
 
 
-def _engine(engine: str, scenario: Scenario, axes: list[_Axis], replications: int) -> str:
-    """Return the engine for the first look at all that will be tried, for which the ends of the ranges stand."""
+def _first_looks(scenario: Scenario, axes: list[_Axis], replications: int) -> tuple[list[Scenario], int]:
+    """Return the designs at the ends of the ranges, and how many replications of each are like the expected work."""
     corners = [
         scenario.with_values(dict(zip((axis.key for axis in axes), values, strict=True)))
         for values in product(*((axis.values[0], axis.values[-1]) for axis in axes))
     ]
     tried = len(axes[0].values).bit_length() + sum(2 * (len(axis.values) - 1) for axis in axes[1:])
-    return engine_for(engine, corners, replications * -(-tried // len(corners)))
+    return corners, replications * -(-tried // len(corners))
 
 
 def _rows(
@@ -331,14 +308,13 @@ def _rows(
     sense: Sense,
     seen: tuple[int, ...],
     precision: float | None,
-    level: float,
     gatherer: Gatherer,
 ) -> Iterator[FrontierRow]:
     """Yield the answer for each value of the second key; one answer, of the scenario as it is, without one."""
     searched, *others = axes
     values = searched.values if sense == "smallest" else searched.values[::-1]
     designs = [(fixed, scenario.with_values({axis.key: fixed})) for axis in others for fixed in axis.values]
-    near = None
+    level, near = gatherer.level, None
     for fixed, design in designs or [(0, scenario)]:
         ran, reused = gatherer.ran, gatherer.reused
         search = Search(design, searched.key, values, seen, 1.0 - (1.0 - level) / len(seen), precision, gatherer)

@@ -1,9 +1,9 @@
 """Measures that outlive the process: one SQLite file of replications, written as they come.
 
 A record is one replication: its key (scenario digest, seed, replication, engine, versions), its measures as
-canonical JSON, and a checksum over both. So a study that was killed goes on where it was, a record that a disk has
-changed is seen and made again, and the file can be read by anything that reads SQLite. Beside the records stand the
-scenarios' texts, and the plans: which studies and sweeps were asked for and finished, the last one last.
+canonical JSON, and a checksum over both. So a study that was killed resumes where it was, a record that a disk has
+changed is found and made again, and the file can be read by any program that reads SQLite. The file also has the
+scenarios' texts, and the plans: which studies and sweeps were finished, the last one last.
 
 One process writes, any number read: the writer holds a lock on ``FILE.lock`` (an empty file that stays), which the
 operating system releases however the writer ends. Readers see what is committed (write-ahead log).
@@ -23,7 +23,7 @@ import os
 import platform
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from parksim.errors import ArgumentError, StoreError
+from parksim.results import nulled
 
 SCHEMA: Final = 1
 """Version of the tables below, in the file's ``user_version``; a newer one is refused."""
@@ -53,7 +54,7 @@ Result = dict[str, Any]
 
 
 class Key(NamedTuple):
-    """What a record is the result of; equal keys give equal measures."""
+    """The key of a record: equal keys give equal measures."""
 
     scenario: str  # digest, 64 hexadecimal digits
     seed: int
@@ -63,7 +64,7 @@ class Key(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """A record that is not what was written, as far as it can be read, and how that shows."""
+    """A damaged record, as far as it can be read, and how the damage shows."""
 
     table: str
     key: tuple[object, ...]
@@ -85,22 +86,14 @@ def canonical(result: Mapping[str, Any]) -> str:
     >>> canonical({"b": [0.1, float("nan")], "a": 1.0})
     '{"a":1.0,"b":[0.1,null]}'
     """
-    return json.dumps(_nulled(dict(result)), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _nulled(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _nulled(one) for name, one in value.items()}
-    if isinstance(value, (list, array)):
-        return [_nulled(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return json.dumps(nulled(dict(result)), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def parsed(text: str) -> Result:
     """Return the measures of a ``canonical`` text: the same doubles, null as nan.
 
     Raises:
-        ArgumentError: it is no JSON object.
+        ArgumentError: it is not a JSON object.
     """
     values = json.loads(text)
     if not isinstance(values, dict):
@@ -123,7 +116,7 @@ def sum_of(result: Result) -> str:
 def code_digest() -> str:
     """Return the SHA-256 of the sources that decide what a replication measures, 64 hexadecimal digits.
 
-    So what a store holds is another's result as soon as a rule is edited, released or not.
+    So the records of a store belong to other code as soon as a rule is edited, released or not.
     """
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
@@ -158,7 +151,7 @@ class Store:
 
     Attributes:
         path: The file.
-        damaged: The damaged records that were met so far; they count as missing.
+        damaged: The damaged records that were found so far; they count as missing.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection | None) -> None:
@@ -172,7 +165,7 @@ class Store:
         """Open a store, for writing unless ``read_only``; a file that does not exist is made.
 
         Raises:
-            StoreError: the file cannot be opened, is no store, is of a newer parksim, or somebody else writes it.
+            StoreError: the file cannot be opened, is not a store, is of a newer parksim, or another process writes it.
         """
         path = Path(path)
         if read_only and not path.is_file():
@@ -182,7 +175,7 @@ class Store:
         lock = None if read_only else _lock(path)
         connection = None
         try:
-            with _told(path):
+            with _explained(path):
                 connection = _read_only(path) if read_only else _connected(path, "rwc")
                 _check(path, connection, may_make=not read_only)
                 if not read_only:
@@ -205,14 +198,14 @@ class Store:
     def close(self) -> None:
         """Close the file and let others write; what was put is stored already."""
         try:
-            with _told(self.path):
+            with _explained(self.path):
                 self._connection.close()
         finally:
             if self._lock is not None:
                 self._lock.close()
 
     def put(self, records: Mapping[Key, Mapping[str, Any]]) -> None:
-        """Store some replications, all of them or (when that fails) none; what stood under their keys is replaced.
+        """Store some replications, all of them or (when that fails) none; they replace records with equal keys.
 
         Raises:
             StoreError: they could not be stored (the disk is full, say).
@@ -221,7 +214,7 @@ class Store:
         for key, result in records.items():
             measures = canonical(result)
             rows.append((*key, measures, checksum(key, measures)))
-        with _told(self.path), self._transaction():
+        with _explained(self.path), self._transaction():
             self._connection.executemany(f"INSERT OR REPLACE INTO records ({_COLUMNS}) VALUES (?,?,?,?,?,?,?)", rows)  # noqa: S608 - a constant
 
     def put_scenario(self, digest: str, canonical_text: str) -> None:
@@ -230,18 +223,18 @@ class Store:
         Raises:
             StoreError: it could not be stored.
         """
-        with _told(self.path), self._transaction():
+        with _explained(self.path), self._transaction():
             self._connection.execute("INSERT OR REPLACE INTO scenarios VALUES (?, ?)", (digest, canonical_text))
 
     def put_plan(self, plan: Mapping[str, Any]) -> None:
-        """Store what was asked for and is finished now, as the last plan; an equal one asked for before gives way.
+        """Store a finished plan as the last one; an equal older one is removed.
 
         Raises:
             StoreError: it could not be stored.
         """
         text = json.dumps(plan, separators=(",", ":"), ensure_ascii=False)
         damaged = [one.key for one in self._new_damage(self.plans)]
-        with _told(self.path), self._transaction():
+        with _explained(self.path), self._transaction():
             self._connection.executemany("DELETE FROM plans WHERE number = ?", damaged)
             (last,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM plans").fetchone()
             self._connection.execute("DELETE FROM plans WHERE plan = ?", (text,))
@@ -296,7 +289,7 @@ class Store:
         return found
 
     def verify(self) -> list[Damage]:
-        """Read every record and return those that are not what was written.
+        """Read every record and return the damaged ones.
 
         Raises:
             StoreError: the file cannot be read.
@@ -304,7 +297,7 @@ class Store:
         return self._new_damage(lambda: list(self.records()), self.scenarios, self.plans)
 
     def _new_damage(self, *reads: Callable[[], object]) -> list[Damage]:
-        """Return the damage that some reading meets, whether it was met before or not."""
+        """Return the damage that some reading finds, whether it was found before or not."""
         before, self.damaged = self.damaged, []
         try:
             for read in reads:
@@ -316,10 +309,10 @@ class Store:
         return found
 
     def _rows(self, query: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
-        with _told(self.path):
+        with _explained(self.path):
             rows = self._connection.execute(query, values)
         while True:
-            with _told(self.path):
+            with _explained(self.path):
                 row = rows.fetchone()
             if row is None:
                 return
@@ -349,37 +342,8 @@ class Store:
             raise
 
 
-class Shelf:
-    """The replications of one scenario, seed and engine that a store holds, and where new ones go; or no store.
-
-    Attributes:
-        key: Of all of them, but for the replication.
-        known: What the store held when the shelf was made, by replication.
-    """
-
-    def __init__(self, store: Store | None, key: Key, canonical_text: str) -> None:
-        self.key = key
-        self.known: Mapping[int, Result] = {}
-        self._store = store
-        if store is not None:
-            store.put_scenario(key.scenario, canonical_text)
-            self.known = store.results(key.scenario, key.seed, key.engine, key.version)
-
-    @property
-    def fate(self) -> str:
-        """What becomes of the results so far when the work cannot be finished."""
-        return "the results so far are lost" if self._store is None else "what was stored stays: run the same again"
-
-    def put(self, replications: Sequence[int], results: list[Result]) -> list[Result]:
-        """Store the results of some replications of one task, unless they are from there, and hand them on."""
-        if self._store is not None and replications[0] not in self.known:
-            keys = (self.key._replace(replication=number) for number in replications)
-            self._store.put(dict(zip(keys, results, strict=True)))
-        return results
-
-
 def _read(row: tuple[Any, ...]) -> tuple[Key, Result] | str:
-    """Return the record in a row, or why it is none: whatever the row holds, it is either as written or found out."""
+    """Return the record in a row, or why it is damaged; any row is either as it was written or found to be damaged."""
     scenario, seed, replication, engine, version, measures, sum_of_row = row
     texts = (scenario, engine, version, measures, sum_of_row)
     if not all(isinstance(one, bytes) for one in texts) or not all(isinstance(one, int) for one in (seed, replication)):
@@ -387,14 +351,14 @@ def _read(row: tuple[Any, ...]) -> tuple[Key, Result] | str:
     try:
         scenario, engine, version, measures, sum_of_row = (one.decode() for one in texts)
     except UnicodeDecodeError:
-        return "a column is no text"
+        return "a column is not text"
     key = Key(scenario, seed, replication, engine, version)
     if checksum(key, measures) != sum_of_row:
         return "its checksum is wrong"
     try:
         return key, parsed(measures)
     except ValueError:
-        return "its measures are no JSON object"
+        return "its measures are not a JSON object"
 
 
 def _readable(value: object) -> object:
@@ -431,7 +395,7 @@ def _lock(path: Path) -> sqlite3.Connection:
     file = path.with_name(path.name + ".lock")
     lock = None
     try:
-        with _told(file):
+        with _explained(file):
             lock = _connected(file, "rwc", timeout_s=0.0)
             lock.execute("BEGIN EXCLUSIVE")
     except StoreError as error:
@@ -467,7 +431,7 @@ def _check(path: Path, connection: sqlite3.Connection, *, may_make: bool) -> Non
         _make(connection)
         return
     if application != APPLICATION:
-        raise StoreError(f"{path}: is a database, but no store of parksim; name another file")
+        raise StoreError(f"{path}: is a database, but not a store of parksim; name another file")
     if schema > SCHEMA:
         raise StoreError(
             f"{path}: is of schema {schema}, written by a newer parksim, and this one knows {SCHEMA}; "
@@ -496,7 +460,7 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code; 0 where there is none."""
+    """Return SQLite's primary result code; 0 where it has no code."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -505,8 +469,8 @@ _NEXT: Final = {
     sqlite3.SQLITE_READONLY: "cannot be written; change its permissions or its folder's, or name a file elsewhere",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; look at its permissions and its folder's, or name a file elsewhere",
     sqlite3.SQLITE_PERM: "cannot be opened; look at its permissions, or name a file elsewhere",
-    sqlite3.SQLITE_NOTADB: "is no store of parksim, or a damaged one; name another file",
-    sqlite3.SQLITE_CORRUPT: "is damaged; move it away and run the same command again: all it held is run again",
+    sqlite3.SQLITE_NOTADB: "is not a store of parksim, or a damaged one; name another file",
+    sqlite3.SQLITE_CORRUPT: "is damaged; move it away and run the same command again: all its records are made again",
     sqlite3.SQLITE_BUSY: "another program holds it; end that, or name another file",
     sqlite3.SQLITE_LOCKED: "another program holds it; end that, or name another file",
     sqlite3.SQLITE_IOERR: "the disk failed; see whether it is full or broken, then run the same command again",
@@ -514,14 +478,14 @@ _NEXT: Final = {
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system complain of into a message with the file and the next step."""
+def _explained(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and the system into a message with the file and the next step."""
     try:
         yield
     except sqlite3.Error as error:
         step = _NEXT.get(_code(error), "cannot be used; it may be damaged: move it away, or name another file")
         raise StoreError(f"{path}: {step} ({error})") from error
-    except UnicodeDecodeError as error:  # from SQLite's own complaint, when what it quotes is damaged
+    except UnicodeDecodeError as error:  # from SQLite's own message, when the text that it quotes is damaged
         raise StoreError(f"{path}: {_NEXT[sqlite3.SQLITE_CORRUPT]}") from error
     except OSError as error:
         raise StoreError(f"{path}: cannot be used ({error.strerror or error}); name a file elsewhere") from error

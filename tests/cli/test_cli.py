@@ -14,8 +14,7 @@ from parksim.cli import main as cli
 from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
 from parksim.journal.journal import Journal
 from parksim.scenario.model import TEMPLATE
-from parksim.studies import pools
-from parksim.studies import study as studies
+from parksim.studies import gather, replication
 
 SHORT = ("--set", "run.horizon=30m", "--set", "run.warm_up=0s")
 ESTIMATE_KEYS = {"mean", "low", "high", "level", "n", "method", "formula", "formula_reason"}
@@ -363,7 +362,7 @@ def test_erlang_answers_both_questions(command):
     assert answer["carried_erlang"] == 10 * (1 - answer["refused_share"])
 
 
-class DeadWorkers(pools.ProcessPoolExecutor):
+class DeadWorkers(gather.ProcessPoolExecutor):
     """A pool whose workers end as a killed process does."""
 
     def submit(self, *_args, **_kwargs):
@@ -373,10 +372,10 @@ class DeadWorkers(pools.ProcessPoolExecutor):
 
 def test_a_worker_that_dies_is_code_4(command, monkeypatch):
     """A killed worker ends the study with one message and exit code 4."""
-    monkeypatch.setattr(pools, "ProcessPoolExecutor", DeadWorkers)
+    monkeypatch.setattr(gather, "ProcessPoolExecutor", DeadWorkers)
     code, out, err = command("run", "s.toml", *SHORT, "--replications", 4, "--workers", 2)
     assert (code, out) == (NOT_FINISHED, "")
-    assert err.startswith("parksim: could not finish: a worker died while seed 1 was run")
+    assert err.startswith("parksim: could not finish: a worker died while seed 1, replication")
     assert len(err.splitlines()) == 1
 
 
@@ -516,4 +515,4 @@ def test_help_and_version(command):
             "erlang",
         )
     )
-    assert command("--version") == (DONE, studies.versions()["parksim"] + "\n", "")
+    assert command("--version") == (DONE, replication.versions()["parksim"] + "\n", "")

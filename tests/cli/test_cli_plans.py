@@ -17,7 +17,9 @@ from parksim import Scenario
 from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import TEMPLATE
-from parksim.studies import sweep as planning
+from parksim.studies.rerun import load
+from parksim.studies.store import Store
+from parksim.studies.sweep import sweep
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SHORT = ("--set", "run.horizon=30m", "--set", "run.warm_up=0s")
@@ -62,10 +64,10 @@ WRONG = [
     ("one key twice", "solve s.toml lot.slots lot.slots --within 1..9 --within 1..9", "two different keys"),
     ("three keys", "solve s.toml a b c --within 1..9 --within 1..9 --within 1..9", "or two within two"),
     ("nowhere to search", "solve s.toml lot.slots", "--within"),
-    ("a value as the range", "solve s.toml lot.slots --within 9", "'9' is no range"),
+    ("a value as the range", "solve s.toml lot.slots --within 9", "'9' is not a range"),
     ("one replication", "solve s.toml lot.slots --within 1..9 --replications 1", "--replications 1: at least 2"),
     ("two ways to stop", "solve s.toml lot.slots --within 1..9 --replications 5 --precision 5%", "or a precision"),
-    ("a law as a number", "solve s.toml retrieval.delay --within a..b", "'a..b' is no range"),
+    ("a law as a number", "solve s.toml retrieval.delay --within a..b", "'a..b' is not a range"),
     ("no second scenario", "compare s.toml", "parksim: B is missing\nTry: parksim compare --help"),
     ("one replication of each", "compare s.toml s.toml --replications 1", "--replications 1: at least 2"),
     ("a missing result", "rerun x.json", "x.json: there is no such file"),
@@ -92,7 +94,7 @@ def test_the_screen_shows_each_design_and_which_meet_all(command):
     code, out, err = command(*SWEEP, "--out", "a.db")
     lines = out.splitlines()
     assert (code, err) == (DONE, "")
-    swept = planning.sweep(
+    swept = sweep(
         Scenario.load("s.toml").with_values({"run.horizon": "30m", "run.warm_up": "0s"}),
         {"lot.slots": range(1, 4), "lot.max_in_parking": ("60s", "2m")},
         3,
@@ -139,10 +141,10 @@ def test_run_keeps_a_study_in_a_store(command):
     run = ("run", "s.toml", *SHORT, "--replications", 3, "--json")
     expected = command(*run)
     assert command(*run, "--out", "a.db") == command(*run, "--out", "a.db") == expected
-    assert planning.load("a.db").to_json() + "\n" == expected[1]
+    assert load("a.db").to_json() + "\n" == expected[1]
     code, out, _ = command(*run[:-2], 9, "--precision", "5%", "--out", "a.db")
     assert (code, out) == (BAD_INPUT, "")
-    assert len(planning.load("a.db").results) == 3
+    assert len(load("a.db").results) == 3
 
 
 def test_a_cell_is_no_formula():
@@ -156,7 +158,7 @@ def test_a_cell_is_no_formula():
 
 def test_a_store_in_use_is_code_4(command):
     """A second sweep into the same store is told who writes it."""
-    with planning.Store.open("a.db"):
+    with Store.open("a.db"):
         code, out, err = command(*SWEEP, "--out", "a.db")
     assert (code, out) == (NOT_FINISHED, "")
     assert err.startswith("parksim: could not finish: a.db: process ")
@@ -304,7 +306,7 @@ def test_what_is_not_the_same_is_named(command):
     assert (code, "their sum was 0000000000000000, is " in out) == (MISSED, True)
     Path("x.json").write_text(json.dumps(json.loads(Path("6.json").read_text())), encoding="utf-8")
     assert "the layout of the file; its values are the same" in command("rerun", "x.json")[1]
-    with planning.Store.open("6.db") as store:
+    with Store.open("6.db") as store:
         key, result = next(iter(store.records()))
         store.put({key: result | {"parks_made": 7.0}})
     code, out, _ = command("rerun", "6.db", "--json")
@@ -337,7 +339,7 @@ def test_a_file_that_is_no_result_is_bad_input(command):
     for number, change in enumerate(HOSTILE):
         code, out, err = command("rerun", changed("6.json", change))
         assert (code, out) == (BAD_INPUT, ""), number
-        assert err == "parksim: x.json: is no result of parksim run (run --out FILE.json writes one)\n", number
+        assert err == "parksim: x.json: is not a result of parksim run (run --out FILE.json writes one)\n", number
 
 
 def test_recorded_calls_are_asked_for(command):
@@ -426,7 +428,7 @@ def test_ctrl_c_keeps_what_was_stored(workers):
     assert (running.returncode, words) == (INTERRUPTED, [told])
     with pytest.raises(ProcessLookupError):
         os.killpg(running.pid, 0)
-    with planning.Store.open("a.db") as store:
+    with Store.open("a.db") as store:
         assert len(dict(store.records())) > 0
         assert store.verify() == []
 

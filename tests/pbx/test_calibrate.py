@@ -12,7 +12,7 @@ from parksim.pbx import durations as observed
 from parksim.pbx import log as fieldlogs
 from parksim.pbx import log_measures as recorded
 from parksim.rules import codes
-from parksim.studies import study as studies
+from parksim.studies import replication
 from tests.stats.calibration import KNOWN, TRUE, calibrated, found
 
 
@@ -73,7 +73,7 @@ def test_24_rates_of_arrivals_are_found_again(tmp_path):
         scenario = parksim.Scenario.loads(KNOWN).with_values(
             {"run.horizon": "2d", "arrivals": {"kind": "hourly", "calls_per_hour": list(HOURS)}}
         )
-        studies.run(scenario, seed).journal.save(tmp_path / "known.jsonl")
+        replication.run(scenario, seed).journal.save(tmp_path / "known.jsonl")
         result = calibration_of(tmp_path / "known.jsonl")
         held += sum(result.figures[f"arrivals.calls_per_hour.{hour}"].holds(HOURS[hour]) for hour in range(24))
         again = parksim.Scenario.loads(result.toml)

@@ -236,7 +236,7 @@ def test_what_the_answer_changes_is_paired():
     swept = parksim.sweep(scenario, {"lot.slots": [4, 6]}, 4, engine="simpy")
     base, answer = (row.study for row in swept.rows)
     assert (base.verdict, answer.verdict) == ("undecided", "met")
-    difference = parksim.studies.sweep.compare_results(base, answer).differences["refused_share"]
+    difference = parksim.studies.compare.compare_results(base, answer).differences["refused_share"]
     told = story_of(swept).details[-1]
     assert told.startswith("Against it, with the very same calls: parks refused because the lot is full: -")
     by, low, high = map(float, re.search(r"(-[\d.]+) percentage points \((-[\d.]+) to (-[\d.]+)\)", told).groups())
@@ -401,9 +401,9 @@ WRONG = [
     ("report h.db --interactive -o x.md", BAD_INPUT, "--interactive is of a page"),
     ("report h.db --set lot.slots=5 -o x.md", BAD_INPUT, "--set goes with --scenario"),
     ("report h.db --scenario other.toml -o x.md", BAD_INPUT, "h.db: is of another scenario"),
-    ("report broken.json -o x.md", BAD_INPUT, "broken.json: is no result of parksim run"),
+    ("report broken.json -o x.md", BAD_INPUT, "broken.json: is not a result of parksim run"),
     ("report empty.db -o x.html", NOT_FINISHED, "holds no finished study or sweep"),
-    ("report noise.db -o x.html", NOT_FINISHED, "noise.db: is no store of parksim"),
+    ("report noise.db -o x.html", NOT_FINISHED, "noise.db: is not a store of parksim"),
     ("report h.db -o /dev/full/x.html", BAD_INPUT, "there is no folder /dev/full"),
 ]
 

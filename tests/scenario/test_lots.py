@@ -12,7 +12,8 @@ from parksim.rules.codes import ENDED, OVERFLOWED, PARKED, REFUSED
 from parksim.scenario.model import Scenario, ScenarioError
 from parksim.scenario.workload import draw
 from parksim.studies.compare import changes
-from parksim.studies.study import run, study
+from parksim.studies.replication import run
+from parksim.studies.study import study
 
 FILE = Path(__file__).parents[2] / "scenarios" / "two-organisations.toml"
 TWO = Scenario.load(FILE)

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Final, NamedTuple
 
 import parksim
-from parksim.studies.study import replicate
+from parksim.studies.replication import replicate
 from tests.speed import park1
 
 CALLS_A_REPLICATION: Final = 10_000

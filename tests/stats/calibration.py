@@ -23,7 +23,7 @@ from parksim.pbx import fitting as drafting
 from parksim.pbx import formats as logforms
 from parksim.pbx import log as fieldlogs
 from parksim.stats import survival
-from parksim.studies import study as studies
+from parksim.studies.replication import run
 from tests.stats.macro_runs import Outcome, options, outcomes
 
 RUNS: Final = 100
@@ -95,7 +95,7 @@ def calibrated(seed: int, text: str = KNOWN, horizon: str = "3d") -> calibrating
     scenario = parksim.Scenario.loads(text).with_values({"run.horizon": horizon})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "known.jsonl"
-        studies.run(scenario, seed).journal.save(path)
+        run(scenario, seed).journal.save(path)
         log = fieldlogs.read_log(path)
         return calibrating.calibrate(log, replaying.compare(log))
 

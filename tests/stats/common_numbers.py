@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from parksim.studies import study as studies
+from parksim.studies.replication import chosen_engine, replicate
 from tests.stats.macro_runs import Outcome, lot_only, options, outcomes
 
 RUNS: Final = 2_000
@@ -25,7 +25,7 @@ def shares(number: int, apart: int, engine: str = "auto", values: Outcome | None
     few = lot_only(values)
     more = few.with_values({"lot.slots": few.settings.slots[0] + 1})
     ((first,), (common,), (separate,)) = (
-        studies.replicate(scenario, 1, [replication], engine)
+        replicate(scenario, 1, [replication], engine)
         for scenario, replication in ((few, number), (more, number), (more, apart + number))
     )
     return {"few": first[MEASURE], "common": common[MEASURE], "separate": separate[MEASURE]}
@@ -48,7 +48,7 @@ def main() -> int:
     asked = options(__doc__ or "", RUNS).parse_args()
     scenario = lot_only()
     what = {"scenario": scenario.digest, "engine": asked.engine, "apart": asked.runs}
-    run = partial(shares, apart=asked.runs, engine=studies.chosen_engine(asked.engine, scenario, 3 * asked.runs))
+    run = partial(shares, apart=asked.runs, engine=chosen_engine(asked.engine, [scenario], 3 * asked.runs))
     runs = outcomes(run, range(1, asked.runs + 1), what, asked.keep, asked.workers).values()
     few, common, separate = (np.array([one[side] for one in runs]) for side in ("few", "common", "separate"))
     ratio, low, high = ratio_of_variances(common - few, separate - few)

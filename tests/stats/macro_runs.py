@@ -23,15 +23,18 @@ from parksim.scenario import workload
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate, special
 from parksim.studies import formulas as expected
-from parksim.studies import pools
+from parksim.studies import replication
 from parksim.studies import search as searching
 from parksim.studies import solve as solving
 from parksim.studies import study as studies
+from parksim.studies.gather import interruptible, started
 from parksim.theory import erlang
 
 SCENARIOS: Final = Path(__file__).parents[2] / "scenarios"
 Outcome = dict[str, Any]
-_SOURCES: Final = (erlang, estimate, expected, measures, searching, solving, special, studies, workload, processes)
+_SOURCES: Final = (
+    *(erlang, estimate, expected, measures, replication, searching, solving, special, studies, workload, processes),
+)
 
 
 def lot_only(values: dict[str, object] | None = None) -> Scenario:
@@ -57,9 +60,9 @@ def options(description: str, runs: int) -> argparse.ArgumentParser:
     """Return a parser of what all these commands can be told."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--runs", type=int, default=runs, help=f"macro-runs, seeds 1 to this (default {runs:,})")
-    parser.add_argument("--engine", default="auto", choices=studies.ENGINES)
+    parser.add_argument("--engine", default="auto", choices=replication.ENGINES)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--keep", type=Path, help="a file in which finished runs are kept; go on from it")
+    parser.add_argument("--keep", type=Path, help="a file in which finished runs are kept; resume from it")
     return parser
 
 
@@ -72,7 +75,7 @@ def outcomes(
         run: the experiment; can be pickled when there are several workers.
         seeds: which.
         what: what it is an experiment on, in plain values; kept with the outcomes.
-        keep: a file of outcomes to go on from; None keeps nothing.
+        keep: a file of outcomes to resume from; None keeps nothing.
         workers: processes; 1 runs here.
     """
     wanted = list(seeds)
@@ -98,9 +101,9 @@ def _made(run: Callable[[int], Outcome], seeds: list[int], workers: int) -> Iter
     if workers == 1:
         yield from ((seed, run(seed)) for seed in seeds)
         return
-    with pools.started(workers) as pool:
+    with started(workers) as pool:
         try:
-            yield from zip(seeds, pool.map(partial(pools.interruptible, run), seeds), strict=True)
+            yield from zip(seeds, pool.map(partial(interruptible, run), seeds), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 

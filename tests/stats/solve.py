@@ -11,8 +11,8 @@ from functools import cache, partial
 from typing import Final
 
 from parksim.scenario.model import Scenario
-from parksim.studies import study as studies
-from parksim.studies import sweep as planning
+from parksim.studies.formulas import formulas
+from parksim.studies.solve import solve
 from tests.stats.macro_runs import Outcome, exact_interval, lot_only, options, outcomes
 
 RUNS: Final = 200
@@ -28,7 +28,7 @@ MOST_UNDECIDED: Final = 0.10
 @cache
 def refused(scenario: Scenario, slots: int) -> float:
     """Return Erlang's refused share with so many slots."""
-    value = studies.formulas(scenario.with_values({"lot.slots": slots}))["refused_share"].value
+    value = formulas(scenario.with_values({"lot.slots": slots}))["refused_share"].value
     assert isinstance(value, float)
     return value
 
@@ -55,7 +55,7 @@ def search(seed: int, drawn: bool, engine: str = "auto", values: Outcome | None 
     if drawn:
         scenario = scenario.with_values({"objectives.refused_share": f"< {drawn_target(scenario, seed):.9f}"})
     target = scenario.objectives[0].value
-    answer = planning.solve(scenario, "lot.slots", WITHIN, seed=seed, engine=engine)
+    answer = solve(scenario, "lot.slots", WITHIN, seed=seed, engine=engine)
     exact = next(slots for slots in range(WITHIN[0], WITHIN[1] + 1) if refused(scenario, slots) < target)
     return {
         "target": target,

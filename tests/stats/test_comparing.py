@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from parksim.studies import compare as comparing
-from parksim.studies import study as studies
 from parksim.studies.formulas import formulas
+from parksim.studies.study import study
 from tests.stats.macro_runs import lot_only
 
 QUICK = "kernel" if find_spec("numba") else "simpy"
@@ -39,7 +39,7 @@ def test_separate_replications_are_strangers_and_equal_numbers_are_not():
     """
     a, b = lot_only(DAY), lot_only(DAY | {"arrivals.rate": "125/h"})
     compared = comparing.compare(a, b, 60, engine=QUICK)
-    same_numbers = studies.study(b, 60, engine=QUICK).results
+    same_numbers = study(b, 60, engine=QUICK).results
     shares = [[one["occupancy_mean"] for one in results] for results in (compared.a.results, compared.b.results)]
     assert not compared.paired
     assert abs(np.corrcoef(*shares)[0, 1]) < 0.5

@@ -22,7 +22,7 @@ def told(rule, half_widths):
     states = [Stopping()]
     for half_width in half_widths:
         states.append(rule.after(states[-1], {"x": within(half_width)}))
-        if states[-1].state != "go on":
+        if states[-1].state != "continue":
             break
     return states[1:]
 
@@ -32,7 +32,7 @@ def test_a_rule_stops_after_minimum_and_look_ahead():
     states = told(StoppingRule({"x": Target(relative=0.05)}), [0.01] * 100)
     assert [state.replications for state in states] == list(range(1, 26))
     assert states[-1] == Stopping(25, 6, "precise")
-    assert {state.state for state in states[:-1]} == {"go on"}
+    assert {state.state for state in states[:-1]} == {"continue"}
 
 
 def test_a_relapse_within_the_look_ahead_begins_it_anew():
@@ -60,7 +60,7 @@ def test_every_target_must_hold():
     """One wide measure keeps the study going; measures without a target do not matter."""
     rule = StoppingRule({"a": Target(relative=0.1), "b": Target(absolute=0.1)}, minimum=2, look_ahead=0, most=9)
     state = Stopping(5, 0)
-    assert rule.after(state, {"a": within(0.05), "b": within(0.5), "c": within(9.0)}).state == "go on"
+    assert rule.after(state, {"a": within(0.05), "b": within(0.5), "c": within(9.0)}).state == "continue"
     assert rule.after(state, {"a": within(0.05), "b": within(0.05), "c": within(9.0)}).state == "precise"
 
 
@@ -83,7 +83,7 @@ def sequential(draws, rule):
     for n in range(rule.minimum, len(draws) + 1):
         seen = student_t(draws[:n])
         state = rule.after(state, {"x": seen})
-        if state.state != "go on":
+        if state.state != "continue":
             return seen, state
     raise AssertionError("more draws are needed")
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED, main
+from parksim.errors import StudyError
 from parksim.scenario.model import Scenario
-from parksim.studies import sweep as planning
 from parksim.studies.clusters import cluster_at
-from parksim.studies.study import StudyError
+from parksim.studies.store import Store
+from parksim.studies.sweep import sweep
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
 LOT = Path(__file__).parents[2] / "scenarios" / "lot-only.toml"
@@ -33,7 +34,7 @@ def cluster():
 def swept(**options):
     """Sweep six designs, five replications each, and return the rows as text."""
     scenario = Scenario.load(LOT).with_values({"run.horizon": "2h"})
-    return str(planning.sweep(scenario, OVER, 5, engine="simpy", **options).flat())
+    return str(sweep(scenario, OVER, 5, engine="simpy", **options).flat())
 
 
 def test_three_executors_give_identical_rows(cluster):
@@ -57,7 +58,7 @@ def test_a_clusters_worker_that_is_killed_loses_nothing(cluster, tmp_path):
         there = swept(executor=executor, workers=at_once, store=tmp_path / "a.db", progress=kill)
     assert killed
     assert there == swept()
-    with planning.Store.open(tmp_path / "a.db") as store:
+    with Store.open(tmp_path / "a.db") as store:
         assert len(dict(store.records())) == 30
         assert store.verify() == []
 

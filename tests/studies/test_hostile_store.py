@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
+import parksim
 from parksim.cli.main import DONE, INTERRUPTED, NOT_FINISHED, main
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import Scenario
-from parksim.studies import sweep as planning
 from parksim.studies.store import Store
 
 LOT = Path(__file__).parents[2] / "scenarios" / "lot-only.toml"
@@ -34,7 +34,7 @@ DESIGNS = 6
 def rows_of_large(replications):
     """Return the CSV of the large sweep that nothing befell, as the library makes it."""
     scenario = Scenario.load(LOT).with_values({"run.horizon": "3h"})
-    return to_csv(planning.sweep(scenario, {"lot.slots": range(4, 10)}, replications, engine="simpy").flat()).encode()
+    return to_csv(parksim.sweep(scenario, {"lot.slots": range(4, 10)}, replications, engine="simpy").flat()).encode()
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parksim.errors import StoreError, StudyError
 from parksim.scenario.model import Scenario
-from parksim.studies import sweep as planning
-from parksim.studies.store import Key, Store, StoreError, canonical
-from parksim.studies.study import StudyError, made_by, replicate, study
+from parksim.studies import gather
+from parksim.studies.compare import compare
+from parksim.studies.replication import made_by, replicate
+from parksim.studies.rerun import load
+from parksim.studies.solve import solve
+from parksim.studies.store import Key, Store, canonical
+from parksim.studies.study import study
+from parksim.studies.sweep import sweep, values_of
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 QUICK = "kernel" if find_spec("numba") else "simpy"
@@ -33,7 +39,7 @@ def lot(**values):
 
 def swept(**options):
     """Sweep six designs, five replications each."""
-    return planning.sweep(lot(), OVER, 5, engine="simpy", **options)
+    return sweep(lot(), OVER, 5, engine="simpy", **options)
 
 
 def rows_of(sweep):
@@ -64,17 +70,17 @@ def test_all_designs_are_offered_the_same_calls(plain):
 @pytest.mark.parametrize("engine", ["simpy", "kernel"])
 def test_workers_cannot_show(plain, tmp_path, engine, monkeypatch):
     """This process and a pool, with and without a store, either engine: the same rows."""
-    monkeypatch.setitem(planning.engine_for.__globals__["TASK_CALLS"], engine, 500)
+    monkeypatch.setitem(gather.TASK_CALLS, engine, 500)
     if engine == "kernel":
         pytest.importorskip("numba")
         monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     options = {"executor": "processes", "workers": 2, "store": tmp_path / "a.db"}
-    assert rows_of(planning.sweep(lot(), OVER, 5, engine=engine, **options)) == rows_of(plain)
+    assert rows_of(sweep(lot(), OVER, 5, engine=engine, **options)) == rows_of(plain)
 
 
 def test_only_what_is_missing_runs(plain, tmp_path):
     """What a store holds is not run again; more replications run only the further ones."""
-    first = planning.sweep(lot(), OVER, 3, engine="simpy", store=tmp_path / "a.db")
+    first = sweep(lot(), OVER, 3, engine="simpy", store=tmp_path / "a.db")
     second = swept(store=tmp_path / "a.db")
     third = swept(store=tmp_path / "a.db")
     assert [(one.ran, one.reused) for one in (first, second, third)] == [(18, 0), (12, 18), (0, 30)]
@@ -100,17 +106,16 @@ def test_a_store_gives_back_whole_studies_and_sweeps(plain, tmp_path):
     """What was finished last is loaded: a sweep, then a study, each equal to what was made; then the sweep again."""
     path = tmp_path / "a.db"
     with pytest.raises(StoreError, match=r"a\.db: there is no such file"):
-        planning.load(path)
+        load(path)
     swept(store=path)
-    assert planning.load(path).to_dict() == plain.to_dict()
+    assert load(path).to_dict() == plain.to_dict()
     with Store.open(path) as store:
         precise = study(lot(), precision=0.5, engine="simpy", store=store)
-        store.put_plan(planning.plan_of(precise))
-    loaded = planning.load(path)
+    loaded = load(path)
     assert (loaded.precision, loaded.stopped) == (0.5, precise.stopped)
     assert loaded.to_json() == precise.to_json()
     swept(store=path)
-    assert planning.load(path).to_dict() == plain.to_dict()
+    assert load(path).to_dict() == plain.to_dict()
 
 
 def test_a_study_takes_what_a_store_has(tmp_path):
@@ -141,7 +146,7 @@ def test_a_store_without_its_plan_or_text_says_so(plain, tmp_path):
     path = tmp_path / "a.db"
     Store.open(path).close()
     with pytest.raises(StoreError, match="holds no finished study or sweep"):
-        planning.load(path)
+        load(path)
     for change, told in [
         ("UPDATE plans SET plan = replace(plan, '1', '2')", "holds no finished"),
         ("UPDATE plans SET number = 7", "holds no finished"),
@@ -156,9 +161,9 @@ def test_a_store_without_its_plan_or_text_says_so(plain, tmp_path):
         connection.commit()
         connection.close()
         with pytest.raises(StoreError, match=told):
-            planning.load(path)
+            load(path)
     swept(store=path)
-    assert planning.load(path).to_dict() == plain.to_dict()
+    assert load(path).to_dict() == plain.to_dict()
     with Store.open(path) as store:
         assert store.verify() == []
 
@@ -260,7 +265,7 @@ def test_workers_that_die_at_their_start_are_replaced_once(monkeypatch):
 
     monkeypatch.setattr("parksim.studies.gather.started", dead)
     with pytest.raises(StudyError, match="a worker died while seed 1"):
-        planning.sweep(lot(), {"lot.slots": (3, 4)}, 4, executor="processes", workers=1)
+        sweep(lot(), {"lot.slots": (3, 4)}, 4, executor="processes", workers=1)
     assert len(pools) == 2
 
 
@@ -279,7 +284,7 @@ def test_wrong_sweeps_are_refused_before_anything_runs(tmp_path):
         ({"lot.max_in_parking": (60, "1m")}, r"60 is there twice, the second time as lot\.max_in_parking = 1m"),
     ]:
         with pytest.raises(ValueError, match=words):
-            planning.sweep(lot(), over, 5, store=tmp_path / "a.db")
+            sweep(lot(), over, 5, store=tmp_path / "a.db")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -289,27 +294,27 @@ def test_values_out_of_numpy_are_kept_as_numbers(tmp_path):
         ({"lot.slots": np.arange(3, 5)}, {"lot.slots": (3, 4)}),
         ({"attendants.count": [np.full(24, 2), (1,) * 24]}, {"attendants.count": ([2] * 24, [1] * 24)}),
     ]:
-        done = planning.sweep(lot(), one, 2, store=tmp_path / "a.db")
-        assert done.to_dict() == planning.sweep(lot(), plain, 2).to_dict()
-        assert (done.over, planning.load(tmp_path / "a.db").flat()) == (plain, done.flat())
+        done = sweep(lot(), one, 2, store=tmp_path / "a.db")
+        assert done.to_dict() == sweep(lot(), plain, 2).to_dict()
+        assert (done.over, load(tmp_path / "a.db").flat()) == (plain, done.flat())
 
 
 @pytest.mark.parametrize("text", ["", "4..", "..4", "9..4", "4..20:0", "4..20:-1", "1..99999999", "4,,5", "a..b"])
 def test_wrong_lists_of_values_are_refused(text):
     """What lists no values, or too many, is refused with the text as it was written."""
     with pytest.raises(ValueError, match=r"write|take fewer"):
-        planning.values_of(text)
+        values_of(text)
 
 
 def test_rosters_and_laws_are_listed_with_their_commas():
     """What stands in brackets is one value, which a scenario reads; a bracket that is not closed is told by it."""
     roster = f"[{', '.join('1' * 24)}]"
-    texts = planning.values_of(f'{roster},2..3, {{ kind = "erlang", shape = 2, mean = "[x..y]" }}')
+    texts = values_of(f'{roster},2..3, {{ kind = "erlang", shape = 2, mean = "[x..y]" }}')
     assert texts == (roster, 2, 3, '{ kind = "erlang", shape = 2, mean = "[x..y]" }')
-    swept = planning.sweep(lot(), {"attendants.count": planning.values_of(f"{roster},40")}, 2)
+    swept = sweep(lot(), {"attendants.count": values_of(f"{roster},40")}, 2)
     assert [row.study.scenario.attendants.count for row in swept.rows] == [(1,) * 24, 40]
     with pytest.raises(ValueError, match="whole number"):
-        planning.sweep(lot(), {"attendants.count": planning.values_of("[1, 2,3")}, 2)
+        sweep(lot(), {"attendants.count": values_of("[1, 2,3")}, 2)
 
 
 def day(**values):
@@ -323,7 +328,7 @@ def test_solve_finds_erlangs_answer():
     A wrong verdict is an interval wholly beyond a target that is eight standard errors away: the level is below 1e-6.
     """
     for seed in range(1, 7):
-        answer = planning.solve(day(), "lot.slots", (1, 60), seed=seed, engine=QUICK)
+        answer = solve(day(), "lot.slots", (1, 60), seed=seed, engine=QUICK)
         assert (answer.outcome, answer.value, answer.erlang) == ("found", 6, 6), seed
         assert answer.erlang_reason == "Erlang B, after warm-up"
         assert len(answer.trail) <= 7
@@ -335,13 +340,13 @@ def test_solve_finds_erlangs_answer():
 def test_solve_goes_on_until_it_is_decided_or_says_that_it_is_not():
     """With the target where Erlang's value lies no number of replications is promised to decide: 6 or 7."""
     near = day(**{"objectives.refused_share": "< 3 %"})
-    answer = planning.solve(near, "lot.slots", (1, 60), 4, seed=1, engine=QUICK)
+    answer = solve(near, "lot.slots", (1, 60), 4, seed=1, engine=QUICK)
     assert (answer.outcome, answer.value, answer.between) == ("undecided", None, (6, 7))
     (open_step,) = [step for step in answer.trail if step.verdict == "undecided"]
     assert (open_step.value, len(open_step.study.results)) == (6, 4)
     assert open_step.needed is None or open_step.needed > 4
     assert "too near to a target after 4 replications: lot.slots = 6" in answer.reason
-    careless = planning.solve(near, "lot.slots", (1, 60), precision=0.5, seed=1, engine=QUICK)
+    careless = solve(near, "lot.slots", (1, 60), precision=0.5, seed=1, engine=QUICK)
     assert [len(step.study.results) for step in careless.trail if step.value == 6] == [10]
 
 
@@ -350,7 +355,7 @@ def test_solve_looks_again_where_ten_replications_decide_nothing():
 
     One seed, 1; by design up to 1 in 10 may stay undecided and 1 in 12 of the others be wrong.
     """
-    answer = planning.solve(day(**{"objectives.refused_share": "< 3.3 %"}), "lot.slots", (4, 8), seed=1, engine=QUICK)
+    answer = solve(day(**{"objectives.refused_share": "< 3.3 %"}), "lot.slots", (4, 8), seed=1, engine=QUICK)
     assert max(len(step.study.results) for step in answer.trail) > 10
     assert (answer.ran, answer.reused) == (sum(len(step.study.results) for step in answer.trail), 0)
     assert (answer.outcome, answer.value, answer.erlang) == ("found", 6, 6)
@@ -358,26 +363,26 @@ def test_solve_looks_again_where_ten_replications_decide_nothing():
 
 def test_solve_at_the_ends_of_its_range():
     """No value of 1 to 3 is enough and it says so; from 9 on the first one is; the longest time-out is found too."""
-    short = planning.solve(day(), "lot.slots", (1, 3), engine=QUICK)
+    short = solve(day(), "lot.slots", (1, 3), engine=QUICK)
     assert (short.outcome, short.value, short.erlang) == ("none", None, None)
     assert short.reason == "lot.slots = 3 still misses refused_share < 4 %"
-    wide = planning.solve(day(), "lot.slots", (9, 12), engine=QUICK)
+    wide = solve(day(), "lot.slots", (9, 12), engine=QUICK)
     assert (wide.outcome, wide.value, wide.erlang, wide.gain) == ("found", 9, 9, {})
     timers = day(**{"lot.slots": 5, "objectives.refused_share": "< 3.4 %"})
-    longest = planning.solve(timers, "lot.max_in_parking", (20, 180), sense="largest", step=20, engine=QUICK)
+    longest = solve(timers, "lot.max_in_parking", (20, 180), sense="largest", step=20, engine=QUICK)
     assert (longest.outcome, longest.value, longest.erlang) == ("found", 80, 80)
 
 
 def test_solve_has_no_formula_where_none_holds():
     """Where a formula does not hold the answer stands alone, with the formula's own reason."""
-    answer = planning.solve(day(**{"attendants.count": 40, "attendants.talk": 1}), "lot.slots", (4, 8), 5)
+    answer = solve(day(**{"attendants.count": 40, "attendants.talk": 1}), "lot.slots", (4, 8), 5)
     assert (answer.erlang, answer.erlang_reason) == (None, "refused_share: limited attendants: parks are not Poisson")
 
 
 def test_solve_resumes(tmp_path):
     """The second time all replications come from the store, and the answer is the same."""
-    first = planning.solve(day(), "lot.slots", (1, 60), engine=QUICK, store=tmp_path / "a.db")
-    second = planning.solve(day(), "lot.slots", (1, 60), engine=QUICK, store=tmp_path / "a.db")
+    first = solve(day(), "lot.slots", (1, 60), engine=QUICK, store=tmp_path / "a.db")
+    second = solve(day(), "lot.slots", (1, 60), engine=QUICK, store=tmp_path / "a.db")
     assert (first.ran, second.ran, second.reused) == (second.reused, 0, first.ran)
     assert first.to_dict() == second.to_dict()
 
@@ -400,7 +405,7 @@ def test_solve_resumes(tmp_path):
 def test_wrong_searches_are_refused(arguments, words):
     """An empty range, too few replications, two ways to stop and an impossible value are refused."""
     with pytest.raises(ValueError, match=words):
-        planning.solve(day(), "lot.slots", **arguments)
+        solve(day(), "lot.slots", **arguments)
 
 
 def test_compare_pairs_what_is_offered_the_same_calls():
@@ -409,7 +414,7 @@ def test_compare_pairs_what_is_offered_the_same_calls():
     It takes some 0.22 of it (300 replications); to see 0.5 in 60, an F of 2.3 on 59 degrees, has a level below 1e-3.
     """
     a, b = day(), day(**{"lot.slots": 7})
-    compared = planning.compare(a, b, 60, engine=QUICK)
+    compared = compare(a, b, 60, engine=QUICK)
     assert compared.paired
     assert compared.unlike == ()
     assert compared.changed == {"lot.slots": (6, 7)}
@@ -428,7 +433,7 @@ def test_compare_pairs_what_is_offered_the_same_calls():
 
 def test_compare_takes_welch_where_the_calls_differ():
     """Another rate gives other calls: Welch's interval over separate replications, and it says which columns differ."""
-    compared = planning.compare(day(), day(**{"arrivals.rate": "130/h"}), 6)
+    compared = compare(day(), day(**{"arrivals.rate": "130/h"}), 6)
     assert not compared.paired
     assert compared.unlike[0] == "arrival_us"
     assert compared.how.startswith("Welch: the arrivals differ")
@@ -440,14 +445,14 @@ def test_compare_takes_welch_where_the_calls_differ():
 
 def test_compare_tells_which_columns_differ():
     """Another time-out is paired, and named as the column that differs."""
-    compared = planning.compare(day(), day(**{"lot.max_in_parking": "90s"}), 3)
+    compared = compare(day(), day(**{"lot.max_in_parking": "90s"}), 3)
     assert compared.unlike == ("max_in_parking_us",)
     assert compared.how.endswith("columns that differ: max_in_parking_us")
 
 
 def test_what_neither_side_saw_is_bounded():
     """Between two lots that never refused a park the difference is 0 within bounds, not for certain."""
-    compared = planning.compare(lot(**{"lot.slots": 50}), lot(**{"lot.slots": 60}), 5)
+    compared = compare(lot(**{"lot.slots": 50}), lot(**{"lot.slots": 60}), 5)
     difference = compared.differences["refused_share"]
     assert difference.method == "clopper-pearson-blocks"
     assert difference.low < difference.mean == 0 < difference.high
@@ -456,6 +461,6 @@ def test_what_neither_side_saw_is_bounded():
 def test_unlike_scenarios_are_not_compared():
     """Counts over different times, or over one replication, are refused."""
     with pytest.raises(ValueError, match=r"do not count over equal times, 3600 to 7200 s and 3600 to 90000 s"):
-        planning.compare(lot(), day(), 5)
+        compare(lot(), day(), 5)
     with pytest.raises(ValueError, match="at least 2 replications"):
-        planning.compare(lot(), lot(), 1)
+        compare(lot(), lot(), 1)

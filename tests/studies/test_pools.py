@@ -7,7 +7,7 @@ from concurrent.futures import BrokenExecutor
 
 import pytest
 
-from parksim.studies.pools import interruptible, started
+from parksim.studies.gather import interruptible, started
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals are held back by POSIX only")
 LARGE = b"x" * 1_000_000

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from parksim.scenario.model import Scenario
 from parksim.studies import search as searching
-from parksim.studies import sweep as planning
 from parksim.studies.formulas import formulas
+from parksim.studies.solve import solve
 from parksim.studies.study import Study
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -115,7 +115,7 @@ def test_the_frontier_is_erlangs_staircase():
     Each target is over a tenth from what Erlang says of the answer and of one slot fewer (looked up here).
     """
     keys, within, step = ("lot.slots", "lot.max_in_parking"), ((1, 60), (30, 180)), (1, 50)
-    frontier = planning.solve(day(), keys, within, step=step, seed=1, engine=QUICK)
+    frontier = solve(day(), keys, within, step=step, seed=1, engine=QUICK)
     assert [row.fixed for row in frontier.rows] == [30, 80, 130, 180]
     assert [row.solution.erlang for row in frontier.rows] == [4, 5, 6, 6]
     for row in frontier.rows:
@@ -142,7 +142,7 @@ def test_a_frontier_has_rows_without_an_answer(tmp_path):
     goals = {"objectives.answered_within_share": "> 80 %", "objectives.refused_share": "< 5 %"}
     office = Scenario.load(SCENARIOS / "hospital.toml").with_values({"run.horizon": "12h", **goals})
     keys, within = ("lot.slots", "attendants.count"), ((1, 12), (1, 3))
-    first, second = (planning.solve(office, keys, within, 10, engine=QUICK, store=tmp_path / "a.db") for _ in range(2))
+    first, second = (solve(office, keys, within, 10, engine=QUICK, store=tmp_path / "a.db") for _ in range(2))
     assert first.to_dict() == second.to_dict()
     assert (first.ran, second.ran, second.reused) == (second.reused, 0, first.ran)
     assert first.ran == sum(row.solution.ran for row in first.rows) == 10 * len(first.trail)
@@ -164,7 +164,7 @@ def test_a_frontier_tells_what_it_leaves_open():
     """With the target at Erlang's value for one of two time-outs that row stays open, and so does the whole."""
     near = day(**{"objectives.refused_share": "< 3 %"})
     keys, within = ("lot.slots", "lot.max_in_parking"), ((4, 8), (20, 180))
-    frontier = planning.solve(near, keys, within, 4, step=(1, 160), engine=QUICK)
+    frontier = solve(near, keys, within, 4, step=(1, 160), engine=QUICK)
     low, high = (row.solution for row in frontier.rows)
     assert (low.outcome, high.outcome, high.between) == ("found", "undecided", (6, 7))
     assert frontier.outcome == "undecided"
@@ -185,7 +185,7 @@ def test_a_frontier_tells_what_it_leaves_open():
 def test_wrong_frontiers_are_refused(key, within, step, words):
     """One key twice, three keys, a range or a step too few or too many, no values, an impossible one are refused."""
     with pytest.raises(ValueError, match=words):
-        planning.solve(day(), key, within, step=step)
+        solve(day(), key, within, step=step)
 
 
 # Few events ---------------------------------------------------------------------------------------------------------

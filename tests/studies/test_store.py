@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from parksim.studies.store import Key, Store, StoreError, canonical, parsed
+from parksim.errors import StoreError
+from parksim.studies.store import Key, Store, canonical, parsed
 
 RESULTS = {
     Key(digest * 64, seed, replication, "simpy", "0.1.0"): {
@@ -140,10 +141,10 @@ def test_what_is_no_store_is_refused(tmp_path):
     other = sqlite3.connect(tmp_path / "b.db")
     other.execute("CREATE TABLE t (x)")
     other.close()
-    with pytest.raises(StoreError, match=r"b\.db: is a database, but no store of parksim; name another file"):
+    with pytest.raises(StoreError, match=r"b\.db: is a database, but not a store of parksim; name another file"):
         Store.open(tmp_path / "b.db")
     (tmp_path / "c.db").write_text("name = 'a scenario'\n" * 100)
-    with pytest.raises(StoreError, match=r"c\.db: is no store of parksim"):
+    with pytest.raises(StoreError, match=r"c\.db: is not a store of parksim"):
         Store.open(tmp_path / "c.db")
     with pytest.raises(StoreError, match=r"d\.db: there is no such file"):
         Store.open(tmp_path / "d.db", read_only=True)

@@ -13,13 +13,15 @@ import pytest
 
 import parksim
 from parksim.catalogue import SCALARS, VECTORS
+from parksim.errors import StudyError
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
 from parksim.stats.estimate import clopper_pearson, share, student_t
-from parksim.stats.stopping import tasks_of
 from parksim.studies import study as studies
+from parksim.studies.gather import tasks_of
+from parksim.studies.replication import KERNEL_PAYS_CALLS, chosen_engine, expected_calls, replicate, versions
 from parksim.studies.store import canonical
-from parksim.studies.study import KERNEL_PAYS_CALLS, Study, StudyError, expected_calls, replicate
+from parksim.studies.study import Study
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SHORT = Scenario.loads(TEMPLATE).with_values({"run.horizon": "90m", "run.warm_up": "10m"})
@@ -142,11 +144,12 @@ def test_progress_is_told_after_each_replication():
         ({"engine": "ciw"}, "there is no engine"),
         ({"executor": "threads"}, 'None, "processes" or an Executor'),
         ({"workers": 4}, "executor="),
+        ({"level": "95%"}, "not '95%'"),
     ],
 )
 def test_a_wrong_argument_of_study_is_told_before_the_work(monkeypatch, wrong, told):
     """Study refuses what cannot be, without a replication made."""
-    monkeypatch.setattr(studies, "replicate", lambda *_: pytest.fail("the work was done"))
+    monkeypatch.setattr("parksim.studies.gather.replicate", lambda *_: pytest.fail("the work was done"))
     with pytest.raises(ValueError, match=told):
         parksim.study(SHORT, **wrong)
 
@@ -169,16 +172,28 @@ def test_a_file_is_no_scenario(of):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])
-@pytest.mark.parametrize("known", [(), (0,), (5, 6, 40), range(3, 90)])
-def test_tasks_are_the_replications_in_order(workers, known):
-    """Each of 1 to 400 replications stands in one task, in order; what the store holds stands alone."""
+@pytest.mark.parametrize("stored", [(), (0,), (5, 6, 40), range(3, 90)])
+def test_tasks_are_the_missing_replications_in_order(workers, stored):
+    """Each of up to 400 missing replications is in one task, in order, single at first, at most 40 in one."""
     for replications in (1, 2, 7, 100, 400):
-        tasks = [list(task) for task in tasks_of(replications, workers, 40, known)]
-        assert [number for task in tasks for number in task] == list(range(replications))
-        assert all(len(task) == 1 for task in tasks if not set(known).isdisjoint(task))
-        assert all(len(task) == 1 for task in tasks[: 3 * workers])
-        assert max(map(len, tasks)) <= 40
-    assert known or max(map(len, tasks)) > 5  # of 400
+        absent = [number for number in range(replications) if number not in stored]
+        tasks = list(tasks_of([(SHORT, absent)], workers, lambda _: 40))
+        assert [number for task in tasks for number in task.replications] == absent
+        sizes = [len(task.replications) for task in tasks]
+        assert set(sizes[: 3 * workers]) <= {1}
+        assert max(sizes, default=0) <= 40
+    assert max(sizes) > 5  # of 400
+
+
+def test_tasks_hold_replications_of_one_design():
+    """Of three designs, one of them complete already, each missing replication is in one task, design by design."""
+    designs = [SHORT, NEVER_FULL, SHORT.with_values({"lot.slots": 3})]
+    absent = list(zip(designs, [range(50), (), (1, 4, *range(9, 60))], strict=True))
+    tasks = list(tasks_of(absent, 2, lambda scenario: 3 if scenario is SHORT else 7))
+    for design, numbers in absent:
+        mine = [task for task in tasks if task.scenario is design]
+        assert [number for task in mine for number in task.replications] == list(numbers)
+        assert max((len(task.replications) for task in mine), default=0) <= (3 if design is SHORT else 7)
 
 
 def test_several_replications_a_task_cannot_show():
@@ -194,7 +209,8 @@ def test_a_worker_that_dies_is_told():
         def submit(self, *_args, **_kwargs):
             return super().submit(os._exit, 9)
 
-    with Deadly(1) as pool, pytest.raises(StudyError, match="a worker died while seed 6 was run"):
+    told = r"a worker died while seed 6, replication 0 of scenario \w{12} was run: run the same"
+    with Deadly(1) as pool, pytest.raises(StudyError, match=told):
         parksim.study(SHORT, 9, seed=6, executor=pool)
 
 
@@ -207,7 +223,7 @@ def interrupt(done, _to_do):
 def test_an_interrupted_study_leaves_an_executor_to_its_owner(monkeypatch):
     """What was handed to a lent executor and has not begun is cancelled, and the executor works on."""
     made = []
-    monkeypatch.setattr(studies, "replicate", lambda *_: made.append(1) or [{"x": 1.0}])
+    monkeypatch.setattr("parksim.studies.gather.replicate", lambda *_: made.append(1) or [{"x": 1.0}])
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
         with pytest.raises(KeyboardInterrupt):
             parksim.study(SHORT, 100_000, executor=threads, progress=interrupt)
@@ -229,7 +245,7 @@ def test_an_error_in_a_worker_is_the_users_to_see(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("within")
 
-    monkeypatch.setattr(studies, "replicate", broken)
+    monkeypatch.setattr("parksim.studies.gather.replicate", broken)
     with (
         concurrent.futures.ThreadPoolExecutor(2) as threads,
         pytest.raises(ZeroDivisionError, match="within"),
@@ -442,14 +458,14 @@ def test_auto_takes_the_kernel_for_large_work_only():
     pytest.importorskip("numba")
     calls = expected_calls(SHORT)
     enough = math.ceil(KERNEL_PAYS_CALLS / calls)
-    choose = studies.chosen_engine
-    assert (choose("auto", SHORT, enough), choose("auto", SHORT, enough - 1)) == ("kernel", "simpy")
-    assert choose("simpy", SHORT, enough) == "simpy"
-    assert choose("kernel", SHORT, 1) == "kernel"
+
+    assert (chosen_engine("auto", [SHORT], enough), chosen_engine("auto", [SHORT], enough - 1)) == ("kernel", "simpy")
+    assert chosen_engine("simpy", [SHORT], enough) == "simpy"
+    assert chosen_engine("kernel", [SHORT], 1) == "kernel"
 
 
 def test_auto_does_without_the_compiler(monkeypatch):
     """Where Numba is not installed "auto" is SimPy whatever the size."""
-    monkeypatch.setattr(studies, "find_spec", lambda _: None)
-    assert studies.chosen_engine("auto", SHORT, 10**9) == "simpy"
-    assert "numba" not in studies.versions("kernel")
+    monkeypatch.setattr("parksim.studies.replication.find_spec", lambda _: None)
+    assert chosen_engine("auto", [SHORT], 10**9) == "simpy"
+    assert "numba" not in versions("kernel")

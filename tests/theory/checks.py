@@ -17,7 +17,7 @@ import scipy.stats
 
 from parksim.catalogue import SHARES
 from parksim.scenario.model import Scenario
-from parksim.studies import study as studies
+from parksim.studies import replication
 from parksim.studies.formulas import formulas
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -61,9 +61,9 @@ def scenario(name: str, values: Mapping[str, object] | None = None) -> Scenario:
 
 
 @cache
-def simulated(of: Scenario, replications: int, seed: int) -> list[studies.Result]:
+def simulated(of: Scenario, replications: int, seed: int) -> list[replication.Result]:
     """Return the measures of each replication, run once however many tests look at them."""
-    return studies.replicate(of, seed, range(replications), "simpy")
+    return replication.replicate(of, seed, range(replications), "simpy")
 
 
 def known(of: Scenario) -> dict[str, float | tuple[float, ...]]:
@@ -71,7 +71,7 @@ def known(of: Scenario) -> dict[str, float | tuple[float, ...]]:
     return {name: formula.value for name, formula in formulas(of).items() if formula.value is not None}
 
 
-def column(results: list[studies.Result], name: str) -> np.ndarray:
+def column(results: list[replication.Result], name: str) -> np.ndarray:
     """Return a measure, or what it is a ratio to: shape (replications,) or (replications, length)."""
     if name == "returns":
         return column(results, "expired_share") * column(results, "parks_made")
@@ -81,7 +81,7 @@ def column(results: list[studies.Result], name: str) -> np.ndarray:
     return np.array([result[name] for result in results])
 
 
-def errors(results: list[studies.Result], name: str, truth: float | tuple[float, ...]) -> np.ndarray:
+def errors(results: list[replication.Result], name: str, truth: float | tuple[float, ...]) -> np.ndarray:
     """Return by how much each replication misses the truth, shape (replications, length), weighted by its trials."""
     values = column(results, name)
     missed = values - np.asarray(truth)
@@ -91,7 +91,7 @@ def errors(results: list[studies.Result], name: str, truth: float | tuple[float,
     return missed.reshape(len(results), -1)
 
 
-def too_rare(results: list[studies.Result], name: str, truth: float | tuple[float, ...]) -> np.ndarray:
+def too_rare(results: list[replication.Result], name: str, truth: float | tuple[float, ...]) -> np.ndarray:
     """Return which shares have too few events, both by the truth and as seen; shape (length,)."""
     shares = np.atleast_1d(np.asarray(truth))
     if name not in TRIALS or name not in SHARES:
@@ -116,7 +116,7 @@ def bound(replications: int, level: float = LEVEL) -> float:
     return float(scipy.stats.t.isf(level / 2, replications - 1))
 
 
-def faults(results: list[studies.Result], truths: Mapping[str, float | tuple[float, ...]]) -> list[str]:
+def faults(results: list[replication.Result], truths: Mapping[str, float | tuple[float, ...]]) -> list[str]:
     """Return where the replications disagree with the truth, one line each."""
     assert len(results) >= LEAST
     found = []

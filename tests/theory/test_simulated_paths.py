@@ -11,7 +11,7 @@ from parksim.engines import processes
 from parksim.journal.measures import measure
 from parksim.rules.codes import CHOICE_NAMES, NEVER, REFUSED
 from parksim.scenario.workload import Workload, draw
-from parksim.studies import study as studies
+from parksim.studies.replication import replicate
 
 NO_TIMES = {"lot", "wants_park", "slot_u"}
 """The workload's columns that are no times."""
@@ -174,9 +174,7 @@ def test_refusals_do_not_ask_for_the_law_of_the_stay():
     free = {"run.horizon": "30h", "lot.limits": "pbx", "lot.max_in_parking": "unlimited", "lot.slots": 4}
 
     def refusals(law):
-        results = studies.replicate(
-            checks.scenario("lot-only", free | {"retrieval.delay": law}), 124, range(24), "simpy"
-        )
+        results = replicate(checks.scenario("lot-only", free | {"retrieval.delay": law}), 124, range(24), "simpy")
         return checks.column(results, "refused_share") * checks.column(results, "parks_requested")
 
     exponential = refusals({"kind": "exponential", "mean": 80})

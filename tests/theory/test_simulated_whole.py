@@ -6,7 +6,7 @@ import checks
 import numpy as np
 import pytest
 
-from parksim.studies import study as studies
+from parksim.studies import replication
 from parksim.studies.formulas import formulas
 
 PARK1 = {
@@ -46,7 +46,7 @@ def test_the_reference_model_gives_its_six_numbers():
 @pytest.mark.parametrize("neighbour", [{"lot.slots": 13}, {"lot.max_in_parking": 190}])
 def test_the_reference_model_is_told_from_its_neighbours(neighbour):
     """Negative control: with 13 slots or 190 s, 25 replications of a tenth of that length miss some (seed 132)."""
-    numbers = per_call(studies.replicate(checks.scenario("park1", neighbour | SHORT), 132, range(25), "simpy"))
+    numbers = per_call(replication.replicate(checks.scenario("park1", neighbour | SHORT), 132, range(25), "simpy"))
     assert max(abs(checks.score(column - truth)) for truth, column in zip(PARK1.values(), numbers.T, strict=True)) > 4
 
 
@@ -55,7 +55,7 @@ def test_a_real_month_is_replayed():
     """33,066 recorded calls: all are offered, in their hours; stays end as theory says; one run, 5 sigma, seed 133."""
     values = {"attendants.count": 8, "lot.slots": 8, "lot.first": 71}
     scenario = checks.scenario("recorded", values | {"arrivals.file": str(RECORDING)})
-    table, measures = formulas(scenario), studies.run(scenario, seed=133).measures
+    table, measures = formulas(scenario), replication.run(scenario, seed=133).measures
     assert measures["calls_offered"] == table["calls_offered"].value == 33_066
     assert tuple(measures["calls_offered_by_hour"]) == table["calls_offered_by_hour"].value
     assert scenario.horizon_us == 28 * 86_400_000_000

@@ -1,0 +1,196 @@
+"""One replication: simulated, measured, and named so that it can be made again.
+
+A replication is a function of (scenario, seed, replication number, engine). ``run`` returns one with its journal;
+``replicate`` is the work of a worker, which returns the measures alone.
+"""
+
+import platform
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any, Final
+
+import numpy as np
+
+from parksim.engines import commanded, processes
+from parksim.engines.commanded import Command
+from parksim.errors import ArgumentError
+from parksim.journal.journal import Journal
+from parksim.journal.measures import Measures, measure
+from parksim.results import Drawn
+from parksim.scenario.arguments import checked_scenario, whole
+from parksim.scenario.model import Scenario
+from parksim.scenario.recordings import DAY_US
+from parksim.scenario.sections import Hourly, Poisson
+from parksim.scenario.workload import Workload, draw
+from parksim.studies.store import Result, code_digest
+
+ENGINES: Final = ("auto", "simpy", "kernel")
+KERNEL_PAYS_CALLS: Final = 300_000
+"""From this many calls on "auto" takes the kernel: SimPy needs seconds for them, and so does loading the kernel."""
+_FREED_BYTES: Final = 24 << 20
+
+
+@dataclass(frozen=True)
+class Run(Drawn):
+    """One replication: its journal and its measures."""
+
+    scenario: Scenario
+    seed: int
+    replication: int
+    engine: str
+    journal: Journal = field(repr=False)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """The measures of this replication, computed from the journal on first use."""
+        return measure(self.journal, self.scenario)
+
+    def workload(self) -> Workload:
+        """Draw the offered calls of this replication again (they are not kept)."""
+        return draw(self.scenario, self.seed, self.replication)
+
+
+def run(
+    scenario: Scenario, seed: int = 1, replication: int = 0, engine: str = "simpy", commands: Sequence[Command] = ()
+) -> Run:
+    """Run one replication of ``scenario``, or replay a session of the live switchboard.
+
+    Args:
+        scenario: what is simulated.
+        seed: any whole number from 0; equal seeds offer equal calls to every design.
+        replication: its number, from 0.
+        engine: "simpy", "kernel" (the same journal, compiled; extra ``fast``), or "auto" for the quicker one.
+        commands: of a session, ``live.Switchboard.commands``; the same scenario, seed and replication give its rows.
+
+    Raises:
+        ArgumentError: an unknown engine, an invalid seed or replication, commands for the kernel or that cannot be
+            done.
+        WrongTypeError: ``scenario`` is not a Scenario.
+    """
+    checked_scenario(scenario)
+    seed, replication = whole("a seed is", seed), whole("a replication is", replication)
+    if commands and checked_engine(engine) == "kernel":
+        raise ArgumentError('the kernel takes no commands; choose engine="simpy"')
+    engine = "simpy" if commands else chosen_engine(engine, [scenario], 1)
+    journal = _simulated(scenario, seed, replication, engine, commands)
+    journal.header.update(
+        header(scenario, seed, replication, engine), **({"commands": len(commands)} if commands else {})
+    )
+    return Run(scenario, seed, replication, engine, journal)
+
+
+def _simulated(
+    scenario: Scenario, seed: int, replication: int, engine: str, commands: Sequence[Command] = ()
+) -> Journal:
+    """Return the journal of one replication, without header."""
+    if commands:
+        return commanded.simulate(scenario.settings, draw(scenario, seed, replication), commands)
+    simulate = processes.simulate
+    if engine == "kernel":
+        from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
+
+        simulate = kernel.simulate
+    return simulate(scenario.settings, draw(scenario, seed, replication))
+
+
+def checked_engine(engine: str) -> str:
+    """Return ``engine``.
+
+    Raises:
+        ArgumentError: there is no such engine; the message names those that exist.
+    """
+    if engine not in ENGINES:
+        raise ArgumentError(f"there is no engine {engine!r}; choose one of: {', '.join(ENGINES)}")
+    return engine
+
+
+def chosen_engine(engine: str, scenarios: Iterable[Scenario], replications: int) -> str:
+    """Return the engine that "auto" stands for: the kernel where Numba is installed and the work is large enough.
+
+    The work is that of ``replications`` of each scenario. The choice depends on the scenarios and on what is
+    installed, not on the machine's state: equal commands give equal results, which name the engine that ran.
+
+    Raises:
+        ArgumentError: there is no such engine; the message names those that exist.
+    """
+    if checked_engine(engine) != "auto":
+        return engine
+    return engine_for_calls(sum(map(expected_calls, scenarios)) * replications)
+
+
+def engine_for_calls(calls: float) -> str:
+    """Return the quicker engine for this many calls."""
+    return "kernel" if calls >= KERNEL_PAYS_CALLS and find_spec("numba") is not None else "simpy"
+
+
+def expected_calls(scenario: Scenario) -> float:
+    """Return how many calls one replication offers on average."""
+    if scenario.recording is not None:
+        days = scenario.recording.days if scenario.horizon_us <= DAY_US else 1
+        return len(scenario.recording.instant_us) / days
+    end_us = scenario.horizon_us + scenario.cool_down_us
+    if isinstance(scenario.arrivals, Hourly):
+        return sum(scenario.arrivals.calls_per_hour) * end_us / DAY_US
+    assert isinstance(scenario.arrivals, Poisson)
+    return scenario.arrivals.rate * end_us / 1e6
+
+
+def versions(engine: str = "simpy") -> dict[str, str]:
+    """Return the versions on which the bytes of a result depend."""
+    packages = ("numpy", "simpy", "numba") if engine == "kernel" and find_spec("numba") else ("numpy", "simpy")
+    return {"parksim": _version("parksim"), "python": platform.python_version()} | {p: _version(p) for p in packages}
+
+
+@cache
+def _version(package: str) -> str:
+    """Return the version of an installed package; finding it takes a while."""
+    return version(package)
+
+
+@cache
+def made_by(engine: str) -> str:
+    """Return what a replication's measures depend on beside its key: the code's digest, and versions."""
+    return f"code {code_digest()[:16]}, " + ", ".join(f"{name} {one}" for name, one in versions(engine).items())
+
+
+def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict[str, Any]:
+    """Return the header of a journal: all it takes to make the same one again."""
+    return {
+        "name": scenario.name,
+        "digest": scenario.digest,
+        "scenario": scenario.canonical,
+        "settings": scenario.settings._asdict(),
+        "seed": seed,
+        "replication": replication,
+        "engine": engine,
+        "versions": versions(engine),
+    }
+
+
+def replicate(scenario: Scenario, seed: int, replications: Iterable[int], engine: str) -> list[Result]:
+    """Run some replications and return their measures as plain values: the work of a worker."""
+    engine = chosen_engine(engine, [scenario], 1)
+    _keep_memory_at_hand()
+    results = []
+    for replication in replications:
+        measures = measure(_simulated(scenario, seed, replication, engine), scenario)
+        results.append({name: _plain(value) for name, value in measures.items()})
+    return results
+
+
+def _keep_memory_at_hand() -> None:
+    """Let the next replication find the memory of the last one, instead of page after page anew from the system.
+
+    The GNU C library keeps what is freed as long as it is no more than twice the largest block that was ever freed
+    (and mapped by itself, up to 32 MB); so one such block, of which no page is touched, is taken and given back.
+    Where memory is managed otherwise this does nothing.
+    """
+    np.empty(_FREED_BYTES, np.uint8)
+
+
+def _plain(value: Any) -> Any:
+    return array("d", value.tolist()) if isinstance(value, np.ndarray) else float(value)
