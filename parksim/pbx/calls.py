@@ -28,26 +28,18 @@ PARKING: Final = {
 }
 """AMI's parking events and the facts they are."""
 CSV_EVENTS: Final = {
-    "offered": c.OFFERED,
-    "arrived": c.OFFERED,
-    "answered": c.ANSWERED,
-    "refused": c.REFUSED,
-    "blocked": c.REFUSED,
-    "parked": c.PARKED,
-    "park": c.PARKED,
-    "parkedcall": c.PARKED,
-    "retrieved": c.RETRIEVED,
-    "unpark": c.RETRIEVED,
-    "unparked": c.RETRIEVED,
-    "unparkedcall": c.RETRIEVED,
-    "expired": c.EXPIRED,
-    "timeout": c.EXPIRED,
-    "parkedcalltimeout": c.EXPIRED,
-    "abandoned": c.ABANDONED,
-    "giveup": c.ABANDONED,
-    "parkedcallgiveup": c.ABANDONED,
-    "ended": c.ENDED,
-    "hangup": c.ENDED,
+    word: kind
+    for kind, words in {
+        c.OFFERED: ("offered", "arrived"),
+        c.ANSWERED: ("answered",),
+        c.REFUSED: ("refused", "blocked"),
+        c.PARKED: ("parked", "park", "parkedcall"),
+        c.RETRIEVED: ("retrieved", "unpark", "unparked", "unparkedcall"),
+        c.EXPIRED: ("expired", "timeout", "parkedcalltimeout"),
+        c.ABANDONED: ("abandoned", "giveup", "parkedcallgiveup"),
+        c.ENDED: ("ended", "hangup"),
+    }.items()
+    for word in words
 }
 """The words of a CSV's event column, without capitals, blanks, '_' and '-'."""
 _ENDS: Final = (
@@ -62,7 +54,7 @@ _VAIN: Final = frozenset({"BUSY", "CONGESTION", "CHANUNAVAIL"})
 
 
 class Row(NamedTuple):
-    """One fact with what the log says around it; ``slot`` is the label that people dial, NOBODY where there is none."""
+    """One fact with what the log says around it; ``slot`` is the number that people dial, NOBODY without a slot."""
 
     line: int
     time_us: int

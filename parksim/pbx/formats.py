@@ -111,7 +111,7 @@ def content_of(path: Path) -> bytes:
     """Return the bytes of a log.
 
     Raises:
-        LogError: there is no such file, it is empty, too large or cannot be read.
+        LogError: there is no such file, it is empty, larger than ``LARGEST_FILE``, or cannot be read.
     """
     try:
         if path.is_file() and path.stat().st_size > LARGEST_FILE:
@@ -140,7 +140,7 @@ def _text(content: bytes, path: Path) -> str:
         raise LogError(path, line, "this is not text (it has NUL bytes)", "save the log as text in UTF-8")
     for number, line_bytes in enumerate(content.splitlines(), 1):
         if len(line_bytes) > LONGEST_LINE:
-            rule = f"the line has {len(line_bytes):,} bytes, too many for an event"
+            rule = f"the line has {len(line_bytes):,} bytes, more than an event has"
             raise LogError(path, number, rule, "write one event per line")
     try:
         return content.decode("utf-8-sig")

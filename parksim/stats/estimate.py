@@ -16,7 +16,7 @@ digit.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from parksim.errors import ArgumentError
@@ -51,7 +51,7 @@ class Estimate:
 
     Attributes:
         mean: The point, None when undefined.
-        low: Lower end of the interval, None when there is none (one replication, say).
+        low: Lower end of the interval, None without an interval (one replication, say).
         high: Upper end.
         level: Confidence level of the interval, two-sided.
         n: What the interval rests on: defined replications, pairs, trials or blocks, as ``method`` says.
@@ -82,15 +82,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | int | str | None]:
         """Return the estimate as the JSON of ``parksim run`` spells it, ``reason`` last."""
-        return {
-            "mean": self.mean,
-            "low": self.low,
-            "high": self.high,
-            "level": self.level,
-            "n": self.n,
-            "method": self.method,
-            "reason": self.reason,
-        }
+        return asdict(self)
 
     def __str__(self) -> str:
         """Return "0.0131 [0.0120, 0.0142]": two significant digits of the half-width decide how many are shown."""
