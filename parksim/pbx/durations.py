@@ -150,7 +150,7 @@ class _Life:
         elif kind == c.RELEASED:
             if "park" in self._since:
                 to.announcement_s.append((at_us - self._since["park"]) / 1e6)
-        elif kind in (c.RETRIEVED, c.EXPIRED) or (kind == c.ABANDONED and row.reason == c.IN_LOT):
+        elif is_parking(row):
             self._stay(at_us, kind)
         elif kind == c.RECALL_RINGING:
             self._since.setdefault("ring", at_us)

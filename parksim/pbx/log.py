@@ -209,7 +209,7 @@ def _check_turns(journal: Journal) -> None:
     """Reject a journal in which a slot is not taken and freed in turn."""
     taken: set[tuple[int, int]] = set()
     for fact in journal.facts():
-        if fact.kind in (c.PARKED, c.RETRIEVED, c.EXPIRED) or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT):
+        if is_parking(fact):
             place = (fact.lot, fact.slot)
             if (fact.kind == c.PARKED) == (place in taken):
                 raise JournalError("in some slot stays overlap, or end that never began")

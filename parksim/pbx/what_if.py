@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from parksim.engines import processes
 from parksim.journal.journal import Journal
+from parksim.pbx.calls import is_parking
 from parksim.pbx.conformance import Agreement
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import measured_in
@@ -243,7 +244,7 @@ class _Walk:
             at.handled_from_us = at.handled_from_us if self._unlimited else now_us
         elif fact.kind in (c.PARKED, c.REFUSED):
             self._request(at, fact)
-        elif fact.kind in (c.RETRIEVED, c.EXPIRED) or (fact.kind, fact.reason) == (c.ABANDONED, c.IN_LOT):
+        elif is_parking(fact):
             self._stay(at, fact)
         elif fact.kind == c.RECALL_RINGING:
             at.rung_us = now_us if at.rung_us == c.NEVER else at.rung_us
