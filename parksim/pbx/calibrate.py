@@ -226,8 +226,8 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     one = Interval(max(talk, 0.0), max(talk - half, 0.0), max(talk + half, 0.0))
     result.figures["attendants.talk.mean"] = one
     note = (
-        f"mean {span(one)}: what calls that were not parked took longer (n = {len(whole):,}) than those that "
-        f"were took to a request (n = {len(handled):,})"
+        f"mean {span(one)}: how much longer calls without a park took (n = {len(whole):,}) than calls with "
+        f"one took until their request (n = {len(handled):,})"
     )
     if one.low <= 0:
         result.put("attendants.talk", '"0s"', note + "; that may be nothing")
