@@ -14,9 +14,9 @@ from rich.text import Text
 from parksim.catalogue import SHARES
 from parksim.cli.options import DONE, MISSED, Answer, Json, check_count, check_out, pairs
 from parksim.errors import LogError, UnfitError, UsageError
-from parksim.pbx.conformance import Agreement, events_told, told
+from parksim.pbx.conformance import Agreement
 from parksim.pbx.log import FieldLog
-from parksim.pbx.log_measures import Recorded
+from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.replay import Replay, replay
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.rules.codes import CHOICE_NAMES
@@ -59,7 +59,7 @@ def replay_command(
         plain = {
             "log": read.path.name,
             "form": read.form,
-            "agreement": told(agreement),
+            "agreement": agreement.as_dict(),
             "measures": {name: one._asdict() for name, one in measures.items()},
         }
         if changes:
@@ -130,10 +130,10 @@ def _seconds(option: str, text: str) -> float:
         raise UsageError(f"{option} {text}: {error}") from None
 
 
-def _screen(log: FieldLog, agreement: Agreement, measures: dict[str, Recorded]) -> RenderableType:
+def _screen(log: FieldLog, agreement: Agreement, measures: dict[str, LogMeasure]) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{log.path.name}: {log.form}, {len(log.rows):,} facts", "bold")]
     first = agreement.first
-    counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in events_told(agreement))
+    counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
     if first is None:
         parts.append(Text(f"It follows the rules: all {agreement.parking_rows:,} parking events agree.", "bold green"))
     else:
@@ -158,7 +158,7 @@ def _screen(log: FieldLog, agreement: Agreement, measures: dict[str, Recorded]) 
 
 
 def _what_if_table(
-    changes: dict[str, str], measures: dict[str, Recorded], otherwise: dict[str, WhatIf]
+    changes: dict[str, str], measures: dict[str, LogMeasure], otherwise: dict[str, WhatIf]
 ) -> RenderableType:
     said = ", ".join(f"{key} = {value}" for key, value in changes.items())
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -178,7 +178,7 @@ def _what_if_table(
     return Group(Text(f"What if {said}?", "bold"), Text(note), table)
 
 
-def _table(measures: dict[str, Recorded]) -> Table:
+def _table(measures: dict[str, LogMeasure]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Measure", no_wrap=True)
     table.add_column("Recorded", justify="right", no_wrap=True)

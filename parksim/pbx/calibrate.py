@@ -1,10 +1,9 @@
-"""From a log to a scenario: each figure with its 95 % interval, how many it is from, and where it comes from.
+"""From a log to a scenario: each figure with its 95 % interval, the number of observations, and its source.
 
-What a log shows directly is counted (shares with Clopper and Pearson's limits, rates with Garwood's), what it shows
-only as far as something else did not come first is fitted as censored (``survival``), and what it cannot show stands
-in the scenario as a marked guess. The clocks of a stay, retrieval, patience and time-out, are taken to be
-independent, as they are in parksim's model; no log can tell whether they are (Tsiatis 1975, Proc. Nat. Acad. Sci. 72,
-20-22).
+What a log shows directly is counted (shares with Clopper and Pearson's limits, rates with Garwood's). Durations that
+something else may cut short are fitted as censored (``survival``). What the log cannot show is a marked guess in the
+scenario. The clocks of a stay (retrieval, patience, time-out) are assumed to be independent, as in parksim's model; no
+log can show whether they are (Tsiatis 1975, Proc. Nat. Acad. Sci. 72, 20-22).
 """
 
 import math
@@ -16,28 +15,40 @@ from parksim.errors import ArgumentError, LogError
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, known_limits_us, observe
-from parksim.pbx.fitting import Calibration, empirical, number, percent, put_law, put_never, share_of, span
+from parksim.pbx.fitting import (
+    Calibration,
+    empirical,
+    number,
+    percent,
+    put_law,
+    put_never,
+    put_patience,
+    seconds,
+    share_of,
+    span,
+)
 from parksim.pbx.log import FieldLog
-from parksim.rules import codes
-from parksim.rules.codes import NEVER
+from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import Settings
 from parksim.stats.survival import Interval, poisson_limits
 
 HOUR_US: Final = 3_600_000_000
 FEWEST_S: Final = 600
-"""Hours of the day that a log covers for less than this, over all its days, have no rate."""
+"""An hour of the day that the log covers for less than this, over all its days, gets no rate."""
 FEW_LIMITS: Final = 8
-"""So many different time-outs are told one by one."""
+"""Up to this many different time-outs are listed one by one."""
 DEFAULT_S: Final = 180
-"""UAPI's default of maxInParking, which a guess falls back on."""
+"""UAPI's default of maxInParking, the last resort of a guess."""
+HEADER: Final = "from the journal's header"
+SILENT: Final = "guess: the log does not say"
 INDEPENDENT: Final = (
-    "Intervals are 95 %. A stay's clocks (retrieval, patience, time-out) are taken to be independent of each other, as "
-    "parksim's model has them; a log shows only the first to ring, and cannot tell whether they are."
+    "Intervals are 95 %. A stay's clocks (retrieval, patience, time-out) are assumed to be independent, as in "
+    "parksim's model; a log shows only which one rings first, so it cannot confirm this."
 )
 CHOSEN: Final = (
-    "law (log-likelihood, AIC, BIC): the first was chosen, by BIC, the exponential unless another is better beyond "
-    "chance at 1 %; KM: Kaplan and Meier's estimate."
+    "law (log-likelihood, AIC, BIC): the first was chosen by BIC; the exponential, unless another is better "
+    "beyond chance at 1 %; KM: Kaplan and Meier's estimate."
 )
 
 
@@ -46,7 +57,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
 
     Args:
         log: a PBX's log, or a journal of parksim.
-        agreement: what ``replaying.compare`` found, which knows the slots and their choice.
+        agreement: what ``conformance.compare`` found; it knows the slots and the slot choice.
         lot: whose scenario it is; by default the lot with most parks.
 
     Raises:
@@ -72,7 +83,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
     ]
     if len(log.lots) > 1:
         others = ", ".join(other for other in log.lots if other != name)
-        result.unknown.append(f"the log has other lots, too ({others}), which are left out")
+        result.unknown.append(f"the log has other lots ({others}), which are left out")
     _arrivals(result, log, seen)
     _queue(result, log, seen)
     _attendants(result, log, seen)
@@ -87,18 +98,18 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
 
 
 def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
-    at = seen.arrivals_us if log.calls_told else seen.asked_us
+    at = seen.arrivals_us if log.calls_recorded else seen.requests_us
     first, last = at[0], at[-1]
     span_us = max(last - first, 1)
     counts, exposures = _by_hour(at)
     varies, why = _rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
-    result.put("run", "horizon", horizon, "as long as calls came in the log" if not whole_day else "one day")
-    if not log.calls_told:
+    result.put("run.horizon", horizon, "as long as calls came in the log" if not whole_day else "one day")
+    if not log.calls_recorded:
         result.unknown.append(
             "calls that were never parked: arrivals are the requests for a slot, and a return that is parked again "
-            "counts as a call of its own"
+            "counts as another call"
         )
     # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed; so it is where the rate
     # changes, for the mean rate between the first call and the last.
@@ -110,10 +121,10 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if not varies:
         if len(at) == 1:
             result.unknown.append("the rate of calls: the log has one call")
-        result.put("arrivals", "kind", '"poisson"', why)
-        result.put("arrivals", "rate", f'"{middle * 3600:.6f}/h"', text)
+        result.put("arrivals.kind", '"poisson"', why)
+        result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
         return
-    result.put("arrivals", "kind", '"hourly"', why)
+    result.put("arrivals.kind", '"hourly"', why)
     _calls_per_hour(result, counts, exposures, text)
 
 
@@ -132,9 +143,9 @@ def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[floa
         rates.append(one.value)
         lines.append(f"{hour:02d} h: {one.value:.1f} ({one.low:.1f} to {one.high:.1f})")
     if any("guess" in line for line in lines):
-        result.unknown.append("calls in hours of the day that the log does not cover: none are assumed")
+        result.unknown.append("calls in hours of the day that the log does not cover: assumed to be zero")
     text = ", ".join(f"{rate:.3f}" for rate in rates)
-    result.put("arrivals", "calls_per_hour", f"[{text}]", f"mean {mean}, by the log's clock: " + "; ".join(lines))
+    result.put("arrivals.calls_per_hour", f"[{text}]", f"mean {mean}, by the log's clock: " + "; ".join(lines))
 
 
 def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
@@ -165,7 +176,7 @@ def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
     degrees = len(tested) - 1
     # Wilson and Hilferty (1931): (chi2 / k)**(1/3) is nearly normal.
     limit = degrees * (1 - 2 / (9 * degrees) + NormalDist().inv_cdf(0.99) * math.sqrt(2 / (9 * degrees))) ** 3
-    text = f"chi-squared over {len(tested)} hours of the day is {chi:.1f}, {limit:.1f} would be much at 1 %"
+    text = f"chi-squared over {len(tested)} hours of the day is {chi:.1f}, {limit:.1f} is the limit at 1 %"
     return chi > limit, f"the rate {'changes by' if chi > limit else 'is the same in every'} hour: {text}"
 
 
@@ -174,17 +185,17 @@ def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
 
 def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
-    if known is not None and known.queue_limit != NEVER:
-        result.put("queue", "limit", str(known.queue_limit), "from the journal's header")
+    if known is not None and known.queue_limit != c.NEVER:
+        result.put("queue.limit", str(known.queue_limit), HEADER)
     if seen.queue.events:
         waited = Clock()
         for duration_s, gave_up in zip(seen.queue.durations_s, seen.queue.seen, strict=True):
             if duration_s > 0:
                 waited.durations_s.append(duration_s)
                 waited.seen.append(gave_up)
-        put_law(result, ("queue", "patience"), waited, "hung up waiting", "answered first")
+        put_law(result, "queue.patience", waited, "hung up waiting", "answered first")
     else:
-        result.put("queue", "patience", '"unlimited"', "guess: nobody was seen to hang up before an answer")
+        result.put("queue.patience", '"unlimited"', "guess: nobody was seen to hang up before an answer")
         if known is None:
             result.unknown.append("who waits for an attendant, for how long, and who gives up before an answer")
 
@@ -192,115 +203,101 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
 def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     if known is not None:
-        count = '"unlimited"' if known.attendants == NEVER else str(list(known.counts) or known.attendants)
-        result.put("attendants", "count", count, "from the journal's header")
+        count = '"unlimited"' if known.attendants == c.NEVER else str(list(known.counts) or known.attendants)
+        result.put("attendants.count", count, HEADER)
     else:
         result.unknown.append("how many attendants there are, and when: unlimited, so no call waits")
-        result.put("attendants", "count", '"unlimited"', "guess: the log does not tell")
-    if not log.calls_told or not seen.handling.events:
+        result.put("attendants.count", '"unlimited"', SILENT)
+    if not log.calls_recorded or not seen.handling.events:
         result.unknown.append(
             "handling, the time from the answer to the wish to park: none, which with attendants unlimited changes "
             "nothing in the lot"
         )
-        result.put("attendants", "handling", '"0s"', "guess: the log does not tell")
+        result.put("attendants.handling", '"0s"', SILENT)
         return
-    put_law(result, ("attendants", "handling"), seen.handling, "from an answer to a request for a slot")
-    whole, asked = seen.whole_talks.durations_s, seen.handling.durations_s
-    if len(whole) < 2 or len(asked) < 2:
-        result.put("attendants", "talk", '"0s"', "guess: too few calls ended without a park to tell")
+    put_law(result, "attendants.handling", seen.handling, "from an answer to a request for a slot")
+    whole, handled = seen.whole_talks.durations_s, seen.handling.durations_s
+    if len(whole) < 2 or len(handled) < 2:
+        result.put("attendants.talk", '"0s"', "guess: too few calls ended without a park")
         return
-    talk = fmean(whole) - fmean(asked)
+    talk = fmean(whole) - fmean(handled)
     score = NormalDist().inv_cdf(0.975)
-    half = score * math.sqrt(stdev(whole) ** 2 / len(whole) + stdev(asked) ** 2 / len(asked))
+    half = score * math.sqrt(stdev(whole) ** 2 / len(whole) + stdev(handled) ** 2 / len(handled))
     one = Interval(max(talk, 0.0), max(talk - half, 0.0), max(talk + half, 0.0))
     result.figures["attendants.talk.mean"] = one
     note = (
-        f"mean {span(one)}: what calls that were not parked took longer (n = {len(whole):,}) than those that "
-        f"were took to a request (n = {len(asked):,})"
+        f"mean {span(one)}: how much longer calls without a park took (n = {len(whole):,}) than calls with "
+        f"one took until their request (n = {len(handled):,})"
     )
     if one.low <= 0:
-        result.put("attendants", "talk", '"0s"', note + "; that may be nothing")
+        result.put("attendants.talk", '"0s"', note + "; that may be nothing")
     else:
-        result.put("attendants", "talk", f'{{ kind = "exponential", mean = "{number(talk)}s" }}', note + "; law: guess")
+        result.put("attendants.talk", f'{{ kind = "exponential", mean = "{number(talk)}s" }}', note + "; law: guess")
 
 
 def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
-    if not log.calls_told:
-        result.put(
-            "parking", "probability", "1", "guess: all calls that this log tells of were parked, or asked for it"
-        )
-        result.put("parking", "max_parks", "1", "returns that are parked again are arrivals, too")
+    if not log.calls_recorded:
+        result.put("parking.probability", "1", "guess: all calls in this log were parked, or requested a park")
+        result.put("parking.max_parks", "1", "returns that are parked again count as arrivals")
         return
     most = max(seen.most_parks, 1) if known is None else known.max_parks
-    free = [asked for parks, asked in seen.asked if parks < most]
+    free = [wished for parks, wished in seen.wishes if parks < most]
     if free:
         one = share_of(sum(free), len(free))
-        result.figures["parking.probability"] = one
-        result.put(
-            "parking",
-            "probability",
-            f"{one.value:.6f}",
-            f"{percent(one)}; n = {len(free):,} answered calls and returns",
-        )
+        result.put_share("parking.probability", one, f"; n = {len(free):,} answered calls and returns")
     else:
-        result.put("parking", "probability", "1", "guess: no call was seen that could have been parked and was not")
-    source = f"the most that was seen, of {seen.calls:,} calls" if known is None else "from the journal's header"
-    result.put("parking", "max_parks", str(most), source)
+        result.put("parking.probability", "1", "guess: no call was seen that could have been parked and was not")
+    source = f"the most that was seen, of {seen.calls:,} calls" if known is None else HEADER
+    result.put("parking.max_parks", str(most), source)
     if known is not None and known.announcement_us:
-        result.put("parking", "announcement", f'"{number(known.announcement_us / 1e6)}s"', "from the journal's header")
+        result.put("parking.announcement", seconds(known.announcement_us), HEADER)
 
 
 def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreement) -> None:
     plan = agreement.lots[seen.lot]
-    source = "as the log tells" if log.lots[seen.lot].told else "the lowest and highest slot seen; given or inferred"
-    result.put("lot", "slots", str(plan.slots), source)
-    result.put("lot", "first", str(plan.first if log.settings is None else 1))
-    choice = codes.CHOICE_NAMES[plan.choice or 0]
+    reported = log.lots[seen.lot].reported
+    source = "as the log says" if reported else "the lowest and highest slot seen, or an option"
+    result.put("lot.slots", str(plan.slots), source)
+    result.put("lot.first", str(plan.first if log.settings is None else 1))
+    choice = c.CHOICE_NAMES[plan.choice or 0]
     agreed, rows = agreement.agreed["PARKED"], agreement.rows["PARKED"]
-    result.put("lot", "choice", f'"{choice}"', f"{agreed:,} of {rows:,} parks agree with it")
+    result.put("lot.choice", f'"{choice}"', f"{agreed:,} of {rows:,} parks agree with it")
     _time_out(result, log, seen, plan.limit_us)
     _when_full(result, log, seen)
-    if put_law(result, ("lot", "patience"), seen.patience, "hung up", "fetched or timed out first") is None and (
-        "lot.patience" not in result.laws
-    ):
-        longest = max(seen.stays_s, default=0.0)
-        result.put(
-            "lot", "patience", '"unlimited"', f"nobody hung up in {len(seen.stays_s):,} stays of up to {longest:.4g} s"
-        )
+    nobody = f"{len(seen.stays_s):,} stays of up to {max(seen.stays_s, default=0.0):.4g} s"
+    put_patience(result, "lot.patience", seen.patience, ("hung up", "fetched or timed out first"), nobody)
 
 
 def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: int | None) -> None:
-    """Put max_in_parking: one value, or the values that were told as an empirical law."""
-    told = known_limits_us(seen)
-    source = f"n = {len(told):,} parks that tell it"
-    if not told and lot_limit_us is not None:
-        told = [lot_limit_us]
+    """Put max_in_parking: one value, or all reported values as an empirical law."""
+    limits_us = known_limits_us(seen)
+    source = f"n = {len(limits_us):,} parks that report it"
+    if not limits_us and lot_limit_us is not None:
+        limits_us = [lot_limit_us]
         ended = [one / 1e6 for one in timed_out_us(log, seen.lot)]
-        source = f"the lot's; {len(ended):,} stays ended so" + (f", after {median(ended):.4g} s" if ended else "")
-    limits = Counter(told)
-    if not limits or set(limits) == {NEVER}:
+        source = f"the lot's; {len(ended):,} stays ended at it" + (f", after {median(ended):.4g} s" if ended else "")
+    limits = Counter(limits_us)
+    if not limits or set(limits) == {c.NEVER}:
         if not seen.patience.events and seen.retrieval.events < len(seen.retrieval.seen):
-            result.unknown.append("what ends a stay that nobody fetches: none was seen to time out, nobody to hang up")
+            result.unknown.append("what ends a stay that nobody fetches: no time-out and no hang-up was seen")
             guess_s = max(DEFAULT_S, math.ceil(max(seen.stays_s)))
-            result.put("lot", "limits", '"pbx"')
-            result.put("lot", "max_in_parking", f'"{guess_s}s"', "guess: UAPI's default, or the longest stay seen")
-            return
-        result.put("lot", "limits", '"pbx"')
-        result.put(
-            "lot", "max_in_parking", '"unlimited"', "no stay has a time-out in the log" + ("" if told else ": guess")
-        )
+            value, note = f'"{guess_s}s"', "guess: UAPI's default, or the longest stay seen"
+        else:
+            value, note = '"unlimited"', "no stay has a time-out in the log" + ("" if limits_us else ": guess")
+        result.put("lot.limits", '"pbx"')
+        result.put("lot.max_in_parking", value, note)
         return
-    finite = {us: count for us, count in limits.items() if us != NEVER}
-    if NEVER in limits:
-        result.unknown.append(f"{limits[NEVER]:,} of {limits.total():,} parks had no time-out; they are left out of it")
+    finite = {us: count for us, count in limits.items() if us != c.NEVER}
+    if c.NEVER in limits:
+        result.unknown.append(f"{limits[c.NEVER]:,} of {limits.total():,} parks had no time-out; they are left out")
     inside = all(UAPI_LIMITS_S[0] * 1e6 <= us <= UAPI_LIMITS_S[1] * 1e6 for us in finite)
     if not inside:
-        result.put("lot", "limits", '"pbx"', "a time-out outside 10 s to 3600 s, which UAPI does not allow")
+        result.put("lot.limits", '"pbx"', "a time-out outside 10 s to 3600 s, which UAPI does not allow")
     if len(finite) == 1:
-        seconds = next(iter(finite)) / 1e6
-        result.figures["lot.max_in_parking"] = Interval(seconds, seconds, seconds)
-        result.put("lot", "max_in_parking", f'"{number(max(seconds, 1.0))}s"', source)
+        limit_s = next(iter(finite)) / 1e6
+        result.figures["lot.max_in_parking"] = Interval(limit_s, limit_s, limit_s)
+        result.put("lot.max_in_parking", f'"{number(max(limit_s, 1.0))}s"', source)
         return
     values = sorted(max(us / 1e6, 1.0) for us, count in finite.items() for _ in range(count))
     if len(finite) <= FEW_LIMITS:
@@ -312,124 +309,103 @@ def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: 
         result.figures["lot.max_in_parking.mean"] = mean
         note = f"mean {span(mean)}, from {values[0]:.5g} to {values[-1]:.5g} s"
     result.laws["lot.max_in_parking"] = "empirical"
-    result.put("lot", "max_in_parking", empirical(values), f"{note}; {source}")
+    result.put("lot.max_in_parking", empirical(values), f"{note}; {source}")
 
 
 def _when_full(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     if known is not None:
-        result.put("lot", "when_full", f'"{codes.FULL_NAMES[known.when_full]}"', "from the journal's header")
+        result.put("lot.when_full", f'"{c.FULL_NAMES[known.when_full]}"', HEADER)
         if known.retries:
-            result.put("lot", "retries", str(known.retries))
-            result.put("lot", "retry_after", f'"{number(known.retry_after_us / 1e6)}s"')
+            result.put("lot.retries", str(known.retries))
+            result.put("lot.retry_after", seconds(known.retry_after_us))
         return
-    if not log.requests_told:
-        result.unknown.append("refused parks: this log is silent about them, and about what becomes of the call")
-        result.put("lot", "when_full", '"keep"', "guess: the log does not tell of refused parks")
+    if not log.requests_recorded:
+        result.unknown.append("refused parks: this log reports neither them nor what becomes of the call")
+        result.put("lot.when_full", '"keep"', "guess: the log does not report refused parks")
         return
     if not seen.after_full:
-        result.put("lot", "when_full", '"keep"', "guess: no refused call was seen to its end")
+        result.put("lot.when_full", '"keep"', "guess: no refused call was seen to its end")
         return
     way, times = max(seen.after_full.items(), key=lambda item: item[1])
     total = sum(seen.after_full.values())
-    refused = share_of(seen.refused, seen.requests)
-    result.put(
-        "lot",
-        "when_full",
-        f'"{way}"',
-        f"{times:,} of {total:,} refused calls; refused in the log: {percent(refused)} of {seen.requests:,} requests",
-    )
+    refused = f"{percent(share_of(seen.refused, seen.requests))} of {seen.requests:,} requests"
+    result.put("lot.when_full", f'"{way}"', f"{times:,} of {total:,} refused calls; refused in the log: {refused}")
     if max(seen.retries, default=0) > 0 and seen.retry_after_s:
-        result.put("lot", "retries", str(max(seen.retries)), "the most that was seen")
-        result.put("lot", "retry_after", f'"{number(max(median(seen.retry_after_s), 1e-6))}s"', "median of those seen")
+        result.put("lot.retries", str(max(seen.retries)), "the most that was seen")
+        result.put("lot.retry_after", f'"{number(max(median(seen.retry_after_s), 1e-6))}s"', "median of those seen")
 
 
 def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     clock = seen.retrieval
     if not clock.events:
-        result.put("retrieval", "never", "1", f"nobody was fetched in {len(clock.seen):,} stays")
+        result.put("retrieval.never", "1", f"nobody was fetched in {len(clock.seen):,} stays")
         return
     cut = "timed out, hung up or unfinished first"
-    best = put_law(result, ("retrieval", "delay"), clock, "fetched", cut, with_never=True)
-    put_never(result, ("retrieval", "never"), best, clock, "not fetched")
-    if known is not None and known.staff != NEVER:
-        result.put(
-            "retrieval", "staff", str(known.staff), "from the journal's header; waits for a free one are in the delay"
-        )
+    best = put_law(result, "retrieval.delay", clock, "fetched", cut, with_never=True)
+    put_never(result, "retrieval.never", best, clock, "not fetched")
+    if known is not None and known.staff != c.NEVER:
+        result.put("retrieval.staff", str(known.staff), f"{HEADER}; the delay includes waits for free staff")
     elif known is None:
         result.unknown.append("how many people fetch calls: unlimited, so no retrieval waits")
     if seen.staff_talk.events:
-        put_law(result, ("retrieval", "talk"), seen.staff_talk, "talks from the retrieval to the call's end")
+        put_law(result, "retrieval.talk", seen.staff_talk, "talks from the retrieval to the call's end")
     else:
         result.unknown.append("talk after a retrieval, which only the staff's load depends on")
 
 
 def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
-    returns = sum(seen.returns.values())
     _ring(result, known, seen)
-    if known is not None and known.recall_to == codes.TO_GROUP:
-        _return_patience(result, seen)
-        return
+    if known is None or known.recall_to != c.TO_GROUP:
+        _answer(result, known, seen)
+    ways = ("hung up on the way back", "answered or lost first")
+    clock = seen.return_patience
+    put_patience(result, "recall.patience", clock, ways, f"{len(clock.seen):,} returns")
+
+
+def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None:
+    """Put how soon a return is answered, and the share that never is."""
     if not seen.answer.seen:
         if seen.timed_out:
             result.unknown.append("who answers a return, and after how long: at once is assumed")
-        result.put("recall", "answer", '"0s"', "guess: no return was seen to ring")
-        _return_patience(result, seen)
+        result.put("recall.answer", '"0s"', "guess: no return was seen to ring")
         return
     vain = "rang in vain or hung up first"
-    best = put_law(result, ("recall", "answer"), seen.answer, "answered", vain, with_never=True)
+    best = put_law(result, "recall.answer", seen.answer, "answered", vain, with_never=True)
     if not seen.answer.events:
-        result.put("recall", "never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
-        _return_patience(result, seen)
+        result.put("recall.never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
         return
-    busy = seen.returns.get("busy", 0)
+    busy, returns = seen.returns.get("busy", 0), sum(seen.returns.values())
     if known is None and busy:
         # With attendants unlimited no parker is ever busy: a return that found its own busy is one not answered.
         one = share_of(busy + seen.returns.get("unanswered", 0), max(returns, 1))
-        result.figures["recall.never"] = one
-        result.put(
-            "recall",
-            "never",
-            f"{one.value:.6f}",
-            f"{percent(one)}; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does "
-            "not tell how many attendants there are, those count as never answered",
+        note = (
+            f"; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does not say how "
+            "many attendants there are, those count as never answered"
         )
+        result.put_share("recall.never", one, note)
     else:
-        put_never(result, ("recall", "never"), best, seen.answer, "not answered")
-    _return_patience(result, seen)
+        put_never(result, "recall.never", best, seen.answer, "not answered")
 
 
 def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:
     if known is not None:
-        source = "from the journal's header"
-        result.put("recall", "to", f'"{codes.RECALL_TO_NAMES[known.recall_to]}"', source)
-        ring = '"unlimited"' if known.ring_us == NEVER else f'"{number(known.ring_us / 1e6)}s"'
-        result.put("recall", "ring", ring)
-        result.put("recall", "attempts", str(known.attempts))
-        result.put("recall", "busy", f'"{codes.BUSY_NAMES[known.busy]}"')
-        result.put("recall", "unanswered", f'"{codes.UNANSWERED_NAMES[known.unanswered]}"')
+        result.put("recall.to", f'"{c.RECALL_TO_NAMES[known.recall_to]}"', HEADER)
+        result.put("recall.ring", seconds(known.ring_us))
+        result.put("recall.attempts", str(known.attempts))
+        result.put("recall.busy", f'"{c.BUSY_NAMES[known.busy]}"')
+        result.put("recall.unanswered", f'"{c.UNANSWERED_NAMES[known.unanswered]}"')
         return
     if seen.rings_s:
         ring_s = median(seen.rings_s)
         one = Interval(ring_s, min(seen.rings_s), max(seen.rings_s))
-        result.put(
-            "recall", "ring", f'"{number(ring_s)}s"', f"{span(one)}, shortest and longest; n = {len(seen.rings_s):,}"
-        )
+        note = f"{span(one)}, shortest and longest; n = {len(seen.rings_s):,}"
+        result.put("recall.ring", f'"{number(ring_s)}s"', note)
     lost, group = seen.returns.get("unanswered", 0), seen.returns.get("answered", 0)
     if lost or not group:
         said = f"{lost:,} returns that rang in vain were hung up" if lost else "guess: none was seen to ring in vain"
-        result.put("recall", "unanswered", '"drop"', said)
-    result.put(
-        "recall", "busy", '"drop"', f"{seen.returns.get('busy', 0):,} returns found their parker busy and were lost"
-    )
-
-
-def _return_patience(result: Calibration, seen: Observed) -> None:
-    clock = seen.return_patience
-    if (
-        put_law(result, ("recall", "patience"), clock, "hung up on the way back", "answered or lost first") is None
-        and "recall.patience" not in result.laws
-    ):
-        result.put("recall", "patience", '"unlimited"', f"nobody hung up in {len(clock.seen):,} returns")
+        result.put("recall.unanswered", '"drop"', said)
+    busy = seen.returns.get("busy", 0)
+    result.put("recall.busy", '"drop"', f"{busy:,} returns found their parker busy and were lost")

@@ -1,49 +1,36 @@
-"""Whether a PBX follows the rules: each parking event of a log is asked of ``rules.lot``.
+"""Whether a PBX follows the rules: each parking event of a log is checked against ``rules.lot``.
 
-Row by row the rules say which slot a park gets, who is in a slot, and when a time is up; what they say is compared
-with what the log says, and the first row that they would not have written is named. After a disagreement the log is
-believed, so that the rest is counted and not condemned for one fault.
+Row by row the rules say which slot a park gets, which call is in a slot, and when a stay times out. That is compared
+with the log, and the first row that the rules would not have written is named. After a disagreement the log is
+believed, so that one fault does not make all later rows disagree.
 
 **Tolerance.** Events of a lot that lie within it of each other may have been decided in another order than they were
 written: a retrieval frees its slot some ms before its UnParkedCall shows, and of requests within a millisecond the
-order of service is not that of sending. So a park agrees if the rules give its slot with some of its neighbours already
-done, or not yet; a time-out agrees within the tolerance of its deadline.
+order of service is not that of sending. So a park agrees if the rules give its slot with any of its neighbours already
+done or not yet done; a time-out agrees within the tolerance of its deadline.
 
-**What a log does not tell** is inferred and said: slots that no lot's range tells are those seen; the slot choice is
-the one of ``lowest`` and ``next`` that more parks agree with; a time-out that is told with no park is the one most
-stays ended at. In a log that does not say that it begins with an empty lot, a slot not yet named may hold a call from
-before.
+**What a log does not say** is inferred and reported: without a range the lot's slots are those seen; the slot choice is
+``lowest`` or ``next``, the one with which more parks agree; a time-out that no park reports is the one at which most
+stays ended. Unless the log says that it begins with an empty lot, a slot not yet named may hold an earlier call.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final, NamedTuple
 
 from parksim.pbx.calls import Row, is_parking, shown
 from parksim.pbx.log import TOLERANCE_US, FieldLog, LotPlan
+from parksim.rules import codes as c
 from parksim.rules import lot as rules
-from parksim.rules.codes import (
-    CHOICE_NAMES,
-    CHOOSE_LOWEST,
-    CHOOSE_NEXT,
-    CHOOSE_RANDOM,
-    EXPIRED,
-    KIND_NAMES,
-    NEVER,
-    NOBODY,
-    PARKED,
-    REFUSED,
-    RETRIEVED,
-)
 from parksim.rules.lot import Lot
 
 NEIGHBOURS: Final = 10
-"""So many events within the tolerance of a park are tried in every combination."""
+"""Of at most this many events within the tolerance of a park, every combination is tried."""
 UNKNOWN: Final = 2**30
-"""In a slot whose content the log has not told yet; no call has so high a number."""
+"""The occupant of a slot that the log has not named yet; no call has such a high number."""
 
 
 class Disagreement(NamedTuple):
@@ -73,15 +60,36 @@ class Agreement:
         """The first row, in the order of the file, that the rules would not have written."""
         return min(self.disagreements, default=None)
 
+    def by_kind(self) -> Iterator[tuple[str, int, int]]:
+        """Yield (kind, rows that agree, rows) in the order of a stay."""
+        for kind in ("PARKED", "REFUSED", "RETRIEVED", "ABANDONED", "EXPIRED"):
+            if self.rows[kind]:
+                yield kind, self.agreed[kind], self.rows[kind]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the agreement as plain values."""
+        first = self.first
+        return {
+            "agrees": first is None,
+            "parking_events": self.parking_rows,
+            "parking_events_agreed": self.parking_agreed,
+            "by_kind": {kind: {"agreed": agreed, "rows": rows} for kind, agreed, rows in self.by_kind()},
+            "first_disagreement": None if first is None else first._asdict(),
+            "overlaps": self.overlaps,
+            "farthest_time_out_ms": self.latest_us / 1e3,
+            "tolerance_ms": self.tolerance_us / 1e3,
+            "inferred": self.inferred,
+        }
+
     @property
     def parking_rows(self) -> int:
         """Parking events compared, refusals apart."""
-        return sum(count for kind, count in self.rows.items() if kind != KIND_NAMES[REFUSED])
+        return sum(count for kind, count in self.rows.items() if kind != c.KIND_NAMES[c.REFUSED])
 
     @property
     def parking_agreed(self) -> int:
         """Parking events that agree, refusals apart."""
-        return sum(count for kind, count in self.agreed.items() if kind != KIND_NAMES[REFUSED])
+        return sum(count for kind, count in self.agreed.items() if kind != c.KIND_NAMES[c.REFUSED])
 
 
 def compare(
@@ -91,17 +99,17 @@ def compare(
     choice: int | None = None,
     limit_us: int | None = None,
 ) -> Agreement:
-    """Return what the rules say to each parking event of ``log``.
+    """Return what the rules say about each parking event of ``log``.
 
     Args:
         log: a PBX's log, read.
         tolerance_us: how far an instant may be off.
-        slots: how many slots each lot has, where the log does not tell or is wrong.
+        slots: how many slots each lot has, if the log does not say or is wrong.
         choice: ``codes.CHOOSE_*``; by default the one that more parks agree with.
-        limit_us: the longest stay of parks whose own the log does not tell, NEVER for none.
+        limit_us: the longest stay of parks without one in the log, NEVER for none.
     """
     inferred: list[str] = []
-    plans = {name: _told_or_given(plan, slots, choice, inferred) for name, plan in log.lots.items()}
+    plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
     plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
     for name, plan in plans.items():
         if plan.choice is None:
@@ -114,26 +122,26 @@ def compare(
     return walk.result
 
 
-def _told_or_given(plan: LotPlan, slots: int | None, choice: int | None, inferred: list[str]) -> LotPlan:
+def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred: list[str]) -> LotPlan:
     if slots is not None:
-        plan = plan._replace(slots=max(slots, plan.slots) if not plan.told else slots, told=True)
-    elif not plan.told:
+        plan = plan._replace(slots=max(slots, plan.slots) if not plan.reported else slots, reported=True)
+    elif not plan.reported:
         last = plan.first + plan.slots - 1
         inferred.append(f"{_lot(plan)}: the slots {plan.first} to {last}, the lowest and highest seen (--slots)")
     return plan._replace(choice=plan.choice if choice is None else choice)
 
 
 def _with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
-    """Complete a lot's time-out where parks need it: as given, as told, or as most stays ended that timed out."""
+    """Complete a lot's time-out if parks need it: the option, the log's, or the one at which most stays timed out."""
     if limit_us is not None:
         return plan._replace(limit_us=limit_us)
-    parks = [row for row in log.rows if row.kind == PARKED and row.lot == plan.name and row.limit_us is None]
+    parks = [row for row in log.rows if row.kind == c.PARKED and row.lot == plan.name and row.limit_us is None]
     if not parks or plan.limit_us is not None:
         return plan
     ended = Counter(round(stay_us / 1e6) for stay_us in timed_out_us(log, plan.name))
     if not ended:
-        inferred.append(f"{_lot(plan)}: no time-out, since none is told and none was seen (--max-in-parking)")
-        return plan._replace(limit_us=NEVER)
+        inferred.append(f"{_lot(plan)}: no time-out, since the log neither reports nor shows one (--max-in-parking)")
+        return plan._replace(limit_us=c.NEVER)
     seconds = max(ended.items(), key=lambda item: (item[1], -item[0]))[0]
     inferred.append(
         f"{_lot(plan)}: a time-out of {seconds} s, as in {ended[seconds]} of {ended.total()} that were seen "
@@ -147,9 +155,9 @@ def timed_out_us(log: FieldLog, lot: str) -> list[int]:
     parked: dict[str, int] = {}
     stays = []
     for row in log.parking:
-        if row.lot == lot and row.kind == PARKED:
+        if row.lot == lot and row.kind == c.PARKED:
             parked[row.call] = row.time_us
-        elif row.lot == lot and row.kind == EXPIRED and row.call in parked:
+        elif row.lot == lot and row.kind == c.EXPIRED and row.call in parked:
             stays.append(row.time_us - parked[row.call])
     return stays
 
@@ -157,14 +165,14 @@ def timed_out_us(log: FieldLog, lot: str) -> list[int]:
 def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us: int, inferred: list[str]) -> int:
     """Return the slot choice with which fewer rows disagree, ``lowest`` where as many do.
 
-    One fault is to count once, and for each choice the kinder reading counts: the log is believed after a fault, so
-    that the pointer of ``next`` goes on from where it was, or the row is put right, so that no call stays in a slot
-    that it was never in. Where neither choice has half of the other's or less, what came before the first row that is
-    wrong with both decides: from there on a fault may speak for either.
+    One fault is to count once, so each choice gets the better of two readings: either the log is believed after a
+    fault, so that the pointer of ``next`` continues from there, or the row is corrected, so that no call remains in a
+    slot that it was never in. If neither choice has at most half the faults of the other, the rows before the first one
+    that is wrong with both decide: after it a fault may speak for either choice.
     """
     believed: dict[int, list[int]] = {}
     wrong: dict[int, int] = {}
-    for choice in (CHOOSE_LOWEST, CHOOSE_NEXT):
+    for choice in (c.CHOOSE_LOWEST, c.CHOOSE_NEXT):
         lots = {name: plans[name]._replace(choice=choice)}
         found = []
         for corrects in (False, True):
@@ -172,12 +180,12 @@ def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us:
             walk.go()
             found.append([one.line for one in walk.result.disagreements])
         believed[choice], wrong[choice] = found[0], min(map(len, found))
-    fault = min(set(believed[CHOOSE_LOWEST]) & set(believed[CHOOSE_NEXT]), default=math.inf)
+    fault = min(set(believed[c.CHOOSE_LOWEST]) & set(believed[c.CHOOSE_NEXT]), default=math.inf)
     before = {choice: sum(line < fault for line in lines) for choice, lines in believed.items()}
     close = min(wrong.values()) < max(wrong.values()) < 2 * min(wrong.values())
     choice, other = sorted(wrong, key=lambda one: (before[one] if close else 0, wrong[one], one))
-    why = f"{wrong[choice]:,} rows do not fit, {wrong[other]:,} with {CHOICE_NAMES[other]}"
-    inferred.append(f"{_lot(plans[name])}: slot choice {CHOICE_NAMES[choice]} ({why}; --choice)")
+    why = f"{wrong[choice]:,} rows do not fit, {wrong[other]:,} with {c.CHOICE_NAMES[other]}"
+    inferred.append(f"{_lot(plans[name])}: slot choice {c.CHOICE_NAMES[choice]} ({why}; --choice)")
     return choice
 
 
@@ -195,12 +203,12 @@ class _Walk:
         self._corrects = corrects
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
-        asked = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == REFUSED)]
-        self._rows = sorted(asked, key=lambda row: row.line)  # what stands first is judged first
+        judged = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == c.REFUSED)]
+        self._rows = sorted(judged, key=lambda row: row.line)  # the order of the file is the order of judgement
         self._lots: dict[str, Lot] = {}
         for number, (name, plan) in enumerate(plans.items()):
-            empty = rules.empty_lot(plan.slots, CHOOSE_LOWEST if plan.choice is None else plan.choice, number)
-            before = NOBODY if log.begins_empty else UNKNOWN
+            empty = rules.empty_lot(plan.slots, c.CHOOSE_LOWEST if plan.choice is None else plan.choice, number)
+            before = c.NOBODY if log.begins_empty else UNKNOWN
             self._lots[name] = empty._replace(occupants=(before,) * plan.slots)
         self._numbers: dict[str, int] = {}
         self._calls: list[str] = []
@@ -211,7 +219,7 @@ class _Walk:
     def go(self) -> None:
         """Compare all rows."""
         for at, row in enumerate(self._rows):
-            kind = KIND_NAMES[row.kind]
+            kind = c.KIND_NAMES[row.kind]
             self.result.rows[kind] += 1
             if at in self._done:  # a release that came before the park it made room for
                 self.result.agreed[kind] += 1
@@ -220,7 +228,7 @@ class _Walk:
             if why is None:
                 self.result.agreed[kind] += 1
             else:
-                self.result.disagreements.append(Disagreement(row.line, f"{kind}{_told(row)}: {why}"))
+                self.result.disagreements.append(Disagreement(row.line, f"{kind}{_described(row)}: {why}"))
 
     def _number(self, call: str) -> int:
         if call not in self._numbers:
@@ -229,23 +237,23 @@ class _Walk:
         return self._numbers[call]
 
     def _who(self, occupant: int) -> str:
-        return "nobody" if occupant == NOBODY else "?" if occupant == UNKNOWN else shown(self._calls[occupant])
+        return "nobody" if occupant == c.NOBODY else "?" if occupant == UNKNOWN else shown(self._calls[occupant])
 
     def _limit_us(self, row: Row) -> int:
         limit_us = self.result.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
-        return NEVER if limit_us is None else limit_us
+        return c.NEVER if limit_us is None else limit_us
 
     def _overdue(self, row: Row) -> str | None:
-        """Say who should have timed out before ``row``, by more than the tolerance; each is told once."""
+        """Say which call should have timed out before ``row``, by more than the tolerance; each is reported once."""
         for name, lot in self._lots.items():
             while True:
                 deadline_us, slot = rules.next_deadline(lot)
-                if deadline_us == NEVER or row.time_us <= deadline_us + self._tolerance_us:
+                if deadline_us == c.NEVER or row.time_us <= deadline_us + self._tolerance_us:
                     break
                 fact = rules.decide_expiry(lot, slot, lot.occupants[slot], deadline_us, deadline_us)
-                due = f"{KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
+                due = f"{c.KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
                 timers = list(lot.deadlines_us)
-                timers[slot] = NEVER
+                timers[slot] = c.NEVER
                 stopped = lot._replace(deadlines_us=tuple(timers))
                 self._lots[name] = rules.evolved(lot, fact) if self._corrects else stopped
                 self._take(self._right(row, self._lots[row.lot]) if self._corrects else row)
@@ -256,29 +264,29 @@ class _Walk:
         return self.result.lots[name].first + slot
 
     def _compared(self, at: int, row: Row) -> str | None:
-        """Ask the rules for the fact that this row is, and let it happen; say how they differ."""
+        """Compare the row with the fact that the rules give, say how they differ, and let the row happen."""
         lot = self._lots[row.lot]
         slot = row.slot - self.result.lots[row.lot].first
-        if row.kind == REFUSED:
+        if row.kind == c.REFUSED:
             return self._refused(at, row, lot)
         if not 0 <= slot < lot.slots:
             last = self._label(row.lot, lot.slots - 1)
             self._take(self._right(row, lot))
             return f"the lot has the slots {self.result.lots[row.lot].first} to {last}"
         self._remember(at, row, lot)
-        why = self._parked(at, row, slot) if row.kind == PARKED else self._freed(row, lot, slot)
+        why = self._parked(at, row, slot) if row.kind == c.PARKED else self._freed(row, lot, slot)
         self._take(row if why is None else self._right(row, self._lots[row.lot]))
         return why
 
     def _right(self, row: Row, lot: Lot) -> Row | None:
-        """Return a row that disagrees as it is to happen: as it is, or as the rules have it, if they have it at all."""
+        """Return what is to happen for a row that disagrees: the row, or what the rules have instead, if anything."""
         if not self._corrects:
             return row
         call = self._number(row.call)
         if call in lot.occupants:
-            return None if row.kind == PARKED else row._replace(slot=self._label(row.lot, lot.occupants.index(call)))
-        fact = self._asked(lot, row) if row.kind == PARKED else None
-        return row._replace(slot=self._label(row.lot, fact.slot)) if fact and fact.kind == PARKED else None
+            return None if row.kind == c.PARKED else row._replace(slot=self._label(row.lot, lot.occupants.index(call)))
+        fact = self._decided(lot, row) if row.kind == c.PARKED else None
+        return row._replace(slot=self._label(row.lot, fact.slot)) if fact and fact.kind == c.PARKED else None
 
     def _remember(self, at: int, row: Row, lot: Lot) -> None:
         self._history = [one for one in self._history if self._rows[one[0]].time_us >= row.time_us - self._tolerance_us]
@@ -290,54 +298,54 @@ class _Walk:
             return
         lot = self._lots[row.lot]
         slot = row.slot - self.result.lots[row.lot].first
-        if row.kind != REFUSED and 0 <= slot < lot.slots:
+        if row.kind != c.REFUSED and 0 <= slot < lot.slots:
             self._lots[row.lot] = self._after(lot, row)
 
     def _after(self, lot: Lot, row: Row) -> Lot:
         """Return the lot after a row, by the rules."""
         slot = row.slot - self.result.lots[row.lot].first
         call = self._number(row.call)
-        deadline_us = NEVER
-        if row.kind == PARKED and (limit_us := self._limit_us(row)) != NEVER:
+        deadline_us = c.NEVER
+        if row.kind == c.PARKED and (limit_us := self._limit_us(row)) != c.NEVER:
             deadline_us = row.time_us + limit_us
         return rules.evolved(
-            lot, rules.Fact(row.time_us, deadline_us, call, lot.number, slot, NOBODY, row.kind, row.reason)
+            lot, rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
         )
 
     def _freed(self, row: Row, lot: Lot, slot: int) -> str | None:
-        """Ask the rules who leaves the slot."""
+        """Compare a release with what the rules say: which call leaves the slot, and when."""
         call = self._number(row.call)
         found, deadline_us = lot.occupants[slot], lot.deadlines_us[slot]
         if found == UNKNOWN:
             return None  # parked before the log begins
         now_us = row.time_us
-        off_us = 0 if deadline_us == NEVER else now_us - deadline_us
+        off_us = 0 if deadline_us == c.NEVER else now_us - deadline_us
         if abs(off_us) <= self._tolerance_us:
-            now_us = deadline_us if deadline_us != NEVER else now_us
-        if row.kind == RETRIEVED:
-            fact = rules.decide_unpark(lot, slot, NOBODY, now_us)
-        elif row.kind == EXPIRED:
-            if found == call and deadline_us == NEVER:
+            now_us = deadline_us if deadline_us != c.NEVER else now_us
+        if row.kind == c.RETRIEVED:
+            fact = rules.decide_unpark(lot, slot, c.NOBODY, now_us)
+        elif row.kind == c.EXPIRED:
+            if found == call and deadline_us == c.NEVER:
                 return "this stay has no time-out"
             fact = rules.decide_expiry(lot, slot, call, deadline_us, now_us)
-            if fact.kind == REFUSED and found == call:
+            if fact.kind == c.REFUSED and found == call:
                 return f"its time is up at {_seconds(deadline_us)}, {abs(off_us) / 1e3:.1f} ms later"
         else:
             fact = rules.decide_hangup(lot, slot, now_us)
         if (fact.kind, fact.call) != (row.kind, call):
             return f"in slot {row.slot} there is {self._who(found)}"
-        if row.kind == EXPIRED and abs(off_us) > abs(self.result.latest_us):
+        if row.kind == c.EXPIRED and abs(off_us) > abs(self.result.latest_us):
             self.result.latest_us = off_us
         return None
 
     def _parked(self, at: int, row: Row, slot: int) -> str | None:
-        """Ask the rules which slot the park gets; a slot whose call is just leaving is free."""
+        """Compare a park with the slot that the rules give; a slot whose call is just leaving is free."""
         call = self._number(row.call)
         for name, lot in self._lots.items():
             if call in lot.occupants and not self._leaves(at, row, call):
                 return f"this call is parked already, in slot {self._label(name, lot.occupants.index(call))}"
-        fact = self._asked(self._lots[row.lot], row)
-        agrees = fact.kind == PARKED and fact.slot == slot
+        fact = self._decided(self._lots[row.lot], row)
+        agrees = fact.kind == c.PARKED and fact.slot == slot
         if not agrees and any(self._gives(lot, row, slot) for lot in self._possible(at, row)):
             agrees = True
             self.result.overlaps += UNKNOWN not in self._lots[row.lot].occupants
@@ -345,37 +353,39 @@ class _Walk:
             return f"in slot {row.slot} there is {self._who(self._lots[row.lot].occupants[slot])}"
         if agrees:
             return None
-        if fact.kind == REFUSED:
+        if fact.kind == c.REFUSED:
             return "the lot is full, the rules would have refused it"
         return f"the rules would have given it slot {self._label(row.lot, fact.slot)}"
 
-    def _asked(self, lot: Lot, row: Row) -> rules.Fact:
+    def _decided(self, lot: Lot, row: Row) -> rules.Fact:
         plan = self.result.lots[row.lot]
-        asked = NOBODY if row.asked == NOBODY else row.asked - plan.first
+        requested_slot = c.NOBODY if row.requested_slot == c.NOBODY else row.requested_slot - plan.first
         slot_u = 0
-        if lot.choice == CHOOSE_RANDOM:
+        if lot.choice == c.CHOOSE_RANDOM:
             here = row.slot - plan.first
-            slot_u = sum(occupant == NOBODY for occupant in lot.occupants[: max(here, 0)])
-        return rules.decide_park(lot, self._number(row.call), NOBODY, self._limit_us(row), asked, slot_u, row.time_us)
+            slot_u = sum(occupant == c.NOBODY for occupant in lot.occupants[: max(here, 0)])
+        return rules.decide_park(
+            lot, self._number(row.call), c.NOBODY, self._limit_us(row), requested_slot, slot_u, row.time_us
+        )
 
     def _gives(self, lot: Lot, row: Row, slot: int) -> bool:
-        """Tell whether the rules give the slot, whatever is in slots of which the log has not told."""
-        known = lot._replace(occupants=tuple(NOBODY if one == UNKNOWN else one for one in lot.occupants))
-        if self._asked(known, row).slot == slot:
+        """Tell whether the rules may give the slot, for any content of slots that the log has not named yet."""
+        known = lot._replace(occupants=tuple(c.NOBODY if one == UNKNOWN else one for one in lot.occupants))
+        if self._decided(known, row).slot == slot:
             return True
         if UNKNOWN not in lot.occupants:
             return False
         if lot.occupants[slot] == UNKNOWN:
-            others = tuple(NOBODY if i == slot else one for i, one in enumerate(lot.occupants))
+            others = tuple(c.NOBODY if i == slot else one for i, one in enumerate(lot.occupants))
             lot = lot._replace(occupants=others)
-        return self._asked(lot, row).slot == slot or (lot.choice == CHOOSE_NEXT and lot.last_slot == NOBODY)
+        return self._decided(lot, row).slot == slot or (lot.choice == c.CHOOSE_NEXT and lot.last_slot == c.NOBODY)
 
     def _near(self, at: int, row: Row) -> Iterator[int]:
         """Yield the rows after this one, of its lot and within the tolerance."""
         for after in range(at + 1, len(self._rows)):
             if self._rows[after].time_us > row.time_us + self._tolerance_us:
                 return
-            if self._rows[after].lot == row.lot and self._rows[after].kind != REFUSED and after not in self._done:
+            if self._rows[after].lot == row.lot and self._rows[after].kind != c.REFUSED and after not in self._done:
                 yield after
 
     def _possible(self, at: int, row: Row) -> Iterator[Lot]:
@@ -393,58 +403,35 @@ class _Walk:
     def _leaves(self, at: int, row: Row, call: int) -> bool:
         """Tell whether a call is released within the tolerance after this row."""
         return any(
-            self._rows[i].kind != PARKED and self._number(self._rows[i].call) == call for i in self._near(at, row)
+            self._rows[i].kind != c.PARKED and self._number(self._rows[i].call) == call for i in self._near(at, row)
         )
 
     def _let_leave(self, at: int, row: Row, slot: int) -> bool:
-        """Let a release come before the park that takes its slot; say whether the slot is free by then."""
+        """Move a release before the park that takes its slot; return whether the slot is then free."""
         found = self._lots[row.lot].occupants[slot]
-        if found in (NOBODY, UNKNOWN):
+        if found in (c.NOBODY, UNKNOWN):
             return True
         for i in self._near(at, row):
             other = self._rows[i]
-            if other.kind != PARKED and other.slot == row.slot and self._number(other.call) == found:
+            if other.kind != c.PARKED and other.slot == row.slot and self._number(other.call) == found:
                 self._take(other)
                 self._done.add(i)
                 return True
         return False
 
     def _refused(self, at: int, row: Row, lot: Lot) -> str | None:
-        """Ask the rules whether there was a slot for a park that the PBX refused."""
+        """Say if the rules had a slot for a park that the PBX refused."""
         self._remember(at, row, lot)
         for possible in (lot, *self._possible(at, row)):
-            if self._asked(possible, row).kind == REFUSED:
+            if self._decided(possible, row).kind == c.REFUSED:
                 return None
-        return f"the rules would have given it slot {self._label(row.lot, self._asked(lot, row).slot)}"
+        return f"the rules would have given it slot {self._label(row.lot, self._decided(lot, row).slot)}"
 
 
-def _told(row: Row) -> str:
-    where = f" in slot {row.slot}" if row.slot != NOBODY else ""
+def _described(row: Row) -> str:
+    where = f" in slot {row.slot}" if row.slot != c.NOBODY else ""
     return f" of call {shown(row.call)}{where} at {_seconds(row.time_us)}"
 
 
 def _seconds(time_us: int) -> str:
     return f"{time_us / 1e6:.4f} s"
-
-
-def events_told(agreement: Agreement) -> Iterable[tuple[str, int, int]]:
-    """Yield (kind, rows that agree, rows) in the order of a stay."""
-    for kind in ("PARKED", "REFUSED", "RETRIEVED", "ABANDONED", "EXPIRED"):
-        if agreement.rows[kind]:
-            yield kind, agreement.agreed[kind], agreement.rows[kind]
-
-
-def told(agreement: Agreement) -> dict[str, Any]:
-    """Return an agreement as plain values."""
-    first = agreement.first
-    return {
-        "agrees": first is None,
-        "parking_events": agreement.parking_rows,
-        "parking_events_agreed": agreement.parking_agreed,
-        "by_kind": {kind: {"agreed": agreed, "rows": rows} for kind, agreed, rows in events_told(agreement)},
-        "first_disagreement": None if first is None else {"line": first.line, "why": first.why},
-        "overlaps": agreement.overlaps,
-        "farthest_time_out_ms": agreement.latest_us / 1e3,
-        "tolerance_ms": agreement.tolerance_us / 1e3,
-        "inferred": agreement.inferred,
-    }

@@ -1,8 +1,8 @@
-"""What a log tells of each clock of a call: durations, and which of them were cut short by what came first.
+"""What a log shows of each clock of a call: durations, and which of them something else cut short.
 
-The clocks of a stay (the retrieval, the caller's patience, the time-out) race, and a log shows only the winner: of the
-others it is known that they would have rung later. That they are independent of each other is parksim's model, and
-no log can show it or disprove it (Tsiatis 1975).
+The clocks of a stay (the retrieval, the caller's patience, the time-out) race, and a log shows only the winner: the
+others would have rung later. Their independence is an assumption of parksim's model, which no log can prove or disprove
+(Tsiatis 1975).
 """
 
 from collections.abc import Iterable
@@ -13,32 +13,7 @@ from numpy.typing import NDArray
 
 from parksim.pbx.calls import Row, is_parking
 from parksim.pbx.log import FieldLog
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    AGAIN,
-    ANSWERED,
-    BUSY,
-    ENDED,
-    EXPIRED,
-    IN_LOT,
-    LOST,
-    LOT_FULL,
-    NEVER,
-    NOBODY,
-    OFFERED,
-    OVERFLOWED,
-    PARKED,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RECALL_UNANSWERED,
-    REFUSED,
-    RELEASED,
-    RETRIEVED,
-    TALKED,
-    UNANSWERED,
-    WAITING,
-)
+from parksim.rules import codes as c
 
 Seconds = NDArray[np.float64]
 
@@ -68,7 +43,7 @@ class Clock:
 
 @dataclass
 class Observed:
-    """Everything that a log tells of the calls of one lot."""
+    """Everything that a log shows of the calls of one lot."""
 
     lot: str
     calls: int = 0
@@ -79,14 +54,14 @@ class Observed:
     """From the answer to the first request for a slot."""
     whole_talks: Clock = field(default_factory=Clock)
     """From the answer to the end of calls that were not parked: handling and talk together."""
-    asked: list[tuple[int, bool]] = field(default_factory=list)
+    wishes: list[tuple[int, bool]] = field(default_factory=list)
     """Each handling: (parks made before, whether it ended in a request)."""
-    asked_us: list[int] = field(default_factory=list)
+    requests_us: list[int] = field(default_factory=list)
     """The instants of the requests with which a handling ended."""
     requests: int = 0
     refused: int = 0
     retries: list[int] = field(default_factory=list)
-    """Of each refused handling, how often it asked again."""
+    """The retries of each refused handling."""
     retry_after_s: list[float] = field(default_factory=list)
     after_full: dict[str, int] = field(default_factory=dict)
     """keep, overflow, drop -> how many refused calls went that way."""
@@ -111,18 +86,18 @@ class Observed:
 
 
 def observe(log: FieldLog, lot: str) -> Observed:
-    """Return what ``log`` tells of the calls of one lot (those never parked belong to it when it is the only one)."""
+    """Return what ``log`` shows of the calls of one lot; calls never parked belong to it if it is the only lot."""
     by_call: dict[str, list[Row]] = {}
     for row in log.rows:
         by_call.setdefault(row.call, []).append(row)
     observed = Observed(lot)
     alone = len(log.lots) == 1
     for rows in by_call.values():
-        lots = {row.lot for row in rows if is_parking(row) or row.kind == REFUSED}
+        lots = {row.lot for row in rows if is_parking(row) or row.kind == c.REFUSED}
         if lots <= {lot} and (lots or alone):
             _Life(observed, log.last_us).tell(rows)
     observed.arrivals_us.sort()
-    observed.asked_us.sort()
+    observed.requests_us.sort()
     return observed
 
 
@@ -130,7 +105,7 @@ def busiest(log: FieldLog) -> str:
     """Return the lot with most parks."""
     parks = dict.fromkeys(log.lots, 0)
     for row in log.rows:
-        if row.kind == PARKED and row.lot in parks:
+        if row.kind == c.PARKED and row.lot in parks:
             parks[row.lot] += 1
     return max(parks, key=lambda name: parks[name])
 
@@ -161,30 +136,30 @@ class _Life:
 
     def _row(self, row: Row) -> None:
         at_us, kind, to = row.time_us, row.kind, self.to
-        if kind == OFFERED:
+        if kind == c.OFFERED:
             to.calls += 1
             to.arrivals_us.append(at_us)
             self._since["queue"] = at_us
-        elif kind in (ANSWERED, RECALL_ANSWERED):
+        elif kind in (c.ANSWERED, c.RECALL_ANSWERED):
             self._ends("queue", at_us, to.queue, seen=False)
             self._ends("ring", at_us, to.answer, seen=True)
             self._return(at_us, "answered")
             self._since["handling"] = at_us
-        elif kind in (PARKED, REFUSED):
+        elif kind in (c.PARKED, c.REFUSED):
             self._request(row)
-        elif kind == RELEASED:
+        elif kind == c.RELEASED:
             if "park" in self._since:
                 to.announcement_s.append((at_us - self._since["park"]) / 1e6)
-        elif kind in (RETRIEVED, EXPIRED) or (kind == ABANDONED and row.reason == IN_LOT):
+        elif is_parking(row):
             self._stay(at_us, kind)
-        elif kind == RECALL_RINGING:
+        elif kind == c.RECALL_RINGING:
             self._since.setdefault("ring", at_us)
             self._since["period"] = at_us
-        elif kind == RECALL_UNANSWERED:
+        elif kind == c.RECALL_UNANSWERED:
             to.rings_s.append((at_us - self._since.pop("period", at_us)) / 1e6)
-            if row.reason != AGAIN:
+            if row.reason != c.AGAIN:
                 self._ends("ring", at_us, to.answer, seen=False)
-        elif kind in (ENDED, LOST, ABANDONED):
+        elif kind in (c.ENDED, c.LOST, c.ABANDONED):
             self._over(row)
 
     def _request(self, row: Row) -> None:
@@ -192,12 +167,12 @@ class _Life:
         to.requests += 1
         if "handling" in self._since:
             self._ends("handling", row.time_us, to.handling, seen=True)
-            to.asked.append((self._parks, True))
-            to.asked_us.append(row.time_us)
+            to.wishes.append((self._parks, True))
+            to.requests_us.append(row.time_us)
             self._refusals = []
         elif self._refusals:
             to.retry_after_s.append((row.time_us - self._refusals[-1]) / 1e6)
-        if row.kind == REFUSED:
+        if row.kind == c.REFUSED:
             to.refused += 1
             self._refusals.append(row.time_us)
             self._since["refused"] = row.time_us
@@ -207,19 +182,19 @@ class _Life:
             self._since.pop("refused", None)
         self._parks += 1
         self._since["stay"] = self._since["park"] = row.time_us
-        to.limits_us.append(NOBODY - 1 if row.limit_us is None else row.limit_us)
+        to.limits_us.append(c.NOBODY - 1 if row.limit_us is None else row.limit_us)
 
     def _stay(self, at_us: int, how: int | None) -> None:
         since_us = self._since.pop("stay", None)
         if since_us is None:
             return
         to = self.to
-        to.retrieval.add(since_us, at_us, seen=how == RETRIEVED)
-        to.patience.add(since_us, at_us, seen=how == ABANDONED)
+        to.retrieval.add(since_us, at_us, seen=how == c.RETRIEVED)
+        to.patience.add(since_us, at_us, seen=how == c.ABANDONED)
         to.stays_s.append((at_us - since_us) / 1e6)
-        if how == RETRIEVED:
+        if how == c.RETRIEVED:
             self._since["staff"] = at_us
-        elif how == EXPIRED:
+        elif how == c.EXPIRED:
             to.timed_out += 1
             self._since["return"] = at_us
 
@@ -234,23 +209,23 @@ class _Life:
         if "refused" in self._since:
             self._since.pop("refused")
             to.retries.append(len(self._refusals) - 1)
-            way = {(LOST, LOT_FULL): "drop", (ENDED, OVERFLOWED): "overflow"}.get(ends, "keep")
+            way = {(c.LOST, c.LOT_FULL): "drop", (c.ENDED, c.OVERFLOWED): "overflow"}.get(ends, "keep")
             to.after_full[way] = to.after_full.get(way, 0) + 1
-        if ends == (ENDED, TALKED) and "handling" in self._since:
-            to.asked.append((self._parks, False))
+        if ends == (c.ENDED, c.TALKED) and "handling" in self._since:
+            to.wishes.append((self._parks, False))
             self._ends("handling", at_us, to.whole_talks, seen=True)
-        elif ends == (ENDED, AFTER_RETRIEVAL):
+        elif ends == (c.ENDED, c.AFTER_RETRIEVAL):
             self._ends("staff", at_us, to.staff_talk, seen=True)
-        elif ends == (ABANDONED, WAITING):
+        elif ends == (c.ABANDONED, c.WAITING):
             self._ends("queue", at_us, to.queue, seen=True)
-        elif row.kind == ABANDONED:
+        elif row.kind == c.ABANDONED:
             self._ends("ring", at_us, to.answer, seen=False)
             self._return(at_us, "gone")
-        elif row.kind == LOST:
+        elif row.kind == c.LOST:
             self._ends("ring", at_us, to.answer, seen=False)
-            self._return(at_us, {BUSY: "busy", UNANSWERED: "unanswered"}.get(row.reason, "lost"))
+            self._return(at_us, {c.BUSY: "busy", c.UNANSWERED: "unanswered"}.get(row.reason, "lost"))
 
 
 def known_limits_us(observed: Observed) -> list[int]:
-    """Return the longest stays that the log tells; ``NEVER`` for none."""
-    return [limit_us for limit_us in observed.limits_us if limit_us >= NEVER]
+    """Return the longest stays that the log reports; ``NEVER`` for none."""
+    return [limit_us for limit_us in observed.limits_us if limit_us >= c.NEVER]

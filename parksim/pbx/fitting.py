@@ -1,8 +1,8 @@
 """A scenario in the making: keys with the laws, intervals and comments that a log gives them.
 
 A clock of which some durations were cut short gets the law that fits best (``survival.fits``). Laws that the log
-cannot tell from it widen the limits of what both have: the mean, the median, the never-share. Where none fits, and
-nothing was cut short within the durations seen, these stand there themselves.
+cannot tell from it widen the limits of what both have: the mean, the median, the never-share. If no law fits, and
+nothing was cut short within the durations seen, the scenario has the durations themselves.
 """
 
 import math
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from parksim.pbx.calls import shown
 from parksim.pbx.durations import Clock
+from parksim.rules.codes import NEVER
 from parksim.scenario.laws import parse_law
 from parksim.scenario.model import Scenario
 from parksim.stats import survival
@@ -25,9 +26,9 @@ from parksim.stats.special import clopper_pearson_limits
 from parksim.stats.survival import FAMILIES, Fit, Interval, hull
 
 FEWEST: Final = 5
-"""With fewer events only an exponential is fitted, and nothing is told of its shape."""
+"""With fewer events only an exponential is fitted, since they do not show the shape of a law."""
 ENOUGH: Final = 20
-"""With fewer durations no law is said not to fit."""
+"""With fewer durations no law is rejected."""
 LONGEST_MEAN_S: Final = 1e7
 """Means and medians are cut to this, some four months, which a scenario's exponential may have."""
 WIDTH: Final = 118
@@ -52,12 +53,18 @@ class Calibration:
     head: list[str] = field(default_factory=list)
     _lines: dict[str, list[str]] = field(default_factory=dict)
 
-    def put(self, section: str, key: str, value: str, *comments: str) -> None:
-        """Set a key, with comments above it."""
+    def put(self, name: str, value: str, *comments: str) -> None:
+        """Set the key of a dotted name ("lot.slots"), with comments above it."""
+        section, key = name.split(".")
         lines = self._lines.setdefault(section, [])
         for comment in comments:
             lines.extend(_comment(comment))
         lines.append(f"{key} = {value}")
+
+    def put_share(self, name: str, share: Interval, note: str) -> None:
+        """Set a key to a share, with its limits and a note above it, and keep it as a figure."""
+        self.figures[name] = share
+        self.put(name, f"{share.value:.6f}", f"{percent(share)}{note}")
 
     @property
     def toml(self) -> str:
@@ -79,7 +86,7 @@ class Calibration:
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
-    """Return a comment's lines; names of the log may hold what TOML bears in no comment."""
+    """Return a comment's lines; characters in the log's names that TOML forbids in comments become question marks."""
     plain = "".join(one if one.isprintable() else "?" for one in text)
     return [f"# {line}" for line in textwrap.wrap(plain, WIDTH - 2, subsequent_indent=indent)]
 
@@ -109,30 +116,33 @@ def number(value: float) -> str:
     return f"{float(text):.6f}".rstrip("0").rstrip(".") if "e" in text else text
 
 
+def seconds(duration_us: int) -> str:
+    """Return a duration as TOML has it."""
+    return '"unlimited"' if duration_us == NEVER else f'"{number(duration_us / 1e6)}s"'
+
+
+def put_patience(result: Calibration, name: str, clock: Clock, ways: tuple[str, str], nobody: str) -> None:
+    """Put how long callers wait; ``ways``: to hang up, or not to; ``nobody``: of whom, if no caller hung up."""
+    if put_law(result, name, clock, *ways) is None and name not in result.laws:
+        result.put(name, '"unlimited"', f"nobody hung up in {nobody}")
+
+
 def put_law(
-    result: Calibration,
-    key: tuple[str, str],
-    clock: Clock,
-    what: str,
-    cut: str = "",
-    *,
-    with_never: bool = False,
+    result: Calibration, name: str, clock: Clock, what: str, cut: str = "", *, with_never: bool = False
 ) -> Fit | None:
-    """Fit a law to a clock and put it under ``key``; None when too little was seen to write a law, or it is none."""
+    """Fit a law to a clock and put it under ``name``; None if nothing was seen, or if all durations are the same."""
     durations_s, seen = clock.arrays
     events = int(seen.sum())
-    name = ".".join(key)
     if not events:
         return None
-    source = f"n = {len(durations_s):,} ({events:,} {what}" + (
-        f", {len(durations_s) - events:,} {cut})" if cut else ")"
-    )
+    censored = f", {len(durations_s) - events:,} {cut}" if cut else ""
+    source = f"n = {len(durations_s):,} ({events:,} {what}{censored})"
     whole = durations_s[seen]
     if _is_constant(durations_s, seen, with_never=with_never):
         result.laws[name] = "constant"
         one = Interval(float(np.median(whole)), float(whole.min()), float(whole.max()))
         result.figures[f"{name}.value"] = one
-        result.put(*key, f'"{number(one.value)}s"', f"constant: {span(one)}, shortest and longest seen; {source}")
+        result.put(name, f'"{number(one.value)}s"', f"constant: {span(one)}, shortest and longest seen; {source}")
         return None
     kinds = tuple(FAMILIES) if events >= FEWEST else ("exponential",)
     tried = survival.fits(durations_s, seen, with_never=with_never and events >= FEWEST, kinds=kinds)
@@ -146,7 +156,7 @@ def put_law(
         remark = f"; only {events} seen, so the law is a guess"
     elif _fits_badly(best, durations_s, seen):
         law, kind = empirical(np.sort(whole).tolist()), "empirical"
-        remark = "; none of the laws fits, so here stand the durations themselves"
+        remark = "; no law fits, so these are the durations themselves"
         best = replace(best, never=None)
     elif rivals:
         remark = f"; the log cannot tell it from {' and '.join(map(_rival, rivals))}, which the limits allow for"
@@ -156,12 +166,12 @@ def put_law(
         result.figures.update({f"{name}.{rival.kind}.{one}": value for one, value in rival.parameters.items()})
     others = "; ".join(f"{one.kind} ({one.log_likelihood:.1f}, {one.aic:.1f}, {one.bic:.1f})" for one in tried)
     beside = _beside(tried[0], durations_s, seen)
-    result.put(*key, law, f"{tried[0].kind}: {_parameters(parameters)}; {source}{remark}", f"{others}; {beside}")
+    result.put(name, law, f"{tried[0].kind}: {_parameters(parameters)}; {source}{remark}", f"{others}; {beside}")
     return best
 
 
 def _is_constant(durations_s: survival.Seconds, seen: NDArray[np.bool_], *, with_never: bool) -> bool:
-    """Tell whether all durations seen are as one, and none was cut short only after it, unless it may never end."""
+    """Tell whether all durations seen are the same, and none was cut short later, unless it may never end."""
     whole, cut_s = durations_s[seen], durations_s[~seen]
     if float(durations_s.max()) < survival.SHORTEST_S * 10:
         return True
@@ -172,7 +182,7 @@ def _is_constant(durations_s: survival.Seconds, seen: NDArray[np.bool_], *, with
 def _fits_badly(best: Fit, durations_s: survival.Seconds, seen: NDArray[np.bool_]) -> bool:
     """Tell by Kolmogorov's test at 1 % that a law is not that of durations none of which was cut short.
 
-    Those cut short only after the longest seen say nothing of the others but that they are never, or later.
+    Durations cut short only after the longest seen say nothing about the others, except that they come later or never.
     """
     whole, cut_s = np.sort(durations_s[seen]), durations_s[~seen]
     if len(whole) < ENOUGH or (len(cut_s) and float(cut_s.min()) < float(whole[-1])):
@@ -186,7 +196,7 @@ def _fits_badly(best: Fit, durations_s: survival.Seconds, seen: NDArray[np.bool_
 
 
 def _with_rivals(best: Fit, rivals: list[Fit]) -> dict[str, Interval]:
-    """Return the parameters of a law; limits of mean or median hold those of the laws that may be true instead."""
+    """Return the parameters of a law; the limits of mean or median include those of the laws that may be true."""
     return {
         parameter: hull([one, *(rival.interval(parameter) for rival in rivals)])
         if parameter in ("mean", "median")
@@ -219,7 +229,7 @@ def _law(best: Fit) -> str:
 
 
 def _is_taken(one: Fit) -> bool:
-    """Tell whether a scenario takes a law: a tail of centuries, guessed from few durations, it does not."""
+    """Tell whether a scenario accepts a law; it rejects a tail of centuries guessed from few durations."""
     try:
         parse_law(tomllib.loads(f"law = {_law(one)}")["law"])
     except ValidationError:
@@ -239,7 +249,7 @@ def _bounded(value: float, parameter: str) -> str:
 def _beside(best: Fit, durations_s: survival.Seconds, seen: NDArray[np.bool_]) -> str:
     """Return Kaplan and Meier's quartiles, and how far a fit is from their curve.
 
-    The distance is taken where enough are still under observation for the curve to mean something.
+    The distance counts only while enough are under observation for the curve to mean something.
     """
     curve = survival.kaplan_meier(durations_s, seen)
     enough = curve.at_risk >= min(10, len(durations_s))
@@ -255,23 +265,20 @@ def _beside(best: Fit, durations_s: survival.Seconds, seen: NDArray[np.bool_]) -
     return f"KM: {', '.join(quartiles) or 'under 25 % in the log'}; the law is within {distance:.3f} of it"
 
 
-def put_never(result: Calibration, key: tuple[str, str], best: Fit | None, clock: Clock, what: str) -> float:
+def put_never(result: Calibration, name: str, best: Fit | None, clock: Clock, what: str) -> None:
     """Put the never-share beside its law: fitted, or counted where the law is constant."""
-    name = ".".join(key)
     if best is not None and best.never is not None:
         one = best.never
         durations_s, seen = clock.arrays
         curve = survival.kaplan_meier(durations_s, seen)
-        told = curve.times_s[curve.at_risk >= min(10, len(durations_s))]
+        watched_s = curve.times_s[curve.at_risk >= min(10, len(durations_s))]
         note = (
-            f"by the law's fit (likelihood ratio). Whatever the law, {what} by {told[-1]:.4g} s: "
-            f"{percent(curve.at(float(told[-1])))} (KM). Never and much later look alike in a log: the law decides"
+            f"by the law's fit (likelihood ratio). For any law, {what} by {watched_s[-1]:.4g} s: "
+            f"{percent(curve.at(float(watched_s[-1])))} (KM). Never and much later look alike in a log: the law decides"
         )
     elif len(clock.seen):
         one = share_of(len(clock.seen) - clock.events, len(clock.seen))
         note = f"all that were cut short count as never: guess; n = {len(clock.seen):,}"
     else:
-        return 0.0
-    result.figures[name] = one
-    result.put(*key, f"{one.value:.6f}", f"{percent(one)}, {note}")
-    return one.value
+        return
+    result.put_share(name, one, f", {note}")

@@ -1,16 +1,16 @@
 """The forms in which a PBX's log comes: from a file to entries, each with its line, its instant and its fields.
 
-Four forms are told apart by the content, not by the name:
+The form is detected from the content, not from the name:
 
 * **Asterisk events as JSON Lines**: one object a line with ``Event`` (or ``kind``) and ``t``, seconds since the start
   of the recording, or AMI's own ``Timestamp``;
 * **AMI text** as the manager interface sends it: ``Event: ParkedCall``, one ``Key: value`` a line, an empty line
   between two events. The instant is the ``Timestamp`` header, which ``timestampevents = yes`` in manager.conf adds;
-* **CSV with named columns** (``COLUMNS``): time, event, call and slot, and what else there is;
+* **CSV with named columns** (``COLUMNS``): time, event, call, slot, and optional others;
 * **a journal of parksim** itself.
 
-Whatever a file holds instead (bytes, another encoding, half a line, lines in another order), one ``LogError`` names
-the file, the line and the next step.
+For anything else (bytes, another encoding, half a line, lines out of order), one ``LogError`` names the file, the line
+and the next step.
 """
 
 import csv
@@ -22,21 +22,21 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from parksim.errors import LogError
+from parksim.scenario.messages import nearest
 
 DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 512 * 1024 * 1024
 LONGEST_LINE: Final = 1024 * 1024
 ORDER_US: Final = 5_000
-"""Entries may stand this much out of order: events are written by several threads."""
+"""Entries may be out of order by this much: several threads write events."""
 LATEST_S: Final = 1e11
-"""Larger numbers are no seconds, since 1970 or since a recording began; milliseconds of today are."""
+"""Larger numbers cannot be seconds since 1970 or since a recording began; they are probably milliseconds."""
 FEW: Final = 2
-"""So many lines out of place are events told wrongly; more are a file put together in the wrong order."""
+"""Up to this many lines out of place are wrong events; more mean that a file was put together in the wrong order."""
 
 JSON_LINES: Final = "Asterisk events as JSON Lines"
 AMI: Final = "AMI text"
@@ -61,7 +61,7 @@ class Entries(NamedTuple):
     misplaced: list[int]
     """Lines, at most ``FEW``, whose instants do not fit the order of the file."""
     meta: dict[str, Any]
-    """What a recording says of itself (JSON Lines only): its lots above all."""
+    """What a recording says about itself (JSON Lines only), mainly its lots."""
     last_us: int
     """The instant of the last entry of any kind."""
 
@@ -76,19 +76,19 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "retriever": ("retriever", "retrieverchannel", "retrievedby", "fetchedby"),
     "limit": ("limit", "limits", "timeout", "parkingtimeout", "parkingtime", "maxinparking"),
 }
-"""The columns of a CSV log and the headings that name them; capitals, blanks, '_' and '-' do not matter."""
+"""The columns of a CSV log and the accepted headings; capitals, blanks, '_' and '-' are ignored."""
 NEEDED: Final = ("time", "event", "call", "slot")
 
 
 def read_entries(path: Path, content: bytes) -> Entries:
-    """Return the entries of a log that is no journal of parksim, in the order of their lines.
+    """Return the entries of a log that is not a journal of parksim, in the order of their lines.
 
     Args:
         path: of the file, for messages.
         content: of the file; it is read once, since a pipe cannot be read again.
 
     Raises:
-        LogError: something in it is not as its form wants it.
+        LogError: something in it does not fit its form.
     """
     text = _text(content, path)
     form = form_of(text, path)
@@ -102,12 +102,8 @@ def read_entries(path: Path, content: bytes) -> Entries:
     instants = [entry.time_us for entry in entries]
     misplaced = [entries[i].line for i in out_of_order(instants, ORDER_US)]
     if len(misplaced) > FEW:
-        raise LogError(
-            path,
-            misplaced[0],
-            f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)",
-            "sort them by their instants",
-        )
+        rule = f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)"
+        raise LogError(path, misplaced[0], rule, "sort them by their instants")
     return Entries(form, hashlib.sha256(content).hexdigest(), entries, misplaced, meta, max(instants))
 
 
@@ -115,18 +111,16 @@ def content_of(path: Path) -> bytes:
     """Return the bytes of a log.
 
     Raises:
-        LogError: there is no such file, it is empty, too large or cannot be read.
+        LogError: there is no such file, it is empty, larger than ``LARGEST_FILE``, or cannot be read.
     """
     try:
         if path.is_file() and path.stat().st_size > LARGEST_FILE:
             raise LogError(path, None, f"the file is larger than {LARGEST_FILE >> 20} MiB", "split it by days")
         content = path.read_bytes()
     except FileNotFoundError:
-        beside = path.parent.iterdir() if path.parent.is_dir() else ()
-        near = get_close_matches(path.name, [entry.name for entry in beside], 1)
-        raise LogError(
-            path, None, "there is no such file", f"did you mean {near[0]}?" if near else "name a log"
-        ) from None
+        beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else ()
+        step = did_you_mean(path.name, (entry.name for entry in beside), "name a log", 0.6)
+        raise LogError(path, None, "there is no such file", step) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise LogError(path, None, f"cannot be read ({reason})", "name a readable file") from None
@@ -143,12 +137,11 @@ def _text(content: bytes, path: Path) -> str:
     where = content.find(b"\0")
     if where >= 0:
         line = content.count(b"\n", 0, where) + 1
-        raise LogError(path, line, "this is no text (it has NUL bytes)", "give the log as text in UTF-8")
+        raise LogError(path, line, "this is not text (it has NUL bytes)", "save the log as text in UTF-8")
     for number, line_bytes in enumerate(content.splitlines(), 1):
         if len(line_bytes) > LONGEST_LINE:
-            raise LogError(
-                path, number, f"the line has {len(line_bytes):,} bytes, which no event has", "give one event a line"
-            )
+            rule = f"the line has {len(line_bytes):,} bytes, more than an event has"
+            raise LogError(path, number, rule, "write one event per line")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -160,7 +153,7 @@ _AMI_START = re.compile(r"(?:Event|Response|Privilege|ActionID|Message|Action)\s
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines as a PBX ends them; what Unicode calls a line end may stand within one."""
+    """Return the lines as a PBX ends them; other line ends of Unicode may occur within one."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
 
@@ -169,13 +162,13 @@ def form_of(text: str, path: Path) -> str:
     """Return the form of a log by its first line that is not empty.
 
     Raises:
-        LogError: it is none of the forms.
+        LogError: it has another form.
     """
     number, line = next((i, line.strip()) for i, line in enumerate(_lines(text), 1) if line.strip())
     if line.startswith("{"):
         return JSON_LINES
     if re.match(r"\[\s*(\{|$)", line):
-        raise LogError(path, number, "this looks like one JSON array", "write one object a line (jq -c '.[]')")
+        raise LogError(path, number, "this looks like one JSON array", "write one object per line (jq -c '.[]')")
     if _AMI_START.match(line):
         return AMI
     cells = _cells(line)
@@ -183,20 +176,16 @@ def form_of(text: str, path: Path) -> str:
         return CSV
     if len(cells) > 1 and all(re.fullmatch(r"\s*[A-Za-z][\w .-]*", cell) for cell in cells):
         raise LogError(path, number, *_other_columns(cells, path))
-    raise LogError(
-        path,
-        number,
-        "this is no log that parksim reads",
-        f"give {JSON_LINES}, {AMI} (Event: ParkedCall ...), {CSV} with the columns {', '.join(NEEDED)}, or {JOURNAL}",
-    )
+    forms = f"{JSON_LINES}, {AMI} (Event: ParkedCall ...), {CSV} with the columns {', '.join(NEEDED)}, or {JOURNAL}"
+    raise LogError(path, number, "parksim cannot read this as a log", f"supply {forms}")
 
 
 def out_of_order(instants: Sequence[int], tolerance_us: int) -> list[int]:
-    """Return the elements that stand out of the order of ``instants``; none where all is within the tolerance.
+    """Return the positions of ``instants`` that are out of order; empty if all are within the tolerance.
 
-    The plainest explanation counts: one element that came too early or too late (of two neighbours that have changed
-    places the later, since it is there that time goes back), then two that have changed places, then the fewest whose
-    removal leaves the rest in order, which are what a longest non-decreasing subsequence leaves out (Schensted 1961).
+    The simplest explanation counts: one element that came too early or too late (of two swapped neighbours the later,
+    since time goes back there), then two swapped elements, then the fewest whose removal leaves the rest in order:
+    those outside a longest non-decreasing subsequence (Schensted 1961).
 
     >>> [out_of_order(times, 0) for times in ([1, 2, 4, 3, 5], [1, 4, 3, 2, 5], [9, 1, 2, 3], [3, 1, 4, 2, 6, 5])]
     [[3], [1, 3], [0], [1, 3, 5]]
@@ -250,14 +239,11 @@ def _from_json(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             if number == len(lines) and not text.endswith("\n"):
-                raise LogError(
-                    path, number, "the last line breaks off: the file was cut", "copy it again, or remove that line"
-                ) from None
-            raise LogError(path, number, "this is no JSON object", "give one whole object a line") from None
+                raise LogError(path, number, _CUT, "copy it again, or remove that line") from None
+            raise LogError(path, number, "this is not a JSON object", "write one whole object per line") from None
         if not isinstance(record, dict) or not ({"kind", "Event"} & record.keys()):
-            raise LogError(
-                path, number, "this is no event of a PBX: it has neither Event nor kind", f"give {JSON_LINES}"
-            )
+            rule = "this is not an event of a PBX: it has neither Event nor kind"
+            raise LogError(path, number, rule, f"supply {JSON_LINES}")
         if record.get("kind") == "meta":
             meta.update(record)
         time_us = _instant_us(record.get("Timestamp", record.get("t")), path, number, "t (seconds) or Timestamp")
@@ -280,10 +266,11 @@ def _instant_us(value: Any, path: Path, line: int, name: str) -> int:
     return round(seconds * 1e6)
 
 
+_CUT: Final = "the last line breaks off: the file was cut"
 _TIMESTAMPS: Final = "set timestampevents = yes in manager.conf and record again"
 
 
-def _from_ami(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - AMI tells no lots
+def _from_ami(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - AMI does not list the lots
     lines = _lines(text)
     fields: dict[str, str] = {}
     first = 0
@@ -293,23 +280,21 @@ def _from_ami(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  
             if not colon or not re.fullmatch(r"[A-Za-z][\w./() -]{0,99}", key.strip()):
                 if line.startswith("Asterisk Call Manager"):
                     continue
-                raise LogError(
-                    path, number, f"{line.strip()[:40]!r} is no AMI header", "write Key: value, an empty line between"
-                )
+                rule = f"{line.strip()[:40]!r} is not an AMI header"
+                raise LogError(path, number, rule, "write Key: value, with an empty line between events")
             first = first or number
             fields.setdefault(key.strip(), value.strip())
             continue
         if "Event" in fields:
             if number == len(lines) + 1 and (not text.endswith(("\n", "\r")) or _lacking(fields)):
-                raise LogError(
-                    path, first, "the last event breaks off: the file was cut", "copy it again, or remove that event"
-                )
+                rule = "the last event breaks off: the file was cut"
+                raise LogError(path, first, rule, "copy it again, or remove that event")
             yield Entry(first, _instant_us(fields.get("Timestamp"), path, first, "the header Timestamp"), fields)
         fields, first = {}, 0
 
 
 def _lacking(fields: Mapping[str, str]) -> bool:
-    """Tell whether an event has not all that it needs, which at the end of a file means that it was cut."""
+    """Tell whether an event lacks a header; at the end of a file this means that the file was cut."""
     needed = {"Timestamp", "ParkeeChannel", "ParkingSpace"} if "ParkedCall" in fields["Event"] else {"Timestamp"}
     return not needed <= fields.keys()
 
@@ -323,7 +308,7 @@ def _word(text: str) -> str:
 
 
 def _cells(line: str) -> list[str]:
-    """Return the cells of a header; none of a line that is too long for one."""
+    """Return the cells of a header; an empty list for a line too long to be one."""
     return next(csv.reader([line], delimiter=_delimiter(line)), []) if len(line) < 10_000 else []
 
 
@@ -335,26 +320,26 @@ def _headings(cells: Sequence[str]) -> dict[str, int]:
 
 
 def _other_columns(cells: Sequence[str], path: Path) -> tuple[str, str]:
-    """Return what is wrong with a CSV whose columns are not those of parking events, and what it may be good for."""
+    """Return what is wrong with a CSV of other columns than those of parking events, and how it may be used."""
     shown = ", ".join(cell.strip() for cell in cells)[:120]
-    rule = f"this is {CSV} with the columns {shown}, and no parking events: it lacks {', '.join(NEEDED)}"
+    rule = f"this is {CSV} with the columns {shown}, not parking events: it lacks {', '.join(NEEDED)}"
     dates = [cell.strip() for cell in cells if re.search(r"offered|arriv|time|date|start|_at$", cell.lower())]
     if not dates:
-        return rule, "name the columns so, one event a line"
+        return rule, "name the columns like this, with one event per line"
     arrivals = f'[arrivals] kind = "recorded", file = "{path.name}", column = "{dates[0]}"'
-    return rule, f"one event a line; or, if these are calls, offer them to a scenario: {arrivals}"
+    return rule, f"one event per line; or, if these are calls, offer them to a scenario: {arrivals}"
 
 
 def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:
-    """Return the next step where columns are missing: a heading that is nearly right, or the names that will do."""
+    """Return the next step when columns are missing: a nearly right heading, or the accepted names."""
     for name in missing:
         words = {_word(cell): cell.strip() for cell in header}
-        if near := get_close_matches(_word(name), list(words), 1, 0.7):
-            return f"did you mean {name} where it says {words[near[0]]}?"
-    return f"name a column {missing[0]} ({', '.join(COLUMNS[missing[0]][1:4])} will do, too)"
+        if near := nearest(_word(name), words, 0.7):
+            return f"did you mean {name} where it says {words[near]}?"
+    return f"name a column {missing[0]} ({', '.join(COLUMNS[missing[0]][1:4])} are also accepted)"
 
 
-def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - CSV tells no lots
+def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - CSV does not list the lots
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.lstrip().splitlines()[0]))
     rows = _csv_rows(reader, path)
     line, header = next(rows)
@@ -369,12 +354,12 @@ def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  
     for number, row in rows:
         if len(row) != len(header):
             cut = not text.endswith("\n") and number == len(_lines(text))
-            rule = "the last line breaks off: the file was cut" if cut else f"{len(row)} cells under {len(header)}"
-            raise LogError(path, number, rule, "give each line as many cells as the header")
+            rule = _CUT if cut else f"{len(row)} cells under {len(header)}"
+            raise LogError(path, number, rule, "each line needs as many cells as the header")
         fields = {name: row[at].strip() for name, at in named.items()}
         time_us, how = _csv_instant_us(fields["time"], path, number)
         if written not in (None, how):
-            raise LogError(path, number, f"{how} among {written} in the time column", "write all of them alike")
+            raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
         written = how
         yield Entry(number, time_us, fields)
 
@@ -387,29 +372,28 @@ def _csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise LogError(path, reader.line_num, f"this is no CSV ({error})", "save the log as CSV") from None
+            raise LogError(path, reader.line_num, f"this is not CSV ({error})", "save the log as CSV") from None
         if any(cell.strip() for cell in row):
             yield reader.line_num, row
 
 
 def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
-    """Return the instant and how it is written; dates without an offset are taken as they stand on the wall."""
+    """Return the instant and how it is written; dates without an offset are wall-clock time."""
     if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
         if float(text) >= LATEST_S:
-            raise LogError(path, line, f"{text[:40]} s is no instant, but perhaps milliseconds", "write seconds")
+            raise LogError(path, line, f"{text[:40]} s is not an instant; it may be milliseconds", "write seconds")
         return round(float(text) * 1e6), "seconds"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise LogError(
-            path, line, f"{text[:40]!r} is no instant", "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
-        ) from None
+        step = "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
+        raise LogError(path, line, f"{text[:40]!r} is not an instant", step) from None
     if moment.tzinfo is None:
         return round(moment.replace(tzinfo=UTC).timestamp() * 1e6), "dates without an offset"
     return round(moment.timestamp() * 1e6), "dates with an offset"
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Return "did you mean ...?" for the nearest of ``words``, or nothing."""
-    near = get_close_matches(_word(word), list(words), 1, 0.75)
-    return f"did you mean {near[0]}?" if near else ""
+def did_you_mean(word: str, words: Iterable[str], otherwise: str, cutoff: float = 0.75) -> str:
+    """Return the next step after a wrong word: the nearest of ``words``, or ``otherwise``."""
+    near = nearest(word, words, cutoff)
+    return f"did you mean {near}?" if near else otherwise

@@ -1,14 +1,14 @@
-"""Logs of a real PBX: what Asterisk's manager events, or a CSV, tell of calls and of the lot, as a journal.
+"""Logs of a real PBX: calls and lots as Asterisk's manager events or a CSV report them, turned into a journal.
 
-``read_log`` gives a ``FieldLog``: its ``rows`` are facts with the line on which each stands, its ``journal`` is theirs
-in the form of every other journal, so that the same measures are computed from it. ParkedCall, UnParkedCall,
+``read_log`` returns a ``FieldLog``: its ``rows`` are facts, each with its line; its ``journal`` holds the same facts in
+the form of every other journal, so that the same measures are computed from it. ParkedCall, UnParkedCall,
 ParkedCallTimeOut and ParkedCallGiveUp are PARKED, RETRIEVED, EXPIRED and ABANDONED; around them the calls' own events
-(DialBegin, DialEnd, BridgeEnter, Hangup) tell, where they were recorded, when a call came, was answered and ended, and
-how its return was taken.
+(DialBegin, DialEnd, BridgeEnter, Hangup), if recorded, say when a call came, was answered and ended, and how its
+return was taken.
 
-What a log cannot tell is not made up: a refused park is silent in AMI, and known only where the request was recorded
-(a ``cmd`` line without a ParkedCall within a second, or the recorder's remark); how many attendants there are, and
-who waited in a queue, is never known. A call of which only the parking is known is offered and answered at its park.
+What a log does not say is not made up. AMI has no event for a refused park, which is known only if the request was
+recorded (a ``cmd`` line without a ParkedCall within a second, or the recorder's remark). How many attendants there are
+and who waited in a queue is never known. A call of which only the parking is known is offered and answered at its park.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,47 +19,40 @@ from typing import Any, Final, NamedTuple
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal
-from parksim.pbx import formats as logforms
-from parksim.pbx.calls import AmiStory, CsvStory, Row, is_parking
-from parksim.rules import codes
-from parksim.rules.codes import (
-    ABANDONED,
-    ENDED,
-    EXPIRED,
-    IN_LOT,
-    NEVER,
-    NOBODY,
-    OFFERED,
-    PARKED,
-    RETRIEVED,
-)
+from parksim.pbx import formats
+from parksim.pbx.calls import AmiTracker, CsvTracker, Row, is_parking
+from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
 
 TOLERANCE_US: Final = 5_000
-"""A PBX's events tell an instant this well: a retrieval frees its slot up to 4 ms before UnParkedCall shows."""
+"""How exact an event's instant is: a retrieval frees its slot up to 4 ms before its UnParkedCall."""
 MOST_SLOTS: Final = 10_000
-"""So many slots a scenario's lot may have."""
+"""The most slots that a scenario's lot may have."""
 
 
 class LotPlan(NamedTuple):
-    """A lot as the log tells of it: None for what it does not tell; ``told``: not inferred from the slots seen."""
+    """A lot as the log reports it, None for what it does not say; ``reported``: not inferred from the slots seen."""
 
     name: str
     first: int
     slots: int
     limit_us: int | None
     choice: int | None
-    told: bool
+    reported: bool
+
+
+LOT_HEADER: Final = ("name", "first", "slots", "limit_us", "choice", "told")
+"""A ``LotPlan`` as journals spell it."""
 
 
 class FieldLog:
     """A log, read.
 
-    ``rows``: facts in the order of time. ``lots``: those that were used, in the order of use. ``misplaced``: lines out
-    of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_told``:
-    whether requests were recorded, so that refusals are known; ``calls_told``: whether calls that were never parked
-    are, too.
+    ``rows``: facts in the order of time. ``lots``: the lots in use, in the order of first use. ``misplaced``: lines out
+    of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
+    whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
+    were recorded.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -68,7 +61,7 @@ class FieldLog:
         self.misplaced: list[int] = []
         self.first_us = min(row.time_us for row in rows)
         self.last_us = max(row.time_us for row in rows)
-        self.begins_empty = self.requests_told = self.calls_told = False
+        self.begins_empty = self.requests_recorded = self.calls_recorded = False
         self.settings: Settings | None = None
 
     @cached_property
@@ -76,7 +69,7 @@ class FieldLog:
         """Calls still parked at the end of the log."""
         inside: set[str] = set()
         for row in self.parking:
-            (inside.add if row.kind == PARKED else inside.discard)(row.call)
+            (inside.add if row.kind == c.PARKED else inside.discard)(row.call)
         return frozenset(inside)
 
     @cached_property
@@ -86,27 +79,27 @@ class FieldLog:
 
     @cached_property
     def journal(self) -> Journal:
-        """All rows as a journal, calls numbered as they are offered; the header says where it comes from."""
+        """All rows as a journal, with calls numbered as they are offered; the header names the source."""
         return self._journal(frozenset())
 
     @cached_property
     def measured(self) -> Journal:
-        """The journal without calls whose stay is not known from its start to its end: what measures can count.
+        """The journal of the calls whose stays are known from start to end: what measures can count.
 
         Raises:
             JournalError: in some slot stays overlap by more than the tolerance.
         """
-        known = {row.call for row in self.rows if row.kind == PARKED}
-        before = {row.call for row in self.parking if row.kind != PARKED and row.call not in known}
+        known = {row.call for row in self.rows if row.kind == c.PARKED}
+        before = {row.call for row in self.parking if row.kind != c.PARKED and row.call not in known}
         measured = self._journal(self.open_calls | before)
         _check_turns(measured)
         return measured
 
     def _journal(self, left_out: frozenset[str]) -> Journal:
         rows = _untangled([row for row in self.rows if row.call not in left_out])
-        offered = [row.call for row in rows if row.kind == OFFERED]
+        offered = [row.call for row in rows if row.kind == c.OFFERED]
         numbers = {call: number for number, call in enumerate(offered)}
-        parkers, fetchers = _names(rows, (RETRIEVED, ENDED)), _names(rows, keep=(RETRIEVED,))
+        parkers, fetchers = _names(rows, (c.RETRIEVED, c.ENDED)), _names(rows, keep=(c.RETRIEVED,))
         extensions = {name: number for number, name in enumerate(parkers)}
         staff = {name: len(parkers) + number for number, name in enumerate(fetchers)}
         lots = {name: number for number, name in enumerate(self.lots)}
@@ -115,16 +108,16 @@ class FieldLog:
             if row.call not in numbers:  # a stay that began before the log
                 continue
             in_lot = row.lot in lots
-            limit_us = row.limit_us if row.kind == PARKED else NEVER
-            names = staff if row.kind == RETRIEVED else extensions
+            limit_us = row.limit_us if row.kind == c.PARKED else c.NEVER
+            names = staff if row.kind == c.RETRIEVED else extensions
             facts.append(
                 Fact(
                     row.time_us,
-                    NEVER if limit_us in (None, NEVER) else row.time_us + int(limit_us or 0),
+                    c.NEVER if limit_us in (None, c.NEVER) else row.time_us + int(limit_us or 0),
                     numbers[row.call],
-                    lots[row.lot] if in_lot else NOBODY,
-                    row.slot - self.lots[row.lot].first if in_lot and row.slot != NOBODY else NOBODY,
-                    names.get(row.extension, NOBODY),
+                    lots[row.lot] if in_lot else c.NOBODY,
+                    row.slot - self.lots[row.lot].first if in_lot and row.slot != c.NOBODY else c.NOBODY,
+                    names.get(row.extension, c.NOBODY),
                     row.kind,
                     row.reason,
                 )
@@ -134,7 +127,7 @@ class FieldLog:
             "engine": "recorded",
             "form": self.form,
             "log_digest": self.digest,
-            "lots": [plan._asdict() for plan in self.lots.values()],
+            "lots": [dict(zip(LOT_HEADER, plan, strict=True)) for plan in self.lots.values()],
             "extensions": [*parkers, *fetchers],
             "settings": self.effective_settings._asdict(),
         }
@@ -142,32 +135,32 @@ class FieldLog:
 
     @property
     def effective_settings(self) -> Settings:
-        """Settings as far as the log tells them: lots as they are, attendants and staff not known (unlimited)."""
+        """Settings as far as the log says: the lots as they are, attendants and staff unknown (unlimited)."""
         if self.settings is not None:
             return self.settings
         plans = self.lots.values()
         return Settings(
-            attendants=NEVER,
-            staff=NEVER,
-            queue_limit=NEVER,
+            attendants=c.NEVER,
+            staff=c.NEVER,
+            queue_limit=c.NEVER,
             max_parks=max(1, self._most_parks()),
             announcement_us=0,
-            when_full=codes.FULL_KEEP,
+            when_full=c.FULL_KEEP,
             retries=0,
-            retry_after_us=NEVER,
-            recall_to=codes.TO_PARKER,
-            ring_us=NEVER,
+            retry_after_us=c.NEVER,
+            recall_to=c.TO_PARKER,
+            ring_us=c.NEVER,
             attempts=1,
-            busy=codes.BUSY_DROP,
-            unanswered=codes.UNANSWERED_DROP,
+            busy=c.BUSY_DROP,
+            unanswered=c.UNANSWERED_DROP,
             slots=tuple(plan.slots for plan in plans),
-            choices=tuple(codes.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans),
+            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans),
         )
 
     def _most_parks(self) -> int:
         parks: dict[str, int] = {}
         for row in self.rows:
-            if row.kind == PARKED:
+            if row.kind == c.PARKED:
                 parks[row.call] = parks.get(row.call, 0) + 1
         return max(parks.values(), default=0)
 
@@ -183,8 +176,8 @@ def _names(rows: Iterable[Row], leave: tuple[int, ...] = (), keep: tuple[int, ..
 def _untangled(rows: list[Row]) -> list[Row]:
     """Return the rows with a release before the park that follows it in the slot.
 
-    UnParkedCall is written when the caller has left, some ms after the slot was given on: where ParkedCall comes
-    between, the release is put before it, at its instant.
+    A PBX writes UnParkedCall when the caller has left, some ms after the slot was reused: if a ParkedCall comes between
+    them, the release is moved before it, to its instant.
     """
     order = sorted(range(len(rows)), key=lambda i: rows[i].time_us)
     result: list[Row] = []
@@ -196,7 +189,7 @@ def _untangled(rows: list[Row]) -> list[Row]:
             continue
         if is_parking(row):
             place = (row.lot, row.slot)
-            if row.kind == PARKED and place in taken:
+            if row.kind == c.PARKED and place in taken:
                 for j in order[at + 1 :]:
                     if rows[j].time_us > row.time_us + TOLERANCE_US:
                         break
@@ -204,7 +197,7 @@ def _untangled(rows: list[Row]) -> list[Row]:
                         early.add(j)
                         result.append(rows[j]._replace(time_us=row.time_us))
                         break
-            if row.kind == PARKED:
+            if row.kind == c.PARKED:
                 taken[place] = row.call
             else:
                 taken.pop(place, None)
@@ -213,92 +206,87 @@ def _untangled(rows: list[Row]) -> list[Row]:
 
 
 def _check_turns(journal: Journal) -> None:
-    """Refuse a journal in which a slot is not taken and freed in turn."""
+    """Reject a journal in which a slot is not taken and freed in turn."""
     taken: set[tuple[int, int]] = set()
     for fact in journal.facts():
-        if fact.kind in (PARKED, RETRIEVED, EXPIRED) or (fact.kind == ABANDONED and fact.reason == IN_LOT):
+        if is_parking(fact):
             place = (fact.lot, fact.slot)
-            if (fact.kind == PARKED) == (place in taken):
+            if (fact.kind == c.PARKED) == (place in taken):
                 raise JournalError("in some slot stays overlap, or end that never began")
-            (taken.add if fact.kind == PARKED else taken.discard)(place)
+            (taken.add if fact.kind == c.PARKED else taken.discard)(place)
 
 
 def read_log(path: str | Path) -> FieldLog:
-    """Return what a log tells; its content says in which of the four forms of ``logforms`` it is.
+    """Return a log; its form, one of the four in ``formats``, is detected from its content.
 
     Raises:
         LogError: it cannot be read, or holds no parking event.
     """
     path = Path(path)
-    content = logforms.content_of(path)
+    content = formats.content_of(path)
     if content[:2] == b"PK" or content.lstrip()[:12].startswith(b'{"journal"'):
         return _from_journal(path)
-    read = logforms.read_entries(path, content)
-    story = CsvStory(path) if read.form == logforms.CSV else AmiStory(path, read.entries)
+    read = formats.read_entries(path, content)
+    tracker = CsvTracker(path) if read.form == formats.CSV else AmiTracker(path, read.entries)
     for entry in read.entries:
-        story.take(entry)
-    story.close(read.last_us)
-    rows = sorted(story.rows, key=lambda row: row.time_us)
+        tracker.take(entry)
+    tracker.close(read.last_us)
+    rows = sorted(tracker.rows, key=lambda row: row.time_us)
     if not any(is_parking(row) for row in rows):
-        raise LogError(
-            path, None, f"this is {read.form}, but none of its events is about parking", "record ParkedCall and its kin"
-        )
+        rule = f"this is {read.form}, but without parking events"
+        raise LogError(path, None, rule, "record ParkedCall and its kin")
     log = FieldLog(path, read.form, read.digest, rows, _lots(path, rows, read.meta))
     log.misplaced = read.misplaced
     log.first_us = min(entry.time_us for entry in read.entries)
     log.last_us = read.last_us
     log.begins_empty = bool(read.meta.get("lots"))
-    log.requests_told, log.calls_told = story.requests_told, story.calls_told
+    log.requests_recorded, log.calls_recorded = tracker.requests_recorded, tracker.calls_recorded
     return log
 
 
 def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str, LotPlan]:
-    """Return the lots that were used: as the recording says, or as wide as the slots seen.
+    """Return the lots in use: as the recording reports them, or as wide as the slots seen.
 
     Raises:
         LogError: a lot has more than ``MOST_SLOTS``.
     """
     seen: dict[str, list[int]] = {}
     for row in rows:
-        if row.lot or row.slot != NOBODY:
-            seen.setdefault(row.lot, []).extend([row.slot] if row.slot != NOBODY else [])
-    told = meta.get("lots")
+        if row.lot or row.slot != c.NOBODY:
+            seen.setdefault(row.lot, []).extend([row.slot] if row.slot != c.NOBODY else [])
+    ranges = meta.get("lots")
     plans: dict[str, LotPlan] = {}
     for name, slots in seen.items():
-        says = told.get(name) if isinstance(told, Mapping) else None
+        says = ranges.get(name) if isinstance(ranges, Mapping) else None
         try:
-            first, last = int(says["first"]), int(says["last"])  # type: ignore[index]  # not told: TypeError
+            first, last = int(says["first"]), int(says["last"])  # type: ignore[index]  # not reported: TypeError
             limit_s = float(says["parkingtime"])  # type: ignore[index]  # the same
-            limit_us: int | None = round(limit_s * 1e6) or NEVER
-            is_told = last >= first and limit_s >= 0
+            limit_us: int | None = round(limit_s * 1e6) or c.NEVER
+            reported = last >= first and limit_s >= 0
         except (KeyError, TypeError, ValueError, OverflowError):
-            is_told = False
-        if not is_told and not slots:
+            reported = False
+        if not reported and not slots:
             continue
-        if not is_told:
+        if not reported:
             first, last, limit_us = min(slots), max(slots), None
         if last - first >= MOST_SLOTS:
             line = next((row.line for row in rows if row.lot == name and row.slot == last), None)
-            raise LogError(
-                path,
-                line,
-                f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}",
-                "look for a wrong slot number",
-            )
-        plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, is_told)
+            rule = f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}"
+            raise LogError(path, line, rule, "look for a wrong slot number")
+        plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, reported)
     return plans
 
 
 def _from_journal(path: Path) -> FieldLog:
-    """Read a journal that parksim wrote as if a PBX had: the lot's settings are told, slots count from 0."""
+    """Read a journal of parksim like a PBX's log: its header has the lots' settings, slots count from 0."""
     journal = journals.Journal.load(path)
     settings = journal.settings
     names = [str(number) for number in range(len(settings.slots))]
     rows = []
     for number, fact in enumerate(journal.facts()):
         limit_us = None
-        if fact.kind == PARKED:
-            limit_us = NEVER if fact.deadline_us == NEVER else fact.deadline_us - fact.time_us
+        if fact.kind == c.PARKED:
+            limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - fact.time_us
         rows.append(
             Row(
                 number + 2,
@@ -308,20 +296,20 @@ def _from_journal(path: Path) -> FieldLog:
                 str(fact.call),
                 names[fact.lot] if 0 <= fact.lot < len(names) else "",
                 fact.slot,
-                "" if fact.extension == NOBODY else str(fact.extension),
+                "" if fact.extension == c.NOBODY else str(fact.extension),
                 limit_us,
-                NOBODY,
+                c.NOBODY,
             )
         )
     if not any(is_parking(row) for row in rows):
         raise LogError(path, None, "this journal holds no parking event", "write one of a scenario that parks calls")
     lots = {
-        name: LotPlan(name, 0, slots, None, choice, told=True)
+        name: LotPlan(name, 0, slots, None, choice, reported=True)
         for name, slots, choice in zip(names, settings.slots, settings.choices, strict=True)
     }
-    log = FieldLog(path, logforms.JOURNAL, "", sorted(rows, key=lambda row: row.time_us), lots)
+    log = FieldLog(path, formats.JOURNAL, "", sorted(rows, key=lambda row: row.time_us), lots)
     instants = [row.time_us for row in rows]
-    log.misplaced = [rows[i].line for i in logforms.out_of_order(instants, 0)]
-    log.begins_empty = log.requests_told = log.calls_told = True
+    log.misplaced = [rows[i].line for i in formats.out_of_order(instants, 0)]
+    log.begins_empty = log.requests_recorded = log.calls_recorded = True
     log.settings = settings
     return log

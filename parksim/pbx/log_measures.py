@@ -1,4 +1,4 @@
-"""The measures of a simulation, computed from a PBX's log, with what such a log leaves undefined said so.
+"""The measures of a simulation, computed from a PBX's log; each that the log leaves undefined says why.
 
 Counts are of all calls of the log; time integrals run from the first event of the lots to the last. An interval says
 how far chance may have moved the figure: Clopper and Pearson's for shares, and for the mean occupancy that of a sum of
@@ -14,18 +14,7 @@ from parksim.errors import JournalError
 from parksim.journal.journal import Journal
 from parksim.journal.measures import Window, measure_rows
 from parksim.pbx.log import FieldLog
-from parksim.rules.codes import (
-    ABANDONED,
-    ENDED,
-    EXPIRED,
-    IN_LOT,
-    LOST,
-    PARKED,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    REFUSED,
-    RETRIEVED,
-)
+from parksim.rules import codes as c
 from parksim.scenario.model import Settings
 from parksim.stats.special import clopper_pearson_limits
 
@@ -34,8 +23,8 @@ SERVICE_TARGET_US = 20_000_000
 _TIMED = ("time_full_share", "occupancy_mean", "occupancy_p95", "occupancy_max", "recalls_per_hour")
 
 
-class Recorded(NamedTuple):
-    """One measure of a log: None with the reason where it is undefined; limits where chance can be told."""
+class LogMeasure(NamedTuple):
+    """One measure of a log: None with the reason if undefined; limits if the effect of chance can be computed."""
 
     value: float | None
     low: float | None = None
@@ -43,21 +32,21 @@ class Recorded(NamedTuple):
     reason: str = ""
 
 
-def measured(log: FieldLog) -> dict[str, Recorded]:
+def measured(log: FieldLog) -> dict[str, LogMeasure]:
     """Return all measures that are one number, in the order of ``measures.SCALARS``."""
     try:
         journal = log.measured
     except JournalError as error:
         reason = f"not measured: {error}"
-        return {name: Recorded(None, reason=reason) for name in SCALARS}
+        return {name: LogMeasure(None, reason=reason) for name in SCALARS}
     return measured_in(log, journal, log.effective_settings)
 
 
-def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str, Recorded]:
+def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str, LogMeasure]:
     """Return the measures of a journal of the calls of ``log``: the log's own, or one simulated with its calls."""
     kinds = set(journal.kind.tolist())
-    if PARKED not in kinds:
-        return {name: Recorded(None, reason="no stay of the log is whole") for name in SCALARS}
+    if c.PARKED not in kinds:
+        return {name: LogMeasure(None, reason="no stay of the log is whole") for name in SCALARS}
     whole = measure_rows(journal, settings, Window(log.first_us, log.last_us + 1), SERVICE_TARGET_US)
     begin_us, end_us = _lot_window(journal)
     timed = measure_rows(journal, settings, Window(begin_us, end_us), SERVICE_TARGET_US)
@@ -65,56 +54,56 @@ def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str
     values["offered_erlang"] = whole["parks_requested"] * whole["parked_s_mean"] / ((end_us - begin_us) / 1e6)
     reasons = _undefined(log, kinds)
     limits = _limits(journal, end_us - begin_us)
-    told = {}
+    result = {}
     for name, value in values.items():
         if name in reasons or math.isnan(value):
-            told[name] = Recorded(None, reason=reasons.get(name, "nothing of the kind in the log"))
+            result[name] = LogMeasure(None, reason=reasons.get(name, "nothing of the kind in the log"))
         else:
-            told[name] = Recorded(value, *limits.get(name, (None, None)))
-    return told
+            result[name] = LogMeasure(value, *limits.get(name, (None, None)))
+    return result
 
 
 def _lot_window(journal: Journal) -> tuple[int, int]:
     """Return the instants of the first and last event of the lots."""
-    slot_rows = journal.time_us[(journal.slot >= 0) | (journal.kind == REFUSED)]
+    slot_rows = journal.time_us[(journal.slot >= 0) | (journal.kind == c.REFUSED)]
     begin_us = int(slot_rows[0])
     return begin_us, max(int(slot_rows[-1]), begin_us + 1)
 
 
 def _undefined(log: FieldLog, kinds: set[int]) -> dict[str, str]:
-    """Return the reason for each measure that this log cannot tell."""
+    """Return the reason for each measure that this log leaves undefined."""
     reasons = {}
     if log.settings is None:
         for name in ("attendant_utilisation", "staff_utilisation"):
-            reasons[name] = "the log does not tell how many there are"
-    if not log.requests_told:
+            reasons[name] = "the log does not say how many there are"
+    if not log.requests_recorded:
         for name in ("parks_requested", "offered_erlang", "refused_share"):
-            reasons[name] = "a refused park is silent in such a log"
-    if not log.calls_told:
-        silent = "the log does not tell calls that were never parked"
+            reasons[name] = "such a log has no event for a refused park"
+    if not log.calls_recorded:
+        silent = "the log has no calls that were never parked"
         for name in ("calls_offered", "parks_per_call", "queue_abandoned_share", "queue_full_share", "lost_share"):
             reasons[name] = silent
         for name in ("answer_wait_s_mean", "answer_wait_s_p95", "answered_within_share"):
-            reasons[name] = "the log does not tell when calls came"
-    if RECALL_RINGING not in kinds and (RECALL_ANSWERED not in kinds or log.settings is None):
+            reasons[name] = "the log does not say when calls came"
+    if c.RECALL_RINGING not in kinds and (c.RECALL_ANSWERED not in kinds or log.settings is None):
         for name in ("recall_busy_share", "recall_answered_share", "recall_abandoned_share"):
-            reasons[name] = "the log does not tell how returns went on"
-    if not kinds & {ENDED, LOST}:
-        reasons["lost_share"] = "the log does not tell how calls end"
+            reasons[name] = "the log does not say what became of returns"
+    if not kinds & {c.ENDED, c.LOST}:
+        reasons["lost_share"] = "the log does not say how calls end"
     return reasons
 
 
 def _limits(journal: Journal, time_us: int) -> dict[str, tuple[float | None, float | None]]:
     """Return the 95 % limits of shares, and of the mean occupancy."""
     kind = journal.kind
-    parks = int((kind == PARKED).sum())
-    refused = int((kind == REFUSED).sum())
+    parks = int((kind == c.PARKED).sum())
+    refused = int((kind == c.REFUSED).sum())
     limits: dict[str, tuple[float | None, float | None]] = {
         "refused_share": clopper_pearson_limits(refused, parks + refused)
     }
-    for name, one in (("retrieved_share", RETRIEVED), ("expired_share", EXPIRED)):
+    for name, one in (("retrieved_share", c.RETRIEVED), ("expired_share", c.EXPIRED)):
         limits[name] = clopper_pearson_limits(int((kind == one).sum()), parks)
-    gone = int(((kind == ABANDONED) & (journal.reason == IN_LOT)).sum())
+    gone = int(((kind == c.ABANDONED) & (journal.reason == c.IN_LOT)).sum())
     limits["abandoned_share"] = clopper_pearson_limits(gone, parks)
     stays_s = _stays_s(journal)
     mean = sum(stays_s) / (time_us / 1e6)
@@ -127,7 +116,7 @@ def _stays_s(journal: Journal) -> list[float]:
     parked: dict[tuple[int, int], int] = {}
     stays = []
     for fact in journal.facts():
-        if fact.kind == PARKED:
+        if fact.kind == c.PARKED:
             parked[fact.lot, fact.slot] = fact.time_us
         elif fact.slot >= 0 and (fact.lot, fact.slot) in parked:
             stays.append((fact.time_us - parked.pop((fact.lot, fact.slot))) / 1e6)

@@ -1,4 +1,4 @@
-"""A PBX's log met in Python: does it follow the rules, what does it measure, and which scenario is it?
+"""A PBX's log in Python: does the PBX follow the rules, what are its measures, which scenario describes it?
 
 >>> met = replay("tests/pbx/traces/giveup.jsonl")
 >>> met.follows, met.agreement.parking_rows
@@ -16,14 +16,14 @@ from typing import Final
 from parksim.errors import ArgumentError, JournalError, LogError, UnfitError
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import what_if as reoffered
-from parksim.pbx.conformance import Agreement, compare, events_told
+from parksim.pbx.conformance import Agreement, compare
 from parksim.pbx.fitting import Calibration
-from parksim.pbx.formats import nearest
+from parksim.pbx.formats import did_you_mean
 from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
-from parksim.pbx.log_measures import Recorded, measured
+from parksim.pbx.log_measures import LogMeasure, measured
 from parksim.pbx.what_if import Change, WhatIf
 from parksim.results import html_table
-from parksim.rules.codes import CHOICE_NAMES, NEVER
+from parksim.rules import codes as c
 from parksim.scenario.quantities import UNLIMITED, duration_s, microseconds
 
 Duration = str | float
@@ -32,7 +32,7 @@ Duration = str | float
 
 @dataclass(frozen=True)
 class Replay:
-    """A log and what the rules say to each of its parking events."""
+    """A log, and what the rules say about each of its parking events."""
 
     log: FieldLog
     agreement: Agreement
@@ -43,8 +43,8 @@ class Replay:
         return self.agreement.first is None
 
     @cached_property
-    def measures(self) -> dict[str, Recorded]:
-        """The measures of a simulation, of the log: value, limits and, where there is none, the reason."""
+    def measures(self) -> dict[str, LogMeasure]:
+        """The measures of a simulation, computed from the log: value, limits, and the reason if undefined."""
         return measured(self.log)
 
     def calibrate(self, lot: str | None = None) -> Calibration:
@@ -62,15 +62,15 @@ class Replay:
     def what_if(self, changes: Mapping[str, object]) -> dict[str, WhatIf]:
         """Return the measures that the calls of this log would have had with another lot.
 
-        What the log does not show, the clocks that lost a race above all, is drawn ``reoffered.DRAWS`` times from the
-        laws that calibrating finds.
+        The log does not show everything, mainly not the clocks that lost a race. Those values are drawn
+        ``what_if.DRAWS`` times from the laws that ``calibrate`` finds.
 
         Args:
             changes: ``CHANGES`` -> values as in a scenario: {"lot.slots": 8, "lot.max_in_parking": "60s"}.
 
         Raises:
             LogError: time goes back within the log, or calls are in one slot together.
-            ArgumentError: a key or a value that there is not.
+            ArgumentError: an unknown key, or a wrong value.
         """
         change = _change(changes)
         try:
@@ -84,7 +84,7 @@ class Replay:
     def _repr_html_(self) -> str:
         first = self.agreement.first
         verdict = "follows the rules" if first is None else f"line {first.line}: {first.why}"
-        rows = [(kind, rows, agreed) for kind, agreed, rows in events_told(self.agreement)]
+        rows = [(kind, rows, agreed) for kind, agreed, rows in self.agreement.by_kind()]
         return html_table(f"{self.log.path.name}: {verdict}", ["fact", "in the log", "as the rules say"], rows)
 
 
@@ -96,14 +96,14 @@ def replay(
     choice: str | None = None,
     max_in_parking: Duration | None = None,
 ) -> Replay:
-    """Ask the rules of each parking event in a log.
+    """Check each parking event of a log against the rules.
 
     Args:
         path: Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.
         tolerance: how far an instant may be off.
-        slots: of each lot, where the log does not tell.
-        choice: "lowest", "next" or "random"; by default the one that more parks agree with.
-        max_in_parking: time-out of parks that tell none, or "unlimited"; by default inferred.
+        slots: of each lot, if the log does not say.
+        choice: "lowest", "next" or "random"; by default the one with which more parks agree.
+        max_in_parking: time-out of parks without one in the log, or "unlimited"; by default inferred.
 
     Raises:
         LogError: the log cannot be read, or holds no parking event.
@@ -111,14 +111,14 @@ def replay(
     """
     if slots is not None and slots < 1:
         raise ArgumentError(f"slots = {slots}: a lot has at least one")
-    if choice is not None and choice not in CHOICE_NAMES:
-        raise ArgumentError(f"choice = {choice!r}: choose one of {', '.join(CHOICE_NAMES)}")
+    if choice is not None and choice not in c.CHOICE_NAMES:
+        raise ArgumentError(f"choice = {choice!r}: choose one of {', '.join(c.CHOICE_NAMES)}")
     limit_us = None
     if max_in_parking is not None:
-        limit_us = NEVER if max_in_parking == UNLIMITED else _us("max_in_parking", max_in_parking)
+        limit_us = c.NEVER if max_in_parking == UNLIMITED else _us("max_in_parking", max_in_parking)
     tolerance_us = _us("tolerance", tolerance)
     log = read_log(path)
-    number = None if choice is None else CHOICE_NAMES.index(choice)
+    number = None if choice is None else c.CHOICE_NAMES.index(choice)
     return Replay(log, compare(log, tolerance_us, slots, number, limit_us))
 
 
@@ -133,7 +133,7 @@ def calibrate(
 ) -> Calibration:
     """Turn a log into a scenario, each figure with its 95 % interval.
 
-    ``lot`` says whose, of several (by default the busiest); the other arguments are those of ``replay``.
+    ``lot`` names the lot if the log has several (by default the busiest); the other arguments are those of ``replay``.
 
     Raises:
         LogError: the log cannot be read, holds no parking event, or time goes back within it.
@@ -144,7 +144,7 @@ def calibrate(
 
 
 CHANGES: Final = ("lot.slots", "lot.max_in_parking", "lot.choice")
-"""What can be another for the calls of a log."""
+"""What ``what_if`` can change for the calls of a log."""
 
 
 def _change(changes: Mapping[str, object]) -> Change:
@@ -156,15 +156,15 @@ def _change(changes: Mapping[str, object]) -> Change:
                 raise ArgumentError(f"{said}: a whole number from 1 to {MOST_SLOTS:,}")
             change = change._replace(slots=int(str(value)))
         elif key == "lot.max_in_parking":
-            limit_us = NEVER if value == UNLIMITED else max(_us(key, value), 1)
+            limit_us = c.NEVER if value == UNLIMITED else max(_us(key, value), 1)
             change = change._replace(limit_us=limit_us)
         elif key == "lot.choice":
-            if value not in CHOICE_NAMES:
-                raise ArgumentError(f"{said}: choose one of {', '.join(CHOICE_NAMES)}")
-            change = change._replace(choice=CHOICE_NAMES.index(str(value)))
+            if value not in c.CHOICE_NAMES:
+                raise ArgumentError(f"{said}: choose one of {', '.join(c.CHOICE_NAMES)}")
+            change = change._replace(choice=c.CHOICE_NAMES.index(str(value)))
         else:
-            near = nearest(key, CHANGES) or f"one of {', '.join(CHANGES)}"
-            raise ArgumentError(f"{key}: only the lot can be another for recorded calls; {near}")
+            step = did_you_mean(key, CHANGES, f"one of {', '.join(CHANGES)}")
+            raise ArgumentError(f"{key}: recorded calls can only be offered to another lot; {step}")
     return change
 
 

@@ -16,11 +16,11 @@ digit.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from parksim.errors import ArgumentError
-from parksim.stats.special import clopper_pearson_limits, incomplete_beta, student_t_quantile
+from parksim.stats.special import clopper_pearson_limits, student_t_quantile
 
 Method = Literal[
     "student-t",
@@ -30,7 +30,6 @@ Method = Literal[
     "clopper-pearson-blocks",
     "welch-t",
     "paired-t",
-    "order-statistics",
     "undefined",
 ]
 Relation = Literal["<", "<=", ">", ">="]
@@ -43,7 +42,7 @@ SHARE_DIFFERENCE: Final[Bounds] = (-1.0, 1.0)
 """The bounds of a difference of shares."""
 UNBOUNDED: Final[Bounds] = (-math.inf, math.inf)
 BLOCK_STAYS: Final = 10.0
-"""Mean stays a block of ``zero_seen`` lasts: after so many the lot has forgotten how the block before ended."""
+"""Mean stays a block of ``zero_seen`` lasts: after this many the lot has forgotten how the previous block ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Estimate:
 
     Attributes:
         mean: The point, None when undefined.
-        low: Lower end of the interval, None when there is none (one replication, say).
+        low: Lower end of the interval, None without an interval (one replication, say).
         high: Upper end.
         level: Confidence level of the interval, two-sided.
         n: What the interval rests on: defined replications, pairs, trials or blocks, as ``method`` says.
@@ -83,15 +82,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | int | str | None]:
         """Return the estimate as the JSON of ``parksim run`` spells it, ``reason`` last."""
-        return {
-            "mean": self.mean,
-            "low": self.low,
-            "high": self.high,
-            "level": self.level,
-            "n": self.n,
-            "method": self.method,
-            "reason": self.reason,
-        }
+        return asdict(self)
 
     def __str__(self) -> str:
         """Return "0.0131 [0.0120, 0.0142]": two significant digits of the half-width decide how many are shown."""
@@ -361,76 +352,6 @@ def paired(
     return Estimate(estimate.mean, estimate.low, estimate.high, level, estimate.n, "paired-t", estimate.reason)
 
 
-def sample_quantile(values: Sequence[float], probability: float) -> float | None:
-    """Return the order statistic of rank ceil(n p), or None when the sample is too small to have that quantile.
-
-    Too small: fewer than one value expected on either side, n p < 1 or n (1 - p) < 1. So the 99th percentile of 50
-    waits is refused instead of called their maximum.
-
-    Raises:
-        ArgumentError: If the probability is outside (0, 1).
-
-    >>> sample_quantile(range(1, 101), 0.95), sample_quantile(range(50), 0.99)
-    (95, None)
-    """
-    if not 0.0 < probability < 1.0:
-        raise ArgumentError(f"a probability must be in (0, 1), got {probability!r}")
-    n = len(values)
-    rounding = 1e-9  # 100 * (1 - 0.99) is a little more or less than the 1 that is meant
-    if n * probability < 1.0 - rounding or n * (1.0 - probability) < 1.0 - rounding:
-        return None
-    return sorted(values)[math.ceil(n * probability - rounding) - 1]
-
-
-def quantile(samples: Iterable[Sequence[float]], probability: float, level: float = 0.95) -> Estimate:
-    """Return a quantile's estimate: each replication's own (``sample_quantile``), then t over replications.
-
-    Args:
-        samples: One sequence of values (waits, stays) a replication.
-        probability: In (0, 1).
-        level: Confidence level, in (0, 1).
-
-    Raises:
-        ArgumentError: If the probability or the level is outside (0, 1), or a quantile is infinite.
-
-    >>> quantile([range(20), range(20)], 0.99).mean is None
-    True
-    """
-    return student_t([sample_quantile(sample, probability) for sample in samples], level)
-
-
-def order_statistics(values: Sequence[float], probability: float, level: float = 0.95) -> Estimate:
-    """Return a quantile of *independent* values with the distribution-free interval between two of them.
-
-    The i-th smallest value is below the p-quantile with probability P(Bin(n, p) >= i), so ranks of the binomial
-    law enclose it. Waits of neighbouring calls are not independent: for them take ``quantile``.
-
-    Source: David and Nagaraja, Order Statistics, chapter on distribution-free intervals for quantiles.
-
-    Returns:
-        ``undefined`` when a rank does not exist: the upper one for n = 50, p = 0.99 would be beyond the largest.
-
-    Raises:
-        ArgumentError: If the probability or the level is outside (0, 1).
-
-    >>> print(order_statistics(range(1, 101), 0.5))
-    50 [40, 61]
-    >>> print(order_statistics(range(50), 0.99))
-    undefined (50 values are too few for a 95 % interval around the 0.99 quantile)
-    """
-    tail = _tail(level)
-    point, n = sample_quantile(values, probability), len(values)
-    too_few = f"{n} values are too few for a {100 * level:.6g} % interval around the {probability:g} quantile"
-    # P(fewer than `rank` values below the quantile) rises with the rank and must leave `tail` on either side.
-    below = [_binomial_cdf(rank - 1, n, probability) for rank in range(1, n + 1)]
-    lower = sum(chance <= tail for chance in below)
-    upper = sum(chance < 1.0 - tail for chance in below) + 1
-    if point is None or lower < 1 or upper > n:
-        return undefined(too_few, n, level)
-    ordered = sorted(values)
-    return Estimate(point, ordered[lower - 1], ordered[upper - 1], level, n, "order-statistics")
-
-
 def verdict(estimate: Estimate, relation: Relation, target: float) -> Verdict:
     """Say whether an objective is met: the whole interval on its side, missed: none of it, else undecided.
 
@@ -465,11 +386,6 @@ def _tail(level: float) -> float:
     return 0.5 * (1.0 - level)
 
 
-def _binomial_cdf(successes: int, trials: int, probability: float) -> float:
-    """Return P(Bin(trials, probability) <= successes) (DLMF 8.17.5)."""
-    return incomplete_beta(trials - successes, successes + 1, 1.0 - probability)
-
-
 def _defined(values: Iterable[float | None], bounds: Bounds) -> list[float]:
     """Return the values that are numbers, checked against their bounds."""
     defined = [float(value) for value in values if value is not None and not math.isnan(value)]
@@ -480,7 +396,7 @@ def _defined(values: Iterable[float | None], bounds: Bounds) -> list[float]:
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:
-    """Return mean and unbiased variance of at least two values; exactly 0 for equal ones, whatever they are."""
+    """Return mean and unbiased variance of at least two values; exactly 0 for equal ones."""
     if all(value == values[0] for value in values):
         return values[0], 0.0
     mean = math.fsum(values) / len(values)

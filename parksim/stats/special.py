@@ -108,7 +108,7 @@ def _log_gamma_step(large: float, step: float) -> float:
 
 
 def _log_beta_density_part(a: float, b: float, x: float, y: float) -> float:
-    """Return ln(x**a * y**b / B(a, b)) where y = 1 - x is given apart, to keep its digits."""
+    """Return ln(x**a * y**b / B(a, b)) with y = 1 - x as a separate argument, to keep its digits."""
     if a >= 10.0 and b >= 10.0:  # DiDonato and Morris (1992): nothing here grows with a and b but the answer itself
         total = a + b
         off_x, off_y = (x * b - y * a) / a, (y * a - x * b) / b  # x and y relative to their means a/total, b/total
@@ -148,8 +148,15 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
     raise NumericalError(f"the incomplete beta fraction did not converge for a={a!r}, b={b!r}, x={x!r}")
 
 
-def _beta_tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
-    """Return (I_x(a, b), 1 - I_x(a, b)), the smaller one at full relative precision."""
+def beta_tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
+    """Return (I_x(a, b), 1 - I_x(a, b)) for positive shapes, y = 1 - x: the smaller one at full relative precision.
+
+    I_x(a, b) is the regularized incomplete beta function, P(X <= x) for X beta distributed: DLMF 8.17.1-2
+    (definition), 8.17.22 (continued fraction).
+
+    >>> [round(tail, 12) for tail in beta_tails(2.0, 3.0, 0.5, 0.5)]  # 6x^2 - 8x^3 + 3x^4
+    [0.6875, 0.3125]
+    """
     if x <= 0.0:
         return 0.0, 1.0
     if y <= 0.0:
@@ -160,28 +167,6 @@ def _beta_tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
         return lower, 1.0 - lower
     upper = min(1.0, front * _beta_fraction(b, a, y) / b)
     return 1.0 - upper, upper
-
-
-def incomplete_beta(a: float, b: float, x: float) -> float:
-    """Return the regularized incomplete beta function I_x(a, b): P(X <= x) for X beta distributed.
-
-    Source: DLMF 8.17.1-2 (definition), 8.17.22 (continued fraction).
-
-    Args:
-        a: First shape, > 0.
-        b: Second shape, > 0.
-        x: Point in [0, 1].
-
-    Raises:
-        ArgumentError: If a shape is not positive and finite, or x is outside [0, 1].
-
-    >>> round(incomplete_beta(2.0, 3.0, 0.5), 12)  # 6x^2 - 8x^3 + 3x^4
-    0.6875
-    """
-    _require_shapes(a, b)
-    if not 0.0 <= x <= 1.0:
-        raise ArgumentError(f"x must be in [0, 1], got {x!r}")
-    return _beta_tails(a, b, x, 1.0 - x)[0]
 
 
 def _require_shapes(a: float, b: float) -> None:
@@ -201,7 +186,7 @@ def _solve_beta(a: float, b: float, lower: float, upper: float) -> float:
     u = math.log(a / (a + b))
     for _ in range(200):
         x, y = math.exp(u), -math.expm1(u)
-        tails = _beta_tails(a, b, x, y)
+        tails = beta_tails(a, b, x, y)
         tail = tails[0] if from_below else tails[1]
         logarithm = math.log(tail) if tail > 0.0 else -math.inf
         if (logarithm < target) == from_below:
@@ -222,7 +207,7 @@ def _solve_beta(a: float, b: float, lower: float, upper: float) -> float:
 
 
 def beta_quantile(a: float, b: float, probability: float) -> float:
-    """Return the x with I_x(a, b) = probability, the inverse of ``incomplete_beta`` in x.
+    """Return the x with I_x(a, b) = probability, the inverse of ``beta_tails`` in x.
 
     Args:
         a: First shape, > 0.
@@ -240,7 +225,7 @@ def beta_quantile(a: float, b: float, probability: float) -> float:
         raise ArgumentError(f"a probability must be in [0, 1], got {probability!r}")
     if probability in {0.0, 1.0}:
         return probability
-    lower, upper = _beta_tails(a, b, 0.5, 0.5)
+    lower, upper = beta_tails(a, b, 0.5, 0.5)
     if probability <= lower or upper == 0.0:
         return _solve_beta(a, b, probability, 1.0 - probability)
     return 1.0 - _solve_beta(b, a, 1.0 - probability, probability)
@@ -279,7 +264,7 @@ def student_t_quantile(probability: float, df: float) -> float:
         return z + (z**3 + z) / (4.0 * df) + (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / (96.0 * df * df)
     tail = min(probability, 1.0 - probability)
     # t^2/df = y/x with x + y = 1: whichever of x and y is the smaller is found directly, at full relative precision.
-    lower = _beta_tails(0.5 * df, 0.5, 0.5, 0.5)[0]
+    lower = beta_tails(0.5 * df, 0.5, 0.5, 0.5)[0]
     if 2.0 * tail <= lower:
         x = _solve_beta(0.5 * df, 0.5, 2.0 * tail, 2.0 * (0.5 - tail))
         ratio = (1.0 - x) / x

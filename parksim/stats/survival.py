@@ -8,8 +8,8 @@ With event indicators d_i (1 = seen, 0 = censored at t_i), density f and surviva
 
     sum_i  d_i log((1 - p) f(t_i)) + (1 - d_i) log(p + (1 - p) S(t_i))
 
-where p is the never-share (Boag 1949; Berkson and Gage 1952), 0 where a law without one is asked for. Censoring is
-taken to be independent of what it cuts short. Intervals of a law's parameters come from the observed information on
+where p is the never-share (Boag 1949; Berkson and Gage 1952), 0 for a law without one. Censoring is
+assumed to be independent of what it cuts short. Intervals of a law's parameters come from the observed information on
 a logarithmic scale (Cox and Hinkley 1974, 9.3), that of p from the likelihood ratio, which holds at its borders too.
 """
 
@@ -166,7 +166,7 @@ FAMILIES: Final[Mapping[str, _Family]] = {
         lambda theta: float(theta[0]) + math.log(math.log(2.0)),
         lambda t, theta: np.asarray(-theta[0] - t * math.exp(-theta[0])),
         lambda t, theta: np.exp(-t * math.exp(-theta[0])),
-        lambda t, mean: [math.log(mean)],  # noqa: ARG005 - all starts are asked alike
+        lambda t, mean: [math.log(mean)],  # noqa: ARG005 - all starts have one signature
     ),
     "lognormal": _Family(
         ("median", "sigma"),
@@ -174,7 +174,7 @@ FAMILIES: Final[Mapping[str, _Family]] = {
         lambda theta: float(theta[0]),
         _log_lognormal_density,
         lambda t, theta: _normal_tail((np.log(t) - theta[0]) / math.exp(theta[1])),
-        lambda t, mean: [  # noqa: ARG005 - all starts are asked alike
+        lambda t, mean: [  # noqa: ARG005 - all starts have one signature
             float(np.log(t).mean()),
             math.log(max(float(np.log(t).std()), 0.05)),
         ],
@@ -185,7 +185,7 @@ FAMILIES: Final[Mapping[str, _Family]] = {
         _log_weibull_median,
         _log_weibull_density,
         lambda t, theta: np.exp(-_weibull_parts(t, theta)[0]),
-        lambda t, mean: [math.log(mean), 0.0],  # noqa: ARG005 - all starts are asked alike
+        lambda t, mean: [math.log(mean), 0.0],  # noqa: ARG005 - all starts have one signature
     ),
     "gamma": _Family(
         ("mean", "shape"),
@@ -193,7 +193,7 @@ FAMILIES: Final[Mapping[str, _Family]] = {
         _log_gamma_median,
         _log_gamma_density,
         lambda t, theta: upper_gamma(math.exp(theta[1]), t * math.exp(theta[1] - theta[0])),
-        lambda t, mean: [math.log(mean), 0.0],  # noqa: ARG005 - all starts are asked alike
+        lambda t, mean: [math.log(mean), 0.0],  # noqa: ARG005 - all starts have one signature
     ),
 }
 """The laws of a scenario that are fitted, with the parameters they are shown by (seconds, and shapes without unit)."""
@@ -321,7 +321,7 @@ def fits(
     """Return a fit of each kind, the chosen one first, the others by Schwarz's criterion (BIC).
 
     The least BIC is chosen, which keeps to the plainer law; but the plainest, the exponential, is only left where the
-    likelihood ratio is beyond chance at 1 %, too: with few durations BIC alone would leave it once in thirty times.
+    likelihood ratio is beyond chance at 1 %: with few durations BIC alone would leave it once in thirty times.
     Only the chosen law and its ``rivals`` have limits of their never-share.
     """
     tried = [fit(kind, durations_s, seen, with_never=with_never, limits_of_never=False) for kind in kinds]

@@ -1,7 +1,7 @@
 """Erlang's formulas and their kin: loss, delay, impatience, finitely many sources, no limit at all.
 
 Loads are in erlang (arrivals a second x mean seconds of holding), blocking and congestion are shares. Every formula
-says what it assumes. Import them from ``parksim.theory.lot``.
+says what it assumes. Import them from ``parksim.theory``.
 
 >>> round(erlang_b(10, 4.461), 4)  # the printed table: 10 trunks take 4.461 erlang at 1 %
 0.01

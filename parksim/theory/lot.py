@@ -51,7 +51,7 @@ def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lo
     """Return each slot's carried load (its utilisation) in a loss lot, shape (slots,), lowest slot first.
 
     With the lowest free slot chosen, slot i (from 1) carries A (B(i-1, A) - B(i, A)): the first i slots together
-    serve whatever finds one of them free, as if the others did not exist, so they are a loss system of i servers.
+    serve a park that finds one of them free, as if the others did not exist, so they are a loss system of i servers.
     That argument needs Poisson parks and nothing of the law of stays: unlike the overflow's variance, each slot's
     *mean* load is as insensitive as Erlang's formula. With ``next`` or ``random`` all are alike: A (1 - B) / c.
 

@@ -15,7 +15,7 @@ How it works: the line is cut at the atoms (points of positive probability), who
 powers of two; on each piece the survival functions are read at sixteen Gauss-Lobatto nodes, multiplied, integrated,
 and differentiated as the polynomials through them. A piece is halved until halving changes nothing. The nodes
 include the ends, so that no fall of a survival function goes unseen however narrow it is, and so that the three
-shares add up to 1 whatever the error of each.
+shares add up to 1 for any error of each.
 """
 
 import math

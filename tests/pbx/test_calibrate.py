@@ -156,7 +156,7 @@ def test_what_eight_calls_tell_is_what_can_be_read_off_them(tmp_path):
     seen = observed.observe(log, "")
     assert (seen.calls, seen.requests, seen.refused, seen.most_parks, seen.open_stays) == (8, 6, 2, 1, 1)
     assert seen.arrivals_us == [at * 1_000_000 for at in (0, 40, 80, 130, 200, 300, 400, 420)]
-    assert seen.asked_us == [at * 1_000_000 for at in (35, 60, 140, 310, 410)]
+    assert seen.requests_us == [at * 1_000_000 for at in (35, 60, 140, 310, 410)]
     assert seen.handling.durations_s == [30, 20, 10, 10, 10]
     assert (seen.whole_talks.durations_s, seen.whole_talks.seen) == ([45], [True])
     waits = sorted(zip(seen.queue.durations_s, seen.queue.seen, strict=True))
@@ -167,7 +167,7 @@ def test_what_eight_calls_tell_is_what_can_be_read_off_them(tmp_path):
     assert (seen.return_patience.durations_s, seen.return_patience.seen) == ([10], [True])
     assert (seen.staff_talk.durations_s, seen.retries, seen.retry_after_s) == ([20], [1], [10])
     assert seen.after_full == {"keep": 1}
-    assert seen.asked == [(0, True), (0, True), (0, True), (0, False), (0, True), (0, True)]
+    assert seen.wishes == [(0, True), (0, True), (0, True), (0, False), (0, True), (0, True)]
 
 
 def test_a_scenario_of_eight_calls_says_what_it_guesses(tmp_path):
@@ -251,10 +251,10 @@ def test_several_lots_are_calibrated_one_by_one(tmp_path):
     busier, other = calibration_of(path), calibration_of(path, "back")
     assert "6 calls" in busier.toml
     assert "first = 701" in busier.toml
-    assert "the log has other lots, too (back)" in busier.toml
+    assert "the log has other lots (back)" in busier.toml
     assert "1 calls" in other.toml
     assert "first = 801" in other.toml
-    assert "the log has other lots, too (front)" in other.toml
+    assert "the log has other lots (front)" in other.toml
 
 
 def test_the_way_of_refused_calls_is_read_off_a_recording(tmp_path):

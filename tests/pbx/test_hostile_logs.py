@@ -196,7 +196,7 @@ def test_a_scenario_of_a_lot_that_is_not_there_or_not_used(command):
     )
     code, out, _ = command("calibrate", two)
     assert code == DONE
-    assert "# - the log has other lots, too (y), which are left out" in out
+    assert "# - the log has other lots (y), which are left out" in out
 
 
 @pytest.mark.parametrize("option", ["--out", "-o"])

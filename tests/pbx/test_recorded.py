@@ -65,13 +65,13 @@ def test_what_a_log_does_not_tell_is_undefined_with_its_reason(tmp_path):
     (tmp_path / "ami.txt").write_bytes(ami_text(list(journal.facts())).encode())
     measured = recorded.measured(fieldlogs.read_log(tmp_path / "ami.txt"))
     for name, reason in (
-        ("refused_share", "a refused park is silent in such a log"),
-        ("attendant_utilisation", "the log does not tell how many there are"),
-        ("calls_offered", "the log does not tell calls that were never parked"),
-        ("answer_wait_s_mean", "the log does not tell when calls came"),
-        ("recall_answered_share", "the log does not tell how returns went on"),
+        ("refused_share", "such a log has no event for a refused park"),
+        ("attendant_utilisation", "the log does not say how many there are"),
+        ("calls_offered", "the log has no calls that were never parked"),
+        ("answer_wait_s_mean", "the log does not say when calls came"),
+        ("recall_answered_share", "the log does not say what became of returns"),
     ):
-        assert measured[name] == recorded.Recorded(None, reason=reason)
+        assert measured[name] == recorded.LogMeasure(None, reason=reason)
     assert measured["parks_made"].value == (journal.kind == codes.PARKED).sum()
     fetched = (journal.kind == codes.RETRIEVED).sum() / (journal.kind == codes.PARKED).sum()
     assert measured["retrieved_share"].value == pytest.approx(fetched)

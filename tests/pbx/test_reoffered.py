@@ -235,6 +235,17 @@ def test_the_command_asks_what_if(command):
     assert "what_if" not in json.loads(command("--json")[1])
 
 
+@pytest.mark.parametrize("name", ["slots_first.jsonl", "slots_next.jsonl"])
+def test_what_if_leaves_out_calls_still_parked_at_the_end(name):
+    """Four calls have no end in the log: requests, parks and refusals are those of the others."""
+    met = parksim.replay(TRACES / name)
+    assert len(met.log.open_calls) == 4
+    changed = met.what_if({"lot.slots": 3})
+    made, refused = changed["parks_made"].mean, changed["refused_share"].mean
+    assert changed["parks_requested"].mean == made + refused * changed["parks_requested"].mean
+    assert met.what_if({"lot.slots": 10_000})["refused_share"].greatest == 0.0
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -288,8 +288,8 @@ def test_a_time_out_that_no_park_tells_is_inferred_and_can_be_given(tmp_path):
 
 
 def test_the_agreement_in_plain_values_can_be_written_as_json():
-    """``told`` has the first disagreement, the counts by kind and what was inferred."""
-    plain = replaying.told(compared(TRACES / "full.jsonl"))
+    """``as_dict`` has the first disagreement, the counts by kind and what was inferred."""
+    plain = compared(TRACES / "full.jsonl").as_dict()
     assert json.loads(json.dumps(plain)) == plain
     assert plain["by_kind"]["REFUSED"] == {"agreed": 3, "rows": 3}
     assert plain["agrees"] is True

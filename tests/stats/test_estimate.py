@@ -258,46 +258,6 @@ def test_pairs_that_never_differ():
 
 
 @pytest.mark.parametrize(
-    ("n", "probability", "expected"),
-    [
-        *((100, 0.95, 95), (100, 0.99, 99), (99, 0.99, None), (50, 0.99, None), (20, 0.95, 19), (19, 0.95, None)),
-        *((2, 0.5, 1), (1, 0.5, None), (0, 0.5, None), (100, 0.01, 1), (99, 0.01, None), (7, 0.3, 3)),
-    ],
-)
-def test_a_quantile_needs_its_rank(n, probability, expected):
-    """Of 1..n the quantile is the value of rank ceil(n p); without one value expected beyond it there is none."""
-    values = list(range(1, n + 1))
-    assert estimate.sample_quantile(values[::-1], probability) == expected
-
-
-def test_quantiles_over_replications():
-    """Each replication's own quantile enters the t interval; one too short for it is left out and counted."""
-    samples = [list(range(100)), list(range(10, 110)), list(range(5, 105)), list(range(10))]
-    seen = estimate.quantile(samples, 0.95)
-    assert (seen.mean, seen.n, seen.reason) == (99.0, 3, "undefined in 1 of 4 replications")
-    assert estimate.quantile([range(50), range(50)], 0.99).mean is None
-
-
-@pytest.mark.parametrize(("n", "probability"), [(20, 0.5), (100, 0.9), (400, 0.99), (100, 0.05)])
-def test_order_statistics_enclose_the_quantile(n, probability):
-    """By the binomial law (SciPy) the two ranks leave at most 2.5 % on either side, and the next ones in do not."""
-    seen = estimate.order_statistics(range(1, n + 1), probability)
-    low, high = seen.low, seen.high  # the values are their own ranks
-    law = stats.binom(n, probability)
-    assert law.cdf(low - 1) <= 0.025 < law.cdf(low)
-    assert law.sf(high - 1) <= 0.025 < law.sf(high - 2)
-
-
-def test_order_statistics_without_a_rank_are_refused():
-    """50 values have no upper rank for the 99th percentile, 400 have."""
-    seen = estimate.order_statistics(range(50), 0.99)
-    assert (seen.mean, seen.n, seen.method) == (None, 50, "undefined")
-    assert estimate.order_statistics(range(400), 0.99).mean is not None
-    assert estimate.order_statistics([], 0.5).mean is None
-    assert estimate.order_statistics(range(150), 0.99).mean is None  # the point has a rank, the upper end has not
-
-
-@pytest.mark.parametrize(
     ("low", "high", "relation", "expected"),
     [
         (1.0, 2.0, "<", {3.0: "met", 2.0: "undecided", 1.5: "undecided", 1.0: "missed", 0.5: "missed"}),
@@ -374,7 +334,6 @@ def test_widths():
         (lambda: estimate.blocks_of([-1], 1.0, 1.0), "cannot be negative"),
         (lambda: estimate.time_blocks(-1, 1.0, 1.0), "cannot be negative"),
         (lambda: estimate.time_blocks(1, 1.0, 0.0), "must be positive"),
-        (lambda: estimate.sample_quantile([1.0], 1.0), "probability must be"),
         (lambda: estimate.verdict(estimate.zero_seen(3), "=", 1.0), "relation is one of"),
         (lambda: estimate.verdict(estimate.zero_seen(3), "<", math.nan), "target must be"),
     ],
