@@ -12,10 +12,6 @@ from typing import Literal
 from parksim.errors import ArgumentError
 from parksim.stats.estimate import Estimate
 
-AHEAD: Final = 3
-"""Tasks a worker that are handed out before their results are needed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """How narrow an interval has to be: half-width at most ``relative`` of the mean *or* at most ``absolute``.
