@@ -29,35 +29,8 @@ from parksim.engines.processes import Alarm, Exchange, Life
 from parksim.engines.traffic import Drawn, Traffic, batch, columns_by_call, no_calls
 from parksim.errors import CommandError
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
+from parksim.rules import codes as c
 from parksim.rules import life
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    ANSWERED,
-    ENDED,
-    EXPIRED,
-    NEVER,
-    NO_REASON,
-    NOBODY,
-    OFFERED,
-    PARKED,
-    RANK_ANSWER,
-    RANK_ARRIVAL,
-    RANK_EXPIRY,
-    RANK_HANGUP,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-    RANK_TALK_END,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    REFUSED,
-    RELEASED,
-    RETRIEVED,
-    RETURNING,
-    RINGING,
-    TALKED,
-    WAITING,
-)
 from parksim.rules.lot import Fact, decide_expiry, decide_hangup, decide_park, decide_unpark
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Columns, Workload
@@ -78,15 +51,15 @@ UNHOLD: Final = "unhold"
 DELAY: Final = "delay_traffic"
 STOP: Final = "stop_traffic"
 RANKS: Final = {
-    PLACE: RANK_ARRIVAL,
-    ANSWER: RANK_ANSWER,
-    PARK: RANK_PARK_REQUEST,
-    UNPARK: RANK_RETRIEVAL,
-    HANG_UP: RANK_HANGUP,
-    HOLD: RANK_PARK_REQUEST,
-    UNHOLD: RANK_PARK_REQUEST,
-    DELAY: RANK_HANGUP,
-    STOP: RANK_HANGUP,
+    PLACE: c.RANK_ARRIVAL,
+    ANSWER: c.RANK_ANSWER,
+    PARK: c.RANK_PARK_REQUEST,
+    UNPARK: c.RANK_RETRIEVAL,
+    HANG_UP: c.RANK_HANGUP,
+    HOLD: c.RANK_PARK_REQUEST,
+    UNHOLD: c.RANK_PARK_REQUEST,
+    DELAY: c.RANK_HANGUP,
+    STOP: c.RANK_HANGUP,
 }
 """The rank that each kind of command takes among the events of its instant."""
 
@@ -108,11 +81,11 @@ class Command(NamedTuple):
 
     time_us: int
     kind: str
-    call: int = NOBODY
-    extension: int = NOBODY
-    limit_us: int = NEVER
+    call: int = c.NOBODY
+    extension: int = c.NOBODY
+    limit_us: int = c.NEVER
     lot: int = 0
-    asked: int = NOBODY
+    asked: int = c.NOBODY
     joined: bool = False
 
 
@@ -130,12 +103,12 @@ class Place:
     state: int
     since_us: int
     second_line: bool
-    extension: int = NOBODY
-    lot: int = NOBODY
-    slot: int = NOBODY
-    deadline_us: int = NEVER
+    extension: int = c.NOBODY
+    lot: int = c.NOBODY
+    slot: int = c.NOBODY
+    deadline_us: int = c.NEVER
     parks: int = 0
-    held_us: int = NEVER
+    held_us: int = c.NEVER
 
 
 class CommandedExchange(Exchange):
@@ -168,9 +141,9 @@ class CommandedExchange(Exchange):
         self, time_us: int, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
     ) -> None:
         """Keep ``places`` true, and pass the fact on."""
-        if kind == OFFERED:
+        if kind == c.OFFERED:
             self.places[call] = Place(call, self._placing, life.IN_QUEUE, time_us, self._placing)
-        elif kind == RELEASED:
+        elif kind == c.RELEASED:
             self.announcing_since_us.pop(extension, None)  # the attendant's; the call goes its way meanwhile
         elif call in self.places:
             self._move(self.places[call], Fact(time_us, deadline_us, call, lot, slot, extension, kind, reason))
@@ -185,8 +158,8 @@ class CommandedExchange(Exchange):
         place.state = state
         if fact.kind in _TELLS_EXTENSION:
             place.extension = fact.extension
-        if fact.kind == PARKED:
-            place.held_us = NEVER
+        if fact.kind == c.PARKED:
+            place.held_us = c.NEVER
             place.lot, place.slot, place.deadline_us = fact.lot, fact.slot, fact.deadline_us
             place.parks += 1
         if state == life.GONE:
@@ -202,7 +175,7 @@ class CommandedExchange(Exchange):
             arrived = False
             while not arrived:
                 try:
-                    yield Alarm(self.env, arrival_us + self._delay_us, RANK_ARRIVAL, index)
+                    yield Alarm(self.env, arrival_us + self._delay_us, c.RANK_ARRIVAL, index)
                     arrived = True
                 except simpy.Interrupt as turn:  # the traffic is delayed, or is over
                     if turn.cause == STOP:
@@ -216,7 +189,7 @@ class CommandedExchange(Exchange):
         if drawn is not None:
             self._drawn[call] = drawn
         self._placing = told
-        self.write(self.now_us, NEVER, call, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
+        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
         return call
 
     def _answered(self, call: int) -> Life:
@@ -248,7 +221,7 @@ class CommandedExchange(Exchange):
         process.interrupt()
 
     def _release(self, call: int, attendant: int) -> None:
-        if attendant != NOBODY and self.settings.announcement_us:
+        if attendant != c.NOBODY and self.settings.announcement_us:
             self.announcing_since_us[attendant] = self.now_us
         super()._release(call, attendant)
 
@@ -256,7 +229,7 @@ class CommandedExchange(Exchange):
 
     def at(self, time_us: int, rank: int, work: Callable[[], object]) -> None:
         """Put ``work`` into the calendar after all that happens at (``time_us``, ``rank``)."""
-        if self.change_us == NEVER:  # changes of the number on duty stop when nothing else is to come
+        if self.change_us == c.NEVER:  # changes of the number on duty stop when nothing else is to come
             self._await_change()
 
         def work_now(_event: Event) -> None:
@@ -298,7 +271,7 @@ class CommandedExchange(Exchange):
             raise CommandError(f"call {place.call} is {life.STATE_NAMES[place.state]}: no {command.kind} now")
         if command.kind == PARK and not 0 <= command.lot < len(self.lots):
             raise CommandError(f"there is no lot {command.lot}; lots are numbered from 0 to {len(self.lots) - 1}")
-        if command.kind == PARK and not (1 <= command.limit_us <= LONGEST_STAY_US or command.limit_us == NEVER):
+        if command.kind == PARK and not (1 <= command.limit_us <= LONGEST_STAY_US or command.limit_us == c.NEVER):
             raise CommandError(f"a stay lasts from 1 us to {LONGEST_STAY_US} us, or is unlimited")
 
     def do(self, command: Command) -> None:
@@ -325,16 +298,16 @@ class CommandedExchange(Exchange):
 
     def _hold(self, place: Place, command: Command) -> None:
         """Put a call on hold or take it off: its slot, its people and its time are not concerned."""
-        if (place.held_us == NEVER) == (command.kind == HOLD):
-            place.held_us = self.now_us if command.kind == HOLD else NEVER
+        if (place.held_us == c.NEVER) == (command.kind == HOLD):
+            place.held_us = self.now_us if command.kind == HOLD else c.NEVER
 
     def _park_by_command(self, place: Place, command: Command) -> None:
         lot = self.lots[command.lot]
         fact = decide_park(lot.view, place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
-        if fact.kind != PARKED:
+        if fact.kind != c.PARKED:
             self.write(*fact)
             return
-        busy = NOBODY if place.second_line else place.extension
+        busy = c.NOBODY if place.second_line else place.extension
         was, parks = place.state, place.parks
         self._take(place)
         if command.extension not in range(self.settings.attendants):
@@ -360,7 +333,7 @@ class CommandedExchange(Exchange):
 
     def _watch(self, place: Place, parked: Fact) -> None:
         """Let a placed call come back when its time is up, if this stay is still the one it was."""
-        if parked.deadline_us == NEVER:
+        if parked.deadline_us == c.NEVER:
             return
 
         def expire(_event: Event) -> None:
@@ -370,18 +343,18 @@ class CommandedExchange(Exchange):
             lot = self.lots[parked.lot]
             now = self.now_us
             fact = decide_expiry(lot.view, parked.slot, place.call, parked.deadline_us, now)
-            assert fact.kind == EXPIRED
+            assert fact.kind == c.EXPIRED
             lot.apply(fact)
             self.write(*fact)
-            self.write(now, NEVER, place.call, NOBODY, NOBODY, fact.extension, RECALL_RINGING, NO_REASON)
+            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, fact.extension, c.RECALL_RINGING, c.NO_REASON)
 
-        self._call_back(Alarm(self.env, parked.deadline_us, RANK_EXPIRY, place.call), expire)
+        self._call_back(Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, place.call), expire)
 
     def _fetch(self, place: Place, command: Command) -> None:
         lot = self.lots[place.lot]
         parks = place.parks - 1
         fact = decide_unpark(lot.view, place.slot, command.extension, self.now_us)
-        assert fact.kind == RETRIEVED
+        assert fact.kind == c.RETRIEVED
         self._take(place)
         lot.apply(fact)
         self.write(*fact)
@@ -392,22 +365,22 @@ class CommandedExchange(Exchange):
 
     def _talk_by_command(self, call: int, extension: int, end_us: int) -> Life:
         """Talk with whoever fetched the call by command: on a second line, so that nobody is freed at its end."""
-        yield Alarm(self.env, end_us, RANK_TALK_END, call)
-        self.write(end_us, NEVER, call, NOBODY, NOBODY, extension, ENDED, AFTER_RETRIEVAL)
+        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, c.AFTER_RETRIEVAL)
 
     def _answer(self, place: Place, command: Command) -> None:
-        kind, extension = ANSWERED, command.extension
+        kind, extension = c.ANSWERED, command.extension
         if place.state == life.AT_PARKER:
-            kind, extension = RECALL_ANSWERED, place.extension
+            kind, extension = c.RECALL_ANSWERED, place.extension
         self._take(place)
-        self.write(self.now_us, NEVER, place.call, NOBODY, NOBODY, extension, kind, NO_REASON)
+        self.write(self.now_us, c.NEVER, place.call, c.NOBODY, c.NOBODY, extension, kind, c.NO_REASON)
         if not place.told:
             parks = min(place.parks, self.settings.max_parks)
             self._go_on(place.call, self._attended(place.call, extension, parks))
 
     def _hang_up(self, place: Place, command: Command) -> None:
         now, state, extension = self.now_us, place.state, place.extension
-        busy = NOBODY if place.second_line else extension
+        busy = c.NOBODY if place.second_line else extension
         self._take(place)
         if state == life.IN_SLOT:
             lot = self.lots[place.lot]
@@ -415,10 +388,10 @@ class CommandedExchange(Exchange):
             lot.apply(fact)
             self.write(*fact)
             return
-        if state == life.WITH_ATTENDANT and place.told and command.extension != NOBODY:
+        if state == life.WITH_ATTENDANT and place.told and command.extension != c.NOBODY:
             extension = command.extension
-        named = extension if state in {life.WITH_STAFF, life.WITH_ATTENDANT, life.AT_PARKER} else NOBODY
-        self.write(now, NEVER, place.call, NOBODY, NOBODY, named, *_ENDS_BY_HANG_UP[state])
+        named = extension if state in {life.WITH_STAFF, life.WITH_ATTENDANT, life.AT_PARKER} else c.NOBODY
+        self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, named, *_ENDS_BY_HANG_UP[state])
         if state == life.WITH_STAFF:
             self._free_member(busy)
         elif state in {life.WITH_ATTENDANT, life.AT_PARKER}:
@@ -433,7 +406,7 @@ _WORK: Final[dict[str, Callable[[CommandedExchange, Place, Command], None]]] = {
     HOLD: CommandedExchange._hold,  # noqa: SLF001 - its own
     UNHOLD: CommandedExchange._hold,  # noqa: SLF001 - its own
 }
-_TELLS_EXTENSION: Final = frozenset({ANSWERED, PARKED, RETRIEVED, EXPIRED, RECALL_RINGING, RECALL_ANSWERED})
+_TELLS_EXTENSION: Final = frozenset({c.ANSWERED, c.PARKED, c.RETRIEVED, c.EXPIRED, c.RECALL_RINGING, c.RECALL_ANSWERED})
 _STATES_FOR: Final = {
     ANSWER: frozenset({life.IN_QUEUE, life.AT_PARKER}),
     PARK: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
@@ -442,14 +415,14 @@ _STATES_FOR: Final = {
     UNHOLD: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
     HANG_UP: frozenset(range(len(life.STATE_NAMES))),
 }
-_BY_COMMAND: Final = {(life.WITH_STAFF, PARKED): life.IN_SLOT, (life.WITH_STAFF, REFUSED): life.WITH_STAFF}
+_BY_COMMAND: Final = {(life.WITH_STAFF, c.PARKED): life.IN_SLOT, (life.WITH_STAFF, c.REFUSED): life.WITH_STAFF}
 """What a call may do at a command only: whoever has fetched it parks it again."""
 _ENDS_BY_HANG_UP: Final = {
-    life.IN_QUEUE: (ABANDONED, WAITING),
-    life.WITH_ATTENDANT: (ENDED, TALKED),
-    life.WITH_STAFF: (ENDED, AFTER_RETRIEVAL),
-    life.ON_RETURN: (ABANDONED, RETURNING),
-    life.AT_PARKER: (ABANDONED, RINGING),
+    life.IN_QUEUE: (c.ABANDONED, c.WAITING),
+    life.WITH_ATTENDANT: (c.ENDED, c.TALKED),
+    life.WITH_STAFF: (c.ENDED, c.AFTER_RETRIEVAL),
+    life.ON_RETURN: (c.ABANDONED, c.RETURNING),
+    life.AT_PARKER: (c.ABANDONED, c.RINGING),
 }
 
 

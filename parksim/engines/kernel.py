@@ -67,47 +67,7 @@ from parksim.engines._state import (
     write,
 )
 from parksim.journal.journal import COLUMNS, Journal
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    AGAIN,
-    ANSWERED,
-    BUSY,
-    BUSY_WAIT,
-    ENDED,
-    FULL_OVERFLOW,
-    LAST,
-    LOST,
-    LOT_FULL,
-    NEVER,
-    NO_REASON,
-    NOBODY,
-    OFFERED,
-    OVERFLOWED,
-    PARKED,
-    QUEUE_FULL,
-    RANK_ANNOUNCED,
-    RANK_ANSWER,
-    RANK_ARRIVAL,
-    RANK_EXPIRY,
-    RANK_HANGUP,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-    RANK_RING_OUT,
-    RANK_SERVE,
-    RANK_STAFF_SERVE,
-    RANK_TALK_END,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RECALL_UNANSWERED,
-    RELEASED,
-    RETURNING,
-    RINGING,
-    TALKED,
-    TO_GROUP,
-    UNANSWERED,
-    WAITING,
-)
+from parksim.rules import codes as c
 from parksim.rules.routing import ASK_AGAIN, BUSY_NOW, JOIN_GROUP, LEAVE, RING_AGAIN, TALK_ON
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
@@ -118,7 +78,7 @@ from parksim.scenario.workload import Workload
 @inlined
 def free_attendant(ex: Exchange, attendant: int) -> None:
     """Free an attendant; SERVE becomes due if anybody waits for one."""
-    if attendant == NOBODY:
+    if attendant == c.NOBODY:
         return
     assert ex.idle_us[attendant] == BUSY_NOW
     ex.idle_us[attendant] = rules.idle_when_freed(attendant, ex.state[ON_DUTY], ex.state[NOW])
@@ -133,10 +93,10 @@ def free_attendant(ex: Exchange, attendant: int) -> None:
 @inlined
 def release(ex: Exchange, call: int, attendant: int) -> None:
     """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
-    if attendant == NOBODY or ex.policies.announcement_us == 0:
+    if attendant == c.NOBODY or ex.policies.announcement_us == 0:
         free_attendant(ex, attendant)
         return
-    push(ex, ex.state[NOW] + ex.policies.announcement_us, key_of(RANK_ANNOUNCED, attendant))
+    push(ex, ex.state[NOW] + ex.policies.announcement_us, key_of(c.RANK_ANNOUNCED, attendant))
     ex.lists[OWN_RETURNS + attendant]["announces"] = call
 
 
@@ -145,7 +105,7 @@ def talk(ex: Exchange, call: int, attendant: int, end_us: int) -> None:
     """Talk with the attendant until the call ends."""
     ex.calls[call]["extension"] = attendant
     ex.calls[call]["where"] = WITH_ATTENDANT
-    wake(ex, call, end_us, RANK_TALK_END)
+    wake(ex, call, end_us, c.RANK_TALK_END)
 
 
 @inlined
@@ -158,9 +118,9 @@ def handle(ex: Exchange, call: int, attendant: int) -> None:
     record["where"] = WITH_ATTENDANT
     record["asked"] = 0
     if parks == ex.policies.max_parks or ex.wants_park[parks, call] == 0:
-        wake(ex, call, decided_us + at(ex, TALK, parks, call), RANK_TALK_END)
+        wake(ex, call, decided_us + at(ex, TALK, parks, call), c.RANK_TALK_END)
     else:
-        wake(ex, call, decided_us, RANK_PARK_REQUEST)
+        wake(ex, call, decided_us, c.RANK_PARK_REQUEST)
 
 
 @inlined
@@ -170,19 +130,19 @@ def come_back(ex: Exchange, call: int, rings: int) -> None:
     record["where"] = COMING_BACK
     record["rings"] = rings
     number = GROUP_RETURNS
-    if rings and ex.policies.attendants != NOBODY:
+    if rings and ex.policies.attendants != c.NOBODY:
         number = OWN_RETURNS + record["extension"]
         ex.state[OWN_WAITING] += 1
-        if ex.policies.busy != BUSY_WAIT:
-            record["next_joined"] = NOBODY
-            if ex.state[LAST_JOINED] == NOBODY:
+        if ex.policies.busy != c.BUSY_WAIT:
+            record["next_joined"] = c.NOBODY
+            if ex.state[LAST_JOINED] == c.NOBODY:
                 ex.state[FIRST_JOINED] = call
             else:
                 ex.calls[ex.state[LAST_JOINED]]["next_joined"] = call
             ex.state[LAST_JOINED] = call
     join(ex, number, call)
     ex.state[SERVE_DUE] = 1
-    wake(ex, call, record["patience_end_us"], RANK_HANGUP)
+    wake(ex, call, record["patience_end_us"], c.RANK_HANGUP)
 
 
 @inlined
@@ -190,7 +150,7 @@ def ring(ex: Exchange, call: int, attendant: int) -> None:
     """Begin a ringing period at ``attendant``."""
     record = ex.calls[call]
     ring_end_us = later(ex.state[NOW], ex.policies.ring_us)
-    write(ex, ring_end_us, call, NOBODY, NOBODY, attendant, RECALL_RINGING, NO_REASON)
+    write(ex, ring_end_us, call, c.NOBODY, c.NOBODY, attendant, c.RECALL_RINGING, c.NO_REASON)
     record["where"] = RINGS
     record["extension"] = attendant
     first = rules.first_of_ring(record["patience_end_us"], record["answer_us"], ring_end_us)
@@ -221,15 +181,15 @@ def change_duty(ex: Exchange) -> None:
 def hand_over_returns(ex: Exchange) -> None:
     """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
     while True:
-        first = wide(NOBODY)
+        first = wide(c.NOBODY)
         first_us = LATEST
         for attendant in range(ex.state[ON_DUTY], ex.policies.attendants):
             call = wide(ex.lists[OWN_RETURNS + attendant]["first"])
-            if call != NOBODY:
+            if call != c.NOBODY:
                 since_us = ex.calls[call]["since_us"]
                 if since_us < first_us or (since_us == first_us and call < first):
                     first, first_us = call, since_us
-        if first == NOBODY:
+        if first == c.NOBODY:
             return
         leave(ex, first)
         ex.state[OWN_WAITING] -= 1
@@ -241,15 +201,15 @@ def serve_own(ex: Exchange) -> None:
     """First part of SERVE: free attendants take their own returns; the rest found their parker busy."""
     for attendant in range(ex.policies.attendants):
         call = ex.lists[OWN_RETURNS + attendant]["first"]
-        if call != NOBODY and rules.is_free(ex.idle_us[attendant]):
+        if call != c.NOBODY and rules.is_free(ex.idle_us[attendant]):
             leave(ex, call)
             ex.state[OWN_WAITING] -= 1
             ex.idle_us[attendant] = BUSY_NOW
             first_ring(ex, call, attendant)
     then = rules.after_busy(ex.policies.busy)
     call = ex.state[FIRST_JOINED]
-    ex.state[FIRST_JOINED] = ex.state[LAST_JOINED] = NOBODY
-    while call != NOBODY:
+    ex.state[FIRST_JOINED] = ex.state[LAST_JOINED] = c.NOBODY
+    while call != c.NOBODY:
         if ex.calls[call]["where"] == COMING_BACK and ex.calls[call]["list"] >= OWN_RETURNS:
             leave(ex, call)
             ex.state[OWN_WAITING] -= 1
@@ -257,8 +217,8 @@ def serve_own(ex: Exchange) -> None:
                 join(ex, GROUP_RETURNS, call)
             else:
                 ex.calls[call]["where"] = GONE
-                ex.calls[call]["wake_us"] = NEVER  # its patience does not count any more
-                note(ex, call, NOBODY, LOST, BUSY)
+                ex.calls[call]["wake_us"] = c.NEVER  # its patience does not count any more
+                note(ex, call, c.NOBODY, c.LOST, c.BUSY)
         call = ex.calls[call]["next_joined"]
 
 
@@ -266,15 +226,15 @@ def serve_own(ex: Exchange) -> None:
 def serve(ex: Exchange) -> None:
     """Bring free attendants and waiting calls together, in the order that ``routing`` tells."""
     ex.state[SERVE_DUE] = 0
-    if ex.policies.attendants == NOBODY:
+    if ex.policies.attendants == c.NOBODY:
         while ex.lists[GROUP_RETURNS]["length"] > 0:
             call = ex.lists[GROUP_RETURNS]["first"]
             leave(ex, call)
             if ex.calls[call]["rings"]:
-                first_ring(ex, call, NOBODY)
+                first_ring(ex, call, c.NOBODY)
             else:
-                note(ex, call, NOBODY, RECALL_ANSWERED, NO_REASON)
-                handle(ex, call, NOBODY)
+                note(ex, call, c.NOBODY, c.RECALL_ANSWERED, c.NO_REASON)
+                handle(ex, call, c.NOBODY)
         return
     if ex.state[NOW] == ex.state[NEXT_CHANGE]:
         change_duty(ex)
@@ -285,12 +245,12 @@ def serve(ex: Exchange) -> None:
     for number in (GROUP_RETURNS, QUEUE):
         while ex.lists[number]["length"] > 0:
             attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
-            if attendant == NOBODY:
+            if attendant == c.NOBODY:
                 return
             call = ex.lists[number]["first"]
             leave(ex, call)
             ex.idle_us[attendant] = BUSY_NOW
-            note(ex, call, attendant, ANSWERED if number == QUEUE else RECALL_ANSWERED, NO_REASON)
+            note(ex, call, attendant, c.ANSWERED if number == QUEUE else c.RECALL_ANSWERED, c.NO_REASON)
             handle(ex, call, attendant)
 
 
@@ -303,17 +263,17 @@ def on_hangup(ex: Exchange, call: int) -> None:
     record = ex.calls[call]
     where = record["where"]
     number = record["list"]
-    if number != NOBODY:
+    if number != c.NOBODY:
         leave(ex, call)
     record["where"] = GONE
     if where == IN_QUEUE:
-        note(ex, call, NOBODY, ABANDONED, WAITING)
+        note(ex, call, c.NOBODY, c.ABANDONED, c.WAITING)
     elif where == COMING_BACK:
         if number >= OWN_RETURNS:
             ex.state[OWN_WAITING] -= 1
-        note(ex, call, NOBODY, ABANDONED, RETURNING)
+        note(ex, call, c.NOBODY, c.ABANDONED, c.RETURNING)
     elif where == RINGS:
-        note(ex, call, record["extension"], ABANDONED, RINGING)
+        note(ex, call, record["extension"], c.ABANDONED, c.RINGING)
         free_attendant(ex, record["extension"])
     else:
         lot = view(ex, record["lot"])
@@ -328,10 +288,10 @@ def on_talk_end(ex: Exchange, call: int) -> None:
     extension = record["extension"]
     with_member = record["where"] == WITH_MEMBER
     record["where"] = GONE
-    note(ex, call, extension, ENDED, AFTER_RETRIEVAL if with_member else TALKED)
+    note(ex, call, extension, c.ENDED, c.AFTER_RETRIEVAL if with_member else c.TALKED)
     if not with_member:
         free_attendant(ex, extension)
-    elif extension != NOBODY:
+    elif extension != c.NOBODY:
         ex.idle_us[extension] = ex.state[NOW]
         if ex.lists[RETRIEVALS]["length"] > 0:
             ex.state[STAFF_SERVE_DUE] = 1
@@ -348,7 +308,7 @@ def fetch(ex: Exchange, call: int, member: int) -> None:
     record["where"] = WITH_MEMBER
     record["extension"] = member
     end_us = ex.state[NOW] + at(ex, STAFF_TALK, record["parks"] - 1, call)
-    wake(ex, call, end_us, RANK_TALK_END)
+    wake(ex, call, end_us, c.RANK_TALK_END)
 
 
 @inlined
@@ -372,15 +332,15 @@ def on_ring_out(ex: Exchange, call: int) -> None:
     parker = record["extension"]
     then = rules.after_unanswered(ex.policies.unanswered, record["asked"], ex.policies.attempts)
     if then == RING_AGAIN:
-        note(ex, call, parker, RECALL_UNANSWERED, AGAIN)
+        note(ex, call, parker, c.RECALL_UNANSWERED, c.AGAIN)
         record["asked"] += 1
         ring(ex, call, parker)
         return
-    note(ex, call, parker, RECALL_UNANSWERED, LAST)
+    note(ex, call, parker, c.RECALL_UNANSWERED, c.LAST)
     free_attendant(ex, parker)
     if then == LEAVE:
         record["where"] = GONE
-        note(ex, call, parker, LOST, UNANSWERED)
+        note(ex, call, parker, c.LOST, c.UNANSWERED)
     else:
         come_back(ex, call, 0)
 
@@ -390,23 +350,23 @@ def on_arrival(ex: Exchange) -> None:
     """ARRIVAL: a call is offered; it is answered, turned away or waits."""
     call = ex.state[NEXT_CALL]
     ex.state[NEXT_CALL] += 1
-    ex.calls[call]["list"] = NOBODY
-    note(ex, call, NOBODY, OFFERED, NO_REASON)
-    attendant = NOBODY
-    if ex.policies.attendants != NOBODY:
+    ex.calls[call]["list"] = c.NOBODY
+    note(ex, call, c.NOBODY, c.OFFERED, c.NO_REASON)
+    attendant = c.NOBODY
+    if ex.policies.attendants != c.NOBODY:
         attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
-        if attendant == NOBODY:
+        if attendant == c.NOBODY:
             if rules.queue_is_full(ex.lists[QUEUE]["length"], ex.policies.queue_limit):
                 ex.calls[call]["where"] = GONE
-                note(ex, call, NOBODY, LOST, QUEUE_FULL)
+                note(ex, call, c.NOBODY, c.LOST, c.QUEUE_FULL)
             else:
                 ex.calls[call]["where"] = IN_QUEUE
                 join(ex, QUEUE, call)
                 patience_end_us = later(ex.state[NOW], at(ex, QUEUE_PATIENCE, 0, call))
-                wake(ex, call, patience_end_us, RANK_HANGUP)
+                wake(ex, call, patience_end_us, c.RANK_HANGUP)
             return
         ex.idle_us[attendant] = BUSY_NOW
-    note(ex, call, attendant, ANSWERED, NO_REASON)
+    note(ex, call, attendant, c.ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
 
 
@@ -419,9 +379,9 @@ def ask_for_slot(ex: Exchange, call: int) -> bool:
         lot = view(ex, number)
         limit_us = at(ex, MAX_IN_PARKING, parks, call)
         fact = rules.decide_park(
-            lot, call, wide(record["extension"]), limit_us, NOBODY, at(ex, SLOT_U, parks, call), ex.state[NOW]
+            lot, call, wide(record["extension"]), limit_us, c.NOBODY, at(ex, SLOT_U, parks, call), ex.state[NOW]
         )
-        if fact.kind == PARKED:
+        if fact.kind == c.PARKED:
             apply(ex, fact)
             record["where"] = PARKED_IN_LOT
             record["parks"] = parks + 1
@@ -429,8 +389,8 @@ def ask_for_slot(ex: Exchange, call: int) -> bool:
             record["slot"] = fact.slot
             record["since_us"] = ex.state[NOW]
             return True
-        write(ex, NEVER, call, number, NOBODY, record["extension"], fact.kind, fact.reason)
-        if ex.policies.when_full != FULL_OVERFLOW:
+        write(ex, c.NEVER, call, number, c.NOBODY, record["extension"], fact.kind, fact.reason)
+        if ex.policies.when_full != c.FULL_OVERFLOW:
             break
     return False
 
@@ -443,15 +403,15 @@ def on_refused(ex: Exchange, call: int) -> None:
     record["asked"] += 1
     then = rules.after_lot_full(ex.policies.when_full, record["asked"], ex.policies.retries)
     if then == ASK_AGAIN:
-        wake(ex, call, ex.state[NOW] + ex.policies.retry_after_us, RANK_PARK_REQUEST)
+        wake(ex, call, ex.state[NOW] + ex.policies.retry_after_us, c.RANK_PARK_REQUEST)
     elif then == TALK_ON:
         talk(ex, call, attendant, ex.state[NOW] + at(ex, TALK, record["parks"], call))
     else:
         record["where"] = GONE
         if then == LEAVE:
-            note(ex, call, attendant, LOST, LOT_FULL)
+            note(ex, call, attendant, c.LOST, c.LOT_FULL)
         else:
-            note(ex, call, attendant, ENDED, OVERFLOWED)
+            note(ex, call, attendant, c.ENDED, c.OVERFLOWED)
         free_attendant(ex, attendant)
 
 
@@ -469,7 +429,7 @@ def on_park_request(ex: Exchange, call: int) -> None:
 @inlined
 def on_announced(ex: Exchange, attendant: int) -> None:
     """ANNOUNCED: the attendant who has parked a call is free."""
-    note(ex, ex.lists[OWN_RETURNS + attendant]["announces"], attendant, RELEASED, NO_REASON)
+    note(ex, ex.lists[OWN_RETURNS + attendant]["announces"], attendant, c.RELEASED, c.NO_REASON)
     free_attendant(ex, attendant)
 
 
@@ -478,18 +438,18 @@ def free_member(ex: Exchange) -> int:
     """Return the member of the staff who has been idle longest, as an extension, or ``NOBODY``."""
     first_member = max(ex.policies.attendants, 0)
     member = rules.longest_idle(ex.idle_us[first_member:], ex.policies.staff)
-    return NOBODY if member == NOBODY else first_member + member
+    return c.NOBODY if member == c.NOBODY else first_member + member
 
 
 @inlined
 def on_retrieval(ex: Exchange, call: int) -> None:
     """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks go on."""
-    member = NOBODY
-    if ex.policies.staff != NOBODY:
+    member = c.NOBODY
+    if ex.policies.staff != c.NOBODY:
         member = free_member(ex)
-        if member == NOBODY:
+        if member == c.NOBODY:
             join(ex, RETRIEVALS, call)
-            stay_on(ex, call, NEVER)
+            stay_on(ex, call, c.NEVER)
             return
         ex.idle_us[member] = BUSY_NOW
     fetch(ex, call, member)
@@ -501,7 +461,7 @@ def on_staff_serve(ex: Exchange) -> None:
     ex.state[STAFF_SERVE_DUE] = 0
     while ex.lists[RETRIEVALS]["length"] > 0:
         member = free_member(ex)
-        if member == NOBODY:
+        if member == c.NOBODY:
             return
         ex.idle_us[member] = BUSY_NOW
         call = ex.lists[RETRIEVALS]["first"]
@@ -513,7 +473,7 @@ def on_staff_serve(ex: Exchange) -> None:
 def on_answer(ex: Exchange, call: int) -> None:
     """ANSWER: the parker answers the return and handles it again."""
     attendant = ex.calls[call]["extension"]
-    note(ex, call, attendant, RECALL_ANSWERED, NO_REASON)
+    note(ex, call, attendant, c.RECALL_ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
 
 
@@ -521,7 +481,7 @@ def on_answer(ex: Exchange, call: int) -> None:
 def on_expiry(ex: Exchange, call: int) -> None:
     """EXPIRY: the time in the lot is up and the call comes back to its parker, or to the group."""
     record = ex.calls[call]
-    if record["list"] != NOBODY:
+    if record["list"] != c.NOBODY:
         leave(ex, call)
     now_us = ex.state[NOW]
     fact = rules.decide_expiry(view(ex, record["lot"]), wide(record["slot"]), call, now_us, now_us)
@@ -529,7 +489,7 @@ def on_expiry(ex: Exchange, call: int) -> None:
     record["patience_end_us"] = later(now_us, at(ex, RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
     record["since_us"] = now_us
-    come_back(ex, call, 0 if ex.policies.recall_to == TO_GROUP else 1)
+    come_back(ex, call, 0 if ex.policies.recall_to == c.TO_GROUP else 1)
 
 
 @compiled
@@ -545,30 +505,30 @@ def advance(ex: Exchange) -> int:
         assert time_us >= ex.state[NOW]
         ex.state[NOW] = time_us
         rank, number = key >> 32, key & 0xFFFFFFFF
-        if rank == RANK_ARRIVAL:
+        if rank == c.RANK_ARRIVAL:
             on_arrival(ex)
-        elif rank == RANK_SERVE:
+        elif rank == c.RANK_SERVE:
             serve(ex)
-        elif rank == RANK_STAFF_SERVE:
+        elif rank == c.RANK_STAFF_SERVE:
             on_staff_serve(ex)
-        elif rank == RANK_ANNOUNCED:
+        elif rank == c.RANK_ANNOUNCED:
             on_announced(ex, number)
         else:
-            ex.calls[number]["wake_us"] = NEVER  # this wake-up has come; another entry like it would be stale
-            if rank == RANK_PARK_REQUEST:
+            ex.calls[number]["wake_us"] = c.NEVER  # this wake-up has come; another entry like it would be stale
+            if rank == c.RANK_PARK_REQUEST:
                 on_park_request(ex, number)
-            elif rank == RANK_TALK_END:
+            elif rank == c.RANK_TALK_END:
                 on_talk_end(ex, number)
-            elif rank == RANK_RETRIEVAL:
+            elif rank == c.RANK_RETRIEVAL:
                 on_retrieval(ex, number)
-            elif rank == RANK_HANGUP:
+            elif rank == c.RANK_HANGUP:
                 on_hangup(ex, number)
-            elif rank == RANK_EXPIRY:
+            elif rank == c.RANK_EXPIRY:
                 on_expiry(ex, number)
-            elif rank == RANK_ANSWER:
+            elif rank == c.RANK_ANSWER:
                 on_answer(ex, number)
             else:
-                assert rank == RANK_RING_OUT
+                assert rank == c.RANK_RING_OUT
                 on_ring_out(ex, number)
 
 

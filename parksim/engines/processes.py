@@ -19,68 +19,9 @@ import simpy
 from simpy.events import Event
 
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    AGAIN,
-    ANSWERED,
-    BUSY,
-    ENDED,
-    EXPIRED,
-    LAST,
-    LOST,
-    LOT_FULL,
-    NEVER,
-    NO_REASON,
-    NOBODY,
-    OFFERED,
-    OVERFLOWED,
-    PARKED,
-    QUEUE_FULL,
-    RANK_ANNOUNCED,
-    RANK_ANSWER,
-    RANK_ARRIVAL,
-    RANK_HANGUP,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-    RANK_SERVE,
-    RANK_STAFF_SERVE,
-    RANK_TALK_END,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RECALL_UNANSWERED,
-    RELEASED,
-    RETRIEVED,
-    RETURNING,
-    RINGING,
-    TALKED,
-    TO_GROUP,
-    UNANSWERED,
-    WAITING,
-)
+from parksim.rules import codes as c
+from parksim.rules import routing
 from parksim.rules.lot import Fact, Lot, change, decide_expiry, decide_hangup, decide_park, decide_unpark
-from parksim.rules.routing import (
-    ASK_AGAIN,
-    BUSY_NOW,
-    JOIN_GROUP,
-    LEAVE,
-    OVERFLOW,
-    RING_AGAIN,
-    STAY,
-    TALK_ON,
-    after_busy,
-    after_lot_full,
-    after_unanswered,
-    first_of_ring,
-    first_of_stay,
-    idle_after_change,
-    idle_when_freed,
-    is_free,
-    longest_idle,
-    next_change_us,
-    on_duty,
-    queue_is_full,
-)
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload, columns
 
@@ -128,12 +69,12 @@ class SlotTable:
     """One lot as the engine keeps it: the rules decide on a view, the engine makes the assignments."""
 
     def __init__(self, slots: int, choice: int, number: int) -> None:
-        self.occupants = [NOBODY] * slots
-        self.parkers = [NOBODY] * slots
-        self.deadlines_us = [NEVER] * slots
+        self.occupants = [c.NOBODY] * slots
+        self.parkers = [c.NOBODY] * slots
+        self.deadlines_us = [c.NEVER] * slots
         self.slots = slots
         self.choice = choice
-        self.last_slot = NOBODY
+        self.last_slot = c.NOBODY
         self.number = number
         self.view = self._viewed()
 
@@ -168,8 +109,8 @@ class Exchange:
             SlotTable(slots, choice, number)
             for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
         ]
-        self.duty = on_duty(settings.counts, settings.period_us, 0) if settings.counts else settings.attendants
-        self.idle_since_us = [idle_when_freed(one, self.duty, 0) for one in range(settings.attendants)]
+        self.duty = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else settings.attendants
+        self.idle_since_us = [routing.idle_when_freed(one, self.duty, 0) for one in range(settings.attendants)]
         self.staff_idle_since_us = [0] * max(settings.staff, 0)
         self.first_member = max(settings.attendants, 0)
         self.queue: deque[Waiter] = deque()
@@ -179,7 +120,7 @@ class Exchange:
         self.retrievals: deque[Retrieval] = deque()
         self.serve_is_due = False
         self.staff_serve_is_due = False
-        self.overflows = after_lot_full(settings.when_full, 1, 0) == OVERFLOW
+        self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
         self._never = Event(env)  # what a call without patience waits for
@@ -202,10 +143,10 @@ class Exchange:
     def _life(self, call: int) -> Life:
         """Tell one call from its offer to its end."""
         arrival_us = self.calls.arrival_us[call]
-        yield Alarm(self.env, arrival_us, RANK_ARRIVAL, call)
+        yield Alarm(self.env, arrival_us, c.RANK_ARRIVAL, call)
         if call + 1 < self.offered:
             self.env.process(self._life(call + 1))  # the next call is on its way once this one is there
-        self.write(arrival_us, NEVER, call, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
+        self.write(arrival_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
         attendant = self._answer_at_once(call)
         if attendant is None:
             attendant = yield from self._wait_in_queue(call)
@@ -221,7 +162,7 @@ class Exchange:
             if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
                 yield from self._talk(call, with_attendant, decided_us + calls.talk_us[parks][call])
                 return
-            yield Alarm(self.env, decided_us, RANK_PARK_REQUEST, call)
+            yield Alarm(self.env, decided_us, c.RANK_PARK_REQUEST, call)
             stay = yield from self._park(call, parks, with_attendant)
             if stay is None:
                 return
@@ -230,34 +171,34 @@ class Exchange:
 
     def _answer_at_once(self, call: int) -> int | None:
         """Be answered as the call is offered: the attendant (NOBODY when unlimited), None when all are busy."""
-        attendant = longest_idle(self.idle_since_us, self.settings.attendants)
-        if attendant == NOBODY and self.settings.attendants != UNLIMITED:
+        attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
+        if attendant == c.NOBODY and self.settings.attendants != UNLIMITED:
             return None
-        if attendant != NOBODY:
-            self.idle_since_us[attendant] = BUSY_NOW
-        self.write(self.now_us, NEVER, call, NOBODY, NOBODY, attendant, ANSWERED, NO_REASON)
+        if attendant != c.NOBODY:
+            self.idle_since_us[attendant] = routing.BUSY_NOW
+        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.ANSWERED, c.NO_REASON)
         return attendant
 
     def _wait_in_queue(self, call: int) -> Generator[Event, Any, int | None]:
         """Wait for an attendant; None when the call is lost or gives up."""
         now = self.now_us
-        if queue_is_full(len(self.queue), self.settings.queue_limit):
-            self.write(now, NEVER, call, NOBODY, NOBODY, NOBODY, LOST, QUEUE_FULL)
+        if routing.queue_is_full(len(self.queue), self.settings.queue_limit):
+            self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.LOST, c.QUEUE_FULL)
             return None
-        waiter = Waiter(call, self._me(), NOBODY, rings=False, since_us=now)
+        waiter = Waiter(call, self._me(), c.NOBODY, rings=False, since_us=now)
         self.queue.append(waiter)
         try:
-            yield self._at(_later(now, self.calls.queue_patience_us[call]), RANK_HANGUP, call)
+            yield self._at(_later(now, self.calls.queue_patience_us[call]), c.RANK_HANGUP, call)
         except simpy.Interrupt as turn:
             return _told(turn).extension
         self.queue.remove(waiter)
-        self.write(self.now_us, NEVER, call, NOBODY, NOBODY, NOBODY, ABANDONED, WAITING)
+        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
         return None
 
     def _talk(self, call: int, attendant: int, end_us: int) -> Life:
         """Talk with the attendant until the call ends."""
-        yield Alarm(self.env, end_us, RANK_TALK_END, call)
-        self.write(end_us, NEVER, call, NOBODY, NOBODY, attendant, ENDED, TALKED)
+        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.ENDED, c.TALKED)
         self._free_attendant(attendant)
 
     def _park(self, call: int, parks: int, attendant: int) -> Generator[Event, Any, Fact | None]:
@@ -267,19 +208,19 @@ class Exchange:
         while True:
             fact = self._ask_for_slot(call, parks, attendant)
             now = fact.time_us
-            if fact.kind == PARKED:
+            if fact.kind == c.PARKED:
                 self._release(call, attendant)
                 return fact
             asked += 1
-            then = after_lot_full(settings.when_full, asked, settings.retries)
-            if then == ASK_AGAIN:
-                yield Alarm(self.env, now + settings.retry_after_us, RANK_PARK_REQUEST, call)
+            then = routing.after_lot_full(settings.when_full, asked, settings.retries)
+            if then == routing.ASK_AGAIN:
+                yield Alarm(self.env, now + settings.retry_after_us, c.RANK_PARK_REQUEST, call)
                 continue
-            if then == TALK_ON:
+            if then == routing.TALK_ON:
                 yield from self._talk(call, attendant, now + self.calls.talk_us[parks][call])
                 return None
-            kind, reason = (LOST, LOT_FULL) if then == LEAVE else (ENDED, OVERFLOWED)
-            self.write(now, NEVER, call, NOBODY, NOBODY, attendant, kind, reason)
+            kind, reason = (c.LOST, c.LOT_FULL) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
+            self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, kind, reason)
             self._free_attendant(attendant)
             return None
 
@@ -290,9 +231,9 @@ class Exchange:
         while True:
             lot = self.lots[number]
             limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
-            fact = decide_park(lot.view, call, attendant, limit_us, NOBODY, slot_u, self.now_us)
+            fact = decide_park(lot.view, call, attendant, limit_us, c.NOBODY, slot_u, self.now_us)
             self.write(*fact)
-            if fact.kind == PARKED:
+            if fact.kind == c.PARKED:
                 lot.apply(fact)
                 return fact
             number += 1
@@ -304,14 +245,14 @@ class Exchange:
         calls = self.calls
         lot = self.lots[stay.lot]
         patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
-        wake = first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
+        wake = routing.first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
         rank = yield self._at(wake.time_us, wake.rank, call)
-        if rank == RANK_RETRIEVAL:
+        if rank == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
                 self._retrieve(lot, stay.slot, member)
             else:
-                wake = first_of_stay(stay.time_us, patience_us, NEVER, limit_us)
+                wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
                 retrieval = Retrieval(self._me(), stay.lot, stay.slot)
                 self.retrievals.append(retrieval)
                 try:
@@ -324,31 +265,31 @@ class Exchange:
                 yield from self._talk_with_member(call, member, self.now_us + calls.staff_talk_us[parks][call])
                 return None
         now = self.now_us
-        if rank == RANK_HANGUP:
+        if rank == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
             fact = decide_expiry(lot.view, stay.slot, call, stay.deadline_us, now)
         lot.apply(fact)
         self.write(*fact)
-        if fact.kind != EXPIRED:
+        if fact.kind != c.EXPIRED:
             return None
         return (yield from self._return(call, parks, fact.extension))
 
     def _talk_with_member(self, call: int, member: int, end_us: int) -> Life:
         """Talk with whoever retrieved the call until it ends."""
-        yield Alarm(self.env, end_us, RANK_TALK_END, call)
-        self.write(end_us, NEVER, call, NOBODY, NOBODY, member, ENDED, AFTER_RETRIEVAL)
+        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, member, c.ENDED, c.AFTER_RETRIEVAL)
         self._free_member(member)
 
     def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
-        rings = self.settings.recall_to != TO_GROUP
+        rings = self.settings.recall_to != c.TO_GROUP
         turn = yield from self._await_turn(Waiter(call, self._me(), parker, rings, self.now_us), patience_end_us)
-        if turn.kind == RECALL_RINGING:
+        if turn.kind == c.RECALL_RINGING:
             answer_us = _later(self.now_us, self.calls.answer_us[parks][call])
             turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
-        return turn.extension if turn.kind == RECALL_ANSWERED else None
+        return turn.extension if turn.kind == c.RECALL_ANSWERED else None
 
     def _await_turn(self, waiter: Waiter, patience_end_us: int) -> Generator[Event, Any, Turn]:
         """Wait among the parker's own returns, or among the group's."""
@@ -359,12 +300,12 @@ class Exchange:
             self.group_returns.append(waiter)
         self._raise_serve()
         try:
-            yield self._at(patience_end_us, RANK_HANGUP, waiter.call)
+            yield self._at(patience_end_us, c.RANK_HANGUP, waiter.call)
         except simpy.Interrupt as turn:
             return _told(turn)
         self._forget_return(waiter)
-        self.write(self.now_us, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, ABANDONED, RETURNING)
-        return Turn(ABANDONED, NOBODY)
+        self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
+        return Turn(c.ABANDONED, c.NOBODY)
 
     def _ring(self, call: int, parker: int, answer_us: int, patience_end_us: int) -> Generator[Event, Any, Turn]:
         """Ring the parker, period after period (the first RECALL_RINGING is written), then go where nobody answered."""
@@ -372,27 +313,29 @@ class Exchange:
         attempt = 1
         while True:
             ring_end_us = _later(self.now_us, settings.ring_us)
-            wake = first_of_ring(patience_end_us, answer_us, ring_end_us)
+            wake = routing.first_of_ring(patience_end_us, answer_us, ring_end_us)
             rank = yield self._at(wake.time_us, wake.rank, call)
             now = self.now_us
-            if rank == RANK_HANGUP:
-                self.write(now, NEVER, call, NOBODY, NOBODY, parker, ABANDONED, RINGING)
+            if rank == c.RANK_HANGUP:
+                self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.ABANDONED, c.RINGING)
                 self._free_attendant(parker)
-                return Turn(ABANDONED, NOBODY)
-            if rank == RANK_ANSWER:
-                self.write(now, NEVER, call, NOBODY, NOBODY, parker, RECALL_ANSWERED, NO_REASON)
-                return Turn(RECALL_ANSWERED, parker)
-            then = after_unanswered(settings.unanswered, attempt, settings.attempts)
-            if then != RING_AGAIN:
+                return Turn(c.ABANDONED, c.NOBODY)
+            if rank == c.RANK_ANSWER:
+                self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_ANSWERED, c.NO_REASON)
+                return Turn(c.RECALL_ANSWERED, parker)
+            then = routing.after_unanswered(settings.unanswered, attempt, settings.attempts)
+            if then != routing.RING_AGAIN:
                 break
             attempt += 1
-            self.write(now, NEVER, call, NOBODY, NOBODY, parker, RECALL_UNANSWERED, AGAIN)
-            self.write(now, _later(now, settings.ring_us), call, NOBODY, NOBODY, parker, RECALL_RINGING, NO_REASON)
-        self.write(now, NEVER, call, NOBODY, NOBODY, parker, RECALL_UNANSWERED, LAST)
+            self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.AGAIN)
+            self.write(
+                now, _later(now, settings.ring_us), call, c.NOBODY, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON
+            )
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.LAST)
         self._free_attendant(parker)
-        if then == LEAVE:
-            self.write(now, NEVER, call, NOBODY, NOBODY, parker, LOST, UNANSWERED)
-            return Turn(LOST, NOBODY)
+        if then == routing.LEAVE:
+            self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.LOST, c.UNANSWERED)
+            return Turn(c.LOST, c.NOBODY)
         waiter = Waiter(call, self._me(), parker, rings=False, since_us=now)
         return (yield from self._await_turn(waiter, patience_end_us))
 
@@ -406,18 +349,18 @@ class Exchange:
         if self.settings.attendants == UNLIMITED:
             while self.group_returns:
                 waiter = self.group_returns.popleft()
-                self._turn(waiter, RECALL_RINGING if waiter.rings else RECALL_ANSWERED, NOBODY)
+                self._turn(waiter, c.RECALL_RINGING if waiter.rings else c.RECALL_ANSWERED, c.NOBODY)
             return
         if self.duty < self.settings.attendants:
             self._hand_over_returns()
         for attendant, returns in enumerate(self.own_returns):
-            if returns and is_free(self.idle_since_us[attendant]):
-                self._turn(returns.popleft(), RECALL_RINGING, attendant)
+            if returns and routing.is_free(self.idle_since_us[attendant]):
+                self._turn(returns.popleft(), c.RECALL_RINGING, attendant)
         self._settle_busy_parkers()
-        for waiting, kind in ((self.group_returns, RECALL_ANSWERED), (self.queue, ANSWERED)):
+        for waiting, kind in ((self.group_returns, c.RECALL_ANSWERED), (self.queue, c.ANSWERED)):
             while waiting:
-                attendant = longest_idle(self.idle_since_us, self.settings.attendants)
-                if attendant == NOBODY:
+                attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
+                if attendant == c.NOBODY:
                     return
                 self._turn(waiting.popleft(), kind, attendant)
 
@@ -427,21 +370,21 @@ class Exchange:
         So that the calendar empties, the next change is awaited while anything is to come; where nothing is, while
         somebody waits, for one round of changes: who has not been served then never will be.
         """
-        self.duty = on_duty(self.settings.counts, self.settings.period_us, self.now_us)
+        self.duty = routing.on_duty(self.settings.counts, self.settings.period_us, self.now_us)
         for attendant, since_us in enumerate(self.idle_since_us):
-            self.idle_since_us[attendant] = idle_after_change(since_us, attendant, self.duty, self.now_us)
+            self.idle_since_us[attendant] = routing.idle_after_change(since_us, attendant, self.duty, self.now_us)
         self.lonely_changes = 0 if self.env.peek() != float("inf") else self.lonely_changes + 1
         waits = self.queue or self.group_returns or any(self.own_returns)
         if not self.lonely_changes or (waits and self.lonely_changes <= len(self.settings.counts)):
             self._await_change()
         else:
-            self.change_us = NEVER
+            self.change_us = c.NEVER
 
     def _await_change(self) -> None:
         """Put SERVE into the calendar for the next change of the number on duty, if there is one."""
-        self.change_us = next_change_us(self.settings.counts, self.settings.period_us, self.now_us)
-        if self.change_us != NEVER:
-            self._call_back(Alarm(self.env, self.change_us, RANK_SERVE, 0), self._serve)
+        self.change_us = routing.next_change_us(self.settings.counts, self.settings.period_us, self.now_us)
+        if self.change_us != c.NEVER:
+            self._call_back(Alarm(self.env, self.change_us, c.RANK_SERVE, 0), self._serve)
 
     def _hand_over_returns(self) -> None:
         """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
@@ -453,27 +396,27 @@ class Exchange:
     def _settle_busy_parkers(self) -> None:
         """Do with the returns that found their parker busy what the scenario says, in the order they joined."""
         joined, self.joined = self.joined, []
-        then = after_busy(self.settings.busy)
-        if then == STAY:
+        then = routing.after_busy(self.settings.busy)
+        if then == routing.STAY:
             return
         for waiter in joined:
             if waiter not in self.own_returns[waiter.parker]:
                 continue  # it rings already, has hung up, or is the group's
             self.own_returns[waiter.parker].remove(waiter)
-            if then == JOIN_GROUP:
+            if then == routing.JOIN_GROUP:
                 self.group_returns.append(waiter)
             else:
-                self.write(self.now_us, NEVER, waiter.call, NOBODY, NOBODY, NOBODY, LOST, BUSY)
-                waiter.process.interrupt(Turn(LOST, NOBODY))
+                self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.LOST, c.BUSY)
+                waiter.process.interrupt(Turn(c.LOST, c.NOBODY))
 
     def _turn(self, waiter: Waiter, kind: int, attendant: int) -> None:
         """Give ``waiter`` its attendant: write the fact and wake its process."""
         now = self.now_us
         self.lonely_changes = 0
-        if attendant != NOBODY:
-            self.idle_since_us[attendant] = BUSY_NOW
-        deadline_us = _later(now, self.settings.ring_us) if kind == RECALL_RINGING else NEVER
-        self.write(now, deadline_us, waiter.call, NOBODY, NOBODY, attendant, kind, NO_REASON)
+        if attendant != c.NOBODY:
+            self.idle_since_us[attendant] = routing.BUSY_NOW
+        deadline_us = _later(now, self.settings.ring_us) if kind == c.RECALL_RINGING else c.NEVER
+        self.write(now, deadline_us, waiter.call, c.NOBODY, c.NOBODY, attendant, kind, c.NO_REASON)
         waiter.process.interrupt(Turn(kind, attendant))
 
     def _forget_return(self, waiter: Waiter) -> None:
@@ -485,21 +428,21 @@ class Exchange:
 
     def _release(self, call: int, attendant: int) -> None:
         """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
-        if attendant == NOBODY or self.settings.announcement_us == 0:
+        if attendant == c.NOBODY or self.settings.announcement_us == 0:
             self._free_attendant(attendant)
             return
         announced_us = self.now_us + self.settings.announcement_us
 
         def announced(_event: Event) -> None:
-            self.write(announced_us, NEVER, call, NOBODY, NOBODY, attendant, RELEASED, NO_REASON)
+            self.write(announced_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.RELEASED, c.NO_REASON)
             self._free_attendant(attendant)
 
-        self._call_back(Alarm(self.env, announced_us, RANK_ANNOUNCED, attendant), announced)
+        self._call_back(Alarm(self.env, announced_us, c.RANK_ANNOUNCED, attendant), announced)
 
     def _free_attendant(self, attendant: int) -> None:
-        if attendant == NOBODY:
+        if attendant == c.NOBODY:
             return
-        self.idle_since_us[attendant] = idle_when_freed(attendant, self.duty, self.now_us)
+        self.idle_since_us[attendant] = routing.idle_when_freed(attendant, self.duty, self.now_us)
         if self.queue or self.group_returns or self.own_returns[attendant]:
             self._raise_serve()
 
@@ -508,18 +451,18 @@ class Exchange:
         now = self.now_us
         if not self.serve_is_due and now != self.change_us:
             self.serve_is_due = True
-            self._call_back(Alarm(self.env, now, RANK_SERVE, 0), self._serve)
+            self._call_back(Alarm(self.env, now, c.RANK_SERVE, 0), self._serve)
 
     # The staff ---------------------------------------------------------------------------------------------------
 
     def _take_member(self) -> int | None:
         """Return the member of the staff who retrieves now (NOBODY when unlimited), None when all are busy."""
         if self.settings.staff == UNLIMITED:
-            return NOBODY
-        member = longest_idle(self.staff_idle_since_us, self.settings.staff)
-        if member == NOBODY:
+            return c.NOBODY
+        member = routing.longest_idle(self.staff_idle_since_us, self.settings.staff)
+        if member == c.NOBODY:
             return None
-        self.staff_idle_since_us[member] = BUSY_NOW
+        self.staff_idle_since_us[member] = routing.BUSY_NOW
         return self.first_member + member
 
     def _retrieve(self, lot: SlotTable, slot: int, member: int) -> None:
@@ -528,12 +471,12 @@ class Exchange:
         self.write(*fact)
 
     def _free_member(self, member: int) -> None:
-        if member == NOBODY:
+        if member == c.NOBODY:
             return
         self.staff_idle_since_us[member - self.first_member] = self.now_us
         if self.retrievals and not self.staff_serve_is_due:
             self.staff_serve_is_due = True
-            self._call_back(Alarm(self.env, self.now_us, RANK_STAFF_SERVE, 0), self._staff_serve)
+            self._call_back(Alarm(self.env, self.now_us, c.RANK_STAFF_SERVE, 0), self._staff_serve)
 
     def _staff_serve(self, _event: Event) -> None:
         """Let free members fetch the calls whose retrieval waits, first come first served."""
@@ -544,13 +487,13 @@ class Exchange:
                 return
             retrieval = self.retrievals.popleft()
             self._retrieve(self.lots[retrieval.lot], retrieval.slot, member)
-            retrieval.process.interrupt(Turn(RETRIEVED, member))
+            retrieval.process.interrupt(Turn(c.RETRIEVED, member))
 
     # The calendar ------------------------------------------------------------------------------------------------
 
     def _at(self, time_us: int, rank: int, call: int) -> Event:
         """Return the event of ``call`` at that instant, or one that never comes."""
-        return self._never if time_us == NEVER else Alarm(self.env, time_us, rank, call)
+        return self._never if time_us == c.NEVER else Alarm(self.env, time_us, rank, call)
 
     def _call_back(self, alarm: Alarm, callback: Callable[[Event], None]) -> None:
         alarm.callbacks.append(callback)
@@ -571,7 +514,7 @@ def _told(interrupt: simpy.Interrupt) -> Turn:
 
 def _later(time_us: int, delay_us: int) -> int:
     """Return the instant ``delay_us`` after ``time_us``, or ``NEVER``."""
-    return NEVER if delay_us == NEVER else time_us + delay_us
+    return c.NEVER if delay_us == c.NEVER else time_us + delay_us
 
 
 def simulate(settings: Settings, workload: Workload) -> Journal:

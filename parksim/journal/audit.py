@@ -17,37 +17,8 @@ from typing import Final, NamedTuple
 from parksim.errors import ArgumentError, DisagreementError
 from parksim.journal.audit_books import NO_ROW, Books, Call, Extension, Key, State
 from parksim.journal.audit_events import EVENTS, LAWS, Facts, offer
+from parksim.rules import codes as c
 from parksim.rules import life
-from parksim.rules.codes import (
-    ABANDONED,
-    ANSWERED,
-    ENDED,
-    EXPIRED,
-    KIND_NAMES,
-    LOST,
-    NEVER,
-    OFFERED,
-    PARKED,
-    RANK_ANNOUNCED,
-    RANK_ANSWER,
-    RANK_ARRIVAL,
-    RANK_EXPIRY,
-    RANK_HANGUP,
-    RANK_NAMES,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-    RANK_RING_OUT,
-    RANK_SERVE,
-    RANK_STAFF_SERVE,
-    RANK_TALK_END,
-    REASON_NAMES,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RECALL_UNANSWERED,
-    REFUSED,
-    RELEASED,
-    RETRIEVED,
-)
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
@@ -131,19 +102,19 @@ def replay(facts: Iterable[Fact], settings: Settings, until_us: int | None = Non
 
 
 _BEGUN_BY: Final = {
-    OFFERED: RANK_ARRIVAL,
-    ANSWERED: RANK_SERVE,
-    REFUSED: RANK_PARK_REQUEST,
-    PARKED: RANK_PARK_REQUEST,
-    RELEASED: RANK_ANNOUNCED,
-    RETRIEVED: RANK_RETRIEVAL,
-    ABANDONED: RANK_HANGUP,
-    EXPIRED: RANK_EXPIRY,
-    RECALL_RINGING: RANK_SERVE,
-    RECALL_ANSWERED: RANK_SERVE,
-    RECALL_UNANSWERED: RANK_RING_OUT,
-    ENDED: RANK_TALK_END,
-    LOST: RANK_SERVE,
+    c.OFFERED: c.RANK_ARRIVAL,
+    c.ANSWERED: c.RANK_SERVE,
+    c.REFUSED: c.RANK_PARK_REQUEST,
+    c.PARKED: c.RANK_PARK_REQUEST,
+    c.RELEASED: c.RANK_ANNOUNCED,
+    c.RETRIEVED: c.RANK_RETRIEVAL,
+    c.ABANDONED: c.RANK_HANGUP,
+    c.EXPIRED: c.RANK_EXPIRY,
+    c.RECALL_RINGING: c.RANK_SERVE,
+    c.RECALL_ANSWERED: c.RANK_SERVE,
+    c.RECALL_UNANSWERED: c.RANK_RING_OUT,
+    c.ENDED: c.RANK_TALK_END,
+    c.LOST: c.RANK_SERVE,
 }
 """kind -> the event whose first fact it can be; a return that rings is answered by an event of its own."""
 
@@ -154,9 +125,9 @@ class _Walk:
     def __init__(self, settings: Settings, workload: Workload | None) -> None:
         self.books = Books(settings, workload)
         self._event: Facts = iter(())
-        self._rank = RANK_ARRIVAL
+        self._rank = c.RANK_ARRIVAL
         self._passed: list[tuple[int, Key]] = []  # (turn, event) of this instant, without those a later one exceeds
-        self._staff_served_us = NEVER  # the instant of a STAFF_SERVE that only retrievals have followed
+        self._staff_served_us = c.NEVER  # the instant of a STAFF_SERVE that only retrievals have followed
         offer(self.books, 0)
 
     def take(self, fact: Fact) -> str | None:
@@ -209,7 +180,7 @@ class _Walk:
         books = self.books
         key = books.head()
         if fact is None:
-            books.put_change((books.now_us, RANK_SERVE, 0))
+            books.put_change((books.now_us, c.RANK_SERVE, 0))
             key = books.head()
             return key if key is not None and key[0] <= books.now_us else None
         begun = self._begun_by(fact)
@@ -225,10 +196,10 @@ class _Walk:
 
     def _begun_by(self, fact: Fact) -> Key:
         """Return the event that writes ``fact`` first."""
-        rank = _BEGUN_BY.get(fact.kind, RANK_ARRIVAL)
-        if fact.kind == RECALL_ANSWERED and self.books.state_of(fact.call) == life.AT_PARKER:
-            rank = RANK_ANSWER
-        number = 0 if rank == RANK_SERVE else fact.extension if rank == RANK_ANNOUNCED else fact.call
+        rank = _BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
+        if fact.kind == c.RECALL_ANSWERED and self.books.state_of(fact.call) == life.AT_PARKER:
+            rank = c.RANK_ANSWER
+        number = 0 if rank == c.RANK_SERVE else fact.extension if rank == c.RANK_ANNOUNCED else fact.call
         return fact.time_us, rank, number
 
     def _why_not(self, key: Key) -> str | None:
@@ -238,23 +209,25 @@ class _Walk:
         if time_us < books.now_us:
             return f"time goes back from {books.now_us} us"
         if (rank, number) not in books.clocks:
-            return "nobody's turn has come" if rank == RANK_SERVE else f"no {RANK_NAMES[rank]} of {number} is to come"
+            return (
+                "nobody's turn has come" if rank == c.RANK_SERVE else f"no {c.RANK_NAMES[rank]} of {number} is to come"
+            )
         due_us, since = books.clocks[rank, number]
         if due_us is not None and due_us != time_us:
-            return f"{RANK_NAMES[rank]} of {number} is to come at {due_us} us"
-        if time_us == books.now_us and (rank != RANK_RETRIEVAL or self._staff_served_us != time_us):
+            return f"{c.RANK_NAMES[rank]} of {number} is to come at {due_us} us"
+        if time_us == books.now_us and (rank != c.RANK_RETRIEVAL or self._staff_served_us != time_us):
             for turn, passed in self._passed:
                 if turn > since and passed > key:
-                    return f"it was to come before {RANK_NAMES[passed[1]]} of {passed[2]}, at the same instant"
+                    return f"it was to come before {c.RANK_NAMES[passed[1]]} of {passed[2]}, at the same instant"
         return None
 
     def _passes(self, key: Key) -> None:
         """Note that an event comes: none may follow a greater one that has stood beside it in the calendar."""
         time_us, rank, _ = key
-        if rank == RANK_STAFF_SERVE:
+        if rank == c.RANK_STAFF_SERVE:
             self._staff_served_us = time_us
-        elif rank != RANK_RETRIEVAL:
-            self._staff_served_us = NEVER
+        elif rank != c.RANK_RETRIEVAL:
+            self._staff_served_us = c.NEVER
         elif self._staff_served_us == time_us:
             return  # perhaps one more pair of that STAFF_SERVE: only the workload knows
         if time_us != self.books.now_us:
@@ -270,8 +243,8 @@ class _Walk:
             why = "everything has happened that was to happen"
         elif life.after(state, fact.kind, fact.reason) == life.FORBIDDEN:
             why = f"this cannot happen to a call that is {life.STATE_NAMES[state]}"
-        elif fact.kind == OFFERED and fact.call != self.books.counts[OFFERED]:
-            why = f"calls are numbered as they are offered, and this is number {self.books.counts[OFFERED]}"
+        elif fact.kind == c.OFFERED and fact.call != self.books.counts[c.OFFERED]:
+            why = f"calls are numbered as they are offered, and this is number {self.books.counts[c.OFFERED]}"
         else:
             why = str(self._why_not(self._begun_by(fact)))
         return f"{_told(fact)}: {why}"
@@ -288,6 +261,6 @@ def _difference(expected: Fact, found: Fact, law: str) -> str:
 
 def _told(fact: Fact) -> str:
     """Return a fact in words."""
-    kind = KIND_NAMES[fact.kind] if 0 <= fact.kind < len(KIND_NAMES) else f"kind {fact.kind}"
-    reason = REASON_NAMES[fact.reason] if 0 <= fact.reason < len(REASON_NAMES) else f"reason {fact.reason}"
+    kind = c.KIND_NAMES[fact.kind] if 0 <= fact.kind < len(c.KIND_NAMES) else f"kind {fact.kind}"
+    reason = c.REASON_NAMES[fact.reason] if 0 <= fact.reason < len(c.REASON_NAMES) else f"reason {fact.reason}"
     return f"{kind}{f' ({reason})' if reason else ''} of call {fact.call} at {fact.time_us} us"

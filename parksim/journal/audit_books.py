@@ -9,49 +9,9 @@ import dataclasses
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
-from parksim.rules import life
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    AGAIN,
-    ANSWERED,
-    ENDED,
-    LAST,
-    LOST,
-    LOT_FULL,
-    NEVER,
-    NO_REASON,
-    NOBODY,
-    OFFERED,
-    OVERFLOWED,
-    PARKED,
-    RANK_ANNOUNCED,
-    RANK_ANSWER,
-    RANK_EXPIRY,
-    RANK_HANGUP,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-    RANK_RING_OUT,
-    RANK_SERVE,
-    RANK_STAFF_SERVE,
-    RANK_TALK_END,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RECALL_UNANSWERED,
-    RELEASED,
-    RETRIEVED,
-    RINGING,
-    TALKED,
-)
+from parksim.rules import codes as c
+from parksim.rules import life, routing
 from parksim.rules.lot import Fact, Lot, empty_lot, evolved
-from parksim.rules.routing import (
-    BUSY_NOW,
-    idle_after_change,
-    idle_when_freed,
-    longest_idle,
-    next_change_us,
-    on_duty,
-)
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
 
@@ -69,18 +29,18 @@ class Call:
     since_us: int
     """Instant of its last fact."""
     parks: int = 0
-    extension: int = NOBODY
+    extension: int = c.NOBODY
     """Who has it, lets it ring or fetched it, or did so last."""
-    parker: int = NOBODY
-    lot: int = NOBODY
+    parker: int = c.NOBODY
+    lot: int = c.NOBODY
     """The lot it is in or was in last; ``slot`` and ``deadline_us`` likewise."""
-    slot: int = NOBODY
-    deadline_us: int = NEVER
+    slot: int = c.NOBODY
+    deadline_us: int = c.NEVER
     refusals: int = 0
     """Since it was answered."""
     rings: int = 0
     """Periods since its last stay."""
-    first_lot: int = NOBODY
+    first_lot: int = c.NOBODY
     """The lot that it asked first, once that is known."""
 
 
@@ -117,40 +77,40 @@ class State(NamedTuple):
         return self.offered - self.ended - self.abandoned - self.lost
 
 
-_SEIZES: Final = frozenset({ANSWERED, RETRIEVED, RECALL_RINGING, RECALL_ANSWERED})
+_SEIZES: Final = frozenset({c.ANSWERED, c.RETRIEVED, c.RECALL_RINGING, c.RECALL_ANSWERED})
 """What makes the extension of the row busy."""
 _FREES: Final = frozenset(
     {
-        (PARKED, NO_REASON),
-        (RELEASED, NO_REASON),
-        (RECALL_UNANSWERED, LAST),
-        (ABANDONED, RINGING),
-        (ENDED, TALKED),
-        (ENDED, AFTER_RETRIEVAL),
-        (ENDED, OVERFLOWED),
-        (LOST, LOT_FULL),
+        (c.PARKED, c.NO_REASON),
+        (c.RELEASED, c.NO_REASON),
+        (c.RECALL_UNANSWERED, c.LAST),
+        (c.ABANDONED, c.RINGING),
+        (c.ENDED, c.TALKED),
+        (c.ENDED, c.AFTER_RETRIEVAL),
+        (c.ENDED, c.OVERFLOWED),
+        (c.LOST, c.LOT_FULL),
     }
 )
 """What makes it free; PARKED only where nothing is announced."""
 
 _KEEPS: Final = {
-    (RECALL_RINGING, NO_REASON): frozenset({RANK_HANGUP, RANK_ANSWER}),
-    (RECALL_UNANSWERED, AGAIN): frozenset({RANK_HANGUP, RANK_ANSWER}),
-    (RECALL_UNANSWERED, LAST): frozenset({RANK_HANGUP}),
+    (c.RECALL_RINGING, c.NO_REASON): frozenset({c.RANK_HANGUP, c.RANK_ANSWER}),
+    (c.RECALL_UNANSWERED, c.AGAIN): frozenset({c.RANK_HANGUP, c.RANK_ANSWER}),
+    (c.RECALL_UNANSWERED, c.LAST): frozenset({c.RANK_HANGUP}),
 }
 """The clocks of a call that go on; all others stop with any fact of its own."""
 _CLOCKS_OF_A_CALL: Final = (
-    RANK_HANGUP,
-    RANK_TALK_END,
-    RANK_RETRIEVAL,
-    RANK_ANSWER,
-    RANK_EXPIRY,
-    RANK_RING_OUT,
-    RANK_PARK_REQUEST,
+    c.RANK_HANGUP,
+    c.RANK_TALK_END,
+    c.RANK_RETRIEVAL,
+    c.RANK_ANSWER,
+    c.RANK_EXPIRY,
+    c.RANK_RING_OUT,
+    c.RANK_PARK_REQUEST,
 )
 _STOPPED: Final = (None, 0)
 
-NO_ROW: Final = Fact(NEVER, NEVER, NOBODY, NOBODY, NOBODY, NOBODY, OFFERED, NO_REASON)
+NO_ROW: Final = Fact(c.NEVER, c.NEVER, c.NOBODY, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
 """Stands where there is no further row."""
 
 
@@ -180,12 +140,12 @@ class Books:
         self.retrievals: list[int] = []  # that wait for the staff: known with the workload only
         self.line: dict[int, list[int]] = {}  # in which of the four a call stands
         self.first_member = max(settings.attendants, 0)
-        self.duty = on_duty(settings.counts, settings.period_us, 0) if settings.counts else self.first_member
-        self.idle_since_us = [idle_when_freed(one, self.duty, 0) for one in range(self.first_member)]
+        self.duty = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else self.first_member
+        self.idle_since_us = [routing.idle_when_freed(one, self.duty, 0) for one in range(self.first_member)]
         self.idle_since_us += [0] * max(settings.staff, 0)
-        self.busy_with = [NOBODY] * len(self.idle_since_us)
+        self.busy_with = [c.NOBODY] * len(self.idle_since_us)
         self.announcing: dict[int, int] = {}  # extension -> call
-        self.counts = {OFFERED: 0, ENDED: 0, ABANDONED: 0, LOST: 0}
+        self.counts = {c.OFFERED: 0, c.ENDED: 0, c.ABANDONED: 0, c.LOST: 0}
         self.clocks: dict[tuple[int, int], tuple[int | None, int]] = {}  # (rank, number): when (None: open), since
         self._calendar: list[Key] = []  # the known ones, and some that have stopped
         self.change_us = self._next_change_us()  # of the number on duty; not in the calendar before its turn
@@ -197,7 +157,7 @@ class Books:
         """Start a clock: it rings after ``delay_us``, never (``NEVER``), or some day (None)."""
         if delay_us is None:
             self.clocks[rank, number] = (None, self.turn)
-        elif delay_us != NEVER:
+        elif delay_us != c.NEVER:
             due_us = self.now_us + delay_us
             self.clocks[rank, number] = (due_us, self.turn)
             heappush(self._calendar, (due_us, rank, number))
@@ -221,7 +181,7 @@ class Books:
         """Return the state (``rules.life``) of any call, offered or not."""
         if call in self.calls:
             return self.calls[call].state
-        return life.GONE if 0 <= call < self.counts[OFFERED] else life.BEFORE
+        return life.GONE if 0 <= call < self.counts[c.OFFERED] else life.BEFORE
 
     def join(self, line: list[int], call: int) -> None:
         """Let a call wait at the end of a queue; any fact of its own takes it out again."""
@@ -231,28 +191,28 @@ class Books:
     def idle_attendant(self) -> int | None:
         """Return the attendant idle longest, NOBODY when they are unlimited, None when all are busy."""
         if self.settings.attendants == UNLIMITED:
-            return NOBODY
-        attendant = longest_idle(self.idle_since_us, self.settings.attendants)
-        return None if attendant == NOBODY else attendant
+            return c.NOBODY
+        attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
+        return None if attendant == c.NOBODY else attendant
 
     def idle_member(self) -> int | None:
         """Return the member of the staff idle longest, NOBODY when they are unlimited, None when all are busy."""
         if self.settings.staff == UNLIMITED:
-            return NOBODY
-        member = longest_idle(self.idle_since_us[self.first_member :], self.settings.staff)
-        return None if member == NOBODY else self.first_member + member
+            return c.NOBODY
+        member = routing.longest_idle(self.idle_since_us[self.first_member :], self.settings.staff)
+        return None if member == c.NOBODY else self.first_member + member
 
     # Who is on duty ----------------------------------------------------------------------------------------------
 
     def _next_change_us(self) -> int:
-        return next_change_us(self.settings.counts, self.settings.period_us, self.now_us)
+        return routing.next_change_us(self.settings.counts, self.settings.period_us, self.now_us)
 
     def change_duty(self) -> None:
         """Let another number of attendants be on duty from now on."""
-        self.duty = on_duty(self.settings.counts, self.settings.period_us, self.now_us)
+        self.duty = routing.on_duty(self.settings.counts, self.settings.period_us, self.now_us)
         for attendant in range(self.first_member):
             since_us = self.idle_since_us[attendant]
-            self.idle_since_us[attendant] = idle_after_change(since_us, attendant, self.duty, self.now_us)
+            self.idle_since_us[attendant] = routing.idle_after_change(since_us, attendant, self.duty, self.now_us)
         self.change_us = self._next_change_us()
 
     def hand_over_returns(self) -> None:
@@ -263,15 +223,15 @@ class Books:
 
     def put_change(self, first: Key | None) -> None:
         """Put the SERVE of the next change into the calendar, unless ``first`` comes before (None: nothing does)."""
-        if self.change_us == NEVER:
+        if self.change_us == c.NEVER:
             return
         if first is not None:
             self._skip_rounds(first[0])
         elif self._quiet:
             return
-        change = (self.change_us, RANK_SERVE, 0)
+        change = (self.change_us, c.RANK_SERVE, 0)
         if first is None or change <= first:
-            self.clocks[RANK_SERVE, 0] = (self.change_us, 0)  # it has always stood there
+            self.clocks[c.RANK_SERVE, 0] = (self.change_us, 0)  # it has always stood there
             heappush(self._calendar, change)
 
     @property
@@ -287,7 +247,7 @@ class Books:
 
     def pass_time(self, until_us: int) -> None:
         """Let the number on duty change until then, where no row tells of anything else."""
-        while NEVER != self.change_us <= until_us:
+        while c.NEVER != self.change_us <= until_us:
             self._skip_rounds(until_us)
             self.now_us = self.change_us
             self.change_duty()
@@ -298,15 +258,15 @@ class Books:
     def record(self, fact: Fact) -> None:
         """Do what a fact does, whichever event wrote it: to its call, its lot and its extension."""
         self._told_us = self.now_us
-        if fact.kind == RELEASED:
+        if fact.kind == c.RELEASED:
             del self.announcing[fact.extension]
         else:
             self._move(fact, life.after(self.calls[fact.call].state, fact.kind, fact.reason))
-        if fact.lot != NOBODY:
+        if fact.lot != c.NOBODY:
             self.lots[fact.lot] = evolved(self.lots[fact.lot], fact)
         if fact.kind in self.counts:
             self.counts[fact.kind] += 1
-        if fact.extension != NOBODY:
+        if fact.extension != c.NOBODY:
             self._occupy(fact, fact.extension)
 
     def _move(self, fact: Fact, state: int) -> None:
@@ -325,24 +285,24 @@ class Books:
         call.state, call.since_us = state, self.now_us
         if fact.kind in _SEIZES:
             call.extension = fact.extension
-        elif fact.kind == PARKED:
+        elif fact.kind == c.PARKED:
             call.lot, call.slot, call.deadline_us, call.parker = fact.lot, fact.slot, fact.deadline_us, fact.extension
 
     def _occupy(self, fact: Fact, extension: int) -> None:
         """Make an extension busy or free, or let it announce what it has parked."""
         if fact.kind in _SEIZES:
-            self.idle_since_us[extension] = BUSY_NOW
+            self.idle_since_us[extension] = routing.BUSY_NOW
             self.busy_with[extension] = fact.call
-        elif fact.kind == PARKED and self.settings.announcement_us > 0:
+        elif fact.kind == c.PARKED and self.settings.announcement_us > 0:
             self.announcing[extension] = fact.call
-            self.put(RANK_ANNOUNCED, extension, self.settings.announcement_us)
+            self.put(c.RANK_ANNOUNCED, extension, self.settings.announcement_us)
         elif (fact.kind, fact.reason) in _FREES:
             attends = extension < self.first_member
             self.idle_since_us[extension] = (
-                idle_when_freed(extension, self.duty, self.now_us) if attends else self.now_us
+                routing.idle_when_freed(extension, self.duty, self.now_us) if attends else self.now_us
             )
-            self.busy_with[extension] = NOBODY
-            self.put(RANK_SERVE if attends else RANK_STAFF_SERVE, 0, 0)
+            self.busy_with[extension] = c.NOBODY
+            self.put(c.RANK_SERVE if attends else c.RANK_STAFF_SERVE, 0, 0)
 
     def state(self, time_us: int) -> State:
         """Return everything that is true now, as a copy."""

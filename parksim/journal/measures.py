@@ -15,34 +15,7 @@ from numpy.typing import NDArray
 
 from parksim.catalogue import OF_LOTS, SCALARS, VECTORS
 from parksim.journal.journal import Journal
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    AGAIN,
-    ANSWERED,
-    ENDED,
-    EXPIRED,
-    IN_LOT,
-    LAST,
-    LOST,
-    LOT_FULL,
-    NOBODY,
-    OFFERED,
-    OVERFLOWED,
-    PARKED,
-    QUEUE_FULL,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RECALL_UNANSWERED,
-    REFUSED,
-    RELEASED,
-    RETRIEVED,
-    RETURNING,
-    RINGING,
-    TALKED,
-    TO_GROUP,
-    WAITING,
-)
+from parksim.rules import codes as c
 from parksim.scenario.model import Scenario, Settings
 
 HOUR_US: Final = 3_600_000_000
@@ -98,17 +71,17 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     offered_us, counted = _offered(journal, window)
     changes = _slot_rows(journal)
     changes_us = journal.time_us[changes]
-    steps = 2 * (journal.kind[changes] == PARKED).view(np.int8) - 1
+    steps = 2 * (journal.kind[changes] == c.PARKED).view(np.int8) - 1
     levels = np.zeros(len(steps) + 1, np.int64)
     np.cumsum(steps, out=levels[1:])
     stays = _stays_of(journal, changes, settings)
-    values: dict[str, Any] = {"calls_offered": _count(journal, counted, OFFERED)}
+    values: dict[str, Any] = {"calls_offered": _count(journal, counted, c.OFFERED)}
     values |= _parking(journal, counted)
     time_outs = _time_outs_in(journal, window)
     values |= _returns(journal, counted, settings)
     values["recalls_per_hour"] = len(time_outs) / (window.length_us / HOUR_US)
     values |= _losses(journal, counted, values["calls_offered"])
-    answers = _rows(journal, counted, ANSWERED)
+    answers = _rows(journal, counted, c.ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     values |= _waits(waits_us, target_us, values["calls_offered"])
     values |= _occupancy(changes_us, levels, settings, window)
@@ -128,7 +101,7 @@ def _offered(journal: Journal, window: Window) -> tuple[Ints, Mask]:
 
     Calls are numbered as they are offered, so those counted are a range of numbers.
     """
-    offered_us = journal.time_us[np.flatnonzero(journal.kind == OFFERED)]
+    offered_us = journal.time_us[np.flatnonzero(journal.kind == c.OFFERED)]
     first, end = np.searchsorted(offered_us, window).tolist()
     counted: Mask = (journal.call >= first) & (journal.call < end)
     return offered_us, counted
@@ -156,27 +129,27 @@ def _count(journal: Journal, counted: Mask, kind: int, *reasons: int) -> float:
 
 
 def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
-    parks = _count(journal, counted, PARKED)
-    refused = _count(journal, counted, REFUSED, LOT_FULL)
+    parks = _count(journal, counted, c.PARKED)
+    refused = _count(journal, counted, c.REFUSED, c.LOT_FULL)
     return {
         "parks_requested": parks + refused,
         "parks_made": parks,
         "refused_share": _ratio(refused, parks + refused),
-        "retrieved_share": _ratio(_count(journal, counted, RETRIEVED), parks),
-        "expired_share": _ratio(_count(journal, counted, EXPIRED), parks),
-        "abandoned_share": _ratio(_count(journal, counted, ABANDONED, IN_LOT), parks),
+        "retrieved_share": _ratio(_count(journal, counted, c.RETRIEVED), parks),
+        "expired_share": _ratio(_count(journal, counted, c.EXPIRED), parks),
+        "abandoned_share": _ratio(_count(journal, counted, c.ABANDONED, c.IN_LOT), parks),
     }
 
 
 def _returns(journal: Journal, counted: Mask, settings: Settings) -> dict[str, float]:
-    returns = _count(journal, counted, EXPIRED)
+    returns = _count(journal, counted, c.EXPIRED)
     busy = float("nan")
-    if settings.recall_to != TO_GROUP:
+    if settings.recall_to != c.TO_GROUP:
         busy = _ratio(returns - _rung_at_once(journal, counted), returns)
-    gone = _count(journal, counted, ABANDONED, RETURNING, RINGING)
+    gone = _count(journal, counted, c.ABANDONED, c.RETURNING, c.RINGING)
     return {
         "recall_busy_share": busy,
-        "recall_answered_share": _ratio(_count(journal, counted, RECALL_ANSWERED), returns),
+        "recall_answered_share": _ratio(_count(journal, counted, c.RECALL_ANSWERED), returns),
         "recall_abandoned_share": _ratio(gone, returns),
     }
 
@@ -184,14 +157,14 @@ def _returns(journal: Journal, counted: Mask, settings: Settings) -> dict[str, f
 def _time_outs_in(journal: Journal, window: Window) -> Ints:
     """Return the rows of all time-outs in the window, whenever their calls were offered."""
     first, end = np.searchsorted(journal.time_us, window)
-    rows: Ints = first + np.flatnonzero(journal.kind[first:end] == EXPIRED)
+    rows: Ints = first + np.flatnonzero(journal.kind[first:end] == c.EXPIRED)
     return rows
 
 
 def _rung_at_once(journal: Journal, counted: Mask) -> int:
     """Count the time-outs whose parker rang at the same instant: the call's next row of the two kinds."""
-    before, after = _neighbours(journal, (journal.kind == RECALL_RINGING) | (journal.kind == EXPIRED))
-    at_once = (journal.kind[before] == EXPIRED) & (journal.kind[after] == RECALL_RINGING) & counted[before]
+    before, after = _neighbours(journal, (journal.kind == c.RECALL_RINGING) | (journal.kind == c.EXPIRED))
+    at_once = (journal.kind[before] == c.EXPIRED) & (journal.kind[after] == c.RECALL_RINGING) & counted[before]
     return int(np.count_nonzero(at_once & (journal.time_us[before] == journal.time_us[after])))
 
 
@@ -205,9 +178,9 @@ def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
 
 def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
     return {
-        "lost_share": _ratio(_count(journal, counted, LOST), calls),
-        "queue_abandoned_share": _ratio(_count(journal, counted, ABANDONED, WAITING), calls),
-        "queue_full_share": _ratio(_count(journal, counted, LOST, QUEUE_FULL), calls),
+        "lost_share": _ratio(_count(journal, counted, c.LOST), calls),
+        "queue_abandoned_share": _ratio(_count(journal, counted, c.ABANDONED, c.WAITING), calls),
+        "queue_full_share": _ratio(_count(journal, counted, c.LOST, c.QUEUE_FULL), calls),
     }
 
 
@@ -232,8 +205,8 @@ def _quantile_s(durations_us: Ints, percent: int) -> float:
 def _slot_rows(journal: Journal) -> Ints:
     """Return the rows at which a slot is taken or becomes free, in journal order."""
     kind = journal.kind
-    frees = (kind == RETRIEVED) | (kind == EXPIRED) | ((kind == ABANDONED) & (journal.reason == IN_LOT))
-    return np.flatnonzero((kind == PARKED) | frees)
+    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
+    return np.flatnonzero((kind == c.PARKED) | frees)
 
 
 class _Stays(NamedTuple):
@@ -300,25 +273,25 @@ def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[
     """Busy time of attendants and staff, of the time that they are there: on duty, or finishing a call after it."""
     kind, reason = journal.kind, journal.reason
     clipped_us = np.clip(journal.time_us, *window)
-    somebody = journal.extension != NOBODY
+    somebody = journal.extension != c.NOBODY
     attendants: dict[str, Any] = {
         "attendant_utilisation": float("nan"),
         "attendant_utilisation_by_hour": np.full(HOURS, np.nan),
     }
     staff_us = 0
-    if settings.attendants != NOBODY:
-        taken = (kind == ANSWERED) | (kind == RECALL_RINGING) | _answered_by_group(journal)
-        freed = (kind == RELEASED) | ((kind == ENDED) & ((reason == TALKED) | (reason == OVERFLOWED)))
-        freed |= ((kind == LOST) & (reason == LOT_FULL)) | ((kind == ABANDONED) & (reason == RINGING))
+    if settings.attendants != c.NOBODY:
+        taken = (kind == c.ANSWERED) | (kind == c.RECALL_RINGING) | _answered_by_group(journal)
+        freed = (kind == c.RELEASED) | ((kind == c.ENDED) & ((reason == c.TALKED) | (reason == c.OVERFLOWED)))
+        freed |= ((kind == c.LOST) & (reason == c.LOT_FULL)) | ((kind == c.ABANDONED) & (reason == c.RINGING))
         # A parker who rings again was not free between, so "again" frees what the next RECALL_RINGING takes.
-        freed |= (kind == RECALL_UNANSWERED) & ((reason == LAST) | (reason == AGAIN))
+        freed |= (kind == c.RECALL_UNANSWERED) & ((reason == c.LAST) | (reason == c.AGAIN))
         if settings.announcement_us == 0:
-            freed |= kind == PARKED
+            freed |= kind == c.PARKED
         steps = (taken.view(np.int8) - freed.view(np.int8)) * somebody
         attendants = _attendants(journal, steps, clipped_us, settings, window)
-    if settings.staff != NOBODY:
-        ended = (kind == ENDED) & (reason == AFTER_RETRIEVAL)
-        steps = (ended.view(np.int8) - (kind == RETRIEVED).view(np.int8)) * somebody
+    if settings.staff != c.NOBODY:
+        ended = (kind == c.ENDED) & (reason == c.AFTER_RETRIEVAL)
+        steps = (ended.view(np.int8) - (kind == c.RETRIEVED).view(np.int8)) * somebody
         staff_us = int((clipped_us * steps).sum())
     staff = staff_us / (settings.staff * window.length_us) if settings.staff > 0 else float("nan")
     return attendants | {"staff_utilisation": staff}
@@ -383,10 +356,10 @@ def _busy_us(steps: NDArray[np.int8], clipped_us: Ints, rows: Ints, bounds_us: I
 
 def _answered_by_group(journal: Journal) -> Mask:
     """Mark the RECALL_ANSWERED rows that did not ring before: the attendant is taken at the answer."""
-    answered: Mask = journal.kind == RECALL_ANSWERED
-    rings: Mask = journal.kind == RECALL_RINGING
+    answered: Mask = journal.kind == c.RECALL_ANSWERED
+    rings: Mask = journal.kind == c.RECALL_RINGING
     if rings.any():
-        before, after = _neighbours(journal, answered | rings | (journal.kind == RECALL_UNANSWERED))
+        before, after = _neighbours(journal, answered | rings | (journal.kind == c.RECALL_UNANSWERED))
         answered[after[rings[before]]] = False
     return answered
 
@@ -417,12 +390,12 @@ def _by_hour(
         return hours(_rows(journal, counted, kind))
 
     open_us = open_by_hour_us(window)
-    parks, refusals = of(PARKED), of(REFUSED)
-    offers = _rows(journal, counted, OFFERED)
+    parks, refusals = of(c.PARKED), of(c.REFUSED)
+    offers = _rows(journal, counted, c.OFFERED)
     answered = np.zeros(len(offers), np.bool_)
     answered[journal.call[in_time] - journal.call[offers[:1]]] = True
     calls = hours(offers)
-    expired = hours(np.sort(stays.parked[(stays.ended_by == EXPIRED) & counted[stays.parked]]))
+    expired = hours(np.sort(stays.parked[(stays.ended_by == c.EXPIRED) & counted[stays.parked]]))
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "calls_offered_by_hour": calls,
@@ -456,12 +429,12 @@ def _by_lot(
 
     held_us = np.clip(stays.until_us, *window) - np.clip(stays.from_us, *window)
     busy_us = np.array([int(held_us[journal.lot[stays.parked] == lot].sum()) for lot in range(lots)])
-    made, refused = of(PARKED), of(REFUSED)
+    made, refused = of(c.PARKED), of(c.REFUSED)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "parks_requested_by_lot": made + refused,
             "refused_share_by_lot": refused / (made + refused),
-            "expired_share_by_lot": of(EXPIRED) / made,
+            "expired_share_by_lot": of(c.EXPIRED) / made,
             "occupancy_mean_by_lot": busy_us / window.length_us,
         }
 

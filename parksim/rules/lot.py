@@ -30,23 +30,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from parksim.rules import codes
-from parksim.rules.codes import (
-    ABANDONED,
-    CHOOSE_LOWEST,
-    CHOOSE_NEXT,
-    CHOOSE_RANDOM,
-    EMPTY_SLOT,
-    EXPIRED,
-    IN_LOT,
-    LOT_FULL,
-    NEVER,
-    NO_REASON,
-    NOBODY,
-    PARKED,
-    REFUSED,
-    RETRIEVED,
-    STALE_TIMER,
-)
+from parksim.rules import codes as c
 
 
 class Lot(NamedTuple):
@@ -89,24 +73,24 @@ class Change(NamedTuple):
     last_slot: int
 
 
-def empty_lot(slots: int, choice: int = CHOOSE_LOWEST, number: int = 0) -> Lot:
+def empty_lot(slots: int, choice: int = c.CHOOSE_LOWEST, number: int = 0) -> Lot:
     """Return a lot of ``slots`` free slots that has never been used."""
-    return Lot((NOBODY,) * slots, (NOBODY,) * slots, (NEVER,) * slots, slots, choice, NOBODY, number)
+    return Lot((c.NOBODY,) * slots, (c.NOBODY,) * slots, (c.NEVER,) * slots, slots, choice, c.NOBODY, number)
 
 
 def lowest_free(lot: Lot, start: int) -> int:
     """Return the lowest free slot from ``start`` up, or ``NOBODY``."""
     for slot in range(start, lot.slots):
-        if lot.occupants[slot] == NOBODY:
+        if lot.occupants[slot] == c.NOBODY:
             return slot
-    return NOBODY
+    return c.NOBODY
 
 
 def free_slots(lot: Lot) -> int:
     """Return how many slots are free."""
     free = 0
     for slot in range(lot.slots):
-        if lot.occupants[slot] == NOBODY:
+        if lot.occupants[slot] == c.NOBODY:
             free += 1
     return free
 
@@ -114,11 +98,11 @@ def free_slots(lot: Lot) -> int:
 def nth_free(lot: Lot, nth: int) -> int:
     """Return the ``nth`` free slot, counted from 0 at the lowest, or ``NOBODY`` when there are not so many."""
     for slot in range(lot.slots):
-        if lot.occupants[slot] == NOBODY:
+        if lot.occupants[slot] == c.NOBODY:
             if nth == 0:
                 return slot
             nth -= 1
-    return NOBODY
+    return c.NOBODY
 
 
 def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
@@ -131,13 +115,13 @@ def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
     start = 0
     if 0 <= asked < lot.slots:
         start = asked
-    elif lot.choice == CHOOSE_NEXT:
+    elif lot.choice == c.CHOOSE_NEXT:
         start = lot.last_slot + 1
-    elif lot.choice == CHOOSE_RANDOM:
+    elif lot.choice == c.CHOOSE_RANDOM:
         free = free_slots(lot)
-        return nth_free(lot, slot_u % free) if free > 0 else NOBODY
+        return nth_free(lot, slot_u % free) if free > 0 else c.NOBODY
     slot = lowest_free(lot, start)
-    if slot == NOBODY and start > 0:
+    if slot == c.NOBODY and start > 0:
         slot = lowest_free(lot, 0)
     return slot
 
@@ -149,27 +133,27 @@ def decide_park(lot: Lot, call: int, parker: int, limit_us: int, asked: int, slo
     business of whoever knows where the call is.
     """
     slot = choose_slot(lot, asked, slot_u)
-    if slot == NOBODY:
-        return Fact(now_us, NEVER, call, lot.number, NOBODY, parker, REFUSED, LOT_FULL)
-    deadline_us = NEVER if limit_us == NEVER else now_us + limit_us
-    return Fact(now_us, deadline_us, call, lot.number, slot, parker, PARKED, NO_REASON)
+    if slot == c.NOBODY:
+        return Fact(now_us, c.NEVER, call, lot.number, c.NOBODY, parker, c.REFUSED, c.LOT_FULL)
+    deadline_us = c.NEVER if limit_us == c.NEVER else now_us + limit_us
+    return Fact(now_us, deadline_us, call, lot.number, slot, parker, c.PARKED, c.NO_REASON)
 
 
 def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int) -> Fact:
     """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time."""
-    call = NOBODY
-    if 0 <= slot < lot.slots and (lot.deadlines_us[slot] == NEVER or now_us <= lot.deadlines_us[slot]):
+    call = c.NOBODY
+    if 0 <= slot < lot.slots and (lot.deadlines_us[slot] == c.NEVER or now_us <= lot.deadlines_us[slot]):
         call = lot.occupants[slot]
-    if call == NOBODY:
-        return Fact(now_us, NEVER, NOBODY, lot.number, slot, retriever, REFUSED, EMPTY_SLOT)
-    return Fact(now_us, NEVER, call, lot.number, slot, retriever, RETRIEVED, NO_REASON)
+    if call == c.NOBODY:
+        return Fact(now_us, c.NEVER, c.NOBODY, lot.number, slot, retriever, c.REFUSED, c.EMPTY_SLOT)
+    return Fact(now_us, c.NEVER, call, lot.number, slot, retriever, c.RETRIEVED, c.NO_REASON)
 
 
 def decide_hangup(lot: Lot, slot: int, now_us: int) -> Fact:
     """Decide the hang-up of the call in ``slot``: ABANDONED with its parker, or REFUSED when nobody is there."""
-    if not 0 <= slot < lot.slots or lot.occupants[slot] == NOBODY:
-        return Fact(now_us, NEVER, NOBODY, lot.number, slot, NOBODY, REFUSED, EMPTY_SLOT)
-    return Fact(now_us, NEVER, lot.occupants[slot], lot.number, slot, lot.parkers[slot], ABANDONED, IN_LOT)
+    if not 0 <= slot < lot.slots or lot.occupants[slot] == c.NOBODY:
+        return Fact(now_us, c.NEVER, c.NOBODY, lot.number, slot, c.NOBODY, c.REFUSED, c.EMPTY_SLOT)
+    return Fact(now_us, c.NEVER, lot.occupants[slot], lot.number, slot, lot.parkers[slot], c.ABANDONED, c.IN_LOT)
 
 
 def decide_expiry(lot: Lot, slot: int, call: int, deadline_us: int, now_us: int) -> Fact:
@@ -184,23 +168,23 @@ def decide_expiry(lot: Lot, slot: int, call: int, deadline_us: int, now_us: int)
         or lot.deadlines_us[slot] != deadline_us
         or now_us < deadline_us
     ):
-        return Fact(now_us, NEVER, call, lot.number, slot, NOBODY, REFUSED, STALE_TIMER)
-    return Fact(now_us, NEVER, call, lot.number, slot, lot.parkers[slot], EXPIRED, NO_REASON)
+        return Fact(now_us, c.NEVER, call, lot.number, slot, c.NOBODY, c.REFUSED, c.STALE_TIMER)
+    return Fact(now_us, c.NEVER, call, lot.number, slot, lot.parkers[slot], c.EXPIRED, c.NO_REASON)
 
 
 def change(fact: Fact, last_slot: int) -> Change:
     """Return what ``fact`` does to its lot, whose last assigned slot was ``last_slot``."""
-    if fact.kind == PARKED:
+    if fact.kind == c.PARKED:
         return Change(fact.slot, fact.call, fact.extension, fact.deadline_us, fact.slot)
-    if fact.kind in (RETRIEVED, EXPIRED) or (fact.kind == ABANDONED and fact.reason == IN_LOT):
-        return Change(fact.slot, NOBODY, NOBODY, NEVER, last_slot)
-    return Change(NOBODY, NOBODY, NOBODY, NEVER, last_slot)
+    if fact.kind in (c.RETRIEVED, c.EXPIRED) or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT):
+        return Change(fact.slot, c.NOBODY, c.NOBODY, c.NEVER, last_slot)
+    return Change(c.NOBODY, c.NOBODY, c.NOBODY, c.NEVER, last_slot)
 
 
 def evolved(lot: Lot, fact: Fact) -> Lot:
     """Return the lot after ``fact``; the given one stays as it was."""
     new = change(fact, lot.last_slot)
-    if new.slot == NOBODY:
+    if new.slot == c.NOBODY:
         return lot
     return lot._replace(
         occupants=_with(lot.occupants, new.slot, new.occupant),
@@ -219,19 +203,19 @@ def next_deadline(lot: Lot) -> tuple[int, int]:
 
     Of equal deadlines the lower call number is first, as everywhere in the calendar.
     """
-    first = NOBODY
+    first = c.NOBODY
     for slot in range(lot.slots):
         deadline_us = lot.deadlines_us[slot]
-        if deadline_us == NEVER:
+        if deadline_us == c.NEVER:
             continue
         if (
-            first == NOBODY
+            first == c.NOBODY
             or deadline_us < lot.deadlines_us[first]
             or (deadline_us == lot.deadlines_us[first] and lot.occupants[slot] < lot.occupants[first])
         ):
             first = slot
-    if first == NOBODY:
-        return NEVER, NOBODY
+    if first == c.NOBODY:
+        return c.NEVER, c.NOBODY
     return lot.deadlines_us[first], first
 
 

@@ -11,20 +11,7 @@ hour before, a new call of that instant the hour that begins.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from parksim.rules.codes import (
-    BUSY_DROP,
-    BUSY_GROUP,
-    FULL_DROP,
-    FULL_KEEP,
-    NEVER,
-    NOBODY,
-    RANK_ANSWER,
-    RANK_EXPIRY,
-    RANK_HANGUP,
-    RANK_RETRIEVAL,
-    RANK_RING_OUT,
-    UNANSWERED_GROUP,
-)
+from parksim.rules import codes as c
 
 BUSY_NOW: Final = -1
 OFF_DUTY: Final = -2
@@ -60,7 +47,7 @@ def next_change_us(counts: Sequence[int], period_us: int, now_us: int) -> int:
     for later in range(now + 1, now + len(counts)):
         if counts[later % len(counts)] != counts[now % len(counts)]:
             return later * period_us
-    return NEVER
+    return c.NEVER
 
 
 def idle_after_change(idle_since_us: int, extension: int, duty: int, now_us: int) -> int:
@@ -87,11 +74,11 @@ def is_free(idle_since_us: int) -> bool:
 
 def longest_idle(idle_since_us: Sequence[int], extensions: int) -> int:
     """Return the free extension that has been idle longest, ties by position, or ``NOBODY``."""
-    first = NOBODY
+    first = c.NOBODY
     longest_us = BUSY_NOW
     for extension in range(extensions):
         since_us = idle_since_us[extension]
-        if since_us > BUSY_NOW and (first == NOBODY or since_us < longest_us):
+        if since_us > BUSY_NOW and (first == c.NOBODY or since_us < longest_us):
             first = extension
             longest_us = since_us
     return first
@@ -103,18 +90,18 @@ def first_of_stay(parked_us: int, patience_us: int, retrieval_us: int, limit_us:
     All three run from ``parked_us``; ``NEVER`` takes no part. Whoever is first wins; of equal instants the caller
     goes before the retriever and the retriever before the timer. (``NEVER``, expiry) when nothing ever ends it.
     """
-    delay_us = NEVER
-    rank = RANK_EXPIRY
-    if patience_us != NEVER:
+    delay_us = c.NEVER
+    rank = c.RANK_EXPIRY
+    if patience_us != c.NEVER:
         delay_us = patience_us
-        rank = RANK_HANGUP
-    if retrieval_us != NEVER and (delay_us == NEVER or retrieval_us < delay_us):
+        rank = c.RANK_HANGUP
+    if retrieval_us != c.NEVER and (delay_us == c.NEVER or retrieval_us < delay_us):
         delay_us = retrieval_us
-        rank = RANK_RETRIEVAL
-    if limit_us != NEVER and (delay_us == NEVER or limit_us < delay_us):
+        rank = c.RANK_RETRIEVAL
+    if limit_us != c.NEVER and (delay_us == c.NEVER or limit_us < delay_us):
         delay_us = limit_us
-        rank = RANK_EXPIRY
-    return Wake(NEVER if delay_us == NEVER else parked_us + delay_us, rank)
+        rank = c.RANK_EXPIRY
+    return Wake(c.NEVER if delay_us == c.NEVER else parked_us + delay_us, rank)
 
 
 def first_of_ring(patience_end_us: int, answer_us: int, ring_end_us: int) -> Wake:
@@ -123,41 +110,41 @@ def first_of_ring(patience_end_us: int, answer_us: int, ring_end_us: int) -> Wak
     Instants, not delays; ``NEVER`` takes no part. An answer at the very end of the period still counts.
     (``NEVER``, ring-out) when nothing ever ends it.
     """
-    time_us = NEVER
-    rank = RANK_RING_OUT
-    if patience_end_us != NEVER:
+    time_us = c.NEVER
+    rank = c.RANK_RING_OUT
+    if patience_end_us != c.NEVER:
         time_us = patience_end_us
-        rank = RANK_HANGUP
-    if answer_us != NEVER and (time_us == NEVER or answer_us < time_us):
+        rank = c.RANK_HANGUP
+    if answer_us != c.NEVER and (time_us == c.NEVER or answer_us < time_us):
         time_us = answer_us
-        rank = RANK_ANSWER
-    if ring_end_us != NEVER and (time_us == NEVER or ring_end_us < time_us):
+        rank = c.RANK_ANSWER
+    if ring_end_us != c.NEVER and (time_us == c.NEVER or ring_end_us < time_us):
         time_us = ring_end_us
-        rank = RANK_RING_OUT
+        rank = c.RANK_RING_OUT
     return Wake(time_us, rank)
 
 
 def after_lot_full(policy: int, asked: int, retries: int) -> int:
     """Return what a call does that was refused for the ``asked``-th time (from 1) in one request."""
-    if policy == FULL_KEEP:
+    if policy == c.FULL_KEEP:
         return ASK_AGAIN if asked <= retries else TALK_ON
-    return LEAVE if policy == FULL_DROP else OVERFLOW
+    return LEAVE if policy == c.FULL_DROP else OVERFLOW
 
 
 def after_busy(policy: int) -> int:
     """Return what a return does that finds its parker busy."""
-    if policy == BUSY_GROUP:
+    if policy == c.BUSY_GROUP:
         return JOIN_GROUP
-    return LEAVE if policy == BUSY_DROP else STAY
+    return LEAVE if policy == c.BUSY_DROP else STAY
 
 
 def after_unanswered(policy: int, attempt: int, attempts: int) -> int:
     """Return what follows the ``attempt``-th ringing period (from 1) in which nobody answered."""
     if attempt < attempts:
         return RING_AGAIN
-    return JOIN_GROUP if policy == UNANSWERED_GROUP else LEAVE
+    return JOIN_GROUP if policy == c.UNANSWERED_GROUP else LEAVE
 
 
 def queue_is_full(waiting: int, limit: int) -> bool:
     """Tell whether a call that finds no free attendant is turned away (``limit`` = ``NEVER``: never)."""
-    return limit != NEVER and waiting >= limit
+    return limit != c.NEVER and waiting >= limit

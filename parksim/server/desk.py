@@ -21,26 +21,8 @@ from typing import Any, Final, Self
 from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
+from parksim.rules import codes as c
 from parksim.rules import lot, uapi
-from parksim.rules.codes import (
-    ABANDONED,
-    ANSWERED,
-    ENDED,
-    EXPIRED,
-    LOST,
-    NEVER,
-    NOBODY,
-    OFFERED,
-    PARKED,
-    RANK_ANSWER,
-    RANK_ARRIVAL,
-    RANK_HANGUP,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-    RECALL_ANSWERED,
-    REFUSED,
-    RETRIEVED,
-)
 from parksim.rules.lot import Fact
 from parksim.rules.uapi.calls import answer, park_view
 from parksim.rules.uapi.mirror import mirrored
@@ -64,24 +46,24 @@ _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
 PICTURES_A_SECOND: Final = 10
 _COMMANDS: Final = {
-    OFFERED: PLACE,
-    ANSWERED: ANSWER,
-    RECALL_ANSWERED: ANSWER,
-    PARKED: PARK,
-    REFUSED: PARK,
-    RETRIEVED: UNPARK,
-    ABANDONED: HANG_UP,
-    ENDED: HANG_UP,
+    c.OFFERED: PLACE,
+    c.ANSWERED: ANSWER,
+    c.RECALL_ANSWERED: ANSWER,
+    c.PARKED: PARK,
+    c.REFUSED: PARK,
+    c.RETRIEVED: UNPARK,
+    c.ABANDONED: HANG_UP,
+    c.ENDED: HANG_UP,
 }
 COUNTED: Final = {
-    "offered": OFFERED,
-    "parked": PARKED,
-    "refused": REFUSED,
-    "retrieved": RETRIEVED,
-    "abandoned": ABANDONED,
-    "expired": EXPIRED,
-    "ended": ENDED,
-    "lost": LOST,
+    "offered": c.OFFERED,
+    "parked": c.PARKED,
+    "refused": c.REFUSED,
+    "retrieved": c.RETRIEVED,
+    "abandoned": c.ABANDONED,
+    "expired": c.EXPIRED,
+    "ended": c.ENDED,
+    "lost": c.LOST,
 }
 """The board's counters and the facts that they count."""
 
@@ -203,7 +185,7 @@ class Desk:
 
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
-        self.switchboard.at_instant(resumed.at_us, RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+        self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
 
     def _admit(self, given: Given) -> None:
         """Let a given call in: offered, answered, parked, a microsecond each.
@@ -213,7 +195,7 @@ class Desk:
         """
         switchboard = self.switchboard
         for key, number in (("extension", given.extension), ("parker", given.parker)):
-            if number is not None and place_of_extension(self.register, number) == NOBODY:
+            if number is not None and place_of_extension(self.register, number) == c.NOBODY:
                 known = ", ".join(extension.number for extension in self.register.extensions[:5]) or "none"
                 raise ArgumentError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
@@ -230,10 +212,10 @@ class Desk:
             )
             self._commit(*after, now_us)
 
-        switchboard.at_next(RANK_ARRIVAL, offered)
+        switchboard.at_next(c.RANK_ARRIVAL, offered)
         call = self.register.calls[-1].number
         if given.answered:
-            switchboard.at_next(RANK_ANSWER, partial(self._pick_up, call, None))
+            switchboard.at_next(c.RANK_ANSWER, partial(self._pick_up, call, None))
         if given.parker:
             parker = place_of_extension(self.register, given.parker)
             limit_us = round(given.limit_s * 1e6)
@@ -242,7 +224,7 @@ class Desk:
                 known = call_with_number(self.register, call)
                 self._commit(*park_view(self.register, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
 
-            switchboard.at_next(RANK_PARK_REQUEST, parked)
+            switchboard.at_next(c.RANK_PARK_REQUEST, parked)
             if call_with_number(self.register, call).stay is None:
                 raise ArgumentError(f"the lot of {given.parker} is full")
 
@@ -342,7 +324,7 @@ class Desk:
             except CommandError as error:
                 raise FailedError(f"register and switchboard disagree: {error}") from error
             ours, theirs = register.lots[command.lot], exchange.lots[command.lot]
-            if (fact.kind == OFFERED and register.next_call != exchange.next_call) or (
+            if (fact.kind == c.OFFERED and register.next_call != exchange.next_call) or (
                 list(ours.occupants) != theirs.occupants or list(ours.deadlines_us) != theirs.deadlines_us
             ):
                 raise FailedError(f"register and switchboard disagree about lot {command.lot}")
@@ -362,16 +344,16 @@ class Desk:
 
     def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
         """Let whoever is called, or rung by an UnPark, answer after a while."""
-        if self._pickup_us == NEVER:
+        if self._pickup_us == c.NEVER:
             return
         stays = {call.number: call.stay for call in before.calls}
         rings: list[tuple[int, int, Stay | None]] = [
-            (RANK_ANSWER, fact.call, None) for fact in outcome.facts if fact.kind == OFFERED
+            (c.RANK_ANSWER, fact.call, None) for fact in outcome.facts if fact.kind == c.OFFERED
         ]
         rings += [
-            (RANK_RETRIEVAL, call.number, call.stay)
+            (c.RANK_RETRIEVAL, call.number, call.stay)
             for call in outcome.register.calls
-            if call.stay is not None and call.stay.rung != NOBODY and call.stay != stays.get(call.number)
+            if call.stay is not None and call.stay.rung != c.NOBODY and call.stay != stays.get(call.number)
         ]
         for rank, number, stay in rings:
             self.switchboard.later(self._pickup_us, rank, partial(self._pick_up, number, stay))
@@ -424,9 +406,9 @@ def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
         Command(
             now_us,
             _COMMANDS[fact.kind],
-            NOBODY if fact.kind == OFFERED else fact.call,
+            c.NOBODY if fact.kind == c.OFFERED else fact.call,
             fact.extension,
-            NEVER if fact.deadline_us == NEVER else fact.deadline_us - now_us,
+            c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us,
             max(fact.lot, 0),
             joined=place > 0,
         )
@@ -442,7 +424,7 @@ def _what(fact: Fact) -> tuple[int, ...]:
 def pickup_us(scenario: Scenario) -> int:
     """Return after how long a simulated telephone is answered; ``NEVER``: it is not."""
     pickup = scenario.uapi.pickup
-    return NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
+    return c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
 
 
 def directory(scenario: Scenario, base_url: str | None = None) -> Register:

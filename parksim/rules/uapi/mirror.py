@@ -16,23 +16,7 @@ register's extensions; one beyond them, or ``NOBODY``, is not in the directory.
 
 from typing import Final
 
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    ANSWERED,
-    ENDED,
-    EXPIRED,
-    IN_LOT,
-    LOST,
-    NEVER,
-    NOBODY,
-    OFFERED,
-    PARKED,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RETRIEVED,
-    TALKED,
-)
+from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.rules.uapi.calls import handed_over, id_of_number
 from parksim.rules.uapi.register import (
@@ -51,7 +35,7 @@ from parksim.rules.uapi.register import (
     without_call,
 )
 
-_TALKS: Final = frozenset({ANSWERED, RETRIEVED, RECALL_ANSWERED})
+_TALKS: Final = frozenset({c.ANSWERED, c.RETRIEVED, c.RECALL_ANSWERED})
 
 
 def caller_number(call: int) -> str:
@@ -66,39 +50,39 @@ def caller_id(call: int) -> str:
 
 def mirrored(register: Register, fact: Fact) -> Register:
     """Return the register after a fact of the switchboard."""
-    if fact.kind == OFFERED:
+    if fact.kind == c.OFFERED:
         return register._replace(next_call=fact.call + 1)
     if _frees_or_takes_a_slot(fact):
         parker = _parker(register, fact)
         register = with_fact(register, fact)
     else:
-        parker = NOBODY
+        parker = c.NOBODY
     call = next((known for known in register.calls if known.number == fact.call), None)
     if call is None:
         listed = fact.kind in _TALKS and _is_listed(register, fact.extension)
         return with_new_call(register, _new_call(register, fact)) if listed else register
-    if fact.kind in {ENDED, LOST, ABANDONED}:
+    if fact.kind in {c.ENDED, c.LOST, c.ABANDONED}:
         return without_call(register, fact.call)
-    if fact.kind in {RETRIEVED, RECALL_ANSWERED} and not _is_listed(register, fact.extension):
+    if fact.kind in {c.RETRIEVED, c.RECALL_ANSWERED} and not _is_listed(register, fact.extension):
         return without_call(register, fact.call)
     return with_call(register, _moved(register, call, fact, parker))
 
 
 def _moved(register: Register, call: Call, fact: Fact, parker: int) -> Call:
-    if fact.kind == PARKED:
-        parked = with_view(call, 0, on_hold_us=NEVER)
-        return parked._replace(stay=Stay(0, fact.lot, fact.slot, fact.time_us, NOBODY, NEVER))
-    if fact.kind == RETRIEVED:
-        return handed_over(register, call, parker, fact.extension)._replace(stay=None, ending=AFTER_RETRIEVAL)
-    if fact.kind == EXPIRED:
+    if fact.kind == c.PARKED:
+        parked = with_view(call, 0, on_hold_us=c.NEVER)
+        return parked._replace(stay=Stay(0, fact.lot, fact.slot, fact.time_us, c.NOBODY, c.NEVER))
+    if fact.kind == c.RETRIEVED:
+        return handed_over(register, call, parker, fact.extension)._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+    if fact.kind == c.EXPIRED:
         assert call.stay is not None
         return call._replace(stay=None, returning=Return(call.stay.view, fact.extension))
-    if fact.kind == RECALL_RINGING:
+    if fact.kind == c.RECALL_RINGING:
         assert call.returning is not None
         view = call.returning.view
         rings = with_view(call, view, status=STATUS_OTHER_RINGING, ringing_us=fact.time_us)
         return rings._replace(returning=Return(view, fact.extension))
-    if fact.kind == RECALL_ANSWERED:
+    if fact.kind == c.RECALL_ANSWERED:
         assert call.returning is not None
         talks = with_view(call, call.returning.view, status=STATUS_ON_CALL)
         return handed_over(register, talks, call.returning.parker, fact.extension)._replace(returning=None)
@@ -116,12 +100,12 @@ def _new_call(register: Register, fact: Fact) -> Call:
         caller_id(fact.call),
         FLOW_INCOMING,
         STATUS_ON_CALL,
-        NEVER,
+        c.NEVER,
         fact.time_us,
-        NEVER,
+        c.NEVER,
     )
     name = id_of_number(fact.call)
-    ending = AFTER_RETRIEVAL if fact.kind == RETRIEVED else TALKED
+    ending = c.AFTER_RETRIEVAL if fact.kind == c.RETRIEVED else c.TALKED
     return Call(fact.call, name, fact.extension, "", (view,), fact.time_us, fact.time_us, None, None, ending)
 
 
@@ -130,7 +114,7 @@ def _is_listed(register: Register, extension: int) -> bool:
 
 
 def _frees_or_takes_a_slot(fact: Fact) -> bool:
-    return fact.kind in {PARKED, RETRIEVED, EXPIRED} or (fact.kind == ABANDONED and fact.reason == IN_LOT)
+    return fact.kind in {c.PARKED, c.RETRIEVED, c.EXPIRED} or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT)
 
 
 def _parker(register: Register, fact: Fact) -> int:

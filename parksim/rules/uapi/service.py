@@ -8,15 +8,7 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import ValidationError
 
 from parksim.errors import RefusedError
-from parksim.rules.codes import (
-    NEVER,
-    NOBODY,
-    PARKED,
-    RANK_ARRIVAL,
-    RANK_HANGUP,
-    RANK_PARK_REQUEST,
-    RANK_RETRIEVAL,
-)
+from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.rules.uapi.calls import (
     Effect,
@@ -143,13 +135,13 @@ def resolve(register: Register, ask: Ask) -> Found:
         RefusedError: ACCESS_DENIED, USER_INVALID or EXTENSION_INVALID.
     """
     viewer = _place_of_user(register, ask.viewer)
-    if viewer == NOBODY:
+    if viewer == c.NOBODY:
         raise RefusedError(Refusal.ACCESS_DENIED)
     reach = _reach(register, viewer, ask.scope)
     user = _user(register, ask, viewer, reach)
     if user not in reach:
         raise RefusedError(Refusal.USER_INVALID, shown(ask.user))
-    extension = NOBODY
+    extension = c.NOBODY
     mine = {place for place, known in enumerate(register.extensions) if known.user == user}
     if ask.extension != "@self":
         extension = _extension(register, ask.extension, register.users[user].organization)
@@ -161,7 +153,7 @@ def resolve(register: Register, ask: Ask) -> Found:
 
 
 def _place_of_user(register: Register, user: str | None) -> int:
-    return next((place for place, known in enumerate(register.users) if known.id == user), NOBODY)
+    return next((place for place, known in enumerate(register.users) if known.id == user), c.NOBODY)
 
 
 def _reach(register: Register, viewer: int, scope: str) -> set[int]:
@@ -183,7 +175,7 @@ def _user(register: Register, ask: Ask, viewer: int, reach: set[int]) -> int:
     # that is not there.
     if ask.extension != "@self":
         extension = _extension(register, ask.extension, register.users[viewer].organization)
-        owner = NOBODY if extension == NOBODY else register.extensions[extension].user
+        owner = c.NOBODY if extension == c.NOBODY else register.extensions[extension].user
         if owner not in reach:
             raise RefusedError(Refusal.EXTENSION_INVALID, shown(ask.extension))
         return owner
@@ -195,7 +187,7 @@ def _user(register: Register, ask: Ask, viewer: int, reach: set[int]) -> int:
 def _extension(register: Register, text: str, organization: int) -> int:
     """Return the extension with that number, full (``0003*210``) or short (``210``) within its organization."""
     names = {text, f"{register.organizations[organization].number}*{text}"}
-    return next((place for place, known in enumerate(register.extensions) if known.number in names), NOBODY)
+    return next((place for place, known in enumerate(register.extensions) if known.number in names), c.NOBODY)
 
 
 def _parties(call: Call) -> set[int]:
@@ -204,7 +196,7 @@ def _parties(call: Call) -> set[int]:
 
 def _acting(register: Register, found: Found, call: Call) -> int:
     """Return the extension that acts: the path's; for ``@self`` the user's that is a party, else the charged one."""
-    if found.extension != NOBODY:
+    if found.extension != c.NOBODY:
         return found.extension
     mine = (view.extension for view in call.views if register.extensions[view.extension].user == found.user)
     return next(mine, call.extension)
@@ -243,13 +235,13 @@ def change_calls(register: Register, ask: Ask, now_us: int) -> Result:
 
 def _rank_of_change(fields: Mapping[str, object] | Refusal) -> int:
     action = None if isinstance(fields, Refusal) else fields.get("action")
-    ranks = {event.value: RANK_PARK_REQUEST for event in Event} | {Event.UNPARK.value: RANK_RETRIEVAL}
-    return ranks.get(action, RANK_HANGUP) if isinstance(action, str) else RANK_HANGUP
+    ranks = {event.value: c.RANK_PARK_REQUEST for event in Event} | {Event.UNPARK.value: c.RANK_RETRIEVAL}
+    return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
 
 
 def list_calls(register: Register, ask: Ask, now_us: int) -> Result:
     """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
-    return _after_timers(register, now_us, RANK_PARK_REQUEST, lambda register: _listed(register, ask))
+    return _after_timers(register, now_us, c.RANK_PARK_REQUEST, lambda register: _listed(register, ask))
 
 
 def hang_up_calls(register: Register, ask: Ask, now_us: int) -> Result:
@@ -257,12 +249,12 @@ def hang_up_calls(register: Register, ask: Ask, now_us: int) -> Result:
 
     The collection shows the calls as they last stood. ABANDONED or ENDED for each.
     """
-    return _after_timers(register, now_us, RANK_HANGUP, lambda register: _hung_up(register, ask, now_us))
+    return _after_timers(register, now_us, c.RANK_HANGUP, lambda register: _hung_up(register, ask, now_us))
 
 
 def create_call(register: Register, ask: Ask, now_us: int) -> Result:
     """Create a simple call (a POST) from an extension of the user to the first destination. OFFERED."""
-    return _after_timers(register, now_us, RANK_ARRIVAL, lambda register: _created(register, ask, now_us))
+    return _after_timers(register, now_us, c.RANK_ARRIVAL, lambda register: _created(register, ask, now_us))
 
 
 def _not_implemented(register: Register, ask: Ask, now_us: int) -> Result:
@@ -270,7 +262,7 @@ def _not_implemented(register: Register, ask: Ask, now_us: int) -> Result:
         resolve(register, ask)
         raise RefusedError(Refusal.ACTION_NOT_IMPLEMENTED)
 
-    return _after_timers(register, now_us, RANK_HANGUP, work)
+    return _after_timers(register, now_us, c.RANK_HANGUP, work)
 
 
 def _after_timers(register: Register, now_us: int, rank: int, work: Callable[[Register], Result]) -> Result:
@@ -317,8 +309,8 @@ def _found_call(register: Register, ask: Ask) -> Found:
 
 
 def _act(register: Register, found: Found, call: Call, action: PhoneCallAction, now_us: int) -> Changed:
-    view = next((place for place, known in enumerate(call.views) if known.id == action.view_id), NOBODY)
-    if view == NOBODY:
+    view = next((place for place, known in enumerate(call.views) if known.id == action.view_id), c.NOBODY)
+    if view == c.NOBODY:
         raise RefusedError(Refusal.VIEW_INVALID, shown(action.view_id))
     event = Event(action.action)
     state = state_of(call, view)
@@ -331,9 +323,9 @@ def _act(register: Register, found: Found, call: Call, action: PhoneCallAction, 
         retriever = _extension(register, action.send_call_to or "", register.users[found.user].organization)
         return ring_for(register, call, retriever, action.wait_for_pickup_us, now_us)
     if event != Event.PARK:
-        return hold_view(register, call, view, now_us if event == Event.HOLD else NEVER)
+        return hold_view(register, call, view, now_us if event == Event.HOLD else c.NEVER)
     changed = park_view(register, call, view, _acting(register, found, call), action.max_in_parking_us, now_us)
-    if changed.facts[0].kind != PARKED:
+    if changed.facts[0].kind != c.PARKED:
         raise RefusedError(Refusal.LOT_FULL, facts=changed.facts)
     return changed
 
@@ -363,7 +355,7 @@ def _created(register: Register, ask: Ask, now_us: int) -> Result:
         raise RefusedError(Refusal.BODY_INVALID) from None
     home = register.users[found.user].organization
     extension = _extension(register, asked.extension, home)
-    if extension == NOBODY or register.extensions[extension].user != found.user:
+    if extension == c.NOBODY or register.extensions[extension].user != found.user:
         raise RefusedError(Refusal.EXTENSION_INVALID, shown(asked.extension))
     party = asked.phone_call_view[0]
     register, facts = offer(
@@ -449,7 +441,7 @@ def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
     """Answer a request at ``now_us``: the next register, the reply, the facts. Never raises for what it holds."""
     leads = route(request.target) if len(request.target) <= TARGET_LIMIT_CHARACTERS else None
     if leads is None or request.method not in leads.services:
-        register, facts = due_before(register, now_us, RANK_HANGUP)
+        register, facts = due_before(register, now_us, c.RANK_HANGUP)
         return Outcome(register, _unrouted(request, leads), facts)
     creates = request.method == "POST" and leads.extension in _CREATIONS
     ask = Ask(
@@ -468,7 +460,7 @@ def rank_of(request: Request) -> int:
     """Return the rank that a request takes among the events of its instant (see ``codes.RANK_NAMES``)."""
     if request.method == "PUT":
         return _rank_of_change(read_body(request.body))
-    return {"GET": RANK_PARK_REQUEST, "POST": RANK_ARRIVAL}.get(request.method, RANK_HANGUP)
+    return {"GET": c.RANK_PARK_REQUEST, "POST": c.RANK_ARRIVAL}.get(request.method, c.RANK_HANGUP)
 
 
 def _unrouted(request: Request, leads: Route | None) -> Reply:
