@@ -12,6 +12,7 @@ from typing import Literal
 from parksim.errors import ArgumentError
 from parksim.stats.estimate import Estimate
 
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """How narrow an interval has to be: half-width at most ``relative`` of the mean *or* at most ``absolute``.
