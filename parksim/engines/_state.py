@@ -13,21 +13,12 @@ from numpy.typing import NDArray
 
 from parksim.engines._lift import inlined, rules
 from parksim.journal.journal import COLUMNS
-from parksim.rules import routing
-from parksim.rules.codes import NEVER, NOBODY, RANK_ANNOUNCED, RANK_ARRIVAL, RANK_SERVE, RANK_STAFF_SERVE
+from parksim.rules import codes, routing
 from parksim.rules.lot import Fact, Lot
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
 
-# Where a call is. The links of the list it waits in are in its record, too.
-IN_QUEUE: Final = 1
-WITH_ATTENDANT: Final = 2
-PARKED_IN_LOT: Final = 3
-WITH_MEMBER: Final = 4
-COMING_BACK: Final = 5
-RINGS: Final = 6
-GONE: Final = 7
-
+# A call. ``where`` is one of the states of ``rules.life``; the links of the list it waits in are in its record as well.
 CALL: Final = np.dtype(
     [
         ("wake_us", "i8"),  # the wake-up that counts
@@ -193,14 +184,14 @@ def wake(ex: Exchange, call: int, time_us: int, rank: int) -> None:
     record = ex.calls[call]
     record["wake_us"] = time_us
     record["wake_rank"] = rank
-    if time_us != NEVER:
+    if time_us != codes.NEVER:
         push(ex, time_us, key_of(rank, call))
 
 
 @inlined
 def later(time_us: int, delay_us: int) -> int:
     """Return the instant ``delay_us`` after ``time_us``, or ``NEVER``."""
-    return NEVER if delay_us == NEVER else time_us + delay_us
+    return codes.NEVER if delay_us == codes.NEVER else time_us + delay_us
 
 
 @inlined
@@ -223,7 +214,7 @@ def write(
 @inlined
 def note(ex: Exchange, call: int, extension: int, kind: int, reason: int) -> None:
     """Write one fact that has neither slot nor deadline."""
-    write(ex, NEVER, call, NOBODY, NOBODY, extension, kind, reason)
+    write(ex, codes.NEVER, call, codes.NOBODY, codes.NOBODY, extension, kind, reason)
 
 
 # Lists of waiting calls ------------------------------------------------------------------------------------------
@@ -235,9 +226,9 @@ def join(ex: Exchange, number: int, call: int) -> None:
     line = ex.lists[number]
     record = ex.calls[call]
     record["list"] = number
-    record["next"] = NOBODY
+    record["next"] = codes.NOBODY
     record["previous"] = line["last"]
-    if line["last"] == NOBODY:
+    if line["last"] == codes.NOBODY:
         line["first"] = call
     else:
         ex.calls[line["last"]]["next"] = call
@@ -250,23 +241,23 @@ def leave(ex: Exchange, call: int) -> None:
     """Take ``call`` out of the list it stands in."""
     record = ex.calls[call]
     line = ex.lists[record["list"]]
-    if record["previous"] == NOBODY:
+    if record["previous"] == codes.NOBODY:
         line["first"] = record["next"]
     else:
         ex.calls[record["previous"]]["next"] = record["next"]
-    if record["next"] == NOBODY:
+    if record["next"] == codes.NOBODY:
         line["last"] = record["previous"]
     else:
         ex.calls[record["next"]]["previous"] = record["previous"]
     line["length"] -= 1
-    record["list"] = NOBODY
+    record["list"] = codes.NOBODY
 
 
 # The lots --------------------------------------------------------------------------------------------------------
 
 
 @inlined
-def view(ex: Exchange, number: int) -> Lot:
+def lot_lot_view(ex: Exchange, number: int) -> Lot:
     """Return a lot as the rules see it."""
     slots, choice, last_slot = ex.lots[number, 0], ex.lots[number, 1], ex.lots[number, 2]
     return Lot(ex.places[0, number], ex.places[1, number], ex.places[2, number], slots, choice, last_slot, wide(number))
@@ -306,7 +297,7 @@ def next_event(ex: Exchange) -> tuple[int, int]:
     while ex.state[HEAP] > 0:
         number = ex.heap[1, 0] & 0xFFFFFFFF
         rank = ex.heap[1, 0] >> 32
-        if rank == RANK_ANNOUNCED or (
+        if rank == codes.RANK_ANNOUNCED or (
             ex.calls[number]["wake_us"] == ex.heap[0, 0] and ex.calls[number]["wake_rank"] == rank
         ):
             break
@@ -315,20 +306,23 @@ def next_event(ex: Exchange) -> tuple[int, int]:
     if ex.state[HEAP] > 0:
         time_us, key = ex.heap[0, 0], ex.heap[1, 0]
     if ex.state[NEXT_CALL] < len(ex.calls):
-        arrives_us, arrival_key = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]), key_of(RANK_ARRIVAL, ex.state[NEXT_CALL])
+        arrives_us, arrival_key = (
+            at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]),
+            key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL]),
+        )
         if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
             time_us, key = arrives_us, arrival_key
     change_us, lonely = ex.state[NEXT_CHANGE], wide(0)
-    if change_us < time_us or (change_us == time_us and key > key_of(RANK_SERVE, 0)):
+    if change_us < time_us or (change_us == time_us and key > key_of(codes.RANK_SERVE, 0)):
         if time_us == LATEST:
             lonely = ex.state[LONELY_CHANGES] + 1
         if time_us != LATEST or (somebody_waits(ex) and lonely <= len(ex.state) - COUNTS):
-            time_us, key = change_us, key_of(RANK_SERVE, 0)  # who is not served in a round of them never will be
+            time_us, key = change_us, key_of(codes.RANK_SERVE, 0)  # who is not served in a round of them never will be
     ex.state[LONELY_CHANGES] = lonely
-    for flag, rank in ((SERVE_DUE, RANK_SERVE), (STAFF_SERVE_DUE, RANK_STAFF_SERVE)):
+    for flag, rank in ((SERVE_DUE, codes.RANK_SERVE), (STAFF_SERVE_DUE, codes.RANK_STAFF_SERVE)):
         if ex.state[flag] and (time_us > ex.state[NOW] or key > key_of(rank, 0)):
             time_us, key = ex.state[NOW], key_of(rank, 0)
-    if key >> 32 not in (RANK_SERVE, RANK_STAFF_SERVE, RANK_ARRIVAL) and time_us != LATEST:
+    if key >> 32 not in (codes.RANK_SERVE, codes.RANK_STAFF_SERVE, codes.RANK_ARRIVAL) and time_us != LATEST:
         pop(ex)
     return time_us, key
 
@@ -338,17 +332,17 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     attendants, staff = max(settings.attendants, 0), max(settings.staff, 0)
     calls = len(workload.arrival_us)
     state = np.zeros(COUNTS + len(settings.counts), np.int64)
-    state[FIRST_JOINED] = state[LAST_JOINED] = NOBODY
+    state[FIRST_JOINED] = state[LAST_JOINED] = codes.NOBODY
     state[COUNTS:] = settings.counts
     state[ON_DUTY] = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else attendants
     change_us = routing.next_change_us(settings.counts, settings.period_us, 0)
-    state[NEXT_CHANGE] = LATEST if change_us == NEVER else change_us
+    state[NEXT_CHANGE] = LATEST if change_us == codes.NEVER else change_us
     idle_us = np.zeros(attendants + staff, np.int64)
     idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
     lists = np.zeros(OWN_RETURNS + attendants, LIST)
-    lists["first"] = lists["last"] = NOBODY
-    lots = [(slots, choice, NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
-    places = np.full((3, len(settings.slots), max(settings.slots)), NOBODY, np.int64)
+    lists["first"] = lists["last"] = codes.NOBODY
+    lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
+    places = np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64)
     columns, drawn = _drawn(workload)
     return Exchange(
         state=state,

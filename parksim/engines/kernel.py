@@ -3,71 +3,17 @@
 It decides nothing itself: slots, races and routing are the functions of ``rules/lot.py`` and ``rules/routing.py``,
 compiled by ``_lift``. It draws nothing: the workload's columns hold all chance. Its journal equals that of
 ``processes`` byte for byte; read that file first, this one tells the same story in the order of the calendar, and
-``_board`` is what it tells it on.
+``_state`` is what it works on.
 
 ``advance`` runs until the calendar is empty or a buffer could be too small for the next event; then the caller makes
 it larger and calls again. Indices are asserted where a rule gives them, since compiled code checks no bounds.
 """
 
+from parksim.engines import _state as s
 from parksim.engines._lift import compiled, inlined, rules
-from parksim.engines._state import (
-    ANSWER,
-    COMING_BACK,
-    COUNTS,
-    DONE,
-    FIRST_JOINED,
-    GONE,
-    GROUP_RETURNS,
-    HANDLING,
-    HEAP,
-    IN_QUEUE,
-    LAST_JOINED,
-    LATEST,
-    LOT,
-    MAX_IN_PARKING,
-    MORE_ROOM,
-    NEXT_CALL,
-    NEXT_CHANGE,
-    NOW,
-    ON_DUTY,
-    OWN_RETURNS,
-    OWN_WAITING,
-    PARKED_IN_LOT,
-    PATIENCE,
-    QUEUE,
-    QUEUE_PATIENCE,
-    RECALL_PATIENCE,
-    RETRIEVAL,
-    RETRIEVALS,
-    RINGS,
-    ROWS,
-    SERVE_DUE,
-    SLOT_U,
-    STAFF_SERVE_DUE,
-    STAFF_TALK,
-    TALK,
-    WITH_ATTENDANT,
-    WITH_MEMBER,
-    Exchange,
-    apply,
-    at,
-    join,
-    key_of,
-    later,
-    leave,
-    longer,
-    new_exchange,
-    next_event,
-    note,
-    push,
-    room_needed,
-    view,
-    wake,
-    wide,
-    write,
-)
 from parksim.journal.journal import COLUMNS, Journal
 from parksim.rules import codes as c
+from parksim.rules import life
 from parksim.rules.routing import ASK_AGAIN, BUSY_NOW, JOIN_GROUP, LEAVE, RING_AGAIN, TALK_ON
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
@@ -76,181 +22,181 @@ from parksim.scenario.workload import Workload
 
 
 @inlined
-def free_attendant(ex: Exchange, attendant: int) -> None:
+def free_attendant(ex: s.Exchange, attendant: int) -> None:
     """Free an attendant; SERVE becomes due if anybody waits for one."""
     if attendant == c.NOBODY:
         return
     assert ex.idle_us[attendant] == BUSY_NOW
-    ex.idle_us[attendant] = rules.idle_when_freed(attendant, ex.state[ON_DUTY], ex.state[NOW])
+    ex.idle_us[attendant] = rules.idle_when_freed(attendant, ex.state[s.ON_DUTY], ex.state[s.NOW])
     if (
-        ex.lists[QUEUE]["length"] > 0
-        or ex.lists[GROUP_RETURNS]["length"] > 0
-        or ex.lists[OWN_RETURNS + attendant]["length"] > 0
+        ex.lists[s.QUEUE]["length"] > 0
+        or ex.lists[s.GROUP_RETURNS]["length"] > 0
+        or ex.lists[s.OWN_RETURNS + attendant]["length"] > 0
     ):
-        ex.state[SERVE_DUE] = 1
+        ex.state[s.SERVE_DUE] = 1
 
 
 @inlined
-def release(ex: Exchange, call: int, attendant: int) -> None:
+def release(ex: s.Exchange, call: int, attendant: int) -> None:
     """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
     if attendant == c.NOBODY or ex.policies.announcement_us == 0:
         free_attendant(ex, attendant)
         return
-    push(ex, ex.state[NOW] + ex.policies.announcement_us, key_of(c.RANK_ANNOUNCED, attendant))
-    ex.lists[OWN_RETURNS + attendant]["announces"] = call
+    s.push(ex, ex.state[s.NOW] + ex.policies.announcement_us, s.key_of(c.RANK_ANNOUNCED, attendant))
+    ex.lists[s.OWN_RETURNS + attendant]["announces"] = call
 
 
 @inlined
-def talk(ex: Exchange, call: int, attendant: int, end_us: int) -> None:
+def talk(ex: s.Exchange, call: int, attendant: int, end_us: int) -> None:
     """Talk with the attendant until the call ends."""
     ex.calls[call]["extension"] = attendant
-    ex.calls[call]["where"] = WITH_ATTENDANT
-    wake(ex, call, end_us, c.RANK_TALK_END)
+    ex.calls[call]["where"] = life.WITH_ATTENDANT
+    s.wake(ex, call, end_us, c.RANK_TALK_END)
 
 
 @inlined
-def handle(ex: Exchange, call: int, attendant: int) -> None:
+def handle(ex: s.Exchange, call: int, attendant: int) -> None:
     """Begin to handle ``call``: it ends in a park request or in talk to the end."""
     record = ex.calls[call]
     parks = record["parks"]
-    decided_us = ex.state[NOW] + at(ex, HANDLING, parks, call)
+    decided_us = ex.state[s.NOW] + s.at(ex, s.HANDLING, parks, call)
     record["extension"] = attendant
-    record["where"] = WITH_ATTENDANT
+    record["where"] = life.WITH_ATTENDANT
     record["asked"] = 0
     if parks == ex.policies.max_parks or ex.wants_park[parks, call] == 0:
-        wake(ex, call, decided_us + at(ex, TALK, parks, call), c.RANK_TALK_END)
+        s.wake(ex, call, decided_us + s.at(ex, s.TALK, parks, call), c.RANK_TALK_END)
     else:
-        wake(ex, call, decided_us, c.RANK_PARK_REQUEST)
+        s.wake(ex, call, decided_us, c.RANK_PARK_REQUEST)
 
 
 @inlined
-def come_back(ex: Exchange, call: int, rings: int) -> None:
+def come_back(ex: s.Exchange, call: int, rings: int) -> None:
     """Put a return among its parker's own or the group's, until its turn comes or its patience ends."""
     record = ex.calls[call]
-    record["where"] = COMING_BACK
+    record["where"] = life.ON_RETURN
     record["rings"] = rings
-    number = GROUP_RETURNS
-    if rings and ex.policies.attendants != c.NOBODY:
-        number = OWN_RETURNS + record["extension"]
-        ex.state[OWN_WAITING] += 1
+    number = s.GROUP_RETURNS
+    if rings and ex.policies.attendants != c.UNLIMITED:
+        number = s.OWN_RETURNS + record["extension"]
+        ex.state[s.OWN_WAITING] += 1
         if ex.policies.busy != c.BUSY_WAIT:
             record["next_joined"] = c.NOBODY
-            if ex.state[LAST_JOINED] == c.NOBODY:
-                ex.state[FIRST_JOINED] = call
+            if ex.state[s.LAST_JOINED] == c.NOBODY:
+                ex.state[s.FIRST_JOINED] = call
             else:
-                ex.calls[ex.state[LAST_JOINED]]["next_joined"] = call
-            ex.state[LAST_JOINED] = call
-    join(ex, number, call)
-    ex.state[SERVE_DUE] = 1
-    wake(ex, call, record["patience_end_us"], c.RANK_HANGUP)
+                ex.calls[ex.state[s.LAST_JOINED]]["next_joined"] = call
+            ex.state[s.LAST_JOINED] = call
+    s.join(ex, number, call)
+    ex.state[s.SERVE_DUE] = 1
+    s.wake(ex, call, record["patience_end_us"], c.RANK_HANGUP)
 
 
 @inlined
-def ring(ex: Exchange, call: int, attendant: int) -> None:
+def ring(ex: s.Exchange, call: int, attendant: int) -> None:
     """Begin a ringing period at ``attendant``."""
     record = ex.calls[call]
-    ring_end_us = later(ex.state[NOW], ex.policies.ring_us)
-    write(ex, ring_end_us, call, c.NOBODY, c.NOBODY, attendant, c.RECALL_RINGING, c.NO_REASON)
-    record["where"] = RINGS
+    ring_end_us = s.later(ex.state[s.NOW], ex.policies.ring_us)
+    s.write(ex, ring_end_us, call, c.NOBODY, c.NOBODY, attendant, c.RECALL_RINGING, c.NO_REASON)
+    record["where"] = life.AT_PARKER
     record["extension"] = attendant
     first = rules.first_of_ring(record["patience_end_us"], record["answer_us"], ring_end_us)
-    wake(ex, call, first.time_us, first.rank)
+    s.wake(ex, call, first.time_us, first.rank)
 
 
 @inlined
-def first_ring(ex: Exchange, call: int, attendant: int) -> None:
+def first_ring(ex: s.Exchange, call: int, attendant: int) -> None:
     """Ring for the first time: the parker's answer counts from now."""
     record = ex.calls[call]
-    record["answer_us"] = later(ex.state[NOW], at(ex, ANSWER, record["parks"] - 1, call))
+    record["answer_us"] = s.later(ex.state[s.NOW], s.at(ex, s.ANSWER, record["parks"] - 1, call))
     record["asked"] = 1
     ring(ex, call, attendant)
 
 
 @inlined
-def change_duty(ex: Exchange) -> None:
+def change_duty(ex: s.Exchange) -> None:
     """What SERVE does before all else at this instant: another number of attendants is on duty from now on."""
-    counts, period_us, now_us = ex.state[COUNTS:], ex.policies.period_us, ex.state[NOW]
+    counts, period_us, now_us = ex.state[s.COUNTS :], ex.policies.period_us, ex.state[s.NOW]
     duty = rules.on_duty(counts, period_us, now_us)
     for attendant in range(ex.policies.attendants):
         ex.idle_us[attendant] = rules.idle_after_change(ex.idle_us[attendant], attendant, duty, now_us)
-    ex.state[ON_DUTY] = duty
-    ex.state[NEXT_CHANGE] = rules.next_change_us(counts, period_us, now_us)
+    ex.state[s.ON_DUTY] = duty
+    ex.state[s.NEXT_CHANGE] = rules.next_change_us(counts, period_us, now_us)
 
 
 @inlined
-def hand_over_returns(ex: Exchange) -> None:
+def hand_over_returns(ex: s.Exchange) -> None:
     """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
     while True:
-        first = wide(c.NOBODY)
-        first_us = LATEST
-        for attendant in range(ex.state[ON_DUTY], ex.policies.attendants):
-            call = wide(ex.lists[OWN_RETURNS + attendant]["first"])
+        first = s.wide(c.NOBODY)
+        first_us = s.LATEST
+        for attendant in range(ex.state[s.ON_DUTY], ex.policies.attendants):
+            call = s.wide(ex.lists[s.OWN_RETURNS + attendant]["first"])
             if call != c.NOBODY:
                 since_us = ex.calls[call]["since_us"]
                 if since_us < first_us or (since_us == first_us and call < first):
                     first, first_us = call, since_us
         if first == c.NOBODY:
             return
-        leave(ex, first)
-        ex.state[OWN_WAITING] -= 1
-        join(ex, GROUP_RETURNS, first)
+        s.leave(ex, first)
+        ex.state[s.OWN_WAITING] -= 1
+        s.join(ex, s.GROUP_RETURNS, first)
 
 
 @inlined
-def serve_own(ex: Exchange) -> None:
+def serve_own(ex: s.Exchange) -> None:
     """First part of SERVE: free attendants take their own returns; the rest found their parker busy."""
     for attendant in range(ex.policies.attendants):
-        call = ex.lists[OWN_RETURNS + attendant]["first"]
+        call = ex.lists[s.OWN_RETURNS + attendant]["first"]
         if call != c.NOBODY and rules.is_free(ex.idle_us[attendant]):
-            leave(ex, call)
-            ex.state[OWN_WAITING] -= 1
+            s.leave(ex, call)
+            ex.state[s.OWN_WAITING] -= 1
             ex.idle_us[attendant] = BUSY_NOW
             first_ring(ex, call, attendant)
     then = rules.after_busy(ex.policies.busy)
-    call = ex.state[FIRST_JOINED]
-    ex.state[FIRST_JOINED] = ex.state[LAST_JOINED] = c.NOBODY
+    call = ex.state[s.FIRST_JOINED]
+    ex.state[s.FIRST_JOINED] = ex.state[s.LAST_JOINED] = c.NOBODY
     while call != c.NOBODY:
-        if ex.calls[call]["where"] == COMING_BACK and ex.calls[call]["list"] >= OWN_RETURNS:
-            leave(ex, call)
-            ex.state[OWN_WAITING] -= 1
+        if ex.calls[call]["where"] == life.ON_RETURN and ex.calls[call]["list"] >= s.OWN_RETURNS:
+            s.leave(ex, call)
+            ex.state[s.OWN_WAITING] -= 1
             if then == JOIN_GROUP:
-                join(ex, GROUP_RETURNS, call)
+                s.join(ex, s.GROUP_RETURNS, call)
             else:
-                ex.calls[call]["where"] = GONE
+                ex.calls[call]["where"] = life.GONE
                 ex.calls[call]["wake_us"] = c.NEVER  # its patience does not count any more
-                note(ex, call, c.NOBODY, c.LOST, c.BUSY)
+                s.note(ex, call, c.NOBODY, c.LOST, c.BUSY)
         call = ex.calls[call]["next_joined"]
 
 
 @inlined
-def serve(ex: Exchange) -> None:
+def serve(ex: s.Exchange) -> None:
     """Bring free attendants and waiting calls together, in the order that ``routing`` tells."""
-    ex.state[SERVE_DUE] = 0
-    if ex.policies.attendants == c.NOBODY:
-        while ex.lists[GROUP_RETURNS]["length"] > 0:
-            call = ex.lists[GROUP_RETURNS]["first"]
-            leave(ex, call)
+    ex.state[s.SERVE_DUE] = 0
+    if ex.policies.attendants == c.UNLIMITED:
+        while ex.lists[s.GROUP_RETURNS]["length"] > 0:
+            call = ex.lists[s.GROUP_RETURNS]["first"]
+            s.leave(ex, call)
             if ex.calls[call]["rings"]:
                 first_ring(ex, call, c.NOBODY)
             else:
-                note(ex, call, c.NOBODY, c.RECALL_ANSWERED, c.NO_REASON)
+                s.note(ex, call, c.NOBODY, c.RECALL_ANSWERED, c.NO_REASON)
                 handle(ex, call, c.NOBODY)
         return
-    if ex.state[NOW] == ex.state[NEXT_CHANGE]:
+    if ex.state[s.NOW] == ex.state[s.NEXT_CHANGE]:
         change_duty(ex)
-    if ex.state[OWN_WAITING] > 0:
-        if ex.state[ON_DUTY] < ex.policies.attendants:
+    if ex.state[s.OWN_WAITING] > 0:
+        if ex.state[s.ON_DUTY] < ex.policies.attendants:
             hand_over_returns(ex)
         serve_own(ex)  # even if all have been handed over: nobody has joined since, then
-    for number in (GROUP_RETURNS, QUEUE):
+    for number in (s.GROUP_RETURNS, s.QUEUE):
         while ex.lists[number]["length"] > 0:
             attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
             if attendant == c.NOBODY:
                 return
             call = ex.lists[number]["first"]
-            leave(ex, call)
+            s.leave(ex, call)
             ex.idle_us[attendant] = BUSY_NOW
-            note(ex, call, attendant, c.ANSWERED if number == QUEUE else c.RECALL_ANSWERED, c.NO_REASON)
+            s.note(ex, call, attendant, c.ANSWERED if number == s.QUEUE else c.RECALL_ANSWERED, c.NO_REASON)
             handle(ex, call, attendant)
 
 
@@ -258,183 +204,183 @@ def serve(ex: Exchange) -> None:
 
 
 @inlined
-def on_hangup(ex: Exchange, call: int) -> None:
+def on_hangup(ex: s.Exchange, call: int) -> None:
     """HANGUP: the caller gives up, wherever the call is."""
     record = ex.calls[call]
     where = record["where"]
     number = record["list"]
     if number != c.NOBODY:
-        leave(ex, call)
-    record["where"] = GONE
-    if where == IN_QUEUE:
-        note(ex, call, c.NOBODY, c.ABANDONED, c.WAITING)
-    elif where == COMING_BACK:
-        if number >= OWN_RETURNS:
-            ex.state[OWN_WAITING] -= 1
-        note(ex, call, c.NOBODY, c.ABANDONED, c.RETURNING)
-    elif where == RINGS:
-        note(ex, call, record["extension"], c.ABANDONED, c.RINGING)
+        s.leave(ex, call)
+    record["where"] = life.GONE
+    if where == life.IN_QUEUE:
+        s.note(ex, call, c.NOBODY, c.ABANDONED, c.WAITING)
+    elif where == life.ON_RETURN:
+        if number >= s.OWN_RETURNS:
+            ex.state[s.OWN_WAITING] -= 1
+        s.note(ex, call, c.NOBODY, c.ABANDONED, c.RETURNING)
+    elif where == life.AT_PARKER:
+        s.note(ex, call, record["extension"], c.ABANDONED, c.RINGING)
         free_attendant(ex, record["extension"])
     else:
-        lot = view(ex, record["lot"])
-        fact = rules.decide_hangup(lot, wide(record["slot"]), ex.state[NOW])
-        apply(ex, fact)
+        lot = s.lot_view(ex, record["lot"])
+        fact = rules.decide_hangup(lot, s.wide(record["slot"]), ex.state[s.NOW])
+        s.apply(ex, fact)
 
 
 @inlined
-def on_talk_end(ex: Exchange, call: int) -> None:
+def on_talk_end(ex: s.Exchange, call: int) -> None:
     """TALK_END: the call ends; whoever talked with it is free."""
     record = ex.calls[call]
     extension = record["extension"]
-    with_member = record["where"] == WITH_MEMBER
-    record["where"] = GONE
-    note(ex, call, extension, c.ENDED, c.AFTER_RETRIEVAL if with_member else c.TALKED)
+    with_member = record["where"] == life.WITH_STAFF
+    record["where"] = life.GONE
+    s.note(ex, call, extension, c.ENDED, c.AFTER_RETRIEVAL if with_member else c.TALKED)
     if not with_member:
         free_attendant(ex, extension)
     elif extension != c.NOBODY:
-        ex.idle_us[extension] = ex.state[NOW]
-        if ex.lists[RETRIEVALS]["length"] > 0:
-            ex.state[STAFF_SERVE_DUE] = 1
+        ex.idle_us[extension] = ex.state[s.NOW]
+        if ex.lists[s.RETRIEVALS]["length"] > 0:
+            ex.state[s.STAFF_SERVE_DUE] = 1
 
 
 @inlined
-def fetch(ex: Exchange, call: int, member: int) -> None:
+def fetch(ex: s.Exchange, call: int, member: int) -> None:
     """Retrieve ``call`` from its slot and talk with it."""
     record = ex.calls[call]
-    lot = view(ex, record["lot"])
-    fact = rules.decide_unpark(lot, wide(record["slot"]), member, ex.state[NOW])
+    lot = s.lot_view(ex, record["lot"])
+    fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW])
     assert fact.call == call
-    apply(ex, fact)
-    record["where"] = WITH_MEMBER
+    s.apply(ex, fact)
+    record["where"] = life.WITH_STAFF
     record["extension"] = member
-    end_us = ex.state[NOW] + at(ex, STAFF_TALK, record["parks"] - 1, call)
-    wake(ex, call, end_us, c.RANK_TALK_END)
+    end_us = ex.state[s.NOW] + s.at(ex, s.STAFF_TALK, record["parks"] - 1, call)
+    s.wake(ex, call, end_us, c.RANK_TALK_END)
 
 
 @inlined
-def stay_on(ex: Exchange, call: int, retrieval_us: int) -> None:
+def stay_on(ex: s.Exchange, call: int, retrieval_us: int) -> None:
     """Wake a parked call at the first of its clocks."""
     record = ex.calls[call]
     parks = record["parks"] - 1
     first = rules.first_of_stay(
         record["since_us"],
-        at(ex, PATIENCE, parks, call),
+        s.at(ex, s.PATIENCE, parks, call),
         retrieval_us,
-        at(ex, MAX_IN_PARKING, parks, call),
+        s.at(ex, s.MAX_IN_PARKING, parks, call),
     )
-    wake(ex, call, first.time_us, first.rank)
+    s.wake(ex, call, first.time_us, first.rank)
 
 
 @inlined
-def on_ring_out(ex: Exchange, call: int) -> None:
+def on_ring_out(ex: s.Exchange, call: int) -> None:
     """RING_OUT: nobody answered; ring again, go to the group, or be lost."""
     record = ex.calls[call]
     parker = record["extension"]
     then = rules.after_unanswered(ex.policies.unanswered, record["asked"], ex.policies.attempts)
     if then == RING_AGAIN:
-        note(ex, call, parker, c.RECALL_UNANSWERED, c.AGAIN)
+        s.note(ex, call, parker, c.RECALL_UNANSWERED, c.AGAIN)
         record["asked"] += 1
         ring(ex, call, parker)
         return
-    note(ex, call, parker, c.RECALL_UNANSWERED, c.LAST)
+    s.note(ex, call, parker, c.RECALL_UNANSWERED, c.LAST)
     free_attendant(ex, parker)
     if then == LEAVE:
-        record["where"] = GONE
-        note(ex, call, parker, c.LOST, c.UNANSWERED)
+        record["where"] = life.GONE
+        s.note(ex, call, parker, c.LOST, c.UNANSWERED)
     else:
         come_back(ex, call, 0)
 
 
 @inlined
-def on_arrival(ex: Exchange) -> None:
+def on_arrival(ex: s.Exchange) -> None:
     """ARRIVAL: a call is offered; it is answered, turned away or waits."""
-    call = ex.state[NEXT_CALL]
-    ex.state[NEXT_CALL] += 1
+    call = ex.state[s.NEXT_CALL]
+    ex.state[s.NEXT_CALL] += 1
     ex.calls[call]["list"] = c.NOBODY
-    note(ex, call, c.NOBODY, c.OFFERED, c.NO_REASON)
+    s.note(ex, call, c.NOBODY, c.OFFERED, c.NO_REASON)
     attendant = c.NOBODY
-    if ex.policies.attendants != c.NOBODY:
+    if ex.policies.attendants != c.UNLIMITED:
         attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
         if attendant == c.NOBODY:
-            if rules.queue_is_full(ex.lists[QUEUE]["length"], ex.policies.queue_limit):
-                ex.calls[call]["where"] = GONE
-                note(ex, call, c.NOBODY, c.LOST, c.QUEUE_FULL)
+            if rules.queue_is_full(ex.lists[s.QUEUE]["length"], ex.policies.queue_limit):
+                ex.calls[call]["where"] = life.GONE
+                s.note(ex, call, c.NOBODY, c.LOST, c.QUEUE_FULL)
             else:
-                ex.calls[call]["where"] = IN_QUEUE
-                join(ex, QUEUE, call)
-                patience_end_us = later(ex.state[NOW], at(ex, QUEUE_PATIENCE, 0, call))
-                wake(ex, call, patience_end_us, c.RANK_HANGUP)
+                ex.calls[call]["where"] = life.IN_QUEUE
+                s.join(ex, s.QUEUE, call)
+                patience_end_us = s.later(ex.state[s.NOW], s.at(ex, s.QUEUE_PATIENCE, 0, call))
+                s.wake(ex, call, patience_end_us, c.RANK_HANGUP)
             return
         ex.idle_us[attendant] = BUSY_NOW
-    note(ex, call, attendant, c.ANSWERED, c.NO_REASON)
+    s.note(ex, call, attendant, c.ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
 
 
 @inlined
-def ask_for_slot(ex: Exchange, call: int) -> bool:
+def ask_for_slot(ex: s.Exchange, call: int) -> bool:
     """Ask the call's lot, and while the policy is overflow each lot after it; tell whether it was parked."""
     record = ex.calls[call]
     parks = record["parks"]
-    for number in range(at(ex, LOT, 0, call), len(ex.lots)):
-        lot = view(ex, number)
-        limit_us = at(ex, MAX_IN_PARKING, parks, call)
+    for number in range(s.at(ex, s.LOT, 0, call), len(ex.lots)):
+        lot = s.lot_view(ex, number)
+        limit_us = s.at(ex, s.MAX_IN_PARKING, parks, call)
         fact = rules.decide_park(
-            lot, call, wide(record["extension"]), limit_us, c.NOBODY, at(ex, SLOT_U, parks, call), ex.state[NOW]
+            lot, call, s.wide(record["extension"]), limit_us, c.NOBODY, s.at(ex, s.SLOT_U, parks, call), ex.state[s.NOW]
         )
         if fact.kind == c.PARKED:
-            apply(ex, fact)
-            record["where"] = PARKED_IN_LOT
+            s.apply(ex, fact)
+            record["where"] = life.IN_SLOT
             record["parks"] = parks + 1
             record["lot"] = number
             record["slot"] = fact.slot
-            record["since_us"] = ex.state[NOW]
+            record["since_us"] = ex.state[s.NOW]
             return True
-        write(ex, c.NEVER, call, number, c.NOBODY, record["extension"], fact.kind, fact.reason)
+        s.write(ex, c.NEVER, call, number, c.NOBODY, record["extension"], fact.kind, fact.reason)
         if ex.policies.when_full != c.FULL_OVERFLOW:
             break
     return False
 
 
 @inlined
-def on_refused(ex: Exchange, call: int) -> None:
+def on_refused(ex: s.Exchange, call: int) -> None:
     """Do what follows when no slot was free: ask again later, talk on, overflow, or be lost."""
     record = ex.calls[call]
     attendant = record["extension"]
     record["asked"] += 1
     then = rules.after_lot_full(ex.policies.when_full, record["asked"], ex.policies.retries)
     if then == ASK_AGAIN:
-        wake(ex, call, ex.state[NOW] + ex.policies.retry_after_us, c.RANK_PARK_REQUEST)
+        s.wake(ex, call, ex.state[s.NOW] + ex.policies.retry_after_us, c.RANK_PARK_REQUEST)
     elif then == TALK_ON:
-        talk(ex, call, attendant, ex.state[NOW] + at(ex, TALK, record["parks"], call))
+        talk(ex, call, attendant, ex.state[s.NOW] + s.at(ex, s.TALK, record["parks"], call))
     else:
-        record["where"] = GONE
+        record["where"] = life.GONE
         if then == LEAVE:
-            note(ex, call, attendant, c.LOST, c.LOT_FULL)
+            s.note(ex, call, attendant, c.LOST, c.LOT_FULL)
         else:
-            note(ex, call, attendant, c.ENDED, c.OVERFLOWED)
+            s.note(ex, call, attendant, c.ENDED, c.OVERFLOWED)
         free_attendant(ex, attendant)
 
 
 @inlined
-def on_park_request(ex: Exchange, call: int) -> None:
+def on_park_request(ex: s.Exchange, call: int) -> None:
     """PARK_REQUEST: the call gets a slot and its stay's race begins, or it is refused."""
     if not ask_for_slot(ex, call):
         on_refused(ex, call)
         return
     record = ex.calls[call]
     release(ex, call, record["extension"])
-    stay_on(ex, call, at(ex, RETRIEVAL, record["parks"] - 1, call))
+    stay_on(ex, call, s.at(ex, s.RETRIEVAL, record["parks"] - 1, call))
 
 
 @inlined
-def on_announced(ex: Exchange, attendant: int) -> None:
+def on_announced(ex: s.Exchange, attendant: int) -> None:
     """ANNOUNCED: the attendant who has parked a call is free."""
-    note(ex, ex.lists[OWN_RETURNS + attendant]["announces"], attendant, c.RELEASED, c.NO_REASON)
+    s.note(ex, ex.lists[s.OWN_RETURNS + attendant]["announces"], attendant, c.RELEASED, c.NO_REASON)
     free_attendant(ex, attendant)
 
 
 @inlined
-def free_member(ex: Exchange) -> int:
+def free_member(ex: s.Exchange) -> int:
     """Return the member of the staff who has been idle longest, as an extension, or ``NOBODY``."""
     first_member = max(ex.policies.attendants, 0)
     member = rules.longest_idle(ex.idle_us[first_member:], ex.policies.staff)
@@ -442,13 +388,13 @@ def free_member(ex: Exchange) -> int:
 
 
 @inlined
-def on_retrieval(ex: Exchange, call: int) -> None:
+def on_retrieval(ex: s.Exchange, call: int) -> None:
     """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks go on."""
     member = c.NOBODY
-    if ex.policies.staff != c.NOBODY:
+    if ex.policies.staff != c.UNLIMITED:
         member = free_member(ex)
         if member == c.NOBODY:
-            join(ex, RETRIEVALS, call)
+            s.join(ex, s.RETRIEVALS, call)
             stay_on(ex, call, c.NEVER)
             return
         ex.idle_us[member] = BUSY_NOW
@@ -456,54 +402,54 @@ def on_retrieval(ex: Exchange, call: int) -> None:
 
 
 @inlined
-def on_staff_serve(ex: Exchange) -> None:
+def on_staff_serve(ex: s.Exchange) -> None:
     """STAFF_SERVE: free members fetch the calls whose retrieval waits, first come first served."""
-    ex.state[STAFF_SERVE_DUE] = 0
-    while ex.lists[RETRIEVALS]["length"] > 0:
+    ex.state[s.STAFF_SERVE_DUE] = 0
+    while ex.lists[s.RETRIEVALS]["length"] > 0:
         member = free_member(ex)
         if member == c.NOBODY:
             return
         ex.idle_us[member] = BUSY_NOW
-        call = ex.lists[RETRIEVALS]["first"]
-        leave(ex, call)
+        call = ex.lists[s.RETRIEVALS]["first"]
+        s.leave(ex, call)
         fetch(ex, call, member)
 
 
 @inlined
-def on_answer(ex: Exchange, call: int) -> None:
+def on_answer(ex: s.Exchange, call: int) -> None:
     """ANSWER: the parker answers the return and handles it again."""
     attendant = ex.calls[call]["extension"]
-    note(ex, call, attendant, c.RECALL_ANSWERED, c.NO_REASON)
+    s.note(ex, call, attendant, c.RECALL_ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
 
 
 @inlined
-def on_expiry(ex: Exchange, call: int) -> None:
+def on_expiry(ex: s.Exchange, call: int) -> None:
     """EXPIRY: the time in the lot is up and the call comes back to its parker, or to the group."""
     record = ex.calls[call]
     if record["list"] != c.NOBODY:
-        leave(ex, call)
-    now_us = ex.state[NOW]
-    fact = rules.decide_expiry(view(ex, record["lot"]), wide(record["slot"]), call, now_us, now_us)
-    apply(ex, fact)
-    record["patience_end_us"] = later(now_us, at(ex, RECALL_PATIENCE, record["parks"] - 1, call))
+        s.leave(ex, call)
+    now_us = ex.state[s.NOW]
+    fact = rules.decide_expiry(s.lot_view(ex, record["lot"]), s.wide(record["slot"]), call, now_us, now_us)
+    s.apply(ex, fact)
+    record["patience_end_us"] = s.later(now_us, s.at(ex, s.RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
     record["since_us"] = now_us
     come_back(ex, call, 0 if ex.policies.recall_to == c.TO_GROUP else 1)
 
 
 @compiled
-def advance(ex: Exchange) -> int:
+def advance(ex: s.Exchange) -> int:
     """Run until the calendar is empty (``DONE``) or a buffer could be too small for the next event (``MORE_ROOM``)."""
     while True:
-        room = room_needed(ex)
-        if ex.state[ROWS] + room > len(ex.rows) or ex.state[HEAP] + room > ex.heap.shape[1]:
-            return MORE_ROOM
-        time_us, key = next_event(ex)
-        if time_us == LATEST:
-            return DONE
-        assert time_us >= ex.state[NOW]
-        ex.state[NOW] = time_us
+        room = s.room_needed(ex)
+        if ex.state[s.ROWS] + room > len(ex.rows) or ex.state[s.HEAP] + room > ex.heap.shape[1]:
+            return s.MORE_ROOM
+        time_us, key = s.next_event(ex)
+        if time_us == s.LATEST:
+            return s.DONE
+        assert time_us >= ex.state[s.NOW]
+        ex.state[s.NOW] = time_us
         rank, number = key >> 32, key & 0xFFFFFFFF
         if rank == c.RANK_ARRIVAL:
             on_arrival(ex)
@@ -537,13 +483,13 @@ def advance(ex: Exchange) -> int:
 
 def simulate(settings: Settings, workload: Workload) -> Journal:
     """Put ``workload`` through the kernel and return its journal (without header): the rows of ``processes``."""
-    ex = new_exchange(settings, workload)
+    ex = s.new_exchange(settings, workload)
     del workload  # what is drawn has been copied: unless the caller keeps it, it does not stand in memory twice
-    while advance(ex) != DONE:
-        room = room_needed(ex)
+    while advance(ex) != s.DONE:
+        room = s.room_needed(ex)
         ex = ex._replace(
-            rows=longer(ex.rows, int(ex.state[ROWS]), room), heap=longer(ex.heap, int(ex.state[HEAP]), room)
+            rows=s.longer(ex.rows, int(ex.state[s.ROWS]), room), heap=s.longer(ex.heap, int(ex.state[s.HEAP]), room)
         )
-    rows = ex.rows[: ex.state[ROWS]]
+    rows = ex.rows[: ex.state[s.ROWS]]
     del ex  # the calls and what was drawn
     return Journal({name: rows[name] for name, _ in COLUMNS})

@@ -13,7 +13,7 @@ for somebody else (the queue, a return, a retrieval) waits open and is interrupt
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import simpy
 from simpy.events import Event
@@ -25,7 +25,6 @@ from parksim.rules.lot import Fact, Lot, change, decide_expiry, decide_hangup, d
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload, columns
 
-UNLIMITED: Final = -1
 Life = Generator[Event, Any, None]
 
 
@@ -172,7 +171,7 @@ class Exchange:
     def _answer_at_once(self, call: int) -> int | None:
         """Be answered as the call is offered: the attendant (NOBODY when unlimited), None when all are busy."""
         attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
-        if attendant == c.NOBODY and self.settings.attendants != UNLIMITED:
+        if attendant == c.NOBODY and self.settings.attendants != c.UNLIMITED:
             return None
         if attendant != c.NOBODY:
             self.idle_since_us[attendant] = routing.BUSY_NOW
@@ -293,7 +292,7 @@ class Exchange:
 
     def _await_turn(self, waiter: Waiter, patience_end_us: int) -> Generator[Event, Any, Turn]:
         """Wait among the parker's own returns, or among the group's."""
-        if waiter.rings and self.settings.attendants != UNLIMITED:
+        if waiter.rings and self.settings.attendants != c.UNLIMITED:
             self.own_returns[waiter.parker].append(waiter)
             self.joined.append(waiter)
         else:
@@ -346,7 +345,7 @@ class Exchange:
         self.serve_is_due = False
         if self.now_us == self.change_us:
             self._change_duty()
-        if self.settings.attendants == UNLIMITED:
+        if self.settings.attendants == c.UNLIMITED:
             while self.group_returns:
                 waiter = self.group_returns.popleft()
                 self._turn(waiter, c.RECALL_RINGING if waiter.rings else c.RECALL_ANSWERED, c.NOBODY)
@@ -457,7 +456,7 @@ class Exchange:
 
     def _take_member(self) -> int | None:
         """Return the member of the staff who retrieves now (NOBODY when unlimited), None when all are busy."""
-        if self.settings.staff == UNLIMITED:
+        if self.settings.staff == c.UNLIMITED:
             return c.NOBODY
         member = routing.longest_idle(self.staff_idle_since_us, self.settings.staff)
         if member == c.NOBODY:

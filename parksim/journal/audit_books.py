@@ -15,7 +15,6 @@ from parksim.rules.lot import Fact, Lot, empty_lot, evolved
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
 
-UNLIMITED: Final = -1
 Key = tuple[int, int, int]
 """Instant, rank and number (of the call, the extension for ANNOUNCED, 0 for the two SERVEs): the calendar's order."""
 
@@ -190,14 +189,14 @@ class Books:
 
     def idle_attendant(self) -> int | None:
         """Return the attendant idle longest, NOBODY when they are unlimited, None when all are busy."""
-        if self.settings.attendants == UNLIMITED:
+        if self.settings.attendants == c.UNLIMITED:
             return c.NOBODY
         attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
         return None if attendant == c.NOBODY else attendant
 
     def idle_member(self) -> int | None:
         """Return the member of the staff idle longest, NOBODY when they are unlimited, None when all are busy."""
-        if self.settings.staff == UNLIMITED:
+        if self.settings.staff == c.UNLIMITED:
             return c.NOBODY
         member = routing.longest_idle(self.idle_since_us[self.first_member :], self.settings.staff)
         return None if member == c.NOBODY else self.first_member + member

@@ -279,7 +279,7 @@ def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[
         "attendant_utilisation_by_hour": np.full(HOURS, np.nan),
     }
     staff_us = 0
-    if settings.attendants != c.NOBODY:
+    if settings.attendants != c.UNLIMITED:
         taken = (kind == c.ANSWERED) | (kind == c.RECALL_RINGING) | _answered_by_group(journal)
         freed = (kind == c.RELEASED) | ((kind == c.ENDED) & ((reason == c.TALKED) | (reason == c.OVERFLOWED)))
         freed |= ((kind == c.LOST) & (reason == c.LOT_FULL)) | ((kind == c.ABANDONED) & (reason == c.RINGING))
@@ -289,7 +289,7 @@ def _utilisations(journal: Journal, settings: Settings, window: Window) -> dict[
             freed |= kind == c.PARKED
         steps = (taken.view(np.int8) - freed.view(np.int8)) * somebody
         attendants = _attendants(journal, steps, clipped_us, settings, window)
-    if settings.staff != c.NOBODY:
+    if settings.staff != c.UNLIMITED:
         ended = (kind == c.ENDED) & (reason == c.AFTER_RETRIEVAL)
         steps = (ended.view(np.int8) - (kind == c.RETRIEVED).view(np.int8)) * somebody
         staff_us = int((clipped_us * steps).sum())

@@ -185,7 +185,7 @@ def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
 
 def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
-    if known is not None and known.queue_limit != c.NEVER:
+    if known is not None and known.queue_limit != c.UNLIMITED:
         result.put("queue.limit", str(known.queue_limit), HEADER)
     if seen.queue.events:
         waited = Clock()
@@ -203,7 +203,7 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
 def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     if known is not None:
-        count = '"unlimited"' if known.attendants == c.NEVER else str(list(known.counts) or known.attendants)
+        count = '"unlimited"' if known.attendants == c.UNLIMITED else str(list(known.counts) or known.attendants)
         result.put("attendants.count", count, HEADER)
     else:
         result.unknown.append("how many attendants there are, and when: unlimited, so no call waits")
@@ -345,7 +345,7 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
     cut = "timed out, hung up or unfinished first"
     best = put_law(result, "retrieval.delay", clock, "fetched", cut, with_never=True)
     put_never(result, "retrieval.never", best, clock, "not fetched")
-    if known is not None and known.staff != c.NEVER:
+    if known is not None and known.staff != c.UNLIMITED:
         result.put("retrieval.staff", str(known.staff), f"{HEADER}; the delay includes waits for free staff")
     elif known is None:
         result.unknown.append("how many people fetch calls: unlimited, so no retrieval waits")

@@ -11,6 +11,8 @@ NOBODY: Final = -1
 """No extension, no call, no slot, no lot."""
 NEVER: Final = -1
 """No instant: a patience without end, a timer that is off."""
+UNLIMITED: Final = -1
+"""As a number of attendants, of staff, of calls in the queue: no limit."""
 
 # Kinds of facts, in the order of a call's life.
 OFFERED: Final = 0

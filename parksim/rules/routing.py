@@ -147,4 +147,4 @@ def after_unanswered(policy: int, attempt: int, attempts: int) -> int:
 
 def queue_is_full(waiting: int, limit: int) -> bool:
     """Tell whether a call that finds no free attendant is turned away (``limit`` = ``NEVER``: never)."""
-    return limit != c.NEVER and waiting >= limit
+    return limit != c.UNLIMITED and waiting >= limit

@@ -9,11 +9,12 @@ What happens where no lot has a slot is the business of the attendants they shar
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from parksim.errors import UnfitError
+from parksim.rules.codes import CHOICE_NAMES
 from parksim.scenario.laws import Constant, Empirical, Law
 from parksim.scenario.messages import FORMS, nearest
 from parksim.scenario.quantities import Duration, number
@@ -23,7 +24,10 @@ UAPI_LIMITS_S: Final = (10, 3_600)
 """UAPI's range of maxInParking, both ends included."""
 MOST_LOTS: Final = 100
 
-Choice = Literal["lowest", "next", "random"]
+if TYPE_CHECKING:
+    Choice = str
+else:
+    Choice = Literal[CHOICE_NAMES]  # the rules' words, so that a new one needs nothing here
 Limits = Literal["uapi", "pbx"]
 
 

@@ -396,7 +396,7 @@ def _keyed(plain: dict[str, Any], before: str = "") -> list[tuple[str, object]]:
 
 
 def _limit(count: int | Literal["unlimited"]) -> int:
-    return codes.NEVER if count == UNLIMITED else count
+    return codes.UNLIMITED if count == UNLIMITED else count
 
 
 def _plain(value: object) -> Any:
