@@ -10,14 +10,14 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.reports import charts as plots
 from parksim.reports.markdown import markdown
-from parksim.reports.story import story_of
-from parksim.reports.story_parts import Cell, Chart, Command, Mark, Measure, Sheet, Story
+from parksim.reports.story import Cell, Chart, Command, Mark, Measure, Sheet, Story, story_of
 from parksim.reports.words import VERDICTS
 from parksim.results import library
 from parksim.studies.study import Study
@@ -102,7 +102,7 @@ def _head(story: Story, *, interactive: bool) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="generator" content="parksim">'
     yield f"<title>{text(story.title)}</title>"
-    yield f"<style>{STYLE}</style></head>"
+    yield f"<style>\n{STYLE}</style></head>"
     yield "<body><main>"
     yield f'<header><p class="kind">Call parking: {text(story.kind)}</p><h1>{text(story.title)}</h1></header>'
 
@@ -280,79 +280,4 @@ def _command(command: Command) -> str:
     return f'<div class="command"><p>{text(command.what)}:</p><pre>{text(command.text)}</pre></div>'
 
 
-STYLE: Final = """
-:root { color-scheme: light; --ink: #1a1a1a; --soft: #555; --line: #d8d8d8; --met: #00734f; --missed: #b23a00;
-  --undecided: #7a5200; }
-* { box-sizing: border-box; }
-body { margin: 0; background: #fff; color: var(--ink); font: 16px/1.5 Helvetica, Arial, sans-serif; }
-main { max-width: 860px; margin: 0 auto; padding: 32px 24px 64px; }
-header { border-bottom: 3px solid var(--ink); margin-bottom: 24px; }
-.kind { color: var(--soft); margin: 0; }
-h1 { font-size: 30px; line-height: 1.2; margin: 4px 0 16px; overflow-wrap: anywhere; }
-h2 { font-size: 20px; line-height: 1.3; margin: 40px 0 8px; }
-h3 { font-size: 16px; line-height: 1.35; margin: 0; overflow-wrap: anywhere; }
-p { margin: 8px 0; overflow-wrap: anywhere; }
-.asked { font-size: 18px; }
-.answer { border-left: 6px solid var(--soft); padding: 4px 0 4px 16px; margin: 12px 0 20px; }
-.answer.met { border-color: var(--met); } .answer.missed { border-color: var(--missed); border-left-style: double; }
-.answer.undecided { border-color: var(--undecided); border-left-style: dashed; }
-.headline { font-size: 22px; line-height: 1.3; font-weight: bold; margin: 4px 0 8px; }
-.answer.met .sign, .met { color: var(--met); } .answer.missed .sign, .missed { color: var(--missed); }
-.answer.undecided .sign, .undecided { color: var(--undecided); }
-td .met, td .missed, td .undecided { font-weight: bold; white-space: nowrap; }
-.answer { color: var(--ink); }
-.answer ul { margin: 0; padding-left: 20px; }
-.guess { border: 1px dashed var(--undecided); border-radius: 3px; color: var(--undecided); font-size: 13px;
-  padding: 0 5px; white-space: nowrap; }
-.warning { color: var(--soft); font-size: 15px; }
-.sheet { overflow-x: auto; margin: 16px 0 24px; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.4; }
-caption { text-align: left; font-weight: bold; padding-bottom: 4px; }
-th { text-align: left; font-weight: normal; color: var(--soft); border-bottom: 1px solid var(--ink);
-  vertical-align: bottom; padding: 4px 12px 4px 0; }
-td { border-bottom: 1px solid var(--line); vertical-align: top; padding: 5px 12px 5px 0; overflow-wrap: anywhere;
-  font-variant-numeric: tabular-nums; }
-td code { color: var(--soft); font-size: 12px; white-space: nowrap; }
-.number { text-align: right; white-space: nowrap; }
-[data-of$="interval"], [data-of="Key"], [data-of="Target"] { white-space: nowrap; }
-figure { margin: 24px 0 36px; break-inside: avoid; }
-.finding { margin: 2px 0 8px; }
-.picture svg { display: block; width: 100%; height: auto; }
-.picture.phone { display: none; }
-figcaption { color: var(--soft); font-size: 14px; margin-top: 6px; }
-figure.missing { color: var(--soft); }
-.paper { display: none; }
-details { margin: 12px 0; } summary { cursor: pointer; }
-.sources { border: 1px solid var(--line); padding: 12px 16px; margin: 12px 0 20px; font-size: 15px; }
-dl { margin: 8px 0 16px; font-size: 15px; }
-dl div { display: grid; grid-template-columns: 160px 1fr; border-bottom: 1px solid var(--line); padding: 4px 0; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-pre { background: #f5f5f5; border: 1px solid var(--line); padding: 10px 12px; margin: 4px 0 14px; font-size: 13px;
-  white-space: pre-wrap; overflow-wrap: anywhere; }
-.command p { margin: 0; }
-a { color: #00527f; }
-button { font: inherit; padding: 6px 12px; }
-@media screen and (max-width: 600px) {
-  main { padding: 20px 16px 48px; } #live { display: none; }
-  h1 { font-size: 25px; } .headline { font-size: 20px; }
-  .picture.wide { display: none; } .picture.phone { display: block; }
-  dl div { grid-template-columns: 1fr; }
-  table, tbody, tr, td { display: block; } thead { display: none; }
-  tr { border-bottom: 1px solid var(--ink); padding: 6px 0; }
-  td { border: 0; padding: 1px 0; } td.number { text-align: left; }
-  td[data-of]:not([data-of=""])::before { content: attr(data-of) ": "; color: var(--soft); }
-  caption { display: block; } td:empty { display: none; }
-  td:first-child { font-weight: bold; } td[data-of]:first-child::before { content: ""; }
-  td code { font-weight: normal; }
-}
-@page { margin: 16mm 16mm 18mm; }
-@media print {
-  body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
-  h2 { margin-top: 22pt; break-after: avoid; } h3, .finding, caption, thead { break-after: avoid; }
-  tr, .answer, .command, .sources, .sheet.short, dl div { break-inside: avoid; }
-  .sheet { overflow: visible; } .paper { display: block; }
-  figure { margin: 12pt 0 16pt; }
-  table { font-size: 9pt; } figcaption a, button, details, .files { display: none; }
-  a { color: inherit; text-decoration: none; }
-}
-"""
+STYLE: Final = files("parksim.reports").joinpath("page.css").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from parksim.reports.figures import Figure, cell_text
-from parksim.reports.story_parts import Cell, Chart, Mark, Measure, Sheet, Story
+from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story
 from parksim.reports.words import label_of, unit_of
 
 MOST_ROWS: Final = 30

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from parksim.scenario.messages import KeyPath, key_lines
+from parksim.scenario.positions import KeyPath, key_lines
 
 MOST_CHARACTERS: Final = 20_000
 """Of the head; a longer one is cut."""

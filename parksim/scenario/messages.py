@@ -1,16 +1,14 @@
 """One clear message for each wrong thing in a scenario: file, line, key, value, rule, nearest word, next step.
 
 ``parse`` reads the text, ``explained`` turns pydantic's errors into messages, ``overridden`` applies ``--set``.
-TOML readers keep no positions, so ``key_lines`` reads the text once more for the line of every key.
+``positions`` finds the line of each key for them.
 """
 
 import copy
 import math
 import re
 import tomllib
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import date, datetime, time
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -19,13 +17,13 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from parksim.errors import ArgumentError, ScenarioError, UnfitError, UnknownWordError
+from parksim.errors import ScenarioError, UnfitError, UnknownWordError
+from parksim.scenario.positions import KeyPath, key_lines, scan
 from parksim.scenario.recordings import is_reference
 
 LARGEST_FILE: Final = 1024 * 1024
 WIDEST_VALUE: Final = 64
 
-KeyPath = tuple[str | int, ...]
 Vocabulary = Callable[[KeyPath], tuple[str, ...]]
 """From the place of a table (keys, and the kinds of laws on the way) to the keys it may have."""
 FORMS: Final = ("(one lot)", "(several lots)")
@@ -129,7 +127,7 @@ def parse(origin: Origin) -> dict[str, Any]:
 def _broken(text: str, origin: Origin) -> str:
     """Return the message for a text that is no TOML."""
     if text.startswith(("Cannot", "Duplicate")):
-        twice = _scan(origin.text).twice
+        twice = scan(origin.text).twice
         if twice is not None:
             path, line, first = twice
             return (
@@ -148,171 +146,6 @@ def _broken(text: str, origin: Origin) -> str:
         f"{origin.name}, line {line}, column {column}: is no valid TOML: {_cut(rule, 120)}{shown}; "
         'write one key = value a line, texts in quotes such as horizon = "1d"'
     )
-
-
-class _Scan(NamedTuple):
-    lines: dict[KeyPath, int]
-    twice: tuple[KeyPath, int, int] | None
-
-
-def key_lines(text: str) -> dict[KeyPath, int]:
-    """Return the line, from 1, of every table, key and list entry of a TOML text that ``tomllib`` accepts.
-
-    >>> key_lines('''
-    ... [lot]
-    ... slots = 6
-    ... ''')[("lot", "slots")]
-    3
-    """
-    return _scan(text).lines
-
-
-def _scan(text: str) -> _Scan:
-    scanner = _Scanner(text)
-    with suppress(IndexError, RecursionError, ValueError):  # of broken text, what was read so far is all there is
-        scanner.document()
-    return _Scan(scanner.lines, scanner.twice)
-
-
-class _Scanner:
-    """Walks a TOML text and notes where keys stand; it trusts ``tomllib`` for everything else."""
-
-    _blank = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
-    _space = re.compile(r"[ \t]*+")
-    _bare = re.compile(r"[A-Za-z0-9_-]+")
-    _string = re.compile(
-        r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'',
-        re.DOTALL,
-    )
-    _scalar = re.compile(r"[^,\]}\n#]*+")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.lines: dict[KeyPath, int] = {}
-        self.twice: tuple[KeyPath, int, int] | None = None
-        self._headers: dict[KeyPath, int] = {}
-        self._dotted: dict[KeyPath, int] = {}  # tables begun by a key such as lot.slots, which no header may go on with
-        self._counts: dict[KeyPath, int] = {}
-        self._breaks = [match.start() for match in re.finditer("\n", text)]
-
-    def document(self) -> None:
-        table: KeyPath = ()
-        self._skip(self._blank)
-        while self.at < len(self.text):
-            if self.text.startswith("[[", self.at):
-                table = self._header(2, many=True)
-            elif self.text[self.at] == "[":
-                table = self._header(1, many=False)
-            else:
-                self._pair(table)
-            self._skip(self._blank)
-
-    def _header(self, brackets: int, *, many: bool) -> KeyPath:
-        line = self._line()
-        self.at += brackets
-        parts = self._key()
-        self.at += brackets
-        path = (*self._resolved(parts[:-1]), parts[-1])
-        if many:
-            self._note(path, line)
-            self._counts[path] = self._counts.get(path, -1) + 1
-            path = (*path, self._counts[path])
-        elif path in self._headers or path in self._dotted:
-            self._repeated(path, line, self._headers.get(path) or self._dotted[path])
-        else:
-            path = self._resolved(parts)
-            self._headers[path] = line
-        self._note(path, line)
-        return path
-
-    def _resolved(self, parts: list[str]) -> KeyPath:
-        path: KeyPath = ()
-        for part in parts:
-            path = (*path, part)
-            if path in self._counts:
-                path = (*path, self._counts[path])
-        return path
-
-    def _pair(self, table: KeyPath) -> None:
-        line = self._line()
-        path = (*table, *self._key())
-        for end in range(len(table) + 1, len(path)):
-            self._dotted.setdefault(path[:end], line)
-        if path in self.lines:
-            self._repeated(path, line, self.lines[path])
-        self._note(path, line)
-        self.at += 1  # the equals sign
-        self._value(path)
-
-    def _value(self, path: KeyPath) -> None:
-        self._skip(self._space)
-        opening = self.text[self.at]
-        if opening == "[":
-            self._list(path)
-        elif opening == "{":
-            self._inline(path)
-        elif opening in "\"'":
-            self._skip(self._string)
-        else:
-            self._skip(self._scalar)
-
-    def _list(self, path: KeyPath) -> None:
-        self.at += 1
-        index = 0
-        self._skip(self._blank)
-        while self.text[self.at] != "]":
-            self._note((*path, index), self._line())
-            self._value((*path, index))
-            index += 1
-            self._skip(self._blank)
-            self.at += self.text[self.at] == ","
-            self._skip(self._blank)
-        self.at += 1
-
-    def _inline(self, path: KeyPath) -> None:
-        self.at += 1
-        self._skip(self._blank)
-        while self.text[self.at] != "}":
-            self._pair(path)
-            self._skip(self._blank)
-            self.at += self.text[self.at] == ","
-            self._skip(self._blank)
-        self.at += 1
-
-    def _key(self) -> list[str]:
-        parts = []
-        while True:
-            self._skip(self._space)
-            if self.text[self.at] in "\"'":
-                start = self.at
-                self._skip(self._string)
-                parts.append(next(iter(tomllib.loads(f"{self.text[start : self.at]} = 0"))))
-            else:
-                start = self.at
-                self._skip(self._bare)
-                parts.append(self.text[start : self.at])
-            self._skip(self._space)
-            if self.text[self.at] != ".":
-                return parts
-            self.at += 1
-
-    def _skip(self, pattern: re.Pattern[str]) -> None:
-        match = pattern.match(self.text, self.at)
-        if match is None:
-            raise ArgumentError(self.at)
-        self.at = match.end()
-
-    def _line(self) -> int:
-        return bisect_right(self._breaks, self.at - 1) + 1
-
-    def _note(self, path: KeyPath, line: int) -> None:
-        for end in range(1, len(path) + 1):
-            self.lines.setdefault(path[:end], line)
-
-    def _repeated(self, path: KeyPath, line: int, first: int) -> None:
-        if self.twice is None:
-            self.twice = (path, line, first)
 
 
 def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vocabulary: Vocabulary) -> ScenarioError:

@@ -38,6 +38,7 @@ from parksim.scenario import recordings
 from parksim.scenario.comments import Notes, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
+from parksim.scenario.positions import KeyPath
 from parksim.scenario.quantities import UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 from parksim.scenario.sections import (
@@ -267,7 +268,7 @@ class Scenario(Section):
         return (self.lot,) if isinstance(self.lot, LotSection) else self.lot
 
     @property
-    def _lot_places(self) -> list[scenario_errors.KeyPath]:
+    def _lot_places(self) -> list[KeyPath]:
         """Where each of ``lots`` stands in the file."""
         return [("lot",)] if isinstance(self.lot, LotSection) else [("lot", place) for place in range(len(self.lot))]
 
@@ -443,7 +444,7 @@ _KINDS: Final[dict[str, type[BaseModel]]] = {
 }
 
 
-def _keys(place: scenario_errors.KeyPath) -> tuple[str, ...]:
+def _keys(place: KeyPath) -> tuple[str, ...]:
     """Return the keys that the table at ``place`` may have."""
     model: type[BaseModel] = Scenario
     for part in place:

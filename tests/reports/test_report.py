@@ -16,7 +16,7 @@ from parksim.catalogue import SCALARS, SECTIONS, VECTORS
 from parksim.cli import progress
 from parksim.cli.progress import Progress
 from parksim.reports.screen import WIDTH, possible, screen, screen_text
-from parksim.reports.story_parts import measured
+from parksim.reports.story import measured
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.stats.estimate import Estimate, student_t, undefined
 from parksim.studies.study import Study

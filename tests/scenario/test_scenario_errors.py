@@ -10,7 +10,7 @@ from cases_of_wrong_scenarios import DURATION, RIGHT, WRONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parksim.scenario import messages as scenario_errors
+from parksim.scenario import positions
 from parksim.scenario.model import TEMPLATE, Scenario, ScenarioError
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
@@ -133,7 +133,7 @@ def test_every_shipped_key_is_reached_by_the_mutations():
 def test_the_line_of_every_key_is_found(path):
     """The lines noted for messages are those that a search by eye and regular expression finds."""
     text = path.read_text()
-    lines = scenario_errors.key_lines(text)
+    lines = positions.key_lines(text)
     for key, number, *_ in keys_of(text):
         assert lines[key] == number
 
@@ -144,7 +144,7 @@ def test_lines_inside_all_kinds_of_toml():
         'a.b = 1\n"c d".\'e\' = """\nf = 2\n"""\ng = [\n 1, # ]\n { h = "]" },\n]\n'
         "i = '''\n[x]\n'''\n[[t]]\nu = 1\n[[t]]\nu = { v = [1,\n2] }\n[t.w]\nx = 1979-05-27 07:32:00\n"
     )
-    lines = scenario_errors.key_lines(text)
+    lines = positions.key_lines(text)
     assert lines == {
         ("a",): 1,
         ("a", "b"): 1,
