@@ -122,8 +122,8 @@ class Execution(Hands):
 
     def check(self) -> None:
         """Refuse wrong values before any work."""
-        check_seed(self.seed or 0)
-        check_engine(self.engine or "auto")
+        check_seed(0 if self.seed is None else self.seed)
+        check_engine("auto" if self.engine is None else self.engine)
         fraction_of("--level", self.level, "95%")
 
     @contextmanager

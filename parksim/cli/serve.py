@@ -67,7 +67,7 @@ def serve_command(
     if session is not None and journal is not None:
         raise UsageError("--journal is the old name of --session; give --session alone")
     session = session or journal
-    _check(rate, port, answer, alone=fsync and session is None)
+    _check(rate, port, answer, fsync, session)
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     try:
@@ -121,15 +121,17 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
         raise KeyboardInterrupt(f"the switchboard has ended{resume}")
 
 
-def _check(rate: float, port: int | None, answer: str, *, alone: bool) -> None:
-    """Refuse options that are out of range; ``alone``: there is an fsync without a session."""
+def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Path | None) -> None:
+    """Refuse options that are out of range, and a session that is not a file."""
     if not RATES[0] <= rate <= RATES[1]:
         raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
     if answer not in _ANSWERS:
         raise UsageError(f"--answer {answer}: choose one of {', '.join(_ANSWERS)}")
     if port is not None and not 0 <= port <= 65_535:
         raise UsageError(f"--port {port}: from 0 to 65535")
-    if alone:
+    if session is not None and session.is_dir():
+        raise UsageError(f"--session {session}: is a folder; name a file")
+    if fsync and session is None:
         raise UsageError("--fsync waits for a session file; give --session FILE as well")
 
 
