@@ -162,7 +162,7 @@ def test_bad_input_is_one_message_and_code_2(command, arguments, told):
 
 def test_a_refused_target_is_refused_before_the_work(command, monkeypatch):
     """A target that cannot be is told before any replication runs."""
-    monkeypatch.setattr(studies, "study", lambda *_, **__: pytest.fail("the work was done"))
+    monkeypatch.setattr("parksim.studies.study.study", lambda *_, **__: pytest.fail("the work was done"))
     assert command("run", "s.toml", "--out", "gone/x.json")[0] == BAD_INPUT
 
 
@@ -398,7 +398,7 @@ def test_a_memory_that_is_full_is_code_4(command, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(studies, "study", refuse)
+    monkeypatch.setattr("parksim.studies.study.study", refuse)
     assert command("run", "s.toml") == (NOT_FINISHED, "", "parksim: could not finish: MemoryError\n")
 
 
