@@ -5,63 +5,57 @@ disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish;
 """
 
 import io
-import json
+import json as json_text
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from textwrap import TextWrapper
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import cyclopts
 from cyclopts import App, Parameter
-from rich.console import Console, RenderableType
 
-from parksim import theory
-from parksim.cli import logs as cli_logs
-from parksim.cli import plans as cli_plans
-from parksim.cli import report as cli_report
-from parksim.cli import serve as cli_serve
+from parksim.cli import logs, plans, report, serve
 from parksim.cli.options import (
     BAD_INPUT,
+    BY_DEFAULT,
     DONE,
     INTERRUPTED,
     MISSED,
     NOT_FINISHED,
     UNDECIDED,
     Answer,
-    Cluster,
     EngineName,
+    Execution,
     Json,
     ScenarioFile,
     Seed,
     Set,
     Texts,
-    WorkersOption,
     check_count,
     check_engine,
     check_out,
     check_seed,
-    hands,
-    precision_of,
+    fraction_of,
     scenario_with,
     share_of,
-    stays_told,
 )
-from parksim.cli.progress import Progress
 from parksim.errors import OutputError, ParksimError, ScenarioError, UsageError
-from parksim.journal.journal import Journal
-from parksim.reports.screen import WIDTH, screen
-from parksim.scenario.model import TEMPLATE, Scenario
-from parksim.scenario.workload import draw
-from parksim.studies.gather import REPLICATIONS
-from parksim.studies.replication import expected_calls, run, versions
-from parksim.studies.study import study
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from parksim.journal.journal import Journal
 
 MOST_SLOTS: Final = 10_000_000
-"""Erlang's recursion takes a step a slot; so many take about a second."""
+"""Erlang's recursion takes one step per slot; this many take about a second."""
 
 
 def _version() -> str:
-    return versions()["parksim"]
+    from importlib.metadata import version
+
+    return version("parksim")
 
 
 app = App(
@@ -72,57 +66,46 @@ app = App(
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,
 )
-for name, command in {**cli_plans.COMMANDS, **cli_report.COMMANDS, **cli_logs.COMMANDS}.items():
+for name, command in {**plans.COMMANDS, **report.COMMANDS, **logs.COMMANDS, **serve.COMMANDS}.items():
     app.command(command, name=name)
-app.command(cli_serve.serve_command, name="serve")
 
 
 @app.command(name="run")
 def run_command(
     scenario: ScenarioFile,
     *,
-    replications: Annotated[int | None, Parameter(help="How many; 30 unless a precision is given.")] = None,
+    replications: Annotated[int | None, Parameter(help="Default: 30, or as many as a precision needs.")] = None,
     precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
-    seed: Seed = 1,
-    engine: EngineName = "auto",
-    workers: WorkersOption = None,
-    cluster: Cluster = None,
+    how: Execution = BY_DEFAULT,
     values: Set = (),
     json: Json = False,
     out: Annotated[
-        Path | None, Parameter(help="Write the JSON object to this file (.json), or keep each replication in it (.db).")
+        Path | None,
+        Parameter(help="Write the JSON object to this file (.json), or keep the replications in it (.db)."),
     ] = None,
     strict: Annotated[
         bool, Parameter(negative=(), help="Exit 1 when an objective is missed, 3 when undecided.")
     ] = False,
 ) -> Answer:
     """Simulate a scenario and answer its questions, each with its interval."""
+    from parksim.reports.screen import screen
+    from parksim.studies.gather import REPLICATIONS
+    from parksim.studies.replication import expected_calls
+    from parksim.studies.study import study
+
     if replications is not None and precision is not None:
         raise UsageError("--replications and --precision exclude each other; give one of them")
     check_count("--replications", replications)
-    loaded = scenario_with(scenario, values)
-    check_seed(seed)
-    check_engine(engine)
+    how.check()
     check_out(out, (".json", ".db"))
+    wanted = fraction_of("--precision", precision, "5%")
     kept = out if out is not None and out.suffix == ".db" else None
-    wanted = precision_of(precision)
+    loaded = scenario_with(scenario, values)
     calls = expected_calls(loaded) * (replications or REPLICATIONS)
-    with (
-        stays_told(kept),
-        hands(workers, cluster, calls, engine) as (executor, number),
-        Progress("replications", may_end_early=precision is not None) as progress,
-    ):
-        result = study(
-            loaded,
-            replications,
-            precision=wanted,
-            seed=seed,
-            executor=executor,
-            workers=None if number is None else min(number, replications or number),
-            engine=engine,
-            store=kept,
-            progress=progress,
-        )
+    with how.running(calls, may_end_early=precision is not None, store=kept) as options:
+        if options["workers"] is not None and replications is not None:
+            options["workers"] = min(options["workers"], replications)
+        result = study(loaded, replications, precision=wanted, **options)
     text = result.to_json() + "\n"
     if out is not None and kept is None:
         out.write_text(text, encoding="utf-8")
@@ -142,7 +125,9 @@ def journal_command(
     values: Set = (),
     out: Annotated[Path | None, Parameter(help="Write to this file, .jsonl or .npz, instead of stdout.")] = None,
 ) -> Answer:
-    """Write everything that happens in one replication, a fact a line."""
+    """Write everything that happens in one replication, one fact a line."""
+    from parksim.studies.replication import run
+
     loaded = scenario_with(scenario, values)
     check_seed(seed)
     check_engine(engine)
@@ -165,7 +150,9 @@ def validate_command(scenario: ScenarioFile, *, values: Set = ()) -> Answer:
 
 @app.command(name="check")
 def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> Answer:
-    """Say whether the rules would have written this journal, or name the first row that they would not have."""
+    """Check whether the rules would have written this journal, and name the first row that disagrees."""
+    from parksim.journal.journal import Journal
+
     loaded = Journal.load(journal)
     workload = _workload_of(loaded)
     finding = loaded.check(workload)
@@ -176,11 +163,14 @@ def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or 
     return Answer(f"{journal}{line}: {finding}\n", MISSED)
 
 
-def _workload_of(journal: Journal) -> Any:
+def _workload_of(journal: "Journal") -> Any:
     """Draw the calls of a simulated journal again; None when its header does not say how, or files are missing."""
+    from parksim.scenario.model import Scenario
+    from parksim.scenario.workload import draw
+
     header = journal.header
     try:
-        scenario = Scenario.model_validate(json.loads(header["scenario"]))
+        scenario = Scenario.model_validate(json_text.loads(header["scenario"]))
         seed, replication = header["seed"], header["replication"]
         if not all(isinstance(number, int) and number >= 0 for number in (seed, replication)):
             return None
@@ -192,24 +182,72 @@ def _workload_of(journal: Journal) -> Any:
 @app.command(name="schema")
 def schema_command() -> Answer:
     """Print the JSON Schema of a scenario, for editors."""
-    return Answer(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
+    from parksim.scenario.model import Scenario
+
+    return Answer(json_text.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
 
 
 @app.command(name="init")
 def init_command(
     path: Annotated[Path | None, Parameter(help="Where to write it; stdout if left out.")] = None,
+    *,
+    source: Annotated[
+        str | None, Parameter(name="--from", help="Copy this shipped scenario (`parksim scenarios` lists them).")
+    ] = None,
 ) -> Answer:
     """Write a commented scenario to start from."""
+    from parksim.scenario import shipped
+    from parksim.scenario.model import TEMPLATE
+
+    origin = None if source is None else shipped.found(source)
+    text = TEMPLATE if origin is None else origin.read_text(encoding="utf-8")
+    beside = [] if origin is None else shipped.files_of(origin)
     if path is None:
-        return Answer(TEMPLATE)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
-    except FileExistsError:
-        raise UsageError(f"{path} exists already; parksim init overwrites nothing, name another file") from None
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{path}: there is no folder {path.parent}") from None
-    return Answer(f"{path}: written. Next: parksim run {path}\n")
+        if beside:
+            raise UsageError(f"{source} needs {beside[0].name} beside it; name a file to write, {source}.toml")
+        return Answer(text)
+    copies = {path: text} | {path.parent / file.name: file.read_text(encoding="utf-8") for file in beside}
+    for target in copies:
+        if target.exists():
+            raise UsageError(f"{target} exists already; parksim init overwrites nothing, name another file")
+    for target, content in copies.items():
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(content)
+        except (FileNotFoundError, NotADirectoryError):
+            raise UsageError(f"{target}: there is no folder {target.parent}") from None
+    return Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
+
+
+@app.command(name="scenarios")
+def scenarios_command() -> Answer:
+    """List the shipped scenarios; `parksim run NAME` runs one, `parksim init --from NAME` copies it."""
+    from parksim.scenario import shipped
+    from parksim.scenario.model import Scenario
+
+    lines = []
+    for name, path in shipped.shipped().items():
+        loaded = Scenario.load(path)
+        slots = " + ".join(str(lot.slots) for lot in loaded.lots)
+        lines.append(f"{name:<18} {loaded.name:<44} {slots:>7} slots, {loaded.attendants.in_words}\n")
+    return Answer("".join(lines))
+
+
+@app.command(name="glossary")
+def glossary_command(word: Annotated[str | None, Parameter(help="Only the entries with this word.")] = None) -> Answer:
+    """Explain the words of call parking that parksim uses."""
+    page = (Path(__file__).parents[1] / "glossary.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("| \n").split(" | ", 1)] for line in page.splitlines() if "|" in line]
+    entries = dict(rows[2:])  # below the heading and its rule
+    if word is not None:
+        found = {term: meaning for term, meaning in entries.items() if word.lower() in term.lower()}
+        found = found or {term: meaning for term, meaning in entries.items() if word.lower() in meaning.lower()}
+        if not found:
+            raise UsageError(f"{word}: is not in the glossary; parksim glossary prints all of it")
+        entries = found
+    wide = max(map(len, entries)) + 2
+    fold = TextWrapper(100, subsequent_indent=" " * wide).fill
+    return Answer("".join(fold(f"{term:<{wide}}{meaning}") + "\n" for term, meaning in entries.items()))
 
 
 @app.command(name="erlang")
@@ -220,7 +258,9 @@ def erlang_command(
     blocking: Annotated[str | None, Parameter(help="Refused share, as 1%: answers how many slots it takes.")] = None,
     json: Json = False,
 ) -> Answer:
-    """Give Erlang's answer for a lot without time-outs that keep returning: refused share, or slots."""
+    """Compute Erlang's answer for a lot without repeated returns: the refused share, or the slots."""
+    from parksim.theory.erlang import erlang_b, erlang_b_servers
+
     if (slots is None) == (blocking is None):
         raise UsageError("give either --slots or --blocking")
     if slots is not None and slots > MOST_SLOTS:
@@ -228,8 +268,8 @@ def erlang_command(
     try:
         if slots is None:
             assert blocking is not None
-            slots = theory.erlang_b_servers(offered, share_of("--blocking", blocking))
-        refused = theory.erlang_b(slots, offered)
+            slots = erlang_b_servers(offered, share_of("--blocking", blocking))
+        refused = erlang_b(slots, offered)
     except ValueError as error:
         raise UsageError(str(error)) from None
     answer = {
@@ -247,52 +287,60 @@ def erlang_command(
 
 
 def _json_line(value: Any) -> str:
-    return json.dumps(value, allow_nan=False) + "\n"
+    return json_text.dumps(value, allow_nan=False) + "\n"
 
 
-class _Screen(Console):
-    """A console that leaves a broken pipe to ``main``; rich's own would exit with code 1."""
+def _screen(**options: Any) -> "Console":
+    """Return a console that leaves a broken pipe to ``main``; rich's own would exit with code 1."""
+    from rich.console import Console
 
-    def on_broken_pipe(self) -> None:
-        raise  # noqa: PLE0704 - rich calls this where it has just caught a broken pipe
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704 - rich calls this where it has just caught a broken pipe
+
+    return Screen(**options)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code; the one place where errors become messages."""
     _speak_utf8()
-    complaints = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     try:
         answer = app(
             arguments,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
-            console=_Screen(),
-            error_console=complaints,
+            console=_screen(),
         )
         if isinstance(answer, Answer):
             _print(answer.output)
             sys.stdout.flush()
             return answer.code
     except cyclopts.CycloptsError as error:
-        complaints.print(
-            f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help"
-        )
+        _complain(f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help")
         return BAD_INPUT
     except ParksimError as error:
-        complaints.print(_complaint(error))
+        _complain(_complaint(error))
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has seen enough; what is left in the buffer must not complain at exit.
+        # The reader of our output has seen enough; the rest of the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt as error:
-        complaints.print("parksim: interrupted" + (f"; {error}" if str(error) else ""))
+        _complain("parksim: interrupted" + (f"; {error}" if str(error) else ""))
         return INTERRUPTED
     except (OSError, MemoryError) as error:
-        complaints.print(f"parksim: could not finish: {str(error) or type(error).__name__}")
+        _complain(f"parksim: could not finish: {str(error) or type(error).__name__}")
         return NOT_FINISHED
     return DONE
+
+
+def _complain(text: str) -> None:
+    """Write a message to stderr, where there is one that takes it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
 
 def _complaint(error: ParksimError) -> str:
@@ -318,7 +366,7 @@ def _speak_utf8() -> None:
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
-def _print(output: str | Texts | RenderableType) -> None:
+def _print(output: "str | Texts | RenderableType") -> None:
     if sys.stdout is None:
         raise OutputError("there is no standard output")
     if isinstance(output, str):
@@ -326,4 +374,6 @@ def _print(output: str | Texts | RenderableType) -> None:
     elif hasattr(output, "__next__"):
         sys.stdout.writelines(output)  # type: ignore[arg-type]  # an iterator of lines
     else:
-        _Screen(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(output)
+        from parksim.reports.screen import WIDTH
+
+        _screen(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(output)

@@ -1,20 +1,26 @@
-"""What the commands share: their options, what is checked of them, what they answer, and their exit codes."""
+"""What the commands share: options declared and checked once, what a command answers, and the exit codes.
+
+Nothing here loads NumPy, pydantic or an engine before a command runs.
+``--help`` and a wrong option are answered at once.
+"""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from cyclopts import Parameter
-from rich.console import RenderableType
 
+from parksim.cli.progress import Progress
 from parksim.errors import UnfitError, UsageError
-from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import share
-from parksim.studies.clusters import cluster_at
-from parksim.studies.gather import workers_that_pay
-from parksim.studies.replication import ENGINES
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from rich.console import RenderableType
+
+    from parksim.scenario.model import Scenario
 
 DONE: Final = 0
 MISSED: Final = 1
@@ -23,8 +29,9 @@ UNDECIDED: Final = 3
 NOT_FINISHED: Final = 4
 INTERRUPTED: Final = 130
 
+ENGINES: Final = "auto, simpy, kernel"
 MOST_WORKERS: Final = 256
-"""They all start at once; more of them is a slip of the hand that would take the machine down."""
+"""All workers start at once: a larger number is almost certainly a typo, and would stop the machine."""
 
 Texts = Iterable[str]
 
@@ -32,28 +39,118 @@ Texts = Iterable[str]
 class Answer(NamedTuple):
     """What a command prints on stdout (text as it is, anything else by rich), and its exit code."""
 
-    output: str | Texts | RenderableType
+    output: "str | Texts | RenderableType"
     code: int = DONE
 
 
-ScenarioFile = Annotated[Path, Parameter(help="The scenario, a TOML file (`parksim init` writes one).")]
-Seed = Annotated[int, Parameter(help="A whole number from 0; equal seeds give equal answers.")]
+ScenarioFile = Annotated[Path, Parameter(help="A scenario (TOML), or the name of a shipped one (`parksim scenarios`).")]
+Seed = Annotated[int, Parameter(help="A whole number from 0; equal seeds give equal results.")]
 Set = Annotated[
     tuple[str, ...],
-    Parameter(name="--set", negative=(), help="Replace a value of the scenario: `--set lot.slots=8`. Repeatable."),
+    Parameter(name="--set", negative=(), help="Override a scenario value: `--set lot.slots=8`. Repeatable."),
 ]
-EngineName = Annotated[str, Parameter(help=f"One of: {', '.join(ENGINES)}.")]
+EngineName = Annotated[str, Parameter(help=f"One of: {ENGINES}.")]
 Json = Annotated[bool, Parameter(negative=(), help="Print one JSON object.")]
-WorkersOption = Annotated[
-    int | None, Parameter(name="--workers", help="Processes; by default one a core where the work is worth it.")
-]
-Cluster = Annotated[
-    str | None, Parameter(help="Run on this Dask cluster, tcp://HOST:PORT, instead of here (extra `cluster`).")
-]
 StoreFile = Annotated[
     Path | None,
-    Parameter(help="Keep each replication in this store (.db) as it comes; what it holds is not run again."),
+    Parameter(help="Keep each replication in this store (.db); replications already in the store are reused."),
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Hands:
+    """Where replications are run: the options that every command has that runs many."""
+
+    workers: Annotated[
+        int | None, Parameter(help="Number of processes; by default one a core where the work is worth it.")
+    ] = None
+    cluster: Annotated[
+        str | None, Parameter(help="Run on this Dask cluster, tcp://HOST:PORT, instead of here (extra `cluster`).")
+    ] = None
+
+    @contextmanager
+    def ready(
+        self, calls: float, engine: str, *, may_end_early: bool = False, store: Path | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield executor, workers and progress for some work of ``calls`` calls, as studies take them.
+
+        They are a cluster, the requested number of processes, or as many as pay; an interruption says what
+        ``store`` keeps.
+
+        Raises:
+            UsageError: both are requested, or too many workers.
+            StudyError: the cluster cannot be reached.
+        """
+        check_count("--workers", self.workers, 1, MOST_WORKERS)
+        if self.cluster is not None and self.workers is not None:
+            raise UsageError("--workers and --cluster exclude each other; the cluster has workers of its own")
+        with (
+            _says_what_stays(store),
+            self._executor(calls, engine) as (executor, number),
+            Progress("replications", may_end_early=may_end_early) as progress,
+        ):
+            yield {"executor": executor, "workers": number, "progress": progress}
+
+    @contextmanager
+    def _executor(
+        self, calls: float, engine: str
+    ) -> Iterator[tuple["Executor | Literal['processes'] | None", int | None]]:
+        from parksim.studies.clusters import cluster_at
+        from parksim.studies.gather import workers_that_pay
+
+        if self.cluster is not None:
+            with cluster_at(self.cluster) as (executor, at_once):
+                yield executor, at_once
+            return
+        number = self.workers or workers_that_pay(calls, engine)
+        yield (None, None) if number == 1 else ("processes", number)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Execution(Hands):
+    """How many replications are run and what is said of them: the options of run, sweep, solve and compare."""
+
+    seed: Annotated[
+        int | None, Parameter(help="A whole number from 0; equal seeds give equal results. Default: 1, or a result's.")
+    ] = None
+    level: Annotated[
+        str | None, Parameter(help="Confidence level of all intervals. Default: 95%, or that of a result.")
+    ] = None
+    engine: Annotated[str | None, Parameter(help=f"One of: {ENGINES}. Default: auto, or that of a result.")] = None
+
+    def check(self) -> None:
+        """Refuse wrong values before any work."""
+        check_seed(0 if self.seed is None else self.seed)
+        check_engine("auto" if self.engine is None else self.engine)
+        fraction_of("--level", self.level, "95%")
+
+    @contextmanager
+    def running(
+        self, calls: float, *, may_end_early: bool = False, store: Path | None = None, like: Any = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the keyword arguments with which studies and plans run some work of ``calls`` calls.
+
+        Args:
+            calls: calls that the work simulates.
+            may_end_early: whether the work may be enough before all of it is done.
+            store: where replications are kept.
+            like: a study whose seed, level and engine are the defaults.
+        """
+        level = fraction_of("--level", self.level, "95%")
+        chosen = {
+            "seed": (1 if like is None else like.seed) if self.seed is None else self.seed,
+            "level": (0.95 if like is None else like.level) if level is None else level,
+            "store": store,
+        }
+        engine = self.engine or ("auto" if like is None else like.engine)
+        with self.ready(calls, engine, may_end_early=may_end_early, store=store) as hands:
+            yield chosen | hands | {"engine": engine}
+
+
+BY_DEFAULT: Final = Execution()
+HERE: Final = Hands()
 
 
 def pairs(option: str, texts: Iterable[str], example: str) -> list[tuple[str, str]]:
@@ -71,32 +168,34 @@ def pairs(option: str, texts: Iterable[str], example: str) -> list[tuple[str, st
     return split
 
 
-def scenario_with(path: Path, values: Iterable[str]) -> Scenario:
-    """Load a scenario and replace the values given by ``--set``.
+def scenario_with(path: Path, values: Iterable[str]) -> "Scenario":
+    """Load a scenario, a file or a shipped one, and override the values of ``--set``.
 
     Raises:
         ScenarioError: the file or a value is wrong.
-        UsageError: a text is no KEY=VALUE.
+        UsageError: a text is not KEY=VALUE.
     """
-    loaded = Scenario.load(path)
+    from parksim.scenario import shipped
+
     replaced = dict(pairs("--set", values, "lot.slots=8"))
+    loaded = shipped.load(path)
     return loaded.with_values(replaced) if replaced else loaded
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed that is none."""
+    """Refuse a negative seed."""
     if seed < 0:
         raise UsageError(f"--seed {seed}: a whole number from 0")
 
 
 def check_engine(engine: str) -> None:
-    """Refuse an engine that there is not."""
-    if engine not in ENGINES:
-        raise UsageError(f"--engine {engine}: choose one of {', '.join(ENGINES)}")
+    """Refuse an engine that does not exist."""
+    if engine not in ENGINES.split(", "):
+        raise UsageError(f"--engine {engine}: choose one of {ENGINES}")
 
 
 def check_count(option: str, number: int | None, least: int = 1, most: int | None = None) -> None:
-    """Refuse a number out of its range."""
+    """Refuse a number that is out of range."""
     if number is not None and not (least <= number and (most is None or number <= most)):
         raise UsageError(f"{option} {number}: " + (f"at least {least}" if most is None else f"from {least} to {most}"))
 
@@ -122,52 +221,28 @@ def number_or_text(text: str) -> float | str:
 
 
 def share_of(option: str, text: str) -> float:
-    """Return the share that an option gives, 5% or 0.05."""
+    """Return the share that an option has, 5% or 0.05."""
+    from parksim.scenario.quantities import share
+
     try:
         return share(number_or_text(text))
     except UnfitError as error:
         raise UsageError(f"{option} {text}: {error}") from None
 
 
-def precision_of(text: str | None) -> float | None:
-    """Return ``--precision`` as a number between 0 and 1; None where it is not given."""
+def fraction_of(option: str, text: str | None, example: str) -> float | None:
+    """Return the share that an option has, neither 0 nor 1; None where the option is left out."""
     if text is None:
         return None
-    precision = share_of("--precision", text)
-    if not 0 < precision < 1:
-        raise UsageError(f"--precision {text}: between 0 and 1, as 5% or 0.05")
-    return precision
-
-
-class Hands(NamedTuple):
-    """Who runs replications: what ``sweep``, ``solve`` and ``compare`` take as executor and workers."""
-
-    executor: Executor | Literal["processes"] | None
-    workers: int | None
+    fraction = share_of(option, text)
+    if not 0 < fraction < 1:
+        raise UsageError(f"{option} {text}: between 0 and 1, as {example} or {float(example[:-1]) / 100:g}")
+    return fraction
 
 
 @contextmanager
-def hands(workers: int | None, cluster: str | None, calls: float, engine: str) -> Iterator[Hands]:
-    """Yield who runs the work: a cluster, as many processes as are asked for, or as many as pay for ``calls``.
-
-    Raises:
-        UsageError: both are asked for, or too many workers.
-        StudyError: the cluster cannot be reached.
-    """
-    check_count("--workers", workers, 1, MOST_WORKERS)
-    if cluster is not None and workers is not None:
-        raise UsageError("--workers and --cluster exclude each other; the cluster has workers of its own")
-    if cluster is not None:
-        with cluster_at(cluster) as (executor, at_once):
-            yield Hands(executor, at_once)
-        return
-    number = workers or workers_that_pay(calls, engine)
-    yield Hands(None, None) if number == 1 else Hands("processes", number)
-
-
-@contextmanager
-def stays_told(store: Path | None) -> Iterator[None]:
-    """Let an interruption say that what was stored stays."""
+def _says_what_stays(store: Path | None) -> Iterator[None]:
+    """Let an interruption say that the store keeps what is finished."""
     try:
         yield
     except KeyboardInterrupt as interruption:

@@ -7,11 +7,10 @@ compiling the kernel.
 import sys
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 LINE_EVERY_S: Final = 10.0
 """In a pipe."""
@@ -30,6 +29,8 @@ class Progress:
     def __init__(self, unit: str, *, may_end_early: bool = False) -> None:
         self.unit = unit
         self.may_end_early = may_end_early
+        from rich.console import Console
+
         self._console = Console(stderr=True, force_jupyter=False)
         self._notebook = type(sys.stderr).__module__.startswith("ipykernel")
         self._bar: Bar | None = None
@@ -41,8 +42,10 @@ class Progress:
     def __enter__(self) -> Self:
         console = self._console
         if console.is_terminal and not self._notebook:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
             columns = (TextColumn(self.unit), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
-            self._bar = Bar(*columns, console=console, transient=True)
+            self._bar = Progress(*columns, console=console, transient=True)
             self._bar.start()
             self._bar.add_task(self.unit, total=None, left="")
         return self

@@ -3,20 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from parksim.cli.options import Answer, Set, check_count, check_out, hands, pairs, scenario_with
-from parksim.cli.progress import Progress
+from parksim.cli.options import Answer, Hands, Set, check_count, check_out, pairs, scenario_with
 from parksim.errors import MissingLibraryError, UnfitError, UsageError
-from parksim.reports import charts as plots
-from parksim.reports import drawing
-from parksim.reports import html as report_page
-from parksim.scenario.model import Scenario
-from parksim.studies.rerun import load, result_of, study_of, with_files
-from parksim.studies.study import Study
-from parksim.studies.sweep import Sweep
+
+if TYPE_CHECKING:
+    from parksim.scenario.model import Scenario
+    from parksim.studies.study import Study
+    from parksim.studies.sweep import Sweep
 
 
 def report_command(
@@ -29,23 +26,30 @@ def report_command(
             help="The report, .html (opens offline) or .md; with --chart a picture, .svg, .png, .pdf or .json.",
         ),
     ],
-    chart: Annotated[str | None, Parameter(help="Only this chart, as occupancy or heat_map.")] = None,
+    chart: Annotated[str | None, Parameter(help="Only this chart, such as occupancy or heat_map.")] = None,
     options: Annotated[
         tuple[str, ...],
-        Parameter(name="--option", negative=(), help="Of that chart: `--option over=lot.max_in_parking`. Repeatable."),
+        Parameter(
+            name="--option",
+            negative=(),
+            help="Of that chart, such as `--option over=lot.max_in_parking`. Repeatable.",
+        ),
     ] = (),
-    width: Annotated[int, Parameter(help="Pixels, of that chart.")] = drawing.WIDTH,
+    width: Annotated[int | None, Parameter(help="Width of that chart in pixels. Default: 720.")] = None,
     interactive: Annotated[
         bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
     ] = False,
     scenario: Annotated[
-        Path | None, Parameter(help="The scenario's file: for its notes, and where it needs other files.")
+        Path | None, Parameter(help="The scenario's file: for its notes, or because it reads other files.")
     ] = None,
     values: Set = (),
 ) -> Answer:
-    """Write what a result answers as a page for people: verdicts, charts, assumptions, and how it was made."""
-    check_out(out, plots.SAVED_AS if chart is not None else report_page.ENDINGS, "-o")
-    check_count("--width", width, plots.NARROWEST, plots.WIDEST)
+    """Write a result as a page to read: verdicts, charts, assumptions, and how it was made."""
+    from parksim.reports import charts, drawing
+    from parksim.reports import html as page
+
+    check_out(out, charts.SAVED_AS if chart is not None else page.ENDINGS, "-o")
+    check_count("--width", width, charts.NARROWEST, charts.WIDEST)
     if result.suffix not in {".json", ".db"}:
         raise UsageError(f"{result}: a result is a .db file of run or sweep, or a .json file of run")
     if not result.is_file():
@@ -55,16 +59,16 @@ def report_command(
     if values and scenario is None:
         raise UsageError("--set goes with --scenario: together they give the result's scenario")
     if interactive and (chart is not None or out.suffix != ".html"):
-        raise UsageError("--interactive is of a page; write -o FILE.html, without --chart")
+        raise UsageError("--interactive goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
-        raise UsageError("--option is of a chart; name it, as in --chart shares --option over=lot.max_in_parking")
+        raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     of_chart = _options(options)
     loaded = _loaded(result, None if scenario is None else scenario_with(scenario, values))
     try:
         if chart is not None:
-            plots.save(plots.plot(loaded, chart, width=width, **of_chart), out)
+            charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **of_chart), out)
             return Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
-        report_page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
+        page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
     except MissingLibraryError as error:
         raise UsageError(f"{error}{'' if chart else ', or write Markdown: -o FILE.md'}") from None
     except UnfitError as error:
@@ -92,11 +96,13 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def _loaded(path: Path, own: Scenario | None) -> Study | Sweep:
-    """Return the result in a file, with the notes and files of its own scenario where that is given."""
+def _loaded(path: Path, own: "Scenario | None") -> "Study | Sweep":
+    """Return the result in a file, with the notes and files of its own scenario where there is one."""
+    from parksim.studies.rerun import load, result_of, study_of, with_files
+    from parksim.studies.study import Study
+
     if path.suffix == ".json":
-        with hands(None, None, 0, "simpy") as (executor, workers), Progress("replications") as told:
-            how = {"executor": executor, "workers": workers, "progress": told}
+        with Hands().ready(0, "simpy") as how:
             try:
                 return study_of(path, result_of(path), own, how)
             except UnfitError as error:

@@ -1,28 +1,27 @@
-"""The command ``parksim serve``: a live switchboard on this machine, until it is told to end.
+"""The command ``parksim serve``: a live switchboard on this machine, until it is stopped.
 
 uvicorn and httptools (the extra ``server``) and the live engine are loaded when the command runs.
 """
 
-import asyncio
 import os
 import signal
-import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from parksim.cli.options import Answer, ScenarioFile, Seed, Set, check_seed, scenario_with
 from parksim.errors import FailedError, TokenError, UsageError
-from parksim.scenario.model import Scenario
-from parksim.server.listening import bound, is_loopback, resolved
-from parksim.server.tokens import ENVIRONMENT, Tokens, readable_by_others
 
 if TYPE_CHECKING:
+    import socket
+
+    from parksim.scenario.model import Scenario
     from parksim.server.app import App
     from parksim.server.desk import Desk
+    from parksim.server.tokens import Tokens
 
 DEFAULT_PORT: Final = 8080
 RATES: Final = (0.001, 100_000.0)
@@ -33,7 +32,7 @@ _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "col
 class _Door(NamedTuple):
     """Where the service listens, and what its links begin with."""
 
-    listener: socket.socket
+    listener: "socket.socket"
     host: str
     port: int
     base_url: str
@@ -48,14 +47,16 @@ class _Door(NamedTuple):
 def serve_command(
     scenario: ScenarioFile,
     *,
-    rate: Annotated[float, Parameter(help="Simulated seconds a second: 60 makes a minute of each second.")] = 1.0,
-    port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any that is free.")] = None,
-    host: Annotated[str, Parameter(help="The address to listen on; others than loopback need tokens.")] = "127.0.0.1",
-    token_file: Annotated[Path | None, Parameter(help="Tokens, one TOKEN USER SCOPE a line.")] = None,
-    register: Annotated[Path | None, Parameter(help="Begin with the calls in this file (.json).")] = None,
-    journal: Annotated[
-        Path | None, Parameter(help="Keep the session in this file, and go on with the session that it holds.")
+    rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
+    port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
+    host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
+    token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
+    register: Annotated[Path | None, Parameter(help="Start with the calls in this file (.json).")] = None,
+    session: Annotated[
+        Path | None,
+        Parameter(name="--session", help="Keep the session in this file, and resume the session that it has."),
     ] = None,
+    journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
@@ -63,11 +64,14 @@ def serve_command(
     values: Set = (),
 ) -> Answer:
     """Serve a live switchboard over UAPI, with a board to watch."""
-    _check(rate, port, answer, alone=fsync and journal is None)
+    if session is not None and journal is not None:
+        raise UsageError("--journal is the old name of --session; give --session alone")
+    session = session or journal
+    _check(rate, port, answer, fsync, session)
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     try:
-        from parksim.server import desk, serving  # noqa: PLC0415 - uvicorn and the engine, for serve alone
+        from parksim.server import desk, serving
     except ModuleNotFoundError as error:
         if error.name not in {"uvicorn", "httptools"}:
             raise
@@ -85,7 +89,7 @@ def serve_command(
                 rate=rate,
                 seed=seed,
                 register_file=register,
-                journal=journal,
+                journal=session,
                 fsync=fsync,
                 traffic=not no_traffic,
                 base_url=door.base_url,
@@ -93,38 +97,42 @@ def serve_command(
         except ValueError as error:
             raise UsageError(str(error)) from None
         if switchboard.cut_bytes:
-            told = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
-            sys.stderr.write(f"parksim: {journal}: {told}\n")
+            cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+            sys.stderr.write(f"parksim: {session}: {cut}\n")
         doors = serving.Doors.of(door.host, door.port, door.base_url)
         cookie = f"parksim_board_{door.port}"
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
-        _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), journal)
+        _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
 
 
-def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, journal: Path | None) -> None:
-    """Serve until a signal comes; an interrupt, and a failure, say how to go on."""
-    from parksim.server import serving  # noqa: PLC0415 - loaded by now
+def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:
+    """Serve until a signal comes; an interrupt, and a failure, say how to resume."""
+    import asyncio
 
-    goes_on = "" if journal is None else f"; the same command goes on with the calls in {journal}"
+    from parksim.server import serving
+
+    resume = "" if session is None else f"; the same command resumes with the calls in {session}"
     try:
         ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
     except serving.FailedError as error:
-        raise FailedError(f"{error}, which is a fault of parksim{goes_on}") from None
+        raise FailedError(f"{error}, which is a fault of parksim{resume}") from None
     if ended_by == signal.SIGINT:
-        raise KeyboardInterrupt(f"the switchboard has ended{goes_on}")
+        raise KeyboardInterrupt(f"the switchboard has ended{resume}")
 
 
-def _check(rate: float, port: int | None, answer: str, *, alone: bool) -> None:
-    """Refuse options that are out of range; ``alone``: there is an fsync without a journal."""
+def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Path | None) -> None:
+    """Refuse options that are out of range, and a session that is not a file."""
     if not RATES[0] <= rate <= RATES[1]:
         raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
     if answer not in _ANSWERS:
         raise UsageError(f"--answer {answer}: choose one of {', '.join(_ANSWERS)}")
     if port is not None and not 0 <= port <= 65_535:
         raise UsageError(f"--port {port}: from 0 to 65535")
-    if alone:
-        raise UsageError("--fsync waits for a journal; give --journal FILE, too")
+    if session is not None and session.is_dir():
+        raise UsageError(f"--session {session}: is a folder; name a file")
+    if fsync and session is None:
+        raise UsageError("--fsync waits for a session file; give --session FILE as well")
 
 
 def _say(text: str) -> None:
@@ -132,7 +140,7 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _greeting(name: str, tokens: Tokens, made: str, door: _Door) -> str:
+def _greeting(name: str, tokens: "Tokens", made: str, door: _Door) -> str:
     lines = [
         f"{name}: a live switchboard at {door.base_url}/uapi/phoneCalls/",
         f"Board: {door.address}/?token={tokens.board_key}",
@@ -142,8 +150,10 @@ def _greeting(name: str, tokens: Tokens, made: str, door: _Door) -> str:
     return "\n".join((*lines, "Ctrl-C ends it.", ""))
 
 
-def _tokens(users: tuple[str, ...], file: Path | None) -> tuple[Tokens, str]:
-    """Return the tokens, and the text of the one that was made because none was given, else an empty one."""
+def _tokens(users: tuple[str, ...], file: Path | None) -> tuple["Tokens", str]:
+    """Return the tokens, and the text of the one that was made because there were none, else an empty text."""
+    from parksim.server.tokens import ENVIRONMENT, Tokens, readable_by_others
+
     try:
         if file is not None:
             tokens = Tokens.load(file, users)
@@ -158,8 +168,12 @@ def _tokens(users: tuple[str, ...], file: Path | None) -> tuple[Tokens, str]:
         raise UsageError(str(error)) from None
 
 
-def _door(scenario: Scenario, host: str, port: int | None, *, public: bool) -> _Door:
+def _door(scenario: "Scenario", host: str, port: int | None, *, public: bool) -> _Door:
     """Bind the address, and say what links begin with: the scenario's base URL, unless that is this machine's own."""
+    from urllib.parse import urlsplit
+
+    from parksim.server.listening import bound, is_loopback, resolved
+
     base = urlsplit(scenario.uapi.base_url)
     own = base.hostname in _LOOPBACK
     default = base.port if own and base.port else DEFAULT_PORT
@@ -172,3 +186,6 @@ def _door(scenario: Scenario, host: str, port: int | None, *, public: bool) -> _
     listener = bound(address)
     door = _Door(listener, host, listener.getsockname()[1], scenario.uapi.base_url)
     return door._replace(base_url=door.address) if own else door
+
+
+COMMANDS: Final[dict[str, Callable[..., Answer]]] = {"serve": serve_command}

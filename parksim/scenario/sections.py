@@ -4,9 +4,12 @@ What one table alone can tell is checked here, what takes several in ``scenario`
 events per second, shares numbers from 0 to 1; a patience or a limit that is None has no end.
 """
 
+import ast
+import inspect
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -48,10 +51,18 @@ from parksim.scenario.recordings import Recording
 HOURS: Final = 24
 
 
+def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Add the docstring below each attribute to the JSON Schema; read now, since reading them takes 60 ms."""
+    body = ast.parse(inspect.getsource(model)).body[0].body  # type: ignore[attr-defined]  # a class
+    for line, below in pairwise(body):
+        if isinstance(line, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            schema["properties"][line.target.id]["description"] = inspect.cleandoc(below.value.value)  # type: ignore[union-attr, arg-type]  # a name, a text
+
+
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, nothing changes after loading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_described)
 
 
 def _none_if_unlimited(value: object) -> object:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from parksim.cli import main as cli
 from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
 from parksim.journal.journal import Journal
 from parksim.scenario.model import TEMPLATE
@@ -163,7 +162,7 @@ def test_bad_input_is_one_message_and_code_2(command, arguments, told):
 
 def test_a_refused_target_is_refused_before_the_work(command, monkeypatch):
     """A target that cannot be is told before any replication runs."""
-    monkeypatch.setattr(cli, "study", lambda *_, **__: pytest.fail("the work was done"))
+    monkeypatch.setattr("parksim.studies.study.study", lambda *_, **__: pytest.fail("the work was done"))
     assert command("run", "s.toml", "--out", "gone/x.json")[0] == BAD_INPUT
 
 
@@ -399,7 +398,7 @@ def test_a_memory_that_is_full_is_code_4(command, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(cli, "study", refuse)
+    monkeypatch.setattr("parksim.studies.study.study", refuse)
     assert command("run", "s.toml") == (NOT_FINISHED, "", "parksim: could not finish: MemoryError\n")
 
 
@@ -463,7 +462,7 @@ def test_no_escape_sequences_reach_a_pipe():
 AT_WORK = """
 import sys
 from parksim.cli import main as cli
-from parksim.cli import progress
+from parksim.cli import options, progress
 
 class Telling(progress.Progress):
     def __call__(self, done, to_do):
@@ -471,7 +470,7 @@ class Telling(progress.Progress):
             print("at work", flush=True)
         super().__call__(done, to_do)
 
-cli.Progress = Telling
+options.Progress = Telling
 sys.exit(cli.main())
 """
 

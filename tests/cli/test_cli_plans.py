@@ -51,7 +51,7 @@ WRONG = [
     ("a key without values", "sweep s.toml --over lot.slots", "--over lot.slots: write KEY=VALUE"),
     ("an empty list", "sweep s.toml --over lot.slots=", "a value is missing"),
     ("a range upside down", "sweep s.toml --over lot.slots=9..4", "write the smaller end first"),
-    ("a key twice", "sweep s.toml --over lot.slots=4 --over lot.slots=5", "--over lot.slots: is given twice"),
+    ("a key twice", "sweep s.toml --over lot.slots=4 --over lot.slots=5", "--over lot.slots: appears twice"),
     ("a near key", "sweep s.toml --over lot.slotz=4..5", 'did you mean "slots"?'),
     ("a wrong value", "sweep s.toml --over lot.slots=0..3", "lot.slots = 0"),
     ("too many runs", "sweep s.toml --over lot.slots=1..9000 --replications 900", "more than 1,000,000"),
@@ -395,7 +395,7 @@ def test_a_scenario_is_compared_with_a_result(command):
 AT_WORK = """
 import sys
 from parksim.cli import main as cli
-from parksim.cli import plans as cli_plans
+from parksim.cli import options
 from parksim.cli import progress
 
 class Telling(progress.Progress):
@@ -404,7 +404,7 @@ class Telling(progress.Progress):
             print("at work", flush=True)
         super().__call__(done, to_do)
 
-cli_plans.Progress = Telling
+options.Progress = Telling
 sys.exit(cli.main())
 """
 

@@ -220,7 +220,7 @@ def test_a_model_that_fails_ends_the_server(tmp_path):
     assert (served.process.returncode, out) == (4, "")
     assert err.splitlines()[-1] == (
         "parksim: could not finish: the switchboard has failed (ZeroDivisionError: planted), which is a fault of "
-        f"parksim; the same command goes on with the calls in {journal}"
+        f"parksim; the same command resumes with the calls in {journal}"
     )
     assert "in broken" in err  # where it happened, for whoever mends it
     assert TOKEN not in err

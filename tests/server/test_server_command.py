@@ -83,7 +83,7 @@ def test_a_session(scenario):
 
 def test_it_ends_at_sigterm(scenario, tmp_path):
     """A service manager's signal ends it with code 0, although somebody is connected; Park answers as it was told."""
-    with serving(scenario, "--port", "0", "--journal", tmp_path / "j", "--fsync", "--answer", "accepted") as served:
+    with serving(scenario, "--port", "0", "--session", tmp_path / "j", "--fsync", "--answer", "accepted") as served:
         token = re.search(r"^Token: (\S+) \(", served.text, re.MULTILINE)[1]
         body = b'{"action":"Park","phoneCallViewId":"01"}'
         assert served.ask(f"/uapi/phoneCalls/@me/@self/{serve_stand_in.CALL}", token, "PUT", body)[0] == 202
@@ -95,14 +95,14 @@ def test_it_ends_at_sigterm(scenario, tmp_path):
         assert err.endswith("entered\nleft\n")
 
 
-def test_an_interrupted_session_with_a_journal_says_how_to_go_on(scenario, tmp_path):
-    """The last line names the journal; of a torn line in it is told."""
+def test_an_interrupted_session_says_how_to_resume(scenario, tmp_path):
+    """The last line names the session file; a torn line in it is reported."""
     path = tmp_path / "kept.torn"
-    with serving(scenario, "--port", "0", "--journal", path) as served:
+    with serving(scenario, "--port", "0", "--session", path) as served:
         code, _, err = served.end(signal.SIGINT)
     assert code == 130
     assert err.splitlines()[1] == f"parksim: {path}: its last line was torn; 17 bytes of it were cut off"
-    assert err.endswith(f"; the same command goes on with the calls in {path}\n")
+    assert err.endswith(f"; the same command resumes with the calls in {path}\n")
 
 
 def test_a_port_in_use(scenario):
@@ -167,14 +167,14 @@ def test_ipv6(scenario):
      (["--rate", "nan"], "--rate nan: from 0.001"),
      (["--port", "65536"], "--port 65536: from 0 to 65535"),
      (["--answer", "202"], "--answer 202: choose one of updated, accepted"),
-     (["--fsync"], "--fsync waits for a journal; give --journal FILE, too"),
+     (["--fsync"], "--fsync waits for a session file; give --session FILE as well"),
      (["--seed", "-1"], "--seed -1: a whole number from 0"),
      (["--host", "0.0.0.0", "--port", "0"], "--host 0.0.0.0: others can reach that address, so who"),
      (["--host", "::", "--port", "0"], "--host ::: others can reach that address"),
      (["--token-file", "missing"], "missing: cannot be read (No such file or directory)"),
      (["--set", "uapi.users={}"], "[uapi] has no users"),
      (["--set", "uapi.users={'12' = ['0003*210', '0004*500']}"], "two.toml: uapi: extension '0004*500' is of no"),
-     (["--port", "0", "--journal", "j.other"], "planted: the file is of another scenario")],
+     (["--port", "0", "--session", "j.other"], "planted: the file is of another scenario")],
 )  # fmt: skip
 @pytest.mark.usefixtures("stand_in")
 def test_options_that_are_wrong(scenario, capsys, options, complaint):
@@ -188,9 +188,9 @@ def test_options_that_are_wrong(scenario, capsys, options, complaint):
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_a_journal_that_cannot_be_used(scenario, capsys):
+def test_a_session_that_cannot_be_used(scenario, capsys):
     """One message, code 4."""
-    assert main(["serve", str(scenario), "--port", "0", "--journal", "j.locked"]) == 4
+    assert main(["serve", str(scenario), "--port", "0", "--session", "j.locked"]) == 4
     assert capsys.readouterr().err == "parksim: could not finish: planted: another server uses the file\n"
 
 

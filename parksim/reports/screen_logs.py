@@ -1,0 +1,94 @@
+"""The screen of ``parksim replay``: whether a log follows the rules, its measures, and those of another lot."""
+
+import math
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from parksim.catalogue import SHARES
+from parksim.pbx.conformance import Agreement
+from parksim.pbx.log import FieldLog
+from parksim.pbx.log_measures import LogMeasure
+from parksim.pbx.what_if import DRAWS, WhatIf
+
+
+def log_screen(
+    log: FieldLog,
+    agreement: Agreement,
+    measures: dict[str, LogMeasure],
+    changes: dict[str, str],
+    otherwise: dict[str, WhatIf],
+) -> RenderableType:
+    """Return the verdict on a log, its measures, and what they would be with some ``changes``."""
+    parts: list[RenderableType] = [Text(f"{log.path.name}: {log.form}, {len(log.rows):,} facts", "bold")]
+    first = agreement.first
+    counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
+    if first is None:
+        parts.append(Text(f"It follows the rules: all {agreement.parking_rows:,} parking events agree.", "bold green"))
+    else:
+        parts.append(Text("It does not follow the rules. The first row that they would not have written:", "bold red"))
+        parts.append(Text(f"{log.path}, line {first.line}: {first.why}"))
+        more = len({one.line for one in agreement.disagreements}) - 1
+        if more:
+            parts.append(Text(f"{more:,} later rows disagree as well, some of them perhaps because of the first."))
+    parts.append(Text(f"Agree: {counted}."))
+    parts.append(
+        Text(
+            f"Tolerance {agreement.tolerance_us / 1e3:g} ms; the farthest time-out was "
+            f"{agreement.latest_us / 1e3:+.1f} ms off its deadline; {agreement.overlaps:,} parks agree because events "
+            "within the tolerance may have been decided in another order."
+        )
+    )
+    parts.extend(Text(f"Inferred: {one}") for one in agreement.inferred)
+    if log.open_calls:
+        parts.append(Text(f"Not measured: {len(log.open_calls):,} calls that were still parked when the log ended."))
+    parts.append(_table(measures))
+    if changes:
+        parts.append(_what_if_table(changes, measures, otherwise))
+    return Group(*parts)
+
+
+def _what_if_table(
+    changes: dict[str, str], measures: dict[str, LogMeasure], otherwise: dict[str, WhatIf]
+) -> RenderableType:
+    said = ", ".join(f"{key} = {value}" for key, value in changes.items())
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("Measure", no_wrap=True)
+    table.add_column("Recorded", justify="right", no_wrap=True)
+    table.add_column("What if", justify="right", no_wrap=True)
+    table.add_column("Least to greatest")
+    for name, one in otherwise.items():
+        recorded = measures[name].value
+        table.add_row(
+            name,
+            "-" if recorded is None else _figure(name, recorded),
+            _figure(name, one.mean),
+            f"{_figure(name, one.least)} to {_figure(name, one.greatest)}",
+        )
+    note = f"The same calls, {DRAWS} times: what the log does not show is drawn from the laws that calibrate finds."
+    return Group(Text(f"What if {said}?", "bold"), Text(note), table)
+
+
+def _table(measures: dict[str, LogMeasure]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("Measure", no_wrap=True)
+    table.add_column("Recorded", justify="right", no_wrap=True)
+    table.add_column("95 % interval, or why undefined")
+    for name, one in measures.items():
+        if one.value is None:
+            table.add_row(name, "-", Text(one.reason, "dim"))
+        else:
+            limits = (
+                "" if one.low is None or one.high is None else f"{_figure(name, one.low)} to {_figure(name, one.high)}"
+            )
+            table.add_row(name, _figure(name, one.value), limits)
+    return table
+
+
+def _figure(name: str, value: float) -> str:
+    if name in SHARES:
+        return f"{value:.2%}"
+    if value == math.floor(value) and abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return f"{value:,.3f}"
