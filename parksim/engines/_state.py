@@ -257,7 +257,7 @@ def leave(ex: Exchange, call: int) -> None:
 
 
 @inlined
-def lot_lot_view(ex: Exchange, number: int) -> Lot:
+def lot_view(ex: Exchange, number: int) -> Lot:
     """Return a lot as the rules see it."""
     slots, choice, last_slot = ex.lots[number, 0], ex.lots[number, 1], ex.lots[number, 2]
     return Lot(ex.places[0, number], ex.places[1, number], ex.places[2, number], slots, choice, last_slot, wide(number))
