@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from random_cases import random_case
 
 from parksim import testing
-from parksim.engines import _lift, kernel, processes
+from parksim.engines import _lift, _state, kernel, processes
 from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import codes as c
 from parksim.scenario.model import Scenario, Settings
@@ -226,7 +226,7 @@ def runs_as(way: str) -> bool:
         return False
     if way == "compiled":
         return not _lift.numba.config.BOUNDSCHECK
-    short = kernel.new_exchange(*next(random_cases(1))[1:])
+    short = _state.new_exchange(*next(random_cases(1))[1:])
     short = short._replace(drawn=short.drawn[:1])
     try:
         kernel.advance(short)
