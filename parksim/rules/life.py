@@ -3,9 +3,9 @@
 ``LIFE`` is the whole of it; what does not stand there cannot happen. Engines need no table, since their code goes from
 one place to the next; whoever reads a journal that somebody else wrote looks here first.
 
->>> STATE_NAMES[after(IN_SLOT, EXPIRED, NO_REASON)]
+>>> STATE_NAMES[after(IN_SLOT, c.EXPIRED, c.NO_REASON)]
 'returning'
->>> after(IN_QUEUE, EXPIRED, NO_REASON) == FORBIDDEN
+>>> after(IN_QUEUE, c.EXPIRED, c.NO_REASON) == FORBIDDEN
 True
 """
 

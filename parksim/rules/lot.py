@@ -16,13 +16,13 @@ The file keeps to integers, tuples, indexing and ``len`` so that the kernel comp
 columns may be tuples, lists or arrays.
 
 >>> lot = empty_lot(2)
->>> fact = decide_park(lot, call=7, parker=0, limit_us=30_000_000, asked=NOBODY, slot_u=0, now_us=1_000_000)
->>> fact.kind == codes.PARKED, fact.slot, fact.deadline_us
+>>> fact = decide_park(lot, call=7, parker=0, limit_us=30_000_000, asked=c.NOBODY, slot_u=0, now_us=1_000_000)
+>>> fact.kind == c.PARKED, fact.slot, fact.deadline_us
 (True, 0, 31000000)
 >>> lot = evolved(lot, fact)
->>> decide_unpark(lot, slot=0, retriever=3, now_us=31_000_000).kind == codes.RETRIEVED
+>>> decide_unpark(lot, slot=0, retriever=3, now_us=31_000_000).kind == c.RETRIEVED
 True
->>> decide_unpark(lot, slot=0, retriever=3, now_us=31_000_001).kind == codes.REFUSED
+>>> decide_unpark(lot, slot=0, retriever=3, now_us=31_000_001).kind == c.REFUSED
 True
 """
 

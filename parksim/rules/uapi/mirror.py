@@ -6,10 +6,10 @@ it who is not in the directory; its stay in the lot stands there in any case. A 
 register's extensions; one beyond them, or ``NOBODY``, is not in the directory.
 
 >>> from parksim.rules.uapi.register import new_register
->>> from parksim.rules.codes import ANSWERED, OFFERED
+>>> from parksim.rules.codes import c.ANSWERED, c.OFFERED
 >>> register = new_register({"12": ["0003*210"]})
->>> register = mirrored(register, Fact(0, NEVER, 0, NOBODY, NOBODY, NOBODY, OFFERED, 0))
->>> register = mirrored(register, Fact(5_000_000, NEVER, 0, NOBODY, NOBODY, 0, ANSWERED, 0))
+>>> register = mirrored(register, Fact(0, c.NEVER, 0, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, 0))
+>>> register = mirrored(register, Fact(5_000_000, c.NEVER, 0, c.NOBODY, c.NOBODY, 0, c.ANSWERED, 0))
 >>> register.calls[0].views[0].caller_id
 'Caller <5550000000>'
 """
