@@ -6,7 +6,7 @@ it who is not in the directory; its stay in the lot stands there in any case. A 
 register's extensions; one beyond them, or ``NOBODY``, is not in the directory.
 
 >>> from parksim.rules.uapi.register import new_register
->>> from parksim.rules.codes import c.ANSWERED, c.OFFERED
+>>> from parksim.rules import codes as c
 >>> register = new_register({"12": ["0003*210"]})
 >>> register = mirrored(register, Fact(0, c.NEVER, 0, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, 0))
 >>> register = mirrored(register, Fact(5_000_000, c.NEVER, 0, c.NOBODY, c.NOBODY, 0, c.ANSWERED, 0))
