@@ -228,7 +228,7 @@ def test_an_interrupted_study_leaves_an_executor_to_its_owner(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             parksim.study(SHORT, 100_000, executor=threads, progress=interrupt)
         assert threads.submit(int, "7").result() == 7
-    assert 2 <= len(made) <= 5
+    assert 1 <= len(made) <= 5  # the one whose result was taken, and what its thread had begun by then
 
 
 def test_an_interrupted_study_closes_its_own_pool():
