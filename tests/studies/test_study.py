@@ -223,12 +223,17 @@ def interrupt(done, _to_do):
 def test_an_interrupted_study_leaves_an_executor_to_its_owner(monkeypatch):
     """What was handed to a lent executor and has not begun is cancelled, and the executor works on."""
     made = []
-    monkeypatch.setattr("parksim.studies.gather.replicate", lambda *_: made.append(1) or [{"x": 1.0}])
+
+    def quickly(_scenario, _seed, numbers, _engine):
+        made.append(numbers)
+        return [{"x": 1.0} for _ in numbers]
+
+    monkeypatch.setattr("parksim.studies.gather.replicate", quickly)
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
         with pytest.raises(KeyboardInterrupt):
             parksim.study(SHORT, 100_000, executor=threads, progress=interrupt)
         assert threads.submit(int, "7").result() == 7
-    assert 1 <= len(made) <= 5  # the one whose result was taken, and what its thread had begun by then
+    assert 2 <= len(made) <= 5
 
 
 def test_an_interrupted_study_closes_its_own_pool():
