@@ -204,7 +204,7 @@ class Reported(Drawn):
 
         Args:
             path: a page that opens offline (``.html``), or Markdown (``.md``, which needs no library).
-            interactive: whether the page bears Vega (0.9 MB), so that its charts can show their numbers.
+            interactive: whether the page contains Vega (0.9 MB), so that its charts can show their numbers.
 
         Raises:
             ArgumentError: the file's name ends otherwise.

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for whoever tests a park engine, a PBX or a program that speaks UAPI.
+"""Hypothesis strategies for testers of a park engine, a PBX or a program that speaks UAPI.
 
 ``settings_and_workloads`` draws what an engine is run with, small and nasty: few slots, few people, times on a coarse
 grid so that instants coincide all the time. ``scenarios`` draws scenario files, ``park_operations`` what can befall
@@ -64,8 +64,8 @@ def settings_and_workloads(
 
     Args:
         draw: Hypothesis' own.
-        max_calls: at most so many calls (0 is drawn, too).
-        max_lots: at most so many lots.
+        max_calls: the greatest number of calls (0 is drawn as well).
+        max_lots: the greatest number of lots.
         grid_us: all times are whole multiples of this; by default one microsecond or one second.
     """
     grid = draw(st.sampled_from(GRIDS_US)) if grid_us is None else grid_us
@@ -396,7 +396,7 @@ def park_operations(
     Each operation is its name and its arguments:
 
     - ``("park", call, parker, limit_us, asked, slot_u)``: ``asked`` may be out of range; a call may be parked already,
-      which whoever knows where it is has to refuse.
+      which the caller, who knows where it is, has to refuse.
     - ``("unpark", slot, retriever)`` and ``("hang_up", slot)``: also of empty slots and of slots there are not.
     - ``("expire", timer)``: of all timers ever armed number ``timer`` (modulo how many there are) rings, though its
       stay may be long over.

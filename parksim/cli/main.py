@@ -360,7 +360,7 @@ def _misused(error: cyclopts.CycloptsError) -> str:
 
 
 def _speak_utf8() -> None:
-    """Write UTF-8 into pipes and files whatever the locale (JSON is UTF-8); a terminal gets what it can show."""
+    """Write UTF-8 into pipes and files in any locale (JSON is UTF-8); a terminal gets what it can show."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")

@@ -1,6 +1,6 @@
 """Progress on stderr: a bar in a terminal, one line that is written over in a notebook, a line now and then in a pipe.
 
-What remains is estimated from the pace since the first result, which bears what is paid once: starting workers,
+What remains is estimated from the pace since the first result, which includes what is paid once: starting workers,
 compiling the kernel.
 """
 

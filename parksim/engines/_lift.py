@@ -2,8 +2,9 @@
 
 ``lift`` copies the function objects of the rules into one namespace in which every name stands for the compiled
 sibling, so that the rules stay plain Python for everybody else and are written once. Numba's own cache looks at a
-function's file only and would serve a kernel compiled from yesterday's rules; so the cache folder bears the digest of
-all sources that go into the kernel. Without Numba (extra ``fast``) all is returned as it is and runs interpreted.
+function's file only and would serve a kernel compiled from yesterday's rules; so the name of the cache folder has the
+digest of all sources that go into the kernel. Without Numba (extra ``fast``) all is returned as it is and runs
+interpreted.
 """
 
 import hashlib
@@ -56,7 +57,7 @@ def cache_folder() -> Path | None:
 
 
 def inlined(function: Function) -> Function:
-    """Return ``function`` to be inlined by Numba into whoever calls it; itself where Numba is not installed.
+    """Return ``function`` to be inlined by Numba into its callers; itself where Numba is not installed.
 
     Nothing in the kernel allocates, so its code is made without reference counts: they cost three quarters of the
     speed, and so would calls that pass some thirty arrays.

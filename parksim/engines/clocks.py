@@ -20,7 +20,7 @@ LONGEST_SLEEP_S: Final = 1.0
 
 
 def _real_ns() -> int:
-    """Return real nanoseconds that go on while the machine is suspended, where the system has such a clock."""
+    """Return real nanoseconds that keep counting while the machine is suspended, where the system has such a clock."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
 
@@ -50,7 +50,7 @@ class Clock(Protocol):
 
 
 class VirtualClock:
-    """As fast as it goes, or until it is told to stop: then it shows ``stop_before_us``, whose events are to come."""
+    """As fast as it goes, or until ``stop_before_us``: then it shows that instant, whose events are to come."""
 
     def __init__(self, stop_before_us: int | None = None) -> None:
         self.stop_before_us = stop_before_us
@@ -64,7 +64,7 @@ class VirtualClock:
         return FOR_EVER - 1 if self.stop_before_us is None else self.stop_before_us - 1
 
     async def wait(self, time_us: int, woken: asyncio.Event) -> int:
-        """Be in time at once, or wait until somebody lets the clock go on."""
+        """Be in time at once, or wait until somebody lets the clock run."""
         if time_us <= self.allowed_us():
             return 0
         await woken.wait()
@@ -78,7 +78,7 @@ class VirtualClock:
 class RealClock:
     """Real time, or ``rate`` times as fast, from ``start_us`` on, by the monotonic clock.
 
-    Where the model cannot follow, as the machine is too slow for that rate, simulated time goes on as fast as it can.
+    Where the model cannot follow, as the machine is too slow for that rate, simulated time runs as fast as it can.
 
     Args:
         rate: simulated seconds a second.
@@ -99,7 +99,7 @@ class RealClock:
         self._behind_ns: int | None = None
 
     def now_us(self, reached_us: int) -> int:
-        """Return what the clock shows, whatever has happened."""
+        """Return what the clock shows at any time."""
         return max(self.allowed_us(), reached_us)
 
     def allowed_us(self) -> int:

@@ -2,17 +2,17 @@
 
 ``CommandedExchange`` is the ``Exchange`` of ``processes`` with three things more. It knows where each call is
 (``places``, kept from the facts by the table of ``rules/life.py``). It numbers calls as they are offered, since placed
-ones come between simulated ones, and takes the simulated ones from a ``Traffic`` that may go on without end. And it
+ones come between simulated ones, and takes the simulated ones from a ``Traffic`` that may have no end. And it
 obeys commands: ``do`` checks one and commits it, at once and whole.
 
 A command comes at (instant, rank of its kind, ``LAST_NUMBER``): after everything of its rank that happens at its
 instant; commands that are given together come one right after the other. So a list of commands, put through
-``simulate`` again, gives the same rows, whatever clock they were given by.
+``simulate`` again, gives the same rows, with any clock.
 
 A call that a command has placed is on a second line of its extension: it takes no attendant from the simulated calls
 and needs none. Parked, nobody comes for it and its caller does not hang up, unless by command; when its time is up it
 rings its parker at once, until it is answered or hung up. A simulated call that a command parks, fetches or answers
-goes on afterwards as its workload tells; but one that is parked by an extension that is no attendant is from then on
+continues afterwards as its workload says; but one that is parked by an extension that is no attendant is from then on
 like a placed one, since the simulated switchboard could not take its return.
 """
 
@@ -93,9 +93,9 @@ class Command(NamedTuple):
 class Place:
     """Where a call is: a state of ``rules/life.py`` and what belongs to it.
 
-    ``told`` is True while only commands move the call; ``second_line`` while whoever talks to it is not taken from the
-    simulated calls by that; ``held_us`` is since when it is on hold, ``NEVER`` when it is not. ``extension`` is who
-    has or had it last.
+    ``told`` is True while only commands move the call; ``second_line`` while the person who talks to it is not taken
+    from the simulated calls by that; ``held_us`` is since when it is on hold, ``NEVER`` when it is not. ``extension``
+    is who has or had it last.
     """
 
     call: int
@@ -205,7 +205,7 @@ class CommandedExchange(Exchange):
             yield from told
 
     def _go_on(self, call: int, told: Life) -> None:
-        """Let a simulated call, which a command has moved, go on."""
+        """Let a simulated call, which a command has moved, continue."""
         self._processes[call] = self.env.process(self._simulated(told))
 
     def _take(self, place: Place) -> None:
@@ -364,7 +364,7 @@ class CommandedExchange(Exchange):
             self._go_on(place.call, self._talk_by_command(place.call, command.extension, self.now_us + talk_us))
 
     def _talk_by_command(self, call: int, extension: int, end_us: int) -> Life:
-        """Talk with whoever fetched the call by command: on a second line, so that nobody is freed at its end."""
+        """Talk with the person who fetched the call by command: on a second line, so its end frees nobody."""
         yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
         self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, c.AFTER_RETRIEVAL)
 
@@ -416,7 +416,7 @@ _STATES_FOR: Final = {
     HANG_UP: frozenset(range(len(life.STATE_NAMES))),
 }
 _BY_COMMAND: Final = {(life.WITH_STAFF, c.PARKED): life.IN_SLOT, (life.WITH_STAFF, c.REFUSED): life.WITH_STAFF}
-"""What a call may do at a command only: whoever has fetched it parks it again."""
+"""What a call may do at a command only: the person who fetched it parks it again."""
 _ENDS_BY_HANG_UP: Final = {
     life.IN_QUEUE: (c.ABANDONED, c.WAITING),
     life.WITH_ATTENDANT: (c.ENDED, c.TALKED),

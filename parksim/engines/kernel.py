@@ -229,7 +229,7 @@ def on_hangup(ex: s.Exchange, call: int) -> None:
 
 @inlined
 def on_talk_end(ex: s.Exchange, call: int) -> None:
-    """TALK_END: the call ends; whoever talked with it is free."""
+    """TALK_END: the call ends; its attendant or member of the staff is free."""
     record = ex.calls[call]
     extension = record["extension"]
     with_member = record["where"] == life.WITH_STAFF
@@ -389,7 +389,7 @@ def free_member(ex: s.Exchange) -> int:
 
 @inlined
 def on_retrieval(ex: s.Exchange, call: int) -> None:
-    """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks go on."""
+    """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run."""
     member = c.NOBODY
     if ex.policies.staff != c.UNLIMITED:
         member = free_member(ex)

@@ -1,9 +1,10 @@
 """The live switchboard: the SimPy model driven by asyncio, in real time, faster, or as fast as it goes.
 
 ``Switchboard`` owns a ``CommandedExchange`` and one task that waits for the earlier of the model's next event and the
-next command. Between the check of a command and its effect nothing is awaited, so whoever is cancelled, wherever,
-leaves the model whole. A command is stamped with the clock's instant, or one microsecond after the last instant that
-has happened, whichever is later; it is kept in ``commands``, and ``commanded.simulate`` gives the same rows from them.
+next command. Between the check of a command and its effect nothing is awaited, so a caller who is cancelled, at any
+point, leaves the model whole. A command is stamped with the clock's instant, or one microsecond after the last instant
+that has happened, whichever is later; it is kept in ``commands``, and ``commanded.simulate`` gives the same rows from
+them.
 
 >>> import asyncio, parksim
 >>> async def park_and_fetch():
@@ -116,13 +117,13 @@ class Switchboard:
         seed: of the simulated calls.
         replication: of the simulated calls.
         traffic: whether there are simulated calls beside those that commands place.
-        endless: whether the traffic goes on beyond the scenario's horizon. It is drawn in short stretches then, so
+        endless: whether the traffic continues beyond the scenario's horizon. It is drawn in short stretches then, so
             these are other calls than those of ``parksim.run``, of the same laws.
         record: whether ``journal()`` keeps all rows and ``commands`` all commands. Without it memory does not grow.
 
     Raises:
         ArgumentError: the seed or the replication is no whole number from 0.
-        WrongTypeError: the scenario is none.
+        WrongTypeError: the scenario is not a Scenario.
     """
 
     def __init__(
@@ -529,7 +530,7 @@ class Switchboard:
             self._step()
         if self.clock.follow(max(self._reached_us, 0), self._peek_us()):
             if not self._put_back:
-                _LOG.warning("the machine cannot follow at that rate: simulated time goes on more slowly")
+                _LOG.warning("the machine cannot follow at that rate: simulated time runs more slowly")
             self._put_back += 1
 
     def _peek_us(self) -> int:
@@ -554,14 +555,14 @@ class Switchboard:
             raise self._failures[0]
 
     def _fail(self, error: Exception) -> None:
-        """End because of an error: whoever waits is told, and nothing happens any more."""
+        """End because of an error: everybody who waits gets it, and nothing happens any more."""
         if self._failure is None:
             self._failure = error
         self._ended.set()
         self._tell_all()
 
     def _write(self, *row: int) -> None:
-        """Pass a fact on to the journal, to whoever listens, and to the readers."""
+        """Pass a fact to the journal, to the listeners and to the readers."""
         fact = Fact(*row)
         self._written.append(fact)
         if self._record:

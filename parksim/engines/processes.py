@@ -153,7 +153,7 @@ class Exchange:
             yield from self._attended(call, attendant, 0)
 
     def _attended(self, call: int, attendant: int, parks: int) -> Life:
-        """Go on with an attendant after ``parks`` parks; each way out of this function is one way to end."""
+        """Continue with an attendant after ``parks`` parks; each way out of this function is one way to end."""
         calls = self.calls
         with_attendant: int | None = attendant
         while with_attendant is not None:
@@ -275,7 +275,7 @@ class Exchange:
         return (yield from self._return(call, parks, fact.extension))
 
     def _talk_with_member(self, call: int, member: int, end_us: int) -> Life:
-        """Talk with whoever retrieved the call until it ends."""
+        """Talk with the person who retrieved the call until it ends."""
         yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
         self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, member, c.ENDED, c.AFTER_RETRIEVAL)
         self._free_member(member)
@@ -341,7 +341,7 @@ class Exchange:
     # The attendants ----------------------------------------------------------------------------------------------
 
     def _serve(self, _event: Event) -> None:
-        """Bring whoever is on duty and free and waiting calls together: all pairs, then whatever they cause."""
+        """Pair the attendants who are on duty and free with waiting calls: all pairs first, then their consequences."""
         self.serve_is_due = False
         if self.now_us == self.change_us:
             self._change_duty()

@@ -40,7 +40,7 @@ class Traffic:
         self._index = 0
 
     def next_call(self) -> tuple[Columns, int, int] | None:
-        """Return the columns, the index in them and the instant of the next call; None when there is none."""
+        """Return the columns, the index in them and the instant of the next call; None after the last."""
         while self._batch is not None:
             calls, shift_us = self._batch
             if self._index < len(calls.arrival_us):
@@ -171,7 +171,7 @@ def _stretch(scenario: Scenario, start_us: int) -> tuple[Scenario, int]:
 
 
 def _length_us(calls_per_hour: float, most_us: int) -> int:
-    """Return in what time so many calls come as are drawn at once."""
+    """Return in what time the calls come that are drawn at once."""
     if calls_per_hour <= CALLS_AT_ONCE / most_us * HOUR_US:
         return most_us
     return max(1, int(CALLS_AT_ONCE / calls_per_hour * HOUR_US))

@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
 
 def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None = None) -> Finding | None:
-    """Return the first row that the rules would not have written, None when there is none.
+    """Return the first row that the rules would not have written, None when there is no such row.
 
     Args:
         facts: a whole journal, in order, until every call has ended.

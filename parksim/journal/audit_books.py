@@ -97,7 +97,7 @@ _KEEPS: Final = {
     (c.RECALL_UNANSWERED, c.AGAIN): frozenset({c.RANK_HANGUP, c.RANK_ANSWER}),
     (c.RECALL_UNANSWERED, c.LAST): frozenset({c.RANK_HANGUP}),
 }
-"""The clocks of a call that go on; all others stop with any fact of its own."""
+"""The clocks of a call that keep running; all others stop with any fact of its own."""
 _CLOCKS_OF_A_CALL: Final = (
     c.RANK_HANGUP,
     c.RANK_TALK_END,
@@ -171,7 +171,7 @@ class Books:
         return None
 
     def of(self, column: str, call: int, parks: int) -> int | None:
-        """Return a number of the workload, None when there is none."""
+        """Return a number of the workload, None without a workload."""
         return None if self.drawn is None else self.drawn[column][parks][call]
 
     # Who is where ------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ class Books:
             self._occupy(fact, fact.extension)
 
     def _move(self, fact: Fact, state: int) -> None:
-        """Take a call to its next state: out of its queue, and all clocks stop that do not go on."""
+        """Take a call to its next state: out of its queue, and all clocks stop that do not keep running."""
         number = fact.call
         kept = _KEEPS.get((fact.kind, fact.reason), frozenset())
         for rank in _CLOCKS_OF_A_CALL:

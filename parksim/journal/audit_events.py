@@ -1,7 +1,7 @@
 """What happens, told for the auditor: each event yields the facts that the rules write, one after the other.
 
 An event is a generator over ``Books``. Every fact it yields is compared with the row found and recorded before the
-event goes on, so each sees the effects of the one before. What an event starts besides (clocks, queues) it does itself.
+event continues, so each sees the effects of the one before. What else an event starts (clocks, queues) it does itself.
 
 Where the workload is not known, a clock that it would set runs open, and a park takes what the workload would have
 told (the call's lot, the longest stay, the number of the random choice) from the row that is to be explained: any row
@@ -113,7 +113,7 @@ def _ring(books: Books, number: int, parker: int) -> Facts:
 
 
 def _serve(books: Books, _: int) -> Facts:
-    """Own returns ring at whoever parked them; then the group's returns are answered; then new calls.
+    """Own returns ring at their parkers; then the group's returns are answered; then new calls.
 
     Before all that others are on duty, where a period ends; and the group gets the returns of who is off duty.
     """
@@ -224,14 +224,14 @@ EVENTS: Final[dict[int, Callable[[Books, int], Facts]]] = {
 
 LAWS: Final = {
     c.RANK_HANGUP: "a caller who hangs up is gone from where it was",
-    c.RANK_TALK_END: "a talk ends the call and frees whoever talked",
+    c.RANK_TALK_END: "a talk ends the call and frees the person who talked",
     c.RANK_ANNOUNCED: "an announcement ends its time after the park",
     c.RANK_STAFF_SERVE: "retrievals that wait go first come first served to the member idle longest",
     c.RANK_RETRIEVAL: "a call is fetched from its slot by the member idle longest",
     c.RANK_ANSWER: "a return is answered where it rings",
     c.RANK_EXPIRY: "a stay ends at its deadline and the call returns to its parker",
     c.RANK_RING_OUT: "a return rings period after period, then goes where nobody answered",
-    c.RANK_SERVE: "whoever is on duty and free takes own returns, then the group's, then new calls, longest idle first",
+    c.RANK_SERVE: "a free attendant on duty takes own returns, then the group's, then new calls, longest idle first",
     c.RANK_ARRIVAL: "a new call is answered by who is idle longest, waits, or is lost where there is no room",
     c.RANK_PARK_REQUEST: "a park takes the slot that the lot's choice gives, and a full lot its policy",
 }

@@ -118,12 +118,12 @@ class Journal(Framed):
         """What the scenario told the engine, from the header.
 
         Raises:
-            JournalError: the header has no settings, or what it has are none.
+            JournalError: the header has no valid settings.
         """
         return _settings(self.header.get("settings"))
 
     def check(self, workload: Workload | None = None, settings: Settings | None = None) -> audit.Finding | None:
-        """Return the first row that the rules would not have written, None when there is none.
+        """Return the first row that the rules would not have written, None when there is no such row.
 
         Args:
             workload: the offered calls; without it a journal passes that some workload would have given.

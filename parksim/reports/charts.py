@@ -5,7 +5,7 @@ are
 
     occupancy    busy slots over the hours of the day, with intervals
     by_hour      another measure over the hours: measure="refused_share"
-    busy_slots   share of time in which so many slots are busy, Erlang's beside it where it holds
+    busy_slots   share of time by number of busy slots, Erlang's beside it where it holds
     timeline     one replication's lot: slots as rows, calls as bars: replication=0, from_s=36000, to_s=39600
     time_parked  how long the calls of one replication were parked, by how the stay ended
 
@@ -15,8 +15,8 @@ of a sweep
     shares       refused and returned share against a key, Erlang B beside it: over="lot.max_in_parking", series=[4, 5]
 
 and of a ``Run`` timeline and time_parked. Each takes ``width`` (pixels; below 480 panels stand one below the other).
-Nothing is drawn that cannot be: bands end at the bounds of the possible, and no line crosses what is undefined. Colours
-are told apart by every eye, and a second sign (shape, dash, place, number) says the same.
+Nothing is drawn that cannot be: bands end at the bounds of the possible, and no line crosses what is undefined. Every
+eye tells the colours apart, and a second sign (shape, dash, place, number) says the same.
 
 >>> charts_of("study")
 ('occupancy', 'by_hour', 'busy_slots', 'timeline', 'time_parked')

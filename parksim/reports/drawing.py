@@ -171,7 +171,7 @@ def _busy_slots(alt: Any, figure: Figure, width: int) -> Any:
         known = base.transform_filter("isValid(datum.formula)")
         layers.append(known.mark_point(shape="diamond", color=INK, size=60).encode(x=x, y=y(field="formula")))
         told += f"; diamonds: {figure.facts['law']}"
-    return _titled(alt, alt.layer(*layers), figure, width, "How often so many slots are busy", told)
+    return _titled(alt, alt.layer(*layers), figure, width, "How often how many slots are busy", told)
 
 
 # A sweep --------------------------------------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def _cell(row: Mapping[str, Any], across: str, up: str) -> dict[str, Any]:
 
 
 def _places(alt: Any, channel: Any, field: str, values: Sequence[object], title: str, every: int) -> Any:
-    """Return an axis of places 0, 1, 2, ... that bears every so many of the swept values as its labels."""
+    """Return an axis of places 0, 1, 2, ... labelled with every n-th of the swept values."""
     words = json.dumps([str(value) for value in values])
     axis = alt.Axis(
         values=list(range(0, len(values), every)),

@@ -32,7 +32,7 @@ BY_HOUR: Final = (
 )
 """Measures that there are by hour of day."""
 SHOWN_SERIES: Final = 5
-"""So many curves are told apart at a glance."""
+"""This many curves can be told apart at a glance."""
 SHARES_SHOWN: Final = ("refused_share", "expired_share")
 MOST_BARS: Final = 25
 MOST_SLOTS_SHOWN: Final = 60
@@ -107,7 +107,7 @@ def _middle(values: Iterable[float]) -> tuple[float | None, float | None]:
 
 
 def busy_slots(study: Study) -> Figure:
-    """Return the share of time in which so many slots are busy.
+    """Return the share of time by number of busy slots.
 
     Rows: busy (0 to the slots), mean, low, high, formula. In a large lot those that no replication came near are left
     out, but for the last one.
@@ -377,7 +377,7 @@ def cell_text(measure: str, row: Mapping[str, Any], *, short: bool = False) -> s
 
 
 class Stay(NamedTuple):
-    """One stay in the lot, times in microseconds; ``until_us`` is -1 and ``outcome`` empty while it goes on."""
+    """One stay in the lot, times in microseconds; ``until_us`` is -1 and ``outcome`` empty while it lasts."""
 
     lot: int
     slot: int
@@ -461,7 +461,7 @@ def timeline(run: Run, from_s: float | None = None, to_s: float | None = None) -
         from_s: seconds from its start; by default those of its busiest hour.
         to_s: likewise; by default an hour later.
 
-    Rows: lot, slot (its label), call, from_s, until_s, cut (whether the stay goes on beyond the window), outcome
+    Rows: lot, slot (its label), call, from_s, until_s, cut (whether the stay lasts beyond the window), outcome
     ("refused" for a park that found no slot: its slot is empty and both instants are equal).
 
     Raises:

@@ -1,7 +1,7 @@
-"""A report as one HTML file that asks for nothing from anywhere: text, tables, charts as SVG, their data as CSV.
+"""A report as one self-contained HTML file: text, tables, charts as SVG, their data as CSV; nothing is loaded.
 
 The page works without scripts. Each chart is there twice, for wide screens and paper and for telephones; with
-``interactive`` the page bears Vega (some 0.9 MB) and a button that lets the charts show their numbers under the
+``interactive`` the page contains Vega (some 0.9 MB) and a button that lets the charts show their numbers under the
 pointer. The same result gives the same bytes.
 """
 
@@ -59,7 +59,7 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         result: what is reported.
         path: the file; one that is there is replaced.
         source: the name of the result's store, for the command that makes it again.
-        interactive: whether the page bears Vega, so that charts can show their numbers.
+        interactive: whether the page contains Vega, so that charts can show their numbers.
 
     Raises:
         WrongTypeError: no study or sweep.
@@ -141,7 +141,7 @@ def _cell(cell: Cell, kind: str) -> str:
 
 
 def _table(sheet: Sheet) -> str:
-    """Return a table; on a telephone each row becomes a card whose lines bear the headings."""
+    """Return a table; on a telephone each row becomes a card whose lines repeat the headings."""
     head = "".join(f'<th scope="col"{_right(sheet, n)}>{text(one)}</th>' for n, one in enumerate(sheet.headings))
     rows = "".join(
         "<tr>"

@@ -68,7 +68,7 @@ def _objectives(study: Study) -> Table:
 
 
 def screen_rows(study: Study) -> list[tuple[str, str, str, str]]:
-    """Return the estimates of the screen as texts: measure, estimate, interval, theory or why there is none."""
+    """Return the estimates of the screen as texts: measure, estimate, interval, theory or why there is no formula."""
     rows = []
     for name in (name for names in SECTIONS.values() for name in names):
         estimate = study.estimates[name]
@@ -118,7 +118,7 @@ def _theory(name: str, formula: Formula) -> Text:
 
 
 def theory_beside(name: str, formula: Formula) -> str:
-    """Return a scalar's formula as text: its value and its name, or why there is none."""
+    """Return a scalar's formula as text: its value and its name, or why there is no formula."""
     if formula.value is None:
         return formula.reason
     assert not isinstance(formula.value, tuple)

@@ -1,4 +1,4 @@
-"""What sweeps, searches and comparisons answer, laid out for people, and as CSV for whatever reads it."""
+"""What sweeps, searches and comparisons answer, laid out for people, and as CSV for other programs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

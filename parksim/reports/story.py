@@ -67,7 +67,7 @@ class Sheet(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart and what it shows; without ``figure`` there is none, and ``finding`` says why."""
+    """A chart and what it shows; without ``figure`` there is no chart, and ``finding`` says why."""
 
     heading: str
     finding: str
@@ -91,11 +91,11 @@ class Story:
         kind: What was done: "30 replications of one design", "68 designs, 30 replications of each".
         asked: The question in the scenario file's own words; empty when it has none.
         question: The question that the objectives ask of the design.
-        verdict: Of all objectives together; empty where there are none.
+        verdict: Of all objectives together; empty without objectives.
         headline: The answer in a sentence.
         details: What stands behind the answer, a sentence each.
         objectives: Verdicts, a row each; None without objectives.
-        choices: Of a sweep, the first value that meets all objectives for each of the others; None where there is none.
+        choices: Of a sweep, the first value that meets all objectives for each of the others; None where no value does.
         charts: In the order of the page.
         tables: Further ones.
         assumptions: Each value of the scenario, with its note and whether it is a guess.
@@ -306,7 +306,7 @@ def _busy_chart(study: Study) -> Chart:
     reading = f"Upright lines: {100 * study.level:g} % intervals."
     if any(row["formula"] is not None for row in figure.rows):
         reading += f" Diamonds: the formula ({figure.facts['law']})."
-    return Chart("How often so many slots are busy", finding, reading, figure)
+    return Chart("How often how many slots are busy", finding, reading, figure)
 
 
 def _replication_charts(study: Study) -> list[Chart]:
@@ -480,7 +480,9 @@ def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[s
             for one in base.study.objectives
             if one.verdict == base.study.verdict
         )
-        does = {"met": "meets them, too", "missed": "misses", "undecided": "leaves undecided"}[base.study.verdict]
+        does = {"met": "meets them as well", "missed": "misses them", "undecided": "is inconclusive"}[
+            base.study.verdict
+        ]
         details.append(f"The scenario as it stands ({words_of(base.values)}) {does}: {of_base}.")
         details += _gain(base.study, answer.study) if answer is not None else []
     elif base is not None:

@@ -30,7 +30,7 @@ OUTCOMES: Final = {
     "parked": Look("still parked", "#999999", "diamond"),
     "refused": Look("refused, no slot free", "#000000", _CROSS),
 }
-"""How a stay ends. The three colours are told apart by every eye, and by their lightness in print."""
+"""How a stay ends. Every eye tells the three colours apart, and print does by their lightness."""
 VERDICTS: Final = {
     "met": Look("met", "#00734F", "\N{CHECK MARK}"),
     "missed": Look("missed", "#B23A00", "\N{MULTIPLICATION X}"),
@@ -38,7 +38,7 @@ VERDICTS: Final = {
 }
 """Verdicts: a colour dark enough to read on white, and a sign."""
 SERIES_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#333333", "#E69F00")
-"""After Okabe and Ito, Color Universal Design (2008): told apart whatever the eye; the darker ones first."""
+"""After Okabe and Ito, Color Universal Design (2008): told apart by every eye; the darker ones first."""
 SERIES_SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 SERIES_DASHES: Final = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (1, 3))
 
@@ -94,7 +94,7 @@ def span(time_us: int) -> str:
 
 
 def clock(time_s: float) -> str:
-    """Return the time of day of an instant, of whatever day: 09:30; the end of a day is 24:00.
+    """Return the time of day of an instant, on any day: 09:30; the end of a day is 24:00.
 
     >>> clock(34_200), clock(86_400), clock(90_000)
     ('09:30', '24:00', '01:00')

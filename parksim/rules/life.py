@@ -1,7 +1,7 @@
 """The life of a call as a table: where it is, what may happen to it there, and where it is then.
 
 ``LIFE`` is the whole of it; what does not stand there cannot happen. Engines need no table, since their code goes from
-one place to the next; whoever reads a journal that somebody else wrote looks here first.
+one place to the next; a reader of a journal that somebody else wrote looks here first.
 
 >>> STATE_NAMES[after(IN_SLOT, c.EXPIRED, c.NO_REASON)]
 'returning'

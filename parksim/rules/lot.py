@@ -38,7 +38,7 @@ class Lot(NamedTuple):
 
     ``occupants[slot]`` is a call or ``NOBODY``; ``parkers[slot]`` and ``deadlines_us[slot]`` belong to that stay.
     The columns may be longer than ``slots``. ``last_slot`` is the slot assigned last (``NOBODY`` before the first
-    park); it outlives every stay, so an emptied lot goes on where it was. ``number`` names the lot in facts.
+    park); it outlives every stay, so an emptied lot continues where it was. ``number`` names the lot in facts.
     """
 
     occupants: Sequence[int]
@@ -96,7 +96,7 @@ def free_slots(lot: Lot) -> int:
 
 
 def nth_free(lot: Lot, nth: int) -> int:
-    """Return the ``nth`` free slot, counted from 0 at the lowest, or ``NOBODY`` when there are not so many."""
+    """Return the ``nth`` free slot, counted from 0 at the lowest, or ``NOBODY`` when there are fewer."""
     for slot in range(lot.slots):
         if lot.occupants[slot] == c.NOBODY:
             if nth == 0:
@@ -109,7 +109,7 @@ def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
     """Return the slot that a park made now takes, or ``NOBODY`` when the lot is full.
 
     A slot asked for goes before the lot's choice: if it is taken, the next free one above it, else the lowest free
-    one (as Asterisk's res_parking does, whatever its manual says). One out of range is as if none had been asked.
+    one (as Asterisk's res_parking does, unlike its manual). One out of range is as if none had been asked.
     ``slot_u`` is a number drawn beforehand (0 <= slot_u < 2**62); only the random choice looks at it.
     """
     start = 0
@@ -130,7 +130,7 @@ def decide_park(lot: Lot, call: int, parker: int, limit_us: int, asked: int, slo
     """Decide a park request: PARKED with slot and deadline, or REFUSED when the lot is full.
 
     ``limit_us`` is the longest stay, ``NEVER`` for none. The rule that a call is parked only once is the
-    business of whoever knows where the call is.
+    business of the caller, who knows where the call is.
     """
     slot = choose_slot(lot, asked, slot_u)
     if slot == c.NOBODY:

@@ -4,7 +4,7 @@ Pure functions over integers, in the same dialect as ``lot`` (the kernel compile
 free has an ``idle_since_us`` below 0: ``BUSY_NOW``, or ``OFF_DUTY`` when it has nothing in hand and takes nothing.
 
 Where the number on duty changes by the hour, the first extensions by position are on duty, and the event SERVE of the
-full hour makes the change before it does anything else. So whatever has a lower rank at that instant still finds the
+full hour makes the change before it does anything else. So an event with a lower rank at that instant still finds the
 hour before, a new call of that instant the hour that begins.
 """
 
@@ -42,7 +42,7 @@ def on_duty(counts: Sequence[int], period_us: int, now_us: int) -> int:
 
 
 def next_change_us(counts: Sequence[int], period_us: int, now_us: int) -> int:
-    """Return the first instant after ``now_us`` at which another number is on duty, ``NEVER`` when there is none."""
+    """Return the first instant after ``now_us`` at which another number is on duty, ``NEVER`` if it never changes."""
     now = now_us // period_us
     for later in range(now + 1, now + len(counts)):
         if counts[later % len(counts)] != counts[now % len(counts)]:
@@ -53,7 +53,8 @@ def next_change_us(counts: Sequence[int], period_us: int, now_us: int) -> int:
 def idle_after_change(idle_since_us: int, extension: int, duty: int, now_us: int) -> int:
     """Return since when an extension is idle once ``duty`` of them are on duty.
 
-    Whoever comes on duty is idle since now. Whoever goes off takes nothing any more, but finishes what it has in hand.
+    An attendant who comes on duty is idle since now. One who goes off takes nothing any more, but
+    finishes what it has in hand.
     """
     if idle_since_us == BUSY_NOW:
         return BUSY_NOW
@@ -87,7 +88,7 @@ def longest_idle(idle_since_us: Sequence[int], extensions: int) -> int:
 def first_of_stay(parked_us: int, patience_us: int, retrieval_us: int, limit_us: int) -> Wake:
     """Decide the race of a stay in the lot: hang-up, retrieval or time-out, by (instant, rank).
 
-    All three run from ``parked_us``; ``NEVER`` takes no part. Whoever is first wins; of equal instants the caller
+    All three run from ``parked_us``; ``NEVER`` takes no part. The first wins; of equal instants the caller
     goes before the retriever and the retriever before the timer. (``NEVER``, expiry) when nothing ever ends it.
     """
     delay_us = c.NEVER

@@ -171,7 +171,7 @@ def check_together(lots: Iterable[NamedLot]) -> None:
     heaviest = 0.0
     for place, lot in enumerate(lots):
         if lot.name in seen:
-            rule = f"a lot's name is its own, and lot number {seen[lot.name] + 1} has it, too"
+            rule = f"a lot's name is its own, and lot number {seen[lot.name] + 1} has it as well"
             raise UnfitError(rule, "give each [[lot]] another name", (place, "name"))
         seen[lot.name] = place
         heaviest = max(heaviest, lot.weight)

@@ -108,7 +108,7 @@ def parse(origin: Origin) -> dict[str, Any]:
     long_key = _LONG_KEY.search(origin.text)
     if long_key is not None:
         line = origin.text.count("\n", 0, long_key.start()) + 1
-        raise ScenarioError([f"{origin.name}, line {line}: a key of so many parts; a scenario needs three at most"])
+        raise ScenarioError([f"{origin.name}, line {line}: a key of too many parts; a scenario needs three at most"])
     try:
         raw = tomllib.loads(origin.text)
     except tomllib.TOMLDecodeError as error:

@@ -1,7 +1,7 @@
 """Scenario files: what is simulated, validated once at the door.
 
 A scenario is TOML (see ``scenarios/`` and ``TEMPLATE``). Durations become seconds, rates become events per second,
-shares numbers from 0 to 1; whatever is wrong is told in one message with file, line, key, value, rule and the next
+shares numbers from 0 to 1; each fault is reported in one message with file, line, key, value, rule and the next
 step. Past this door nothing is checked twice: ``settings`` gives the engines integers.
 
 >>> scenario = Scenario.loads(TEMPLATE)

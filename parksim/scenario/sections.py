@@ -309,7 +309,7 @@ class Attendants(Section):
 
 
 def later(retry_after_s: float | None) -> float | None:
-    """Return the time between two requests of a kept call, or raise UnfitError when there is none between them."""
+    """Return the time between two requests of a kept call, or raise UnfitError when there is no such time."""
     if retry_after_s is not None and retry_after_s < 1e-6:
         raise UnfitError("retry_after must be longer than 0", 'write for instance "10s"')
     return retry_after_s

@@ -122,8 +122,8 @@ def _words(number: int) -> list[int]:
 def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     """Draw the calls of one replication: all offered in [0, horizon + cool-down).
 
-    Equal arguments give equal columns on one machine and NumPy build. Number i of a stream is call i's, and streams
-    are told apart by (seed, replication, purpose, parks made so far) alone: designs that differ in lots, attendants
+    Equal arguments give equal columns on one machine and NumPy build. Number i of a stream is call i's; a stream
+    is that of (seed, replication, purpose, parks made so far) alone: designs that differ in lots, attendants
     or policies meet the same calls.
 
     Raises:
@@ -199,7 +199,7 @@ def _poisson(
     """Draw a Poisson process on [0, end_us) by the inverse ``to_us`` of its expected count, ``expected`` at the end.
 
     Gaps of a process of rate 1 are drawn until the end is passed. The instant of call i depends on the first i gaps
-    and on ``to_us`` alone, to the last bit, so a longer horizon begins with the same calls: sums go on from batch to
+    and on ``to_us`` alone, to the last bit, so a longer horizon begins with the same calls: sums continue from batch to
     batch as if there were one, and no number depends on where the end is.
     """
     ticks = np.zeros(1)

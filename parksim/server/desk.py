@@ -4,8 +4,8 @@
 the switchboard as commands, and keeps the register true to the switchboard's own facts (``uapi_mirror``). All of that
 is one piece of work in the calendar, at the request's rank, with nothing awaited in it.
 
-The telephones are simulated, too: whoever is called, or rung by an UnPark, answers after ``[uapi] pickup``. A call
-whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
+The telephones are simulated as well: a person who is called, or rung by an UnPark, answers after ``[uapi] pickup``. A
+call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
 """
 
 import asyncio
@@ -270,7 +270,7 @@ class Desk:
         return self.switchboard.failure
 
     async def catch_up(self) -> None:
-        """Let what is due happen in slices; whoever awaits this before ``respond`` never holds up the loop."""
+        """Let what is due happen in slices; a task that awaits this before ``respond`` never holds up the loop."""
         try:
             await self.switchboard.catch_up()
         except Exception:
@@ -343,7 +343,7 @@ class Desk:
         self.register = register
 
     def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
-        """Let whoever is called, or rung by an UnPark, answer after a while."""
+        """Let a person who is called, or rung by an UnPark, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
         stays = {call.number: call.stay for call in before.calls}

@@ -1,6 +1,6 @@
 """The board's stream: server-sent events, each the whole picture, so that none ever needs its predecessors.
 
-A viewer gets the picture at once, whatever ``Last-Event-ID`` it sends, and after a change the next one, at most ten
+A viewer gets the picture at once, with any ``Last-Event-ID``, and after a change the next one, at most ten
 a second; what is due to a slow viewer is never more than one picture, the newest. All viewers who are due at once get
 the same one, drawn once. Between changes a comment every 15 seconds keeps the connection alive and finds out who has
 left.

@@ -40,7 +40,7 @@ def bound(address: Address) -> socket.socket:
     """Return a socket that listens on an address; port 0: one that is free.
 
     Raises:
-        BindError: the port is in use, or the address is none of this machine.
+        BindError: the port is in use, or the address is not one of this machine.
     """
     family, kind, protocol, _, place = address
     made = socket.socket(family, kind, protocol)

@@ -38,7 +38,7 @@ ANY_REQUEST: Final = (
     Refusal.INTERNAL_ERROR,
     Refusal.SERVICE_UNAVAILABLE,
 )
-"""What any request may earn, whatever it asks for."""
+"""The answers that any request may get."""
 
 _LOOKED_UP: Final = (Refusal.ACCESS_DENIED, Refusal.USER_INVALID, Refusal.EXTENSION_INVALID)
 _ACTED: Final = (

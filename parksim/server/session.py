@@ -1,4 +1,4 @@
-"""The session file: what changed something is appended before it is answered, so that a killed server can go on.
+"""The session file: what changed something is appended before it is answered, so that a killed server can resume.
 
 JSON Lines. The first line says which scenario, seed and given calls the session began with; each further one is a
 request with the simulated instant at which it took effect, a mark (how far simulated time had come at which time of
@@ -172,7 +172,7 @@ class Session:
         self._append({"at_us": at_us, "wall_s": time.time()})
 
     def resume(self, at_us: int, gap_us: int) -> None:
-        """Append that the session goes on.
+        """Append that the session resumes.
 
         Raises:
             OSError: as ``take``.

@@ -1,4 +1,4 @@
-"""Who gets in: bearer tokens, each with the user it speaks for and how far it reaches.
+"""Access: bearer tokens, each with the user it speaks for and how far it reaches.
 
 A token file has one token a line, three words, in this order: the token, its user, its scope (``user``,
 ``organization`` or ``global``; left out: ``user``). ``#`` begins a comment. The environment variable
@@ -160,7 +160,7 @@ def _lasting_cookie(known: Mapping[str, Token]) -> str:
 
 
 def _digest(text: bytes) -> bytes:
-    """Return what is compared: of equal length whatever was sent."""
+    """Return what is compared: of equal length for any input."""
     return sha256(text).digest()
 
 

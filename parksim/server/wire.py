@@ -4,8 +4,8 @@ uvicorn reads and answers HTTP; this subclass adds what it leaves open. Bytes ar
 message at a time (the head as a whole, then the body), so that each limit is counted exactly, a pipelined request
 waits in our buffer until its predecessor is answered, and nothing that the parser would forgive reaches it: bare LF
 or CR, folded lines, two spaces in the request line, a fragment, HTTP/0.9 and 2.0, RTSP. Upgrades are ignored, as RFC
-9110 (section 7.8) allows. Whatever is refused here is refused in UAPI's envelope, and the connection is closed; it
-lingers a moment, reading on, lest the answer be lost to a reset.
+9110 (section 7.8) allows. A request that is refused here is refused in UAPI's envelope, and the connection is closed;
+it lingers a moment, reading on, lest the answer be lost to a reset.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ WRITE_TIME_S: Final = 30.0
 """A client that takes nothing of its answer for so long is cut off."""
 LINGER_TIME_S: Final = 1.0
 LINGERING_LIMIT: Final = 256
-"""So many connections beyond the limit get their 503; further ones are cut off."""
+"""This many connections beyond the limit get their 503; further ones are cut off."""
 
 SAFETY_HEADERS: Final[tuple[tuple[str, str], ...]] = (
     ("Cache-Control", "no-store"),
@@ -53,7 +53,7 @@ _UPGRADE: Final = re.compile(rb"(?i)\r\nupgrade:[^\r]*")
 _OPENINGS: Final = ("/", "http://", "https://")
 
 PARTS_AT_ONCE: Final = 64
-"""So many parts of messages are read of one connection in one turn of the loop."""
+"""This many parts of messages are read of one connection in one turn of the loop."""
 
 HEAD, BODY, CHUNKS, ANSWER, CLOSED = range(5)
 """Where a connection is: reading a head, a body of known length, a chunked one; answering; reading no more."""
@@ -154,7 +154,7 @@ class Connection(HttpToolsProtocol):
         self._write_deadline = self.loop.call_later(WRITE_TIME_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Continue to write."""
         super().resume_writing()
         if self._write_deadline is not None:
             self._write_deadline.cancel()

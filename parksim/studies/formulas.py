@@ -68,7 +68,7 @@ _OF_QUEUE: Final = (
 
 
 class Formula(NamedTuple):
-    """What theory says of one measure: its value (a tuple for a vector) and by which formula, or why there is none."""
+    """What theory says of one measure: its value (a tuple for a vector) and its formula, or why no formula holds."""
 
     value: float | tuple[float, ...] | None
     reason: str
@@ -209,7 +209,7 @@ def _open_hours(start_us: int, end_us: int) -> Hours:
 
 
 def _poisson_rate(scenario: Scenario) -> float | str:
-    """Return the calls a second of a Poisson process of constant rate, or why they are none."""
+    """Return the calls a second of a Poisson process of constant rate, or why it is not one."""
     arrivals = scenario.arrivals
     if isinstance(arrivals, Poisson):
         return arrivals.rate
@@ -382,7 +382,7 @@ def _by_hour(known: _Known) -> Table:
 
 
 def _stays(scenario: Scenario, known: _Known) -> Table:
-    """Return how a stay ends and how long it is: the same whoever parks, and however full the lot is."""
+    """Return how a stay ends and how long it is: the same for every parker, and however full the lot is."""
     stay = known.stay
     if not isinstance(stay, str):
         values: dict[str, float | tuple[float, ...]] = {
@@ -448,7 +448,7 @@ def _returns(scenario: Scenario) -> Table:
 
 
 def _no_returns(scenario: Scenario) -> Table:
-    """Return what is certain when no stay reaches maxInParking, whatever else is not known."""
+    """Return what is certain when no stay reaches maxInParking, even if nothing else is known."""
     if _can_expire(scenario):
         return {}
     return {

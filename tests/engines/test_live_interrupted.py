@@ -144,7 +144,7 @@ def test_a_rate_that_the_machine_cannot_follow(monkeypatch, caplog):
     assert len(facts) > 1_000
     assert [fact.time_us for fact in facts] == sorted(fact.time_us for fact in facts)
     assert [record.getMessage() for record in caplog.records] == [
-        "the machine cannot follow at that rate: simulated time goes on more slowly"
+        "the machine cannot follow at that rate: simulated time runs more slowly"
     ]
 
 

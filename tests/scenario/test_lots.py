@@ -92,7 +92,7 @@ WRONG_FILES = {
     "no word": ("[[lot]]\nname = 'a b'\nslots = 1", "line 8: lot[0].name = 'a b': a lot's name is letters, digits"),
     "twice": (
         "[[lot]]\nname = 'a'\nslots = 1\n[[lot]]\nname = 'a'\nslots = 1",
-        "line 11: lot[1].name = 'a': a lot's name is its own, and lot number 1 has it, too; give each [[lot]] another",
+        "line 11: lot[1].name = 'a': a lot's name is its own, and lot number 1 has it as well; give each",
     ),
     "no calls": ("[[lot]]\nname = 'a'\nslots = 1\nweight = 0", "line 10: lot[0].weight = 0: at least one lot"),
     "too heavy": ("[[lot]]\nname = 'a'\nslots = 1\nweight = 2e9", "line 10: lot[0].weight = 2000000000.0: a weight"),

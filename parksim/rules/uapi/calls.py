@@ -112,7 +112,7 @@ STATES: Final[tuple[tuple[Seen, State], ...]] = (
     (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=False), State.TALKING),
     (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=True), State.HELD),
 )
-"""Exactly one row fits whatever is seen."""
+"""Exactly one row fits each case."""
 
 
 class Event(Enum):
@@ -165,7 +165,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(Event.EXPIRY, (_PARKED, _FETCHED), Effect.WORK, _RETURNING),
     Transition(Event.EXPIRY, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
 )
-"""Exactly one row for each event and state. A hang-up is none of them: it ends a call in any state."""
+"""Exactly one row for each event and state. A hang-up is not among them: it ends a call in any state."""
 
 _EFFECTS: Final = {(row.event, state): row.effect for row in TRANSITIONS for state in row.states}
 
@@ -307,7 +307,7 @@ def handed_over(register: Register, call: Call, parker: int, retriever: int) -> 
 
 
 def hang_up(register: Register, call_id: str, *, now_us: int) -> Changed:
-    """End a call in whatever state; a hang-up at the deadline itself comes before the time-out.
+    """End a call in any state; a hang-up at the deadline itself comes before the time-out.
 
     In the lot: ABANDONED, the slot is free. Ringing its parker, or not yet answered: ABANDONED. Else ENDED. If
     there is no such call (any more), nothing changes.

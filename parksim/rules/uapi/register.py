@@ -146,7 +146,7 @@ def new_register(
 
     ``users`` maps each user's id to its extensions' numbers, which begin with the number of the user's
     organization and a ``*``; a user without extensions belongs to the first organization. Each organization has a
-    lot of ``capacity`` positions counted from ``first``. Instant 0 is ``epoch``; all dates bear its offset.
+    lot of ``capacity`` positions counted from ``first``. Instant 0 is ``epoch``; all dates have its offset.
 
     Raises:
         ArgumentError: an id or number that UAPI's grammar does not have, one used twice, a user of no or of two

@@ -152,7 +152,7 @@ def wanted(register: Register, query: ListQuery) -> Callable[[Call], bool]:
     """Return the test that a call must pass to be listed.
 
     ``contains`` and ``startsWith`` look at the text as it is shown; the comparing operators at ids as text and at
-    dates as instants, whatever their offset.
+    dates as instants, with any offset.
 
     Raises:
         ValueError, OverflowError: the filter has no value, or one that is no date with an offset.
@@ -217,7 +217,7 @@ def nothing_reply() -> Reply:
 def refusal_reply(refusal: Refusal, message: str = "", allow: str = "") -> Reply:
     """Render a refusal with its status, in UAPI's envelope; ``message`` replaces the refusal's own.
 
-    401 bears WWW-Authenticate, and 405 ``allow`` as Allow.
+    401 has WWW-Authenticate, and 405 ``allow`` as Allow.
     """
     body = ErrorBody(error=ErrorDetail(code=refusal.code, message=message or refusal.message))
     headers = _JSON

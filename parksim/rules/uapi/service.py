@@ -438,7 +438,7 @@ def route(target: str) -> Route | None:
 
 
 def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
-    """Answer a request at ``now_us``: the next register, the reply, the facts. Never raises for what it holds."""
+    """Answer a request at ``now_us``: the next register, the reply, the facts. No request makes it raise."""
     leads = route(request.target) if len(request.target) <= TARGET_LIMIT_CHARACTERS else None
     if leads is None or request.method not in leads.services:
         register, facts = due_before(register, now_us, c.RANK_HANGUP)
