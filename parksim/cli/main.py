@@ -17,30 +17,7 @@ import cyclopts
 from cyclopts import App, Parameter
 
 from parksim.cli import logs, plans, report, serve
-from parksim.cli.options import (
-    BAD_INPUT,
-    BY_DEFAULT,
-    DONE,
-    INTERRUPTED,
-    MISSED,
-    NOT_FINISHED,
-    UNDECIDED,
-    Answer,
-    EngineName,
-    Execution,
-    Json,
-    ScenarioFile,
-    Seed,
-    Set,
-    Texts,
-    check_count,
-    check_engine,
-    check_out,
-    check_seed,
-    fraction_of,
-    scenario_with,
-    share_of,
-)
+from parksim.cli import options as opt
 from parksim.errors import OutputError, ParksimError, ScenarioError, UsageError
 
 if TYPE_CHECKING:
@@ -72,13 +49,13 @@ for name, command in {**plans.COMMANDS, **report.COMMANDS, **logs.COMMANDS, **se
 
 @app.command(name="run")
 def run_command(
-    scenario: ScenarioFile,
+    scenario: opt.ScenarioFile,
     *,
     replications: Annotated[int | None, Parameter(help="Default: 30, or as many as a precision needs.")] = None,
     precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
-    how: Execution = BY_DEFAULT,
-    values: Set = (),
-    json: Json = False,
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    json: opt.Json = False,
     out: Annotated[
         Path | None,
         Parameter(help="Write the JSON object to this file (.json), or keep the replications in it (.db)."),
@@ -86,7 +63,7 @@ def run_command(
     strict: Annotated[
         bool, Parameter(negative=(), help="Exit 1 when an objective is missed, 3 when undecided.")
     ] = False,
-) -> Answer:
+) -> opt.Answer:
     """Simulate a scenario and answer its questions, each with its interval."""
     from parksim.reports.screen import screen
     from parksim.studies.gather import REPLICATIONS
@@ -95,12 +72,12 @@ def run_command(
 
     if replications is not None and precision is not None:
         raise UsageError("--replications and --precision exclude each other; give one of them")
-    check_count("--replications", replications)
+    opt.check_count("--replications", replications)
     how.check()
-    check_out(out, (".json", ".db"))
-    wanted = fraction_of("--precision", precision, "5%")
+    opt.check_out(out, (".json", ".db"))
+    wanted = opt.fraction_of("--precision", precision, "5%")
     kept = out if out is not None and out.suffix == ".db" else None
-    loaded = scenario_with(scenario, values)
+    loaded = opt.scenario_with(scenario, values)
     calls = expected_calls(loaded) * (replications or REPLICATIONS)
     with how.running(calls, may_end_early=precision is not None, store=kept) as options:
         if options["workers"] is not None and replications is not None:
@@ -109,47 +86,47 @@ def run_command(
     text = result.to_json() + "\n"
     if out is not None and kept is None:
         out.write_text(text, encoding="utf-8")
-    return Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else DONE)
+    return opt.Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
-_VERDICT_CODES: Final = {"met": DONE, "missed": MISSED, "undecided": UNDECIDED}
+_VERDICT_CODES: Final = {"met": opt.DONE, "missed": opt.MISSED, "undecided": opt.UNDECIDED}
 
 
 @app.command(name="journal")
 def journal_command(
-    scenario: ScenarioFile,
+    scenario: opt.ScenarioFile,
     *,
     replication: Annotated[int, Parameter(help="Its number, from 0.")] = 0,
-    seed: Seed = 1,
-    engine: EngineName = "simpy",
-    values: Set = (),
+    seed: opt.Seed = 1,
+    engine: opt.EngineName = "simpy",
+    values: opt.Set = (),
     out: Annotated[Path | None, Parameter(help="Write to this file, .jsonl or .npz, instead of stdout.")] = None,
-) -> Answer:
+) -> opt.Answer:
     """Write everything that happens in one replication, one fact a line."""
     from parksim.studies.replication import run
 
-    loaded = scenario_with(scenario, values)
-    check_seed(seed)
-    check_engine(engine)
+    loaded = opt.scenario_with(scenario, values)
+    opt.check_seed(seed)
+    opt.check_engine(engine)
     if replication < 0:
         raise UsageError(f"--replication {replication}: replications are numbered from 0")
-    check_out(out, (".jsonl", ".npz"))
+    opt.check_out(out, (".jsonl", ".npz"))
     journal = run(loaded, seed, replication, engine).journal
     if out is None:
-        return Answer(journal.lines())
+        return opt.Answer(journal.lines())
     journal.save(out)
-    return Answer(f"{out}: {len(journal):,} facts\n")
+    return opt.Answer(f"{out}: {len(journal):,} facts\n")
 
 
 @app.command(name="validate")
-def validate_command(scenario: ScenarioFile, *, values: Set = ()) -> Answer:
+def validate_command(scenario: opt.ScenarioFile, *, values: opt.Set = ()) -> opt.Answer:
     """Say whether a scenario is valid, or everything that is wrong with it."""
-    loaded = scenario_with(scenario, values)
-    return Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
+    loaded = opt.scenario_with(scenario, values)
+    return opt.Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
 
 
 @app.command(name="check")
-def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> Answer:
+def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> opt.Answer:
     """Check whether the rules would have written this journal, and name the first row that disagrees."""
     from parksim.journal.journal import Journal
 
@@ -158,9 +135,9 @@ def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or 
     finding = loaded.check(workload)
     if finding is None:
         calls = "; its calls are those of its seed" if workload is not None else ""
-        return Answer(f"{journal}: all {len(loaded):,} facts follow the rules{calls}\n")
+        return opt.Answer(f"{journal}: all {len(loaded):,} facts follow the rules{calls}\n")
     line = f", line {finding.line}" if journal.suffix == ".jsonl" else ""
-    return Answer(f"{journal}{line}: {finding}\n", MISSED)
+    return opt.Answer(f"{journal}{line}: {finding}\n", opt.MISSED)
 
 
 def _workload_of(journal: "Journal") -> Any:
@@ -180,11 +157,11 @@ def _workload_of(journal: "Journal") -> Any:
 
 
 @app.command(name="schema")
-def schema_command() -> Answer:
+def schema_command() -> opt.Answer:
     """Print the JSON Schema of a scenario, for editors."""
     from parksim.scenario.model import Scenario
 
-    return Answer(json_text.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
+    return opt.Answer(json_text.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
 
 
 @app.command(name="init")
@@ -194,7 +171,7 @@ def init_command(
     source: Annotated[
         str | None, Parameter(name="--from", help="Copy this shipped scenario (`parksim scenarios` lists them).")
     ] = None,
-) -> Answer:
+) -> opt.Answer:
     """Write a commented scenario to start from."""
     from parksim.scenario import shipped
     from parksim.scenario.model import TEMPLATE
@@ -205,7 +182,7 @@ def init_command(
     if path is None:
         if beside:
             raise UsageError(f"{source} needs {beside[0].name} beside it; name a file to write, {source}.toml")
-        return Answer(text)
+        return opt.Answer(text)
     copies = {path: text} | {path.parent / file.name: file.read_text(encoding="utf-8") for file in beside}
     for target in copies:
         if target.exists():
@@ -216,11 +193,11 @@ def init_command(
                 file.write(content)
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(f"{target}: there is no folder {target.parent}") from None
-    return Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
+    return opt.Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
 
 
 @app.command(name="scenarios")
-def scenarios_command() -> Answer:
+def scenarios_command() -> opt.Answer:
     """List the shipped scenarios; `parksim run NAME` runs one, `parksim init --from NAME` copies it."""
     from parksim.scenario import shipped
     from parksim.scenario.model import Scenario
@@ -230,11 +207,13 @@ def scenarios_command() -> Answer:
         loaded = Scenario.load(path)
         slots = " + ".join(str(lot.slots) for lot in loaded.lots)
         lines.append(f"{name:<18} {loaded.name:<44} {slots:>7} slots, {loaded.attendants.in_words}\n")
-    return Answer("".join(lines))
+    return opt.Answer("".join(lines))
 
 
 @app.command(name="glossary")
-def glossary_command(word: Annotated[str | None, Parameter(help="Only the entries with this word.")] = None) -> Answer:
+def glossary_command(
+    word: Annotated[str | None, Parameter(help="Only the entries with this word.")] = None,
+) -> opt.Answer:
     """Explain the words of call parking that parksim uses."""
     page = (Path(__file__).parents[1] / "glossary.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("| \n").split(" | ", 1)] for line in page.splitlines() if "|" in line]
@@ -247,7 +226,7 @@ def glossary_command(word: Annotated[str | None, Parameter(help="Only the entrie
         entries = found
     wide = max(map(len, entries)) + 2
     fold = TextWrapper(100, subsequent_indent=" " * wide).fill
-    return Answer("".join(fold(f"{term:<{wide}}{meaning}") + "\n" for term, meaning in entries.items()))
+    return opt.Answer("".join(fold(f"{term:<{wide}}{meaning}") + "\n" for term, meaning in entries.items()))
 
 
 @app.command(name="erlang")
@@ -256,8 +235,8 @@ def erlang_command(
     offered: Annotated[float, Parameter(help="Offered load in erlang: parks an hour times mean stay in hours.")],
     slots: Annotated[int | None, Parameter(help="Slots: answers how many parks are refused.")] = None,
     blocking: Annotated[str | None, Parameter(help="Refused share, as 1%: answers how many slots it takes.")] = None,
-    json: Json = False,
-) -> Answer:
+    json: opt.Json = False,
+) -> opt.Answer:
     """Compute Erlang's answer for a lot without repeated returns: the refused share, or the slots."""
     from parksim.theory.erlang import erlang_b, erlang_b_servers
 
@@ -268,7 +247,7 @@ def erlang_command(
     try:
         if slots is None:
             assert blocking is not None
-            slots = erlang_b_servers(offered, share_of("--blocking", blocking))
+            slots = erlang_b_servers(offered, opt.share_of("--blocking", blocking))
         refused = erlang_b(slots, offered)
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -279,8 +258,8 @@ def erlang_command(
         "carried_erlang": offered * (1 - refused),
     }
     if json:
-        return Answer(_json_line(answer))
-    return Answer(
+        return opt.Answer(_json_line(answer))
+    return opt.Answer(
         f"{offered:g} erlang offered to {slots} slots: {refused:.4%} refused, "
         f"{answer['carried_erlang']:.4f} slots busy on average (Erlang B)\n"
     )
@@ -312,27 +291,27 @@ def main(arguments: list[str] | None = None) -> int:
             result_action="return_value",
             console=_screen(),
         )
-        if isinstance(answer, Answer):
+        if isinstance(answer, opt.Answer):
             _print(answer.output)
             sys.stdout.flush()
             return answer.code
     except cyclopts.CycloptsError as error:
         _complain(f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help")
-        return BAD_INPUT
+        return opt.BAD_INPUT
     except ParksimError as error:
         _complain(_complaint(error))
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output has seen enough; the rest of the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return opt.DONE
     except KeyboardInterrupt as error:
         _complain("parksim: interrupted" + (f"; {error}" if str(error) else ""))
-        return INTERRUPTED
+        return opt.INTERRUPTED
     except (OSError, MemoryError) as error:
         _complain(f"parksim: could not finish: {str(error) or type(error).__name__}")
-        return NOT_FINISHED
-    return DONE
+        return opt.NOT_FINISHED
+    return opt.DONE
 
 
 def _complain(text: str) -> None:
@@ -346,7 +325,7 @@ def _complain(text: str) -> None:
 def _complaint(error: ParksimError) -> str:
     if isinstance(error, ScenarioError):  # its lines begin with the file
         return str(error)
-    return f"parksim: {'' if error.exit_code == BAD_INPUT else 'could not finish: '}{error}"
+    return f"parksim: {'' if error.exit_code == opt.BAD_INPUT else 'could not finish: '}{error}"
 
 
 def _misused(error: cyclopts.CycloptsError) -> str:
@@ -366,7 +345,7 @@ def _speak_utf8() -> None:
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
-def _print(output: "str | Texts | RenderableType") -> None:
+def _print(output: "str | opt.Texts | RenderableType") -> None:
     if sys.stdout is None:
         raise OutputError("there is no standard output")
     if isinstance(output, str):

@@ -8,25 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from cyclopts import Parameter
 
-from parksim.cli.options import (
-    BY_DEFAULT,
-    DONE,
-    HERE,
-    MISSED,
-    UNDECIDED,
-    Answer,
-    Execution,
-    Hands,
-    Json,
-    ScenarioFile,
-    Set,
-    StoreFile,
-    check_count,
-    check_out,
-    fraction_of,
-    pairs,
-    scenario_with,
-)
+from parksim.cli import options as opt
 from parksim.errors import UnfitError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +18,7 @@ Made = TypeVar("Made")
 
 
 def sweep_command(
-    scenario: ScenarioFile,
+    scenario: opt.ScenarioFile,
     *,
     over: Annotated[
         tuple[str, ...],
@@ -45,35 +27,35 @@ def sweep_command(
         ),
     ],
     replications: Annotated[int | None, Parameter(help="How many of each design. Default: 30.")] = None,
-    how: Execution = BY_DEFAULT,
-    values: Set = (),
-    out: StoreFile = None,
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    out: opt.StoreFile = None,
     csv: Annotated[Path | None, Parameter(help="Write the designs to this file as well, a row each (.csv).")] = None,
-    json: Json = False,
-) -> Answer:
+    json: opt.Json = False,
+) -> opt.Answer:
     """Offer the same calls to every combination of some values, and say which designs meet the objectives."""
     from parksim.reports.screen_plans import sweep_screen, to_csv
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.replication import expected_calls
     from parksim.studies.sweep import sweep
 
-    check_count("--replications", replications)
+    opt.check_count("--replications", replications)
     how.check()
-    check_out(out, (".db",))
-    check_out(csv, (".csv",), "--csv")
+    opt.check_out(out, (".db",))
+    opt.check_out(csv, (".csv",), "--csv")
     replications = replications or REPLICATIONS
-    loaded = scenario_with(scenario, values)
+    loaded = opt.scenario_with(scenario, values)
     grid = _grid(over)
     calls = expected_calls(loaded) * replications * math.prod(map(len, grid.values()))
     with how.running(calls, store=out) as options:
         swept = sweep(loaded, grid, replications, **options)
     if csv is not None:
         csv.write_text(to_csv(swept.flat()), encoding="utf-8", newline="")
-    return Answer(_json(swept.to_dict()) if json else sweep_screen(swept, out))
+    return opt.Answer(_json(swept.to_dict()) if json else sweep_screen(swept, out))
 
 
 def solve_command(
-    scenario: ScenarioFile,
+    scenario: opt.ScenarioFile,
     *keys: Annotated[
         str, Parameter(help="The key to search, such as lot.slots; a second key: search for each of its values.")
     ],
@@ -91,11 +73,11 @@ def solve_command(
         str | None,
         Parameter(help="A value nearer to a target than this share of it may remain undecided: 5%."),
     ] = None,
-    how: Execution = BY_DEFAULT,
-    values: Set = (),
-    out: StoreFile = None,
-    json: Json = False,
-) -> Answer:
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    out: opt.StoreFile = None,
+    json: opt.Json = False,
+) -> opt.Answer:
     """Find the smallest value of a key that meets all objectives; exit 1 when none does, 3 when it is undecided.
 
     With two keys: the smallest value of the first for each value of the second (3 when one of them is undecided).
@@ -105,11 +87,11 @@ def solve_command(
     from parksim.studies.search import FIRST_LOOK
     from parksim.studies.solve import Solution, solve
 
-    check_count("--replications", replications, 2)
+    opt.check_count("--replications", replications, 2)
     how.check()
-    check_out(out, (".db",))
-    nearer = fraction_of("--precision", precision, "5%")
-    loaded = scenario_with(scenario, values)
+    opt.check_out(out, (".db",))
+    nearer = opt.fraction_of("--precision", precision, "5%")
+    loaded = opt.scenario_with(scenario, values)
     ranges = _ranges_of(keys, within)
     tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
     calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * tried
@@ -124,8 +106,8 @@ def solve_command(
             )
         )
     screen = solution_screen(solved, out) if isinstance(solved, Solution) else frontier_screen(solved, out)
-    code = {"found": DONE, "none": MISSED, "undecided": UNDECIDED}[solved.outcome]
-    return Answer(_json(solved.to_dict()) if json else screen, code)
+    code = {"found": opt.DONE, "none": opt.MISSED, "undecided": opt.UNDECIDED}[solved.outcome]
+    return opt.Answer(_json(solved.to_dict()) if json else screen, code)
 
 
 def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
@@ -146,13 +128,13 @@ def compare_command(
     b: Side,
     *,
     replications: Annotated[int | None, Parameter(help="How many of each; 30, or as many as a result has.")] = None,
-    how: Execution = BY_DEFAULT,
+    how: opt.Execution = opt.BY_DEFAULT,
     values: Annotated[
         tuple[str, ...], Parameter(name="--set", negative=(), help="Override a value in both: `--set run.horizon=1d`.")
     ] = (),
-    out: StoreFile = None,
-    json: Json = False,
-) -> Answer:
+    out: opt.StoreFile = None,
+    json: opt.Json = False,
+) -> opt.Answer:
     """Say what changes from one scenario or result to another, each measure with the interval of its difference."""
     from parksim.reports.screen_plans import comparison_screen
     from parksim.studies.compare import compare, compare_results
@@ -160,14 +142,14 @@ def compare_command(
     from parksim.studies.replication import expected_calls
     from parksim.studies.study import Study
 
-    check_count("--replications", replications, 2)
+    opt.check_count("--replications", replications, 2)
     how.check()
-    check_out(out, (".db",))
+    opt.check_out(out, (".db",))
     paths = (a, b)
     results = {path: path.suffix in {".json", ".db"} for path in paths}
     if values and any(results.values()):
         raise UsageError("--set changes a scenario, not a result; compare two scenarios")
-    one, other = (_result_at(path) if results[path] else scenario_with(path, values) for path in paths)
+    one, other = (_result_at(path) if results[path] else opt.scenario_with(path, values) for path in paths)
     if isinstance(one, Study) and isinstance(other, Study):
         of_runs = {"--replications": replications, "--seed": how.seed, "--level": how.level, "--engine": how.engine}
         for option, value in (of_runs | {"--out": out}).items():
@@ -181,7 +163,7 @@ def compare_command(
         calls = (expected_calls(first) + expected_calls(second)) * number
         with how.running(calls, store=out, like=made) as options:
             compared = _files_named(lambda: compare(first, second, number, **options))
-    return Answer(_json(compared.to_dict()) if json else comparison_screen(compared, out))
+    return opt.Answer(_json(compared.to_dict()) if json else comparison_screen(compared, out))
 
 
 def _result_at(path: Path) -> "Study":
@@ -218,40 +200,40 @@ def rerun_command(
     scenario: Annotated[
         Path | None, Parameter(help="The scenario's file, where it needs others, as recorded calls are.")
     ] = None,
-    values: Set = (),
-    how: Hands = HERE,
-    json: Json = False,
-) -> Answer:
+    values: opt.Set = (),
+    how: opt.Hands = opt.HERE,
+    json: opt.Json = False,
+) -> opt.Answer:
     """Make a result again and say whether every byte is the same; exit 1 with the differences, also of versions."""
     from parksim.studies.rerun import rerun
 
-    check_count("--replication", replication, 0)
+    opt.check_count("--replication", replication, 0)
     if result.suffix not in {".json", ".db"}:
         raise UsageError(f"{result}: a result is a .json file of run, or a .db file of run or sweep")
     if not result.is_file():
         raise UsageError(f"{result}: there is no such file")
     if values and scenario is None:
         raise UsageError("--set goes with --scenario: together they give the result's scenario")
-    own = None if scenario is None else scenario_with(scenario, values)
+    own = None if scenario is None else opt.scenario_with(scenario, values)
     with how.ready(0, "simpy") as options:
         again = _files_named(lambda: rerun(result, replication, scenario=own, **options))
     if json:
-        return Answer(_json(again.to_dict()), DONE if again.same else MISSED)
+        return opt.Answer(_json(again.to_dict()), opt.DONE if again.same else opt.MISSED)
     if again.same:
-        return Answer(f"{result}: {again.made}, the same again to the last byte\n")
+        return opt.Answer(f"{result}: {again.made}, the same again to the last byte\n")
     lines = [f"{result}: {again.made}, not the same again"]
     lines += [
         f"version of {name}: was {was or 'none'}, is {now or 'none'}" for name, (was, now) in again.versions.items()
     ]
     lines += again.differences or ["all else is the same"]
-    return Answer("\n  ".join(lines) + "\n", MISSED)
+    return opt.Answer("\n  ".join(lines) + "\n", opt.MISSED)
 
 
 def _grid(over: tuple[str, ...]) -> dict[str, tuple[object, ...]]:
     from parksim.studies.sweep import values_of
 
     grid: dict[str, tuple[object, ...]] = {}
-    for key, text in pairs("--over", over, "lot.slots=4..20"):
+    for key, text in opt.pairs("--over", over, "lot.slots=4..20"):
         if key in grid:
             raise UsageError(f"--over {key}: appears twice; list all its values in one, as in --over {key}=4..6,9")
         grid[key] = values_of(text)
@@ -264,7 +246,7 @@ def _json(value: Any) -> str:
     return json_text.dumps(nulled(value), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
 
 
-COMMANDS: Final[dict[str, Callable[..., Answer]]] = {
+COMMANDS: Final[dict[str, Callable[..., opt.Answer]]] = {
     "sweep": sweep_command,
     "solve": solve_command,
     "compare": compare_command,

@@ -34,32 +34,15 @@ from parksim.errors import ScenarioError, UnfitError
 from parksim.results import html_table
 from parksim.rules import codes
 from parksim.scenario import messages as scenario_errors
-from parksim.scenario import recordings
+from parksim.scenario import recordings, sections
 from parksim.scenario.comments import Notes, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
 from parksim.scenario.positions import KeyPath
 from parksim.scenario.quantities import UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
-from parksim.scenario.sections import (
-    Arrivals,
-    Attendants,
-    Caller,
-    Hourly,
-    Objective,
-    Objectives,
-    Parking,
-    Poisson,
-    Queue,
-    Recall,
-    Recorded,
-    Retrieval,
-    Run,
-    Section,
-    Uapi,
-)
 
-__all__ = ["TEMPLATE", "Objective", "Scenario", "ScenarioError", "Settings"]
+__all__ = ["TEMPLATE", "Scenario", "ScenarioError", "Settings"]
 
 DAY_S: Final = 86_400
 MOST_CALLS: Final = 20_000_000
@@ -91,21 +74,21 @@ class Settings(NamedTuple):
     period_us: int = 3_600_000_000
 
 
-class Scenario(Section):
+class Scenario(sections.Section):
     """Everything that is simulated; immutable. Two are equal when their effective configuration is."""
 
     name: str = Field(min_length=1, max_length=200)
-    run: Run = Run()
-    arrivals: Arrivals
-    queue: Queue = Queue()
-    attendants: Attendants
-    parking: Parking
+    run: sections.Run = sections.Run()
+    arrivals: sections.Arrivals
+    queue: sections.Queue = sections.Queue()
+    attendants: sections.Attendants
+    parking: sections.Parking
     lot: Lots
-    retrieval: Retrieval
-    recall: Recall = Recall()
-    caller: Caller = Caller()
-    objectives: Objectives = ()
-    uapi: Uapi = Uapi()
+    retrieval: sections.Retrieval
+    recall: sections.Recall = sections.Recall()
+    caller: sections.Caller = sections.Caller()
+    objectives: sections.Objectives = ()
+    uapi: sections.Uapi = sections.Uapi()
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
     _origin: scenario_errors.Origin = PrivateAttr(default_factory=scenario_errors.Origin)
     _notes: Notes | None = PrivateAttr(default=None)
@@ -130,7 +113,7 @@ class Scenario(Section):
     @model_validator(mode="after")
     def _ends(self) -> Self:
         """Refuse what would leave a call in the system for ever, or more calls than fit."""
-        if self.run.horizon is None and not isinstance(self.arrivals, Recorded):
+        if self.run.horizon is None and not isinstance(self.arrivals, sections.Recorded):
             raise UnfitError(
                 "needs horizon, the length of a replication", 'add horizon = "1d", say', ("run", "horizon")
             )
@@ -175,7 +158,7 @@ class Scenario(Section):
             raise UnfitError(error.rule, error.step, ("parking", *error.at)) from None
 
     def _check_run(self) -> None:
-        if isinstance(self.arrivals, Recorded) and not self.arrivals.at_hand:
+        if isinstance(self.arrivals, sections.Recorded) and not self.arrivals.at_hand:
             return
         end_s = (self.horizon_us + self.cool_down_us) / 1e6
         if self.horizon_us <= self.warm_up_us:
@@ -184,7 +167,7 @@ class Scenario(Section):
                 "shorten warm_up or give a longer horizon",
                 ("run", "warm_up"),
             )
-        if isinstance(self.arrivals, Recorded):
+        if isinstance(self.arrivals, sections.Recorded):
             if self.arrivals.resample == "days" and end_s > DAY_S:
                 raise UnfitError(
                     'with resample = "days" a replication is one day, and horizon plus cool_down is longer',
@@ -192,7 +175,7 @@ class Scenario(Section):
                     ("run", "horizon" if self.run.horizon is not None else "cool_down"),
                 )
             return
-        if isinstance(self.arrivals, Poisson):
+        if isinstance(self.arrivals, sections.Poisson):
             calls = self.arrivals.rate * end_s
         else:
             calls = sum(self.arrivals.calls_per_hour) * (end_s // DAY_S + 1)
@@ -259,7 +242,7 @@ class Scenario(Section):
         """How long a returning caller waits, from the time-out; None: for ever."""
         return self._patience(self.recall)
 
-    def _patience(self, section: Queue | LotSection | NamedLot | Recall) -> Law | None:
+    def _patience(self, section: sections.Queue | LotSection | NamedLot | sections.Recall) -> Law | None:
         return section.patience if "patience" in section.model_fields_set else self.caller.patience
 
     @property
@@ -295,14 +278,14 @@ class Scenario(Section):
     @property
     def recording(self) -> Recording | None:
         """The recorded calls; None for other arrivals."""
-        return self.arrivals.recording if isinstance(self.arrivals, Recorded) else None
+        return self.arrivals.recording if isinstance(self.arrivals, sections.Recorded) else None
 
     @property
     def horizon_us(self) -> int:
         """End of the replication; for recorded arrivals by default the midnight after the last call."""
         if self.run.horizon is not None:
             return microseconds(self.run.horizon)
-        assert isinstance(self.arrivals, Recorded)
+        assert isinstance(self.arrivals, sections.Recorded)
         if self.arrivals.resample == "days":
             return recordings.DAY_US
         last_us = int(self.arrivals.recording.instant_us[-1])
@@ -402,9 +385,9 @@ def _limit(count: int | Literal["unlimited"]) -> int:
 
 def _plain(value: object) -> Any:
     """Return a value as JSON knows it, without what was not given, in the order in which the models are written."""
-    if isinstance(value, Empirical | Recorded):
+    if isinstance(value, Empirical | sections.Recorded):
         return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
-    if isinstance(value, Poisson):
+    if isinstance(value, sections.Poisson):
         return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
     if isinstance(value, BaseModel):
         plain = {}
@@ -415,7 +398,7 @@ def _plain(value: object) -> Any:
             elif name == "max_in_parking" or (name == "patience" and name in value.model_fields_set):
                 plain[name] = UNLIMITED
         return plain
-    if isinstance(value, tuple) and all(isinstance(one, Objective) for one in value):
+    if isinstance(value, tuple) and all(isinstance(one, sections.Objective) for one in value):
         return {one.measure: f"{one.relation} {one.value!r}" for one in sorted(value, key=lambda one: one.measure)}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
@@ -424,21 +407,21 @@ def _plain(value: object) -> Any:
     return value
 
 
-_SECTIONS: Final[dict[str, type[Section]]] = {
-    "run": Run,
-    "queue": Queue,
-    "attendants": Attendants,
-    "parking": Parking,
+_SECTIONS: Final[dict[str, type[sections.Section]]] = {
+    "run": sections.Run,
+    "queue": sections.Queue,
+    "attendants": sections.Attendants,
+    "parking": sections.Parking,
     "lot": LotSection,
-    "retrieval": Retrieval,
-    "recall": Recall,
-    "caller": Caller,
-    "uapi": Uapi,
+    "retrieval": sections.Retrieval,
+    "recall": sections.Recall,
+    "caller": sections.Caller,
+    "uapi": sections.Uapi,
 }
 _KINDS: Final[dict[str, type[BaseModel]]] = {
-    "poisson": Poisson,
-    "hourly": Hourly,
-    "recorded": Recorded,
+    "poisson": sections.Poisson,
+    "hourly": sections.Hourly,
+    "recorded": sections.Recorded,
     SEVERAL: NamedLot,
     **LAWS,
 }
@@ -455,69 +438,5 @@ def _keys(place: KeyPath) -> tuple[str, ...]:
     return tuple(model.model_fields) if model is not Scenario or not place else ()
 
 
-TEMPLATE: Final = """\
-# A parksim scenario. Durations: "45s", "2m30s", "1h", "1d", or a number of seconds. Times may follow a law:
-#   { kind = "exponential", mean = "2m" }    { kind = "lognormal", median = "37s", sigma = 0.6 }
-#   also: constant, hyperexponential, erlang, gamma, weibull, uniform, empirical (a file of measured durations)
-# Lines that begin with # show the default or another choice.
-name = "My switchboard"
-
-[run]
-horizon = "1d"                       # one replication
-warm_up = "30m"                      # not counted
-# cool_down = "0s"                   # calls still come after the horizon, not counted
-# precision = "5%"                   # a study stops at this half-width
-
-[arrivals]
-kind = "poisson"
-rate = "90/h"
-# kind = "hourly"                    # calls_per_hour = [ ... 24 numbers ... ]
-# kind = "recorded"                  # file = "calls.csv", column = "offered_at", resample = "days"
-
-[queue]                              # calls waiting for an attendant
-# limit = "unlimited"
-# target = "20s"                     # service level: answered within
-
-[attendants]
-count = 3                            # or "unlimited", or [ ... 24 numbers ... ]: on duty in each hour of the day
-handling = { kind = "lognormal", median = "37s", sigma = 0.6 }    # until the decision to park
-talk = { kind = "exponential", mean = "60s" }                     # calls that are not parked
-
-[parking]
-probability = 0.6
-max_parks = 3                        # how often one call may be parked
-announcement = "3s"                  # the attendant's time for the page
-
-[lot]
-slots = 6
-first = 701                          # label of the first slot
-max_in_parking = "180s"              # then the call returns
-# choice = "lowest"                  # or "next", "random"
-# when_full = "keep"                 # or "overflow", "drop"
-# retries = 0                        # kept calls ask again: retries = 2, retry_after = "10s"
-# limits = "uapi"                    # max_in_parking from 10 s to 3600 s; "pbx": from 1 s to "unlimited"
-# Several lots, by organisation: a table [[lot]] each, with name, weight (of the calls), slots and so on; when_full,
-# retries and retry_after then stand in [parking].
-
-[retrieval]                          # somebody fetches the call
-delay = { kind = "lognormal", median = "60s", sigma = 0.9 }
-never = 0.2                          # share never fetched
-staff = "unlimited"                  # or how many members fetch calls
-talk = { kind = "exponential", mean = "2m" }
-
-[recall]                             # time is up: the call returns
-to = "parker"                        # or "group"
-ring = "30s"
-answer = "4s"
-never = 0.15                         # share of returns the parker does not answer
-# attempts = 1
-# busy = "wait"                      # or "group", "drop"
-# unanswered = "group"               # or "drop"
-
-[caller]                             # patience in queue, lot and return, drawn anew for each
-patience = { kind = "exponential", mean = "6m" }
-
-[objectives]
-refused_share = "< 1 %"
-expired_share = "< 25 %"
-"""
+TEMPLATE: Final = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
+"""A commented scenario to start from."""

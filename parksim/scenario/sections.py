@@ -31,21 +31,9 @@ from pydantic import (
 
 from parksim.catalogue import SCALARS
 from parksim.errors import UnfitError, UnknownWordError
+from parksim.scenario import quantities as q
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law
-from parksim.scenario.quantities import (
-    UNLIMITED,
-    Duration,
-    DurationOrUnlimited,
-    Rate,
-    Share,
-    duration_s,
-    number,
-    rate_per_s,
-    share,
-    unlimited_or,
-    whole,
-)
 from parksim.scenario.recordings import Recording
 
 HOURS: Final = 24
@@ -66,7 +54,7 @@ class Section(BaseModel):
 
 
 def _none_if_unlimited(value: object) -> object:
-    return None if value == UNLIMITED else value
+    return None if value == q.UNLIMITED else value
 
 
 LawOrUnlimited = Annotated[Law | None, BeforeValidator(_none_if_unlimited)]
@@ -74,8 +62,8 @@ LawOrUnlimited = Annotated[Law | None, BeforeValidator(_none_if_unlimited)]
 
 
 def _count(low: int, high: int, what: str) -> tuple[PlainValidator, WithJsonSchema]:
-    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": UNLIMITED}]}
-    return PlainValidator(unlimited_or(whole(low, high, what))), WithJsonSchema(schema)
+    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]}
+    return PlainValidator(q.unlimited_or(q.whole(low, high, what))), WithJsonSchema(schema)
 
 
 def a_day(value: object, what: str, step: str) -> list[object]:
@@ -90,13 +78,13 @@ def a_day(value: object, what: str, step: str) -> list[object]:
 class Run(Section):
     """[run]: how long a replication lasts. Counts are of calls offered in [warm_up, horizon)."""
 
-    horizon: Duration | None = None
+    horizon: q.Duration | None = None
     """Seconds; may be left out for recorded arrivals only."""
-    warm_up: Duration = 0.0
+    warm_up: q.Duration = 0.0
     """Start that is not counted."""
-    cool_down: Duration = 0.0
+    cool_down: q.Duration = 0.0
     """Time after the horizon in which calls are still offered, but not counted."""
-    precision: Share | None = None
+    precision: q.Share | None = None
     """Relative half-width at which a study may stop."""
 
     @field_validator("precision")
@@ -128,7 +116,7 @@ class Poisson(Section):
     """[arrivals] of kind poisson: a constant rate."""
 
     kind: Literal["poisson"]
-    rate: Rate
+    rate: q.Rate
     """Calls per second, written "120/h", "2/min" or "0.2/s"."""
 
 
@@ -143,7 +131,7 @@ class Hourly(Section):
     @classmethod
     def _a_day(cls, value: object) -> tuple[float, ...]:
         hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
-        numbers = tuple(number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(hours))
+        numbers = tuple(q.number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(hours))
         for hour, one in enumerate(numbers):
             if not 0 <= one <= 1e9:
                 raise UnfitError(f"hour {hour} must be from 0 to 1e9", "write calls an hour")
@@ -225,16 +213,16 @@ Arrivals = Annotated[
 class Queue(Section):
     """[queue]: calls waiting for an attendant."""
 
-    limit: Annotated[int | Literal["unlimited"], *_count(0, 1_000_000_000, "the queue's limit")] = UNLIMITED
+    limit: Annotated[int | Literal["unlimited"], *_count(0, 1_000_000_000, "the queue's limit")] = q.UNLIMITED
     """How many may wait; 0: none."""
     patience: LawOrUnlimited = None
     """From the arrival; not given: that of [caller]."""
-    target: Duration = 20.0
+    target: q.Duration = 20.0
     """The wait within which a call counts as answered in time (the service level)."""
 
 
 _MOST_ATTENDANTS: Final = 10_000
-_constant_count = unlimited_or(whole(1, _MOST_ATTENDANTS, "the number of attendants"))
+_constant_count = q.unlimited_or(q.whole(1, _MOST_ATTENDANTS, "the number of attendants"))
 
 
 def _attendants(value: object) -> int | str | tuple[int, ...]:
@@ -245,7 +233,9 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
         except UnfitError as error:
             if not error.step:
                 raise
-            step = f'write a number from 1 to {_MOST_ATTENDANTS}, "{UNLIMITED}", or 24 numbers in brackets, one an hour'
+            step = (
+                f'write a number from 1 to {_MOST_ATTENDANTS}, "{q.UNLIMITED}", or 24 numbers in brackets, one an hour'
+            )
             raise UnfitError(error.rule, step) from None
     step = f"write how many are on duty, from 0 to {_MOST_ATTENDANTS}, for 0-1 h, 1-2 h and so on to 23-24 h"
     numbers = []
@@ -263,7 +253,7 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
 _ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
         {"type": "integer", "minimum": 1, "maximum": _MOST_ATTENDANTS},
-        {"const": UNLIMITED},
+        {"const": q.UNLIMITED},
         {
             "type": "array",
             "items": {"type": "integer", "minimum": 0, "maximum": _MOST_ATTENDANTS},
@@ -318,17 +308,17 @@ def later(retry_after_s: float | None) -> float | None:
 class Parking(Section):
     """[parking]: which calls are parked."""
 
-    probability: Share
+    probability: q.Share
     """Share of handlings that end in a park request."""
     max_parks: int = Field(default=1, ge=1, le=100, strict=True)
     """How often one call may be parked."""
-    announcement: Duration = 0.0
+    announcement: q.Duration = 0.0
     """Time of the attendant that a park costs (the page, the slot read out)."""
     when_full: Literal["keep", "overflow", "drop"] | None = None
     """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
     retries: int | None = Field(default=None, ge=0, le=10_000, strict=True)
     """Of several lots: how often a kept call asks again."""
-    retry_after: Duration | None = None
+    retry_after: q.Duration | None = None
     """Of several lots: time between two requests."""
 
     @field_validator("retry_after")
@@ -342,9 +332,9 @@ class Retrieval(Section):
 
     delay: Law | None = None
     """From the park until somebody comes for the call; may be left out when never = 1."""
-    never: Share = 0.0
+    never: q.Share = 0.0
     """Share never fetched."""
-    staff: Annotated[int | Literal["unlimited"], *_count(1, 10_000, "the number of staff")] = UNLIMITED
+    staff: Annotated[int | Literal["unlimited"], *_count(1, 10_000, "the number of staff")] = q.UNLIMITED
     """How many members fetch calls."""
     talk: Law = Constant(value=0.0)
     """Talk with the member, which ends the call."""
@@ -365,13 +355,13 @@ class Recall(Section):
 
     to: Literal["parker", "group"] = "parker"
     """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
-    ring: DurationOrUnlimited = 30.0
+    ring: q.DurationOrUnlimited = 30.0
     """How long the parker is rung."""
     attempts: int = Field(default=1, ge=1, le=1_000, strict=True)
     """How many times it rings."""
     answer: Law = Constant(value=0.0)
     """From the first ring until the parker answers."""
-    never: Share = 0.0
+    never: q.Share = 0.0
     """Share of returns that the parker never answers."""
     busy: Literal["wait", "group", "drop"] = "wait"
     """What a return does that finds its parker busy."""
@@ -383,7 +373,7 @@ class Recall(Section):
     @field_validator("ring")
     @classmethod
     def _rings(cls, value: float | Literal["unlimited"]) -> float | Literal["unlimited"]:
-        if value != UNLIMITED and value < 1e-6:
+        if value != q.UNLIMITED and value < 1e-6:
             raise UnfitError("ring must be longer than 0", 'write for instance "30s"')
         return value
 
@@ -429,11 +419,11 @@ def _goal(measure: str, text: str) -> float:
     if measure.endswith(("_share", "_utilisation")):
         if plain is not None and plain > 1:
             raise UnfitError(f"{measure} is a share from 0 to 1", f'for per cent write "{text} %"')
-        return share(text if plain is None else plain)
+        return q.share(text if plain is None else plain)
     if "_s_" in measure:
-        return duration_s(text if plain is None else plain)
+        return q.duration_s(text if plain is None else plain)
     if measure == "recalls_per_hour" and "/" in text:
-        return rate_per_s(text) * 3_600
+        return q.rate_per_s(text) * 3_600
     if plain is None:
         raise UnfitError(f"{measure} is compared with a plain number", 'write a text such as "< 12"')
     return plain
@@ -484,7 +474,7 @@ class Uapi(Section):
     owner_name: str = "Default Organization"
     users: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Extensions by user, in file order: attendants first, then staff; further ones get no traffic."""
-    pickup: DurationOrUnlimited | None = None
+    pickup: q.DurationOrUnlimited | None = None
     """How long a simulated telephone rings that a client calls (default 0 s); "unlimited": nobody answers."""
 
     @field_validator("base_url")

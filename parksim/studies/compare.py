@@ -13,15 +13,7 @@ from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
 from parksim.stats.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
-from parksim.studies.gather import (
-    REPLICATIONS,
-    Execution,
-    ExecutionArguments,
-    Gatherer,
-    gathering,
-    requested,
-    shows_execution,
-)
+from parksim.studies import gather
 from parksim.studies.store import Damage
 from parksim.studies.study import Study
 
@@ -73,9 +65,9 @@ class Comparison:
         }
 
 
-@shows_execution
+@gather.shows_execution
 def compare(
-    a: Scenario, b: Scenario, replications: int = REPLICATIONS, **how: Unpack[ExecutionArguments]
+    a: Scenario, b: Scenario, replications: int = gather.REPLICATIONS, **how: Unpack[gather.ExecutionArguments]
 ) -> Comparison:
     """Say what changes from ``a`` to ``b``, each measure with the interval of its difference.
 
@@ -95,7 +87,7 @@ def compare(
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    execution, replications = Execution.of(how), whole("replications are", replications, 1)
+    execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
     for one in (a, b):
         checked_scenario(one)
     if replications < 2:
@@ -104,9 +96,9 @@ def compare(
     _check_alike(a, b, changed)
     unlike = _unlike(a, b, execution.seed, min(replications, _STREAMS_COMPARED))
     first = 0 if "arrival_us" not in unlike else replications
-    with gathering(execution, [a, b], replications) as gatherer:
+    with gather.gathering(execution, [a, b], replications) as gatherer:
         of_a, of_b = (
-            Study(one, gatherer.seed, gatherer.engine, gatherer.level, results, requested(replications))
+            Study(one, gatherer.seed, gatherer.engine, gatherer.level, results, gather.requested(replications))
             for one, numbers in ((a, range(replications)), (b, range(first, first + replications)))
             for results in gatherer.results([one], numbers)
         )
@@ -157,7 +149,7 @@ def _compared(
     b: Study,
     changed: Mapping[str, tuple[object, object]],
     unlike: tuple[str, ...],
-    gatherer: Gatherer | None = None,
+    gatherer: gather.Gatherer | None = None,
 ) -> Comparison:
     same_calls = not {"arrival_us", "seed"} & set(unlike)
     difference = paired_difference if same_calls else _welch

@@ -16,17 +16,7 @@ from parksim.results import Reported, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
-from parksim.stats.estimate import (
-    UNBOUNDED,
-    Estimate,
-    Verdict,
-    blocks_of,
-    share,
-    student_t,
-    time_blocks,
-    undefined,
-    verdict,
-)
+from parksim.stats import estimate as est
 from parksim.stats.stopping import Stopping, StoppingRule, Target
 from parksim.studies.formulas import Formula, formulas
 from parksim.studies.gather import REPLICATIONS, Execution, ExecutionArguments, gathering, requested, shows_execution
@@ -42,7 +32,7 @@ class ObjectiveVerdict:
     """One objective of the scenario and what the study says of it."""
 
     objective: Objective
-    verdict: Verdict
+    verdict: est.Verdict
 
 
 class Rarer(NamedTuple):
@@ -89,12 +79,12 @@ class Study(Reported):
     def objectives(self) -> list[ObjectiveVerdict]:
         """The scenario's objectives with their verdicts."""
         return [
-            ObjectiveVerdict(o, verdict(self.estimate(o.measure), o.relation, o.value))
+            ObjectiveVerdict(o, est.verdict(self.estimate(o.measure), o.relation, o.value))
             for o in self.scenario.objectives
         ]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> est.Verdict:
         """All objectives together: "missed" when one is, else "undecided" when one is, else "met"."""
         verdicts = {one.verdict for one in self.objectives}
         return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
@@ -102,14 +92,14 @@ class Study(Reported):
     def _length(self, name: str) -> int:
         return len(self.results[0][name]) if self.results else 0
 
-    def estimate(self, name: str, index: int | None = None) -> Estimate:
+    def estimate(self, name: str, index: int | None = None) -> est.Estimate:
         """Return the estimate of one measure, or of one element of a vector."""
         values = [result[name] if index is None else result[name][index] for result in self.results]
         if all(np.isnan(value) for value in values):
-            return undefined(why_undefined(name, self.scenario), 0, self.level)
+            return est.undefined(why_undefined(name, self.scenario), 0, self.level)
         if name in SHARES:
-            return share(values, self._blocks(name, index), self.level)
-        return student_t(values, self.level, UNBOUNDED)
+            return est.share(values, self._blocks(name, index), self.level)
+        return est.student_t(values, self.level, est.UNBOUNDED)
 
     def rarer(self, name: str) -> Rarer | None:
         """Return how many events a share rests on; None if it is not a share of trials, or there was no trial."""
@@ -133,11 +123,11 @@ class Study(Reported):
             return 0
         if part and index is not None and of in _TRIALS_IN:
             counts = [_TRIALS_IN[of](result, part, index) for result in self.results]
-            return blocks_of(counts, open_us / 1e6, stay_s)
+            return est.blocks_of(counts, open_us / 1e6, stay_s)
         trials = _TRIALS.get(of)
         if trials is None:
-            return time_blocks(len(self.results), open_us / 1e6, stay_s) if stay_s > 0 else 0
-        return blocks_of([trials(result) for result in self.results], window.length_us / 1e6, stay_s)
+            return est.time_blocks(len(self.results), open_us / 1e6, stay_s) if stay_s > 0 else 0
+        return est.blocks_of([trials(result) for result in self.results], window.length_us / 1e6, stay_s)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as ``parksim run --json`` prints it."""

@@ -16,16 +16,7 @@ from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, plain, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import duration_s
-from parksim.studies.gather import (
-    MOST_RUNS,
-    MOST_VALUES,
-    REPLICATIONS,
-    Execution,
-    ExecutionArguments,
-    gathering,
-    requested,
-    shows_execution,
-)
+from parksim.studies import gather
 from parksim.studies.replication import versions
 from parksim.studies.store import Damage
 from parksim.studies.study import Study
@@ -97,12 +88,12 @@ class Sweep(Reported):
         }
 
 
-@shows_execution
+@gather.shows_execution
 def sweep(
     scenario: Scenario,
     over: Mapping[str, Iterable[object]],
-    replications: int = REPLICATIONS,
-    **how: Unpack[ExecutionArguments],
+    replications: int = gather.REPLICATIONS,
+    **how: Unpack[gather.ExecutionArguments],
 ) -> Sweep:
     """Run every combination of some values, each offered the same calls.
 
@@ -120,22 +111,24 @@ def sweep(
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
-    execution, replications = Execution.of(how), whole("replications are", replications, 1)
+    execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
     checked_scenario(scenario)
     if not isinstance(over, Mapping):
         raise PlanError(_NO_KEY)
     values = {key: _listed(key, ones) for key, ones in over.items()}
     runs = math.prod(map(len, values.values())) * replications
-    if not values or runs > MOST_RUNS:
-        raise PlanError(f"{runs:,} replications are more than {MOST_RUNS:,}; take fewer values" if values else _NO_KEY)
+    if not values or runs > gather.MOST_RUNS:
+        raise PlanError(
+            f"{runs:,} replications are more than {gather.MOST_RUNS:,}; take fewer values" if values else _NO_KEY
+        )
     combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     designs = [scenario.with_values(one) for one in combinations]
     _check_each_once(combinations, designs)
-    with gathering(execution, designs, replications) as gatherer:
+    with gather.gathering(execution, designs, replications) as gatherer:
         fixed = (gatherer.seed, gatherer.engine, gatherer.level)
         results = gatherer.results(designs, range(replications))
         rows = tuple(
-            Row(one, Study(design, *fixed, measured, requested(replications)))
+            Row(one, Study(design, *fixed, measured, gather.requested(replications)))
             for one, design, measured in zip(combinations, designs, results, strict=True)
         )
         gatherer.finish(
@@ -158,9 +151,9 @@ def _listed(key: str, ones: object) -> tuple[object, ...]:
     """
     if isinstance(ones, str | bytes | Mapping) or not isinstance(ones, Iterable):
         raise PlanError(f"{key} needs a list of values, such as range(4, 21) or [{ones!r:.40}], not {ones!r:.40}")
-    values = tuple(map(plain, itertools.islice(ones, MOST_VALUES + 1)))
-    if not 1 <= len(values) <= MOST_VALUES:
-        raise PlanError(f"{key} needs 1 to {MOST_VALUES:,} values; give it {'fewer' if values else 'some'}")
+    values = tuple(map(plain, itertools.islice(ones, gather.MOST_VALUES + 1)))
+    if not 1 <= len(values) <= gather.MOST_VALUES:
+        raise PlanError(f"{key} needs 1 to {gather.MOST_VALUES:,} values; give it {'fewer' if values else 'some'}")
     return values
 
 
@@ -198,9 +191,9 @@ def values_of(text: str) -> tuple[object, ...]:
         if not part:
             raise PlanError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
         further = range_of(part) if ".." in part and part[0] not in "[{" else [_whole(part)]
-        values.extend(further[: MOST_VALUES + 1])
-        if len(values) > MOST_VALUES:
-            raise PlanError(f"{text!r} lists more than {MOST_VALUES:,} values; take fewer")
+        values.extend(further[: gather.MOST_VALUES + 1])
+        if len(values) > gather.MOST_VALUES:
+            raise PlanError(f"{text!r} lists more than {gather.MOST_VALUES:,} values; take fewer")
     return tuple(values)
 
 

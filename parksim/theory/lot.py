@@ -8,15 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.errors import ArgumentError
-from parksim.theory.erlang import (
-    busy_pmf,
-    carried_erlang,
-    checked_count,
-    checked_number,
-    erlang_b,
-    erlang_b_curve,
-    pmf_quantile,
-)
+from parksim.theory import erlang
 from parksim.theory.race import Law, Race, mean_within, quantile_s
 
 Floats = NDArray[np.float64]
@@ -46,7 +38,7 @@ def load_from_empty(offered_per_s: float, stay: Law, t_s: float) -> float:
     >>> round(load_from_empty(0.1, minute, 60.0), 9), round(6.0 * (1 - exp(-1)), 9)
     (3.792723353, 3.792723353)
     """
-    return checked_number("offered_per_s", offered_per_s) * mean_within(stay, t_s)
+    return erlang.checked_number("offered_per_s", offered_per_s) * mean_within(stay, t_s)
 
 
 def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lowest") -> Floats:
@@ -71,18 +63,18 @@ def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lo
     >>> slot_loads(3, 1.0).round(4).tolist()  # 1 - 1/2, 1/2 - 1/5, 1/5 - 1/16
     [0.5, 0.3, 0.1375]
     """
-    c, a = checked_count("slots", slots, 1), checked_number("offered_erlang", offered_erlang)
+    c, a = erlang.checked_count("slots", slots, 1), erlang.checked_number("offered_erlang", offered_erlang)
     if choice not in _LOADS:
         raise ArgumentError(f"a choice is one of {', '.join(_LOADS)}, got {choice!r}")
     return _LOADS[choice](c, a)
 
 
 def _equal_loads(c: int, a: float) -> Floats:
-    return np.full(c, carried_erlang(c, a) / c)
+    return np.full(c, erlang.carried_erlang(c, a) / c)
 
 
 def _ordered_loads(c: int, a: float) -> Floats:
-    before, i = erlang_b_curve(c, a)[:-1], np.arange(1, c + 1)
+    before, i = erlang.erlang_b_curve(c, a)[:-1], np.arange(1, c + 1)
     # A (B(i-1) - B(i)) with B(i) put in by its recursion: the difference of nearly equal shares is gone.
     loads: Floats = a * before * (i - a * (1.0 - before)) / (i + a * before)
     return loads
@@ -153,9 +145,9 @@ def loss_lot(parks_per_s: float, stay: Race, slots: SupportsIndex, choice: Choic
     >>> round(lot.refused_share, 5), lot.expired_share
     (0.04314, 1.0)
     """
-    c, rate = checked_count("slots", slots, 1), checked_number("parks_per_s", parks_per_s)
+    c, rate = erlang.checked_count("slots", slots, 1), erlang.checked_number("parks_per_s", parks_per_s)
     offered = rate * stay.mean_s
-    blocked, pmf = erlang_b(c, offered), busy_pmf(c, offered)
+    blocked, pmf = erlang.erlang_b(c, offered), erlang.busy_pmf(c, offered)
     return LossLot(
         offered_erlang=offered,
         refused_share=blocked,
@@ -164,7 +156,7 @@ def loss_lot(parks_per_s: float, stay: Race, slots: SupportsIndex, choice: Choic
         abandoned_share=stay.abandoned_share,
         expired_share=stay.expired_share,
         occupancy_mean=offered * (1.0 - blocked),
-        occupancy_p95=pmf_quantile(pmf, 0.95),
+        occupancy_p95=erlang.pmf_quantile(pmf, 0.95),
         occupancy_pmf=tuple(pmf.tolist()),
         slot_utilisation=tuple(slot_loads(c, offered, choice).tolist()),
         parked_s_mean=stay.mean_s,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED
 from parksim.journal.journal import Journal
 from parksim.scenario.model import TEMPLATE
 from parksim.studies import gather, replication

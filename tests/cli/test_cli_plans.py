@@ -14,7 +14,8 @@ import pytest
 
 import parksim
 from parksim import Scenario
-from parksim.cli.main import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED, main
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import TEMPLATE
 from parksim.studies.rerun import load

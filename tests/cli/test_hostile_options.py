@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from parksim.cli import serve
-from parksim.cli.main import BAD_INPUT, DONE, app, main
+from parksim.cli.main import app, main
+from parksim.cli.options import BAD_INPUT, DONE
 from parksim.scenario.model import TEMPLATE
 
 HOSTILE = ("x", "", "-1", "1e999", "100%", "nan")

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parksim
-from parksim.cli.main import BAD_INPUT, DONE, MISSED, main
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE, MISSED
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import conformance as replaying
 from parksim.pbx import log as fieldlogs

@@ -11,7 +11,8 @@ import scipy.stats
 from log_forms import SHARED, TRACES
 
 import parksim
-from parksim.cli.main import BAD_INPUT, DONE, MISSED, main
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE, MISSED
 from parksim.engines import processes
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import conformance as replaying

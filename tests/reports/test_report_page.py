@@ -18,7 +18,8 @@ from markdown_it import MarkdownIt  # rich comes with it
 
 import parksim
 from parksim.catalogue import SCALARS
-from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED, main
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE, NOT_FINISHED
 from parksim.reports import charts as plots
 from parksim.reports import figures
 from parksim.reports import html as report_page

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from parksim.catalogue import SCALARS
 from parksim.rules import codes
 from parksim.scenario.laws import Exponential
-from parksim.scenario.model import TEMPLATE, Objective, Scenario, ScenarioError, Settings
+from parksim.scenario.model import TEMPLATE, Scenario, ScenarioError, Settings
+from parksim.scenario.sections import Objective
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.glob("*.toml"))

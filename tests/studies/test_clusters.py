@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from parksim.cli.main import BAD_INPUT, DONE, NOT_FINISHED, main
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE, NOT_FINISHED
 from parksim.errors import StudyError
 from parksim.scenario.model import Scenario
 from parksim.studies.clusters import cluster_at

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 import parksim
-from parksim.cli.main import DONE, INTERRUPTED, NOT_FINISHED, main
+from parksim.cli.main import main
+from parksim.cli.options import DONE, INTERRUPTED, NOT_FINISHED
 from parksim.reports.screen_plans import to_csv
 from parksim.scenario.model import Scenario
 from parksim.studies.store import Store
