@@ -152,7 +152,7 @@ class Desk:
                     self._replay(record)
                 except Exception as error:
                     raise SessionError(
-                        f"{self._session.path}, line {number}: cannot be done again ({error}); name another --journal "
+                        f"{self._session.path}, line {number}: cannot be done again ({error}); name another --session "
                         "file, or cut the file before this line to lose what follows"
                     ) from error
             if records:

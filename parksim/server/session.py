@@ -19,7 +19,7 @@ from parksim.rules import uapi
 
 SCHEMA: Final = 1
 _BEGINNING: Final = b'{"parksim": "session"'
-_NO_SESSION: Final = "is no session file of parksim serve; name another --journal file"
+_NO_SESSION: Final = "is no session file of parksim serve; name another --session file"
 
 
 class Taken(NamedTuple):
@@ -66,7 +66,7 @@ class Session:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SessionError(f"{path}: cannot be opened ({error.strerror}); name another --journal file") from None
+            raise SessionError(f"{path}: cannot be opened ({error.strerror}); name another --session file") from None
         try:
             self._begin(opening)
         except BaseException:
@@ -78,7 +78,7 @@ class Session:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SessionError(
-                f"{self.path}: another server writes it; stop that one, or name another --journal file"
+                f"{self.path}: another server writes it; stop that one, or name another --session file"
             ) from None
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
@@ -109,7 +109,7 @@ class Session:
         if not isinstance(found, dict):
             raise SessionError(
                 f"{self.path}, line {number}: this is no line of a session file, or it is damaged; "
-                "name another --journal file, or cut the file before this line to lose what follows"
+                "name another --session file, or cut the file before this line to lose what follows"
             )
         return found
 
@@ -119,13 +119,13 @@ class Session:
         if header.get("schema") != SCHEMA:
             raise SessionError(
                 f"{self.path}: is of schema {header.get('schema')!r} and this parksim writes {SCHEMA}; "
-                "update parksim, or name another --journal file"
+                "update parksim, or name another --session file"
             )
         unlike = [key for key, value in opening.items() if header.get(key) != json.loads(json.dumps(value))]
         if unlike:
             raise SessionError(
                 f"{self.path}: was begun with another {', '.join(unlike)}; "
-                "start with what it was begun with, or name another --journal file"
+                "start with what it was begun with, or name another --session file"
             )
 
     def _record(self, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:

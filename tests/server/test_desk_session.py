@@ -233,7 +233,7 @@ def test_another_file_is_refused_and_stays_as_it_is(tmp_path, content):
     journal = tmp_path / "diary.txt"
     journal.write_bytes(content)
     journal.chmod(0o644)
-    with pytest.raises(SessionError, match=r"diary\.txt.*name another --journal file"):
+    with pytest.raises(SessionError, match=r"diary\.txt.*name another --session file"):
         open_at(journal)
     assert journal.read_bytes() == content
     assert stat.S_IMODE(journal.stat().st_mode) == 0o644

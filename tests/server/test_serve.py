@@ -229,7 +229,7 @@ def test_a_model_that_fails_ends_the_server(tmp_path):
         [sys.executable, "-c", BROKEN_PARK, *map(str, options)], capture_output=True, text=True, timeout=60, check=False
     )
     assert again.returncode == 4
-    assert re.search(r"session, line [0-9]+: cannot be done again \(planted\); name another --journal", again.stderr)
+    assert re.search(r"session, line [0-9]+: cannot be done again \(planted\); name another --session", again.stderr)
     assert "Traceback" not in again.stderr
     with serving_calls(*USERS, "--journal", journal) as (_, client):  # mended, it goes on
         assert view_of(client.list())["parkedPos"] == "1"
