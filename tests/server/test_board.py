@@ -204,9 +204,9 @@ def test_reconnecting_restores_the_picture(opened, served):
     expect(page.locator(".slot").nth(0)).to_contain_text("Caller 7")
     served.newest = picture(9, [None, stay("8", 95, now_us=NOW_US)])
     served.cut()
-    expect(page.locator("#connection")).to_have_attribute("data-state", "reconnecting")
-    expect(page.locator("#connection")).to_have_text(re.compile(r"Reconnecting for 0:0\d"))
-    assert page.locator("body").get_attribute("class") == "roomy stale"
+    # All of it in one look: a busy machine may be connected again before a second one.
+    waiting = page.locator("body[class='roomy stale'] #connection[data-state='reconnecting']")
+    expect(waiting).to_have_text(re.compile(r"Reconnecting for 0:0\d"))
     expect(page.locator("#connection")).to_have_text("Live")
     expect(page.locator(".slot").nth(1)).to_contain_text("Caller 8", timeout=WITHIN_MS)
     expect(page.locator(".slot").nth(0)).to_contain_text("free")
