@@ -1,8 +1,8 @@
 """The quick tier: ``pytest -m quick`` answers in a minute, on two cores.
 
 A test is quick unless it is slow, or ``not_quick.txt`` has it: the functions that take over 0.3 s, all cases
-together. ``pytest -n 2 --write-not-quick`` measures anew; with ``-m quick`` it adds what is long there. The quick tier
-runs the kernel interpreted, which is slower but needs no compiler, and lets the coverage see it.
+together. ``pytest -n 2 --write-not-quick`` measures anew; with ``-m quick`` it adds the functions that take longer
+there. The quick tier runs the kernel interpreted, which is slower but needs no compiler, and lets the coverage see it.
 """
 
 import os
@@ -47,9 +47,15 @@ def function_of(item_id: str) -> str:
     return item_id.split("[", maxsplit=1)[0]
 
 
+def _listed_s():
+    """Return the functions that are not quick, and the seconds that each took when it was measured."""
+    rows = map(str.split, LISTED.read_text(encoding="utf-8").splitlines())
+    return {name: float(spent_s) for spent_s, name in rows}
+
+
 def pytest_collection_modifyitems(items):
     """Mark what is quick."""
-    listed = {line.split()[1] for line in LISTED.read_text(encoding="utf-8").splitlines() if line.strip()}
+    listed = _listed_s()
     for item in items:
         if function_of(item.nodeid) not in listed and item.get_closest_marker("slow") is None:
             item.add_marker(QUICK)
@@ -66,6 +72,6 @@ def pytest_sessionfinish(session):
         return
     took_s = {name: spent_s for name, spent_s in _took_s.items() if spent_s > LONGEST_S}
     if session.config.option.markexpr == QUICK:
-        took_s |= {name: float(spent_s) for spent_s, name in map(str.split, LISTED.read_text().splitlines())}
+        took_s |= _listed_s()
     long = sorted((name.split("::")[0], -spent_s, name) for name, spent_s in took_s.items())
     LISTED.write_text("".join(f"{-spent_s:6.1f} {name}\n" for _, spent_s, name in long), encoding="utf-8")

@@ -355,7 +355,7 @@ class Switchboard:
         def work_now() -> None:
             try:
                 results.append(work(stamp_us))
-            except Exception as error:  # noqa: BLE001 - whoever gave the work is told; the model has gone its way
+            except Exception as error:  # noqa: BLE001 - raised again for the giver of the work; the model has run on
                 errors.append(error)
 
         self.exchange.at(stamp_us, rank, work_now)
@@ -506,7 +506,7 @@ class Switchboard:
             if not self._closed:  # somebody cancels all tasks: nothing would happen any more, and nobody know
                 self._fail(RuntimeError("the task that drives the switchboard was cancelled"))
             raise
-        except Exception as error:  # noqa: BLE001 - kept for whoever asks next
+        except Exception as error:  # noqa: BLE001 - raised at the next call
             self._fail(error)
 
     async def catch_up(self) -> None:
@@ -570,7 +570,7 @@ class Switchboard:
         for listener in self._listeners:
             try:
                 listener(fact)
-            except Exception as error:  # noqa: BLE001 - whoever gave the work is told; the model has gone its way
+            except Exception as error:  # noqa: BLE001 - raised again for the giver of the work; the model has run on
                 self._failures.append(error)
         for reader in self._readers:
             reader.tell(fact)

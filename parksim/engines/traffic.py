@@ -141,7 +141,7 @@ def endless_batches(scenario: Scenario, seed: int, replication: int) -> Iterator
         stretch, end_us = _stretch(scenario, start_us)
         drawn = draw(stretch, seed, replication)
         if isinstance(scenario.arrivals, Recorded) and not len(drawn.arrival_us):
-            return  # a horizon before the first recorded call: there is none in the next stretch either
+            return  # the horizon lies before the first recorded call: no stretch has one
         yield batch(drawn, start_us)
         replication += 1
         start_us = end_us

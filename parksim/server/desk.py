@@ -259,7 +259,7 @@ class Desk:
         """Note now and then how far simulated time has come."""
         while self._session is not None:
             await asyncio.sleep(MARK_EVERY_S)
-            with suppress(OSError):  # a full disk is told to whoever next asks for a change
+            with suppress(OSError):  # the next request that changes something reports the full disk
                 self._session.mark(self.switchboard.now_us)
 
     # Requests ----------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Desk:
             return self.switchboard.at_next(
                 uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False)
             )
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the error
+        except Exception:  # noqa: BLE001 - the client gets an answer to any error, and the log has it
             _LOG.exception("a request failed")
             return uapi.refusal_reply(Refusal.INTERNAL_ERROR)
 

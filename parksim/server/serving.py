@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
         """End the server at SIGINT and SIGTERM, and leave it to the caller what that means."""
         try:
             before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread; whoever runs us there ends us by should_exit
+        except ValueError:  # not the main thread: its owner ends the server by should_exit
             yield
             return
         try:

@@ -412,7 +412,7 @@ class _Return(NamedTuple):
     answered: float
     abandoned: float
     lost: float
-    gone_at_once: float  # whoever has no patience at all hangs up before it rings
+    gone_at_once: float  # callers without any patience hang up before it rings
 
 
 def _return(scenario: Scenario) -> _Return | str:
@@ -552,7 +552,7 @@ def _attendants(scenario: Scenario, known: _Known) -> Table:
         return _none("more work than the attendants can do", _OF_QUEUE)
     if [law.kind for law in (handling, talk) if law.mean_s > 0] != ["exponential"]:
         table = _none("service is not exponential", _OF_QUEUE)
-        if patience is None:  # whatever the law, nobody leaves unserved
+        if patience is None:  # under any law nobody leaves unserved
             table["attendant_utilisation"] = Formula(rate * service_s / servers, "offered load, after warm-up")
         return table
     if patience is None:

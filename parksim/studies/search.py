@@ -185,7 +185,7 @@ class Search:
             )
             objectives = tuple(replace(one, verdict=careful_verdict(study, one)) for one in study.objectives)
             verdicts = {one.verdict for one in objectives}
-            # A miss decides whatever the others say.
+            # One miss decides, without the others.
             together: Verdict = next((one for one in ("missed", "undecided") if one in verdicts), "met")
             unclear = [one for one in objectives if one.verdict == "undecided"]
             if together != "undecided" or all(self._is_near_enough(study, one) for one in unclear):
