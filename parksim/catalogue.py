@@ -14,12 +14,13 @@ and order are those of the JSON and of the tables.
 import math
 from typing import Final, Literal, NamedTuple
 
-Of = Literal["", "calls", "park requests", "parks", "returns", "the time"]
-"""What a share is a share of; "" where a measure is not a share."""
+Of = Literal["", "calls", "answers", "park requests", "parks", "returns", "the time"]
+"""What a share is a share of, and a mean a mean over; "" where a measure is neither."""
 Section = Literal["", "The lot", "How a stay ends", "Calls that come back", "Calls and people"]
 """Where the screen shows a measure; "" where it does not."""
 NOTHING_TO_DIVIDE: Final[dict[Of, str]] = {
     "calls": "no call was offered",
+    "answers": "no call was answered",
     "park requests": "no park was requested",
     "parks": "no park was made",
     "returns": "no call timed out",
@@ -37,6 +38,7 @@ class Measure(NamedTuple):
         section: Under which heading the screen shows it.
         quantity: Its unit where it is not a share: "s", "erlang", "1/h", "slots" (which is not written).
         also: Of which parts there is a vector as well: "hour" (of day, 24 numbers), "lot".
+        per: What a mean is a mean over.
         undefined: Why no replication has a value; by default there was nothing to divide by.
     """
 
@@ -46,6 +48,7 @@ class Measure(NamedTuple):
     section: Section = ""
     quantity: Literal["", "s", "erlang", "1/h", "slots"] = ""
     also: tuple[Literal["hour", "lot"], ...] = ()
+    per: Of = ""
     undefined: str = ""
 
     @property
@@ -56,7 +59,12 @@ class Measure(NamedTuple):
     @property
     def why_undefined(self) -> str:
         """Why no replication has a value."""
-        return self.undefined or NOTHING_TO_DIVIDE.get(self.of, "no park was made")
+        return self.undefined or NOTHING_TO_DIVIDE.get(self.of or self.per, "no park was made")
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts events, in the window or per hour."""
+        return not self.of and not self.per and self.quantity in {"", "1/h"}
 
     def greatest(self, slots: int) -> float:
         """Return the greatest value that is possible in a lot of ``slots``; the least is 0 for every measure."""
@@ -93,10 +101,10 @@ MEASURES: Final = (
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),
     Measure("occupancy_p95", "busy slots, not exceeded in 95 % of the time", "", "The lot", "slots"),
     Measure("occupancy_max", "busy slots, at most", "", "The lot", "slots"),
-    Measure("parked_s_mean", "time parked, on average", "", "How a stay ends", "s"),
+    Measure("parked_s_mean", "time parked, on average", "", "How a stay ends", "s", per="parks"),
     Measure("parked_s_p50", "time parked, median", quantity="s"),
     Measure("parked_s_p95", "time parked, not exceeded by 95 %", "", "How a stay ends", "s"),
-    Measure("parks_per_call", "parks per call", section="Calls and people", undefined="no call was offered"),
+    Measure("parks_per_call", "parks per call", section="Calls and people", per="calls"),
     Measure(
         "attendant_utilisation",
         "attendants busy",
@@ -111,7 +119,7 @@ MEASURES: Final = (
         "wait for an answer, on average",
         section="Calls and people",
         quantity="s",
-        undefined="no call was answered",
+        per="answers",
     ),
     Measure(
         "answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", quantity="s", undefined="no call was answered"

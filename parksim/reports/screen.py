@@ -71,7 +71,7 @@ def screen_rows(study: Study) -> list[tuple[str, str, str, str]]:
     """Return the estimates of the screen as texts: measure, estimate, interval, theory or why there is no formula."""
     rows = []
     for name in (name for names in SECTIONS.values() for name in names):
-        estimate = study.estimates[name]
+        estimate = study.estimate(name)
         beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
         rows.append((name, *shown(name, possible(study, name)), beside.plain))
     return rows
@@ -82,7 +82,7 @@ def _estimates(study: Study) -> Table:
     for section, names in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in names:
-            estimate = study.estimates[name]
+            estimate = study.estimate(name)
             beside = _theory(name, study.formulas[name]) if estimate.mean is not None else _one_line(estimate.reason)
             table.add_row(f"  {name}", *shown(name, possible(study, name)), beside)
     if len(study.scenario.lots) > 1:
@@ -95,7 +95,7 @@ def _add_lots(table: Table, study: Study) -> None:
         table.add_row(Text(f"Lot {name}, {_counted(lot.slots, 'slot')}", "bold"))
         for measure in OF_LOTS:
             whole = f"{measure}_by_lot"
-            estimate, formula = study.estimates[whole][number], study.formulas[whole]
+            estimate, formula = study.estimate(whole, number), study.formulas[whole]
             if isinstance(formula.value, tuple):
                 formula = formula._replace(value=formula.value[number])
             beside = _theory(whole, formula) if estimate.mean is not None else _one_line(estimate.reason)

@@ -610,7 +610,7 @@ def with_interval(name: str, estimate: Estimate) -> str:
 
 def point_of(name: str, estimate: Estimate) -> str:
     """Return a point alone; of what was never seen its bound, since nothing seen is never nothing."""
-    if estimate.mean == 0 and estimate.method == "clopper-pearson-blocks" and estimate.high is not None:
+    if estimate.mean == 0 and estimate.method == "never-seen" and estimate.high is not None:
         return f"less than {written(name, estimate.high)}"
     return shown(name, estimate)[0]
 

@@ -214,3 +214,8 @@ def resolved(raw: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str | int, 
     if word in NamedLot.model_fields and not near:
         raise UnfitError(f"there are several lots; write lot.NAME.{'.'.join(path[1:])}", f"the lots are {those}")
     raise UnfitError(f"there is no lot {word[:64]!r}; the lots are {those}", f'did you mean "{near}"?' if near else "")
+
+
+def longest_s(limit: Law | None) -> float:
+    """Return the longest stay that a max_in_parking allows, in seconds; inf where there is no limit."""
+    return math.inf if limit is None else limit.support_s[1]

@@ -1,7 +1,7 @@
 """Two scenarios compared: paired differences where both are offered the same calls, Welch's where they are not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Unpack
 
@@ -12,10 +12,12 @@ from parksim.errors import PlanError
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
-from parksim.stats.estimate import SHARE_DIFFERENCE, UNBOUNDED, Estimate, paired, welch
+from parksim.stats import estimate as est
+from parksim.stats import events
+from parksim.stats.estimate import Estimate
 from parksim.studies import gather
 from parksim.studies.store import Damage
-from parksim.studies.study import Study
+from parksim.studies.study import Study, why_undefined
 
 
 @dataclass(frozen=True)
@@ -211,34 +213,33 @@ def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
 
 
 def paired_difference(one: Study, other: Study, name: str, replications: int) -> Estimate:
-    """Return a measure of ``one`` less that of ``other``, replication by replication, over the first of them."""
-    seen = _never_seen(one, other, name)
-    values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
-    return seen or paired(values[0], values[1], one.level, _bounds(name))
+    """Return a measure of ``one`` less that of ``other``, offered the same calls, over the first replications."""
+    if name == "calls_offered":
+        return est.certain(0.0, replications, one.level, "both are offered the same calls")
+    few = [replace(study, results=study.results[:replications]) for study in (one, other)]
+    return _difference(few[0], few[1], name, est.together)
 
 
-def _welch(one: Study, other: Study, name: str, replications: int) -> Estimate:
-    seen = _never_seen(one, other, name)
-    values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
-    return seen or welch(values[0], values[1], one.level, _bounds(name))
+def _welch(one: Study, other: Study, name: str, _: int) -> Estimate:
+    return _difference(one, other, name, est.apart)
 
 
-def _bounds(name: str) -> tuple[float, float]:
-    return SHARE_DIFFERENCE if name in SHARES else UNBOUNDED
+def _difference(one: Study, other: Study, name: str, by: Callable[..., Estimate]) -> Estimate:
+    """Return the difference from the spread of the replications; of few events, from the limits of both sides."""
+    estimates = one.estimate(name), other.estimate(name)
+    for study, side in zip((one, other), estimates, strict=True):
+        if side.mean is None:
+            return est.undefined(why_undefined(name, study.scenario), 0, one.level)
+    bounds = est.SHARE_DIFFERENCE if name in SHARES else est.UNBOUNDED
+    first, second = one.measured.sample(name), other.measured.sample(name)
+    if first is None or second is None:  # a quantile, which is no ratio of sums
+        values = [[result[name] for result in study.results] for study in (one, other)]
+        return (est.paired if by is est.together else est.welch)(values[0], values[1], one.level, bounds)
+    if {side.method for side in estimates} <= _BY_SPREAD:
+        return by(first, second, one.level, bounds)
+    correlation = est.correlation(first, second) if by is est.together else 0.0
+    return events.difference(*estimates, correlation, bounds)
 
 
-def _never_seen(one: Study, other: Study, name: str) -> Estimate | None:
-    """Return the difference of two shares whose events never (or always) occurred: bounded, not 0."""
-    sides = [study.estimate(name) for study in (one, other)]
-    if any(side.method != "clopper-pearson-blocks" for side in sides):
-        return None
-    (mean, low, high), (mean_b, low_b, high_b) = ((side.mean, side.low, side.high) for side in sides)
-    assert mean is not None
-    assert mean_b is not None
-    assert low is not None
-    assert low_b is not None
-    assert high is not None
-    assert high_b is not None
-    blocks = min(side.n for side in sides)
-    reason = f"none seen on either side in {blocks} blocks" if mean == mean_b == 0 else "nothing else seen on a side"
-    return Estimate(mean - mean_b, low - high_b, high - low_b, one.level, blocks, "clopper-pearson-blocks", reason)
+_BY_SPREAD: Final = frozenset({"student-t", "all-equal", "certain", "one-replication"})
+"""Methods of estimates whose differences rest on the spread of the replications."""

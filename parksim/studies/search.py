@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from parksim.scenario.model import Scenario
-from parksim.stats.estimate import Estimate, Verdict, clopper_pearson, verdict
+from parksim.stats.estimate import Estimate, Verdict
 from parksim.studies.compare import paired_difference
 from parksim.studies.gather import MOST_RUNS, Gatherer, requested
 from parksim.studies.study import ObjectiveVerdict, Study
@@ -15,8 +15,6 @@ FIRST_LOOK: Final = 10
 """Replications after which ``solve`` first looks whether a value is decided; then it doubles them."""
 MOST_LOOKED_AT: Final = 320
 """Replications of one value after which ``solve`` calls it undecided."""
-FEWEST_EVENTS: Final = 100
-"""Of fewer refusals (say) Student's interval alone decides nothing: see ``careful_verdict``."""
 Outcome = Literal["found", "undecided", "none"]
 
 
@@ -27,7 +25,7 @@ class Step:
     Attributes:
         value: Of the key.
         verdict: "met" when all objectives are, "missed" when one is, else "undecided".
-        objectives: Each objective with its verdict (``careful_verdict``).
+        objectives: Each objective with its verdict.
         study: Its replications; its level is that of one look.
         needed: Replications that would probably decide it; None when it is decided, or no number would.
     """
@@ -183,7 +181,7 @@ class Search:
             study = Study(
                 design, self.gatherer.seed, self.gatherer.engine, self.level, results, requested(replications)
             )
-            objectives = tuple(replace(one, verdict=careful_verdict(study, one)) for one in study.objectives)
+            objectives = tuple(study.objectives)
             verdicts = {one.verdict for one in objectives}
             # One miss decides, without the others.
             together: Verdict = next((one for one in ("missed", "undecided") if one in verdicts), "met")
@@ -210,38 +208,15 @@ class Search:
         return {name: paired_difference(here, before, name, pairs) for name in names}
 
 
-def careful_verdict(study: Study, one: ObjectiveVerdict) -> Verdict:
-    """Return the verdict on an objective; where it would rest on few events, only if a bound says so as well.
-
-    Refusals come in bursts. Of a few in ten replications the mean is low and the variance lower still, so that the
-    upper end of Student's interval is too low, and a lot too small by far is "met" once in four or five times. Until
-    100 events were seen (of a share near 1: of their contrary), the end on the far side is moved out to Clopper and
-    Pearson's for as many of the blocks as there were events (``estimate.zero_seen`` says why that bounds the share).
-    """
-    objective, rarer = one.objective, study.rarer(one.objective.measure)
-    estimate = study.estimate(objective.measure)
-    if rarer is None or rarer.events >= FEWEST_EVENTS or estimate.low is None or estimate.high is None:
-        return one.verdict
-    bound = clopper_pearson(min(rarer.events, rarer.blocks), rarer.blocks, study.level).high
-    bound = 1.0 if bound is None else bound
-    if rarer.is_contrary:
-        wider = replace(estimate, low=min(estimate.low, 1.0 - bound))
-    else:
-        wider = replace(estimate, high=max(estimate.high, bound))
-    return verdict(wider, objective.relation, objective.value)
-
-
 def replications_needed(study: Study, unclear: Sequence[ObjectiveVerdict]) -> int | None:
     """Return how many replications would probably make the intervals exclude the targets: widths go with 1/sqrt(n)."""
     needed = 0
     for one in unclear:
-        estimate, rarer = study.estimate(one.objective.measure), study.rarer(one.objective.measure)
+        estimate = study.estimate(one.objective.measure)
         if estimate.mean is None or estimate.half_width is None or estimate.mean == one.objective.value:
             return None
         ratio = estimate.half_width / abs(estimate.mean - one.objective.value)
         needed = max(needed, math.ceil(len(study.results) * ratio**2))
-        if rarer is not None and 0 < rarer.events < FEWEST_EVENTS:
-            needed = max(needed, math.ceil(len(study.results) * FEWEST_EVENTS / rarer.events))
     return needed if needed <= MOST_RUNS else None
 
 

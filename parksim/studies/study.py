@@ -1,23 +1,21 @@
 """Replications of one scenario, and what they say together: the estimates, the verdicts, and when there are enough."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, NamedTuple, Unpack
+from typing import Any, Final, Unpack
 
-import numpy as np
-
-from parksim.catalogue import BY_NAME, SCALARS, SHARES, VECTORS
+from parksim.catalogue import BY_NAME, SCALARS, VECTORS
 from parksim.errors import ArgumentError
-from parksim.journal.measures import Window, open_by_hour_us
 from parksim.results import Reported, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
 from parksim.stats import estimate as est
 from parksim.stats.stopping import Stopping, StoppingRule, Target
+from parksim.studies.estimates import Measured
 from parksim.studies.formulas import Formula, formulas
 from parksim.studies.gather import REPLICATIONS, Execution, ExecutionArguments, gathering, requested, shows_execution
 from parksim.studies.replication import versions
@@ -33,17 +31,6 @@ class ObjectiveVerdict:
 
     objective: Objective
     verdict: est.Verdict
-
-
-class Rarer(NamedTuple):
-    """How often the event that a share counts occurred, or its contrary where that was rarer, and in how many blocks.
-
-    Blocks are those of ``estimate.zero_seen``.
-    """
-
-    events: int
-    is_contrary: bool
-    blocks: int
 
 
 @dataclass(frozen=True)
@@ -92,42 +79,15 @@ class Study(Reported):
     def _length(self, name: str) -> int:
         return len(self.results[0][name]) if self.results else 0
 
+    @cached_property
+    def measured(self) -> Measured:
+        """The replications, as what can be said of each measure."""
+        return Measured(self.scenario, self.results, self.level, lambda name: self.formulas[name])
+
     def estimate(self, name: str, index: int | None = None) -> est.Estimate:
         """Return the estimate of one measure, or of one element of a vector."""
-        values = [result[name] if index is None else result[name][index] for result in self.results]
-        if all(np.isnan(value) for value in values):
-            return est.undefined(why_undefined(name, self.scenario), 0, self.level)
-        if name in SHARES:
-            return est.share(values, self._blocks(name, index), self.level)
-        return est.student_t(values, self.level, est.UNBOUNDED)
-
-    def rarer(self, name: str) -> Rarer | None:
-        """Return how many events a share rests on; None if it is not a share of trials, or there was no trial."""
-        trials_of = _TRIALS.get(BY_NAME[name].of)
-        counts = [(trials_of(result), result[name]) for result in self.results] if trials_of is not None else []
-        events = sum(round(value * trials) for trials, value in counts if trials)
-        others = sum(trials for trials, _ in counts) - events
-        if not events + others:
-            return None
-        return Rarer(min(events, others), others < events, self._blocks(name, None))
-
-    def _blocks(self, name: str, index: int | None) -> int:
-        """Return into how many blocks what a share is a share of can be cut (``estimate.zero_seen``)."""
-        window = Window(self.scenario.warm_up_us, self.scenario.horizon_us)
-        stays_s = [result["parked_s_mean"] for result in self.results if not np.isnan(result["parked_s_mean"])]
-        stay_s = sum(stays_s) / len(stays_s) if stays_s else 0.0
-        of, part = BY_NAME[name].of, name.partition("_by_")[2]
-        by_hour = index is not None and part == "hour"
-        open_us = int(open_by_hour_us(window)[index]) if by_hour else window.length_us
-        if not open_us:  # calls of the window may be parked in an hour after it: too few to claim anything of
-            return 0
-        if part and index is not None and of in _TRIALS_IN:
-            counts = [_TRIALS_IN[of](result, part, index) for result in self.results]
-            return est.blocks_of(counts, open_us / 1e6, stay_s)
-        trials = _TRIALS.get(of)
-        if trials is None:
-            return est.time_blocks(len(self.results), open_us / 1e6, stay_s) if stay_s > 0 else 0
-        return est.blocks_of([trials(result) for result in self.results], window.length_us / 1e6, stay_s)
+        found = self.measured.estimate(name, index)
+        return est.undefined(why_undefined(name, self.scenario), 0, self.level) if found is None else found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as ``parksim run --json`` prints it."""
@@ -186,36 +146,6 @@ class Study(Reported):
     def to_json(self) -> str:
         """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
         return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
-
-
-def _returns(result: Result) -> int:
-    return round(result["expired_share"] * result["parks_made"]) if result["parks_made"] else 0
-
-
-_TRIALS: Final[dict[str, Callable[[Result], int]]] = {
-    "calls": lambda result: int(result["calls_offered"]),
-    "park requests": lambda result: int(result["parks_requested"]),
-    "parks": lambda result: int(result["parks_made"]),
-    "returns": _returns,
-}
-"""How many there were of what a share is a share of; shares of the time have no trials."""
-
-
-def _requests_in(result: Result, part: str, index: int) -> int:
-    return int(result[f"parks_requested_by_{part}"][index])
-
-
-def _parks_in(result: Result, part: str, index: int) -> int:
-    requests = _requests_in(result, part, index)
-    return requests - round(result[f"refused_share_by_{part}"][index] * requests) if requests else 0
-
-
-_TRIALS_IN: Final[dict[str, Callable[[Result, str, int], int]]] = {
-    "calls": lambda result, part, index: int(result[f"calls_offered_by_{part}"][index]),
-    "park requests": _requests_in,
-    "parks": _parks_in,
-}
-"""The same for shares by hour and by lot."""
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:
