@@ -218,4 +218,6 @@ def resolved(raw: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str | int, 
 
 def longest_s(limit: Law | None) -> float:
     """Return the longest stay that a max_in_parking allows, in seconds; inf where there is no limit."""
-    return math.inf if limit is None else limit.support_s[1]
+    if limit is None or (isinstance(limit, Empirical) and not limit.at_hand):
+        return math.inf
+    return limit.support_s[1]

@@ -18,7 +18,7 @@ digit.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from parksim.errors import ArgumentError
@@ -303,14 +303,17 @@ def paired(
     """
     if len(a) != len(b):
         raise ArgumentError(f"pairs need equally many replications, got {len(a)} and {len(b)}")
-    pairs = [None if x is None or y is None else x - y for x, y in zip(a, b, strict=True)]  # nan stays nan
-    estimate = student_t(pairs, level, bounds)
-    if estimate.method != "student-t":
-        return estimate
-    return Estimate(estimate.mean, estimate.low, estimate.high, level, estimate.n, "paired-t", estimate.reason)
+    pairs = [(x, y) for x, y in zip(a, b, strict=True) if _defined([x], UNBOUNDED) and _defined([y], UNBOUNDED)]
+    tail_of(level)
+    reason = f"undefined in {len(a) - len(pairs)} of {len(a)} replications" if len(pairs) < len(a) else ""
+    if not pairs:
+        return undefined(reason or "no replication", 0, level)
+    xs, ys = ([float(one) for one in side if one is not None] for side in zip(*pairs, strict=True))
+    _defined([x - y for x, y in zip(xs, ys, strict=True)], bounds)
+    return together(_mean_of(xs), _mean_of(ys), level, bounds, reason)
 
 
-def together(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED) -> Estimate:
+def together(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED, reason: str = "") -> Estimate:
     """Return a less b of samples that share their random numbers: ``paired`` of ratios of sums.
 
     Where no pair differs, a pair that does comes with a probability of at most r (see ``of_equal``), and is taken to
@@ -321,11 +324,9 @@ def together(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUND
     if of.n >= 2 and of.variance == 0.0:
         spread = max(max(one.residuals) - min(one.residuals) for one in (a, b))
         equal = of_equal(of.point, of.n, level, (of.point - spread, of.point + spread))
-        return Estimate(of.point, equal.low, equal.high, level, of.n, "all-equal", "no pair differs")
-    estimate = t_interval(of, level, bounds)
-    if estimate.method != "student-t":
-        return estimate
-    return Estimate(estimate.mean, estimate.low, estimate.high, level, estimate.n, "paired-t", estimate.reason)
+        return replace(equal, reason="no pair differs")
+    estimate = t_interval(of, level, bounds, reason)
+    return replace(estimate, method="paired-t") if estimate.method == "student-t" else estimate
 
 
 def correlation(a: Sample, b: Sample) -> float:

@@ -62,7 +62,7 @@ def share(of: Sample, units: float, level: float = 0.95) -> Estimate:
     events = of.point * trials
     if events >= ENOUGH and spread > 0.0:
         return t_interval(of, level, SHARE)
-    low = min(of.point, beta_quantile(events + 0.5, trials - events + 0.5, tail))
+    low = min(of.point, beta_quantile(events + _half(events), trials - events + 1.0 - _half(events), tail))
     high = max(of.point, 1.0 - beta_quantile(trials - events, events + 1.0, tail))
     return Estimate(of.point, low, high, level, of.n, "binomial", f"worth {events:.3g} of {trials:,.0f} trials")
 
@@ -93,10 +93,15 @@ def rate(of: Sample, events: float, level: float = 0.95) -> Estimate:
     worth *= (NormalDist().inv_cdf(1.0 - tail) / t_of(level, of.n - 1)) ** 2
     if worth >= ENOUGH and spread > 0.0:
         return t_interval(of, level, (0.0, math.inf))
-    low = beta_quantile(worth + 0.5, _CONTINUOUS, tail) * _CONTINUOUS / worth * of.point
+    low = beta_quantile(worth + _half(worth), _CONTINUOUS, tail) * _CONTINUOUS / worth * of.point
     high = (1.0 - beta_quantile(_CONTINUOUS, worth + 1.0, tail)) * _CONTINUOUS / worth * of.point
     reason = f"worth {worth:.3g} events"
     return Estimate(of.point, min(low, of.point), max(high, of.point), level, of.n, "poisson", reason)
+
+
+def _half(events: float) -> float:
+    """Return what Jeffreys' lower limit adds to the events, nothing for two or fewer."""
+    return 0.5 * min(1.0, max(0.0, (events - 2.0) / 3.0))
 
 
 def median(values: Sequence[float], level: float = 0.95) -> Estimate:

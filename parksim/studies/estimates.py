@@ -13,7 +13,7 @@ from parksim.journal.measures import Window, open_by_hour_us
 from parksim.rules import codes as c
 from parksim.scenario.lots import longest_s
 from parksim.scenario.model import Scenario
-from parksim.scenario.recordings import DAY_US
+from parksim.scenario.sections import Recorded
 from parksim.stats import estimate as est
 from parksim.stats import events
 from parksim.studies.formulas import Formula
@@ -76,7 +76,7 @@ class Measured:
         if measure.of or (base == "parks_per_call" and self.scenario.settings.max_parks == 1):
             return events.share(of, self._units(name, index, of.point), self.level)
         if measure.is_count or base == "parks_per_call":
-            parts, wholes = map(math.fsum, self._factors(name, index)[0])
+            parts, wholes = map(math.fsum, self.factors(name, index)[0])
             return events.rate(of, parts or wholes, self.level)
         if base == "answer_wait_s_mean" and of.point == 0.0:
             return self._wait_never_seen(of)
@@ -86,14 +86,15 @@ class Measured:
         """Return the ratio of sums that a measure is; None where it is undefined, or no such ratio."""
         if name.startswith(_QUANTILES) or not self.results:
             return None
-        return est.sample(*self._factors(name, index))
+        return est.sample(*self.factors(name, index))
 
-    def _factors(self, name: str, index: int | None) -> list[est.Factor]:
+    def factors(self, name: str, index: int | None = None) -> list[est.Factor]:
+        """Return the numerators and denominators, by replication, whose ratios of sums make a measure."""
         measure = BY_NAME[name]
         values = [result[name] if index is None else result[name][index] for result in self.results]
         if name == "offered_erlang":
             requests = [result["parks_requested"] / (self._window.length_us / 1e6) for result in self.results]
-            return [(requests, [1.0] * len(requests)), *self._factors("parked_s_mean", None)]
+            return [(requests, [1.0] * len(requests)), *self.factors("parked_s_mean", None)]
         if name.startswith("recalls_per_hour"):
             open_h = self._open_s(index) / 3600
             counts = [0.0 if math.isnan(value) else float(round(value * open_h)) for value in values]
@@ -116,9 +117,8 @@ class Measured:
         return (self._window.length_us if hour is None else float(open_by_hour_us(self._window)[hour])) / 1e6
 
     def _is_certain(self, name: str, index: int | None, point: float) -> bool:
-        recording = self.scenario.recording
-        if name.startswith("calls_offered") and recording is not None:
-            return recording.days == 1 or self.scenario.horizon_us > DAY_US  # else each replication takes a day of them
+        if name.startswith("calls_offered") and isinstance(self.scenario.arrivals, Recorded):
+            return True
         if BY_NAME[name].is_count and point:
             return False
         value = self.formula_of(name).value
@@ -145,7 +145,7 @@ class Measured:
             window_s = self._open_s(index if part == "hour" else None)
             burst_s = stay_s / sum(self.scenario.settings.slots) / (1.0 - min(self._load(("lot",), "", None), 0.99))
             return replications * max(1.0, window_s / burst_s)
-        ((parts, wholes),) = self._factors(name, index)
+        ((parts, wholes),) = self.factors(name, index)
         trials = math.fsum(wholes)
         load = self._load(_BURSTS.get(base, ()), part, index)
         burst = 1.0 / (1.0 - min(load, 1.0 - 1.0 / max(1.0, trials / replications)))

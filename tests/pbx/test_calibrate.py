@@ -13,7 +13,7 @@ from parksim.pbx import log as fieldlogs
 from parksim.pbx import log_measures as recorded
 from parksim.rules import codes
 from parksim.studies import replication
-from tests.stats.calibration import KNOWN, TRUE, calibrated, found
+from tests.statistics.calibration import KNOWN, TRUE, calibrated, found
 
 
 def calibration_of(path, lot=None, **options):
@@ -34,7 +34,7 @@ def csv_log(tmp_path, *rows, header="time,event,call,slot"):
 def test_a_known_scenario_is_found_again():
     """Of 45 intervals of level 95 % (15 parameters, seeds 1 to 3, a day each) at least 36 hold what wrote the log.
 
-    Level 1 in 5,000, were they exactly 95 % and independent. ``python -m tests.stats.calibration`` asks more.
+    Level 1 in 5,000, were they exactly 95 % and independent. ``python -m tests.statistics.calibration`` asks more.
     """
     drawn = [name for name in TRUE if name != "lot.max_in_parking"]
     held = 0

@@ -8,7 +8,7 @@ import pytest
 from parksim.studies import compare as comparing
 from parksim.studies.formulas import formulas
 from parksim.studies.study import study
-from tests.stats.macro_runs import lot_only
+from tests.statistics.macro_runs import lot_only
 
 QUICK = "kernel" if find_spec("numba") else "simpy"
 DAY = {"run.horizon": "25h"}

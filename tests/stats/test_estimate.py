@@ -55,12 +55,23 @@ def test_no_replication_and_one():
 
 @pytest.mark.parametrize("value", [0.1, 0.0, -3.7, 1e300])
 @pytest.mark.parametrize("n", [2, 3, 7])
-def test_equal_replications_are_a_point(value, n):
-    """Equal replications give exactly their value as interval, by a method that says so (no rounding of the sum)."""
+def test_equal_replications_are_no_certainty(value, n):
+    """Equal replications give exactly their value, and no interval where their values have no bounds."""
     seen = estimate.student_t([value] * n)
-    assert (seen.mean, seen.low, seen.high, seen.n, seen.method) == (value, value, value, n, "zero-variance")
-    assert seen.half_width == 0.0
+    assert (seen.mean, seen.low, seen.high, seen.n, seen.method) == (value, None, None, n, "all-equal")
     assert seen.reason == "all replications are equal"
+
+
+@pytest.mark.parametrize(("n", "chance"), [(2, 0.3), (30, 0.11), (30, 0.02)])
+def test_the_interval_of_equal_replications_holds_the_mean(n, chance):
+    """Replications that are 4 but for a chance of 0: whenever none is 0, the interval holds the mean, or it was rare.
+
+    All are equal with the probability (1 - chance)^n; where that is over 2.5 % the interval must hold 4 (1 - chance).
+    """
+    seen = estimate.student_t([4.0] * n, bounds=(0.0, 4.0))
+    assert (1 - chance) ** n > 0.025
+    assert seen.low <= 4 * (1 - chance) <= seen.high == 4.0
+    assert estimate.student_t([4.0] * n, bounds=(0.0, 4.5)).high > 4.0
 
 
 def test_shares_are_clipped_and_nothing_else_is():
@@ -85,7 +96,7 @@ def test_the_order_of_replications_changes_no_bit(values, random):
 @given(st.lists(FINITE, min_size=2, max_size=12), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
 def test_a_higher_level_is_a_wider_interval(values, one, other):
     """Intervals are nested in their level and hold their point."""
-    narrow, wide = estimate.student_t(values, min(one, other)), estimate.student_t(values, max(one, other))
+    narrow, wide = (estimate.student_t(values, pick(one, other), (-2e6, 2e6)) for pick in (min, max))
     assert wide.low <= narrow.low <= narrow.mean <= narrow.high <= wide.high
 
 
@@ -116,111 +127,6 @@ def test_t_intervals_over_skewed_replications(replications):
     assert 0.93 <= coverage(replications, 40_000, seed=12) / 40_000 <= 0.955
 
 
-@pytest.mark.parametrize(("events", "trials"), [(0, 10), (3, 10), (10, 10), (17, 1000)])
-def test_clopper_pearson_agrees_with_scipy(events, trials):
-    """Point and exact interval are SciPy's."""
-    seen = estimate.clopper_pearson(events, trials, 0.9)
-    reference = stats.binomtest(events, trials).proportion_ci(0.9, "exact")
-    assert (seen.low, seen.high) == pytest.approx((reference.low, reference.high), rel=1e-10)
-    assert (seen.mean, seen.n, seen.method) == (events / trials, trials, "clopper-pearson")
-
-
-def test_no_trial_has_no_share():
-    """Without a trial a share is undefined, not 0."""
-    assert estimate.clopper_pearson(0, 0).mean is None
-    with pytest.raises(ValueError, match="events must be within"):
-        estimate.clopper_pearson(1, 0)
-
-
-def test_blocks_hold_equally_many_trials_and_span_ten_stays():
-    """0.1 parks a second of 50 s: 50 parks a block, counted in each replication apart."""
-    assert estimate.blocks_of([1000, 999, 1001], 10_000.0, 50.0) == 20 + 19 + 20
-    assert estimate.blocks_of([40, 40], 400.0, 50.0) == 0  # 50 parks a block: none has so many
-    assert estimate.blocks_of([3, 5], 1e6, 50.0) == 8  # light traffic: every park is a block of its own
-    assert estimate.blocks_of([0, 0], 100.0, 50.0) == 0
-    assert estimate.blocks_of([], 100.0, 50.0) == 0
-
-
-def test_time_is_cut_into_whole_blocks():
-    """A window of 19.99 blocks holds 19."""
-    assert estimate.time_blocks(30, 9_999.0, 50.0) == 30 * 19
-    assert estimate.time_blocks(0, 9_999.0, 50.0) == 0
-    assert estimate.time_blocks(3, 100.0, 50.0) == 0
-
-
-def test_nothing_seen_is_a_bound_and_never_zero_percent():
-    """None of 1,200 blocks bounds the share at 0.31 % (95 %), none of 30 at 11.6 %, no block at all at 1."""
-    assert [round(estimate.zero_seen(blocks).high, 4) for blocks in (1200, 30, 0)] == [0.0031, 0.1157, 1.0]
-    seen = estimate.zero_seen(1200)
-    assert (seen.mean, seen.low, seen.n, seen.method) == (0.0, 0.0, 1200, "clopper-pearson-blocks")
-    assert str(seen) == "0.0000 [0.0000, 0.0031]"
-
-
-def test_everything_seen_is_the_mirror_image():
-    """All of 1,200 blocks: at least 99.69 %."""
-    none, everything = estimate.zero_seen(1200), estimate.all_seen(1200)
-    assert everything.low == pytest.approx(1.0 - none.high, rel=1e-15)
-    assert (everything.mean, everything.high, everything.n) == (1.0, 1.0, 1200)
-    assert estimate.all_seen(0).low == 0.0
-
-
-def one_slot_lot(rate, stays, seed, parks):
-    """Return which of ``parks`` Poisson requests a lot of one slot refuses, exponential stays of mean 1."""
-    generator = np.random.default_rng(seed)
-    arrivals = np.cumsum(generator.exponential(1.0 / rate, parks))
-    stay = generator.exponential(stays, parks)
-    free_at, refused = 0.0, np.zeros(parks, dtype=bool)
-    for i in range(parks):
-        if arrivals[i] < free_at:
-            refused[i] = True
-        else:
-            free_at = arrivals[i] + stay[i]
-    return arrivals, refused
-
-
-def test_blocks_of_equal_time_would_not_bound_a_share():
-    """In light traffic the share of equal-time blocks with a refusal lies far below the share refused.
-
-    One slot at 0.01 erlang (seed 5, 200,000 parks): the share is Erlang's 0.0099; blocks of 10 mean stays hold a
-    refusal about a tenth as often, blocks of equally many parks never more rarely than the share.
-    """
-    arrivals, refused = one_slot_lot(0.01, 1.0, seed=5, parks=200_000)
-    share = refused.mean()
-    assert share == pytest.approx(0.01 / 1.01, rel=0.1)
-    blocks = int(arrivals[-1] // 10.0)
-    with_event = len(set((arrivals[refused] // 10.0).astype(int))) / blocks
-    assert with_event < 0.15 * share
-    for size in (1, 7, 50):
-        equal = refused[: len(refused) // size * size].reshape(-1, size)
-        assert equal.any(axis=1).mean() >= equal.mean()
-
-
-@pytest.mark.parametrize(("rate", "parks"), [(0.01, 400), (0.05, 80)])
-def test_the_bound_on_what_was_not_seen_holds(rate, parks):
-    """Whenever a short run sees no refusal, the truth lies below the bound in all but 2.5 % of all runs.
-
-    2,000 runs a case (seeds 0..1999), of a length at which the bound from nothing seen is just below the truth: how
-    many see nothing is counted; 50 expected at most, 50 + 5 standard deviations allowed.
-    """
-    truth = rate / (1.0 + rate)
-    wrong = 0
-    for seed in range(2000):
-        arrivals, refused = one_slot_lot(rate, 1.0, seed, parks)
-        if not refused.any():
-            blocks = estimate.blocks_of([parks], float(arrivals[-1]), 1.0)
-            wrong += estimate.zero_seen(blocks).high < truth
-    assert 0 < wrong <= 50 + 5 * math.sqrt(50)
-
-
-def test_a_share_chooses_its_method():
-    """All 0 or all 1: the bound over blocks; else t, clipped; without a defined value: undefined."""
-    assert estimate.share([0.0, 0.0, None], 400) == estimate.zero_seen(400)
-    assert estimate.share([1.0, 1.0], 400) == estimate.all_seen(400)
-    assert estimate.share([0.0, 0.1], 400) == estimate.student_t([0.0, 0.1], bounds=SHARE)
-    assert estimate.share([0.3, 0.3], 400).method == "zero-variance"
-    assert estimate.share([None, math.nan], 400).mean is None
-
-
 def test_welch_agrees_with_scipy():
     """Difference, interval and the fractional degrees of freedom are SciPy's Welch test."""
     other = [0.41, 0.10, 0.55, 0.28, 0.72, 0.05, 0.33, 0.90]
@@ -232,12 +138,21 @@ def test_welch_agrees_with_scipy():
 
 
 def test_welch_without_spread_or_without_enough():
-    """Two points differ by a point; a side of one replication leaves the difference undefined, with its reason."""
+    """Two sides that do not vary have no interval; a side of one leaves the difference undefined, with its reason."""
     seen = estimate.welch([1.0, 1.0], [0.25, 0.25, 0.25])
-    assert (seen.mean, seen.low, seen.high, seen.method) == (0.75, 0.75, 0.75, "zero-variance")
+    assert (seen.mean, seen.low, seen.high, seen.method) == (0.75, None, None, "all-equal")
     lonely = estimate.welch([1.0, None], [0.25, 0.5])
     assert (lonely.mean, lonely.n) == (None, 3)
     assert "there are 1 and 2" in lonely.reason
+
+
+@pytest.mark.parametrize("n", [3, 12])
+def test_welch_with_equal_variances_is_students(n):
+    """With equal variances and numbers the degrees of freedom are 2n - 2: the interval of Student's two samples."""
+    xs = np.random.default_rng(2).normal(size=n)
+    seen = estimate.welch(xs.tolist(), (xs + 0.5).tolist())
+    reference = stats.ttest_ind(xs, xs + 0.5, equal_var=True).confidence_interval(0.95)
+    assert (seen.low, seen.high) == pytest.approx((reference.low, reference.high), rel=1e-8)
 
 
 def test_paired_agrees_with_scipy():
@@ -250,11 +165,67 @@ def test_paired_agrees_with_scipy():
 
 
 def test_pairs_that_never_differ():
-    """Equal designs differ by exactly 0, and say that all pairs agreed."""
+    """Equal designs differ by 0, and one pair in (1 - 0.025^(1/n)) might by what replications differ among themselves."""
     seen = estimate.paired(VALUES, VALUES)
-    assert (seen.mean, seen.low, seen.high, seen.method) == (0.0, 0.0, 0.0, "zero-variance")
+    reach = (1 - 0.025 ** (1 / 6)) * (max(VALUES) - min(VALUES))
+    assert (seen.mean, seen.low, seen.high) == pytest.approx((0.0, -reach, reach))
+    assert (seen.method, seen.reason) == ("all-equal", "no pair differs")
     with pytest.raises(ValueError, match="equally many"):
         estimate.paired([1.0], [1.0, 2.0])
+    assert estimate.paired([1.0, None], [None, 2.0]).reason == "undefined in 2 of 2 replications"
+
+
+RATIOS = ([3.0, 0.0, 5.0, 2.0], [10.0, 0.0, 12.0, 4.0])
+
+
+def test_a_ratio_of_sums_and_its_jackknife():
+    """The point is sum over sum; the variance is that of the ratios without each replication in turn."""
+    parts, wholes = RATIOS
+    seen = estimate.sample(RATIOS)
+    used = [0, 2, 3]  # the second has no denominator, and says nothing
+    without = [(10 - parts[i]) / (26 - wholes[i]) for i in used]
+    variance = 2 / 3 * sum((10 / 26 - one) ** 2 for one in without)
+    assert (seen.point, seen.n, seen.residuals[1]) == (10 / 26, 3, 0.0)
+    assert seen.variance == pytest.approx(variance)
+    interval = estimate.t_interval(seen)
+    assert interval.high - interval.mean == pytest.approx(stats.t.isf(0.025, 2) * math.sqrt(variance))
+
+
+def test_a_product_of_ratios_is_left_out_factor_by_factor():
+    """Requests per hour times stay per park: without a replication both are what the others say."""
+    rates, stays = ([4.0, 6.0, 5.0], [1.0, 1.0, 1.0]), ([80.0, 150.0, 90.0], [4.0, 5.0, 5.0])
+    seen = estimate.sample(rates, stays)
+    assert seen.point == pytest.approx(5.0 * 320 / 14)
+    without = [(15 - r) / 2 * (320 - s) / (14 - n) for r, s, n in zip(rates[0], *stays, strict=True)]
+    assert seen.residuals == pytest.approx([2 * (seen.point - one) for one in without])
+    assert estimate.sample(rates, ([0.0], [0.0])) is None
+
+
+def test_equal_ratios_have_no_spread():
+    """Replications of one ratio and unlike sizes vary by exactly nothing; one replication has no interval."""
+    assert estimate.sample(([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])).variance == 0.0
+    assert estimate.t_interval(estimate.sample(([1.0, 0.0], [10.0, 0.0]))).method == "one-replication"
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 30)), min_size=2, max_size=12))
+def test_a_ratio_is_within_those_of_its_replications(rows):
+    """A ratio of sums lies between the least and the greatest ratio, and its residuals add up to about nothing."""
+    parts, wholes = ([float(row[i]) for row in rows] for i in (0, 1))
+    seen = estimate.sample((parts, wholes))
+    ratios = [part / whole for part, whole in zip(parts, wholes, strict=True)]
+    assert min(ratios) - 1e-12 <= seen.point <= max(ratios) + 1e-12
+    assert seen.variance >= 0.0
+    if len(set(wholes)) == 1:
+        assert seen.residuals == pytest.approx([ratio - seen.point for ratio in ratios], abs=1e-12)
+
+
+def test_the_correlation_of_samples_is_numpys():
+    """Of equal denominators; where one side does not vary it is 0."""
+    one, other = np.random.default_rng(3).normal(size=(2, 20))
+    ones = [1.0] * 20
+    a, b = (estimate.sample((side.tolist(), ones)) for side in (one, other))
+    assert estimate.correlation(a, b) == pytest.approx(np.corrcoef(one, other)[0, 1])
+    assert estimate.correlation(a, estimate.sample((ones, ones))) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -273,8 +244,8 @@ def test_verdicts(low, high, relation, expected):
 
 
 def test_a_point_decides_its_own_target():
-    """A zero-variance estimate of exactly the target meets <= and misses <."""
-    seen = estimate.student_t([0.1, 0.1])
+    """A certain value of exactly the target meets <= and misses <."""
+    seen = estimate.certain(0.1, 2, 0.95, "nothing is drawn")
     verdicts = [estimate.verdict(seen, relation, 0.1) for relation in ("<", "<=", ">", ">=")]
     assert verdicts == ["missed", "met", "missed", "met"]
 
@@ -293,7 +264,7 @@ def test_without_an_interval_nothing_is_decided():
         (Estimate(0.0131, 0.0120, 0.0142, 0.95, 30, "student-t"), "0.0131 [0.0120, 0.0142]"),
         (Estimate(6.6521, 6.61, 6.70, 0.95, 30, "student-t"), "6.652 [6.610, 6.700]"),
         (Estimate(1234.5, 1200.0, 1269.0, 0.95, 30, "student-t"), "1234 [1200, 1269]"),
-        (Estimate(2.0, 2.0, 2.0, 0.95, 30, "zero-variance"), "2 [2, 2]"),
+        (Estimate(2.0, 2.0, 2.0, 0.95, 30, "certain"), "2 [2, 2]"),
         (Estimate(0.25, None, None, 0.95, 1, "one-replication"), "0.25 [no interval from 1]"),
         (estimate.undefined("no park was made"), "undefined (no park was made)"),
         (Estimate(None, None, None, 0.95, 0, "undefined"), "undefined"),
@@ -317,7 +288,7 @@ def test_widths():
     seen = Estimate(0.2, 0.0, 0.5, 0.95, 3, "student-t")
     assert seen.half_width == pytest.approx(0.3)
     assert seen.relative_half_width == pytest.approx(1.5)
-    assert estimate.zero_seen(100).relative_half_width is None
+    assert Estimate(0.0, 0.0, 0.1, 0.95, 3, "never-seen").relative_half_width is None
 
 
 @pytest.mark.parametrize(
@@ -327,15 +298,8 @@ def test_widths():
         (lambda: estimate.student_t([0.5, 1.5], bounds=SHARE), "within"),
         (lambda: estimate.student_t([0.5], level=1.0), "confidence level"),
         (lambda: estimate.student_t([0.5], level=math.nan), "confidence level"),
-        (lambda: estimate.share([1.2], 3), "within"),
-        (lambda: estimate.zero_seen(-1), "blocks cannot be negative"),
-        (lambda: estimate.all_seen(-1), "blocks cannot be negative"),
-        (lambda: estimate.blocks_of([1], 0.0, 1.0), "must be finite"),
-        (lambda: estimate.blocks_of([-1], 1.0, 1.0), "cannot be negative"),
-        (lambda: estimate.time_blocks(-1, 1.0, 1.0), "cannot be negative"),
-        (lambda: estimate.time_blocks(1, 1.0, 0.0), "must be positive"),
-        (lambda: estimate.verdict(estimate.zero_seen(3), "=", 1.0), "relation is one of"),
-        (lambda: estimate.verdict(estimate.zero_seen(3), "<", math.nan), "target must be"),
+        (lambda: estimate.verdict(estimate.certain(0.0, 3, 0.95, ""), "=", 1.0), "relation is one of"),
+        (lambda: estimate.verdict(estimate.certain(0.0, 3, 0.95, ""), "<", math.nan), "target must be"),
     ],
 )
 def test_bad_arguments_are_named(call, words):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from parksim.stats.estimate import Estimate, student_t, undefined, zero_seen
+from parksim.stats.estimate import Estimate, sample, student_t, undefined
+from parksim.stats.events import share
 from parksim.stats.stopping import Stopping, StoppingRule, Target
 
 
@@ -67,9 +68,10 @@ def test_a_target_is_relative_or_absolute():
     assert not target.reached(within(0.0011, mean=0.01))
     assert not target.reached(undefined("no park"))
     assert not target.reached(student_t([1.0]))
-    assert not Target(relative=0.1).reached(zero_seen(10_000))
-    assert target.reached(zero_seen(10_000))
-    assert not target.reached(zero_seen(100))
+    never = sample(([0.0] * 5, [1.0] * 5))
+    assert not Target(relative=0.1).reached(share(never, 10_000))
+    assert target.reached(share(never, 10_000))
+    assert not target.reached(share(never, 100))
 
 
 def sequential(draws, rule):

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 
 from parksim.studies import study as studies
-from tests.stats import common_numbers, coverage, macro_runs, solve
+from tests.statistics import common_numbers, coverage, macro_runs, solve
 
 QUICK = "kernel" if find_spec("numba") else "simpy"
 

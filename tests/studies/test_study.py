@@ -16,7 +16,8 @@ from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import StudyError
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
-from parksim.stats.estimate import clopper_pearson, share, student_t
+from parksim.stats.estimate import student_t
+from parksim.stats.special import clopper_pearson_limits
 from parksim.studies import study as studies
 from parksim.studies.gather import tasks_of
 from parksim.studies.replication import KERNEL_PAYS_CALLS, chosen_engine, expected_calls, replicate, versions
@@ -82,14 +83,15 @@ def test_a_wrong_argument_of_run_is_told(wrong, told):
 
 
 def test_estimates_are_those_of_the_replications(plain):
-    """Each measure's estimate is made of the replications' values: t for numbers, the share's rule for shares."""
+    """Each measure's estimate is made of the replications' values: t for numbers, sums over sums for shares."""
     values = {name: [result[name] for result in plain.results] for name in SCALARS}
-    assert plain.estimates["occupancy_mean"] == student_t(values["occupancy_mean"])
-    assert plain.estimates["expired_share"] == share(values["expired_share"], 0)
+    assert plain.estimates["occupancy_mean"] == student_t(values["occupancy_mean"], bounds=(0, 6))
+    expired = sum(round(one * parks) for one, parks in zip(values["expired_share"], values["parks_made"], strict=True))
+    assert plain.estimates["expired_share"].mean == expired / sum(values["parks_made"])
     assert plain.estimates["occupancy_mean"].mean == math.fsum(values["occupancy_mean"]) / 5
     assert set(plain.estimates) == {*SCALARS, *VECTORS}
     slots = [result["slot_utilisation"][2] for result in plain.results]
-    assert plain.estimates["slot_utilisation"][2] == share(slots, 0)
+    assert plain.estimates["slot_utilisation"][2].mean == math.fsum(slots) / 5
     assert [len(plain.estimates[name]) for name in ("slot_utilisation", "occupancy_pmf")] == [6, 7]
 
 
@@ -294,8 +296,8 @@ def test_precision_is_of_the_objectives():
 
 def test_the_scenarios_precision_is_the_default():
     """``run.precision`` binds a study of which neither number nor precision is asked."""
-    scenario = SHORT.with_values({"run.precision": "30%", "objectives": {}})
-    assert parksim.study(scenario).stopped.startswith("precise after 2")
+    scenario = SHORT.with_values({"run.precision": "60%", "objectives": {}})
+    assert parksim.study(scenario).stopped.startswith("precise after ")
     assert parksim.study(scenario, 2).stopped == "2 replications were asked for"
 
 
@@ -307,8 +309,8 @@ def test_what_was_never_seen_is_bounded_not_denied():
     study = parksim.study(NEVER_FULL, 4)
     refused = study.estimates["refused_share"]
     requests = sum(result["parks_requested"] for result in study.results)
-    assert (refused.mean, refused.low, refused.method) == (0.0, 0.0, "clopper-pearson-blocks")
-    assert refused.high > clopper_pearson(0, int(requests)).high > 0
+    assert (refused.mean, refused.low, refused.method) == (0.0, 0.0, "never-seen")
+    assert refused.high > clopper_pearson_limits(0, int(requests))[1] > 0
     assert 0 < study.estimates["time_full_share"].high < 1
 
 
@@ -321,20 +323,19 @@ def test_what_was_never_seen_in_an_hour_is_bounded_by_that_hour(name):
     for hour in range(3):
         one = study.estimates[name][hour]
         trials = sum(result["parks_requested_by_hour"][hour] for result in study.results)
-        assert (one.mean, one.low, one.method) == (0.0, 0.0, "clopper-pearson-blocks")
-        assert one.high >= clopper_pearson(0, int(trials)).high
-        assert one.n <= trials
+        assert (one.mean, one.low, one.method) == (0.0, 0.0, "never-seen")
+        assert one.high >= clopper_pearson_limits(0, int(trials))[1]
     beyond = study.estimates[name][5]
     assert (beyond.mean, beyond.method) == (None, "undefined")
 
 
-def test_parks_of_an_hour_after_the_window_claim_nothing():
-    """Calls of the window that are parked after it count in their hour, with the bound of no observation at all."""
+def test_parks_of_an_hour_after_the_window_claim_little():
+    """Calls of the window that are parked after it count in their hour; each replication is one burst at the most."""
     values = {"run.horizon": "1h", "run.warm_up": "0s", "attendants.handling": "5m", "attendants.count": "unlimited"}
     study = parksim.study(NEVER_FULL.with_values(values), 2)
     after = study.estimates["refused_share_by_hour"][1]
     assert sum(result["parks_requested_by_hour"][1] for result in study.results) > 0
-    assert (after.mean, after.high, after.n) == (0.0, 1.0, 0)
+    assert (after.mean, after.high) == (0.0, pytest.approx(clopper_pearson_limits(0, 2)[1]))
 
 
 UNDEFINED = [
@@ -371,14 +372,16 @@ def test_an_hour_that_never_comes_says_so():
     assert study.estimates["occupancy_mean_by_hour"][4].reason == "nothing to count in this hour of day"
 
 
-def test_some_replications_without_a_measure_are_left_out():
-    """A share that some replications do not have is of those that have it, and says so."""
-    scenario = SHORT.with_values({"arrivals.rate": "2/h"})
-    study = parksim.study(scenario, 6)
-    lacking = sum(math.isnan(result["expired_share"]) for result in study.results)
-    assert 0 < lacking < 6
-    estimate = student_t([result["refused_share"] for result in study.results])
-    assert f"undefined in {lacking} of 6 replications" in estimate.reason
+def test_a_replication_without_a_call_says_nothing_of_shares():
+    """Shares and means are ratios of sums: a replication without parks adds nothing to either, and is not counted."""
+    study = parksim.study(SHORT.with_values({"arrivals.rate": "2/h"}), 6)
+    parks = [result["parks_made"] for result in study.results]
+    expired, stay_s = study.estimate("expired_share"), study.estimate("parked_s_mean")
+    assert 0 < parks.count(0) < 6
+    assert expired.n == stay_s.n == 6 - parks.count(0)
+    having = [result for result in study.results if result["parks_made"]]
+    for name, one in (("expired_share", expired), ("parked_s_mean", stay_s)):
+        assert one.mean == pytest.approx(sum(each[name] * each["parks_made"] for each in having) / sum(parks))
 
 
 # What it answers ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from parksim.engines import _lift, processes
 from parksim.journal import measures
 from parksim.scenario import workload
 from parksim.scenario.model import Scenario
-from parksim.stats import estimate, special
+from parksim.stats import estimate, events, special
+from parksim.studies import estimates
 from parksim.studies import formulas as expected
 from parksim.studies import replication
 from parksim.studies import search as searching
@@ -33,7 +34,21 @@ from parksim.theory import erlang
 SCENARIOS: Final = Path(__file__).parents[2] / "scenarios"
 Outcome = dict[str, Any]
 _SOURCES: Final = (
-    *(erlang, estimate, expected, measures, replication, searching, solving, special, studies, workload, processes),
+    *(
+        erlang,
+        estimate,
+        events,
+        estimates,
+        expected,
+        measures,
+        replication,
+        searching,
+        solving,
+        special,
+        studies,
+        workload,
+        processes,
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.stats.solve``: does ``solve`` find the number of slots that Erlang's formula gives?
+"""``python -m tests.statistics.solve``: does ``solve`` find the number of slots that Erlang's formula gives?
 
 Seed by seed it searches 1..60 slots of ``scenarios/lot-only.toml``: first for the scenario's own target, then for a
 target of the seed's own, drawn between the refused shares of C and of C - 1 slots (C from 3 to 8) and never within a
@@ -13,7 +13,7 @@ from typing import Final
 from parksim.scenario.model import Scenario
 from parksim.studies.formulas import formulas
 from parksim.studies.solve import solve
-from tests.stats.macro_runs import Outcome, exact_interval, lot_only, options, outcomes
+from tests.statistics.macro_runs import Outcome, exact_interval, lot_only, options, outcomes
 
 RUNS: Final = 200
 WITHIN: Final = (1, 60)

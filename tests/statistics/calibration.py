@@ -1,4 +1,4 @@
-"""``python -m tests.stats.calibration``: does a calibration find the scenario that wrote the log?
+"""``python -m tests.statistics.calibration``: does a calibration find the scenario that wrote the log?
 
 For each seed parksim writes three days' journal of ``KNOWN`` to a file, ``parksim calibrate`` reads that file as it
 would a PBX's log, and each parameter of the scenario is looked for in its stated 95 % interval. A law of another kind
@@ -24,7 +24,7 @@ from parksim.pbx import formats as logforms
 from parksim.pbx import log as fieldlogs
 from parksim.stats import survival
 from parksim.studies.replication import run
-from tests.stats.macro_runs import Outcome, options, outcomes
+from tests.statistics.macro_runs import Outcome, options, outcomes
 
 RUNS: Final = 100
 LEAST: Final = 87

@@ -1,4 +1,4 @@
-"""``python -m tests.stats.common_numbers``: what common random numbers save when a lot gets one slot more.
+"""``python -m tests.statistics.common_numbers``: what common random numbers save when a lot gets one slot more.
 
 Each run is one replication number n of ``scenarios/lot-only.toml``: with C slots and with C + 1 slots, offered the
 same calls, and with C + 1 slots once more, offered the calls of another replication (number RUNS + n), as separate
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from parksim.studies.replication import chosen_engine, replicate
-from tests.stats.macro_runs import Outcome, lot_only, options, outcomes
+from tests.statistics.macro_runs import Outcome, lot_only, options, outcomes
 
 RUNS: Final = 2_000
 MOST: Final = 0.25
