@@ -42,7 +42,7 @@ Method = Literal[
 """How an interval was made. ``student-t``, ``welch-t``, ``paired-t``: from the spread of the replications.
 ``binomial``, ``poisson``: from effective numbers of events (``events.share``, ``events.rate``); ``never-seen``: the
 bound of an event that never (or always) occurred. ``order-statistics``, ``share-of-time``: of quantiles. ``limits``: a
-difference, from the limits of its sides. ``all-equal``: replications that do not differ. ``certain``: no chance in it."""
+difference, from the limits of its sides. ``all-equal``: replications that do not differ. ``certain``: not by chance."""
 Relation = Literal["<", "<=", ">", ">="]
 Verdict = Literal["met", "missed", "undecided"]
 Bounds = tuple[float, float]

@@ -5,7 +5,7 @@ sums over all replications are here again. ``stats.estimate`` and ``stats.events
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from parksim.catalogue import BY_NAME

@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """Yield the cases: windows of a lot alone, few refusals, a stopping rule, and one where nothing is known exactly."""
+    """Yield the cases: windows of a lot alone, few refusals, a stopping rule, and one that has no exact value."""
     exponential = {"retrieval.delay": '{ kind = "exponential", mean = "60s" }', "run.warm_up": "15m"}
     for window, minutes in (("8 h", 480), ("1 h", 60), ("20 min", 20), ("10 min", 10)):
         horizon = {"run.horizon": f"{15 + minutes}m"}

@@ -22,9 +22,8 @@ from parksim.journal import measures
 from parksim.scenario import workload
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate, events, special
-from parksim.studies import estimates
+from parksim.studies import estimates, replication
 from parksim.studies import formulas as expected
-from parksim.studies import replication
 from parksim.studies import search as searching
 from parksim.studies import solve as solving
 from parksim.studies import study as studies

@@ -108,7 +108,7 @@ def test_intervals_of_few_events_hold_the_truth(each, burst):
 
 
 def test_rates_of_few_events_are_poissons():
-    """None seen: 3.69 over the time; ten independent ones: Garwood's upper limit, Jeffreys' lower one; never below 0."""
+    """None seen: 3.69 over the time; of ten Garwood's upper limit and Jeffreys' lower one; never below 0."""
     none = events.rate(of([0] * 10, 2.5), 25.0)
     assert (none.low, none.high) == (0.0, pytest.approx(-math.log(0.025) / 25))
     assert events.rate(of([1] + [0] * 29, 1.0), 1).low == pytest.approx(
@@ -147,7 +147,7 @@ def test_a_difference_of_few_events_has_the_limits_of_both():
 
 
 def test_a_difference_of_t_intervals_is_the_paired_one():
-    """Of symmetrical limits and the correlation of the pairs it is, but for the degrees of freedom, the paired interval."""
+    """Of symmetrical limits and the correlation of the pairs it is the paired interval."""
     rng = np.random.default_rng(6)
     x = rng.normal(size=30)
     y = x + rng.normal(scale=0.3, size=30)

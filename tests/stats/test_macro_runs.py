@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from parksim.studies import study as studies
 from tests.statistics import common_numbers, coverage, macro_runs, solve
 
 QUICK = "kernel" if find_spec("numba") else "simpy"
@@ -32,10 +31,11 @@ def test_runs_that_were_kept_are_not_made_again(tmp_path):
         macro_runs.outcomes(run, [1], {"of": "cubes"}, file)
 
 
-def test_intervals_that_cover_are_counted():
-    """Of three intervals those count that hold the truth, ends included."""
-    runs = {seed: {"x": ends} for seed, ends in enumerate([(1, 2, 3), (2, 2.5, 3), (2.1, 2.5, 3)])}
-    assert coverage.covering(runs, "x", 2) == 2
+def test_intervals_that_miss_are_counted_on_their_side():
+    """Of four intervals one lies above the truth and one below; ends hold it."""
+    ends = [(1, 2, 3), (2, 2.5, 3), (2.1, 2.5, 3), (0, 1, 1.9)]
+    runs = {seed: {"x": [*one, seed, 10]} for seed, one in enumerate(ends)}
+    assert coverage.misses(runs, "x", 2) == (1, 1)
 
 
 def test_a_ratio_of_variances_is_found():
@@ -99,13 +99,13 @@ def test_solve_finds_erlangs_answer_for_targets_drawn():
 
 
 @pytest.mark.slow
-def test_intervals_cover_erlangs_values():
-    """200 studies of 30 days each, seeds 1 to 200: between 180 and 199 intervals hold the exact value, both measures.
+@pytest.mark.parametrize("case", list(coverage.cases()), ids=lambda case: case.name)
+def test_intervals_hold_the_truth(case):
+    """Of 200 studies of each case, seeds 1 to 200, at least 178 intervals hold the truth.
 
-    P(Bin(200, 0.95) < 180 or > 199) = 0.12 % for each.
+    P(Bin(200, 0.95) < 178) = 0.03 %, for each of four measures in 13 cases.
     """
-    values = {"run.horizon": "25h"}
-    truths = studies.formulas(macro_runs.lot_only(values))
-    runs = {seed: coverage.study_of(seed, QUICK, values) for seed in range(1, 201)}
-    for name in coverage.MEASURES:
-        assert 180 <= coverage.covering(runs, name, truths[name].value) <= 199
+    runs = {seed: coverage.study_of(seed, case, QUICK) for seed in range(1, 201)}
+    for name in case.measures:
+        truth, _ = coverage.truth_of(case, name, runs)
+        assert 200 - sum(coverage.misses(runs, name, truth)) >= 178, name
