@@ -3,7 +3,7 @@
 Three laws of this file:
 
 1. A register is a value: every function answers with the next register and the facts.
-2. What may happen in which state stands in two tables, ``STATES`` and ``TRANSITIONS``; the functions obey them.
+2. A view is in the one state that ``state_of`` tells; what may happen in it stands in the table ``TRANSITIONS``.
 3. Slots and deadlines belong to ``lot``: every park, retrieval, hang-up and time-out is decided there.
 
 Timers are not objects: they are the deadlines in the lots and the ends of ringing in the calls; ``next_timer_us``
@@ -30,7 +30,7 @@ from parksim.rules.lot import Fact
 from parksim.rules.uapi import register as r
 from parksim.rules.uapi.models import OBJECT_ID
 
-# ---------------------------------------------------------------------------------------------------- the tables
+# ----------------------------------------------------------------------------------------------------- the table
 
 
 class State(Enum):
@@ -43,36 +43,6 @@ class State(Enum):
     FETCHED = "in the lot, and an UnPark rings"
     ELSEWHERE = "another view of the call is in the lot"
     RETURNING = "rings its parker after the time-out"
-
-
-class Place(Enum):
-    """Whether a call's stay in the lot is this view's."""
-
-    NOT_PARKED = 0
-    HERE = 1
-    OTHER_VIEW = 2
-
-
-class Seen(NamedTuple):
-    """What there is to see of a view; ``None`` in a row of ``STATES``: either."""
-
-    place: Place
-    rung: bool | None
-    returning: bool | None
-    on_call: bool | None
-    on_hold: bool | None
-
-
-STATES: Final[tuple[tuple[Seen, State], ...]] = (
-    (Seen(Place.HERE, rung=False, returning=None, on_call=None, on_hold=None), State.PARKED),
-    (Seen(Place.HERE, rung=True, returning=None, on_call=None, on_hold=None), State.FETCHED),
-    (Seen(Place.OTHER_VIEW, rung=None, returning=None, on_call=None, on_hold=None), State.ELSEWHERE),
-    (Seen(Place.NOT_PARKED, rung=None, returning=True, on_call=None, on_hold=None), State.RETURNING),
-    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=False, on_hold=None), State.SETUP),
-    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=False), State.TALKING),
-    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=True), State.HELD),
-)
-"""Exactly one row fits each case."""
 
 
 class Event(Enum):
@@ -130,25 +100,17 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
 _EFFECTS: Final = {(row.event, state): row.effect for row in TRANSITIONS for state in row.states}
 
 
-def seen(call: r.Call, view: int) -> Seen:
-    """Return what there is to see of the view at place ``view`` of the call."""
-    place = Place.NOT_PARKED
-    if call.stay is not None:
-        place = Place.HERE if call.stay.view == view else Place.OTHER_VIEW
-    rung = call.stay is not None and call.stay.rung != c.NOBODY
-    on_call = call.views[view].status == r.STATUS_ON_CALL
-    return Seen(place, rung, call.returning is not None, on_call, call.views[view].on_hold_us != c.NEVER)
-
-
 def state_of(call: r.Call, view: int) -> State:
     """Return the state of the view at place ``view`` of the call."""
-    sight = seen(call, view)
-    return next(state for row, state in STATES if fits(row, sight))
-
-
-def fits(row: Seen, sight: Seen) -> bool:
-    """Tell whether what is seen fits a row of ``STATES``."""
-    return all(wanted is None or wanted == found for wanted, found in zip(row, sight, strict=True))
+    if call.stay is not None:
+        if call.stay.view != view:
+            return State.ELSEWHERE
+        return State.PARKED if call.stay.rung == c.NOBODY else State.FETCHED
+    if call.returning is not None:
+        return State.RETURNING
+    if call.views[view].status != r.STATUS_ON_CALL:
+        return State.SETUP
+    return State.TALKING if call.views[view].on_hold_us == c.NEVER else State.HELD
 
 
 def effect_of(event: Event, state: State) -> Effect:
