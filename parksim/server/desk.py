@@ -1,8 +1,9 @@
 """The desk: UAPI's pure rules over a switchboard that runs.
 
 ``uapi.respond`` decides a request on the register; the desk appends it to the session file, commits what it decided to
-the switchboard as commands, and keeps the register true to the switchboard's own facts (``uapi_mirror``). All of that
-is one piece of work in the calendar, at the request's rank, with nothing awaited in it.
+the switchboard as commands, and lets the register's calls follow the switchboard's own facts (``uapi_mirror``). The
+lots are the switchboard's alone: the register shows them. All of that is one piece of work in the calendar, at the
+request's rank, with nothing awaited in it.
 
 The telephones are simulated as well: a person who is called, or rung by an UnPark, answers after ``[uapi] pickup``. A
 call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
@@ -102,7 +103,7 @@ class Desk:
     ) -> None:
         self.scenario = scenario
         self.rate = rate
-        self.register = directory(scenario, base_url)
+        self._followed = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
@@ -138,6 +139,20 @@ class Desk:
         except BaseException:
             self.close_file()
             raise
+
+    @property
+    def register(self) -> Register:
+        """Directory and calls at this instant, with the switchboard's own lots and its next call's number."""
+        exchange = self.switchboard.exchange
+        lots = tuple(
+            known.view._replace(
+                occupants=tuple(known.occupants),
+                parkers=tuple(known.parkers),
+                deadlines_us=tuple(known.deadlines_us),
+            )
+            for known in exchange.lots
+        )
+        return self._followed._replace(lots=lots, next_call=exchange.next_call)
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
@@ -299,9 +314,9 @@ class Desk:
         before = self.register
         outcome = uapi.respond(before, request, now_us=now_us)
         if request.method == "GET" or (not outcome.facts and outcome.register == before):
-            self.register = outcome.register  # at most a telephone has stopped ringing
+            self._followed = outcome.register  # at most a telephone has stopped ringing
             return outcome.reply
-        self._check(before, outcome.facts, now_us)
+        self._check(outcome.facts, now_us)
         if self._session is not None and not again:
             try:
                 self._session.take(now_us, request)
@@ -311,23 +326,17 @@ class Desk:
         self._let_telephones_ring(before, outcome)
         return outcome.reply
 
-    def _check(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
+    def _check(self, facts: Sequence[Fact], now_us: int) -> None:
         """Make sure that the switchboard will write those facts, before anything is in effect.
 
         Raises:
-            StateError: register and switchboard disagree, which is a fault of parksim.
+            FailedError: register and switchboard disagree about a call, which is a fault of parksim.
         """
-        exchange = self.switchboard.exchange
-        for fact, command in zip(facts, _commands(facts, now_us), strict=True):
+        for command in _commands(facts, now_us):
             try:
-                exchange.check(command)
+                self.switchboard.exchange.check(command)
             except CommandError as error:
                 raise FailedError(f"register and switchboard disagree: {error}") from error
-            ours, theirs = register.lots[command.lot], exchange.lots[command.lot]
-            if (fact.kind == c.OFFERED and register.next_call != exchange.next_call) or (
-                list(ours.occupants) != theirs.occupants or list(ours.deadlines_us) != theirs.deadlines_us
-            ):
-                raise FailedError(f"register and switchboard disagree about lot {command.lot}")
 
     def _commit(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
         """Do to the switchboard what the rules decided; it must write the very facts."""
@@ -340,7 +349,7 @@ class Desk:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
-        self.register = register
+        self._followed = register
 
     def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
@@ -360,7 +369,7 @@ class Desk:
 
     def _pick_up(self, number: int, stay: Stay | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
-        call = next((known for known in self.register.calls if known.number == number), None)
+        call = next((known for known in self._followed.calls if known.number == number), None)
         if call is None or call.stay != stay:
             return
         self._commit(*answer(self.register, call.id, now_us=now_us), now_us)
@@ -377,7 +386,7 @@ class Desk:
         if self._committing is not None:
             self._committing.append(fact)
         else:
-            self.register = mirrored(self.register, fact)
+            self._followed = mirrored(self._followed, fact)
 
     # The board ---------------------------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ def seen_so(where, rung, returning, on_call, on_hold):
     """Return a call whose first view looks so."""
     (call,) = talking().calls
     view = {"here": 0, "other": 1}.get(where)
-    stay = None if view is None else r.Stay(view, 0, 0, 60 * S, 0 if rung else NOBODY, NOW)
+    stay = None if view is None else r.Stay(view, 0, 0, 0, 60 * S, 0 if rung else NOBODY, NOW)
     status = r.STATUS_ON_CALL if on_call else r.STATUS_OTHER_RINGING
     call = r.with_view(call, 0, status=status, on_hold_us=60 * S if on_hold else NEVER)
     return call._replace(stay=stay, returning=r.Return(0, 0) if returning else None)

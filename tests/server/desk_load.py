@@ -90,6 +90,10 @@ def agree(desk: Desk) -> None:
     for call in desk.register.calls:
         place = exchange.places[call.number]
         assert (call.stay is not None) == (place.state == life.IN_SLOT)
+        if call.stay is not None:
+            theirs = exchange.lots[call.stay.lot]
+            assert theirs.occupants[call.stay.slot] == call.number
+            assert theirs.parkers[call.stay.slot] == call.stay.parker
         assert (call.returning is not None) == (place.state in {life.ON_RETURN, life.AT_PARKER})
         assert (call.answered_us == c.NEVER) == (place.state == life.IN_QUEUE)
 

@@ -194,8 +194,9 @@ def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
         return r.Changed(register, facts)
     if call.stay is not None:
         fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, call.stay.rung, now_us)
-        parker = register.lots[call.stay.lot].parkers[call.stay.slot]
-        call = handed_over(register, call, parker, call.stay.rung)._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+        call = handed_over(register, call, call.stay.parker, call.stay.rung)._replace(
+            stay=None, ending=c.AFTER_RETRIEVAL
+        )
         return r.Changed(r.with_fact(r.with_call(register, call), fact), (*facts, fact))
     lot_number = r.organization_of(register, call.extension)
     if call.returning is not None:
@@ -259,7 +260,7 @@ def park_view(register: r.Register, call: r.Call, view: int, parker: int, limit_
     fact = lot.decide_park(register.lots[home], call.number, parker, limit_us, c.NOBODY, 0, now_us)
     if fact.kind != c.PARKED:
         return r.Changed(register, (fact,))
-    stay = r.Stay(view, home, fact.slot, now_us, c.NOBODY, c.NEVER)
+    stay = r.Stay(view, home, fact.slot, parker, now_us, c.NOBODY, c.NEVER)
     parked = r.with_view(call, view, on_hold_us=c.NEVER)._replace(stay=stay)
     return r.Changed(r.with_fact(r.with_call(register, parked), fact), (fact,))
 

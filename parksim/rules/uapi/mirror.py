@@ -2,13 +2,12 @@
 
 A switchboard has calls that no client has asked for. ``mirrored`` takes one fact and answers with the register after
 it: a call stands there from the moment an extension of the directory talks to it until it ends, or until somebody has
-it who is not in the directory; its stay in the lot stands there in any case. A fact's extension is a place in the
-register's extensions; one beyond them, or ``NOBODY``, is not in the directory.
+it who is not in the directory. A fact's extension is a place in the register's extensions; one beyond them, or
+``NOBODY``, is not in the directory. Lots and the next call's number are not followed: the switchboard has them.
 
 >>> from parksim.rules.uapi.register import new_register
 >>> from parksim.rules import codes as c
 >>> register = new_register({"12": ["0003*210"]})
->>> register = mirrored(register, Fact(0, c.NEVER, 0, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, 0))
 >>> register = mirrored(register, Fact(5_000_000, c.NEVER, 0, c.NOBODY, c.NOBODY, 0, c.ANSWERED, 0))
 >>> register.calls[0].views[0].caller_id
 'Caller <5550000000>'
@@ -36,13 +35,6 @@ def caller_id(call: int) -> str:
 
 def mirrored(register: r.Register, fact: Fact) -> r.Register:
     """Return the register after a fact of the switchboard."""
-    if fact.kind == c.OFFERED:
-        return register._replace(next_call=fact.call + 1)
-    if _frees_or_takes_a_slot(fact):
-        parker = _parker(register, fact)
-        register = r.with_fact(register, fact)
-    else:
-        parker = c.NOBODY
     call = next((known for known in register.calls if known.number == fact.call), None)
     if call is None:
         listed = fact.kind in _TALKS and _is_listed(register, fact.extension)
@@ -51,15 +43,17 @@ def mirrored(register: r.Register, fact: Fact) -> r.Register:
         return r.without_call(register, fact.call)
     if fact.kind in {c.RETRIEVED, c.RECALL_ANSWERED} and not _is_listed(register, fact.extension):
         return r.without_call(register, fact.call)
-    return r.with_call(register, _moved(register, call, fact, parker))
+    return r.with_call(register, _moved(register, call, fact))
 
 
-def _moved(register: r.Register, call: r.Call, fact: Fact, parker: int) -> r.Call:
+def _moved(register: r.Register, call: r.Call, fact: Fact) -> r.Call:
     if fact.kind == c.PARKED:
-        parked = r.with_view(call, 0, on_hold_us=c.NEVER)
-        return parked._replace(stay=r.Stay(0, fact.lot, fact.slot, fact.time_us, c.NOBODY, c.NEVER))
+        stay = r.Stay(0, fact.lot, fact.slot, fact.extension, fact.time_us, c.NOBODY, c.NEVER)
+        return r.with_view(call, 0, on_hold_us=c.NEVER)._replace(stay=stay)
     if fact.kind == c.RETRIEVED:
-        return handed_over(register, call, parker, fact.extension)._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+        assert call.stay is not None
+        taken = handed_over(register, call, call.stay.parker, fact.extension)
+        return taken._replace(stay=None, ending=c.AFTER_RETRIEVAL)
     if fact.kind == c.EXPIRED:
         assert call.stay is not None
         return call._replace(stay=None, returning=r.Return(call.stay.view, fact.extension))
@@ -97,14 +91,6 @@ def _new_call(register: r.Register, fact: Fact) -> r.Call:
 
 def _is_listed(register: r.Register, extension: int) -> bool:
     return 0 <= extension < len(register.extensions)
-
-
-def _frees_or_takes_a_slot(fact: Fact) -> bool:
-    return fact.kind in {c.PARKED, c.RETRIEVED, c.EXPIRED} or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT)
-
-
-def _parker(register: r.Register, fact: Fact) -> int:
-    return register.lots[fact.lot].parkers[fact.slot]
 
 
 __all__ = ["caller_id", "caller_number", "mirrored"]

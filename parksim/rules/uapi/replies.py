@@ -75,10 +75,9 @@ def _view_fields(register: Register, call: Call, place: int) -> dict[str, Any]:
         "holder": None if view.on_hold_us == NEVER else 1,
     }
     if call.stay is not None and call.stay.view == place:
-        parker = register.lots[call.stay.lot].parkers[call.stay.slot]
         fields["parked"] = _date(register, call.stay.parked_us)
         fields["parkedPos"] = register.firsts[call.stay.lot] + call.stay.slot
-        fields["parkedBy"] = register.extensions[parker].number
+        fields["parkedBy"] = register.extensions[call.stay.parker].number
     if call.returning is not None and call.returning.view == place:
         fields["parkedBy"] = register.extensions[call.returning.parker].number
     return fields
