@@ -25,17 +25,10 @@ from parksim.errors import ArgumentError, CommandError, FailedError, SessionErro
 from parksim.rules import codes as c
 from parksim.rules import lot, uapi
 from parksim.rules.lot import Fact
+from parksim.rules.uapi import register as r
 from parksim.rules.uapi.calls import answer, park_view
 from parksim.rules.uapi.mirror import mirrored
 from parksim.rules.uapi.models import Refusal
-from parksim.rules.uapi.register import (
-    Organization,
-    Register,
-    Stay,
-    call_with_number,
-    new_register,
-    place_of_extension,
-)
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
@@ -56,17 +49,8 @@ _COMMANDS: Final = {
     c.ABANDONED: HANG_UP,
     c.ENDED: HANG_UP,
 }
-COUNTED: Final = {
-    "offered": c.OFFERED,
-    "parked": c.PARKED,
-    "refused": c.REFUSED,
-    "retrieved": c.RETRIEVED,
-    "abandoned": c.ABANDONED,
-    "expired": c.EXPIRED,
-    "ended": c.ENDED,
-    "lost": c.LOST,
-}
-"""The board's counters and the facts that they count."""
+COUNTED: Final = (c.OFFERED, c.PARKED, c.REFUSED, c.RETRIEVED, c.ABANDONED, c.EXPIRED, c.ENDED, c.LOST)
+"""The facts that the board counts."""
 
 
 class Desk:
@@ -141,7 +125,7 @@ class Desk:
             raise
 
     @property
-    def register(self) -> Register:
+    def register(self) -> r.Register:
         """Directory and calls at this instant, with the switchboard's own lots and its next call's number."""
         exchange = self.switchboard.exchange
         lots = tuple(
@@ -210,7 +194,7 @@ class Desk:
         """
         switchboard = self.switchboard
         for key, number in (("extension", given.extension), ("parker", given.parker)):
-            if number is not None and place_of_extension(self.register, number) == c.NOBODY:
+            if number is not None and r.place_of_extension(self.register, number) == c.NOBODY:
                 known = ", ".join(extension.number for extension in self.register.extensions[:5]) or "none"
                 raise ArgumentError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
@@ -232,15 +216,15 @@ class Desk:
         if given.answered:
             switchboard.at_next(c.RANK_ANSWER, partial(self._pick_up, call, None))
         if given.parker:
-            parker = place_of_extension(self.register, given.parker)
+            parker = r.place_of_extension(self.register, given.parker)
             limit_us = round(given.limit_s * 1e6)
 
             def parked(now_us: int) -> None:
-                known = call_with_number(self.register, call)
+                known = r.call_with_number(self.register, call)
                 self._commit(*park_view(self.register, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
 
             switchboard.at_next(c.RANK_PARK_REQUEST, parked)
-            if call_with_number(self.register, call).stay is None:
+            if r.call_with_number(self.register, call).stay is None:
                 raise ArgumentError(f"the lot of {given.parker} is full")
 
     async def __aenter__(self) -> Self:
@@ -338,7 +322,7 @@ class Desk:
             except CommandError as error:
                 raise FailedError(f"register and switchboard disagree: {error}") from error
 
-    def _commit(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
+    def _commit(self, register: r.Register, facts: Sequence[Fact], now_us: int) -> None:
         """Do to the switchboard what the rules decided; it must write the very facts."""
         self._committing = []
         try:
@@ -351,12 +335,12 @@ class Desk:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
         self._followed = register
 
-    def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
+    def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
         stays = {call.number: call.stay for call in before.calls}
-        rings: list[tuple[int, int, Stay | None]] = [
+        rings: list[tuple[int, int, r.Stay | None]] = [
             (c.RANK_ANSWER, fact.call, None) for fact in outcome.facts if fact.kind == c.OFFERED
         ]
         rings += [
@@ -367,7 +351,7 @@ class Desk:
         for rank, number, stay in rings:
             self.switchboard.later(self._pickup_us, rank, partial(self._pick_up, number, stay))
 
-    def _pick_up(self, number: int, stay: Stay | None, now_us: int) -> None:
+    def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
         call = next((known for known in self._followed.calls if known.number == number), None)
         if call is None or call.stay != stay:
@@ -380,9 +364,8 @@ class Desk:
         """Keep the register and the counters true to a fact."""
         self._changes += 1
         self._changed.set()
-        for name, kind in COUNTED.items():
-            if fact.kind == kind:
-                self._counters[name] += 1
+        if fact.kind in self._counters:
+            self._counters[fact.kind] += 1
         if self._committing is not None:
             self._committing.append(fact)
         else:
@@ -404,9 +387,9 @@ class Desk:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
-        return {"id": self._changes, "rate": self.rate, "counters": dict(self._counters)} | picture(
-            self.switchboard, self.register
-        )
+        counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
+        head = {"id": self._changes, "rate": self.rate, "counters": counters}
+        return head | picture(self.switchboard, self.register)
 
 
 def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
@@ -436,7 +419,7 @@ def pickup_us(scenario: Scenario) -> int:
     return c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
 
 
-def directory(scenario: Scenario, base_url: str | None = None) -> Register:
+def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:
     """Return the register that the scenario's ``[uapi]`` tells of, its lots those of the scenario.
 
     An only lot is that of ``[uapi] organization``. Of several each is its own organization's, as UAPI knows one lot an
@@ -452,9 +435,9 @@ def directory(scenario: Scenario, base_url: str | None = None) -> Register:
     if not users:
         people = max(settings.attendants, 1) + max(settings.staff, 0)
         users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
-    register = new_register(
+    register = r.new_register(
         users,
-        organizations=[Organization(name, told.owner_id, told.owner_name) for name in names],
+        organizations=[r.Organization(name, told.owner_id, told.owner_name) for name in names],
         base_url=base_url or told.base_url,
         epoch=told.epoch,
     )

@@ -13,17 +13,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from parksim.rules.uapi import Refusal
-from parksim.rules.uapi.models import (
-    CALL_FIELDS,
-    COUNT_DEFAULT,
-    COUNT_MAX,
-    MAX_IN_PARKING_S,
-    PARAMETERS,
-    START_INDEX_MAX,
-    WAIT_FOR_PICKUP_S,
-    PhoneCallCollection,
-)
+from parksim.rules.uapi import models as m
+from parksim.rules.uapi.models import Refusal
 
 Json = dict[str, Any]
 
@@ -116,7 +107,7 @@ def _numbers() -> Json:
 
 
 def _schemas() -> Json:
-    schemas = _written(PhoneCallCollection)
+    schemas = _written(m.PhoneCallCollection)
     collection = schemas["PhoneCallCollection"]
     collection["required"] = sorted(collection["properties"])
     part = json.loads(json.dumps(schemas["PhoneCall"]))
@@ -143,11 +134,11 @@ def _schemas() -> Json:
             "type": "object",
             "description": "What to do with a call; fields that the action does not read are ignored.",
             "properties": {
-                "action": {"type": "string", "enum": list(PARAMETERS)},
+                "action": {"type": "string", "enum": list(m.PARAMETERS)},
                 "phoneCallViewId": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
-                "maxInParking": {**_seconds(*MAX_IN_PARKING_S, 180), "description": "Seconds; for Park."},
+                "maxInParking": {**_seconds(*m.MAX_IN_PARKING_S, 180), "description": "Seconds; for Park."},
                 "sendCallTo": {"type": "string", "description": "The extension to ring; for UnPark."},
-                "waitForPickup": {**_seconds(*WAIT_FOR_PICKUP_S, 25), "description": "Seconds; for UnPark."},
+                "waitForPickup": {**_seconds(*m.WAIT_FOR_PICKUP_S, 25), "description": "Seconds; for UnPark."},
             },
             "required": ["action", "phoneCallViewId"],
         },
@@ -202,12 +193,12 @@ def _list(*more: Refusal) -> Json:
     texts = {"type": "string"}
     operators = ["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"]
     query: dict[str, Json] = {
-        "count": {"type": "integer", "minimum": 1, "maximum": COUNT_MAX, "default": COUNT_DEFAULT},
-        "startIndex": {"type": "integer", "minimum": 0, "maximum": START_INDEX_MAX, "default": 0},
+        "count": {"type": "integer", "minimum": 1, "maximum": m.COUNT_MAX, "default": m.COUNT_DEFAULT},
+        "startIndex": {"type": "integer", "minimum": 0, "maximum": m.START_INDEX_MAX, "default": 0},
         "filterBy": {"type": "string", "enum": ["id", "published"]},
         "filterOp": {"type": "string", "enum": operators, "default": "contains"},
         "filterValue": texts,
-        "fields": {"type": "array", "items": {"type": "string", "enum": list(CALL_FIELDS)}},
+        "fields": {"type": "array", "items": {"type": "string", "enum": list(m.CALL_FIELDS)}},
         "sortOrder": {"type": "string", "enum": ["ascending", "descending"], "default": "ascending"},
     }
     parameters = [

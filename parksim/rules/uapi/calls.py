@@ -27,8 +27,8 @@ from parksim.errors import ArgumentError
 from parksim.rules import codes as c
 from parksim.rules import lot
 from parksim.rules.lot import Fact
+from parksim.rules.uapi import models as m
 from parksim.rules.uapi import register as r
-from parksim.rules.uapi.models import OBJECT_ID
 
 # ----------------------------------------------------------------------------------------------------- the table
 
@@ -146,7 +146,7 @@ def offer(
     if charged == c.NOBODY:
         raise ArgumentError(f"unknown extension {extension!r}")
     name = _fresh_id(register) if call_id is None else call_id
-    if not OBJECT_ID.fullmatch(name) or r.call_with_id(register, name) is not None:
+    if not m.OBJECT_ID.fullmatch(name) or r.call_with_id(register, name) is not None:
         raise ArgumentError(f"call id {name!r} is in use or malformed")
     other = r.place_of_extension(register, peer)
     source, destination = ((peer,), (extension,)) if incoming else ((extension,), (peer,))
