@@ -32,8 +32,8 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.events import picture
 from parksim.server.given import Given, read_given
-from parksim.server.picture import picture
 from parksim.server.session import Mark, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
