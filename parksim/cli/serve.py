@@ -84,7 +84,7 @@ def serve_command(
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
-            switchboard = desk.open_desk(
+            switchboard = desk.Desk(
                 loaded,
                 rate=rate,
                 seed=seed,

@@ -63,7 +63,8 @@ class Desk:
         seed: of the simulated calls.
         traffic: whether there are any.
         base_url: with which links begin; by default the scenario's.
-        given: calls to begin with (see ``read_given``).
+        given: calls to begin with.
+        register_file: a file of further ones (see ``read_given``).
         journal: the session file; None for none.
         fsync: whether each line of it is forced to the disk.
 
@@ -82,6 +83,7 @@ class Desk:
         traffic: bool = True,
         base_url: str | None = None,
         given: Sequence[Given] = (),
+        register_file: Path | None = None,
         journal: Path | None = None,
         fsync: bool = False,
     ) -> None:
@@ -105,6 +107,7 @@ class Desk:
             scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
         )
         self.switchboard.listen(self._observe)
+        given = (*given, *(() if register_file is None else read_given(register_file)))
         for number, one in enumerate(given, 1):
             try:
                 self._admit(one)
@@ -199,17 +202,8 @@ class Desk:
                 raise ArgumentError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
         def offered(now_us: int) -> None:
-            peer, incoming = given.peer, given.incoming
-            after = uapi.offer(
-                self.register,
-                given.extension,
-                peer=peer,
-                now_us=now_us,
-                call_id=given.id,
-                incoming=incoming,
-                caller_id=given.caller_id,
-            )
-            self._commit(*after, now_us)
+            offer = partial(uapi.offer, self.register, given.extension, peer=given.peer, call_id=given.id)
+            self._commit(*offer(now_us=now_us, incoming=given.incoming, caller_id=given.caller_id), now_us)
 
         switchboard.at_next(c.RANK_ARRIVAL, offered)
         call = self.register.calls[-1].number
@@ -469,33 +463,3 @@ def _organizations(scenario: Scenario) -> list[str]:
             "set organization in [uapi], or that of a lot"
         )
     return list(owners)
-
-
-def open_desk(
-    scenario: Scenario,
-    *,
-    rate: float = 1.0,
-    seed: int = 1,
-    register_file: Path | None = None,
-    journal: Path | None = None,
-    fsync: bool = False,
-    traffic: bool = True,
-    base_url: str | None = None,
-) -> Desk:
-    """Return a desk as ``parksim serve`` opens it.
-
-    Raises:
-        SessionError: the session file cannot be used.
-        ArgumentError: the directory or the given calls are wrong.
-    """
-    given = () if register_file is None else read_given(register_file)
-    return Desk(
-        scenario,
-        rate=rate,
-        seed=seed,
-        traffic=traffic,
-        base_url=base_url,
-        given=given,
-        journal=journal,
-        fsync=fsync,
-    )

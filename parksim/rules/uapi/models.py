@@ -135,14 +135,6 @@ def seconds_text(time_us: int) -> str:
     return f"{whole_s}.{rest_us:06d}".rstrip("0").rstrip(".") if rest_us else str(whole_s)
 
 
-def _max_in_parking_us(value: object) -> int:
-    return seconds_us(value, *MAX_IN_PARKING_S)
-
-
-def _wait_for_pickup_us(value: object) -> int:
-    return seconds_us(value, *WAIT_FOR_PICKUP_S)
-
-
 def _whole(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -171,14 +163,9 @@ def _known_fields(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _extension_number(value: str) -> str:
-    if not EXTENSION_NUMBER.fullmatch(value):
-        raise ArgumentError("not an extension number")
-    return value
-
-
 Text = Annotated[str, p.StringConstraints(strict=True), p.AfterValidator(_encodable)]
 ViewId = Annotated[str, p.StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9]+\z")]
+ExtensionNumber = Annotated[str, p.StringConstraints(strict=True, pattern=r"\A[0-9*]+\z")]
 Count = Annotated[int, p.BeforeValidator(_whole)]
 """A counter: read as a number or a string of digits, written as a number."""
 WireNumber = Annotated[int, p.BeforeValidator(_whole), p.PlainSerializer(str, return_type=str)]
@@ -187,6 +174,9 @@ WireDate = Annotated[p.AwareDatetime, p.PlainSerializer(datetime.isoformat, retu
 Numbers = Annotated[tuple[Text, ...], p.BeforeValidator(_listed)]
 """Extensions or telephone numbers; the vendor's samples also send one bare string."""
 WireSeconds = p.PlainSerializer(seconds_text, return_type=str)
+MaxInParking = Annotated[int, p.BeforeValidator(lambda value: seconds_us(value, *MAX_IN_PARKING_S)), WireSeconds]
+WaitForPickup = Annotated[int, p.BeforeValidator(lambda value: seconds_us(value, *WAIT_FOR_PICKUP_S)), WireSeconds]
+CALLER_ID: Final = p.Field(validation_alias=p.AliasChoices("callerId", "callerID"), serialization_alias="callerId")
 
 
 class _Wire(p.BaseModel):
@@ -217,9 +207,7 @@ class PhoneCallView(_Wire):
     ringing: WireDate | None = None
     answered: WireDate | None = None
     status: WireNumber
-    caller_id: str | None = p.Field(
-        default=None, validation_alias=p.AliasChoices("callerId", "callerID"), serialization_alias="callerId"
-    )
+    caller_id: Annotated[str | None, CALLER_ID] = None
     source: Numbers
     destination: Numbers
     recording: WireDate | None = None
@@ -245,17 +233,7 @@ class PhoneCall(_Wire):
     link: PhoneCallLink = p.Field(validation_alias=p.AliasChoices("link", "links"))
 
 
-CALL_FIELDS: Final = (
-    "id",
-    "extension",
-    "ownerId",
-    "ownerName",
-    "answered",
-    "published",
-    "nonce",
-    "phoneCallView",
-    "link",
-)
+CALL_FIELDS: Final = tuple(field.alias or name for name, field in PhoneCall.model_fields.items())
 """What List's parameter ``fields`` may name."""
 
 
@@ -278,19 +256,6 @@ class PhoneCallCollection(_Wire):
     paging: Paging = Paging()
 
 
-class ErrorDetail(_Wire):
-    """The code for programs and the message for people."""
-
-    code: str
-    message: str
-
-
-class ErrorBody(_Wire):
-    """The body of every 4xx and 5xx: ``{"error": {"code": ..., "message": ...}}``."""
-
-    error: ErrorDetail
-
-
 class PhoneCallAction(_Wire):
     """The body of a PUT: what to do with a call ("PhoneCalls Resource", table PhoneCallAction).
 
@@ -300,16 +265,10 @@ class PhoneCallAction(_Wire):
 
     action: Text
     view_id: ViewId = p.Field(alias="phoneCallViewId")
-    max_in_parking_us: Annotated[int, p.BeforeValidator(_max_in_parking_us), WireSeconds] = p.Field(
-        default=MAX_IN_PARKING_DEFAULT_US, alias="maxInParking"
-    )
-    send_call_to: Annotated[Text, p.AfterValidator(_extension_number)] | None = p.Field(
-        default=None, alias="sendCallTo"
-    )
-    caller_id: str | None = p.Field(
-        default=None, validation_alias=p.AliasChoices("callerId", "callerID"), serialization_alias="callerId"
-    )
-    wait_for_pickup_us: Annotated[int, p.BeforeValidator(_wait_for_pickup_us), WireSeconds] = p.Field(
+    max_in_parking_us: MaxInParking = p.Field(default=MAX_IN_PARKING_DEFAULT_US, alias="maxInParking")
+    send_call_to: ExtensionNumber | None = p.Field(default=None, alias="sendCallTo")
+    caller_id: Annotated[str | None, CALLER_ID] = None
+    wait_for_pickup_us: WaitForPickup = p.Field(
         default=WAIT_FOR_PICKUP_DEFAULT_US,
         validation_alias=p.AliasChoices("waitForPickup", "waitForPickUp"),
         serialization_alias="waitForPickup",
@@ -321,7 +280,7 @@ class SimpleCallParty(_Wire):
 
     source: Numbers = ()
     destination: Annotated[Numbers, p.Field(min_length=1)]
-    caller_id: Text = p.Field(default="", validation_alias=p.AliasChoices("callerId", "callerID"))
+    caller_id: Annotated[Text, CALLER_ID] = ""
 
 
 class SimpleCall(_Wire):

@@ -209,13 +209,13 @@ def refusal_reply(refusal: m.Refusal, message: str = "", allow: str = "") -> Rep
 
     401 has WWW-Authenticate, and 405 ``allow`` as Allow.
     """
-    body = m.ErrorBody(error=m.ErrorDetail(code=refusal.code, message=message or refusal.message))
+    body = {"error": {"code": refusal.code, "message": message or refusal.message}}
     headers = _JSON
     if refusal is m.Refusal.ACCESS_DENIED:
         headers = (*headers, ("WWW-Authenticate", "Bearer"))
     if allow:
         headers = (*headers, ("Allow", allow))
-    return Reply(refusal.status, _json(body.model_dump()), headers)
+    return Reply(refusal.status, _json(body), headers)
 
 
 def _json(value: object) -> bytes:
