@@ -44,9 +44,6 @@ _ONE_CALL: Final = (Refusal.PHONECALL_INVALID, Refusal.VIEW_STATE)
 
 _TEXT: Final[Json] = {"type": "string"}
 _PREFER: Final = {"name": "Prefer", "in": "header", "schema": {**_TEXT, "examples": ["respond-async"]}}
-_USER: Final = "userId"
-_EXTENSION: Final = "extension"
-_CALL: Final = "phoneCallId"
 
 
 class _WireSchema(GenerateJsonSchema):
@@ -269,27 +266,26 @@ def _path(words: str, operations: Json, where: str = "phoneCalls") -> tuple[str,
 
 def _word(name: str) -> Json:
     known = {
-        _USER: {"examples": ["@me", "@owner", "12"]},
-        _EXTENSION: {"examples": ["0003*210", "210", "@self"]},
-        _CALL: {"examples": ["b817d2618fe6f1804333"]},
+        "userId": {"examples": ["@me", "@owner", "12"]},
+        "extension": {"examples": ["0003*210", "210", "@self"]},
+        "phoneCallId": {"examples": ["b817d2618fe6f1804333"]},
     }
     return {**_TEXT, "minLength": 1, **known.get(name, {})}
 
 
 def _uapi_paths() -> Json:
     events = dict.fromkeys(("get", "post", "put", "delete"), _not_there("Call events, which parksim does not have."))
-    user, extension, call = (f"{{{name}}}" for name in (_USER, _EXTENSION, _CALL))
     short = dict.fromkeys(("get", "put", "delete"), _operation("Names no extension, so nothing.", {}, _LOOKED_UP))
     kinds = {"simple": _create(), **dict.fromkeys(("callback", "conferenceInvite"), _not_there("Not implemented."))}
     return dict(
         [
             _path("", short),
-            _path(user, short),
-            _path(f"{user} {extension}", _calls(of_one=False)),
-            _path(f"{user} {extension} {call}", _calls(of_one=True)),
-            *(_path(f"{user} {kind}", {"post": operation}) for kind, operation in kinds.items()),
+            _path("{userId}", short),
+            _path("{userId} {extension}", _calls(of_one=False)),
+            _path("{userId} {extension} {phoneCallId}", _calls(of_one=True)),
+            *(_path(f"{{userId}} {kind}", {"post": operation}) for kind, operation in kinds.items()),
             *(
-                _path(f"{user} {extension} phoneCallEvents{further}", events, "extensions")
+                _path("{userId} {extension} phoneCallEvents" + further, events, "extensions")
                 for further in ("", " {type}", " {type} {id}")
             ),
         ]

@@ -52,7 +52,8 @@ class Tokens:
     def __init__(self, known: Mapping[str, Token], cookie: str = "") -> None:
         self._known = tuple((_digest(text.encode()), token) for text, token in known.items())
         self.board_key = secrets.token_urlsafe(24)
-        self._cookie = cookie or secrets.token_urlsafe(32)
+        self.board_cookie = cookie or secrets.token_urlsafe(32)
+        """What the browser shows once the board has been opened; it opens nothing else."""
 
     def __repr__(self) -> str:
         return f"Tokens({len(self._known)} of them)"
@@ -68,14 +69,9 @@ class Tokens:
         own = hmac.compare_digest(_digest(key.encode(errors="replace")), _digest(self.board_key.encode()))
         return own or (token is not None and token.scope != "user")
 
-    @property
-    def board_cookie(self) -> str:
-        """What the browser shows once the board has been opened; it opens nothing else."""
-        return self._cookie
-
     def is_board_cookie(self, value: str) -> bool:
         """Tell whether a cookie's value is the board's."""
-        return hmac.compare_digest(_digest(value.encode(errors="replace")), _digest(self._cookie.encode()))
+        return hmac.compare_digest(_digest(value.encode(errors="replace")), _digest(self.board_cookie.encode()))
 
     def _find(self, text: bytes) -> Token | None:
         given = _digest(text)

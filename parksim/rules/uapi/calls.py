@@ -161,9 +161,8 @@ def offer(
     if other != c.NOBODY:
         views = (view("00", charged, incoming), view("01", other, not incoming))
     call = r.Call(register.next_call, name, charged, nonce, views, now_us, c.NEVER, None, None, c.TALKED)
-    offered = Fact(
-        now_us, c.NEVER, call.number, r.organization_of(register, charged), c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON
-    )
+    home = r.organization_of(register, charged)
+    offered = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
     after = register._replace(calls=(*register.calls, call), next_call=register.next_call + 1)
     return r.Changed(after, (*facts, offered))
 
@@ -194,10 +193,9 @@ def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
         return r.Changed(register, facts)
     if call.stay is not None:
         fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, call.stay.rung, now_us)
-        call = handed_over(register, call, call.stay.parker, call.stay.rung)._replace(
-            stay=None, ending=c.AFTER_RETRIEVAL
-        )
-        return r.Changed(r.with_fact(r.with_call(register, call), fact), (*facts, fact))
+        taken = handed_over(register, call, call.stay.parker, call.stay.rung)
+        taken = taken._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+        return r.Changed(r.with_fact(r.with_call(register, taken), fact), (*facts, fact))
     lot_number = r.organization_of(register, call.extension)
     if call.returning is not None:
         parker = call.returning.parker
@@ -250,8 +248,7 @@ def hang_up(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
         fact = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
     else:
         fact = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, call.views[0].extension, c.ENDED, call.ending)
-    left = tuple(other for other in register.calls if other.number != call.number)
-    return r.Changed(r.with_fact(register, fact)._replace(calls=left), (*facts, fact))
+    return r.Changed(r.without_call(r.with_fact(register, fact), call.number), (*facts, fact))
 
 
 def park_view(register: r.Register, call: r.Call, view: int, parker: int, limit_us: int, now_us: int) -> r.Changed:

@@ -91,6 +91,3 @@ def _new_call(register: r.Register, fact: Fact) -> r.Call:
 
 def _is_listed(register: r.Register, extension: int) -> bool:
     return 0 <= extension < len(register.extensions)
-
-
-__all__ = ["caller_id", "caller_number", "mirrored"]

@@ -1,8 +1,9 @@
 """The service around the calls: a target finds its function, a request becomes a reply and facts."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import ValidationError
@@ -164,6 +165,30 @@ def _acting(register: r.Register, found: Found, call: r.Call) -> int:
 # ------------------------------------------------------------------------------------------------- the services
 
 
+class Service(Protocol):
+    """What a method of a path does."""
+
+    def __call__(self, register: r.Register, ask: Ask, now_us: int) -> Result: ...
+
+
+def _after_timers(rank: Callable[[Ask], int]) -> Callable[[Service], Service]:
+    """Let the timers before (``now_us``, ``rank``) happen, then the work; a refused work changes nothing."""
+
+    def decorated(work: Service) -> Service:
+        @wraps(work)
+        def service(register: r.Register, ask: Ask, now_us: int) -> Result:
+            register, facts = lives.due_before(register, now_us, rank(ask))
+            try:
+                result = work(register, ask, now_us)
+            except RefusedError as refused:
+                return Result(register, facts + refused.facts, refused=refused)
+            return result._replace(facts=facts + result.facts)
+
+        return service
+
+    return decorated
+
+
 def park(register: r.Register, ask: Ask, now_us: int) -> Result:
     """Park one call, or all of an extension or user that can be parked; ``ask.fields`` is the body without action.
 
@@ -187,54 +212,9 @@ def _with_action(ask: Ask, event: lives.Event) -> Ask:
     return ask._replace(fields={**ask.fields, "action": event.value})
 
 
+@_after_timers(lambda ask: _rank_of_change(ask.fields))
 def change_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
     """Do what the body's action says (a PUT): Park, UnPark, OnHold, OffHold; one call, or all that can."""
-    return _after_timers(register, now_us, _rank_of_change(ask.fields), lambda known: _changed(known, ask, now_us))
-
-
-def _rank_of_change(fields: Mapping[str, object] | m.Refusal) -> int:
-    action = None if isinstance(fields, m.Refusal) else fields.get("action")
-    ranks = {event.value: c.RANK_PARK_REQUEST for event in lives.Event} | {lives.Event.UNPARK.value: c.RANK_RETRIEVAL}
-    return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
-
-
-def list_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
-    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
-    return _after_timers(register, now_us, c.RANK_PARK_REQUEST, lambda register: _listed(register, ask))
-
-
-def hang_up_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
-    """End one call, or all of an extension or user (a DELETE); with ``phoneNumber`` only those it is a party of.
-
-    The collection shows the calls as they last stood. ABANDONED or ENDED for each.
-    """
-    return _after_timers(register, now_us, c.RANK_HANGUP, lambda register: _hung_up(register, ask, now_us))
-
-
-def create_call(register: r.Register, ask: Ask, now_us: int) -> Result:
-    """Create a simple call (a POST) from an extension of the user to the first destination. OFFERED."""
-    return _after_timers(register, now_us, c.RANK_ARRIVAL, lambda register: _created(register, ask, now_us))
-
-
-def _not_implemented(register: r.Register, ask: Ask, now_us: int) -> Result:
-    def work(register: r.Register) -> Result:
-        resolve(register, ask)
-        raise RefusedError(m.Refusal.ACTION_NOT_IMPLEMENTED)
-
-    return _after_timers(register, now_us, c.RANK_HANGUP, work)
-
-
-def _after_timers(register: r.Register, now_us: int, rank: int, work: Callable[[r.Register], Result]) -> Result:
-    """Let the timers before (``now_us``, ``rank``) happen, then work; a refused work changes nothing."""
-    register, facts = lives.due_before(register, now_us, rank)
-    try:
-        result = work(register)
-    except RefusedError as refused:
-        return Result(register, facts + refused.facts, refused=refused)
-    return result._replace(facts=facts + result.facts)
-
-
-def _changed(register: r.Register, ask: Ask, now_us: int) -> Result:
     found = _found_call(register, ask)
     if isinstance(ask.fields, m.Refusal):
         raise RefusedError(ask.fields)
@@ -258,6 +238,84 @@ def _changed(register: r.Register, ask: Ask, now_us: int) -> Result:
     if full and not numbers:
         raise RefusedError(m.Refusal.LOT_FULL, facts=facts)
     return Result(register, facts, _collection(register, found, numbers))
+
+
+def _rank_of_change(fields: Mapping[str, object] | m.Refusal) -> int:
+    action = None if isinstance(fields, m.Refusal) else fields.get("action")
+    ranks = {event.value: c.RANK_PARK_REQUEST for event in lives.Event} | {lives.Event.UNPARK.value: c.RANK_RETRIEVAL}
+    return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
+
+
+@_after_timers(lambda _: c.RANK_PARK_REQUEST)
+def list_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
+    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
+    found = resolve(register, ask)
+    try:
+        query = m.ListQuery.model_validate(ask.fields)
+        passes = replies.wanted(register, query)
+    except (ValueError, OverflowError):  # a ValidationError is a ValueError
+        raise RefusedError(m.Refusal.QUERY_INVALID) from None
+    calls = [call for call in (r.call_with_number(register, number) for number in found.calls) if passes(call)]
+    words = [known for known in (ask.extension, ask.call) if known is not None]
+    entries = _entries(register, found, replies.page(calls, query))
+    return Result(
+        register,
+        (),
+        replies.paged(entries, len(calls), query, replies.address(register, found.user, *words)),
+        wanted=query.fields,
+    )
+
+
+@_after_timers(lambda _: c.RANK_HANGUP)
+def hang_up_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
+    """End one call, or all of an extension or user (a DELETE); with ``phoneNumber`` only those it is a party of.
+
+    The collection shows the calls as they last stood. ABANDONED or ENDED for each.
+    """
+    found = _found_call(register, ask)
+    party = None if isinstance(ask.fields, m.Refusal) else ask.fields.get("phoneNumber")
+    if isinstance(party, str):
+        party = party.replace(" ", "+")  # a plus that was not encoded
+    calls = [r.call_with_number(register, number) for number in found.calls]
+    calls = [call for call in calls if party is None or any(party in (*v.source, *v.destination) for v in call.views)]
+    collection = _collection(register, found, [call.number for call in calls])
+    facts: tuple[Fact, ...] = ()
+    for call in calls:
+        register, happened = lives.hang_up(register, call.id, now_us=now_us)
+        facts += happened
+    return Result(register, facts, collection)
+
+
+@_after_timers(lambda _: c.RANK_ARRIVAL)
+def create_call(register: r.Register, ask: Ask, now_us: int) -> Result:
+    """Create a simple call (a POST) from an extension of the user to the first destination. OFFERED."""
+    found = resolve(register, ask)
+    if isinstance(ask.fields, m.Refusal):
+        raise RefusedError(ask.fields)
+    try:
+        asked = m.SimpleCall.model_validate(ask.fields)
+    except ValidationError:
+        raise RefusedError(m.Refusal.BODY_INVALID) from None
+    home = register.users[found.user].organization
+    extension = _extension(register, asked.extension, home)
+    if extension == c.NOBODY or register.extensions[extension].user != found.user:
+        raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(asked.extension))
+    party = asked.phone_call_view[0]
+    register, facts = lives.offer(
+        register,
+        register.extensions[extension].number,
+        peer=party.destination[0],
+        now_us=now_us,
+        caller_id=party.caller_id,
+        nonce=asked.nonce or "",
+    )
+    return Result(register, facts, _collection(register, found, [register.calls[-1].number]))
+
+
+@_after_timers(lambda _: c.RANK_HANGUP)
+def _not_implemented(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
+    resolve(register, ask)
+    raise RefusedError(m.Refusal.ACTION_NOT_IMPLEMENTED)
 
 
 def _found_call(register: r.Register, ask: Ask) -> Found:
@@ -289,63 +347,6 @@ def _act(register: r.Register, found: Found, call: r.Call, action: m.PhoneCallAc
     return changed
 
 
-def _hung_up(register: r.Register, ask: Ask, now_us: int) -> Result:
-    found = _found_call(register, ask)
-    party = None if isinstance(ask.fields, m.Refusal) else ask.fields.get("phoneNumber")
-    if isinstance(party, str):
-        party = party.replace(" ", "+")  # a plus that was not encoded
-    calls = [r.call_with_number(register, number) for number in found.calls]
-    calls = [call for call in calls if party is None or any(party in (*v.source, *v.destination) for v in call.views)]
-    collection = _collection(register, found, [call.number for call in calls])
-    facts: tuple[Fact, ...] = ()
-    for call in calls:
-        register, happened = lives.hang_up(register, call.id, now_us=now_us)
-        facts += happened
-    return Result(register, facts, collection)
-
-
-def _created(register: r.Register, ask: Ask, now_us: int) -> Result:
-    found = resolve(register, ask)
-    if isinstance(ask.fields, m.Refusal):
-        raise RefusedError(ask.fields)
-    try:
-        asked = m.SimpleCall.model_validate(ask.fields)
-    except ValidationError:
-        raise RefusedError(m.Refusal.BODY_INVALID) from None
-    home = register.users[found.user].organization
-    extension = _extension(register, asked.extension, home)
-    if extension == c.NOBODY or register.extensions[extension].user != found.user:
-        raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(asked.extension))
-    party = asked.phone_call_view[0]
-    register, facts = lives.offer(
-        register,
-        register.extensions[extension].number,
-        peer=party.destination[0],
-        now_us=now_us,
-        caller_id=party.caller_id,
-        nonce=asked.nonce or "",
-    )
-    return Result(register, facts, _collection(register, found, [register.calls[-1].number]))
-
-
-def _listed(register: r.Register, ask: Ask) -> Result:
-    found = resolve(register, ask)
-    try:
-        query = m.ListQuery.model_validate(ask.fields)
-        passes = replies.wanted(register, query)
-    except (ValueError, OverflowError):  # a ValidationError is a ValueError
-        raise RefusedError(m.Refusal.QUERY_INVALID) from None
-    calls = [call for call in (r.call_with_number(register, number) for number in found.calls) if passes(call)]
-    words = [known for known in (ask.extension, ask.call) if known is not None]
-    entries = _entries(register, found, replies.page(calls, query))
-    return Result(
-        register,
-        (),
-        replies.paged(entries, len(calls), query, replies.address(register, found.user, *words)),
-        wanted=query.fields,
-    )
-
-
 def _entries(register: r.Register, found: Found, calls: Iterable[r.Call]) -> list[m.PhoneCall]:
     return [replies.phone_call(register, call, found.user, _acting(register, found, call)) for call in calls]
 
@@ -356,8 +357,6 @@ def _collection(register: r.Register, found: Found, numbers: Iterable[int]) -> m
 
 
 # -------------------------------------------------------------------------------------------------- the one door
-
-Service = Callable[[r.Register, Ask, int], Result]
 
 _CALLS: Final[Mapping[str, Service]] = {"GET": list_calls, "PUT": change_calls, "DELETE": hang_up_calls}
 _CREATIONS: Final[Mapping[str, Mapping[str, Service]]] = {
