@@ -19,7 +19,7 @@ from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
 from parksim.server.events import Message, Viewers
 from parksim.server.openapi import document
 from parksim.server.tokens import Tokens
-from parksim.server.wire import SAFETY_HEADERS
+from parksim.server.wire import SAFETY_HEADERS, header_fields
 
 if TYPE_CHECKING:
     from parksim.server.desk import Desk
@@ -231,8 +231,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in (*reply.headers, *SAFETY_HEADERS)]
-    if reply.status != 204:
-        fields.append((b"content-length", str(len(reply.body)).encode()))
+    length = [] if reply.status == 204 else [("Content-Length", str(len(reply.body)))]
+    fields = header_fields(*reply.headers, *SAFETY_HEADERS, *length)
     await send({"type": "http.response.start", "status": reply.status, "headers": fields})
     await send({"type": "http.response.body", "body": reply.body})

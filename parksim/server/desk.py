@@ -32,13 +32,12 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
-from parksim.server.events import picture
+from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
 from parksim.server.session import Mark, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
-PICTURES_A_SECOND: Final = 10
 _COMMANDS: Final = {
     c.OFFERED: PLACE,
     c.ANSWERED: ANSWER,
@@ -377,7 +376,7 @@ class Desk:
                 continue
             told = self._changes
             yield told
-            await asyncio.sleep(1 / PICTURES_A_SECOND)
+            await asyncio.sleep(BETWEEN_PICTURES_S)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
@@ -388,18 +387,13 @@ class Desk:
 
 def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
     """Return the commands that make the switchboard write those facts, all at once."""
-    return [
-        Command(
-            now_us,
-            _COMMANDS[fact.kind],
-            c.NOBODY if fact.kind == c.OFFERED else fact.call,
-            fact.extension,
-            c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us,
-            max(fact.lot, 0),
-            joined=place > 0,
-        )
-        for place, fact in enumerate(facts)
-    ]
+    commands: list[Command] = []
+    for fact in facts:
+        call = c.NOBODY if fact.kind == c.OFFERED else fact.call
+        limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
+        command = Command(now_us, _COMMANDS[fact.kind], call, fact.extension, limit_us, max(fact.lot, 0))
+        commands.append(command._replace(joined=bool(commands)))
+    return commands
 
 
 def _what(fact: Fact) -> tuple[int, ...]:

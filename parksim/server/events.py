@@ -26,7 +26,7 @@ from parksim.rules.routing import BUSY_NOW
 from parksim.rules.uapi.calls import id_of_number
 from parksim.rules.uapi.mirror import caller_id
 from parksim.rules.uapi.register import FLOW_INCOMING, Register
-from parksim.server.wire import SAFETY_HEADERS
+from parksim.server.wire import SAFETY_HEADERS, header_fields
 
 VIEWERS_LIMIT: Final = 100
 HEARTBEAT_S: Final = 15.0
@@ -41,10 +41,7 @@ logger = logging.getLogger("parksim.server")
 
 Message = MutableMapping[str, Any]
 
-_HEADERS: Final = [
-    (name.lower().encode(), value.encode())
-    for name, value in (("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no"), *SAFETY_HEADERS)
-]
+_FIELDS: Final = (("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no"), *SAFETY_HEADERS)
 
 
 class Pictured(Protocol):
@@ -95,7 +92,7 @@ class Viewers:
         await send({"type": "http.response.body", "body": b""})
 
     async def _show(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await send({"type": "http.response.start", "status": 200, "headers": header_fields(*_FIELDS)})
         await _write(send, f"retry: {RETRY_MS}\n\n")
         changes = self._desk.changes()
         change = asyncio.create_task(_next(changes))

@@ -117,11 +117,9 @@ class Tokens:
             words = line.split("#")[0].split()
             if not words:
                 continue
-            fault = _fault(words, users) or (
-                f"token: is given twice, first in line {lines[words[0]]}; a token has one user"
-                if words[0] in lines
-                else ""
-            )
+            fault = _fault(words, users)
+            if not fault and words[0] in lines:
+                fault = f"token: is given twice, first in line {lines[words[0]]}; a token has one user"
             if fault:
                 wrong.append(f"{name}, line {number}, {fault}")
                 continue

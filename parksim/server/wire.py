@@ -348,11 +348,16 @@ class Connection(HttpToolsProtocol):
             self.cycle.message_event.set()
 
 
+def header_fields(*fields: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return header fields as ASGI and the wire have them."""
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+
+
 def refusal_bytes(refusal: Refusal, first: list[tuple[bytes, bytes]]) -> bytes:
     """Return a refusal as it goes over the wire, the last answer of its connection."""
     reply = refusal_reply(refusal)
-    fields = [(name.encode().lower(), value.encode()) for name, value in (*reply.headers, *SAFETY_HEADERS)]
-    length = (b"content-length", str(len(reply.body)).encode())
+    length = ("Content-Length", str(len(reply.body)))
+    fields = header_fields(*reply.headers, *SAFETY_HEADERS, length, ("Connection", "close"))
     lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode()]
-    lines += [name + b": " + value for name, value in (*first, *fields, length, (b"connection", b"close"))]
+    lines += [name + b": " + value for name, value in (*first, *fields)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + reply.body

@@ -78,24 +78,17 @@ _SETUP, _TALKING, _HELD, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING = State
 TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(Event.PARK, (_TALKING, _HELD), Effect.WORK, _PARKED),
     Transition(Event.PARK, (_PARKED, _FETCHED), Effect.SAME, None),
-    Transition(Event.PARK, (_SETUP, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.UNPARK, (_PARKED, _FETCHED), Effect.WORK, _FETCHED),
-    Transition(Event.UNPARK, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.HOLD, (_TALKING,), Effect.WORK, _HELD),
     Transition(Event.HOLD, (_HELD,), Effect.SAME, None),
-    Transition(Event.HOLD, (_SETUP, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.UNHOLD, (_HELD,), Effect.WORK, _TALKING),
     Transition(Event.UNHOLD, (_TALKING,), Effect.SAME, None),
-    Transition(Event.UNHOLD, (_SETUP, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.ANSWER, (_SETUP, _FETCHED, _RETURNING), Effect.WORK, _TALKING),
     Transition(Event.ANSWER, (_TALKING, _HELD), Effect.SAME, None),
-    Transition(Event.ANSWER, (_PARKED, _ELSEWHERE), Effect.REFUSED, None),
     Transition(Event.RING_OUT, (_FETCHED,), Effect.WORK, _PARKED),
-    Transition(Event.RING_OUT, (_SETUP, _TALKING, _HELD, _PARKED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.EXPIRY, (_PARKED, _FETCHED), Effect.WORK, _RETURNING),
-    Transition(Event.EXPIRY, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
 )
-"""Exactly one row for each event and state. A hang-up is not among them: it ends a call in any state."""
+"""At most one row for each event and state; what has none is refused. A hang-up ends a call in any state."""
 
 _EFFECTS: Final = {(row.event, state): row.effect for row in TRANSITIONS for state in row.states}
 
@@ -115,7 +108,7 @@ def state_of(call: r.Call, view: int) -> State:
 
 def effect_of(event: Event, state: State) -> Effect:
     """Look up what an event does in a state."""
-    return _EFFECTS[event, state]
+    return _EFFECTS.get((event, state), Effect.REFUSED)
 
 
 # ------------------------------------------------------------------------------------------------------ the life
@@ -202,17 +195,12 @@ def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
         call = r.with_view(call, view, status=r.STATUS_ON_CALL)._replace(returning=None)
         fact = Fact(now_us, c.NEVER, call.number, lot_number, c.NOBODY, parker, c.RECALL_ANSWERED, c.NO_REASON)
     else:
-        extension = _callee(call)
+        ringing = (view.extension for view in call.views if view.status == r.STATUS_RINGING)
+        extension = next(ringing, call.extension)  # of a public call outward the caller's own
         views = tuple(known._replace(status=r.STATUS_ON_CALL, answered_us=now_us) for known in call.views)
         call = call._replace(views=views, answered_us=now_us)
         fact = Fact(now_us, c.NEVER, call.number, lot_number, c.NOBODY, extension, c.ANSWERED, c.NO_REASON)
     return r.Changed(r.with_call(register, call), (*facts, fact))
-
-
-def _callee(call: r.Call) -> int:
-    """Return the extension that a call being set up rings; for a public one outward the caller's own."""
-    ringing = [view.extension for view in call.views if view.status == r.STATUS_RINGING]
-    return ringing[0] if ringing else call.extension
 
 
 def handed_over(register: r.Register, call: r.Call, parker: int, retriever: int) -> r.Call:
@@ -291,17 +279,11 @@ class Timer(NamedTuple):
 
 
 def timers(register: r.Register) -> list[Timer]:
-    """Return the first maxInParking of each lot and all waitForPickup that run, in no order."""
-    firsts = [(known, *lot.next_deadline(known)) for known in register.lots]
+    """Return all maxInParking and waitForPickup that run, in no order."""
     stays = [(call.stay, call.number) for call in register.calls if call.stay is not None]
-    return [
-        *(
-            Timer(deadline_us, c.RANK_EXPIRY, known.occupants[slot])
-            for known, deadline_us, slot in firsts
-            if slot != c.NOBODY
-        ),
-        *(Timer(stay.ring_end_us, c.RANK_RING_OUT, number) for stay, number in stays if stay.rung != c.NOBODY),
-    ]
+    ends = [Timer(register.lots[stay.lot].deadlines_us[stay.slot], c.RANK_EXPIRY, number) for stay, number in stays]
+    rings = [Timer(stay.ring_end_us, c.RANK_RING_OUT, number) for stay, number in stays]
+    return [timer for timer in (*ends, *rings) if timer.time_us != c.NEVER]
 
 
 def next_timer_us(register: r.Register) -> int:

@@ -4,14 +4,15 @@ One result has two renderings: ``collection_reply`` (200, the collection) and ``
 ``{id, extension, link}``; 202 for a PUT that prefers it, 200 for what creates or ends calls). A refusal has one,
 ``refusal_reply``. Addresses begin with the register's ``base_url``, never with what a request says of its host.
 
->>> reply = refusal_reply(Refusal.NOT_FOUND)
+>>> reply = refusal_reply(m.Refusal.NOT_FOUND)
 >>> reply.status, reply.body
 (404, b'{"error":{"code":"not_found","message":"There is no such resource."}}')
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import gt, lt
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -22,6 +23,7 @@ from parksim.rules.uapi.register import STATUS_ON_CALL, Call, Register, organiza
 
 _JSON: Final[tuple[tuple[str, str], ...]] = (("Content-Type", "application/json"),)
 _ONE_US: Final = timedelta(microseconds=1)
+_COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {"greaterThan": gt, "lessThan": lt}
 
 
 class Reply(NamedTuple):
@@ -167,10 +169,8 @@ def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
         return lambda call: text(call).startswith(value)
     parts = value.split(",") if operator == "inArray" else [value]
     keys = [part if by_id else _instant_us(register, part) for part in parts]
-    if operator == "greaterThan":
-        return lambda call: key(call) > keys[0]  # type: ignore[operator]  # both are ids, or both instants
-    if operator == "lessThan":
-        return lambda call: key(call) < keys[0]  # type: ignore[operator]  # both are ids, or both instants
+    if operator in _COMPARED:
+        return lambda call: _COMPARED[operator](key(call), keys[0])
     return lambda call: key(call) in keys
 
 
@@ -197,11 +197,6 @@ def accepted_reply(collection: m.PhoneCallCollection, status: int = 202) -> Repl
     kept = {"id", "extension", "link"}
     entries = [entry.model_dump(mode="json", include=kept) for entry in collection.entry]
     return Reply(status, _json(entries), _JSON)
-
-
-def nothing_reply() -> Reply:
-    """Render that there is no call to be returned: 204 without a body."""
-    return Reply(204, b"", ())
 
 
 def refusal_reply(refusal: m.Refusal, message: str = "", allow: str = "") -> Reply:

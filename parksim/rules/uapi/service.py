@@ -168,7 +168,8 @@ def _acting(register: r.Register, found: Found, call: r.Call) -> int:
 class Service(Protocol):
     """What a method of a path does."""
 
-    def __call__(self, register: r.Register, ask: Ask, now_us: int) -> Result: ...
+    def __call__(self, register: r.Register, ask: Ask, now_us: int) -> Result:
+        """Answer at ``now_us``."""
 
 
 def _after_timers(rank: Callable[[Ask], int]) -> Callable[[Service], Service]:
@@ -436,7 +437,7 @@ def _rendered(request: Request, result: Result) -> replies.Reply:
     if result.refused is not None:
         return replies.refusal_reply(result.refused.refusal, result.refused.message)
     if result.collection is None:
-        return replies.nothing_reply()
+        return replies.Reply(204, b"", ())
     if request.method == "GET":
         return replies.collection_reply(result.collection, result.wanted)
     if prefers_async(request.prefer):
