@@ -429,10 +429,7 @@ def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:
         base_url=base_url or told.base_url,
         epoch=told.epoch,
     )
-    lots = tuple(
-        lot.empty_lot(slots, choice, number)
-        for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
-    )
+    lots = tuple(map(lot.empty_lot, settings.slots, settings.choices, range(len(names))))
     return register._replace(lots=lots, firsts=tuple(one.first for one in scenario.lots))
 
 

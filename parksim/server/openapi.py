@@ -43,6 +43,7 @@ _ACTED: Final = (
 _ONE_CALL: Final = (Refusal.PHONECALL_INVALID, Refusal.VIEW_STATE)
 
 _TEXT: Final[Json] = {"type": "string"}
+_EVENTS: Final = ("phoneCallEvents", "phoneCallEvents {type}", "phoneCallEvents {type} {id}")
 _PREFER: Final = {"name": "Prefer", "in": "header", "schema": {**_TEXT, "examples": ["respond-async"]}}
 
 
@@ -284,10 +285,7 @@ def _uapi_paths() -> Json:
             _path("{userId} {extension}", _calls(of_one=False)),
             _path("{userId} {extension} {phoneCallId}", _calls(of_one=True)),
             *(_path(f"{{userId}} {kind}", {"post": operation}) for kind, operation in kinds.items()),
-            *(
-                _path("{userId} {extension} phoneCallEvents" + further, events, "extensions")
-                for further in ("", " {type}", " {type} {id}")
-            ),
+            *(_path(f"{{userId}} {{extension}} {words}", events, "extensions") for words in _EVENTS),
         ]
     )
 

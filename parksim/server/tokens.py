@@ -124,8 +124,7 @@ class Tokens:
                 wrong.append(f"{name}, line {number}, {fault}")
                 continue
             lines[words[0]] = number
-            scope = next((scope for scope in SCOPES if scope == words[-1]), SCOPES[0])
-            known[words[0]] = Token(words[1], scope if len(words) == 3 else SCOPES[0])
+            known[words[0]] = Token(words[1], next((scope for scope in SCOPES if [scope] == words[2:]), SCOPES[0]))
         if wrong:
             raise TokenError(wrong[:10] + ([f"... and {len(wrong) - 10} more"] if len(wrong) > 10 else []))
         if not known:

@@ -71,19 +71,9 @@ def _moved(register: r.Register, call: r.Call, fact: Fact) -> r.Call:
 
 def _new_call(register: r.Register, fact: Fact) -> r.Call:
     """Return a call of which the directory knew nothing, and that one of its extensions talks to from now on."""
-    extension, peer = register.extensions[fact.extension].number, caller_number(fact.call)
-    view = r.View(
-        "01",
-        fact.extension,
-        (peer,),
-        (extension,),
-        caller_id(fact.call),
-        r.FLOW_INCOMING,
-        r.STATUS_ON_CALL,
-        c.NEVER,
-        fact.time_us,
-        c.NEVER,
-    )
+    source, destination = (caller_number(fact.call),), (register.extensions[fact.extension].number,)
+    shown, flow, status = caller_id(fact.call), r.FLOW_INCOMING, r.STATUS_ON_CALL
+    view = r.View("01", fact.extension, source, destination, shown, flow, status, c.NEVER, fact.time_us, c.NEVER)
     name = id_of_number(fact.call)
     ending = c.AFTER_RETRIEVAL if fact.kind == c.RETRIEVED else c.TALKED
     return r.Call(fact.call, name, fact.extension, "", (view,), fact.time_us, fact.time_us, None, None, ending)

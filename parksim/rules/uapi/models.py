@@ -143,10 +143,6 @@ def _whole(value: object) -> object:
     raise ArgumentError("not a whole number")
 
 
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 def _encodable(value: str) -> str:
     value.encode()  # JSON can spell half a surrogate pair, which no answer could carry
     return value
@@ -171,7 +167,7 @@ Count = Annotated[int, p.BeforeValidator(_whole)]
 WireNumber = Annotated[int, p.BeforeValidator(_whole), p.PlainSerializer(str, return_type=str)]
 """A number of a view: read as a number or a string of digits, written as a string."""
 WireDate = Annotated[p.AwareDatetime, p.PlainSerializer(datetime.isoformat, return_type=str)]
-Numbers = Annotated[tuple[Text, ...], p.BeforeValidator(_listed)]
+Numbers = Annotated[tuple[Text, ...], p.BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 """Extensions or telephone numbers; the vendor's samples also send one bare string."""
 WireSeconds = p.PlainSerializer(seconds_text, return_type=str)
 MaxInParking = Annotated[int, p.BeforeValidator(lambda value: seconds_us(value, *MAX_IN_PARKING_S)), WireSeconds]

@@ -101,12 +101,9 @@ def whole(entries: Sequence[m.PhoneCall]) -> m.PhoneCallCollection:
 
 def page(calls: Sequence[Call], query: m.ListQuery) -> Sequence[Call]:
     """Return the calls of the page asked for, ordered by the instant at which they entered the system."""
-    ordered = sorted(calls, key=_order, reverse=query.sort_order == "descending")
+    descending = query.sort_order == "descending"
+    ordered = sorted(calls, key=lambda call: (call.published_us, call.number), reverse=descending)
     return ordered[query.start_index : query.start_index + query.count]
-
-
-def _order(call: Call) -> tuple[int, int]:
-    return call.published_us, call.number
 
 
 def paged(entries: Sequence[m.PhoneCall], total: int, query: m.ListQuery, where: str) -> m.PhoneCallCollection:

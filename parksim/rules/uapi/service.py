@@ -259,12 +259,8 @@ def list_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: 
     calls = [call for call in (r.call_with_number(register, number) for number in found.calls) if passes(call)]
     words = [known for known in (ask.extension, ask.call) if known is not None]
     entries = _entries(register, found, replies.page(calls, query))
-    return Result(
-        register,
-        (),
-        replies.paged(entries, len(calls), query, replies.address(register, found.user, *words)),
-        wanted=query.fields,
-    )
+    collection = replies.paged(entries, len(calls), query, replies.address(register, found.user, *words))
+    return Result(register, (), collection, wanted=query.fields)
 
 
 @_after_timers(lambda _: c.RANK_HANGUP)
@@ -302,14 +298,8 @@ def create_call(register: r.Register, ask: Ask, now_us: int) -> Result:
     if extension == c.NOBODY or register.extensions[extension].user != found.user:
         raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(asked.extension))
     party = asked.phone_call_view[0]
-    register, facts = lives.offer(
-        register,
-        register.extensions[extension].number,
-        peer=party.destination[0],
-        now_us=now_us,
-        caller_id=party.caller_id,
-        nonce=asked.nonce or "",
-    )
+    number, peer, nonce = register.extensions[extension].number, party.destination[0], asked.nonce or ""
+    register, facts = lives.offer(register, number, peer=peer, now_us=now_us, caller_id=party.caller_id, nonce=nonce)
     return Result(register, facts, _collection(register, found, [register.calls[-1].number]))
 
 
