@@ -1,7 +1,7 @@
 """The desk: UAPI's pure rules over a switchboard that runs.
 
 ``uapi.respond`` decides a request on the register; the desk appends it to the session file, commits what it decided to
-the switchboard as commands, and lets the register's calls follow the switchboard's own facts (``uapi_mirror``). The
+the switchboard as commands, and lets the register's calls follow the switchboard's own facts (``mirror``). The
 lots are the switchboard's alone: the register shows them. All of that is one piece of work in the calendar, at the
 request's rank, with nothing awaited in it.
 
@@ -93,7 +93,8 @@ class Desk:
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
-        self._pickup_us = pickup_us(scenario)
+        pickup = scenario.uapi.pickup
+        self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
         self._clock = clock
         self._committing: list[Fact] | None = None
         self._changes = 0
@@ -332,17 +333,14 @@ class Desk:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
+        later = partial(self.switchboard.later, self._pickup_us)
+        for fact in outcome.facts:
+            if fact.kind == c.OFFERED:
+                later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
         stays = {call.number: call.stay for call in before.calls}
-        rings: list[tuple[int, int, r.Stay | None]] = [
-            (c.RANK_ANSWER, fact.call, None) for fact in outcome.facts if fact.kind == c.OFFERED
-        ]
-        rings += [
-            (c.RANK_RETRIEVAL, call.number, call.stay)
-            for call in outcome.register.calls
-            if call.stay is not None and call.stay.rung != c.NOBODY and call.stay != stays.get(call.number)
-        ]
-        for rank, number, stay in rings:
-            self.switchboard.later(self._pickup_us, rank, partial(self._pick_up, number, stay))
+        for number, stay in ((call.number, call.stay) for call in outcome.register.calls):
+            if stay is not None and stay.rung != c.NOBODY and stay != stays.get(number):
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, number, stay))
 
     def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
@@ -399,12 +397,6 @@ def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
 def _what(fact: Fact) -> tuple[int, ...]:
     """Return what the rules and the switchboard must agree on; reasons and extensions of an end may differ."""
     return fact.call, fact.kind, fact.slot, fact.deadline_us
-
-
-def pickup_us(scenario: Scenario) -> int:
-    """Return after how long a simulated telephone is answered; ``NEVER``: it is not."""
-    pickup = scenario.uapi.pickup
-    return c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
 
 
 def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:

@@ -1,6 +1,6 @@
 """The service's description (OpenAPI 3.1): every path, method, status and code that can come, and no other.
 
-Schemas of bodies come from the models of ``rules/uapi_models``, codes and statuses from its ladder of refusals, so
+Schemas of bodies come from the models of ``rules/uapi/models``, codes and statuses from its ladder of refusals, so
 that the description cannot fall behind them. Paths are shown without a slash at their end; with one they are the
 same. What can befall any request on its way (its host, its size, its slowness) is in every operation's answers.
 """

@@ -1,8 +1,8 @@
 """What goes over UAPI's wire: numbers, bodies, resources, and the ladder of refusals.
 
-Pure data and grammar; ``uapi_register`` holds the state and ``uapi`` the service. The vocabulary is VoipNow's
+Pure data and grammar; ``register`` holds the state and ``service`` the service. The vocabulary is VoipNow's
 UnifiedAPI (wiki.4psa.com, pages "Park PhoneCalls", "PhoneCalls Resource", "HTTP Return Codes", "Data Types"), whose
-camelCase appears in the three ``uapi`` files of this folder and nowhere else in the package.
+camelCase appears in the files of this folder and nowhere else in the package.
 
 Reading is tolerant where the vendor's own pages disagree (``link``/``links``, ``callerId``/``callerID``,
 ``waitForPickup``/``waitForPickUp``, numbers as numbers or as strings); writing has one form: numbers of a view as

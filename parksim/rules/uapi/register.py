@@ -1,6 +1,6 @@
 """The register: users, extensions, live calls and their lots at one instant, as an immutable value.
 
-Nothing here changes a register; ``uapi_calls`` answers with the next one. Who is in a slot and until when stands in the
+Nothing here changes a register; ``calls`` answers with the next one. Who is in a slot and until when stands in the
 ``lot``, never twice. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order offered), extensions by
 their place in ``Register.extensions`` and lots by their place in ``Register.organizations``.
 

@@ -38,7 +38,7 @@ class Request(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What ``respond`` answers. For the numbers in ``facts`` see ``uapi_register``."""
+    """What ``respond`` answers. For the numbers in ``facts`` see ``register``."""
 
     register: r.Register
     reply: replies.Reply
