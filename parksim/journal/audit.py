@@ -14,10 +14,9 @@ The auditor asks no engine, so that it can be right where the engines are wrong.
 
 from collections.abc import Iterable
 from itertools import takewhile
-from typing import Final
 
 from parksim.errors import ArgumentError, DisagreementError
-from parksim.journal.audit_events import EVENTS, NO_ROW, Books, Call, Extension, Finding, Key, State, offer, told
+from parksim.journal.audit_events import BEGUN_BY, EVENTS, NO_ROW, Books, Call, Extension, Finding, Key, State, told
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.rules.lot import Fact
@@ -79,9 +78,6 @@ def replay(facts: Iterable[Fact], settings: Settings, until_us: int | None = Non
     return walk.state(until_us)
 
 
-_BEGUN_BY: Final = {kind: rank for rank, event in enumerate(EVENTS) for kind in event.begins}
-
-
 class _Walk(Books):
     """Goes through a journal row by row."""
 
@@ -89,7 +85,7 @@ class _Walk(Books):
         super().__init__(facts, settings, workload)
         self._passed: list[tuple[int, Key]] = []  # (turn, event) of this instant, without those a later one exceeds
         self._staff_served_us = c.NEVER  # the instant of a STAFF_SERVE that only retrievals have followed
-        offer(self, 0)
+        self.offer(0)
 
     def go(self) -> None:
         """Explain every row, then let everything happen that has to at the last instant.
@@ -97,35 +93,34 @@ class _Walk(Books):
         Raises:
             DisagreementError: the rules would not have written a row, or would have written one more.
         """
-        while (key := self._last() if self.row is NO_ROW else self._next()) is not None:
+        while (key := self._next()) is not None:
             self.now_us, self.rank, number = key
             self.turn += 1
             del self.clocks[self.rank, number]
-            EVENTS[self.rank].happen(self, number)
+            EVENTS[self.rank][0](self, number)
 
     def left_over(self) -> str | None:
         """Say what is left when the journal is over, if anything."""
         if self.calls:
             call = min(self.calls)
             return f"the journal ends but call {call} is still {life.STATE_NAMES[self.calls[call].state]}"
-        announcing = [number for number, (_, call) in enumerate(self.extensions) if call != c.NOBODY]
-        if announcing:
+        if announcing := [number for number, (_, call) in enumerate(self.extensions) if call != c.NOBODY]:
             return f"the journal ends before extension {announcing[0]} is RELEASED"
-        if key := self.head():
-            return f"the journal ends before call {key[2]} is OFFERED at {key[0]} us"
+        offered = self.counts[c.OFFERED]
+        if self.drawn is not None and offered < len(self.drawn.arrival_us):
+            return f"the journal ends before call {offered} is OFFERED at {self.drawn.arrival_us[offered]} us"
         return None
 
-    def _last(self) -> Key | None:
-        """Return the next event that has to come at this instant, when there is no further row."""
-        self.put_change((self.now_us, c.RANK_SERVE, 0))
-        key = self.head()
-        return key if key is not None and key[0] <= self.now_us else None
+    def _next(self) -> Key | None:
+        """Return the event that comes next: the calendar's first, unless an open clock may have rung before it.
 
-    def _next(self) -> Key:
-        """Return the event that comes next: the calendar's first, unless an open clock may have rung before it."""
-        begun, key = self._begun_by(self.row), self.head()
-        self.put_change(min(begun, key or begun) if self.drawn is None else key)
-        key = self.head()
+        Behind the last row that is what still has to happen at its instant, if anything.
+        """
+        if self.row is NO_ROW:
+            key = self.head((self.now_us, c.RANK_SERVE, 0))
+            return key if key is not None and key[0] <= self.now_us else None
+        begun = self._begun_by(self.row)
+        key = self.head(begun if self.drawn is None else None)
         if self.drawn is None:
             if key is None or begun <= key:
                 if why_not := self._why_not(begun):
@@ -138,7 +133,7 @@ class _Walk(Books):
 
     def _begun_by(self, fact: Fact) -> Key:
         """Return the event that writes ``fact`` first."""
-        rank = _BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
+        rank = BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
         if fact.kind == c.RECALL_ANSWERED and self.state_of(fact.call) == life.AT_PARKER:
             rank = c.RANK_ANSWER
         number = 0 if rank == c.RANK_SERVE else fact.extension if rank == c.RANK_ANNOUNCED else fact.call
@@ -147,15 +142,14 @@ class _Walk(Books):
     def _why_not(self, key: Key) -> str | None:
         """Say why the event ``key`` cannot come now, when nothing known comes before it; None if it can."""
         time_us, rank, number = key
+        event = f"{c.RANK_NAMES[rank]} of {number}"
         if time_us < self.now_us:
             return f"time goes back from {self.now_us} us"
         if (rank, number) not in self.clocks:
-            return (
-                "nobody's turn has come" if rank == c.RANK_SERVE else f"no {c.RANK_NAMES[rank]} of {number} is to come"
-            )
+            return "nobody's turn has come" if rank == c.RANK_SERVE else f"no {event} is to come"
         due_us, since = self.clocks[rank, number]
         if due_us is not None and due_us != time_us:
-            return f"{c.RANK_NAMES[rank]} of {number} is to come at {due_us} us"
+            return f"{event} is to come at {due_us} us"
         if time_us == self.now_us and (rank != c.RANK_RETRIEVAL or self._staff_served_us != time_us):
             for turn, passed in self._passed:
                 if turn > since and passed > key:

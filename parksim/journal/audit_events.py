@@ -2,12 +2,10 @@
 
 ``Books`` keep lots, calls, queues and extensions, and the clocks: what is to happen to whom, at a known instant or some
 day, and since which turn that has been so. An event writes the facts that the rules demand. ``Books.write`` compares
-each with the next row and does all that a fact does by itself, whichever event wrote it; what else an event starts
-(clocks, queues) it does itself.
+each with the next row and does what follows from it, whichever event wrote it: queues, clocks, who is busy.
 
-Where the workload is not known, a clock that it would set runs open, and a park takes what the workload would have
-told (the call's lot, the longest stay, the number of the random choice) from the row that is to be explained: any row
-that some workload would have given passes, any other does not.
+Where the workload is not known, a park takes what it would have told (the call's lot, the longest stay, the slot of the
+random choice) from the row that is to be explained.
 """
 
 import dataclasses
@@ -110,6 +108,14 @@ _KEEPS: Final = {
     (c.RECALL_UNANSWERED, c.LAST): {c.RANK_HANGUP},
 }
 """The clocks of a call that keep running; all others stop with any fact of its own."""
+_STARTS: Final = {
+    c.OFFERED: {c.RANK_HANGUP: "queue_patience_us"},
+    c.PARKED: {c.RANK_HANGUP: "patience_us", c.RANK_RETRIEVAL: "retrieval_us"},
+    c.RETRIEVED: {c.RANK_TALK_END: "staff_talk_us"},
+    c.EXPIRED: {c.RANK_HANGUP: "recall_patience_us"},
+    c.RECALL_RINGING: {c.RANK_ANSWER: "answer_us"},
+}
+"""The clocks that a fact starts, unless they run, with the workload's column; the one of its deadline comes on top."""
 _CLOCKS_OF_A_CALL: Final = {*range(len(c.RANK_NAMES))} - {c.RANK_ANNOUNCED, c.RANK_STAFF_SERVE, c.RANK_SERVE}
 _STOPPED: Final = (None, 0)
 
@@ -139,6 +145,11 @@ class Books:
         self.own_returns: list[int] = []
         self.group_returns: list[int] = []
         self.retrievals: list[int] = []  # that wait for the staff: known with the workload only
+        self._lines = {
+            life.IN_QUEUE: (self.queue,),
+            life.IN_SLOT: (self.retrievals,),
+            life.ON_RETURN: (self.own_returns, self.group_returns),
+        }
         self.first_member = max(settings.attendants, 0)
         self.duty = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else self.first_member
         idle_since_us = [routing.idle_when_freed(one, self.duty, 0) for one in range(self.first_member)]
@@ -147,8 +158,7 @@ class Books:
         self.counts = {c.OFFERED: 0, c.ENDED: 0, c.ABANDONED: 0, c.LOST: 0}
         self.clocks: dict[tuple[int, int], tuple[int | None, int]] = {}  # (rank, number): when (None: open), since
         self._calendar: list[Key] = []  # the known ones, and some that have stopped
-        # When the number on duty changes; not in the calendar before its turn.
-        self.change_us = routing.next_change_us(settings.counts, settings.period_us, 0)
+        self.change_us = routing.next_change_us(settings.counts, settings.period_us, 0)  # of the number on duty
         self._told_us = 0  # instant of the last row
 
     # Clocks ------------------------------------------------------------------------------------------------------
@@ -162,18 +172,30 @@ class Books:
             self.clocks[rank, number] = (due_us, self.turn)
             heappush(self._calendar, (due_us, rank, number))
 
-    def head(self) -> Key | None:
-        """Return the first known event, after those that have stopped are taken away."""
-        while self._calendar:
-            time_us, rank, number = self._calendar[0]
-            if self.clocks.get((rank, number), _STOPPED)[0] == time_us:
-                return self._calendar[0]
+    def head(self, other: Key | None = None) -> Key | None:
+        """Return the first known event: of the calendar, or a change of the number on duty before it and ``other``."""
+        while self._calendar and self.clocks.get(self._calendar[0][1:], _STOPPED)[0] != self._calendar[0][0]:
             heappop(self._calendar)
-        return None
+        head = self._calendar[0] if self._calendar else None
+        first = head if other is None else min(head or other, other)
+        if self.change_us == c.NEVER or not self._change_matters(first):
+            return head
+        change = (self.change_us, c.RANK_SERVE, 0)
+        if first is not None and first < change:
+            return head
+        self.clocks[c.RANK_SERVE, 0] = (self.change_us, 0)  # it has always stood there
+        return change
 
-    def of(self, column: str, parks: int, call: int) -> int | None:
+    def of(self, column: str, number: int, parks: int) -> int | None:
         """Return a number of the workload, None without a workload."""
-        return None if self.drawn is None else getattr(self.drawn, column)[parks][call]
+        drawn = None if self.drawn is None else getattr(self.drawn, column)
+        return None if drawn is None else drawn[parks][number] if isinstance(drawn, list) else drawn[number]
+
+    def offer(self, number: int) -> None:
+        """Put the offer of a call into the calendar."""
+        if self.drawn is None or number < len(self.drawn.arrival_us):
+            arrival_us = self.of("arrival_us", number, 0)
+            self.put(c.RANK_ARRIVAL, number, None if arrival_us is None else arrival_us - self.now_us)
 
     # Who is where ------------------------------------------------------------------------------------------------
 
@@ -183,20 +205,13 @@ class Books:
             return self.calls[call].state
         return life.GONE if 0 <= call < self.counts[c.OFFERED] else life.BEFORE
 
-    def longest_idle(self, first: int, extensions: int) -> int | None:
-        """Return who from ``first`` on is idle longest, NOBODY when they are unlimited, None when all are busy."""
+    def idle(self, *, staff: bool = False) -> int | None:
+        """Return the attendant (or member) idle longest, NOBODY when they are unlimited, None when all are busy."""
+        first, extensions = (self.first_member, self.settings.staff) if staff else (0, self.settings.attendants)
         if extensions == c.UNLIMITED:
             return c.NOBODY
         number = routing.longest_idle([idle_since_us for idle_since_us, _ in self.extensions[first:]], extensions)
         return None if number == c.NOBODY else first + number
-
-    def attendant(self) -> int | None:
-        """Return the attendant idle longest."""
-        return self.longest_idle(0, self.settings.attendants)
-
-    def member(self) -> int | None:
-        """Return the member of the staff idle longest."""
-        return self.longest_idle(self.first_member, self.settings.staff)
 
     def state(self, time_us: int) -> State:
         """Return everything that is true now, as a copy."""
@@ -214,70 +229,65 @@ class Books:
 
     # Who is on duty ----------------------------------------------------------------------------------------------
 
-    def change_duty(self) -> None:
-        """Let another number of attendants be on duty from now on."""
+    def settle_duty(self) -> None:
+        """Let others be on duty, if that changes now, and the group have the returns of parkers who are off duty."""
         counts, period_us, now_us = self.settings.counts, self.settings.period_us, self.now_us
-        self.duty = routing.on_duty(counts, period_us, now_us)
-        for number, (since_us, call) in enumerate(self.extensions[: self.first_member]):
-            self.extensions[number] = Extension(routing.idle_after_change(since_us, number, self.duty, now_us), call)
-        self.change_us = routing.next_change_us(counts, period_us, now_us)
-
-    def hand_over_returns(self) -> None:
-        """Let the returns whose parker is off duty join the group's."""
+        if now_us == self.change_us:
+            self.duty = routing.on_duty(counts, period_us, now_us)
+            for number, (since_us, call) in enumerate(self.extensions[: self.first_member]):
+                idle_since_us = routing.idle_after_change(since_us, number, self.duty, now_us)
+                self.extensions[number] = Extension(idle_since_us, call)
+            self.change_us = routing.next_change_us(counts, period_us, now_us)
         for number in [call for call in self.own_returns if self.duty <= self.calls[call].parker < self.first_member]:
-            self.own_returns.remove(number)
-            self.group_returns.append(number)
+            self.join_group(number)
 
-    def put_change(self, first: Key | None) -> None:
-        """Put the SERVE of the next change into the calendar, unless ``first`` comes before (None: nothing does)."""
-        if self.change_us == c.NEVER or not self._is_awaited(None if first is None else first[0]):
-            return
-        change = (self.change_us, c.RANK_SERVE, 0)
-        if first is None or change <= first:
-            self.clocks[c.RANK_SERVE, 0] = (self.change_us, 0)  # it has always stood there
-            heappush(self._calendar, change)
+    def join_group(self, number: int) -> None:
+        """Make a return of a parker's one of the group's."""
+        self.own_returns.remove(number)
+        self.group_returns.append(number)
 
-    def _is_awaited(self, until_us: int | None) -> bool:
-        """Tell whether anything is to come after the next change: by ``until_us`` something is, if that is known.
+    def _change_matters(self, first: Key | None) -> bool:
+        """Tell whether the next change may do anything; ``first`` is what else comes first, if anything does.
 
         Once a whole round of changes has brought no row no further one does, as nothing else happens. So whole rounds
-        are left out, but for the last before ``until_us``: it tells who is idle since when.
+        are left out, but for the last before ``first``: it tells who is idle since when.
         """
         round_us = len(self.settings.counts) * self.settings.period_us
-        if self.change_us - self._told_us <= round_us:
-            return True
-        if until_us is not None:
-            self.change_us += max((until_us - self.change_us) // round_us - 1, 0) * round_us
-        return until_us is not None
+        quiet = self.change_us - self._told_us > round_us
+        if quiet and first is not None:
+            self.change_us += max((first[0] - self.change_us) // round_us - 1, 0) * round_us
+        return not quiet or first is not None
 
     def pass_time(self, until_us: int) -> None:
         """Let the number on duty change until then, where no row tells of anything else."""
         while c.NEVER != self.change_us <= until_us:
-            self._is_awaited(until_us)
+            self._change_matters((until_us, c.RANK_SERVE, 0))
             self.now_us = self.change_us
-            self.change_duty()
-            self.hand_over_returns()
+            self.settle_duty()
 
     # What any fact does ------------------------------------------------------------------------------------------
 
     def write(self, fact: Fact) -> None:
-        """Compare a fact with the next row, and do what it does, whichever event wrote it."""
+        """Compare a fact with the next row, and do what follows from it."""
         if fact != self.row:
-            raise self.disagreement(
-                f"the journal breaks off before {told(fact)}"
-                if self.row is NO_ROW
-                else f"{_difference(fact, self.row)}: {EVENTS[self.rank].law}"
-            )
+            breaks_off = f"the journal breaks off before {told(fact)}"
+            differs = f"{_difference(fact, self.row)}: {EVENTS[self.rank][1]}"
+            raise self.disagreement(breaks_off if self.row is NO_ROW else differs)
         self.row, self.number = next(self._rows, NO_ROW), self.number + 1
         self._told_us = self.now_us
-        if fact.kind == c.RELEASED:
-            self._free(fact.extension)
-        else:
-            self._move(fact, self.calls[fact.call])
         if fact.lot != c.NOBODY:
             self.lots[fact.lot] = lot.evolved(self.lots[fact.lot], fact)
         if fact.kind in self.counts:
             self.counts[fact.kind] += 1
+        if fact.kind == c.RELEASED:
+            self._free(fact.extension)
+        else:
+            call = self.calls[fact.call]
+            before, call.state = call.state, life.after(call.state, fact.kind, fact.reason)
+            call.since_us = self.now_us
+            self._move(fact, call, before)
+            self._set_clocks(fact, call)
+            self._occupy(fact, call, before)
 
     def note(self, kind: int, call: int, extension: int = c.NOBODY, reason: int = c.NO_REASON) -> None:
         """Write a fact of now that is about no slot."""
@@ -287,27 +297,59 @@ class Books:
         """Return the error that finds the next row wrong."""
         return DisagreementError(Finding(self.number, None if self.row is NO_ROW else self.row, why))
 
-    def _move(self, fact: Fact, call: Call) -> None:
-        """Take a call to its next state: out of its queue, and all clocks stop that do not keep running."""
-        before, call.state = call.state, life.after(call.state, fact.kind, fact.reason)
-        call.since_us = self.now_us
-        for rank in _CLOCKS_OF_A_CALL - _KEEPS.get((fact.kind, fact.reason), set()):
-            self.clocks.pop((rank, fact.call), None)
-        for line in (self.queue, self.own_returns, self.group_returns, self.retrievals):
+    def _move(self, fact: Fact, call: Call, before: int) -> None:
+        """Take a call out of the line in which it stands, and let it join the next."""
+        for line in self._lines.get(before, ()):
             if fact.call in line:
                 line.remove(fact.call)
         if call.state == life.GONE:
             del self.calls[fact.call]
-        if fact.kind == c.PARKED:
+        elif call.state == life.IN_QUEUE:
+            self.queue.append(fact.call)
+        elif call.state == life.IN_SLOT:
             call.lot, call.slot, call.deadline_us, call.parker = fact.lot, fact.slot, fact.deadline_us, fact.extension
+            call.parks += 1
+        elif call.state == life.ON_RETURN and fact.reason != c.AGAIN:
+            comes_back = fact.kind == c.EXPIRED  # from the lot, not from a parker who did not answer
+            call.rings = 0 if comes_back else call.rings
+            own = comes_back and self.settings.recall_to == c.TO_PARKER
+            (self.own_returns if own else self.group_returns).append(fact.call)
+            self.put(c.RANK_SERVE, 0, 0)
+
+    def _set_clocks(self, fact: Fact, call: Call) -> None:
+        """Stop the clocks of a call that do not keep running, and start others."""
+        number = fact.call
+        for rank in _CLOCKS_OF_A_CALL - _KEEPS.get((fact.kind, fact.reason), set()):
+            self.clocks.pop((rank, number), None)
+        for rank, column in _STARTS.get(fact.kind, {}).items():
+            if (rank, number) not in self.clocks:
+                self.put(rank, number, self.of(column, number, call.parks - 1))
+        if fact.deadline_us != c.NEVER:
+            rank = c.RANK_EXPIRY if fact.kind == c.PARKED else c.RANK_RING_OUT
+            self.put(rank, number, fact.deadline_us - self.now_us)
+        if fact.kind == c.OFFERED:
+            self.offer(number + 1)
+        elif fact.kind in {c.ANSWERED, c.RECALL_ANSWERED}:  # a park request follows, or the end; who knows?
+            call.refusals = 0
+            handling_us, talk_us = self.of("handling_us", number, call.parks), self.of("talk_us", number, call.parks)
+            wants_park = self.of("wants_park", number, call.parks) if call.parks < self.settings.max_parks else 0
+            if wants_park != 0:
+                self.put(c.RANK_PARK_REQUEST, number, handling_us)
+            if wants_park != 1:
+                end_us = None if handling_us is None or talk_us is None else handling_us + talk_us
+                self.put(c.RANK_TALK_END, number, end_us)
+
+    def _occupy(self, fact: Fact, call: Call, before: int) -> None:
+        """Make an extension busy or free, or let it announce what it has parked."""
+        extension = fact.extension
         if call.state in _WITH_SOMEBODY:
-            call.extension = fact.extension
-            if fact.extension != c.NOBODY:
-                self.extensions[fact.extension] = Extension(routing.BUSY_NOW, fact.call)
-        elif fact.kind == c.PARKED and fact.extension != c.NOBODY and self.settings.announcement_us > 0:
-            self.put(c.RANK_ANNOUNCED, fact.extension, self.settings.announcement_us)
+            call.extension = extension
+            if extension != c.NOBODY:
+                self.extensions[extension] = Extension(routing.BUSY_NOW, fact.call)
+        elif fact.kind == c.PARKED and extension != c.NOBODY and self.settings.announcement_us > 0:
+            self.put(c.RANK_ANNOUNCED, extension, self.settings.announcement_us)
         elif before in _WITH_SOMEBODY and fact.reason != c.AGAIN:
-            self._free(fact.extension)
+            self._free(extension)
 
     def _free(self, extension: int) -> None:
         """Let an extension be free, and serve who waits for it."""
@@ -334,17 +376,26 @@ def told(fact: Fact) -> str:
     return f"{kind}{f' ({reason})' if reason else ''} of call {fact.call} at {fact.time_us} us"
 
 
-# What happens to a number: a call, the extension for ANNOUNCED, nobody in particular for the two SERVEs ----------
+Happening = Callable[[Books, int], None]
+EVENTS: Final[dict[int, tuple[Happening, str]]] = {}
+"""rank -> what happens to a number (a call; the extension for ANNOUNCED; nobody in particular for the two SERVEs), and
+the law that is broken when another row stands where the event's should."""
+BEGUN_BY: Final[dict[int, int]] = {}
+"""kind -> the event whose first fact it can be; a return that rings is answered by an event of its own."""
 
 
-def offer(books: Books, number: int) -> None:
-    """Put the offer of a call into the calendar."""
-    if books.drawn is None:
-        books.put(c.RANK_ARRIVAL, number, None)
-    elif number < len(books.drawn.arrival_us):
-        books.put(c.RANK_ARRIVAL, number, books.drawn.arrival_us[number] - books.now_us)
+def _at(rank: int, law: str, *begins: int) -> Callable[[Happening], Happening]:
+    """Enter a function into ``EVENTS``, and the kinds of facts that it can write first into ``BEGUN_BY``."""
+
+    def enter(happening: Happening) -> Happening:
+        EVENTS[rank] = happening, law
+        BEGUN_BY.update(dict.fromkeys(begins, rank))
+        return happening
+
+    return enter
 
 
+@_at(c.RANK_HANGUP, "a caller who hangs up is gone from where it was", c.ABANDONED)
 def _hangup(books: Books, number: int) -> None:
     call = books.calls[number]
     if call.state == life.IN_SLOT:
@@ -355,47 +406,42 @@ def _hangup(books: Books, number: int) -> None:
         books.note(c.ABANDONED, number, reason=c.WAITING if call.state == life.IN_QUEUE else c.RETURNING)
 
 
+@_at(c.RANK_TALK_END, "a talk ends the call and frees the person who talked", c.ENDED)
 def _talk_end(books: Books, number: int) -> None:
     call = books.calls[number]
     books.note(c.ENDED, number, call.extension, c.AFTER_RETRIEVAL if call.state == life.WITH_STAFF else c.TALKED)
 
 
+@_at(c.RANK_ANNOUNCED, "an announcement ends its time after the park", c.RELEASED)
 def _announced(books: Books, extension: int) -> None:
     books.note(c.RELEASED, books.extensions[extension].call, extension)
 
 
+@_at(c.RANK_STAFF_SERVE, "retrievals that wait go first come first served to the member idle longest")
 def _staff_serve(books: Books, _: int) -> None:
-    while books.retrievals and (member := books.member()) is not None:
-        _fetch(books, books.retrievals[0], member)
+    while books.retrievals and (member := books.idle(staff=True)) is not None:
+        call = books.calls[books.retrievals[0]]
+        books.write(lot.decide_unpark(books.lots[call.lot], call.slot, member, books.now_us))
 
 
+@_at(c.RANK_RETRIEVAL, "a call is fetched from its slot by the member idle longest", c.RETRIEVED)
 def _retrieval(books: Books, number: int) -> None:
-    member = books.member()
-    if member is None:
-        books.retrievals.append(number)
-    else:
-        _fetch(books, number, member)
+    books.retrievals.append(number)
+    _staff_serve(books, number)
 
 
-def _fetch(books: Books, number: int, member: int) -> None:
-    call = books.calls[number]
-    books.write(lot.decide_unpark(books.lots[call.lot], call.slot, member, books.now_us))
-    books.put(c.RANK_TALK_END, number, books.of("staff_talk_us", call.parks - 1, number))
-
-
+@_at(c.RANK_ANSWER, "a return is answered where it rings")
 def _answer(books: Books, number: int) -> None:
-    _take(books, number, c.RECALL_ANSWERED, books.calls[number].extension)
+    books.note(c.RECALL_ANSWERED, number, books.calls[number].extension)
 
 
+@_at(c.RANK_EXPIRY, "a stay ends at its deadline and the call returns to its parker", c.EXPIRED)
 def _expiry(books: Books, number: int) -> None:
     call = books.calls[number]
     books.write(lot.decide_expiry(books.lots[call.lot], call.slot, number, call.deadline_us, books.now_us))
-    call.rings = 0
-    books.put(c.RANK_HANGUP, number, books.of("recall_patience_us", call.parks - 1, number))
-    (books.own_returns if books.settings.recall_to == c.TO_PARKER else books.group_returns).append(number)
-    books.put(c.RANK_SERVE, 0, 0)
 
 
+@_at(c.RANK_RING_OUT, "a return rings period after period, then goes where nobody answered", c.RECALL_UNANSWERED)
 def _ring_out(books: Books, number: int) -> None:
     call, settings = books.calls[number], books.settings
     then = routing.after_unanswered(settings.unanswered, call.rings, settings.attempts)
@@ -405,9 +451,6 @@ def _ring_out(books: Books, number: int) -> None:
         _ring(books, number, call.extension)
     elif then == routing.LEAVE:
         books.note(c.LOST, number, call.extension, c.UNANSWERED)
-    else:
-        books.group_returns.append(number)
-        books.put(c.RANK_SERVE, 0, 0)
 
 
 def _ring(books: Books, number: int, parker: int) -> None:
@@ -415,90 +458,70 @@ def _ring(books: Books, number: int, parker: int) -> None:
     ring_us = books.settings.ring_us
     end_us = c.NEVER if ring_us == c.NEVER else books.now_us + ring_us
     books.write(Fact(books.now_us, end_us, number, c.NOBODY, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON))
-    books.put(c.RANK_RING_OUT, number, ring_us)
 
 
+@_at(
+    c.RANK_SERVE,
+    "a free attendant on duty takes own returns, then the group's, then new calls, longest idle first",
+    *(c.ANSWERED, c.RECALL_RINGING, c.RECALL_ANSWERED, c.LOST),
+)
 def _serve(books: Books, _: int) -> None:
-    """Own returns ring at their parkers; then the group's returns are answered; then new calls.
-
-    Before all that others are on duty, where a period ends; and the group gets the returns of who is off duty.
-    """
-    if books.now_us == books.change_us:
-        books.change_duty()
-    books.hand_over_returns()
+    """Before all that others are on duty, where a period ends."""
+    books.settle_duty()
     for attendant in range(books.first_member) or [c.NOBODY] * len(books.own_returns):
         if attendant == c.NOBODY or routing.is_free(books.extensions[attendant].idle_since_us):
             own = (call for call in books.own_returns if books.calls[call].parker == attendant)
             if (number := next(own, c.NOBODY)) != c.NOBODY:
                 _ring(books, number, attendant)
-                books.put(c.RANK_ANSWER, number, books.of("answer_us", books.calls[number].parks - 1, number))
-    _find_parkers_busy(books)
-    for waiting, kind in ((books.group_returns, c.RECALL_ANSWERED), (books.queue, c.ANSWERED)):
-        while waiting and (idle := books.attendant()) is not None:
-            _take(books, waiting[0], kind, idle)
-
-
-def _find_parkers_busy(books: Books) -> None:
     then = routing.after_busy(books.settings.busy)
     for number in [] if then == routing.STAY else list(books.own_returns):
         if then == routing.LEAVE:
             books.note(c.LOST, number, reason=c.BUSY)
         else:
-            books.own_returns.remove(number)
-            books.group_returns.append(number)
+            books.join_group(number)
+    for waiting, kind in ((books.group_returns, c.RECALL_ANSWERED), (books.queue, c.ANSWERED)):
+        while waiting and (idle := books.idle()) is not None:
+            books.note(kind, waiting[0], idle)
 
 
+@_at(
+    c.RANK_ARRIVAL,
+    "a new call is answered by who is idle longest, waits, or is lost where there is no room",
+    c.OFFERED,
+)
 def _arrival(books: Books, number: int) -> None:
     books.calls[number] = Call(life.BEFORE, books.now_us)
     books.note(c.OFFERED, number)
-    offer(books, number + 1)
-    attendant = books.attendant()
+    attendant = books.idle()
     if attendant is not None:
-        _take(books, number, c.ANSWERED, attendant)
-    elif routing.queue_is_full(len(books.queue), books.settings.queue_limit):
+        books.note(c.ANSWERED, number, attendant)
+    elif routing.queue_is_full(len(books.queue) - 1, books.settings.queue_limit):
         books.note(c.LOST, number, reason=c.QUEUE_FULL)
-    else:
-        books.queue.append(number)
-        books.put(c.RANK_HANGUP, number, None if books.drawn is None else books.drawn.queue_patience_us[number])
 
 
-def _take(books: Books, number: int, kind: int, attendant: int) -> None:
-    """Let an attendant have the call: a park request follows, or the end; either, where nobody knows."""
-    books.note(kind, number, attendant)
-    call, drawn = books.calls[number], books.drawn
-    call.refusals = 0
-    parks, handling_us = call.parks, books.of("handling_us", call.parks, number)
-    wants_park = books.of("wants_park", parks, number) if parks < books.settings.max_parks else 0
-    if wants_park != 0:
-        books.put(c.RANK_PARK_REQUEST, number, handling_us)
-    if wants_park != 1:
-        end_us = None if drawn is None else drawn.handling_us[parks][number] + drawn.talk_us[parks][number]
-        books.put(c.RANK_TALK_END, number, end_us)
-
-
+@_at(
+    c.RANK_PARK_REQUEST,
+    "a park takes the slot that the lot's choice gives, and a full lot its policy",
+    *(c.REFUSED, c.PARKED),
+)
 def _park_request(books: Books, number: int) -> None:
     """Ask the call's lot and, while the policy is overflow, each lot after it."""
     call, settings = books.calls[number], books.settings
     if call.first_lot == c.NOBODY:
-        told_lot = books.row.lot if 0 <= books.row.lot < len(books.lots) else 0
-        call.first_lot = told_lot if books.drawn is None else books.drawn.lot[number]
+        drawn = books.of("lot", number, 0)
+        found = books.row.lot if 0 <= books.row.lot < len(books.lots) else 0
+        call.first_lot = found if drawn is None else drawn
     call.refusals += 1
     then = routing.after_lot_full(settings.when_full, call.refusals, settings.retries)
     for asked in books.lots[call.first_lot :] if then == routing.OVERFLOW else [books.lots[call.first_lot]]:
         fact = _answer_of(asked, books, number)
         books.write(fact)
         if fact.kind == c.PARKED:
-            books.put(c.RANK_HANGUP, number, books.of("patience_us", call.parks, number))
-            books.put(c.RANK_RETRIEVAL, number, books.of("retrieval_us", call.parks, number))
-            books.put(
-                c.RANK_EXPIRY, number, c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - fact.time_us
-            )
-            call.parks += 1
             return
     if then == routing.ASK_AGAIN:
         books.put(c.RANK_PARK_REQUEST, number, settings.retry_after_us)
     elif then == routing.TALK_ON:
-        books.put(c.RANK_TALK_END, number, books.of("talk_us", call.parks, number))
+        books.put(c.RANK_TALK_END, number, books.of("talk_us", number, call.parks))
     elif then == routing.LEAVE:
         books.note(c.LOST, number, call.extension, c.LOT_FULL)
     else:
@@ -507,49 +530,9 @@ def _park_request(books: Books, number: int) -> None:
 
 def _answer_of(asked: Lot, books: Books, number: int) -> Fact:
     """Return what a lot answers; what the workload would have told is taken from the row that is to be explained."""
-    call, drawn, row, slot = books.calls[number], books.drawn, books.row, c.NOBODY
-    if drawn is not None:
-        limit_us, slot_u = drawn.max_in_parking_us[call.parks][number], drawn.slot_u[call.parks][number]
-    else:
-        # A stay without any length is nobody's.
-        limit_us, slot_u = c.NEVER if row.deadline_us == c.NEVER else max(1, row.deadline_us - books.now_us), 0
+    call, row, slot = books.calls[number], books.row, c.NOBODY
+    limit_us, slot_u = (books.of(column, number, call.parks) for column in ("max_in_parking_us", "slot_u"))
+    if limit_us is None:
+        limit_us = c.NEVER if row.deadline_us == c.NEVER else max(1, row.deadline_us - books.now_us)  # at least 1 us
         slot = row.slot if asked.choice == c.CHOOSE_RANDOM else c.NOBODY
-    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u, books.now_us)
-
-
-class Event(NamedTuple):
-    """What happens at one rank."""
-
-    happen: Callable[[Books, int], None]
-    begins: tuple[int, ...]
-    """The kinds of facts that it can write first; a return that rings is answered by an event of its own."""
-    law: str
-    """What is broken when another row stands where the event's should."""
-
-
-EVENTS: Final = (
-    Event(_hangup, (c.ABANDONED,), "a caller who hangs up is gone from where it was"),
-    Event(_talk_end, (c.ENDED,), "a talk ends the call and frees the person who talked"),
-    Event(_announced, (c.RELEASED,), "an announcement ends its time after the park"),
-    Event(_staff_serve, (), "retrievals that wait go first come first served to the member idle longest"),
-    Event(_retrieval, (c.RETRIEVED,), "a call is fetched from its slot by the member idle longest"),
-    Event(_answer, (), "a return is answered where it rings"),
-    Event(_expiry, (c.EXPIRED,), "a stay ends at its deadline and the call returns to its parker"),
-    Event(_ring_out, (c.RECALL_UNANSWERED,), "a return rings period after period, then goes where nobody answered"),
-    Event(
-        _serve,
-        (c.ANSWERED, c.RECALL_RINGING, c.RECALL_ANSWERED, c.LOST),
-        "a free attendant on duty takes own returns, then the group's, then new calls, longest idle first",
-    ),
-    Event(
-        _arrival,
-        (c.OFFERED,),
-        "a new call is answered by who is idle longest, waits, or is lost where there is no room",
-    ),
-    Event(
-        _park_request,
-        (c.REFUSED, c.PARKED),
-        "a park takes the slot that the lot's choice gives, and a full lot its policy",
-    ),
-)
-"""By rank."""
+    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u or 0, books.now_us)
