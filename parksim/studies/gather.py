@@ -226,6 +226,10 @@ class Gatherer:
         """The damaged records found in the store; they were run again."""
         return () if self.store is None else tuple(self.store.damaged)
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what a plan says of how it was made: seed, engine, level, and where its replications came from."""
+        return {name: getattr(self, name) for name in ("seed", "engine", "level", "ran", "reused", "damaged")}
+
     def results(self, scenarios: Sequence[Scenario], replications: range) -> list[tuple[Result, ...]]:
         """Return the measures of ``replications`` of each scenario, in their order.
 
