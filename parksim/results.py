@@ -229,6 +229,17 @@ def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return file.getvalue()
 
 
+def rows_to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    r"""Return rows of plain values by name as CSV (see ``to_csv``); a row may lack what others have.
+
+    >>> rows_to_csv([{"lot.slots": 4, "refused_share": 0.1, "low": None}])
+    'lot.slots,refused_share,low\r\n4,0.1,\r\n'
+    """
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return to_csv(names, ([row.get(name) for name in names] for row in rows))
+
+
 def html_table(caption: str, headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """Return an HTML table; every text is escaped, what is undefined is a dash.
 

@@ -17,7 +17,7 @@ from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError, UnfitError
 from parksim.journal.measures import HOURS
 from parksim.reports.words import bounds_of, clipped
-from parksim.results import to_csv
+from parksim.results import rows_to_csv
 from parksim.rules import codes
 from parksim.scenario.messages import nearest
 from parksim.scenario.quantities import duration_s
@@ -56,9 +56,8 @@ class Figure:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_csv(self) -> str:
-        """Return the rows as CSV (see ``frames.to_csv``)."""
-        names = list(self.rows[0]) if self.rows else []
-        return to_csv(names, ([row[name] for name in names] for row in self.rows))
+        """Return the rows as CSV (see ``results.rows_to_csv``)."""
+        return rows_to_csv(self.rows)
 
 
 def _interval(estimate: Estimate, bounds: tuple[float, float]) -> dict[str, float | None]:

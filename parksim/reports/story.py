@@ -1,6 +1,6 @@
 """What a report says of a study or a sweep: question, answer, verdicts, charts with their findings, tables.
 
-``story_of`` writes it down once, as plain texts and rows; ``report_page`` and ``report_markdown`` lay it out.
+``story_of`` writes it down once, as plain texts and rows; ``html`` and ``markdown`` lay it out.
 """
 
 import json
@@ -14,9 +14,9 @@ from parksim.catalogue import OF_LOTS, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.figures import Figure, answer_of, having, number_of
-from parksim.reports.screen import possible, shown, theory_beside
+from parksim.reports.screen import cells, possible, shown, slots_in_words
 from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of, written
-from parksim.results import to_csv
+from parksim.results import rows_to_csv
 from parksim.scenario.comments import Notes, keyed, needs_files, to_toml
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
@@ -169,9 +169,7 @@ def _of_study(study: Study, source: str) -> Story:
 
 def design_of(scenario: Scenario) -> str:
     """Return what is sized, in words: "4 slots, a time-out of 180 s and 3 attendants"."""
-    slots = sum(lot.slots for lot in scenario.lots)
-    words = [f"{slots} slots" if slots != 1 else "1 slot"]
-    words[0] += f" in {len(scenario.lots)} lots" if len(scenario.lots) > 1 else ""
+    words = [slots_in_words(scenario)]
     limits = {lot.max_in_parking for lot in scenario.lots}
     limit = limits.pop() if len(limits) == 1 else None
     if limit is not None and limit.kind == "constant":
@@ -252,11 +250,7 @@ def _named_measure(name: str) -> Measure:
 
 def _measures(study: Study) -> Iterable[Sheet]:
     for section, names in SECTIONS.items():
-        rows = []
-        for name in names:
-            estimate = study.estimate(name)
-            beside = theory_beside(name, study.formulas[name]) if estimate.mean is not None else estimate.reason
-            rows.append((_named_measure(name), *shown(name, possible(study, name)), beside))
+        rows: list[tuple[Cell, ...]] = [(_named_measure(name), *map(str, cells(study, name))) for name in names]
         headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
         yield Sheet(section, headings, tuple(rows), (1,))
 
@@ -622,9 +616,9 @@ def capital(text: str) -> str:
 
 def measures_csv(study: Study) -> str:
     """Return every scalar measure as CSV: a row each, with interval, method and formula."""
-    columns = ("measure", "mean", "low", "high", "level", "n", "method", "reason", "formula", "formula_reason")
-    rows = [{"measure": name} | study.estimate(name).as_dict() | study.formulas[name].at(None) for name in SCALARS]
-    return to_csv(columns, ([row[name] for name in columns] for row in rows))
+    return rows_to_csv(
+        {"measure": name} | study.estimate(name).as_dict() | study.formulas[name].at(None) for name in SCALARS
+    )
 
 
 # Assumptions, and how it was made -------------------------------------------------------------------------------------
