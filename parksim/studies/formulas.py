@@ -123,14 +123,19 @@ def _none(reason: str, names: Iterable[str]) -> Table:
 def _table(scenario: Scenario) -> Table:
     known = _known(scenario)
     queue = _queue(scenario, known)
-    table = _arrivals(scenario, known) | queue | _queue_by_hour(queue)
+    queue |= _by_hour(queue, "attendant_utilisation", "answered_within_share")
+    table = _arrivals(scenario, known) | queue
     if scenario.parking.probability == 0:
         return table | _no_parks(scenario) | {"lost_share": table["queue_full_share"]}
+    lot = _lot(known)
     return (
         table
         | _requests(scenario, known)
-        | _lot(known)
-        | _by_hour(known)
+        | lot
+        | _by_hour(lot, "refused_share", "recalls_per_hour", "occupancy_mean")
+        | _none(
+            "time-outs fall into later hours", ["expired_share_by_hour"]
+        )  # parks and they are not of the same calls
         | _stays(scenario, known)
         | _returns(scenario)
         | _no_returns(scenario)
@@ -342,12 +347,13 @@ def _lot(known: _Known) -> Table:
     if isinstance(lot, str):
         return _none(lot, (*_OF_LOT, "parks_made", "parks_per_call", "recalls_per_hour")) | longest
     assert not isinstance(known.asking, str)
+    assert not isinstance(known.rate_per_s, str)
     assert not isinstance(known.lots, str)
     parked = known.asking * (1.0 - lot.refused_share)
     values: dict[str, float | tuple[float, ...]] = {
         "parks_made": parked * math.fsum(known.calls.tolist()),
         "parks_per_call": parked,
-        "recalls_per_hour": _recalls_per_hour(known, lot),
+        "recalls_per_hour": 3_600 * known.rate_per_s * known.asking * (1.0 - lot.refused_share) * lot.expired_share,
         "refused_share": lot.refused_share,
         "time_full_share": lot.time_full_share,
         "occupancy_mean": lot.occupancy_mean,
@@ -360,25 +366,13 @@ def _lot(known: _Known) -> Table:
     return {name: Formula(value, LOSS) for name, value in values.items()} | longest
 
 
-def _recalls_per_hour(known: _Known, lot: LossLot) -> float:
-    assert not isinstance(known.rate_per_s, str)
-    assert not isinstance(known.asking, str)
-    return 3_600 * known.rate_per_s * known.asking * (1.0 - lot.refused_share) * lot.expired_share
-
-
-def _by_hour(known: _Known) -> Table:
-    """Return the lot's measures by hour of day: in a steady state all hours are alike."""
-    lot = known.lot
-    # Parks and time-outs of the same hour are not of the same calls.
-    later = _none("time-outs fall into later hours", ("expired_share_by_hour",))
-    if isinstance(lot, str):
-        return later | _none(lot, ("refused_share_by_hour", "recalls_per_hour_by_hour", "occupancy_mean_by_hour"))
-    values = {
-        "refused_share_by_hour": lot.refused_share,
-        "recalls_per_hour_by_hour": _recalls_per_hour(known, lot),
-        "occupancy_mean_by_hour": lot.occupancy_mean,
+def _by_hour(table: Table, *names: str) -> Table:
+    """Return some measures of a table by hour of day: in a steady state all hours are alike."""
+    known = {name: table[name] for name in names}
+    return {
+        f"{name}_by_hour": Formula((value,) * HOURS if isinstance(value, float) else None, reason)
+        for name, (value, reason) in known.items()
     }
-    return later | {name: Formula((value,) * HOURS, LOSS) for name, value in values.items()}
 
 
 def _stays(scenario: Scenario, known: _Known) -> Table:
@@ -514,15 +508,6 @@ def _queue(scenario: Scenario, known: _Known) -> Table:
         table["queue_abandoned_share"] = Formula(0.0, "callers wait without end")
     if scenario.queue.limit == UNLIMITED:
         table["queue_full_share"] = Formula(0.0, "the queue has no limit")
-    return table
-
-
-def _queue_by_hour(queue: Table) -> Table:
-    """Return the same by hour of day: in a steady state all hours are alike."""
-    table = {}
-    for name in ("attendant_utilisation", "answered_within_share"):
-        value, reason = queue[name]
-        table[f"{name}_by_hour"] = Formula((value,) * HOURS if isinstance(value, float) else None, reason)
     return table
 
 
