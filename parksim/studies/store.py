@@ -27,7 +27,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from parksim.errors import ArgumentError, StoreError
@@ -40,13 +39,15 @@ APPLICATION: Final = 0x7061726B
 BUSY_S: Final = 10.0
 """How long to wait for a reader that is in the way."""
 
-_TABLES: Final = (
-    """CREATE TABLE records (scenario TEXT, seed INTEGER, replication INTEGER, engine TEXT, version TEXT,
-    measures TEXT, checksum TEXT, PRIMARY KEY (scenario, seed, replication, engine, version)) WITHOUT ROWID""",
-    "CREATE TABLE scenarios (digest TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID",
-    "CREATE TABLE plans (number INTEGER PRIMARY KEY, plan TEXT, checksum TEXT)",
-    "CREATE TABLE writer (one INTEGER PRIMARY KEY CHECK (one = 1), process INTEGER, machine TEXT)",
-)
+_TABLES: Final = f"""BEGIN IMMEDIATE;
+CREATE TABLE records (scenario TEXT, seed INTEGER, replication INTEGER, engine TEXT, version TEXT,
+    measures TEXT, checksum TEXT, PRIMARY KEY (scenario, seed, replication, engine, version)) WITHOUT ROWID;
+CREATE TABLE scenarios (digest TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID;
+CREATE TABLE plans (number INTEGER PRIMARY KEY, plan TEXT, checksum TEXT);
+CREATE TABLE writer (one INTEGER PRIMARY KEY CHECK (one = 1), process INTEGER, machine TEXT);
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {SCHEMA};
+COMMIT"""
 _COLUMNS: Final = "scenario, seed, replication, engine, version, measures, checksum"
 
 Result = dict[str, Any]
@@ -190,9 +191,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -428,7 +427,8 @@ def _check(path: Path, connection: sqlite3.Connection, *, may_make: bool) -> Non
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == 0 and schema == 0 and tables == 0 and may_make:
-        _make(connection)
+        _log_ahead(connection)
+        connection.executescript(_TABLES)
         return
     if application != APPLICATION:
         raise StoreError(f"{path}: is a database, but not a store of parksim; name another file")
@@ -441,16 +441,6 @@ def _check(path: Path, connection: sqlite3.Connection, *, may_make: bool) -> Non
         raise StoreError(f"{path}: is of schema {schema}, which no parksim has written; name another file")
     if may_make:
         _log_ahead(connection)
-
-
-def _make(connection: sqlite3.Connection) -> None:
-    _log_ahead(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    for table in _TABLES:
-        connection.execute(table)
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
-    connection.execute("COMMIT")
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:
