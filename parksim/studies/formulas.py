@@ -38,32 +38,18 @@ AT_ONCE: Final = "answered at once"
 
 # What the sections below give values to.
 _OF_LOT: Final = (
-    "refused_share",
-    "time_full_share",
-    "occupancy_mean",
-    "occupancy_p95",
-    "occupancy_pmf",
-    "slot_utilisation",
-    "refused_share_by_lot",
-    "occupancy_mean_by_lot",
+    *("refused_share", "time_full_share", "slot_utilisation"),
+    *("occupancy_mean", "occupancy_p95", "occupancy_pmf"),
 )
+_BY_LOT: Final = ("refused_share", "occupancy_mean")
 _OF_STAY: Final = (
-    "retrieved_share",
-    "expired_share",
-    "abandoned_share",
-    "parked_s_mean",
-    "parked_s_p50",
-    "parked_s_p95",
-    "expired_share_by_lot",
+    *("retrieved_share", "expired_share", "abandoned_share", "expired_share_by_lot"),
+    *("parked_s_mean", "parked_s_p50", "parked_s_p95"),
 )
 _OF_RETURN: Final = ("recall_busy_share", "recall_answered_share", "recall_abandoned_share")
 _OF_QUEUE: Final = (
-    "attendant_utilisation",
-    "answer_wait_s_mean",
-    "answer_wait_s_p95",
-    "answered_within_share",
-    "queue_abandoned_share",
-    "queue_full_share",
+    *("attendant_utilisation", "answer_wait_s_mean", "answer_wait_s_p95"),
+    *("answered_within_share", "queue_abandoned_share", "queue_full_share"),
 )
 
 
@@ -321,18 +307,12 @@ def _no_parks(scenario: Scenario) -> Table:
     requests = ("parks_requested", "parks_made", "parks_per_call", "recalls_per_hour")
     occupancy = ("time_full_share", "occupancy_mean", "occupancy_p95", "occupancy_max")
     by_hour = ("parks_requested_by_hour", "recalls_per_hour_by_hour", "occupancy_mean_by_hour")
-    undefined = (
-        "offered_erlang",
-        "refused_share",
-        "refused_share_by_hour",
-        "expired_share_by_hour",
-        "refused_share_by_lot",
-    )
+    undefined = ("offered_erlang", "refused_share", "refused_share_by_hour", "refused_share_by_lot")
     no_slots = (0.0,) * sum(lot.slots for lot in scenario.lots)
     no_lots = Formula((0.0,) * len(scenario.lots), NO_PARKS)
     staff = Formula(None, "staff are unlimited") if scenario.retrieval.staff == UNLIMITED else Formula(0.0, NO_PARKS)
     return (
-        _none(NO_PARKS, (*undefined, *_OF_STAY, *_OF_RETURN))
+        _none(NO_PARKS, (*undefined, "expired_share_by_hour", *_OF_STAY, *_OF_RETURN))
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
         | dict.fromkeys(by_hour, Formula((0.0,) * HOURS, NO_PARKS))
         | {"occupancy_pmf": Formula((1.0, *no_slots), NO_PARKS), "slot_utilisation": Formula(no_slots, NO_PARKS)}
@@ -345,23 +325,19 @@ def _lot(known: _Known) -> Table:
     lot = known.lot
     longest = {"occupancy_max": Formula(None, "grows with the length of the run")}
     if isinstance(lot, str):
-        return _none(lot, (*_OF_LOT, "parks_made", "parks_per_call", "recalls_per_hour")) | longest
+        by_lot = (f"{name}_by_lot" for name in _BY_LOT)
+        return _none(lot, (*_OF_LOT, *by_lot, "parks_made", "parks_per_call", "recalls_per_hour")) | longest
     assert not isinstance(known.asking, str)
     assert not isinstance(known.rate_per_s, str)
     assert not isinstance(known.lots, str)
     parked = known.asking * (1.0 - lot.refused_share)
     values: dict[str, float | tuple[float, ...]] = {
+        **{name: getattr(lot, name) for name in _OF_LOT},
+        **{f"{name}_by_lot": tuple(getattr(one, name) for one in known.lots) for name in _BY_LOT},
+        "occupancy_p95": float(lot.occupancy_p95),
         "parks_made": parked * math.fsum(known.calls.tolist()),
         "parks_per_call": parked,
         "recalls_per_hour": 3_600 * known.rate_per_s * known.asking * (1.0 - lot.refused_share) * lot.expired_share,
-        "refused_share": lot.refused_share,
-        "time_full_share": lot.time_full_share,
-        "occupancy_mean": lot.occupancy_mean,
-        "occupancy_p95": float(lot.occupancy_p95),
-        "occupancy_pmf": lot.occupancy_pmf,
-        "slot_utilisation": lot.slot_utilisation,
-        "refused_share_by_lot": tuple(one.refused_share for one in known.lots),
-        "occupancy_mean_by_lot": tuple(one.occupancy_mean for one in known.lots),
     }
     return {name: Formula(value, LOSS) for name, value in values.items()} | longest
 

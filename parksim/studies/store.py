@@ -24,7 +24,7 @@ import platform
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -155,11 +155,11 @@ class Store:
         damaged: The damaged records that were found so far; they count as missing.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection | None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, opened: ExitStack) -> None:
         self.path = path
         self.damaged: list[Damage] = []
         self._connection = connection
-        self._lock = lock
+        self._opened = opened
 
     @classmethod
     def open(cls, path: str | Path, *, read_only: bool = False) -> Self:
@@ -173,20 +173,14 @@ class Store:
             raise StoreError(f"{path}: there is no such file; name the store that a sweep has written")
         if not path.absolute().parent.is_dir():
             raise StoreError(f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere")
-        lock = None if read_only else _lock(path)
-        connection = None
-        try:
-            with _explained(path):
-                connection = _read_only(path) if read_only else _connected(path, "rwc")
-                _check(path, connection, may_make=not read_only)
-                if not read_only:
-                    connection.execute("INSERT OR REPLACE INTO writer VALUES (1, ?, ?)", (os.getpid(), platform.node()))
-        except BaseException:
-            for one in (connection, lock):
-                if one is not None:
-                    one.close()
-            raise
-        return cls(path, connection, lock)
+        with _explained(path), ExitStack() as opened:
+            if not read_only:
+                opened.enter_context(closing(_lock(path)))
+            connection = opened.enter_context(closing(_read_only(path) if read_only else _connected(path, "rwc")))
+            _check(path, connection, may_make=not read_only)
+            if not read_only:
+                connection.execute("INSERT OR REPLACE INTO writer VALUES (1, ?, ?)", (os.getpid(), platform.node()))
+            return cls(path, connection, opened.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -196,12 +190,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file and let others write; what was put is stored already."""
-        try:
-            with _explained(self.path):
-                self._connection.close()
-        finally:
-            if self._lock is not None:
-                self._lock.close()
+        with _explained(self.path):
+            self._opened.close()
 
     def put(self, records: Mapping[Key, Mapping[str, Any]]) -> None:
         """Store some replications, all of them or (when that fails) none; they replace records with equal keys.
