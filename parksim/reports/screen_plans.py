@@ -1,6 +1,6 @@
 """What sweeps, searches and comparisons answer, laid out for people, and as CSV for other programs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -14,7 +14,7 @@ from parksim.studies.compare import Comparison
 from parksim.studies.search import Step
 from parksim.studies.solve import Frontier, Solution
 from parksim.studies.study import Study
-from parksim.studies.sweep import Row, Sweep
+from parksim.studies.sweep import Sweep
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
 """What a sweep's screen shows of a scenario that has no objectives."""
@@ -27,10 +27,14 @@ def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
     columns = objectives or [(name, "") for name in SHOWN_WITHOUT_OBJECTIVES]
     table = _grid(map(_short_key, sweep.over), columns, "All" if objectives else "")
     for row in sweep.rows:
+        styles = [VERDICT_STYLES[one.verdict] for one in row.study.objectives] or [""] * len(columns)
         cells = [
-            _measure_cell(row.study, place if objectives else None, name) for place, (name, _) in enumerate(columns)
+            Text(_figure(name, possible(row.study, name)), style)
+            for (name, _), style in zip(columns, styles, strict=True)
         ]
-        table.add_row(*(Text(str(value)) for value in row.values.values()), *cells, _verdict(row) if objectives else "")
+        table.add_row(
+            *(Text(str(value)) for value in row.values.values()), *cells, _verdict(row.study) if objectives else ""
+        )
     return Group(
         Text(sweep.scenario.name, "bold"),
         Text(
@@ -64,11 +68,6 @@ def _broken(name: str) -> str:
     return name if len(name) <= 16 or not end else f"{name[:end]}\n{name[end:]}"
 
 
-def _measure_cell(study: Study, objective: int | None, name: str) -> Text:
-    style = "" if objective is None else VERDICT_STYLES[study.objectives[objective].verdict]
-    return Text(_figure(name, possible(study, name)), style)
-
-
 def _figure(name: str, estimate: Estimate) -> str:
     """Return point and interval in one: 2.10 % (1.86..2.33)."""
     point, interval = shown(name, estimate)
@@ -77,20 +76,17 @@ def _figure(name: str, estimate: Estimate) -> str:
     return f"{point} ({interval.replace(' to ', '..')})" if point != "-" else "undefined"
 
 
-def _verdict(row: Row) -> Text:
-    return Text(row.study.verdict, VERDICT_STYLES[row.study.verdict])
+def _verdict(one: Study | Step) -> Text:
+    return Text(one.verdict, VERDICT_STYLES[one.verdict])
 
 
 def _which_meet(sweep: Sweep) -> Text:
     met = [row for row in sweep.rows if row.study.verdict == "met"]
     undecided = sum(row.study.verdict == "undecided" for row in sweep.rows)
-    first = f"; the first of them: {_design(met[0].values)}" if met else ""
+    design = ", ".join(f"{key} = {value}" for key, value in met[0].values.items()) if met else ""
+    first = f"; the first of them: {design}" if met else ""
     more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
     return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
-
-
-def _design(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in values.items())
 
 
 def _made(result: Sweep | Solution | Frontier | Comparison, store: object) -> Text:
@@ -119,7 +115,7 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
             str(step.value),
             f"{len(step.study.results):,}",
             *_objective_cells(step),
-            Text(step.verdict, VERDICT_STYLES[step.verdict]),
+            _verdict(step),
         )
     return Group(
         Text(solution.scenario.name, "bold"),
@@ -194,9 +190,8 @@ def _between(solution: Solution) -> str:
 
 
 def _erlang(solution: Solution) -> str:
-    if solution.erlang is None:
-        return f"No formula beside it: {solution.erlang_reason}"
-    return f"A formula says {solution.erlang}: {solution.erlang_reason}"
+    told = "No formula beside it" if solution.erlang is None else f"A formula says {solution.erlang}"
+    return f"{told}: {solution.erlang_reason}"
 
 
 def _gain(solution: Solution) -> list[Text]:

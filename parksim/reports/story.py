@@ -127,6 +127,18 @@ class Story:
         """How many of the assumptions are guesses."""
         return sum(isinstance(row[-1], Mark) for row in self.assumptions.rows)
 
+    @property
+    def warning(self) -> str:
+        """What the guesses mean for the answer; empty without any."""
+        number = f"{self.guesses} values" if self.guesses > 1 else "One value"
+        told = f"{number} of the scenario are marked as guesses in its file: the answer is as good as they are."
+        return told if self.guesses else ""
+
+    @property
+    def answers(self) -> tuple[Sheet, ...]:
+        """The tables that stand below the answer."""
+        return tuple(sheet for sheet in (self.objectives, self.choices) if sheet is not None)
+
 
 def story_of(result: Study | Sweep, source: str = "") -> Story:
     """Return what a report of a study or a sweep says.

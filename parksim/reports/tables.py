@@ -28,10 +28,8 @@ def table_of(result: object) -> Table:
     Raises:
         WrongTypeError: no result of parksim.
     """
-    if isinstance(result, Run):
-        return _facts(result.journal)
-    if isinstance(result, Journal):
-        return _facts(result)
+    if isinstance(result, Run | Journal):
+        return _facts(result.journal if isinstance(result, Run) else result)
     if isinstance(result, Study):
         return _replications(result)
     if isinstance(result, Sweep):
