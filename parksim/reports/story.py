@@ -157,6 +157,10 @@ def _of_study(study: Study, source: str) -> Story:
     scenario = study.scenario
     headline, details = _study_answer(study)
     design, number = design_of(scenario), len(study.results)
+    how_many = ["--replications", str(number)]
+    if study.precision is not None:
+        how_many = ["--precision", f"{study.precision * 100:.12g}%"]
+    measures = ({"measure": name} | study.estimate(name).as_dict() | study.formulas[name].at(None) for name in SCALARS)
     aims = "its objective" if len(study.objectives) == 1 else f"all {len(study.objectives)} objectives"
     return Story(
         title=scenario.name,
@@ -175,8 +179,8 @@ def _of_study(study: Study, source: str) -> Story:
         assumptions=assumptions(scenario, {}),
         sources=scenario.notes.head,
         made=made(study, f"{number:,}: {study.stopped}" if study.precision is not None else f"{number:,}"),
-        commands=commands(study, source, ["run", SCENARIO_FILE, *how_many(study)]),
-        files=scenario_file(scenario) | {"measures.csv": measures_csv(study)},
+        commands=commands(study, source, ["run", SCENARIO_FILE, *how_many]),
+        files=scenario_file(scenario) | {"measures.csv": rows_to_csv(measures)},
     )
 
 
@@ -315,15 +319,14 @@ def _replication_charts(study: Study) -> list[Chart]:
     again = run_again(study)
     if isinstance(again, str):
         return [Chart("One day, call by call", f"Not drawn: {again}.", "", None)]
-    parked, lot = figures.time_parked(again), figures.timeline(again)
-    return [_timeline_chart(lot), _time_parked_chart(parked)]
+    return [_timeline_chart(figures.timeline(again)), _time_parked_chart(figures.time_parked(again))]
 
 
 def run_again(study: Study) -> Run | str:
     """Return replication 0 of a study, simulated again for its pictures, or why it is not drawn."""
-    if expected_calls_of(study.scenario) > MOST_CALLS_AGAIN:
-        return f"a replication has more than {MOST_CALLS_AGAIN:,} calls"
     try:
+        if expected_calls(study.scenario) > MOST_CALLS_AGAIN:
+            return f"a replication has more than {MOST_CALLS_AGAIN:,} calls"
         again = run(study.scenario, study.seed, 0, "simpy")  # whose journal is the kernel's, byte for byte
     except UnfitError as error:
         return f"the calls cannot be drawn again, {error.rule}"
@@ -331,14 +334,6 @@ def run_again(study: Study) -> Run | str:
     if any(again.measures[name] != then[name] and not math.isnan(then[name]) for name in SCALARS):
         return "another version of parksim made this result, and this one simulates replication 0 differently"
     return again
-
-
-def expected_calls_of(scenario: Scenario) -> float:
-    """Return how many calls a replication offers; none where the recording is not at hand."""
-    try:
-        return expected_calls(scenario)
-    except UnfitError:
-        return 0.0
 
 
 def _timeline_chart(figure: Figure) -> Chart:
@@ -369,7 +364,7 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
     answer, base = answer_of(sweep), _base_of(sweep)
     headline, details = _sweep_answer(sweep, answer, base)
     told = answer or base or sweep.rows[0]
-    words = words_of(told.values)
+    words, verdicts = words_of(told.values), [row.study.verdict for row in sweep.rows]
     keys = " and which ".join(key_words(key) for key in sweep.over)
     keys = keys if scenario.objectives else keys.replace(" and which ", " and ")
     charts = (
@@ -386,7 +381,13 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
         question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
         if scenario.objectives
         else f"What follows from {keys}?",
-        verdict="" if not scenario.objectives else "met" if answer else _none_met(sweep),
+        verdict=""
+        if not scenario.objectives
+        else "met"
+        if answer
+        else "undecided"
+        if "undecided" in verdicts
+        else "missed",
         headline=headline,
         details=details,
         objectives=objectives,
@@ -417,10 +418,6 @@ def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
 def _base_of(sweep: Sweep) -> Row | None:
     """Return the design that is the scenario as it stands; None when it was not among those tried."""
     return next((row for row in sweep.rows if row.study.scenario.digest == sweep.scenario.digest), None)
-
-
-def _none_met(sweep: Sweep) -> str:
-    return "undecided" if any(row.study.verdict == "undecided" for row in sweep.rows) else "missed"
 
 
 _KEY_WORDS: Final = {
@@ -614,13 +611,6 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def measures_csv(study: Study) -> str:
-    """Return every scalar measure as CSV: a row each, with interval, method and formula."""
-    return rows_to_csv(
-        {"measure": name} | study.estimate(name).as_dict() | study.formulas[name].at(None) for name in SCALARS
-    )
-
-
 # Assumptions, and how it was made -------------------------------------------------------------------------------------
 
 _DURATIONS: Final = ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring")
@@ -692,13 +682,6 @@ def made(result: Study | Sweep, replications: str) -> tuple[tuple[str, str], ...
         ("Intervals", f"{result.level * 100:g} %, by Student's t over replications; what was never seen is bounded"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in made_with.items())),
     )
-
-
-def how_many(study: Study) -> list[str]:
-    """Return the options that ask for as many replications as a study was asked for."""
-    if study.precision is not None:
-        return ["--precision", f"{study.precision * 100:.12g}%"]
-    return ["--replications", str(len(study.results))]
 
 
 def commands(result: Study | Sweep, source: str, words: list[str]) -> tuple[Command, ...]:

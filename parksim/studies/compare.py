@@ -92,8 +92,7 @@ def compare(
         checked_scenario(one)
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
-    changed = changes(a, b)
-    _check_alike(a, b, changed)
+    changed = _changes_alike(a, b)
     unlike = _unlike(a, b, execution.seed, min(replications, _STREAMS_COMPARED))
     first = 0 if "arrival_us" not in unlike else replications
     with gather.gathering(execution, [a, b], replications) as gatherer:
@@ -116,8 +115,7 @@ def compare_results(a: Study, b: Study) -> Comparison:
         PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
         ArgumentError: the calls of a scenario cannot be drawn, because its files are not at hand.
     """
-    changed = changes(a.scenario, b.scenario)
-    _check_alike(a.scenario, b.scenario, changed)
+    changed = _changes_alike(a.scenario, b.scenario)
     if a.level != b.level:
         raise PlanError(f"the two have intervals of unlike levels, {a.level:g} and {b.level:g}; run one of them again")
     most = min(len(a.results), len(b.results))
@@ -133,9 +131,11 @@ def compare_results(a: Study, b: Study) -> Comparison:
     return _compared(replace(a, results=first), replace(b, results=second), changed, unlike)
 
 
-def _check_alike(a: Scenario, b: Scenario, changed: Mapping[str, tuple[object, object]]) -> None:
+def _changes_alike(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
+    """Return the ``changes`` of two scenarios that count over equal times."""
+    changed = changes(a, b)
     if (a.warm_up_us, a.horizon_us) == (b.warm_up_us, b.horizon_us):
-        return
+        return changed
     spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
     differing = "; ".join(f"{key}: {one} and {other}" for key, (one, other) in changed.items())
     raise PlanError(

@@ -404,17 +404,19 @@ def _return(scenario: Scenario) -> _Return | str:
 
 
 def _returns(scenario: Scenario) -> Table:
-    to_group = (
-        {"recall_busy_share": Formula(None, "calls return to the group")} if scenario.recall.to == "group" else {}
-    )
     back = _return(scenario)
-    if isinstance(back, str):
-        return _none(back, _OF_RETURN) | to_group
-    return {
-        "recall_busy_share": Formula(back.gone_at_once, "attendants are unlimited"),
-        "recall_answered_share": Formula(back.answered, RACE),
-        "recall_abandoned_share": Formula(back.abandoned, RACE),
-    } | to_group
+    table = (
+        _none(back, _OF_RETURN)
+        if isinstance(back, str)
+        else {
+            "recall_busy_share": Formula(back.gone_at_once, "attendants are unlimited"),
+            "recall_answered_share": Formula(back.answered, RACE),
+            "recall_abandoned_share": Formula(back.abandoned, RACE),
+        }
+    )
+    if scenario.recall.to == "group":
+        table["recall_busy_share"] = Formula(None, "calls return to the group")
+    return table
 
 
 def _no_returns(scenario: Scenario) -> Table:
@@ -475,11 +477,9 @@ def _staff(scenario: Scenario) -> Table:
 
 def _queue(scenario: Scenario, known: _Known) -> Table:
     """Return the queue and its attendants; what is certain in any case replaces what has no formula."""
-    unlimited = scenario.attendants.count == UNLIMITED
-    table = _zeros(AT_ONCE) if unlimited else _attendants(scenario, known)
-    if unlimited:
-        table["attendant_utilisation"] = Formula(None, "attendants are unlimited")
-        return table
+    if scenario.attendants.count == UNLIMITED:
+        return _zeros(AT_ONCE) | {"attendant_utilisation": Formula(None, "attendants are unlimited")}
+    table = _attendants(scenario, known)
     if scenario.queue_patience is None:
         table["queue_abandoned_share"] = Formula(0.0, "callers wait without end")
     if scenario.queue.limit == UNLIMITED:
