@@ -306,9 +306,8 @@ def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None 
         bounds = bounds_of(measure, 10**9)
         for row in (row for row in sweep.rows if _matches(row, grid.fixed)):
             verdicts = {one.objective.measure: one.verdict for one in row.study.objectives}
-            y_value = row.values[grid.y] if grid.y else ""
-            place: dict[str, Any] = {"column": columns.index(row.values[grid.x]), "line": lines.index(y_value)}
-            place |= {"x": row.values[grid.x], "y": y_value}
+            x_value, y_value = row.values[grid.x], row.values[grid.y] if grid.y else ""
+            place = {"column": columns.index(x_value), "line": lines.index(y_value), "x": x_value, "y": y_value}
             all_of = row.study.verdict if objectives else ""
             of_row = {"verdict": verdicts.get(measure, ""), "all": all_of}
             rows.append({"measure": measure} | place | _interval(row.study.estimate(measure), bounds) | of_row)

@@ -138,8 +138,7 @@ def sweep(
             replications=replications,
             designs=[design.digest for design in designs],
         )
-    counts = (gatherer.ran, gatherer.reused, gatherer.damaged)
-    return Sweep(scenario, values, seed, engine, replications, level, rows, *counts)
+    return Sweep(scenario=scenario, over=values, replications=replications, rows=rows, **gatherer.made_with())
 
 
 def _listed(key: str, ones: object) -> tuple[object, ...]:
