@@ -1,7 +1,7 @@
 """Two scenarios compared: paired differences where both are offered the same calls, Welch's where they are not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Unpack
 
@@ -92,8 +92,7 @@ def compare(
         checked_scenario(one)
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
-    changed = changes(a, b)
-    _check_alike(a, b, changed)
+    changed = _changes_alike(a, b)
     unlike = _unlike(a, b, execution.seed, min(replications, _STREAMS_COMPARED))
     first = 0 if "arrival_us" not in unlike else replications
     with gather.gathering(execution, [a, b], replications) as gatherer:
@@ -116,8 +115,7 @@ def compare_results(a: Study, b: Study) -> Comparison:
         PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
         ArgumentError: the calls of a scenario cannot be drawn, because its files are not at hand.
     """
-    changed = changes(a.scenario, b.scenario)
-    _check_alike(a.scenario, b.scenario, changed)
+    changed = _changes_alike(a.scenario, b.scenario)
     if a.level != b.level:
         raise PlanError(f"the two have intervals of unlike levels, {a.level:g} and {b.level:g}; run one of them again")
     most = min(len(a.results), len(b.results))
@@ -133,9 +131,11 @@ def compare_results(a: Study, b: Study) -> Comparison:
     return _compared(replace(a, results=first), replace(b, results=second), changed, unlike)
 
 
-def _check_alike(a: Scenario, b: Scenario, changed: Mapping[str, tuple[object, object]]) -> None:
+def _changes_alike(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
+    """Return the ``changes`` of two scenarios that count over equal times."""
+    changed = changes(a, b)
     if (a.warm_up_us, a.horizon_us) == (b.warm_up_us, b.horizon_us):
-        return
+        return changed
     spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
     differing = "; ".join(f"{key}: {one} and {other}" for key, (one, other) in changed.items())
     raise PlanError(
@@ -152,8 +152,8 @@ def _compared(
     gatherer: gather.Gatherer | None = None,
 ) -> Comparison:
     same_calls = not {"arrival_us", "seed"} & set(unlike)
-    difference = paired_difference if same_calls else _welch
-    differences = {name: difference(b, a, name, max(len(a.results), len(b.results))) for name in SCALARS}
+    of, most = paired if same_calls else welch, max(len(a.results), len(b.results))
+    differences = {name: difference(b, a, name, most, of) for name in SCALARS}
     counts = (gatherer.ran, gatherer.reused, gatherer.damaged) if gatherer is not None else (0, 0, ())
     return Comparison(a, b, changed, same_calls, unlike, differences, *counts)
 
@@ -210,35 +210,18 @@ def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
     return flat
 
 
-def paired_difference(one: Study, other: Study, name: str, replications: int) -> Estimate:
-    """Return a measure of ``one`` less that of ``other``, replication by replication, over the first of them."""
-    seen = _never_seen(one, other, name)
-    values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
-    return seen or paired(values[0], values[1], one.level, _bounds(name))
+def difference(
+    one: Study, other: Study, name: str, replications: int, of: Callable[..., Estimate] = paired
+) -> Estimate:
+    """Return a measure of ``one`` less that of ``other`` over the first replications, by ``paired`` or ``welch``.
 
-
-def _welch(one: Study, other: Study, name: str, replications: int) -> Estimate:
-    seen = _never_seen(one, other, name)
-    values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
-    return seen or welch(values[0], values[1], one.level, _bounds(name))
-
-
-def _bounds(name: str) -> tuple[float, float]:
-    return SHARE_DIFFERENCE if name in SHARES else UNBOUNDED
-
-
-def _never_seen(one: Study, other: Study, name: str) -> Estimate | None:
-    """Return the difference of two shares whose events never (or always) occurred: bounded, not 0."""
+    The difference of two shares whose events never (or always) occurred is bounded, not 0.
+    """
     sides = [study.estimate(name) for study in (one, other)]
     if any(side.method != "clopper-pearson-blocks" for side in sides):
-        return None
-    (mean, low, high), (mean_b, low_b, high_b) = ((side.mean, side.low, side.high) for side in sides)
-    assert mean is not None
-    assert mean_b is not None
-    assert low is not None
-    assert low_b is not None
-    assert high is not None
-    assert high_b is not None
+        values = [[result[name] for result in study.results[:replications]] for study in (one, other)]
+        return of(*values, one.level, SHARE_DIFFERENCE if name in SHARES else UNBOUNDED)
+    (mean, low, high), (mean_b, low_b, high_b) = ((x.mean or 0.0, x.low or 0.0, x.high or 0.0) for x in sides)
     blocks = min(side.n for side in sides)
     reason = f"none seen on either side in {blocks} blocks" if mean == mean_b == 0 else "nothing else seen on a side"
     return Estimate(mean - mean_b, low - high_b, high - low_b, one.level, blocks, "clopper-pearson-blocks", reason)
