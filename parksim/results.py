@@ -19,7 +19,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,53 @@ class Names(NamedTuple):
 Column = NDArray[Any] | Names
 
 
-class Table:
+class Framed:
+    """What has a table, or is one: read it with pandas, polars, DuckDB or Arrow, or write it to a file."""
+
+    @cached_property
+    def table(self) -> "Table":
+        """The result as one table, made on first use."""
+        table: Table = shower("table")(self)
+        return table
+
+    def to_pandas(self) -> Any:
+        """Return ``table`` as a ``pandas.DataFrame`` that shares its numbers; words are categories.
+
+        Raises:
+            MissingLibraryError: pandas is not installed.
+        """
+        pd = library("pandas")
+        columns = {
+            name: pd.Categorical.from_codes(column.codes, list(column.names)) if isinstance(column, Names) else column
+            for name, column in self.table.columns.items()
+        }
+        return pd.DataFrame(columns, copy=False)
+
+    def to_arrow(self) -> Any:
+        """Return ``table`` as a ``pyarrow.Table`` that shares its numbers.
+
+        Raises:
+            MissingLibraryError: pyarrow is not installed.
+        """
+        pa = library("pyarrow")
+        arrays = {
+            name: pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(column.names, pa.string()))
+            if isinstance(column, Names)
+            else pa.array(column)
+            for name, column in self.table.columns.items()
+        }
+        return pa.table(arrays)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand ``table`` on as an Arrow C stream: ``polars.DataFrame(result)``, ``duckdb.sql("from result")``."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        text: str = shower("html")(self)
+        return text
+
+
+class Table(Framed):
     """Columns of equal length by name, in order.
 
     Args:
@@ -75,6 +121,11 @@ class Table:
             raise ArgumentError(f"the columns of a table have one length, not {sorted(lengths)}")
         self._length = lengths.pop() if lengths else 0
 
+    @property
+    def table(self) -> Self:
+        """The table itself."""
+        return self
+
     def __len__(self) -> int:
         return self._length
 
@@ -84,38 +135,6 @@ class Table:
     def rows(self, most: int | None = None) -> Iterator[tuple[Any, ...]]:
         """Yield the first ``most`` rows as Python values, nan as None; all of them by default."""
         return zip(*(_plain(column, most) for column in self.columns.values()), strict=True)
-
-    def to_arrow(self) -> Any:
-        """Return a ``pyarrow.Table`` over the same arrays.
-
-        Raises:
-            MissingLibraryError: pyarrow is not installed.
-        """
-        pa = library("pyarrow")
-        arrays = {
-            name: pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(column.names, pa.string()))
-            if isinstance(column, Names)
-            else pa.array(column)
-            for name, column in self.columns.items()
-        }
-        return pa.table(arrays)
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Hand the table on by the Arrow C stream interface: ``polars.DataFrame(table)`` reads it."""
-        return self.to_arrow().__arrow_c_stream__(requested_schema)
-
-    def to_pandas(self) -> Any:
-        """Return a ``pandas.DataFrame`` over the same arrays; words are categories.
-
-        Raises:
-            MissingLibraryError: pandas is not installed.
-        """
-        pd = library("pandas")
-        columns = {
-            name: pd.Categorical.from_codes(column.codes, list(column.names)) if isinstance(column, Names) else column
-            for name, column in self.columns.items()
-        }
-        return pd.DataFrame(columns, copy=False)
 
     def to_csv(self) -> str:
         """Return the table as CSV (see ``to_csv``)."""
@@ -142,40 +161,6 @@ class Table:
     def _repr_html_(self) -> str:
         more = f"{self._length:,} rows" + (f", the first {SHOWN_ROWS} shown" if self._length > SHOWN_ROWS else "")
         return html_table(more, list(self.columns), self.rows(SHOWN_ROWS))
-
-
-class Framed:
-    """What has a table: read it with pandas, polars, DuckDB or Arrow, or write it to a file."""
-
-    @cached_property
-    def table(self) -> Table:
-        """The result as one table, made on first use."""
-        table: Table = shower("table")(self)
-        return table
-
-    def to_pandas(self) -> Any:
-        """Return ``table`` as a ``pandas.DataFrame`` that shares its numbers.
-
-        Raises:
-            MissingLibraryError: pandas is not installed.
-        """
-        return self.table.to_pandas()
-
-    def to_arrow(self) -> Any:
-        """Return ``table`` as a ``pyarrow.Table`` that shares its numbers.
-
-        Raises:
-            MissingLibraryError: pyarrow is not installed.
-        """
-        return self.table.to_arrow()
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Hand ``table`` on: ``polars.DataFrame(result)``, ``duckdb.sql("from result")``."""
-        return self.table.__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        text: str = shower("html")(self)
-        return text
 
 
 class Drawn(Framed):
@@ -227,6 +212,17 @@ def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     writer.writerow([_harmless(name) for name in names])
     writer.writerows([_harmless(value) for value in row] for row in rows)
     return file.getvalue()
+
+
+def rows_to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    r"""Return rows of plain values by name as CSV (see ``to_csv``); a row may lack what others have.
+
+    >>> rows_to_csv([{"lot.slots": 4, "refused_share": 0.1, "low": None}])
+    'lot.slots,refused_share,low\r\n4,0.1,\r\n'
+    """
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return to_csv(names, ([row.get(name) for name in names] for row in rows))
 
 
 def html_table(caption: str, headings: Sequence[object], rows: Iterable[Sequence[object]]) -> str:

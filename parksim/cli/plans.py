@@ -34,7 +34,8 @@ def sweep_command(
     json: opt.Json = False,
 ) -> opt.Answer:
     """Offer the same calls to every combination of some values, and say which designs meet the objectives."""
-    from parksim.reports.screen_plans import sweep_screen, to_csv
+    from parksim.reports.screen_plans import sweep_screen
+    from parksim.results import rows_to_csv
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.replication import expected_calls
     from parksim.studies.sweep import sweep
@@ -50,7 +51,7 @@ def sweep_command(
     with how.running(calls, store=out) as options:
         swept = sweep(loaded, grid, replications, **options)
     if csv is not None:
-        csv.write_text(to_csv(swept.flat()), encoding="utf-8", newline="")
+        csv.write_text(rows_to_csv(swept.flat()), encoding="utf-8", newline="")
     return opt.Answer(_json(swept.to_dict()) if json else sweep_screen(swept, out))
 
 

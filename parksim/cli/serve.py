@@ -84,7 +84,7 @@ def serve_command(
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
-            switchboard = desk.open_desk(
+            switchboard = desk.Desk(
                 loaded,
                 rate=rate,
                 seed=seed,
@@ -172,7 +172,7 @@ def _door(scenario: "Scenario", host: str, port: int | None, *, public: bool) ->
     """Bind the address, and say what links begin with: the scenario's base URL, unless that is this machine's own."""
     from urllib.parse import urlsplit
 
-    from parksim.server.listening import bound, is_loopback, resolved
+    from parksim.server.serving import bound, is_loopback, resolved
 
     base = urlsplit(scenario.uapi.base_url)
     own = base.hostname in _LOOPBACK

@@ -1,22 +1,22 @@
 """The auditor: whether the rules would have written a journal, and everything that is true at one of its instants.
 
 ``check`` walks through the facts and names the first that the rules would not have written; ``replay`` walks to an
-instant and says where everybody is. Both use one walk: at every step it knows what may come next, asks the rules for
-the fact that this event writes (``audit_events``), compares it with the row it finds and records it (``audit_books``).
+instant and says where everybody is. Both use one walk: at every step it knows what may come next and lets this event
+happen (``audit_events``), which writes the facts that the rules demand and compares them with the rows it finds.
 
 What can be known: deadlines, ends of rings and announcements, further requests and everything that somebody free does
 at once follow from the settings. When a caller hangs up, when a talk is over and when somebody comes for a call is
 known from the workload only; without it such a clock runs open, and the row tells when it rang. So with the workload
 a journal is right in every row, or found wrong at the first that differs; without it, it is found to be possible.
+
+The auditor asks no engine, so that it can be right where the engines are wrong.
 """
 
 from collections.abc import Iterable
 from itertools import takewhile
-from typing import Final, NamedTuple
 
 from parksim.errors import ArgumentError, DisagreementError
-from parksim.journal.audit_books import NO_ROW, Books, Call, Extension, Key, State
-from parksim.journal.audit_events import EVENTS, LAWS, Facts, offer
+from parksim.journal.audit_events import BEGUN_BY, EVENTS, NO_ROW, Books, Call, Extension, Finding, Key, State, told
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.rules.lot import Fact
@@ -24,25 +24,6 @@ from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
 
 __all__ = ["Call", "DisagreementError", "Extension", "Finding", "State", "check", "replay"]
-
-
-class Finding(NamedTuple):
-    """The first row that the rules would not have written.
-
-    ``row`` counts from 0 and equals the number of facts, with ``fact`` None, when the journal ends too early.
-    """
-
-    row: int
-    fact: Fact | None
-    why: str
-
-    @property
-    def line(self) -> int:
-        """The line of a ``.jsonl`` file in which the row stands, from 1; the header is the first."""
-        return self.row + 2
-
-    def __str__(self) -> str:
-        return f"row {self.row + 1}: {self.why}"
 
 
 def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None = None) -> Finding | None:
@@ -70,13 +51,14 @@ def check(facts: Iterable[Fact], settings: Settings, workload: Workload | None =
         raise ArgumentError(
             f"the workload has {len(workload.wants_park)} parks a call, the settings {settings.max_parks}"
         )
-    walk = _Walk(settings, workload)
-    row = 0
-    for row, fact in enumerate(map(Fact._make, facts), 1):
-        if why := walk.take(fact):
-            return Finding(row - 1, fact, why)
-    why = walk.end()
-    return Finding(row, None, why) if why else None
+    walk = _Walk(facts, settings, workload)
+    try:
+        walk.go()
+    except DisagreementError as error:
+        if walk.row is not NO_ROW:
+            return error.finding  # type: ignore[no-any-return]  # a Finding
+    why = walk.left_over()
+    return Finding(walk.number, None, why) if why else None
 
 
 def replay(facts: Iterable[Fact], settings: Settings, until_us: int | None = None) -> State:
@@ -87,117 +69,72 @@ def replay(facts: Iterable[Fact], settings: Settings, until_us: int | None = Non
     Raises:
         DisagreementError: the rules would not have written what stands in it until then.
     """
-    walk = _Walk(settings, None)
-    row = 0
-    until = takewhile(lambda fact: until_us is None or fact.time_us <= until_us, map(Fact._make, facts))
-    for row, fact in enumerate(until, 1):
-        if why := walk.take(fact):
-            raise DisagreementError(Finding(row - 1, fact, why))
-    if why := walk.settle():
-        raise DisagreementError(Finding(row, None, why))
+    until = takewhile(lambda fact: until_us is None or fact[0] <= until_us, facts)
+    walk = _Walk(until, settings, None)
+    walk.go()
     if until_us is None:
-        return walk.books.state(walk.books.now_us)
-    walk.books.pass_time(until_us)
-    return walk.books.state(until_us)
+        return walk.state(walk.now_us)
+    walk.pass_time(until_us)
+    return walk.state(until_us)
 
 
-_BEGUN_BY: Final = {
-    c.OFFERED: c.RANK_ARRIVAL,
-    c.ANSWERED: c.RANK_SERVE,
-    c.REFUSED: c.RANK_PARK_REQUEST,
-    c.PARKED: c.RANK_PARK_REQUEST,
-    c.RELEASED: c.RANK_ANNOUNCED,
-    c.RETRIEVED: c.RANK_RETRIEVAL,
-    c.ABANDONED: c.RANK_HANGUP,
-    c.EXPIRED: c.RANK_EXPIRY,
-    c.RECALL_RINGING: c.RANK_SERVE,
-    c.RECALL_ANSWERED: c.RANK_SERVE,
-    c.RECALL_UNANSWERED: c.RANK_RING_OUT,
-    c.ENDED: c.RANK_TALK_END,
-    c.LOST: c.RANK_SERVE,
-}
-"""kind -> the event whose first fact it can be; a return that rings is answered by an event of its own."""
-
-
-class _Walk:
+class _Walk(Books):
     """Goes through a journal row by row."""
 
-    def __init__(self, settings: Settings, workload: Workload | None) -> None:
-        self.books = Books(settings, workload)
-        self._event: Facts = iter(())
-        self._rank = c.RANK_ARRIVAL
+    def __init__(self, facts: Iterable[Fact], settings: Settings, workload: Workload | None) -> None:
+        super().__init__(facts, settings, workload)
         self._passed: list[tuple[int, Key]] = []  # (turn, event) of this instant, without those a later one exceeds
         self._staff_served_us = c.NEVER  # the instant of a STAFF_SERVE that only retrievals have followed
-        offer(self.books, 0)
+        self.offer(0)
 
-    def take(self, fact: Fact) -> str | None:
-        """Record the next row, or say why the rules would not have written it."""
-        expected = self._expected(fact)
-        if expected is None:
-            return self._impossible(fact)
-        if expected != fact:
-            return _difference(expected, fact, LAWS[self._rank])
-        self.books.record(fact)
-        return None
+    def go(self) -> None:
+        """Explain every row, then let everything happen that has to at the last instant.
 
-    def settle(self) -> str | None:
-        """Let everything happen that has to at this instant; say what should have been written."""
-        expected = self._expected(None)
-        return None if expected is None else f"the journal breaks off before {_told(expected)}"
-
-    def end(self) -> str | None:
-        """Say what is left when the journal is over, if anything."""
-        self.settle()
-        books = self.books
-        if books.calls:
-            call = min(books.calls)
-            return f"the journal ends but call {call} is still {life.STATE_NAMES[books.calls[call].state]}"
-        if books.announcing:
-            return f"the journal ends before extension {min(books.announcing)} is RELEASED"
-        if key := books.head():
-            return f"the journal ends before call {key[2]} is OFFERED at {key[0]} us"
-        return None
-
-    def _expected(self, fact: Fact | None) -> Fact | None:
-        """Return the fact that has to come next; None when nothing can that begins with ``fact``.
-
-        Without ``fact``: that has to come at this instant.
+        Raises:
+            DisagreementError: the rules would not have written a row, or would have written one more.
         """
-        books = self.books
-        books.row = NO_ROW if fact is None else fact
-        while (expected := next(self._event, None)) is None:
-            key = self._next(fact)
-            if key is None:
-                return None
-            books.now_us, self._rank, number = key
-            books.turn += 1
-            del books.clocks[self._rank, number]
-            self._event = EVENTS[self._rank](books, number)
-        return expected
+        while (key := self._next()) is not None:
+            self.now_us, self.rank, number = key
+            self.turn += 1
+            del self.clocks[self.rank, number]
+            EVENTS[self.rank][0](self, number)
 
-    def _next(self, fact: Fact | None) -> Key | None:
-        """Return the event that comes next: the calendar's first, unless an open clock may have rung before it."""
-        books = self.books
-        key = books.head()
-        if fact is None:
-            books.put_change((books.now_us, c.RANK_SERVE, 0))
-            key = books.head()
-            return key if key is not None and key[0] <= books.now_us else None
-        begun = self._begun_by(fact)
-        books.put_change(min(begun, key or begun) if books.drawn is None else key)
-        key = books.head()
-        if books.drawn is None:
+    def left_over(self) -> str | None:
+        """Say what is left when the journal is over, if anything."""
+        if self.calls:
+            call = min(self.calls)
+            return f"the journal ends but call {call} is still {life.STATE_NAMES[self.calls[call].state]}"
+        if announcing := [number for number, (_, call) in enumerate(self.extensions) if call != c.NOBODY]:
+            return f"the journal ends before extension {announcing[0]} is RELEASED"
+        offered = self.counts[c.OFFERED]
+        if self.drawn is not None and offered < len(self.drawn.arrival_us):
+            return f"the journal ends before call {offered} is OFFERED at {self.drawn.arrival_us[offered]} us"
+        return None
+
+    def _next(self) -> Key | None:
+        """Return the event that comes next: the calendar's first, unless an open clock may have rung before it.
+
+        Behind the last row that is what still has to happen at its instant, if anything.
+        """
+        if self.row is NO_ROW:
+            key = self.head((self.now_us, c.RANK_SERVE, 0))
+            return key if key is not None and key[0] <= self.now_us else None
+        begun = self._begun_by(self.row)
+        key = self.head(begun if self.drawn is None else None)
+        if self.drawn is None:
             if key is None or begun <= key:
-                if self._why_not(begun):
-                    return None
+                if why_not := self._why_not(begun):
+                    raise self._impossible(why_not)
                 key = begun
             self._passes(key)
+        elif key is None:
+            raise self._impossible("everything has happened that was to happen")
         return key
 
     def _begun_by(self, fact: Fact) -> Key:
         """Return the event that writes ``fact`` first."""
-        rank = _BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
-        if fact.kind == c.RECALL_ANSWERED and self.books.state_of(fact.call) == life.AT_PARKER:
+        rank = BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
+        if fact.kind == c.RECALL_ANSWERED and self.state_of(fact.call) == life.AT_PARKER:
             rank = c.RANK_ANSWER
         number = 0 if rank == c.RANK_SERVE else fact.extension if rank == c.RANK_ANNOUNCED else fact.call
         return fact.time_us, rank, number
@@ -205,17 +142,15 @@ class _Walk:
     def _why_not(self, key: Key) -> str | None:
         """Say why the event ``key`` cannot come now, when nothing known comes before it; None if it can."""
         time_us, rank, number = key
-        books = self.books
-        if time_us < books.now_us:
-            return f"time goes back from {books.now_us} us"
-        if (rank, number) not in books.clocks:
-            return (
-                "nobody's turn has come" if rank == c.RANK_SERVE else f"no {c.RANK_NAMES[rank]} of {number} is to come"
-            )
-        due_us, since = books.clocks[rank, number]
+        event = f"{c.RANK_NAMES[rank]} of {number}"
+        if time_us < self.now_us:
+            return f"time goes back from {self.now_us} us"
+        if (rank, number) not in self.clocks:
+            return "nobody's turn has come" if rank == c.RANK_SERVE else f"no {event} is to come"
+        due_us, since = self.clocks[rank, number]
         if due_us is not None and due_us != time_us:
-            return f"{c.RANK_NAMES[rank]} of {number} is to come at {due_us} us"
-        if time_us == books.now_us and (rank != c.RANK_RETRIEVAL or self._staff_served_us != time_us):
+            return f"{event} is to come at {due_us} us"
+        if time_us == self.now_us and (rank != c.RANK_RETRIEVAL or self._staff_served_us != time_us):
             for turn, passed in self._passed:
                 if turn > since and passed > key:
                     return f"it was to come before {c.RANK_NAMES[passed[1]]} of {passed[2]}, at the same instant"
@@ -230,37 +165,17 @@ class _Walk:
             self._staff_served_us = c.NEVER
         elif self._staff_served_us == time_us:
             return  # perhaps one more pair of that STAFF_SERVE: only the workload knows
-        if time_us != self.books.now_us:
+        if time_us != self.now_us:
             self._passed.clear()
         while self._passed and self._passed[-1][1] <= key:
             self._passed.pop()
-        self._passed.append((self.books.turn + 1, key))
+        self._passed.append((self.turn + 1, key))
 
-    def _impossible(self, fact: Fact) -> str:
-        """Say why no event can begin with ``fact``."""
-        state = self.books.state_of(fact.call)
-        if self.books.drawn is not None:
-            why = "everything has happened that was to happen"
-        elif life.after(state, fact.kind, fact.reason) == life.FORBIDDEN:
-            why = f"this cannot happen to a call that is {life.STATE_NAMES[state]}"
-        elif fact.kind == c.OFFERED and fact.call != self.books.counts[c.OFFERED]:
-            why = f"calls are numbered as they are offered, and this is number {self.books.counts[c.OFFERED]}"
-        else:
-            why = str(self._why_not(self._begun_by(fact)))
-        return f"{_told(fact)}: {why}"
-
-
-def _difference(expected: Fact, found: Fact, law: str) -> str:
-    """Say what differs, and the law."""
-    if (expected.time_us, expected.call, *expected[6:]) != (found.time_us, found.call, *found[6:]):
-        return f"expected {_told(expected)}, found {_told(found)}: {law}"
-    columns = zip(Fact._fields, expected, found, strict=True)
-    wrong = ", ".join(f"expected {name} {one}, found {other}" for name, one, other in columns if one != other)
-    return f"{wrong}, in {_told(expected)}: {law}"
-
-
-def _told(fact: Fact) -> str:
-    """Return a fact in words."""
-    kind = c.KIND_NAMES[fact.kind] if 0 <= fact.kind < len(c.KIND_NAMES) else f"kind {fact.kind}"
-    reason = c.REASON_NAMES[fact.reason] if 0 <= fact.reason < len(c.REASON_NAMES) else f"reason {fact.reason}"
-    return f"{kind}{f' ({reason})' if reason else ''} of call {fact.call} at {fact.time_us} us"
+    def _impossible(self, why_not: str) -> DisagreementError:
+        """Return the error that no event can begin with the next row."""
+        fact, state = self.row, self.state_of(self.row.call)
+        if self.drawn is None and life.after(state, fact.kind, fact.reason) == life.FORBIDDEN:
+            why_not = f"this cannot happen to a call that is {life.STATE_NAMES[state]}"
+        elif self.drawn is None and fact.kind == c.OFFERED and fact.call != self.counts[c.OFFERED]:
+            why_not = f"calls are numbered as they are offered, and this is number {self.counts[c.OFFERED]}"
+        return self.disagreement(f"{told(fact)}: {why_not}")

@@ -1,275 +1,538 @@
-"""What happens, told for the auditor: each event yields the facts that the rules write, one after the other.
+"""The auditor's books and what happens in them: everything that is true after the rows so far, and every event.
 
-An event is a generator over ``Books``. Every fact it yields is compared with the row found and recorded before the
-event continues, so each sees the effects of the one before. What else an event starts (clocks, queues) it does itself.
+``Books`` keep lots, calls, queues and extensions, and the clocks: what is to happen to whom, at a known instant or some
+day, and since which turn that has been so. An event writes the facts that the rules demand. ``Books.write`` compares
+each with the next row and does what follows from it, whichever event wrote it: queues, clocks, who is busy.
 
-Where the workload is not known, a clock that it would set runs open, and a park takes what the workload would have
-told (the call's lot, the longest stay, the number of the random choice) from the row that is to be explained: any row
-that some workload would have given passes, any other does not.
+Where the workload is not known, a park takes what it would have told (the call's lot, the longest stay, the slot of the
+random choice) from the row that is to be explained.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Final
+import dataclasses
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
-from parksim.journal.audit_books import Books, Call
+from parksim.errors import DisagreementError
 from parksim.rules import codes as c
-from parksim.rules import life, routing
-from parksim.rules.lot import (
-    Fact,
-    Lot,
-    decide_expiry,
-    decide_hangup,
-    decide_park,
-    decide_unpark,
-    free_slots,
-    nth_free,
-)
+from parksim.rules import life, lot, routing
+from parksim.rules.lot import Fact, Lot
+from parksim.scenario.model import Settings
+from parksim.scenario.workload import Workload, columns
 
-Facts = Iterator[Fact]
+Key = tuple[int, int, int]
+"""Instant, rank and number (of the call, the extension for ANNOUNCED, 0 for the two SERVEs): the calendar's order."""
 
 
-def offer(books: Books, number: int) -> None:
-    """Put the offer of a call into the calendar, where it has always stood."""
-    if books.drawn is None:
-        books.clocks[c.RANK_ARRIVAL, number] = (None, 0)
-    elif number < len(books.drawn["arrival_us"]):
-        books.put(c.RANK_ARRIVAL, number, books.drawn["arrival_us"][number] - books.now_us)
+class Finding(NamedTuple):
+    """The first row that the rules would not have written.
+
+    ``row`` counts from 0 and equals the number of facts, with ``fact`` None, when the journal ends too early.
+    """
+
+    row: int
+    fact: Fact | None
+    why: str
+
+    @property
+    def line(self) -> int:
+        """The line of a ``.jsonl`` file in which the row stands, from 1; the header is the first."""
+        return self.row + 2
+
+    def __str__(self) -> str:
+        return f"row {self.row + 1}: {self.why}"
 
 
-def _hangup(books: Books, number: int) -> Facts:
+@dataclasses.dataclass(slots=True)
+class Call:
+    """Where a live call is."""
+
+    state: int
+    """A state of ``rules.life``."""
+    since_us: int
+    """Instant of its last fact."""
+    parks: int = 0
+    extension: int = c.NOBODY
+    """Who has it, lets it ring or fetched it, or did so last."""
+    parker: int = c.NOBODY
+    lot: int = c.NOBODY
+    """The lot it is in or was in last; ``slot`` and ``deadline_us`` likewise."""
+    slot: int = c.NOBODY
+    deadline_us: int = c.NEVER
+    refusals: int = 0
+    """Since it was answered."""
+    rings: int = 0
+    """Periods since its last stay."""
+    first_lot: int = c.NOBODY
+    """The lot that it asked first, once that is known."""
+
+
+class Extension(NamedTuple):
+    """An attendant or a member of the staff: free since an instant, ``BUSY_NOW`` with a call, or ``OFF_DUTY``."""
+
+    idle_since_us: int
+    call: int
+
+
+class State(NamedTuple):
+    """Everything that is true at the end of one instant."""
+
+    time_us: int
+    lots: tuple[Lot, ...]
+    calls: dict[int, Call]
+    """The live calls by number."""
+    queue: tuple[int, ...]
+    """Calls that wait for any attendant, in the order of joining; so the next two."""
+    own_returns: tuple[int, ...]
+    """Returns that wait for their parker."""
+    group_returns: tuple[int, ...]
+    attendants: tuple[Extension, ...]
+    """By number; none when they are unlimited. So the staff."""
+    staff: tuple[Extension, ...]
+    offered: int
+    ended: int
+    abandoned: int
+    lost: int
+
+    @property
+    def inside(self) -> int:
+        """How many calls are there."""
+        return self.offered - self.ended - self.abandoned - self.lost
+
+
+_WITH_SOMEBODY: Final = frozenset({life.WITH_ATTENDANT, life.WITH_STAFF, life.AT_PARKER})
+"""A call in these states makes its extension busy."""
+_KEEPS: Final = {
+    (c.RECALL_RINGING, c.NO_REASON): {c.RANK_HANGUP, c.RANK_ANSWER},
+    (c.RECALL_UNANSWERED, c.AGAIN): {c.RANK_HANGUP, c.RANK_ANSWER},
+    (c.RECALL_UNANSWERED, c.LAST): {c.RANK_HANGUP},
+}
+"""The clocks of a call that keep running; all others stop with any fact of its own."""
+_STARTS: Final = {
+    c.OFFERED: {c.RANK_HANGUP: "queue_patience_us"},
+    c.PARKED: {c.RANK_HANGUP: "patience_us", c.RANK_RETRIEVAL: "retrieval_us"},
+    c.RETRIEVED: {c.RANK_TALK_END: "staff_talk_us"},
+    c.EXPIRED: {c.RANK_HANGUP: "recall_patience_us"},
+    c.RECALL_RINGING: {c.RANK_ANSWER: "answer_us"},
+}
+"""The clocks that a fact starts, unless they run, with the workload's column; the one of its deadline comes on top."""
+_CLOCKS_OF_A_CALL: Final = {*range(len(c.RANK_NAMES))} - {c.RANK_ANNOUNCED, c.RANK_STAFF_SERVE, c.RANK_SERVE}
+_STOPPED: Final = (None, 0)
+
+NO_ROW: Final = Fact(c.NEVER, c.NEVER, c.NOBODY, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
+"""Stands where there is no further row."""
+
+
+class Books:
+    """Everything that is true after the rows so far.
+
+    ``drawn`` are the workload's columns, None when it is not known. ``row`` is the row that is to be explained next
+    (``NO_ROW`` at the end), with its ``number``.
+    """
+
+    def __init__(self, facts: Iterable[Fact], settings: Settings, workload: Workload | None) -> None:
+        self._rows = map(Fact._make, facts)
+        self.row, self.number = next(self._rows, NO_ROW), 0
+        self.settings = settings
+        self.drawn = None if workload is None else columns(workload)
+        self.now_us = 0
+        self.turn = 0  # of the event that happens, counted from 1
+        self.rank = c.RANK_ARRIVAL  # of that event
+        each_lot = enumerate(zip(settings.slots, settings.choices, strict=True))
+        self.lots = [lot.empty_lot(slots, choice, number) for number, (slots, choice) in each_lot]
+        self.calls: dict[int, Call] = {}
+        self.queue: list[int] = []
+        self.own_returns: list[int] = []
+        self.group_returns: list[int] = []
+        self.retrievals: list[int] = []  # that wait for the staff: known with the workload only
+        self._lines = {
+            life.IN_QUEUE: (self.queue,),
+            life.IN_SLOT: (self.retrievals,),
+            life.ON_RETURN: (self.own_returns, self.group_returns),
+        }
+        self.first_member = max(settings.attendants, 0)
+        self.duty = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else self.first_member
+        idle_since_us = [routing.idle_when_freed(one, self.duty, 0) for one in range(self.first_member)]
+        idle_since_us += [0] * max(settings.staff, 0)
+        self.extensions = [Extension(since_us, c.NOBODY) for since_us in idle_since_us]
+        self.counts = {c.OFFERED: 0, c.ENDED: 0, c.ABANDONED: 0, c.LOST: 0}
+        self.clocks: dict[tuple[int, int], tuple[int | None, int]] = {}  # (rank, number): when (None: open), since
+        self._calendar: list[Key] = []  # the known ones, and some that have stopped
+        self.change_us = routing.next_change_us(settings.counts, settings.period_us, 0)  # of the number on duty
+        self._told_us = 0  # instant of the last row
+
+    # Clocks ------------------------------------------------------------------------------------------------------
+
+    def put(self, rank: int, number: int, delay_us: int | None) -> None:
+        """Start a clock: it rings after ``delay_us``, never (``NEVER``), or some day (None)."""
+        if delay_us is None:
+            self.clocks[rank, number] = (None, self.turn)
+        elif delay_us != c.NEVER:
+            due_us = self.now_us + delay_us
+            self.clocks[rank, number] = (due_us, self.turn)
+            heappush(self._calendar, (due_us, rank, number))
+
+    def head(self, other: Key | None = None) -> Key | None:
+        """Return the first known event: of the calendar, or a change of the number on duty before it and ``other``."""
+        while self._calendar and self.clocks.get(self._calendar[0][1:], _STOPPED)[0] != self._calendar[0][0]:
+            heappop(self._calendar)
+        head = self._calendar[0] if self._calendar else None
+        first = head if other is None else min(head or other, other)
+        if self.change_us == c.NEVER or not self._change_matters(first):
+            return head
+        change = (self.change_us, c.RANK_SERVE, 0)
+        if first is not None and first < change:
+            return head
+        self.clocks[c.RANK_SERVE, 0] = (self.change_us, 0)  # it has always stood there
+        return change
+
+    def of(self, column: str, number: int, parks: int) -> int | None:
+        """Return a number of the workload, None without a workload."""
+        drawn = None if self.drawn is None else getattr(self.drawn, column)
+        return None if drawn is None else drawn[parks][number] if isinstance(drawn, list) else drawn[number]
+
+    def offer(self, number: int) -> None:
+        """Put the offer of a call into the calendar."""
+        if self.drawn is None or number < len(self.drawn.arrival_us):
+            arrival_us = self.of("arrival_us", number, 0)
+            self.put(c.RANK_ARRIVAL, number, None if arrival_us is None else arrival_us - self.now_us)
+
+    # Who is where ------------------------------------------------------------------------------------------------
+
+    def state_of(self, call: int) -> int:
+        """Return the state (``rules.life``) of any call, offered or not."""
+        if call in self.calls:
+            return self.calls[call].state
+        return life.GONE if 0 <= call < self.counts[c.OFFERED] else life.BEFORE
+
+    def idle(self, *, staff: bool = False) -> int | None:
+        """Return the attendant (or member) idle longest, NOBODY when they are unlimited, None when all are busy."""
+        first, extensions = (self.first_member, self.settings.staff) if staff else (0, self.settings.attendants)
+        if extensions == c.UNLIMITED:
+            return c.NOBODY
+        number = routing.longest_idle([idle_since_us for idle_since_us, _ in self.extensions[first:]], extensions)
+        return None if number == c.NOBODY else first + number
+
+    def state(self, time_us: int) -> State:
+        """Return everything that is true now, as a copy."""
+        return State(
+            time_us,
+            tuple(self.lots),
+            {number: dataclasses.replace(call) for number, call in self.calls.items()},
+            tuple(self.queue),
+            tuple(self.own_returns),
+            tuple(self.group_returns),
+            tuple(self.extensions[: self.first_member]),
+            tuple(self.extensions[self.first_member :]),
+            *self.counts.values(),
+        )
+
+    # Who is on duty ----------------------------------------------------------------------------------------------
+
+    def settle_duty(self) -> None:
+        """Let others be on duty, if that changes now, and the group have the returns of parkers who are off duty."""
+        counts, period_us, now_us = self.settings.counts, self.settings.period_us, self.now_us
+        if now_us == self.change_us:
+            self.duty = routing.on_duty(counts, period_us, now_us)
+            for number, (since_us, call) in enumerate(self.extensions[: self.first_member]):
+                idle_since_us = routing.idle_after_change(since_us, number, self.duty, now_us)
+                self.extensions[number] = Extension(idle_since_us, call)
+            self.change_us = routing.next_change_us(counts, period_us, now_us)
+        for number in [call for call in self.own_returns if self.duty <= self.calls[call].parker < self.first_member]:
+            self.join_group(number)
+
+    def join_group(self, number: int) -> None:
+        """Make a return of a parker's one of the group's."""
+        self.own_returns.remove(number)
+        self.group_returns.append(number)
+
+    def _change_matters(self, first: Key | None) -> bool:
+        """Tell whether the next change may do anything; ``first`` is what else comes first, if anything does.
+
+        Once a whole round of changes has brought no row no further one does, as nothing else happens. So whole rounds
+        are left out, but for the last before ``first``: it tells who is idle since when.
+        """
+        round_us = len(self.settings.counts) * self.settings.period_us
+        quiet = self.change_us - self._told_us > round_us
+        if quiet and first is not None:
+            self.change_us += max((first[0] - self.change_us) // round_us - 1, 0) * round_us
+        return not quiet or first is not None
+
+    def pass_time(self, until_us: int) -> None:
+        """Let the number on duty change until then, where no row tells of anything else."""
+        while c.NEVER != self.change_us <= until_us:
+            self._change_matters((until_us, c.RANK_SERVE, 0))
+            self.now_us = self.change_us
+            self.settle_duty()
+
+    # What any fact does ------------------------------------------------------------------------------------------
+
+    def write(self, fact: Fact) -> None:
+        """Compare a fact with the next row, and do what follows from it."""
+        if fact != self.row:
+            breaks_off = f"the journal breaks off before {told(fact)}"
+            differs = f"{_difference(fact, self.row)}: {EVENTS[self.rank][1]}"
+            raise self.disagreement(breaks_off if self.row is NO_ROW else differs)
+        self.row, self.number = next(self._rows, NO_ROW), self.number + 1
+        self._told_us = self.now_us
+        if fact.lot != c.NOBODY:
+            self.lots[fact.lot] = lot.evolved(self.lots[fact.lot], fact)
+        if fact.kind in self.counts:
+            self.counts[fact.kind] += 1
+        if fact.kind == c.RELEASED:
+            self._free(fact.extension)
+        else:
+            call = self.calls[fact.call]
+            before, call.state = call.state, life.after(call.state, fact.kind, fact.reason)
+            call.since_us = self.now_us
+            self._move(fact, call, before)
+            self._set_clocks(fact, call)
+            self._occupy(fact, call, before)
+
+    def note(self, kind: int, call: int, extension: int = c.NOBODY, reason: int = c.NO_REASON) -> None:
+        """Write a fact of now that is about no slot."""
+        self.write(Fact(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, kind, reason))
+
+    def disagreement(self, why: str) -> DisagreementError:
+        """Return the error that finds the next row wrong."""
+        return DisagreementError(Finding(self.number, None if self.row is NO_ROW else self.row, why))
+
+    def _move(self, fact: Fact, call: Call, before: int) -> None:
+        """Take a call out of the line in which it stands, and let it join the next."""
+        for line in self._lines.get(before, ()):
+            if fact.call in line:
+                line.remove(fact.call)
+        if call.state == life.GONE:
+            del self.calls[fact.call]
+        elif call.state == life.IN_QUEUE:
+            self.queue.append(fact.call)
+        elif call.state == life.IN_SLOT:
+            call.lot, call.slot, call.deadline_us, call.parker = fact.lot, fact.slot, fact.deadline_us, fact.extension
+            call.parks += 1
+        elif call.state == life.ON_RETURN and fact.reason != c.AGAIN:
+            comes_back = fact.kind == c.EXPIRED  # from the lot, not from a parker who did not answer
+            call.rings = 0 if comes_back else call.rings
+            own = comes_back and self.settings.recall_to == c.TO_PARKER
+            (self.own_returns if own else self.group_returns).append(fact.call)
+            self.put(c.RANK_SERVE, 0, 0)
+
+    def _set_clocks(self, fact: Fact, call: Call) -> None:
+        """Stop the clocks of a call that do not keep running, and start others."""
+        number = fact.call
+        for rank in _CLOCKS_OF_A_CALL - _KEEPS.get((fact.kind, fact.reason), set()):
+            self.clocks.pop((rank, number), None)
+        for rank, column in _STARTS.get(fact.kind, {}).items():
+            if (rank, number) not in self.clocks:
+                self.put(rank, number, self.of(column, number, call.parks - 1))
+        if fact.deadline_us != c.NEVER:
+            rank = c.RANK_EXPIRY if fact.kind == c.PARKED else c.RANK_RING_OUT
+            self.put(rank, number, fact.deadline_us - self.now_us)
+        if fact.kind == c.OFFERED:
+            self.offer(number + 1)
+        elif fact.kind in {c.ANSWERED, c.RECALL_ANSWERED}:  # a park request follows, or the end; who knows?
+            call.refusals = 0
+            handling_us, talk_us = self.of("handling_us", number, call.parks), self.of("talk_us", number, call.parks)
+            wants_park = self.of("wants_park", number, call.parks) if call.parks < self.settings.max_parks else 0
+            if wants_park != 0:
+                self.put(c.RANK_PARK_REQUEST, number, handling_us)
+            if wants_park != 1:
+                end_us = None if handling_us is None or talk_us is None else handling_us + talk_us
+                self.put(c.RANK_TALK_END, number, end_us)
+
+    def _occupy(self, fact: Fact, call: Call, before: int) -> None:
+        """Make an extension busy or free, or let it announce what it has parked."""
+        extension = fact.extension
+        if call.state in _WITH_SOMEBODY:
+            call.extension = extension
+            if extension != c.NOBODY:
+                self.extensions[extension] = Extension(routing.BUSY_NOW, fact.call)
+        elif fact.kind == c.PARKED and extension != c.NOBODY and self.settings.announcement_us > 0:
+            self.put(c.RANK_ANNOUNCED, extension, self.settings.announcement_us)
+        elif before in _WITH_SOMEBODY and fact.reason != c.AGAIN:
+            self._free(extension)
+
+    def _free(self, extension: int) -> None:
+        """Let an extension be free, and serve who waits for it."""
+        if extension != c.NOBODY:
+            attends = extension < self.first_member
+            since_us = routing.idle_when_freed(extension, self.duty, self.now_us) if attends else self.now_us
+            self.extensions[extension] = Extension(since_us, c.NOBODY)
+            self.put(c.RANK_SERVE if attends else c.RANK_STAFF_SERVE, 0, 0)
+
+
+def _difference(expected: Fact, found: Fact) -> str:
+    """Say what differs."""
+    if (expected.time_us, expected.call, *expected[6:]) != (found.time_us, found.call, *found[6:]):
+        return f"expected {told(expected)}, found {told(found)}"
+    each = zip(Fact._fields, expected, found, strict=True)
+    wrong = ", ".join(f"expected {name} {one}, found {other}" for name, one, other in each if one != other)
+    return f"{wrong}, in {told(expected)}"
+
+
+def told(fact: Fact) -> str:
+    """Return a fact in words."""
+    kind = c.KIND_NAMES[fact.kind] if 0 <= fact.kind < len(c.KIND_NAMES) else f"kind {fact.kind}"
+    reason = c.REASON_NAMES[fact.reason] if 0 <= fact.reason < len(c.REASON_NAMES) else f"reason {fact.reason}"
+    return f"{kind}{f' ({reason})' if reason else ''} of call {fact.call} at {fact.time_us} us"
+
+
+Happening = Callable[[Books, int], None]
+EVENTS: Final[dict[int, tuple[Happening, str]]] = {}
+"""rank -> what happens to a number (a call; the extension for ANNOUNCED; nobody in particular for the two SERVEs), and
+the law that is broken when another row stands where the event's should."""
+BEGUN_BY: Final[dict[int, int]] = {}
+"""kind -> the event whose first fact it can be; a return that rings is answered by an event of its own."""
+
+
+def _at(rank: int, law: str, *begins: int) -> Callable[[Happening], Happening]:
+    """Enter a function into ``EVENTS``, and the kinds of facts that it can write first into ``BEGUN_BY``."""
+
+    def enter(happening: Happening) -> Happening:
+        EVENTS[rank] = happening, law
+        BEGUN_BY.update(dict.fromkeys(begins, rank))
+        return happening
+
+    return enter
+
+
+@_at(c.RANK_HANGUP, "a caller who hangs up is gone from where it was", c.ABANDONED)
+def _hangup(books: Books, number: int) -> None:
     call = books.calls[number]
     if call.state == life.IN_SLOT:
-        yield decide_hangup(books.lots[call.lot], call.slot, books.now_us)
+        books.write(lot.decide_hangup(books.lots[call.lot], call.slot, books.now_us))
     elif call.state == life.AT_PARKER:
-        yield _fact(books, c.ABANDONED, number, call.extension, c.RINGING)
+        books.note(c.ABANDONED, number, call.extension, c.RINGING)
     else:
-        yield _fact(books, c.ABANDONED, number, c.NOBODY, c.WAITING if call.state == life.IN_QUEUE else c.RETURNING)
+        books.note(c.ABANDONED, number, reason=c.WAITING if call.state == life.IN_QUEUE else c.RETURNING)
 
 
-def _talk_end(books: Books, number: int) -> Facts:
+@_at(c.RANK_TALK_END, "a talk ends the call and frees the person who talked", c.ENDED)
+def _talk_end(books: Books, number: int) -> None:
     call = books.calls[number]
-    yield _fact(
-        books, c.ENDED, number, call.extension, c.AFTER_RETRIEVAL if call.state == life.WITH_STAFF else c.TALKED
-    )
+    books.note(c.ENDED, number, call.extension, c.AFTER_RETRIEVAL if call.state == life.WITH_STAFF else c.TALKED)
 
 
-def _announced(books: Books, extension: int) -> Facts:
-    yield _fact(books, c.RELEASED, books.announcing[extension], extension)
+@_at(c.RANK_ANNOUNCED, "an announcement ends its time after the park", c.RELEASED)
+def _announced(books: Books, extension: int) -> None:
+    books.note(c.RELEASED, books.extensions[extension].call, extension)
 
 
-def _staff_serve(books: Books, _: int) -> Facts:
-    while books.retrievals and (member := books.idle_member()) is not None:
-        yield from _fetch(books, books.retrievals[0], member)
+@_at(c.RANK_STAFF_SERVE, "retrievals that wait go first come first served to the member idle longest")
+def _staff_serve(books: Books, _: int) -> None:
+    while books.retrievals and (member := books.idle(staff=True)) is not None:
+        call = books.calls[books.retrievals[0]]
+        books.write(lot.decide_unpark(books.lots[call.lot], call.slot, member, books.now_us))
 
 
-def _retrieval(books: Books, number: int) -> Facts:
-    member = books.idle_member()
-    if member is None:
-        books.join(books.retrievals, number)
-    else:
-        yield from _fetch(books, number, member)
+@_at(c.RANK_RETRIEVAL, "a call is fetched from its slot by the member idle longest", c.RETRIEVED)
+def _retrieval(books: Books, number: int) -> None:
+    books.retrievals.append(number)
+    _staff_serve(books, number)
 
 
-def _fetch(books: Books, number: int, member: int) -> Facts:
+@_at(c.RANK_ANSWER, "a return is answered where it rings")
+def _answer(books: Books, number: int) -> None:
+    books.note(c.RECALL_ANSWERED, number, books.calls[number].extension)
+
+
+@_at(c.RANK_EXPIRY, "a stay ends at its deadline and the call returns to its parker", c.EXPIRED)
+def _expiry(books: Books, number: int) -> None:
     call = books.calls[number]
-    yield decide_unpark(books.lots[call.lot], call.slot, member, books.now_us)
-    books.put(c.RANK_TALK_END, number, books.of("staff_talk_us", number, call.parks - 1))
+    books.write(lot.decide_expiry(books.lots[call.lot], call.slot, number, call.deadline_us, books.now_us))
 
 
-def _answer(books: Books, number: int) -> Facts:
-    yield _fact(books, c.RECALL_ANSWERED, number, books.calls[number].extension)
-    _handle(books, number)
-
-
-def _expiry(books: Books, number: int) -> Facts:
-    call = books.calls[number]
-    yield decide_expiry(books.lots[call.lot], call.slot, number, call.deadline_us, books.now_us)
-    call.rings = 0
-    books.put(c.RANK_HANGUP, number, books.of("recall_patience_us", number, call.parks - 1))
-    books.join(books.own_returns if books.settings.recall_to == c.TO_PARKER else books.group_returns, number)
-    books.put(c.RANK_SERVE, 0, 0)
-
-
-def _ring_out(books: Books, number: int) -> Facts:
+@_at(c.RANK_RING_OUT, "a return rings period after period, then goes where nobody answered", c.RECALL_UNANSWERED)
+def _ring_out(books: Books, number: int) -> None:
     call, settings = books.calls[number], books.settings
     then = routing.after_unanswered(settings.unanswered, call.rings, settings.attempts)
-    yield _fact(books, c.RECALL_UNANSWERED, number, call.extension, c.AGAIN if then == routing.RING_AGAIN else c.LAST)
-    if then == routing.RING_AGAIN:
-        yield from _ring(books, number, call.extension)
+    again = then == routing.RING_AGAIN
+    books.note(c.RECALL_UNANSWERED, number, call.extension, c.AGAIN if again else c.LAST)
+    if again:
+        _ring(books, number, call.extension)
     elif then == routing.LEAVE:
-        yield _fact(books, c.LOST, number, call.extension, c.UNANSWERED)
-    else:
-        books.join(books.group_returns, number)
-        books.put(c.RANK_SERVE, 0, 0)
+        books.note(c.LOST, number, call.extension, c.UNANSWERED)
 
 
-def _ring(books: Books, number: int, parker: int) -> Facts:
-    ring_us = books.settings.ring_us
+def _ring(books: Books, number: int, parker: int) -> None:
     books.calls[number].rings += 1
-    yield _fact(books, c.RECALL_RINGING, number, parker)._replace(
-        deadline_us=c.NEVER if ring_us == c.NEVER else books.now_us + ring_us
-    )
-    books.put(c.RANK_RING_OUT, number, ring_us)
+    ring_us = books.settings.ring_us
+    end_us = c.NEVER if ring_us == c.NEVER else books.now_us + ring_us
+    books.write(Fact(books.now_us, end_us, number, c.NOBODY, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON))
 
 
-def _serve(books: Books, _: int) -> Facts:
-    """Own returns ring at their parkers; then the group's returns are answered; then new calls.
-
-    Before all that others are on duty, where a period ends; and the group gets the returns of who is off duty.
-    """
-    if books.now_us == books.change_us:
-        books.change_duty()
-    books.hand_over_returns()
+@_at(
+    c.RANK_SERVE,
+    "a free attendant on duty takes own returns, then the group's, then new calls, longest idle first",
+    *(c.ANSWERED, c.RECALL_RINGING, c.RECALL_ANSWERED, c.LOST),
+)
+def _serve(books: Books, _: int) -> None:
+    """Before all that others are on duty, where a period ends."""
+    books.settle_duty()
     for attendant in range(books.first_member) or [c.NOBODY] * len(books.own_returns):
-        if attendant == c.NOBODY or routing.is_free(books.idle_since_us[attendant]):
+        if attendant == c.NOBODY or routing.is_free(books.extensions[attendant].idle_since_us):
             own = (call for call in books.own_returns if books.calls[call].parker == attendant)
             if (number := next(own, c.NOBODY)) != c.NOBODY:
-                yield from _ring(books, number, attendant)
-                books.put(c.RANK_ANSWER, number, books.of("answer_us", number, books.calls[number].parks - 1))
-    yield from _find_parkers_busy(books)
-    for waiting, kind in ((books.group_returns, c.RECALL_ANSWERED), (books.queue, c.ANSWERED)):
-        while waiting and (idle := books.idle_attendant()) is not None:
-            number = waiting[0]
-            yield _fact(books, kind, number, idle)
-            _handle(books, number)
-
-
-def _find_parkers_busy(books: Books) -> Facts:
+                _ring(books, number, attendant)
     then = routing.after_busy(books.settings.busy)
     for number in [] if then == routing.STAY else list(books.own_returns):
         if then == routing.LEAVE:
-            yield _fact(books, c.LOST, number, c.NOBODY, c.BUSY)
+            books.note(c.LOST, number, reason=c.BUSY)
         else:
-            books.own_returns.remove(number)
-            books.join(books.group_returns, number)
+            books.join_group(number)
+    for waiting, kind in ((books.group_returns, c.RECALL_ANSWERED), (books.queue, c.ANSWERED)):
+        while waiting and (idle := books.idle()) is not None:
+            books.note(kind, waiting[0], idle)
 
 
-def _arrival(books: Books, number: int) -> Facts:
+@_at(
+    c.RANK_ARRIVAL,
+    "a new call is answered by who is idle longest, waits, or is lost where there is no room",
+    c.OFFERED,
+)
+def _arrival(books: Books, number: int) -> None:
     books.calls[number] = Call(life.BEFORE, books.now_us)
-    yield _fact(books, c.OFFERED, number, c.NOBODY)
-    offer(books, number + 1)
-    attendant = books.idle_attendant()
+    books.note(c.OFFERED, number)
+    attendant = books.idle()
     if attendant is not None:
-        yield _fact(books, c.ANSWERED, number, attendant)
-        _handle(books, number)
-    elif routing.queue_is_full(len(books.queue), books.settings.queue_limit):
-        yield _fact(books, c.LOST, number, c.NOBODY, c.QUEUE_FULL)
-    else:
-        books.join(books.queue, number)
-        books.put(c.RANK_HANGUP, number, None if books.drawn is None else books.drawn["queue_patience_us"][number])
+        books.note(c.ANSWERED, number, attendant)
+    elif routing.queue_is_full(len(books.queue) - 1, books.settings.queue_limit):
+        books.note(c.LOST, number, reason=c.QUEUE_FULL)
 
 
-def _handle(books: Books, number: int) -> None:
-    """An attendant has the call: a park request follows, or the end."""
-    call, drawn = books.calls[number], books.drawn
-    call.refusals = 0
-    may_park = call.parks < books.settings.max_parks
-    if drawn is None:
-        books.put(c.RANK_TALK_END, number, None)
-        if may_park:
-            books.put(c.RANK_PARK_REQUEST, number, None)
-    elif may_park and drawn["wants_park"][call.parks][number]:
-        books.put(c.RANK_PARK_REQUEST, number, drawn["handling_us"][call.parks][number])
-    else:
-        books.put(
-            c.RANK_TALK_END, number, drawn["handling_us"][call.parks][number] + drawn["talk_us"][call.parks][number]
-        )
-
-
-def _park_request(books: Books, number: int) -> Facts:
+@_at(
+    c.RANK_PARK_REQUEST,
+    "a park takes the slot that the lot's choice gives, and a full lot its policy",
+    *(c.REFUSED, c.PARKED),
+)
+def _park_request(books: Books, number: int) -> None:
     """Ask the call's lot and, while the policy is overflow, each lot after it."""
     call, settings = books.calls[number], books.settings
+    if call.first_lot == c.NOBODY:
+        drawn = books.of("lot", number, 0)
+        found = books.row.lot if 0 <= books.row.lot < len(books.lots) else 0
+        call.first_lot = found if drawn is None else drawn
     call.refusals += 1
     then = routing.after_lot_full(settings.when_full, call.refusals, settings.retries)
-    lots = books.lots[_first_lot(books, number) :]
-    for lot in lots if then == routing.OVERFLOW else lots[:1]:
-        limit_us, slot_u = _limit(books, number), _slot_u(books, lot, number)
-        fact = decide_park(lot, number, call.extension, limit_us, c.NOBODY, slot_u, books.now_us)
-        yield fact
+    for asked in books.lots[call.first_lot :] if then == routing.OVERFLOW else [books.lots[call.first_lot]]:
+        fact = _answer_of(asked, books, number)
+        books.write(fact)
         if fact.kind == c.PARKED:
-            _begin_stay(books, number, limit_us)
             return
     if then == routing.ASK_AGAIN:
         books.put(c.RANK_PARK_REQUEST, number, settings.retry_after_us)
     elif then == routing.TALK_ON:
         books.put(c.RANK_TALK_END, number, books.of("talk_us", number, call.parks))
     elif then == routing.LEAVE:
-        yield _fact(books, c.LOST, number, call.extension, c.LOT_FULL)
+        books.note(c.LOST, number, call.extension, c.LOT_FULL)
     else:
-        yield _fact(books, c.ENDED, number, call.extension, c.OVERFLOWED)
+        books.note(c.ENDED, number, call.extension, c.OVERFLOWED)
 
 
-def _begin_stay(books: Books, number: int, limit_us: int) -> None:
-    call = books.calls[number]
-    books.put(c.RANK_HANGUP, number, books.of("patience_us", number, call.parks))
-    books.put(c.RANK_RETRIEVAL, number, books.of("retrieval_us", number, call.parks))
-    books.put(c.RANK_EXPIRY, number, limit_us)
-    call.parks += 1
-
-
-EVENTS: Final[dict[int, Callable[[Books, int], Facts]]] = {
-    c.RANK_HANGUP: _hangup,
-    c.RANK_TALK_END: _talk_end,
-    c.RANK_ANNOUNCED: _announced,
-    c.RANK_STAFF_SERVE: _staff_serve,
-    c.RANK_RETRIEVAL: _retrieval,
-    c.RANK_ANSWER: _answer,
-    c.RANK_EXPIRY: _expiry,
-    c.RANK_RING_OUT: _ring_out,
-    c.RANK_SERVE: _serve,
-    c.RANK_ARRIVAL: _arrival,
-    c.RANK_PARK_REQUEST: _park_request,
-}
-"""rank -> what happens to a number (a call; the extension for ANNOUNCED; nobody in particular for the two SERVEs)."""
-
-LAWS: Final = {
-    c.RANK_HANGUP: "a caller who hangs up is gone from where it was",
-    c.RANK_TALK_END: "a talk ends the call and frees the person who talked",
-    c.RANK_ANNOUNCED: "an announcement ends its time after the park",
-    c.RANK_STAFF_SERVE: "retrievals that wait go first come first served to the member idle longest",
-    c.RANK_RETRIEVAL: "a call is fetched from its slot by the member idle longest",
-    c.RANK_ANSWER: "a return is answered where it rings",
-    c.RANK_EXPIRY: "a stay ends at its deadline and the call returns to its parker",
-    c.RANK_RING_OUT: "a return rings period after period, then goes where nobody answered",
-    c.RANK_SERVE: "a free attendant on duty takes own returns, then the group's, then new calls, longest idle first",
-    c.RANK_ARRIVAL: "a new call is answered by who is idle longest, waits, or is lost where there is no room",
-    c.RANK_PARK_REQUEST: "a park takes the slot that the lot's choice gives, and a full lot its policy",
-}
-"""rank -> the law that is broken when another row stands where the event's should."""
-
-
-def _fact(books: Books, kind: int, call: int, extension: int, reason: int = c.NO_REASON) -> Fact:
-    """Return a fact of now that is about no slot."""
-    return Fact(books.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, kind, reason)
-
-
-# What a park takes from the workload, or else from the row that is to be explained.
-
-
-def _first_lot(books: Books, number: int) -> int:
-    call = books.calls[number]
-    if call.first_lot == c.NOBODY:
-        if books.drawn is not None:
-            call.first_lot = books.drawn["lot"][number]
-        else:
-            call.first_lot = books.row.lot if 0 <= books.row.lot < len(books.lots) else 0
-    return call.first_lot
-
-
-def _limit(books: Books, number: int) -> int:
-    drawn_us = books.of("max_in_parking_us", number, books.calls[number].parks)
-    if drawn_us is not None:
-        return drawn_us
-    if books.row.deadline_us == c.NEVER:
-        return c.NEVER
-    return max(1, books.row.deadline_us - books.now_us)  # a stay without any length is nobody's
-
-
-def _slot_u(books: Books, lot: Lot, number: int) -> int:
-    drawn = books.of("slot_u", number, books.calls[number].parks)
-    if drawn is not None:
-        return drawn
-    if lot.choice != c.CHOOSE_RANDOM:
-        return 0
-    free = [nth_free(lot, nth) for nth in range(free_slots(lot))]
-    return free.index(books.row.slot) if books.row.slot in free else 0
+def _answer_of(asked: Lot, books: Books, number: int) -> Fact:
+    """Return what a lot answers; what the workload would have told is taken from the row that is to be explained."""
+    call, row, slot = books.calls[number], books.row, c.NOBODY
+    limit_us, slot_u = (books.of(column, number, call.parks) for column in ("max_in_parking_us", "slot_u"))
+    if limit_us is None:
+        limit_us = c.NEVER if row.deadline_us == c.NEVER else max(1, row.deadline_us - books.now_us)  # at least 1 us
+        slot = row.slot if asked.choice == c.CHOOSE_RANDOM else c.NOBODY
+    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u or 0, books.now_us)

@@ -14,18 +14,9 @@ from typing import Any, Final
 
 from parksim.catalogue import SHARES
 from parksim.reports import figures
+from parksim.reports import words as w
 from parksim.reports.figures import Figure
-from parksim.reports.words import (
-    LABELS,
-    OUTCOMES,
-    SERIES_COLOURS,
-    SERIES_DASHES,
-    SERIES_SHAPES,
-    bounds_of,
-    label_of,
-    unit_of,
-    written,
-)
+from parksim.reports.words import OUTCOMES, label_of, unit_of
 
 WIDTH: Final = 720
 """Pixels, of a whole chart."""
@@ -97,7 +88,7 @@ def _by_hour(alt: Any, figure: Figure, width: int) -> Any:
     facts, rows, measure = figure.facts, figure.rows, figure.facts["measure"]
     greatest = _greatest(rows, "mean", "high", "p95", "formula")
     slots = facts["slots"] if measure == "occupancy_mean" and facts["slots"] <= 3 * greatest else None
-    end = _axis_end(max(greatest, slots or 0), bounds_of(measure, facts["slots"])[1])
+    end = _axis_end(max(greatest, slots or 0), w.bounds_of(measure, facts["slots"])[1])
     words = ["mean", f"{facts['level'] * 100:g} % interval of it", "middle 90 % of the replications"]
     colour = _key(alt, words, (MEAN, INTERVAL, SPREAD), width)
     first, last = rows[0]["hour"], rows[-1]["hour"] + 1
@@ -116,17 +107,8 @@ def _by_hour(alt: Any, figure: Figure, width: int) -> Any:
         known = known.transform_calculate(what=json.dumps(word))
         return known.mark_rect().encode(x=x, x2="end", y=y(field=low), y2=high, color=colour, tooltip=tips)
 
-    means = (
-        base.transform_calculate(what=json.dumps(words[0]))
-        .mark_rule(strokeWidth=2.5)
-        .encode(
-            x=x,
-            x2="end",
-            y=y(field="mean"),
-            color=colour,
-            tooltip=tips,
-        )
-    )
+    told = base.transform_calculate(what=json.dumps(words[0])).mark_rule(strokeWidth=2.5)
+    means = told.encode(x=x, x2="end", y=y(field="mean"), color=colour, tooltip=tips)
     layers = [band("p05", "p95", words[2]), band("low", "high", words[1]), means]
     if any(row["formula"] is not None for row in rows):
         known = base.transform_filter("isValid(datum.formula)").transform_calculate(middle="datum.hour + 0.5")
@@ -185,14 +167,9 @@ def _shares(alt: Any, figure: Figure, width: int) -> Any:
     chart = alt.hconcat(*panels) if together else alt.vconcat(*panels)
     chart = chart.resolve_scale(color="shared", shape="shared", strokeDash="shared")
     known = [row for row in figure.rows if row["erlang"] is not None]
-    exact = all(row["erlang_exact"] for row in known)
-    beside = (
-        ""
-        if not known
-        else "thin lines: Erlang B"
-        if exact
-        else "thin lines: Erlang B at the load measured; no exact formula here"
-    )
+    beside = "thin lines: Erlang B" if known else ""
+    if not all(row["erlang_exact"] for row in known):
+        beside += " at the load measured; no exact formula here"
     title = f"Against {facts['key']}: parks refused, and calls that come back"
     if facts["measures"] != figures.SHARES_SHOWN:
         title = f"Against {facts['key']}"
@@ -221,8 +198,8 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
         scale = alt.Scale(domain=words, range=[values[n % len(values)] for n in range(len(words))])
         return channel("series:N", scale=scale, legend=legend)
 
-    colour, shape = by(alt.Color, SERIES_COLOURS), by(alt.Shape, SERIES_SHAPES)
-    dash = by(alt.StrokeDash, SERIES_DASHES)
+    colour, shape = by(alt.Color, w.SERIES_COLOURS), by(alt.Shape, w.SERIES_SHAPES)
+    dash = by(alt.StrokeDash, w.SERIES_DASHES)
     y = partial(_value_axis, alt, measure=measure, end=end)
     tips = [alt.Tooltip("value:N", title=facts["key"]), alt.Tooltip("series:N")]
     tips += _tooltip(alt, measure, "mean", "low", "high", "erlang")
@@ -243,8 +220,8 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
         on = x(shorthand="x" if numbers else "at")
         layers.insert(0, marks.encode(x=on, y=y(field="erlang"), color=colour, detail="series:N"))
     if target is not None:
-        layers += _limit(alt, target, f"target {written(measure, target)}", y)
-    return alt.layer(*layers).properties(title=_panel_title(alt, LABELS[measure], inner + 60))
+        layers += _limit(alt, target, f"target {w.written(measure, target)}", y)
+    return alt.layer(*layers).properties(title=_panel_title(alt, w.LABELS[measure], inner + 60))
 
 
 def _legend_of(alt: Any, others: Sequence[str], words: Sequence[str], width: int) -> Any:
@@ -333,17 +310,9 @@ def _cell(row: Mapping[str, Any], across: str, up: str) -> dict[str, Any]:
 def _places(alt: Any, channel: Any, field: str, values: Sequence[object], title: str, every: int) -> Any:
     """Return an axis of places 0, 1, 2, ... labelled with every n-th of the swept values."""
     words = json.dumps([str(value) for value in values])
-    axis = alt.Axis(
-        values=list(range(0, len(values), every)),
-        labelExpr=f"({words})[datum.value]",
-        labelAngle=0,
-        labelLimit=90,
-        grid=False,
-        ticks=False,
-        domain=False,
-        labels=values != ("",),
-        labelOverlap=False,
-    )
+    bare = dict.fromkeys(("grid", "ticks", "domain", "labelOverlap"), False)
+    labels = {"labelExpr": f"({words})[datum.value]", "labelAngle": 0, "labelLimit": 90, "labels": values != ("",)}
+    axis = alt.Axis(values=list(range(0, len(values), every)), **labels, **bare)
     scale = alt.Scale(domain=[-0.5, len(values) - 0.5], nice=False, zero=False)
     return channel(field, type="quantitative", title=title or None, axis=axis, scale=scale)
 
@@ -367,10 +336,7 @@ def _heat_colour(alt: Any, target: tuple[str, float, str] | None, rows: Sequence
 
 def _time_parked(alt: Any, figure: Figure, width: int) -> Any:
     facts, rows = figure.facts, figure.rows
-    of_bins: dict[float, int] = {}
-    for row in rows:
-        of_bins[row["from_s"]] = max(of_bins.get(row["from_s"], 0), row["parks"])
-    end = _axis_end(max(of_bins.values()))
+    end = _axis_end(max(row["parks"] for row in rows))
     last_s = max(row["to_s"] for row in rows)
     panels = []
     outcomes = [name for name in ("retrieved", "expired", "abandoned") if name in facts["totals"]]
@@ -382,9 +348,8 @@ def _time_parked(alt: Any, figure: Figure, width: int) -> Any:
         y = alt.Y("parks:Q", title="calls", axis=alt.Axis(tickCount=3), scale=alt.Scale(domain=[0, end], nice=False))
         tips = [alt.Tooltip("from_s:Q"), alt.Tooltip("to_s:Q"), alt.Tooltip("parks:Q")]
         data = _data(alt, [row | {"none": 0} for row in rows if row["outcome"] == outcome])
-        bars = alt.Chart(data, width=width - 70, height=78).mark_rect(
-            color=look.colour, stroke="white", strokeWidth=0.5
-        )
+        base = alt.Chart(data, width=width - 70, height=78)
+        bars = base.mark_rect(color=look.colour, stroke="white", strokeWidth=0.5)
         words = f"{look.words}: {total:,} of {facts['parks']:,}, {100 * total / facts['parks']:.1f} %"
         heading = _panel_title(alt, words, width)
         panels.append(bars.encode(x=x, x2="to_s", y=y, y2="none", tooltip=tips).properties(title=heading))
@@ -412,20 +377,14 @@ def _timeline(alt: Any, figure: Figure, width: int) -> Any:
     shape = alt.Shape("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.shape for look in looks]))
     height = max(60, (24 if len(order) <= 20 else 14) * len(order))
     base = alt.Chart(_data(alt, rows), width=width - 80, height=height)
-    y = alt.Y(
-        "place:N",
-        sort=order,
-        scale=alt.Scale(domain=order),
-        title="slot",
-        axis=alt.Axis(grid=False, labelOverlap=False),
-    )
+    axis = alt.Axis(grid=False, labelOverlap=False)
+    y = alt.Y("place:N", sort=order, scale=alt.Scale(domain=order), title="slot", axis=axis)
     x = _clock(alt, facts["from_s"], facts["to_s"], width)
     tips = [alt.Tooltip("call:Q"), alt.Tooltip("place:N", title="slot"), alt.Tooltip("how:N")]
     tips += [alt.Tooltip("from_s:Q"), alt.Tooltip("until_s:Q")]
     bars = base.transform_filter("datum.outcome != 'refused'").mark_bar(stroke="white", strokeWidth=1)
-    ends = base.transform_filter("!datum.cut").mark_point(
-        filled=True, size=55, opacity=1, stroke="white", strokeWidth=1
-    )
+    dots = {"filled": True, "size": 55, "opacity": 1, "stroke": "white", "strokeWidth": 1}
+    ends = base.transform_filter("!datum.cut").mark_point(**dots)
     layers = [
         bars.encode(x=x("from_s"), x2="until_s", y=y, color=colour, tooltip=tips),
         ends.encode(x=x("until_s"), y=y, color=colour, shape=shape, tooltip=tips),

@@ -5,8 +5,10 @@ of possible values (Student's interval of a mean may end below 0; a lot has no f
 undefined is not in the rows, or None where its place matters.
 """
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +19,7 @@ from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError, UnfitError
 from parksim.journal.measures import HOURS
 from parksim.reports.words import bounds_of, clipped
-from parksim.results import to_csv
+from parksim.results import rows_to_csv
 from parksim.rules import codes
 from parksim.scenario.messages import nearest
 from parksim.scenario.quantities import duration_s
@@ -56,17 +58,12 @@ class Figure:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_csv(self) -> str:
-        """Return the rows as CSV (see ``frames.to_csv``)."""
-        names = list(self.rows[0]) if self.rows else []
-        return to_csv(names, ([row[name] for name in names] for row in self.rows))
+        """Return the rows as CSV (see ``results.rows_to_csv``)."""
+        return rows_to_csv(self.rows)
 
 
 def _interval(estimate: Estimate, bounds: tuple[float, float]) -> dict[str, float | None]:
-    return {
-        "mean": clipped(estimate.mean, bounds),
-        "low": clipped(estimate.low, bounds),
-        "high": clipped(estimate.high, bounds),
-    }
+    return {name: clipped(getattr(estimate, name), bounds) for name in ("mean", "low", "high")}
 
 
 def _slots(study: Study) -> int:
@@ -136,29 +133,19 @@ def number_of(value: object) -> float | None:
     """
     if isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return float(str(value))
-    except ValueError:
-        pass
-    try:
-        return duration_s(str(value))
-    except (UnfitError, ValueError):
-        return None
+    for read in (float, duration_s):
+        with suppress(UnfitError, ValueError):
+            return read(str(value))
+    return None
 
 
 def axis_of(sweep: Sweep, key: str) -> str:
-    """Return the title of a key's axis, with its unit where its values are durations."""
-    return f"{key}, s" if is_duration(sweep, key) else key
-
-
-def is_duration(sweep: Sweep, key: str) -> bool:
-    """Say whether a key's values are durations: some is written so, or the key is known to be one."""
-    written_so = any(isinstance(value, str) and not _plain_number(value) for value in sweep.over[key])
-    return all(number_of(value) is not None for value in sweep.over[key]) and (
-        written_so or key.rpartition(".")[2] in _DURATIONS
-    )
+    """Return the title of a key's axis, with its unit where its values are durations: written so, or known to be."""
+    values = sweep.over[key]
+    if not all(number_of(value) is not None for value in values):
+        return key
+    written_so = any(isinstance(value, str) and not _plain_number(value) for value in values)
+    return f"{key}, s" if written_so or key.rpartition(".")[2] in _DURATIONS else key
 
 
 _DURATIONS: Final = frozenset(("max_in_parking", "ring", "target", "retry_after", "announcement", "patience"))
@@ -319,17 +306,12 @@ def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None 
         bounds = bounds_of(measure, 10**9)
         for row in (row for row in sweep.rows if _matches(row, grid.fixed)):
             verdicts = {one.objective.measure: one.verdict for one in row.study.objectives}
-            y_value = row.values[grid.y] if grid.y else ""
-            place: dict[str, Any] = {"column": columns.index(row.values[grid.x]), "line": lines.index(y_value)}
-            place |= {"x": row.values[grid.x], "y": y_value}
+            x_value, y_value = row.values[grid.x], row.values[grid.y] if grid.y else ""
+            place = {"column": columns.index(x_value), "line": lines.index(y_value), "x": x_value, "y": y_value}
             all_of = row.study.verdict if objectives else ""
             of_row = {"verdict": verdicts.get(measure, ""), "all": all_of}
             rows.append({"measure": measure} | place | _interval(row.study.estimate(measure), bounds) | of_row)
-    facts: dict[str, Any] = {
-        "x": grid.x,
-        "y": grid.y or "",
-        "fixed": dict(grid.fixed),
-    }
+    facts: dict[str, Any] = {"x": grid.x, "y": grid.y or "", "fixed": dict(grid.fixed)}
     facts |= {"columns": columns, "lines": lines, "measures": chosen, "level": sweep.level}
     facts |= {"targets": {name: (o.relation, o.value, o.text) for name, o in objectives.items()}}
     return Figure("heat_map", sweep.scenario.name, tuple(rows), facts)
@@ -344,12 +326,9 @@ def frontier(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
     edges = []
     for column, line in sorted(met):
         for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-            if (column + dx, line + dy) in met:
-                continue
-            if dx:
-                edges.append({"x": column + dx / 2, "x2": column + dx / 2, "y": line - 0.5, "y2": line + 0.5})
-            else:
-                edges.append({"x": column - 0.5, "x2": column + 0.5, "y": line + dy / 2, "y2": line + dy / 2})
+            if (column + dx, line + dy) not in met:
+                x, y, half_x, half_y = column + dx / 2, line + dy / 2, abs(dy) / 2, abs(dx) / 2
+                edges.append({"x": x - half_x, "x2": x + half_x, "y": y - half_y, "y2": y + half_y})
     return edges
 
 
@@ -430,13 +409,9 @@ def time_parked(run: Run) -> Figure:
     )
     outcomes = [stay.outcome for stay in counted]
     totals = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
-    facts: dict[str, Any] = {
-        "width_s": width_s,
-        "parks": len(counted),
-        "totals": totals,
-        "replication": run.replication,
-    }
-    return Figure("time_parked", run.scenario.name, rows, facts | {"seed": run.seed})
+    facts: dict[str, Any] = {"width_s": width_s, "parks": len(counted), "totals": totals}
+    facts |= {"replication": run.replication, "seed": run.seed}
+    return Figure("time_parked", run.scenario.name, rows, facts)
 
 
 def _nice_width(longest_s: float) -> float:
@@ -445,12 +420,8 @@ def _nice_width(longest_s: float) -> float:
     >>> _nice_width(180.0), _nice_width(45.0), _nice_width(0.0)
     (10, 2, 1)
     """
-    scale = 1
-    while True:
-        for nice in _NICE:
-            if longest_s <= nice * scale * MOST_BARS:
-                return nice * scale
-        scale *= 60
+    scales: Iterator[int] = (60**power for power in itertools.count())
+    return next(nice * scale for scale in scales for nice in _NICE if longest_s <= nice * scale * MOST_BARS)
 
 
 def timeline(run: Run, from_s: float | None = None, to_s: float | None = None) -> Figure:

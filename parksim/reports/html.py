@@ -17,7 +17,7 @@ from typing import Any, Final
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.reports import charts as plots
 from parksim.reports.markdown import markdown
-from parksim.reports.story import Cell, Chart, Command, Mark, Measure, Sheet, Story, story_of
+from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story, story_of
 from parksim.reports.words import VERDICTS
 from parksim.results import library
 from parksim.studies.study import Study
@@ -72,11 +72,9 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ArgumentError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
-    if path.suffix == ".md":
-        text = markdown(story_of(result, source))
-    else:
-        text = page(story_of(result, source), interactive=interactive)
-    path.write_text(text, encoding="utf-8")
+    story = story_of(result, source)
+    written = markdown(story) if path.suffix == ".md" else page(story, interactive=interactive)
+    path.write_text(written, encoding="utf-8")
 
 
 ENDINGS: Final = (".html", ".md")
@@ -116,14 +114,10 @@ def _answer(story: Story) -> Iterator[str]:
     yield f'<p class="headline">{sign}{text(story.headline)}</p><ul>'
     yield from (f"<li>{text(one)}</li>" for one in story.details)
     yield "</ul></div>"
-    yield from (_table(sheet) for sheet in (story.objectives, story.choices) if sheet is not None)
-    if story.guesses:
-        number = f"{story.guesses} values" if story.guesses > 1 else "One value"
-        yield (
-            f'<p class="warning"><span class="guess">guess</span> {number} of the scenario are marked as guesses in '
-            'its file: the answer is as good as they are. They stand under <a href="#assumptions">What was assumed</a>.'
-            "</p>"
-        )
+    yield from map(_table, story.answers)
+    if story.warning:
+        place = 'They stand under <a href="#assumptions">What was assumed</a>.'
+        yield f'<p class="warning"><span class="guess">guess</span> {text(story.warning)} {place}</p>'
     yield "</section>"
 
 
@@ -268,16 +262,13 @@ def _made(story: Story) -> Iterator[str]:
     yield '<section aria-labelledby="made"><h2 id="made">How it was made</h2><dl>'
     yield from (f"<div><dt>{text(what)}</dt><dd>{text(which)}</dd></div>" for what, which in story.made)
     yield "</dl>"
-    yield from map(_command, story.commands)
+    for command in story.commands:
+        yield f'<div class="command"><p>{text(command.what)}:</p><pre>{text(command.text)}</pre></div>'
     for name, content in story.files.items():
         if name.endswith(".toml"):
             yield f"<details><summary>The scenario, {text(name)}</summary><pre>{text(content)}</pre></details>"
             yield f'<p class="files">{_download(name, content, "Save " + name)}</p>'
     yield "</section>"
-
-
-def _command(command: Command) -> str:
-    return f'<div class="command"><p>{text(command.what)}:</p><pre>{text(command.text)}</pre></div>'
 
 
 STYLE: Final = files("parksim.reports").joinpath("page.css").read_text(encoding="utf-8")

@@ -40,13 +40,10 @@ def _lines(story: Story) -> Iterator[str]:
         yield from (escaped(story.asked), "")
     yield from (escaped(story.question), "", "## The answer", "", f"**{escaped(story.headline)}**", "")
     yield from (f"- {escaped(one)}" for one in story.details)
-    if story.objectives is not None:
-        yield from _table(story.objectives)
-    if story.choices is not None:
-        yield from _table(story.choices)
-    if story.guesses:
-        number = f"{story.guesses} values" if story.guesses > 1 else "One value"
-        yield f"{number} of the scenario are marked as guesses in its file: the answer is as good as they are."
+    for sheet in story.answers:
+        yield from _table(sheet)
+    if story.warning:
+        yield story.warning
     yield from ("", "## What was seen")
     for chart in story.charts:
         yield from _chart(chart)

@@ -11,6 +11,7 @@ from parksim.pbx.conformance import Agreement
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
+from parksim.reports.screen import empty_table
 
 
 def log_screen(
@@ -53,11 +54,7 @@ def _what_if_table(
     changes: dict[str, str], measures: dict[str, LogMeasure], otherwise: dict[str, WhatIf]
 ) -> RenderableType:
     said = ", ".join(f"{key} = {value}" for key, value in changes.items())
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("Measure", no_wrap=True)
-    table.add_column("Recorded", justify="right", no_wrap=True)
-    table.add_column("What if", justify="right", no_wrap=True)
-    table.add_column("Least to greatest")
+    table = empty_table("Measure", "Recorded", "What if", "Least to greatest", right=("Recorded", "What if"))
     for name, one in otherwise.items():
         recorded = measures[name].value
         table.add_row(
@@ -71,10 +68,7 @@ def _what_if_table(
 
 
 def _table(measures: dict[str, LogMeasure]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("Measure", no_wrap=True)
-    table.add_column("Recorded", justify="right", no_wrap=True)
-    table.add_column("95 % interval, or why undefined")
+    table = empty_table("Measure", "Recorded", "95 % interval, or why undefined", right=("Recorded",))
     for name, one in measures.items():
         if one.value is None:
             table.add_row(name, "-", Text(one.reason, "dim"))

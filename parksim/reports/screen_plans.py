@@ -1,39 +1,40 @@
 """What sweeps, searches and comparisons answer, laid out for people, and as CSV for other programs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from parksim.catalogue import SECTIONS
-from parksim.reports.screen import VERDICT_STYLES, possible, shown
-from parksim.results import to_csv as csv_of
+from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison
 from parksim.studies.search import Step
 from parksim.studies.solve import Frontier, Solution
 from parksim.studies.study import Study
-from parksim.studies.sweep import Row, Sweep
+from parksim.studies.sweep import Sweep
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
 """What a sweep's screen shows of a scenario that has no objectives."""
 _LONGEST: Final = "(0.0000..0.0162)"
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
     """Return a table of the designs: their values, their objectives' measures with intervals, which meet all."""
     objectives = [(one.measure, one.text) for one in sweep.scenario.objectives]
     columns = objectives or [(name, "") for name in SHOWN_WITHOUT_OBJECTIVES]
-    headings = [f"{_broken(name)}\n{target}" for name, target in columns]
-    table = _grid(map(_short_key, sweep.over), headings, "All" if objectives else "")
+    table = _grid(map(_short_key, sweep.over), columns, "All" if objectives else "")
     for row in sweep.rows:
+        styles = [VERDICT_STYLES[one.verdict] for one in row.study.objectives] or [""] * len(columns)
         cells = [
-            _measure_cell(row.study, place if objectives else None, name) for place, (name, _) in enumerate(columns)
+            Text(_figure(name, row.study.estimate(name)), style)
+            for (name, _), style in zip(columns, styles, strict=True)
         ]
-        table.add_row(*(Text(str(value)) for value in row.values.values()), *cells, _verdict(row) if objectives else "")
+        table.add_row(
+            *(Text(str(value)) for value in row.values.values()), *cells, _verdict(row.study) if objectives else ""
+        )
     return Group(
         Text(sweep.scenario.name, "bold"),
         Text(
@@ -42,21 +43,17 @@ def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
         ),
         table,
         *([_which_meet(sweep)] if objectives else []),
-        Text(
-            f"seed {sweep.seed}, engine {sweep.engine}, scenario {sweep.scenario.digest[:12]}; "
-            + gathered(sweep.ran, sweep.reused, len(sweep.damaged), store),
-            "dim",
-        ),
+        _made(sweep, store),
     )
 
 
-def _grid(keys: Iterable[str], measures: Iterable[str], last: str) -> Table:
+def _grid(keys: Iterable[str], measures: Iterable[tuple[str, str]], last: str) -> Table:
     """Return an empty table whose cells break at spaces where the screen is narrow: no figure is ever cut."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    table = empty_table()
     for key in keys:
         table.add_column(key, overflow="fold", min_width=max(map(len, key.split())))
-    for measure in measures:
-        table.add_column(measure, overflow="fold", min_width=len(_LONGEST))
+    for name, target in measures:
+        table.add_column(f"{_broken(name)}\n{target}", overflow="fold", min_width=len(_LONGEST))
     table.add_column(last, no_wrap=True)
     return table
 
@@ -71,11 +68,6 @@ def _broken(name: str) -> str:
     return name if len(name) <= 16 or not end else f"{name[:end]}\n{name[end:]}"
 
 
-def _measure_cell(study: Study, objective: int | None, name: str) -> Text:
-    style = "" if objective is None else VERDICT_STYLES[study.objectives[objective].verdict]
-    return Text(_figure(name, possible(study, name)), style)
-
-
 def _figure(name: str, estimate: Estimate) -> str:
     """Return point and interval in one: 2.10 % (1.86..2.33)."""
     point, interval = shown(name, estimate)
@@ -84,28 +76,31 @@ def _figure(name: str, estimate: Estimate) -> str:
     return f"{point} ({interval.replace(' to ', '..')})" if point != "-" else "undefined"
 
 
-def _verdict(row: Row) -> Text:
-    return Text(row.study.verdict, VERDICT_STYLES[row.study.verdict])
+def _verdict(one: Study | Step) -> Text:
+    return Text(one.verdict, VERDICT_STYLES[one.verdict])
 
 
 def _which_meet(sweep: Sweep) -> Text:
     met = [row for row in sweep.rows if row.study.verdict == "met"]
     undecided = sum(row.study.verdict == "undecided" for row in sweep.rows)
-    first = f"; the first of them: {_design(met[0].values)}" if met else ""
+    design = ", ".join(f"{key} = {value}" for key, value in met[0].values.items()) if met else ""
+    first = f"; the first of them: {design}" if met else ""
     more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
     return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
 
 
-def _design(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in values.items())
-
-
-def gathered(ran: int, reused: int, damaged: int, store: object) -> str:
-    """Return how many replications were run, how many the store had, and how many of those were damaged."""
-    if store is None:
-        return f"{ran:,} replications"
-    mended = f" ({damaged:,} records were damaged: run again)" if damaged else ""
-    return f"{ran:,} replications run now, {reused:,} from {store}{mended}"
+def _made(result: Sweep | Solution | Frontier | Comparison, store: object) -> Text:
+    """Return how a result was made: how many replications were run, how many ``store`` had, how many were damaged."""
+    one = result.a if isinstance(result, Comparison) else result
+    of = (
+        f"{len(one.results)} replications of each" if isinstance(one, Study) else f"scenario {one.scenario.digest[:12]}"
+    )
+    gathered = f"{result.ran:,} replications"
+    if store is not None:
+        damaged = len(result.damaged)
+        mended = f" ({damaged:,} records were damaged: run again)" if damaged else ""
+        gathered = f"{gathered} run now, {result.reused:,} from {store}{mended}"
+    return Text(f"seed {one.seed}, engine {one.engine}, {of}; {gathered}", "dim")
 
 
 def solution_screen(solution: Solution, store: object = None) -> RenderableType:
@@ -114,15 +109,13 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
     goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
     level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
     answer, style = _answer(solution), _OUTCOME_STYLES[solution.outcome]
-    table = _grid(
-        [_short_key(solution.key), "replications"], [f"{_broken(o.measure)}\n{o.text}" for o in objectives], "All"
-    )
+    table = _grid([_short_key(solution.key), "replications"], [(o.measure, o.text) for o in objectives], "All")
     for step in solution.trail:
         table.add_row(
             str(step.value),
             f"{len(step.study.results):,}",
             *_objective_cells(step),
-            Text(step.verdict, VERDICT_STYLES[step.verdict]),
+            _verdict(step),
         )
     return Group(
         Text(solution.scenario.name, "bold"),
@@ -135,11 +128,7 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
         Text(f"{_erlang(solution)}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
         table,
         *_gain(solution),
-        Text(
-            f"seed {solution.seed}, engine {solution.engine}, scenario {solution.scenario.digest[:12]}; "
-            + gathered(solution.ran, solution.reused, len(solution.damaged), store),
-            "dim",
-        ),
+        _made(solution, store),
     )
 
 
@@ -150,7 +139,7 @@ def frontier_screen(frontier: Frontier, store: object = None) -> RenderableType:
     (first, second), (ends, others) = frontier.keys, frontier.within
     table = _grid(
         [_short_key(second), _short_key(first), "by\nformula", "values\ntried"],
-        [f"{_broken(one.measure)}\n{one.text}" for one in objectives],
+        [(one.measure, one.text) for one in objectives],
         "",
     )
     for row in frontier.rows:
@@ -172,11 +161,7 @@ def frontier_screen(frontier: Frontier, store: object = None) -> RenderableType:
         ),
         table,
         *map(Text, why),
-        Text(
-            f"seed {frontier.seed}, engine {frontier.engine}, scenario {frontier.scenario.digest[:12]}; "
-            + gathered(frontier.ran, frontier.reused, len(frontier.damaged), store),
-            "dim",
-        ),
+        _made(frontier, store),
     )
 
 
@@ -205,9 +190,8 @@ def _between(solution: Solution) -> str:
 
 
 def _erlang(solution: Solution) -> str:
-    if solution.erlang is None:
-        return f"No formula beside it: {solution.erlang_reason}"
-    return f"A formula says {solution.erlang}: {solution.erlang_reason}"
+    told = "No formula beside it" if solution.erlang is None else f"A formula says {solution.erlang}"
+    return f"{told}: {solution.erlang_reason}"
 
 
 def _gain(solution: Solution) -> list[Text]:
@@ -221,10 +205,7 @@ def _gain(solution: Solution) -> list[Text]:
 def comparison_screen(comparison: Comparison, store: object = None) -> RenderableType:
     """Return what changes from a to b: the keys, then each measure on both sides and its difference."""
     a, b = comparison.a, comparison.b
-    level = f"{a.level * 100:g} % interval"
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    for heading in ("Measure", "a", "b", f"b less a ({level})", ""):
-        table.add_column(heading, no_wrap=bool(heading), justify="right" if heading in "ab" and heading else "left")
+    table = empty_table("Measure", "a", "b", f"b less a ({a.level * 100:g} % interval)", "", right=("a", "b"))
     for section, names in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in names:
@@ -237,20 +218,5 @@ def comparison_screen(comparison: Comparison, store: object = None) -> Renderabl
         Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),
         Text(comparison.how),
         table,
-        Text(
-            f"seed {a.seed}, engine {a.engine}, {len(a.results)} replications of each; "
-            + gathered(comparison.ran, comparison.reused, len(comparison.damaged), store),
-            "dim",
-        ),
+        _made(comparison, store),
     )
-
-
-def to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    r"""Return rows of plain values as CSV (see ``frames.to_csv``); a row may lack what others have.
-
-    >>> to_csv([{"lot.slots": 4, "refused_share": 0.1, "low": None}])
-    'lot.slots,refused_share,low\r\n4,0.1,\r\n'
-    """
-    rows = list(rows)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return csv_of(names, ([row.get(name) for name in names] for row in rows))

@@ -1,6 +1,6 @@
 """What a report says of a study or a sweep: question, answer, verdicts, charts with their findings, tables.
 
-``story_of`` writes it down once, as plain texts and rows; ``report_page`` and ``report_markdown`` lay it out.
+``story_of`` writes it down once, as plain texts and rows; ``html`` and ``markdown`` lay it out.
 """
 
 import json
@@ -14,10 +14,10 @@ from parksim.catalogue import OF_LOTS, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.figures import Figure, answer_of, having, number_of
-from parksim.reports.screen import possible, shown, theory_beside
+from parksim.reports.screen import cells, shown, slots_in_words
 from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of, written
-from parksim.results import to_csv
-from parksim.scenario.comments import Notes, keyed, needs_files, to_toml
+from parksim.results import rows_to_csv
+from parksim.scenario.comments import keyed, needs_files, to_toml
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import compare_results
@@ -99,7 +99,6 @@ class Story:
         charts: In the order of the page.
         tables: Further ones.
         assumptions: Each value of the scenario, with its note and whether it is a guess.
-        guesses: How many of them are guesses.
         sources: What the scenario file says at its head.
         made: How it was made: what, and which.
         commands: To make it again.
@@ -118,11 +117,27 @@ class Story:
     charts: tuple[Chart, ...]
     tables: tuple[Sheet, ...]
     assumptions: Sheet
-    guesses: int
     sources: tuple[str, ...]
     made: tuple[tuple[str, str], ...]
     commands: tuple[Command, ...]
     files: Mapping[str, str]
+
+    @property
+    def guesses(self) -> int:
+        """How many of the assumptions are guesses."""
+        return sum(isinstance(row[-1], Mark) for row in self.assumptions.rows)
+
+    @property
+    def warning(self) -> str:
+        """What the guesses mean for the answer; empty without any."""
+        number = f"{self.guesses} values" if self.guesses > 1 else "One value"
+        told = f"{number} of the scenario are marked as guesses in its file: the answer is as good as they are."
+        return told if self.guesses else ""
+
+    @property
+    def answers(self) -> tuple[Sheet, ...]:
+        """The tables that stand below the answer."""
+        return tuple(sheet for sheet in (self.objectives, self.choices) if sheet is not None)
 
 
 def story_of(result: Study | Sweep, source: str = "") -> Story:
@@ -139,15 +154,18 @@ def story_of(result: Study | Sweep, source: str = "") -> Story:
 
 
 def _of_study(study: Study, source: str) -> Story:
-    scenario, notes = study.scenario, study.scenario.notes
+    scenario = study.scenario
     headline, details = _study_answer(study)
     design, number = design_of(scenario), len(study.results)
+    how_many = ["--replications", str(number)]
+    if study.precision is not None:
+        how_many = ["--precision", f"{study.precision * 100:.12g}%"]
+    measures = ({"measure": name} | study.estimate(name).as_dict() | study.formulas[name].at(None) for name in SCALARS)
     aims = "its objective" if len(study.objectives) == 1 else f"all {len(study.objectives)} objectives"
-    sheet, guesses = assumptions(scenario, notes, {})
     return Story(
         title=scenario.name,
         kind=f"{number} replications of one design" if number != 1 else "one replication of one design",
-        asked=notes.question,
+        asked=scenario.notes.question,
         question=f"Does a switchboard with {design} meet {aims}?"
         if study.objectives
         else f"How does a switchboard with {design} do?",
@@ -156,22 +174,19 @@ def _of_study(study: Study, source: str) -> Story:
         details=details,
         objectives=_objectives(study),
         choices=None,
-        charts=(*_study_charts(study), *_replication_charts(study)),
+        charts=(_occupancy_chart(study), _busy_chart(study), *_replication_charts(study)),
         tables=(*_measures(study), *_lots(study)),
-        assumptions=sheet,
-        guesses=guesses,
-        sources=notes.head,
+        assumptions=assumptions(scenario, {}),
+        sources=scenario.notes.head,
         made=made(study, f"{number:,}: {study.stopped}" if study.precision is not None else f"{number:,}"),
-        commands=commands(study, source, ["run", SCENARIO_FILE, *how_many(study)]),
-        files=scenario_file(scenario) | {"measures.csv": measures_csv(study)},
+        commands=commands(study, source, ["run", SCENARIO_FILE, *how_many]),
+        files=scenario_file(scenario) | {"measures.csv": rows_to_csv(measures)},
     )
 
 
 def design_of(scenario: Scenario) -> str:
     """Return what is sized, in words: "4 slots, a time-out of 180 s and 3 attendants"."""
-    slots = sum(lot.slots for lot in scenario.lots)
-    words = [f"{slots} slots" if slots != 1 else "1 slot"]
-    words[0] += f" in {len(scenario.lots)} lots" if len(scenario.lots) > 1 else ""
+    words = [slots_in_words(scenario)]
     limits = {lot.max_in_parking for lot in scenario.lots}
     limit = limits.pop() if len(limits) == 1 else None
     if limit is not None and limit.kind == "constant":
@@ -186,16 +201,15 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
             f"{capital(LABELS[name])}: {measured(study, name)}."
             for name in ("refused_share", "expired_share", "occupancy_mean")
         )
-    number, verdict = len(study.objectives), study.verdict
-    if verdict == "met":
+    number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
+    if study.verdict == "met":
         told = "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
-    elif verdict == "missed":
-        missed = sum(one.verdict == "missed" for one in study.objectives)
-        of = f"{missed} of {number} objectives {'is' if missed == 1 else 'are'} missed"
-        of = "its objective is missed" if number == 1 else of
-        told = f"No: {of}."
-    else:
+    elif study.verdict == "undecided":
         told = "Not decided: an interval holds the target."
+    elif number == 1:
+        told = "No: its objective is missed."
+    else:
+        told = f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
     details = [
         f"{capital(LABELS[one.objective.measure])}: {measured(study, one.objective.measure)}; the target is "
         f"{one.objective.text}: {one.verdict}."
@@ -238,7 +252,7 @@ def _objectives(study: Study) -> Sheet | None:
     rows = []
     for one in study.objectives:
         name = one.objective.measure
-        point, interval = shown(name, possible(study, name))
+        point, interval = shown(name, study.estimate(name))
         rows.append((_named_measure(name), one.objective.text, point, interval, Mark(one.verdict)))
     headings = ("Objective", "Target", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
     return Sheet("The objectives", headings, tuple(rows), (2,))
@@ -252,11 +266,7 @@ def _named_measure(name: str) -> Measure:
 
 def _measures(study: Study) -> Iterable[Sheet]:
     for section, names in SECTIONS.items():
-        rows = []
-        for name in names:
-            estimate = study.estimate(name)
-            beside = theory_beside(name, study.formulas[name]) if estimate.mean is not None else estimate.reason
-            rows.append((_named_measure(name), *shown(name, possible(study, name)), beside))
+        rows: list[tuple[Cell, ...]] = [(_named_measure(name), *map(str, cells(study, name))) for name in names]
         headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
         yield Sheet(section, headings, tuple(rows), (1,))
 
@@ -267,7 +277,7 @@ def _lots(study: Study) -> Iterable[Sheet]:
         return
     headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in OF_LOTS))
     rows = tuple(
-        (name, f"{lot.slots}", *(with_interval(whole, possible(study, whole, n)) for whole in _BY_LOT))
+        (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in _BY_LOT))
         for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
     )
     yield Sheet("Lot by lot", headings, rows, (1,))
@@ -283,24 +293,20 @@ _BAND: Final = (
 )
 
 
-def _study_charts(study: Study) -> list[Chart]:
-    return [_occupancy_chart(study), _busy_chart(study)]
-
-
 def _occupancy_chart(study: Study) -> Chart:
     figure = figures.by_hour(study)
     if not figure.rows:
         return Chart("How full the lot is over the day", "No hour of day was measured.", "", None)
     busiest = max(figure.rows, key=lambda row: float(row["mean"]))
     hour, slots = busiest["hour"], figure.facts["slots"]
-    point = with_interval("occupancy_mean", possible(study, "occupancy_mean_by_hour", hour))
+    point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
     finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
     return Chart("How full the lot is over the day", finding, _BAND.format(level=100 * study.level), figure)
 
 
 def _busy_chart(study: Study) -> Chart:
     figure = figures.busy_slots(study)
-    idle = with_interval("time_full_share", possible(study, "occupancy_pmf", 0))
+    idle = with_interval("time_full_share", study.estimate("occupancy_pmf", 0))
     full = measured(study, "time_full_share")
     finding = f"Nobody is parked in {idle} of the time; every slot is busy in {full} of it."
     reading = f"Upright lines: {100 * study.level:g} % intervals."
@@ -313,15 +319,14 @@ def _replication_charts(study: Study) -> list[Chart]:
     again = run_again(study)
     if isinstance(again, str):
         return [Chart("One day, call by call", f"Not drawn: {again}.", "", None)]
-    parked, lot = figures.time_parked(again), figures.timeline(again)
-    return [_timeline_chart(lot), _time_parked_chart(parked)]
+    return [_timeline_chart(figures.timeline(again)), _time_parked_chart(figures.time_parked(again))]
 
 
 def run_again(study: Study) -> Run | str:
     """Return replication 0 of a study, simulated again for its pictures, or why it is not drawn."""
-    if expected_calls_of(study.scenario) > MOST_CALLS_AGAIN:
-        return f"a replication has more than {MOST_CALLS_AGAIN:,} calls"
     try:
+        if expected_calls(study.scenario) > MOST_CALLS_AGAIN:
+            return f"a replication has more than {MOST_CALLS_AGAIN:,} calls"
         again = run(study.scenario, study.seed, 0, "simpy")  # whose journal is the kernel's, byte for byte
     except UnfitError as error:
         return f"the calls cannot be drawn again, {error.rule}"
@@ -329,14 +334,6 @@ def run_again(study: Study) -> Run | str:
     if any(again.measures[name] != then[name] and not math.isnan(then[name]) for name in SCALARS):
         return "another version of parksim made this result, and this one simulates replication 0 differently"
     return again
-
-
-def expected_calls_of(scenario: Scenario) -> float:
-    """Return how many calls a replication offers; none where the recording is not at hand."""
-    try:
-        return expected_calls(scenario)
-    except UnfitError:
-        return 0.0
 
 
 def _timeline_chart(figure: Figure) -> Chart:
@@ -363,34 +360,42 @@ def _time_parked_chart(figure: Figure) -> Chart:
 
 
 def _of_sweep(sweep: Sweep, source: str) -> Story:
-    scenario, notes = sweep.scenario, sweep.scenario.notes
+    scenario = sweep.scenario
     answer, base = answer_of(sweep), _base_of(sweep)
     headline, details = _sweep_answer(sweep, answer, base)
     told = answer or base or sweep.rows[0]
-    words = words_of(told.values)
-    sheet, guesses = assumptions(scenario, notes, {key: listed(values) for key, values in sweep.over.items()})
+    words, verdicts = words_of(told.values), [row.study.verdict for row in sweep.rows]
     keys = " and which ".join(key_words(key) for key in sweep.over)
     keys = keys if scenario.objectives else keys.replace(" and which ", " and ")
+    charts = (
+        chart._replace(heading=f"{chart.heading}: {words}")
+        for chart in (_occupancy_chart(told.study), _busy_chart(told.study))
+    )
     objectives = _objectives(told.study)
     if objectives is not None:
         objectives = objectives._replace(caption=f"The objectives with {words}")
     return Story(
         title=scenario.name,
         kind=f"{len(sweep.rows):,} designs offered the same calls, {sweep.replications:,} replications of each",
-        asked=notes.question,
+        asked=scenario.notes.question,
         question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
         if scenario.objectives
         else f"What follows from {keys}?",
-        verdict="" if not scenario.objectives else "met" if answer else _none_met(sweep),
+        verdict=""
+        if not scenario.objectives
+        else "met"
+        if answer
+        else "undecided"
+        if "undecided" in verdicts
+        else "missed",
         headline=headline,
         details=details,
         objectives=objectives,
         choices=_choices(sweep),
-        charts=(*_sweep_charts(sweep), *_named(_study_charts(told.study), words)),
+        charts=(*_sweep_charts(sweep), *charts),
         tables=(_designs(sweep),),
-        assumptions=sheet,
-        guesses=guesses,
-        sources=notes.head,
+        assumptions=assumptions(scenario, {key: listed(values) for key, values in sweep.over.items()}),
+        sources=scenario.notes.head,
         made=made(sweep, f"{sweep.replications:,} of each of {len(sweep.rows):,} designs"),
         commands=_sweep_commands(sweep, source),
         files=scenario_file(scenario) | {"designs.csv": sweep.table.to_csv()},
@@ -413,10 +418,6 @@ def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
 def _base_of(sweep: Sweep) -> Row | None:
     """Return the design that is the scenario as it stands; None when it was not among those tried."""
     return next((row for row in sweep.rows if row.study.scenario.digest == sweep.scenario.digest), None)
-
-
-def _none_met(sweep: Sweep) -> str:
-    return "undecided" if any(row.study.verdict == "undecided" for row in sweep.rows) else "missed"
 
 
 _KEY_WORDS: Final = {
@@ -451,12 +452,9 @@ def listed(values: Sequence[object]) -> str:
     >>> listed(range(4, 8)), listed(["60s", 120]), listed([4])
     ('4..7', '60s,120', '4')
     """
-    if len(values) > 2 and all(type(value) is int for value in values):
-        first, last = values[0], values[-1]
-        assert isinstance(first, int)
-        assert isinstance(last, int)
-        if list(values) == list(range(first, last + 1)):
-            return f"{first}..{last}"
+    whole = [value for value in values if type(value) is int]
+    if len(values) > 2 and list(values) == whole == list(range(whole[0], whole[-1] + 1)):
+        return f"{whole[0]}..{whole[-1]}"
     return ",".join(map(str, values))
 
 
@@ -480,10 +478,8 @@ def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[s
             for one in base.study.objectives
             if one.verdict == base.study.verdict
         )
-        does = {"met": "meets them as well", "missed": "misses them", "undecided": "is inconclusive"}[
-            base.study.verdict
-        ]
-        details.append(f"The scenario as it stands ({words_of(base.values)}) {does}: {of_base}.")
+        does = {"met": "meets them as well", "missed": "misses them", "undecided": "is inconclusive"}
+        details.append(f"The scenario as it stands ({words_of(base.values)}) {does[base.study.verdict]}: {of_base}.")
         details += _gain(base.study, answer.study) if answer is not None else []
     elif base is not None:
         details.append("It is the scenario as it stands.")
@@ -552,24 +548,19 @@ def _against(sweep: Sweep, key: str) -> Chart:
     return Chart(f"What the {key_words(key)} changes", finding, reading, figure)
 
 
-def _named(charts: Iterable[Chart], words: str) -> list[Chart]:
-    return [chart._replace(heading=f"{chart.heading}: {words}") for chart in charts]
-
-
 def _choices(sweep: Sweep) -> Sheet | None:
     """Return the first value of the first key that meets all objectives, for each combination of the others."""
-    first, *others = sweep.over
-    if not sweep.scenario.objectives or not others:
+    (first, *others), objectives = sweep.over, sweep.scenario.objectives
+    if not objectives or not others:
         return None
-    objectives = sweep.scenario.objectives
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in sweep.rows:
         groups.setdefault(tuple(str(row.values[key]) for key in others), []).append(row)
     rows = []
     for values, designs in groups.items():
         met = next((row for row in designs if row.study.verdict == "met"), None)
-        cells = [measured(met.study, o.measure) if met else "-" for o in objectives]
-        rows.append((*values, "none" if met is None else str(met.values[first]), *cells))
+        ends = [measured(met.study, o.measure) if met else "-" for o in objectives]
+        rows.append((*values, "none" if met is None else str(met.values[first]), *ends))
     headings = (*others, f"first {first} that does", *(f"{o.measure} {o.text}" for o in objectives))
     return Sheet("What each choice takes", headings, tuple(rows), (len(others),))
 
@@ -595,7 +586,7 @@ def _designs(sweep: Sweep) -> Sheet:
 
 def measured(study: Study, name: str) -> str:
     """Return a measure with its interval, as "2.10 % (1.86 % to 2.33 %)"."""
-    return with_interval(name, possible(study, name))
+    return with_interval(name, study.estimate(name))
 
 
 def with_interval(name: str, estimate: Estimate) -> str:
@@ -620,13 +611,6 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def measures_csv(study: Study) -> str:
-    """Return every scalar measure as CSV: a row each, with interval, method and formula."""
-    columns = ("measure", "mean", "low", "high", "level", "n", "method", "reason", "formula", "formula_reason")
-    rows = [{"measure": name} | study.estimate(name).as_dict() | study.formulas[name].at(None) for name in SCALARS]
-    return to_csv(columns, ([row[name] for name in columns] for row in rows))
-
-
 # Assumptions, and how it was made -------------------------------------------------------------------------------------
 
 _DURATIONS: Final = ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring")
@@ -635,26 +619,25 @@ _LEFT_OUT: Final = ("objectives", "uapi")
 """Sections that are no assumption: what is asked, and how clients are answered."""
 
 
-def assumptions(scenario: Scenario, notes: Notes, varied: Mapping[str, str]) -> tuple[Sheet, int]:
-    """Return the values of a scenario with their notes, and how many are guesses; ``varied`` has swept ones."""
-    rows: list[tuple[Cell, ...]] = []
-    guesses = 0
+def assumptions(scenario: Scenario, varied: Mapping[str, str]) -> Sheet:
+    """Return the values of a scenario with their notes; the last cell marks a guess, ``varied`` has swept values."""
+    notes, rows = scenario.notes, []
     for key, value in keyed(json.loads(scenario.canonical)).items():
         section, _, last = key.partition(".")
         if section in _LEFT_OUT or key == "name" or last.endswith("limits"):
             continue
-        if key in varied:
-            rows.append((key, varied[key], "varied here", ""))
-            continue
-        guess = notes.is_guess(key)
-        guesses += guess
-        note = notes.note(key)
-        if key in notes.given:
-            note = "given beside the file"
-        rows.append((key, value_words(last.rpartition(".")[2], value), note, Mark("guess") if guess else ""))
-    return Sheet(
-        "The scenario, value by value", ("Key", "Value", "Note in the scenario file", ""), tuple(rows)
-    ), guesses
+        row: tuple[Cell, ...] = (
+            (key, varied[key], "varied here", "")
+            if key in varied
+            else (
+                key,
+                value_words(last.rpartition(".")[2], value),
+                "given beside the file" if key in notes.given else notes.note(key),
+                Mark("guess") if notes.is_guess(key) else "",
+            )
+        )
+        rows.append(row)
+    return Sheet("The scenario, value by value", ("Key", "Value", "Note in the scenario file", ""), tuple(rows))
 
 
 def value_words(name: str, value: Any) -> str:
@@ -701,24 +684,15 @@ def made(result: Study | Sweep, replications: str) -> tuple[tuple[str, str], ...
     )
 
 
-def how_many(study: Study) -> list[str]:
-    """Return the options that ask for as many replications as a study was asked for."""
-    if study.precision is not None:
-        return ["--precision", f"{study.precision * 100:.12g}%"]
-    return ["--replications", str(len(study.results))]
-
-
 def commands(result: Study | Sweep, source: str, words: list[str]) -> tuple[Command, ...]:
     """Return the commands that make a result again: from its store ``source``, and by ``words``, what was asked for."""
     words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine, *_level(result.level)]
-    commands = []
-    if source:
-        commands.append(Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source])))
+    again = Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source]))
     if needs_files(result.scenario.canonical):
         what = "Run it again (the scenario reads files of its own: keep its own file beside them)"
     else:
         what = f"Run it again, with this report's {SCENARIO_FILE}"
-    return (*commands, Command(what, shlex.join(words)))
+    return (*[again] * bool(source), Command(what, shlex.join(words)))
 
 
 def _level(level: float) -> list[str]:

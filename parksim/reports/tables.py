@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from parksim.catalogue import SCALARS, VECTORS
+from parksim.catalogue import SCALARS, SECTIONS, VECTORS
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.journal.journal import COLUMNS, Journal
-from parksim.reports.screen import screen_rows
+from parksim.reports.screen import cells
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
 from parksim.studies.replication import Run
@@ -28,10 +28,8 @@ def table_of(result: object) -> Table:
     Raises:
         WrongTypeError: no result of parksim.
     """
-    if isinstance(result, Run):
-        return _facts(result.journal)
-    if isinstance(result, Journal):
-        return _facts(result)
+    if isinstance(result, Run | Journal):
+        return _facts(result.journal if isinstance(result, Run) else result)
     if isinstance(result, Study):
         return _replications(result)
     if isinstance(result, Sweep):
@@ -100,6 +98,7 @@ def html_of(result: object) -> str:
     if isinstance(result, Study):
         title = f"{result.scenario.name}: {len(result.results)} replications, {result.stopped}"
         headings = ["measure", "estimate", f"{result.level * 100:g} % interval", "theory, or why none"]
-        return html_table(title, headings, screen_rows(result))
-    table = table_of(result)
-    return table._repr_html_()
+        return html_table(
+            title, headings, [(name, *cells(result, name)) for names in SECTIONS.values() for name in names]
+        )
+    return table_of(result)._repr_html_()

@@ -10,18 +10,20 @@ Order of the checks: Host, Origin, then for the board its routes, for everything
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.resources import files
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
-from parksim.server.events import Viewers
+from parksim.server.events import Message, Viewers
 from parksim.server.openapi import document
 from parksim.server.tokens import Tokens
-from parksim.server.wire import SAFETY_HEADERS
+from parksim.server.wire import SAFETY_HEADERS, header_fields
 
-Message = MutableMapping[str, Any]
+if TYPE_CHECKING:
+    from parksim.server.desk import Desk
+
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -37,22 +39,6 @@ _WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is 
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 logger = logging.getLogger("parksim.server")
-
-
-class Switchboard(Protocol):
-    """What the application needs of a desk; ``parksim.server.desk.Desk`` is one."""
-
-    async def catch_up(self) -> None:
-        """Let what is due happen, in slices."""
-
-    def respond(self, request: Request) -> Reply:
-        """Answer a request now; raises nothing."""
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the board's picture, ready for JSON; ``id`` grows with each change."""
-
-    def changes(self) -> AsyncIterator[int]:
-        """Yield the number of the newest change, again and again; of many at once only the last."""
 
 
 class Doors(NamedTuple):
@@ -95,11 +81,6 @@ def board_pages() -> Mapping[str, Reply]:
     return pages
 
 
-def media_of(page: Reply) -> str:
-    """Return the media type of a page, without its parameters."""
-    return page.headers[0][1].partition(";")[0]
-
-
 class App:
     """The service as an ASGI application.
 
@@ -113,7 +94,7 @@ class App:
 
     def __init__(
         self,
-        desk: Switchboard,
+        desk: "Desk",
         tokens: Tokens,
         doors: Doors,
         *,
@@ -127,7 +108,8 @@ class App:
         self._cookie = cookie
         self._viewers = Viewers(desk)
         pages = board_pages()
-        description = json.dumps(document({path: media_of(page) for path, page in pages.items()})).encode("ascii")
+        media = {path: page.headers[0][1].partition(";")[0] for path, page in pages.items()}
+        description = json.dumps(document(media)).encode("ascii")
         own = Reply(200, description, (("Content-Type", "application/json"),))
         self._pages: Mapping[str, Reply] = {**pages, "/openapi.json": own}
 
@@ -249,8 +231,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in (*reply.headers, *SAFETY_HEADERS)]
-    if reply.status != 204:
-        fields.append((b"content-length", str(len(reply.body)).encode()))
+    length = [] if reply.status == 204 else [("Content-Length", str(len(reply.body)))]
+    fields = header_fields(*reply.headers, *SAFETY_HEADERS, *length)
     await send({"type": "http.response.start", "status": reply.status, "headers": fields})
     await send({"type": "http.response.body", "body": reply.body})

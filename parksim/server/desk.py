@@ -1,8 +1,9 @@
 """The desk: UAPI's pure rules over a switchboard that runs.
 
 ``uapi.respond`` decides a request on the register; the desk appends it to the session file, commits what it decided to
-the switchboard as commands, and keeps the register true to the switchboard's own facts (``uapi_mirror``). All of that
-is one piece of work in the calendar, at the request's rank, with nothing awaited in it.
+the switchboard as commands, and lets the register's calls follow the switchboard's own facts (``mirror``). The
+lots are the switchboard's alone: the register shows them. All of that is one piece of work in the calendar, at the
+request's rank, with nothing awaited in it.
 
 The telephones are simulated as well: a person who is called, or rung by an UnPark, answers after ``[uapi] pickup``. A
 call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
@@ -24,27 +25,19 @@ from parksim.errors import ArgumentError, CommandError, FailedError, SessionErro
 from parksim.rules import codes as c
 from parksim.rules import lot, uapi
 from parksim.rules.lot import Fact
+from parksim.rules.uapi import register as r
 from parksim.rules.uapi.calls import answer, park_view
 from parksim.rules.uapi.mirror import mirrored
 from parksim.rules.uapi.models import Refusal
-from parksim.rules.uapi.register import (
-    Organization,
-    Register,
-    Stay,
-    call_with_number,
-    new_register,
-    place_of_extension,
-)
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
-from parksim.server.picture import picture
 from parksim.server.session import Mark, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
-PICTURES_A_SECOND: Final = 10
 _COMMANDS: Final = {
     c.OFFERED: PLACE,
     c.ANSWERED: ANSWER,
@@ -55,17 +48,8 @@ _COMMANDS: Final = {
     c.ABANDONED: HANG_UP,
     c.ENDED: HANG_UP,
 }
-COUNTED: Final = {
-    "offered": c.OFFERED,
-    "parked": c.PARKED,
-    "refused": c.REFUSED,
-    "retrieved": c.RETRIEVED,
-    "abandoned": c.ABANDONED,
-    "expired": c.EXPIRED,
-    "ended": c.ENDED,
-    "lost": c.LOST,
-}
-"""The board's counters and the facts that they count."""
+COUNTED: Final = (c.OFFERED, c.PARKED, c.REFUSED, c.RETRIEVED, c.ABANDONED, c.EXPIRED, c.ENDED, c.LOST)
+"""The facts that the board counts."""
 
 
 class Desk:
@@ -78,7 +62,8 @@ class Desk:
         seed: of the simulated calls.
         traffic: whether there are any.
         base_url: with which links begin; by default the scenario's.
-        given: calls to begin with (see ``read_given``).
+        given: calls to begin with.
+        register_file: a file of further ones (see ``read_given``).
         journal: the session file; None for none.
         fsync: whether each line of it is forced to the disk.
 
@@ -97,17 +82,19 @@ class Desk:
         traffic: bool = True,
         base_url: str | None = None,
         given: Sequence[Given] = (),
+        register_file: Path | None = None,
         journal: Path | None = None,
         fsync: bool = False,
     ) -> None:
         self.scenario = scenario
         self.rate = rate
-        self.register = directory(scenario, base_url)
+        self._followed = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
-        self._pickup_us = pickup_us(scenario)
+        pickup = scenario.uapi.pickup
+        self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
         self._clock = clock
         self._committing: list[Fact] | None = None
         self._changes = 0
@@ -120,6 +107,7 @@ class Desk:
             scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
         )
         self.switchboard.listen(self._observe)
+        given = (*given, *(() if register_file is None else read_given(register_file)))
         for number, one in enumerate(given, 1):
             try:
                 self._admit(one)
@@ -138,6 +126,20 @@ class Desk:
         except BaseException:
             self.close_file()
             raise
+
+    @property
+    def register(self) -> r.Register:
+        """Directory and calls at this instant, with the switchboard's own lots and its next call's number."""
+        exchange = self.switchboard.exchange
+        lots = tuple(
+            known.view._replace(
+                occupants=tuple(known.occupants),
+                parkers=tuple(known.parkers),
+                deadlines_us=tuple(known.deadlines_us),
+            )
+            for known in exchange.lots
+        )
+        return self._followed._replace(lots=lots, next_call=exchange.next_call)
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
@@ -195,37 +197,28 @@ class Desk:
         """
         switchboard = self.switchboard
         for key, number in (("extension", given.extension), ("parker", given.parker)):
-            if number is not None and place_of_extension(self.register, number) == c.NOBODY:
+            if number is not None and r.place_of_extension(self.register, number) == c.NOBODY:
                 known = ", ".join(extension.number for extension in self.register.extensions[:5]) or "none"
                 raise ArgumentError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
         def offered(now_us: int) -> None:
-            peer, incoming = given.peer, given.incoming
-            after = uapi.offer(
-                self.register,
-                given.extension,
-                peer=peer,
-                now_us=now_us,
-                call_id=given.id,
-                incoming=incoming,
-                caller_id=given.caller_id,
-            )
-            self._commit(*after, now_us)
+            offer = partial(uapi.offer, self.register, given.extension, peer=given.peer, call_id=given.id)
+            self._commit(*offer(now_us=now_us, incoming=given.incoming, caller_id=given.caller_id), now_us)
 
         switchboard.at_next(c.RANK_ARRIVAL, offered)
         call = self.register.calls[-1].number
         if given.answered:
             switchboard.at_next(c.RANK_ANSWER, partial(self._pick_up, call, None))
         if given.parker:
-            parker = place_of_extension(self.register, given.parker)
+            parker = r.place_of_extension(self.register, given.parker)
             limit_us = round(given.limit_s * 1e6)
 
             def parked(now_us: int) -> None:
-                known = call_with_number(self.register, call)
+                known = r.call_with_number(self.register, call)
                 self._commit(*park_view(self.register, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
 
             switchboard.at_next(c.RANK_PARK_REQUEST, parked)
-            if call_with_number(self.register, call).stay is None:
+            if r.call_with_number(self.register, call).stay is None:
                 raise ArgumentError(f"the lot of {given.parker} is full")
 
     async def __aenter__(self) -> Self:
@@ -299,9 +292,9 @@ class Desk:
         before = self.register
         outcome = uapi.respond(before, request, now_us=now_us)
         if request.method == "GET" or (not outcome.facts and outcome.register == before):
-            self.register = outcome.register  # at most a telephone has stopped ringing
+            self._followed = outcome.register  # at most a telephone has stopped ringing
             return outcome.reply
-        self._check(before, outcome.facts, now_us)
+        self._check(outcome.facts, now_us)
         if self._session is not None and not again:
             try:
                 self._session.take(now_us, request)
@@ -311,25 +304,19 @@ class Desk:
         self._let_telephones_ring(before, outcome)
         return outcome.reply
 
-    def _check(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
+    def _check(self, facts: Sequence[Fact], now_us: int) -> None:
         """Make sure that the switchboard will write those facts, before anything is in effect.
 
         Raises:
-            StateError: register and switchboard disagree, which is a fault of parksim.
+            FailedError: register and switchboard disagree about a call, which is a fault of parksim.
         """
-        exchange = self.switchboard.exchange
-        for fact, command in zip(facts, _commands(facts, now_us), strict=True):
+        for command in _commands(facts, now_us):
             try:
-                exchange.check(command)
+                self.switchboard.exchange.check(command)
             except CommandError as error:
                 raise FailedError(f"register and switchboard disagree: {error}") from error
-            ours, theirs = register.lots[command.lot], exchange.lots[command.lot]
-            if (fact.kind == c.OFFERED and register.next_call != exchange.next_call) or (
-                list(ours.occupants) != theirs.occupants or list(ours.deadlines_us) != theirs.deadlines_us
-            ):
-                raise FailedError(f"register and switchboard disagree about lot {command.lot}")
 
-    def _commit(self, register: Register, facts: Sequence[Fact], now_us: int) -> None:
+    def _commit(self, register: r.Register, facts: Sequence[Fact], now_us: int) -> None:
         """Do to the switchboard what the rules decided; it must write the very facts."""
         self._committing = []
         try:
@@ -340,27 +327,24 @@ class Desk:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
-        self.register = register
+        self._followed = register
 
-    def _let_telephones_ring(self, before: Register, outcome: uapi.Outcome) -> None:
+    def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
+        later = partial(self.switchboard.later, self._pickup_us)
+        for fact in outcome.facts:
+            if fact.kind == c.OFFERED:
+                later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
         stays = {call.number: call.stay for call in before.calls}
-        rings: list[tuple[int, int, Stay | None]] = [
-            (c.RANK_ANSWER, fact.call, None) for fact in outcome.facts if fact.kind == c.OFFERED
-        ]
-        rings += [
-            (c.RANK_RETRIEVAL, call.number, call.stay)
-            for call in outcome.register.calls
-            if call.stay is not None and call.stay.rung != c.NOBODY and call.stay != stays.get(call.number)
-        ]
-        for rank, number, stay in rings:
-            self.switchboard.later(self._pickup_us, rank, partial(self._pick_up, number, stay))
+        for number, stay in ((call.number, call.stay) for call in outcome.register.calls):
+            if stay is not None and stay.rung != c.NOBODY and stay != stays.get(number):
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, number, stay))
 
-    def _pick_up(self, number: int, stay: Stay | None, now_us: int) -> None:
+    def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
-        call = next((known for known in self.register.calls if known.number == number), None)
+        call = next((known for known in self._followed.calls if known.number == number), None)
         if call is None or call.stay != stay:
             return
         self._commit(*answer(self.register, call.id, now_us=now_us), now_us)
@@ -371,13 +355,12 @@ class Desk:
         """Keep the register and the counters true to a fact."""
         self._changes += 1
         self._changed.set()
-        for name, kind in COUNTED.items():
-            if fact.kind == kind:
-                self._counters[name] += 1
+        if fact.kind in self._counters:
+            self._counters[fact.kind] += 1
         if self._committing is not None:
             self._committing.append(fact)
         else:
-            self.register = mirrored(self.register, fact)
+            self._followed = mirrored(self._followed, fact)
 
     # The board ---------------------------------------------------------------------------------------------------
 
@@ -391,29 +374,24 @@ class Desk:
                 continue
             told = self._changes
             yield told
-            await asyncio.sleep(1 / PICTURES_A_SECOND)
+            await asyncio.sleep(BETWEEN_PICTURES_S)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
-        return {"id": self._changes, "rate": self.rate, "counters": dict(self._counters)} | picture(
-            self.switchboard, self.register
-        )
+        counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
+        head = {"id": self._changes, "rate": self.rate, "counters": counters}
+        return head | picture(self.switchboard, self.register)
 
 
 def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
     """Return the commands that make the switchboard write those facts, all at once."""
-    return [
-        Command(
-            now_us,
-            _COMMANDS[fact.kind],
-            c.NOBODY if fact.kind == c.OFFERED else fact.call,
-            fact.extension,
-            c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us,
-            max(fact.lot, 0),
-            joined=place > 0,
-        )
-        for place, fact in enumerate(facts)
-    ]
+    commands: list[Command] = []
+    for fact in facts:
+        call = c.NOBODY if fact.kind == c.OFFERED else fact.call
+        limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
+        command = Command(now_us, _COMMANDS[fact.kind], call, fact.extension, limit_us, max(fact.lot, 0))
+        commands.append(command._replace(joined=bool(commands)))
+    return commands
 
 
 def _what(fact: Fact) -> tuple[int, ...]:
@@ -421,13 +399,7 @@ def _what(fact: Fact) -> tuple[int, ...]:
     return fact.call, fact.kind, fact.slot, fact.deadline_us
 
 
-def pickup_us(scenario: Scenario) -> int:
-    """Return after how long a simulated telephone is answered; ``NEVER``: it is not."""
-    pickup = scenario.uapi.pickup
-    return c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
-
-
-def directory(scenario: Scenario, base_url: str | None = None) -> Register:
+def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:
     """Return the register that the scenario's ``[uapi]`` tells of, its lots those of the scenario.
 
     An only lot is that of ``[uapi] organization``. Of several each is its own organization's, as UAPI knows one lot an
@@ -443,16 +415,13 @@ def directory(scenario: Scenario, base_url: str | None = None) -> Register:
     if not users:
         people = max(settings.attendants, 1) + max(settings.staff, 0)
         users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
-    register = new_register(
+    register = r.new_register(
         users,
-        organizations=[Organization(name, told.owner_id, told.owner_name) for name in names],
+        organizations=[r.Organization(name, told.owner_id, told.owner_name) for name in names],
         base_url=base_url or told.base_url,
         epoch=told.epoch,
     )
-    lots = tuple(
-        lot.empty_lot(slots, choice, number)
-        for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
-    )
+    lots = tuple(map(lot.empty_lot, settings.slots, settings.choices, range(len(names))))
     return register._replace(lots=lots, firsts=tuple(one.first for one in scenario.lots))
 
 
@@ -477,33 +446,3 @@ def _organizations(scenario: Scenario) -> list[str]:
             "set organization in [uapi], or that of a lot"
         )
     return list(owners)
-
-
-def open_desk(
-    scenario: Scenario,
-    *,
-    rate: float = 1.0,
-    seed: int = 1,
-    register_file: Path | None = None,
-    journal: Path | None = None,
-    fsync: bool = False,
-    traffic: bool = True,
-    base_url: str | None = None,
-) -> Desk:
-    """Return a desk as ``parksim serve`` opens it.
-
-    Raises:
-        SessionError: the session file cannot be used.
-        ArgumentError: the directory or the given calls are wrong.
-    """
-    given = () if register_file is None else read_given(register_file)
-    return Desk(
-        scenario,
-        rate=rate,
-        seed=seed,
-        traffic=traffic,
-        base_url=base_url,
-        given=given,
-        journal=journal,
-        fsync=fsync,
-    )

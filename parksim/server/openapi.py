@@ -1,11 +1,10 @@
 """The service's description (OpenAPI 3.1): every path, method, status and code that can come, and no other.
 
-Schemas of bodies come from the models of ``rules/uapi_models``, codes and statuses from its ladder of refusals, so
+Schemas of bodies come from the models of ``rules/uapi/models``, codes and statuses from its ladder of refusals, so
 that the description cannot fall behind them. Paths are shown without a slash at their end; with one they are the
 same. What can befall any request on its way (its host, its size, its slowness) is in every operation's answers.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -13,17 +12,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from parksim.rules.uapi import Refusal
-from parksim.rules.uapi.models import (
-    CALL_FIELDS,
-    COUNT_DEFAULT,
-    COUNT_MAX,
-    MAX_IN_PARKING_S,
-    PARAMETERS,
-    START_INDEX_MAX,
-    WAIT_FOR_PICKUP_S,
-    PhoneCallCollection,
-)
+from parksim.rules.uapi import models as m
+from parksim.rules.uapi.models import Refusal
 
 Json = dict[str, Any]
 
@@ -52,9 +42,9 @@ _ACTED: Final = (
 )
 _ONE_CALL: Final = (Refusal.PHONECALL_INVALID, Refusal.VIEW_STATE)
 
-_USER: Final = "userId"
-_EXTENSION: Final = "extension"
-_CALL: Final = "phoneCallId"
+_TEXT: Final[Json] = {"type": "string"}
+_EVENTS: Final = ("phoneCallEvents", "phoneCallEvents {type}", "phoneCallEvents {type} {id}")
+_PREFER: Final = {"name": "Prefer", "in": "header", "schema": {**_TEXT, "examples": ["respond-async"]}}
 
 
 class _WireSchema(GenerateJsonSchema):
@@ -111,80 +101,69 @@ def _seconds(least: int, most: int, default: int) -> Json:
     }
 
 
-def _numbers() -> Json:
-    return {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
+def _object(properties: Json, *required: str) -> Json:
+    return {"type": "object", "properties": properties, "required": list(required)}
 
 
 def _schemas() -> Json:
-    schemas = _written(PhoneCallCollection)
+    schemas = _written(m.PhoneCallCollection)
     collection = schemas["PhoneCallCollection"]
     collection["required"] = sorted(collection["properties"])
-    part = json.loads(json.dumps(schemas["PhoneCall"]))
-    part.pop("required", None)
-    part["description"] = "A call with the fields asked for."
-    listed = json.loads(json.dumps(collection))
-    listed["properties"]["entry"] = {"type": "array", "items": _ref("PhoneCallPart")}
-    listed["description"] = "A page of calls, each with the fields asked for."
+    part = {name: told for name, told in schemas["PhoneCall"].items() if name != "required"}
+    entries = {"type": "array", "items": _ref("PhoneCallPart")}
     accepted = {name: schemas["PhoneCall"]["properties"][name] for name in ("id", "extension", "link")}
-    party = {
-        "type": "object",
-        "properties": {"source": _numbers(), "destination": _numbers(), "callerId": {"type": "string"}},
-        "required": ["destination"],
+    numbers = {"oneOf": [{"type": "array", "items": _TEXT}, _TEXT]}
+    party = {"source": numbers, "destination": numbers, "callerId": _TEXT}
+    call = {
+        "extension": _TEXT,
+        "phoneCallView": {"type": "array", "items": _object(party, "destination"), "minItems": 1},
     }
     return {
         **schemas,
-        "PhoneCallPart": part,
-        "PhoneCallList": listed,
-        "AcceptedCalls": {
-            "type": "array",
-            "items": {"type": "object", "properties": accepted, "required": list(accepted)},
+        "PhoneCallPart": {**part, "description": "A call with the fields asked for."},
+        "PhoneCallList": {
+            **collection,
+            "properties": {**collection["properties"], "entry": entries},
+            "description": "A page of calls, each with the fields asked for.",
         },
+        "AcceptedCalls": {"type": "array", "items": _object(accepted, *accepted)},
         "PhoneCallAction": {
             "type": "object",
             "description": "What to do with a call; fields that the action does not read are ignored.",
             "properties": {
-                "action": {"type": "string", "enum": list(PARAMETERS)},
+                "action": {"type": "string", "enum": list(m.PARAMETERS)},
                 "phoneCallViewId": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
-                "maxInParking": {**_seconds(*MAX_IN_PARKING_S, 180), "description": "Seconds; for Park."},
+                "maxInParking": {**_seconds(*m.MAX_IN_PARKING_S, 180), "description": "Seconds; for Park."},
                 "sendCallTo": {"type": "string", "description": "The extension to ring; for UnPark."},
-                "waitForPickup": {**_seconds(*WAIT_FOR_PICKUP_S, 25), "description": "Seconds; for UnPark."},
+                "waitForPickup": {**_seconds(*m.WAIT_FOR_PICKUP_S, 25), "description": "Seconds; for UnPark."},
             },
             "required": ["action", "phoneCallViewId"],
         },
-        "SimpleCall": {
-            "type": "object",
-            "properties": {
-                "extension": {"type": "string"},
-                "phoneCallView": {"type": "array", "items": party, "minItems": 1},
-                "nonce": {"type": "string"},
-            },
-            "required": ["extension", "phoneCallView"],
-        },
+        "SimpleCall": _object({**call, "nonce": _TEXT}, *call),
     }
 
 
 def _error(refusals: Iterable[Refusal]) -> Json:
     """Return the answer to several refusals of one status: the envelope, with exactly their codes."""
     codes = sorted({refusal.code for refusal in refusals})
-    detail = {
-        "type": "object",
-        "properties": {"code": {"type": "string", "enum": codes}, "message": {"type": "string"}},
-        "required": ["code", "message"],
-        "additionalProperties": False,
-    }
-    envelope = {
-        "type": "object",
-        "properties": {"error": detail},
-        "required": ["error"],
-        "additionalProperties": False,
-    }
+    properties = {"code": {**_TEXT, "enum": codes}, "message": _TEXT}
+    detail = {**_object(properties, *properties), "additionalProperties": False}
+    envelope = {**_object({"error": detail}, "error"), "additionalProperties": False}
     messages = sorted({refusal.message for refusal in refusals})
     return {"description": " ".join(messages), "content": {"application/json": {"schema": envelope}}}
 
 
 def _good(description: str, name: str | None = None, media: str = "application/json", **more: Any) -> Json:
-    schema = {"type": "string"} if name is None else _ref(name)
+    schema = _TEXT if name is None else _ref(name)
     return {"description": description, "content": {media: {"schema": schema}}, **more}
+
+
+def _header(name: str) -> Json:
+    return {name: {"schema": _TEXT, "required": True}}
+
+
+def _in_query(name: str) -> Json:
+    return {"name": name, "in": "query", "schema": _TEXT}
 
 
 def _operation(summary: str, good: Mapping[str, Json], refusals: Iterable[Refusal], **more: Any) -> Json:
@@ -194,21 +173,20 @@ def _operation(summary: str, good: Mapping[str, Json], refusals: Iterable[Refusa
         by_status.setdefault(str(refusal.status), []).append(refusal)
     answers = {**good, **{status: _error(several) for status, several in by_status.items()}}
     if "401" in answers:
-        answers["401"]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
+        answers["401"]["headers"] = _header("WWW-Authenticate")
     return {"summary": summary, "responses": dict(sorted(answers.items())), **more}
 
 
-def _list(*more: Refusal) -> Json:
-    texts = {"type": "string"}
+def _list() -> Json:
     operators = ["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"]
     query: dict[str, Json] = {
-        "count": {"type": "integer", "minimum": 1, "maximum": COUNT_MAX, "default": COUNT_DEFAULT},
-        "startIndex": {"type": "integer", "minimum": 0, "maximum": START_INDEX_MAX, "default": 0},
-        "filterBy": {"type": "string", "enum": ["id", "published"]},
-        "filterOp": {"type": "string", "enum": operators, "default": "contains"},
-        "filterValue": texts,
-        "fields": {"type": "array", "items": {"type": "string", "enum": list(CALL_FIELDS)}},
-        "sortOrder": {"type": "string", "enum": ["ascending", "descending"], "default": "ascending"},
+        "count": {"type": "integer", "minimum": 1, "maximum": m.COUNT_MAX, "default": m.COUNT_DEFAULT},
+        "startIndex": {"type": "integer", "minimum": 0, "maximum": m.START_INDEX_MAX, "default": 0},
+        "filterBy": {**_TEXT, "enum": ["id", "published"]},
+        "filterOp": {**_TEXT, "enum": operators, "default": "contains"},
+        "filterValue": _TEXT,
+        "fields": {"type": "array", "items": {**_TEXT, "enum": list(m.CALL_FIELDS)}},
+        "sortOrder": {**_TEXT, "enum": ["ascending", "descending"], "default": "ascending"},
     }
     parameters = [
         {"name": name, "in": "query", "schema": schema, **({"explode": False} if name == "fields" else {})}
@@ -217,20 +195,26 @@ def _list(*more: Refusal) -> Json:
     return _operation(
         "List calls, a page at a time; an unknown call is an empty list.",
         {"200": _good("A page of calls.", "PhoneCallList")},
-        (*_LOOKED_UP, Refusal.QUERY_INVALID, *more),
+        (*_LOOKED_UP, Refusal.QUERY_INVALID),
         parameters=parameters,
     )
 
 
-def _prefer() -> Json:
-    return {"name": "Prefer", "in": "header", "schema": {"type": "string", "examples": ["respond-async"]}}
+def _asked(name: str) -> Json:
+    """Return what an operation with this body asks for."""
+    body = {"required": True, "content": {"application/json": {"schema": _ref(name)}}}
+    return {"parameters": [_PREFER], "requestBody": body}
 
 
-def _body(name: str) -> Json:
-    return {"required": True, "content": {"application/json": {"schema": _ref(name)}}}
+def _ended_or_made(description: str) -> Json:
+    """Return the answers of what ends or creates calls."""
+    return {
+        "200": _good(description, "AcceptedCalls"),
+        "202": _good("The same, where Prefer asks for respond-async.", "AcceptedCalls"),
+    }
 
 
-def _change(*more: Refusal, of_one: bool) -> Json:
+def _change(*, of_one: bool) -> Json:
     good = {
         "200": _good("The change is in effect.", "PhoneCallCollection"),
         "202": _good("Accepted, as Prefer: respond-async or the server's own choice asks for.", "AcceptedCalls"),
@@ -240,38 +224,27 @@ def _change(*more: Refusal, of_one: bool) -> Json:
     return _operation(
         "Park, UnPark, OnHold or OffHold " + ("one call." if of_one else "all calls that can be."),
         good,
-        (*_LOOKED_UP, *_ACTED, *more),
-        parameters=[_prefer()],
-        requestBody=_body("PhoneCallAction"),
+        (*_LOOKED_UP, *_ACTED, *(_ONE_CALL if of_one else ())),
+        **_asked("PhoneCallAction"),
     )
 
 
-def _hang_up(*more: Refusal, of_one: bool) -> Json:
-    party = {"name": "phoneNumber", "in": "query", "schema": {"type": "string"}}
-    good = {
-        "200": _good("The calls that were ended.", "AcceptedCalls"),
-        "202": _good("The same, where Prefer asks for respond-async.", "AcceptedCalls"),
-        "204": {"description": "There is no call to end, or the number is no party of it."},
-    }
+def _hang_up(*, of_one: bool) -> Json:
+    none = {"description": "There is no call to end, or the number is no party of it."}
     return _operation(
         "Hang up one call." if of_one else "Hang up all calls.",
-        good,
-        (*_LOOKED_UP, *more),
-        parameters=[party, _prefer()],
+        {**_ended_or_made("The calls that were ended."), "204": none},
+        (*_LOOKED_UP, *(_ONE_CALL[:1] if of_one else ())),
+        parameters=[_in_query("phoneNumber"), _PREFER],
     )
 
 
 def _create() -> Json:
-    good = {
-        "200": _good("The call that was created.", "AcceptedCalls"),
-        "202": _good("The same, where Prefer asks for respond-async.", "AcceptedCalls"),
-    }
     return _operation(
         "Create a call from an extension of the user.",
-        good,
+        _ended_or_made("The call that was created."),
         (*_LOOKED_UP, Refusal.BODY_INVALID),
-        parameters=[_prefer()],
-        requestBody=_body("SimpleCall"),
+        **_asked("SimpleCall"),
     )
 
 
@@ -280,13 +253,7 @@ def _not_there(summary: str) -> Json:
 
 
 def _calls(*, of_one: bool) -> Json:
-    more = _ONE_CALL if of_one else ()
-    missing = (Refusal.PHONECALL_INVALID,) if of_one else ()
-    return {
-        "get": _list(),
-        "put": _change(*more, of_one=of_one),
-        "delete": _hang_up(*missing, of_one=of_one),
-    }
+    return {"get": _list(), "put": _change(of_one=of_one), "delete": _hang_up(of_one=of_one)}
 
 
 def _path(words: str, operations: Json, where: str = "phoneCalls") -> tuple[str, Json]:
@@ -300,43 +267,38 @@ def _path(words: str, operations: Json, where: str = "phoneCalls") -> tuple[str,
 
 def _word(name: str) -> Json:
     known = {
-        _USER: {"examples": ["@me", "@owner", "12"]},
-        _EXTENSION: {"examples": ["0003*210", "210", "@self"]},
-        _CALL: {"examples": ["b817d2618fe6f1804333"]},
+        "userId": {"examples": ["@me", "@owner", "12"]},
+        "extension": {"examples": ["0003*210", "210", "@self"]},
+        "phoneCallId": {"examples": ["b817d2618fe6f1804333"]},
     }
-    return {"type": "string", "minLength": 1, **known.get(name, {})}
+    return {**_TEXT, "minLength": 1, **known.get(name, {})}
 
 
 def _uapi_paths() -> Json:
     events = dict.fromkeys(("get", "post", "put", "delete"), _not_there("Call events, which parksim does not have."))
-    user, extension, call = (f"{{{name}}}" for name in (_USER, _EXTENSION, _CALL))
     short = dict.fromkeys(("get", "put", "delete"), _operation("Names no extension, so nothing.", {}, _LOOKED_UP))
     kinds = {"simple": _create(), **dict.fromkeys(("callback", "conferenceInvite"), _not_there("Not implemented."))}
     return dict(
         [
             _path("", short),
-            _path(user, short),
-            _path(f"{user} {extension}", _calls(of_one=False)),
-            _path(f"{user} {extension} {call}", _calls(of_one=True)),
-            *(_path(f"{user} {kind}", {"post": operation}) for kind, operation in kinds.items()),
-            *(
-                _path(f"{user} {extension} phoneCallEvents{further}", events, "extensions")
-                for further in ("", " {type}", " {type} {id}")
-            ),
+            _path("{userId}", short),
+            _path("{userId} {extension}", _calls(of_one=False)),
+            _path("{userId} {extension} {phoneCallId}", _calls(of_one=True)),
+            *(_path(f"{{userId}} {kind}", {"post": operation}) for kind, operation in kinds.items()),
+            *(_path(f"{{userId}} {{extension}} {words}", events, "extensions") for words in _EVENTS),
         ]
     )
 
 
 def _board_paths(files: Mapping[str, str]) -> Json:
-    moved = {"description": "The board's key was right: a cookie, and the page.", "headers": _fields("Location")}
+    moved = {"description": "The board's key was right: a cookie, and the page.", "headers": _header("Location")}
     stream = _good("The board's pictures as server-sent events.", media="text/event-stream")
-    key = {"name": "token", "in": "query", "schema": {"type": "string"}}
     shown = {"200": _good("The page.", media=files["/"])} if "/" in files else {}
     page = _operation(
         "The board; with its key as token it is opened.",
         {**shown, "303": moved},
         (Refusal.ACCESS_DENIED, *(() if shown else (Refusal.NOT_FOUND,))),
-        parameters=[key],
+        parameters=[_in_query("token")],
     )
     events = _operation("What the board shows, as it changes.", {"200": stream}, (Refusal.ACCESS_DENIED,))
     others = {
@@ -360,10 +322,6 @@ def _headed(operation: Json) -> Json:
         if status not in {"303", "401"}  # a HEAD opens no board
     }
     return {"summary": operation["summary"], "responses": answers}
-
-
-def _fields(*names: str) -> Json:
-    return {name: {"schema": {"type": "string"}, "required": True} for name in names}
 
 
 def document(files: Mapping[str, str]) -> Json:

@@ -1,40 +1,87 @@
-"""The application at work: served by uvicorn on a socket until a signal comes."""
+"""The application at work: a socket to listen on, and uvicorn that serves on it until a signal comes."""
 
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Final, Protocol
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from parksim.errors import FailedError
+from parksim.errors import BindError, FailedError
 from parksim.server.app import App, Doors
-from parksim.server.listening import BACKLOG, allow_open_files
 from parksim.server.wire import CONNECTIONS_LIMIT, IDLE_TIME_S, LINGERING_LIMIT, Connection
 
+if TYPE_CHECKING:
+    from parksim.server.desk import Desk
+
+BACKLOG: Final = 2_048
 SHUTDOWN_TIME_S: Final = 3
 FURTHER_FILES: Final = 64
 """Files that are open beside connections."""
 
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+"""As ``socket.getaddrinfo`` gives it."""
+
 logger = logging.getLogger("parksim.server")
 
 
-class Served(Protocol):
-    """What the server needs of a desk, which runs as long as ``async with`` does."""
+def resolved(host: str, port: int) -> Address:
+    """Return the address that a host and a port stand for.
 
-    async def __aenter__(self) -> object: ...
+    Raises:
+        BindError: there is no such host.
+    """
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise BindError(f"--host {host}: is no address of this machine ({_reason(error)})") from None
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
-    async def ended(self) -> Exception | None:
-        """Wait until it has ended; return what ended it if it did not end by itself."""
+def is_loopback(address: Address) -> bool:
+    """Tell whether only programs of this machine reach an address."""
+    return ip_address(address[4][0].partition("%")[0]).is_loopback
+
+
+def bound(address: Address) -> socket.socket:
+    """Return a socket that listens on an address; port 0: one that is free.
+
+    Raises:
+        BindError: the port is in use, or the address is not one of this machine.
+    """
+    family, kind, protocol, _, place = address
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(place)
+        made.listen(BACKLOG)  # two sockets can be bound to one address, but only one can listen
+    except OSError as error:
+        made.close()
+        raise BindError(
+            f"cannot listen on {place[0]} port {place[1]} ({_reason(error)}); "
+            "choose another by --port, or 0 for one that is free"
+        ) from None
+    made.setblocking(False)
+    return made
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+def allow_open_files(needed: int) -> None:
+    """Raise this process's own limit of open files, where it is below what is needed, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Server(uvicorn.Server):
@@ -92,7 +139,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(desk: Served, app: App, listener: socket.socket, started: Callable[[], None]) -> int | None:
+async def serve(desk: "Desk", app: App, listener: socket.socket, started: Callable[[], None]) -> int | None:
     """Let the desk run and serve it until a signal comes; return which.
 
     ``started`` is called as soon as requests are answered.
@@ -120,7 +167,7 @@ async def serve(desk: Served, app: App, listener: socket.socket, started: Callab
     return server.ended_by
 
 
-async def _end_with(desk: Served, server: Server) -> Exception | None:
+async def _end_with(desk: "Desk", server: Server) -> Exception | None:
     """End the server as soon as the desk has ended: nothing would ever happen on it again."""
     try:
         return await desk.ended()

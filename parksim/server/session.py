@@ -18,6 +18,8 @@ from parksim.errors import SessionError
 from parksim.rules import uapi
 
 SCHEMA: Final = 1
+_KEPT: Final = ("method", "target", "body", "user", "scope")
+"""What a line keeps of a request."""
 _BEGINNING: Final = b'{"parksim": "session"'
 _NO_SESSION: Final = "is no session file of parksim serve; name another --session file"
 
@@ -130,18 +132,11 @@ class Session:
 
     def _record(self, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
         try:
+            mark = Mark(int(line["at_us"]), float(line["wall_s"]))
             if "method" in line:
-                request = uapi.Request(
-                    method=line["method"],
-                    target=line["target"],
-                    body=line["body"].encode("latin-1"),
-                    user=line["user"],
-                    scope=line["scope"],
-                )
-                return Taken(int(line["at_us"]), float(line["wall_s"]), request)
-            if "gap_us" in line:
-                return Resumed(int(line["at_us"]), float(line["wall_s"]), int(line["gap_us"]))
-            return Mark(int(line["at_us"]), float(line["wall_s"]))
+                told = {name: line[name] for name in _KEPT}
+                return Taken(*mark, uapi.Request(**told | {"body": told["body"].encode("latin-1")}))
+            return Resumed(*mark, int(line["gap_us"])) if "gap_us" in line else mark
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SessionError(f"{self.path}, line {number}: is damaged ({error!r})") from None
 
@@ -151,17 +146,8 @@ class Session:
         Raises:
             OSError: it could not be written, and nothing of it is in the file.
         """
-        self._append(
-            {
-                "at_us": at_us,
-                "wall_s": time.time(),
-                "method": request.method,
-                "target": request.target,
-                "body": request.body.decode("latin-1"),
-                "user": request.user,
-                "scope": request.scope,
-            }
-        )
+        told = {name: getattr(request, name) for name in _KEPT} | {"body": request.body.decode("latin-1")}
+        self._append({"at_us": at_us, "wall_s": time.time(), **told})
 
     def mark(self, at_us: int) -> None:
         """Append how far simulated time has come.

@@ -52,7 +52,8 @@ class Tokens:
     def __init__(self, known: Mapping[str, Token], cookie: str = "") -> None:
         self._known = tuple((_digest(text.encode()), token) for text, token in known.items())
         self.board_key = secrets.token_urlsafe(24)
-        self._cookie = cookie or secrets.token_urlsafe(32)
+        self.board_cookie = cookie or secrets.token_urlsafe(32)
+        """What the browser shows once the board has been opened; it opens nothing else."""
 
     def __repr__(self) -> str:
         return f"Tokens({len(self._known)} of them)"
@@ -68,14 +69,9 @@ class Tokens:
         own = hmac.compare_digest(_digest(key.encode(errors="replace")), _digest(self.board_key.encode()))
         return own or (token is not None and token.scope != "user")
 
-    @property
-    def board_cookie(self) -> str:
-        """What the browser shows once the board has been opened; it opens nothing else."""
-        return self._cookie
-
     def is_board_cookie(self, value: str) -> bool:
         """Tell whether a cookie's value is the board's."""
-        return hmac.compare_digest(_digest(value.encode(errors="replace")), _digest(self._cookie.encode()))
+        return hmac.compare_digest(_digest(value.encode(errors="replace")), _digest(self.board_cookie.encode()))
 
     def _find(self, text: bytes) -> Token | None:
         given = _digest(text)
@@ -121,17 +117,14 @@ class Tokens:
             words = line.split("#")[0].split()
             if not words:
                 continue
-            fault = _fault(words, users) or (
-                f"token: is given twice, first in line {lines[words[0]]}; a token has one user"
-                if words[0] in lines
-                else ""
-            )
+            fault = _fault(words, users)
+            if not fault and words[0] in lines:
+                fault = f"token: is given twice, first in line {lines[words[0]]}; a token has one user"
             if fault:
                 wrong.append(f"{name}, line {number}, {fault}")
                 continue
             lines[words[0]] = number
-            scope = next((scope for scope in SCOPES if scope == words[-1]), SCOPES[0])
-            known[words[0]] = Token(words[1], scope if len(words) == 3 else SCOPES[0])
+            known[words[0]] = Token(words[1], next((scope for scope in SCOPES if [scope] == words[2:]), SCOPES[0]))
         if wrong:
             raise TokenError(wrong[:10] + ([f"... and {len(wrong) - 10} more"] if len(wrong) > 10 else []))
         if not known:

@@ -94,10 +94,9 @@ def refused_beginning(text: bytes | bytearray, known: int = 0) -> Refusal | None
         return Refusal.REQUEST_MALFORMED
     end = text.find(b"\r\n")
     if end == -1:
-        too_long = len(text) > _METHOD_BYTES + TARGET_LIMIT_CHARACTERS
-        return (
-            (Refusal.URI_TOO_LONG if b" " in text[:_METHOD_BYTES] else Refusal.REQUEST_MALFORMED) if too_long else None
-        )
+        if len(text) <= _METHOD_BYTES + TARGET_LIMIT_CHARACTERS:
+            return None
+        return Refusal.URI_TOO_LONG if b" " in text[:_METHOD_BYTES] else Refusal.REQUEST_MALFORMED
     if _LINE.match(text) is None:
         return Refusal.REQUEST_MALFORMED
     return Refusal.HEADERS_TOO_LARGE if len(text) - end - 2 > HEADERS_LIMIT_BYTES else None
@@ -110,10 +109,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._stage = HEAD
         self._unread = bytearray()
-        self._known = 0
-        self._left = 0
-        self._kept = 0
-        self._skipped = 0
+        self._known = self._left = self._kept = self._skipped = 0
         self._deadline: TimerHandle | None = None
         self._write_deadline: TimerHandle | None = None
         self._seen = False
@@ -348,11 +344,16 @@ class Connection(HttpToolsProtocol):
             self.cycle.message_event.set()
 
 
+def header_fields(*fields: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return header fields as ASGI and the wire have them."""
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+
+
 def refusal_bytes(refusal: Refusal, first: list[tuple[bytes, bytes]]) -> bytes:
     """Return a refusal as it goes over the wire, the last answer of its connection."""
     reply = refusal_reply(refusal)
-    fields = [(name.encode().lower(), value.encode()) for name, value in (*reply.headers, *SAFETY_HEADERS)]
-    length = (b"content-length", str(len(reply.body)).encode())
+    length = ("Content-Length", str(len(reply.body)))
+    fields = header_fields(*reply.headers, *SAFETY_HEADERS, length, ("Connection", "close"))
     lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode()]
-    lines += [name + b": " + value for name, value in (*first, *fields, length, (b"connection", b"close"))]
+    lines += [name + b": " + value for name, value in (*first, *fields)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + reply.body

@@ -94,8 +94,7 @@ def compare(
         checked_scenario(one)
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
-    changed = changes(a, b)
-    _check_alike(a, b, changed)
+    changed = _changes_alike(a, b)
     unlike = _unlike(a, b, execution.seed, min(replications, _STREAMS_COMPARED))
     first = 0 if "arrival_us" not in unlike else replications
     with gather.gathering(execution, [a, b], replications) as gatherer:
@@ -118,8 +117,7 @@ def compare_results(a: Study, b: Study) -> Comparison:
         PlanError: too few replications, levels that differ, or scenarios that do not count over equal times.
         ArgumentError: the calls of a scenario cannot be drawn, because its files are not at hand.
     """
-    changed = changes(a.scenario, b.scenario)
-    _check_alike(a.scenario, b.scenario, changed)
+    changed = _changes_alike(a.scenario, b.scenario)
     if a.level != b.level:
         raise PlanError(f"the two have intervals of unlike levels, {a.level:g} and {b.level:g}; run one of them again")
     most = min(len(a.results), len(b.results))
@@ -135,9 +133,11 @@ def compare_results(a: Study, b: Study) -> Comparison:
     return _compared(replace(a, results=first), replace(b, results=second), changed, unlike)
 
 
-def _check_alike(a: Scenario, b: Scenario, changed: Mapping[str, tuple[object, object]]) -> None:
+def _changes_alike(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
+    """Return the ``changes`` of two scenarios that count over equal times."""
+    changed = changes(a, b)
     if (a.warm_up_us, a.horizon_us) == (b.warm_up_us, b.horizon_us):
-        return
+        return changed
     spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
     differing = "; ".join(f"{key}: {one} and {other}" for key, (one, other) in changed.items())
     raise PlanError(
@@ -154,8 +154,8 @@ def _compared(
     gatherer: gather.Gatherer | None = None,
 ) -> Comparison:
     same_calls = not {"arrival_us", "seed"} & set(unlike)
-    difference = paired_difference if same_calls else _welch
-    differences = {name: difference(b, a, name, max(len(a.results), len(b.results))) for name in SCALARS}
+    by, most = est.together if same_calls else est.apart, max(len(a.results), len(b.results))
+    differences = {name: difference(b, a, name, most, by) for name in SCALARS}
     counts = (gatherer.ran, gatherer.reused, gatherer.damaged) if gatherer is not None else (0, 0, ())
     return Comparison(a, b, changed, same_calls, unlike, differences, *counts)
 
@@ -212,20 +212,17 @@ def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
     return flat
 
 
-def paired_difference(one: Study, other: Study, name: str, replications: int) -> Estimate:
-    """Return a measure of ``one`` less that of ``other``, offered the same calls, over the first replications."""
-    if name == "calls_offered":
+def difference(
+    one: Study, other: Study, name: str, replications: int, by: Callable[..., Estimate] = est.together
+) -> Estimate:
+    """Return a measure of ``one`` less that of ``other`` over the first replications, ``together`` or ``apart``.
+
+    It rests on the spread of the replications; of few events, on the limits of both sides.
+    """
+    alike = by is est.together
+    if alike and name == "calls_offered":
         return est.certain(0.0, replications, one.level, "both are offered the same calls")
-    few = [replace(study, results=study.results[:replications]) for study in (one, other)]
-    return _difference(few[0], few[1], name, est.together)
-
-
-def _welch(one: Study, other: Study, name: str, _: int) -> Estimate:
-    return _difference(one, other, name, est.apart)
-
-
-def _difference(one: Study, other: Study, name: str, by: Callable[..., Estimate]) -> Estimate:
-    """Return the difference from the spread of the replications; of few events, from the limits of both sides."""
+    one, other = (replace(study, results=study.results[:replications]) for study in (one, other))
     estimates = one.estimate(name), other.estimate(name)
     for study, side in zip((one, other), estimates, strict=True):
         if side.mean is None:
@@ -234,11 +231,10 @@ def _difference(one: Study, other: Study, name: str, by: Callable[..., Estimate]
     first, second = one.measured.sample(name), other.measured.sample(name)
     if first is None or second is None:  # a quantile, which is no ratio of sums
         values = [[result[name] for result in study.results] for study in (one, other)]
-        return (est.paired if by is est.together else est.welch)(values[0], values[1], one.level, bounds)
+        return (est.paired if alike else est.welch)(values[0], values[1], one.level, bounds)
     if {side.method for side in estimates} <= _BY_SPREAD:
         return by(first, second, one.level, bounds)
-    correlation = est.correlation(first, second) if by is est.together else 0.0
-    return events.difference(*estimates, correlation, bounds)
+    return events.difference(*estimates, est.correlation(first, second) if alike else 0.0, bounds)
 
 
 _BY_SPREAD: Final = frozenset({"student-t", "all-equal", "certain", "one-replication"})

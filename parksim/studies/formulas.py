@@ -38,32 +38,18 @@ AT_ONCE: Final = "answered at once"
 
 # What the sections below give values to.
 _OF_LOT: Final = (
-    "refused_share",
-    "time_full_share",
-    "occupancy_mean",
-    "occupancy_p95",
-    "occupancy_pmf",
-    "slot_utilisation",
-    "refused_share_by_lot",
-    "occupancy_mean_by_lot",
+    *("refused_share", "time_full_share", "slot_utilisation"),
+    *("occupancy_mean", "occupancy_p95", "occupancy_pmf"),
 )
+_BY_LOT: Final = ("refused_share", "occupancy_mean")
 _OF_STAY: Final = (
-    "retrieved_share",
-    "expired_share",
-    "abandoned_share",
-    "parked_s_mean",
-    "parked_s_p50",
-    "parked_s_p95",
-    "expired_share_by_lot",
+    *("retrieved_share", "expired_share", "abandoned_share", "expired_share_by_lot"),
+    *("parked_s_mean", "parked_s_p50", "parked_s_p95"),
 )
 _OF_RETURN: Final = ("recall_busy_share", "recall_answered_share", "recall_abandoned_share")
 _OF_QUEUE: Final = (
-    "attendant_utilisation",
-    "answer_wait_s_mean",
-    "answer_wait_s_p95",
-    "answered_within_share",
-    "queue_abandoned_share",
-    "queue_full_share",
+    *("attendant_utilisation", "answer_wait_s_mean", "answer_wait_s_p95"),
+    *("answered_within_share", "queue_abandoned_share", "queue_full_share"),
 )
 
 
@@ -123,14 +109,19 @@ def _none(reason: str, names: Iterable[str]) -> Table:
 def _table(scenario: Scenario) -> Table:
     known = _known(scenario)
     queue = _queue(scenario, known)
-    table = _arrivals(scenario, known) | queue | _queue_by_hour(queue)
+    queue |= _by_hour(queue, "attendant_utilisation", "answered_within_share")
+    table = _arrivals(scenario, known) | queue
     if scenario.parking.probability == 0:
         return table | _no_parks(scenario) | {"lost_share": table["queue_full_share"]}
+    lot = _lot(known)
     return (
         table
         | _requests(scenario, known)
-        | _lot(known)
-        | _by_hour(known)
+        | lot
+        | _by_hour(lot, "refused_share", "recalls_per_hour", "occupancy_mean")
+        | _none(
+            "time-outs fall into later hours", ["expired_share_by_hour"]
+        )  # parks and they are not of the same calls
         | _stays(scenario, known)
         | _returns(scenario)
         | _no_returns(scenario)
@@ -316,18 +307,12 @@ def _no_parks(scenario: Scenario) -> Table:
     requests = ("parks_requested", "parks_made", "parks_per_call", "recalls_per_hour")
     occupancy = ("time_full_share", "occupancy_mean", "occupancy_p95", "occupancy_max")
     by_hour = ("parks_requested_by_hour", "recalls_per_hour_by_hour", "occupancy_mean_by_hour")
-    undefined = (
-        "offered_erlang",
-        "refused_share",
-        "refused_share_by_hour",
-        "expired_share_by_hour",
-        "refused_share_by_lot",
-    )
+    undefined = ("offered_erlang", "refused_share", "refused_share_by_hour", "refused_share_by_lot")
     no_slots = (0.0,) * sum(lot.slots for lot in scenario.lots)
     no_lots = Formula((0.0,) * len(scenario.lots), NO_PARKS)
     staff = Formula(None, "staff are unlimited") if scenario.retrieval.staff == UNLIMITED else Formula(0.0, NO_PARKS)
     return (
-        _none(NO_PARKS, (*undefined, *_OF_STAY, *_OF_RETURN))
+        _none(NO_PARKS, (*undefined, "expired_share_by_hour", *_OF_STAY, *_OF_RETURN))
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
         | dict.fromkeys(by_hour, Formula((0.0,) * HOURS, NO_PARKS))
         | {"occupancy_pmf": Formula((1.0, *no_slots), NO_PARKS), "slot_utilisation": Formula(no_slots, NO_PARKS)}
@@ -340,45 +325,30 @@ def _lot(known: _Known) -> Table:
     lot = known.lot
     longest = {"occupancy_max": Formula(None, "grows with the length of the run")}
     if isinstance(lot, str):
-        return _none(lot, (*_OF_LOT, "parks_made", "parks_per_call", "recalls_per_hour")) | longest
+        by_lot = (f"{name}_by_lot" for name in _BY_LOT)
+        return _none(lot, (*_OF_LOT, *by_lot, "parks_made", "parks_per_call", "recalls_per_hour")) | longest
     assert not isinstance(known.asking, str)
+    assert not isinstance(known.rate_per_s, str)
     assert not isinstance(known.lots, str)
     parked = known.asking * (1.0 - lot.refused_share)
     values: dict[str, float | tuple[float, ...]] = {
+        **{name: getattr(lot, name) for name in _OF_LOT},
+        **{f"{name}_by_lot": tuple(getattr(one, name) for one in known.lots) for name in _BY_LOT},
+        "occupancy_p95": float(lot.occupancy_p95),
         "parks_made": parked * math.fsum(known.calls.tolist()),
         "parks_per_call": parked,
-        "recalls_per_hour": _recalls_per_hour(known, lot),
-        "refused_share": lot.refused_share,
-        "time_full_share": lot.time_full_share,
-        "occupancy_mean": lot.occupancy_mean,
-        "occupancy_p95": float(lot.occupancy_p95),
-        "occupancy_pmf": lot.occupancy_pmf,
-        "slot_utilisation": lot.slot_utilisation,
-        "refused_share_by_lot": tuple(one.refused_share for one in known.lots),
-        "occupancy_mean_by_lot": tuple(one.occupancy_mean for one in known.lots),
+        "recalls_per_hour": 3_600 * known.rate_per_s * known.asking * (1.0 - lot.refused_share) * lot.expired_share,
     }
     return {name: Formula(value, LOSS) for name, value in values.items()} | longest
 
 
-def _recalls_per_hour(known: _Known, lot: LossLot) -> float:
-    assert not isinstance(known.rate_per_s, str)
-    assert not isinstance(known.asking, str)
-    return 3_600 * known.rate_per_s * known.asking * (1.0 - lot.refused_share) * lot.expired_share
-
-
-def _by_hour(known: _Known) -> Table:
-    """Return the lot's measures by hour of day: in a steady state all hours are alike."""
-    lot = known.lot
-    # Parks and time-outs of the same hour are not of the same calls.
-    later = _none("time-outs fall into later hours", ("expired_share_by_hour",))
-    if isinstance(lot, str):
-        return later | _none(lot, ("refused_share_by_hour", "recalls_per_hour_by_hour", "occupancy_mean_by_hour"))
-    values = {
-        "refused_share_by_hour": lot.refused_share,
-        "recalls_per_hour_by_hour": _recalls_per_hour(known, lot),
-        "occupancy_mean_by_hour": lot.occupancy_mean,
+def _by_hour(table: Table, *names: str) -> Table:
+    """Return some measures of a table by hour of day: in a steady state all hours are alike."""
+    known = {name: table[name] for name in names}
+    return {
+        f"{name}_by_hour": Formula((value,) * HOURS if isinstance(value, float) else None, reason)
+        for name, (value, reason) in known.items()
     }
-    return later | {name: Formula((value,) * HOURS, LOSS) for name, value in values.items()}
 
 
 def _stays(scenario: Scenario, known: _Known) -> Table:
@@ -434,17 +404,19 @@ def _return(scenario: Scenario) -> _Return | str:
 
 
 def _returns(scenario: Scenario) -> Table:
-    to_group = (
-        {"recall_busy_share": Formula(None, "calls return to the group")} if scenario.recall.to == "group" else {}
-    )
     back = _return(scenario)
-    if isinstance(back, str):
-        return _none(back, _OF_RETURN) | to_group
-    return {
-        "recall_busy_share": Formula(back.gone_at_once, "attendants are unlimited"),
-        "recall_answered_share": Formula(back.answered, RACE),
-        "recall_abandoned_share": Formula(back.abandoned, RACE),
-    } | to_group
+    table = (
+        _none(back, _OF_RETURN)
+        if isinstance(back, str)
+        else {
+            "recall_busy_share": Formula(back.gone_at_once, "attendants are unlimited"),
+            "recall_answered_share": Formula(back.answered, RACE),
+            "recall_abandoned_share": Formula(back.abandoned, RACE),
+        }
+    )
+    if scenario.recall.to == "group":
+        table["recall_busy_share"] = Formula(None, "calls return to the group")
+    return table
 
 
 def _no_returns(scenario: Scenario) -> Table:
@@ -505,24 +477,13 @@ def _staff(scenario: Scenario) -> Table:
 
 def _queue(scenario: Scenario, known: _Known) -> Table:
     """Return the queue and its attendants; what is certain in any case replaces what has no formula."""
-    unlimited = scenario.attendants.count == UNLIMITED
-    table = _zeros(AT_ONCE) if unlimited else _attendants(scenario, known)
-    if unlimited:
-        table["attendant_utilisation"] = Formula(None, "attendants are unlimited")
-        return table
+    if scenario.attendants.count == UNLIMITED:
+        return _zeros(AT_ONCE) | {"attendant_utilisation": Formula(None, "attendants are unlimited")}
+    table = _attendants(scenario, known)
     if scenario.queue_patience is None:
         table["queue_abandoned_share"] = Formula(0.0, "callers wait without end")
     if scenario.queue.limit == UNLIMITED:
         table["queue_full_share"] = Formula(0.0, "the queue has no limit")
-    return table
-
-
-def _queue_by_hour(queue: Table) -> Table:
-    """Return the same by hour of day: in a steady state all hours are alike."""
-    table = {}
-    for name in ("attendant_utilisation", "answered_within_share"):
-        value, reason = queue[name]
-        table[f"{name}_by_hour"] = Formula((value,) * HOURS if isinstance(value, float) else None, reason)
     return table
 
 

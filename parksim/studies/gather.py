@@ -29,15 +29,8 @@ from parksim.errors import ArgumentError, StudyError, WrongTypeError
 from parksim.scenario.arguments import proportion, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
-from parksim.studies.replication import (
-    checked_engine,
-    chosen_engine,
-    engine_for_calls,
-    expected_calls,
-    made_by,
-    replicate,
-    versions,
-)
+from parksim.studies import replication as engines
+from parksim.studies.replication import made_by, replicate
 from parksim.studies.store import Damage, Key, Result, Store
 
 DEFAULT_LEVEL: Final = 0.95
@@ -104,7 +97,7 @@ class Execution:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        checked_engine(self.engine)
+        engines.checked_engine(self.engine)
         object.__setattr__(self, "seed", whole("a seed is", self.seed))
         object.__setattr__(self, "level", proportion("a level", "95 % is 0.95", self.level))
         if not (self.executor is None or self.executor == "processes" or isinstance(self.executor, Executor)):
@@ -149,7 +142,7 @@ def cores() -> int:
 
 def workers_that_pay(calls: float, engine: str) -> int:
     """Return how many workers are worth their start for this many calls by an engine or "auto": 1, or one per core."""
-    return cores() if calls >= _POOL_PAYS_CALLS[engine_for_calls(calls) if engine == "auto" else engine] else 1
+    return cores() if calls >= _POOL_PAYS_CALLS[engines.engine_for_calls(calls) if engine == "auto" else engine] else 1
 
 
 # Tasks ----------------------------------------------------------------------------------------------------------------
@@ -226,6 +219,10 @@ class Gatherer:
         """The damaged records found in the store; they were run again."""
         return () if self.store is None else tuple(self.store.damaged)
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what a plan says of how it was made: seed, engine, level, and where its replications came from."""
+        return {name: getattr(self, name) for name in ("seed", "engine", "level", "ran", "reused", "damaged")}
+
     def results(self, scenarios: Sequence[Scenario], replications: range) -> list[tuple[Result, ...]]:
         """Return the measures of ``replications`` of each scenario, in their order.
 
@@ -272,7 +269,11 @@ class Gatherer:
         absent = [(one, self._absent(digest, one, replications)) for digest, one in designs.items()]
 
         def largest(scenario: Scenario) -> int:
-            return 1 if self.pool is None else math.ceil(TASK_CALLS[self.engine] / max(1.0, expected_calls(scenario)))
+            return (
+                1
+                if self.pool is None
+                else math.ceil(TASK_CALLS[self.engine] / max(1.0, engines.expected_calls(scenario)))
+            )
 
         return tasks_of(absent, self.workers, largest)
 
@@ -309,7 +310,7 @@ class Gatherer:
                 "engine": self.engine,
                 "level": self.level,
                 "made_by": made_by(self.engine),
-                "versions": versions(self.engine),
+                "versions": engines.versions(self.engine),
                 "scenario": scenario.digest,
                 "objectives": {one.measure: one.text for one in scenario.objectives},
                 "notes": scenario.notes.to_dict(),
@@ -404,7 +405,7 @@ def gathering(how: Execution, scenarios: Sequence[Scenario], replications: int) 
     Raises:
         StoreError: the store cannot be opened.
     """
-    engine = chosen_engine(how.engine, scenarios, replications)
+    engine = engines.chosen_engine(how.engine, scenarios, replications)
     opened = Store.open(how.store) if isinstance(how.store, str | Path) else None
     pools: list[Executor] = []
 

@@ -129,6 +129,10 @@ class Rerun:
         }
 
 
+_Again = tuple[str, Sequence[str], dict[tuple[str, int], Result], dict[str, tuple[str | None, str | None]]]
+"""What was made again, in words; what differs; its measures; the versions that differ."""
+
+
 def rerun(
     path: str | Path,
     replication: int | None = None,
@@ -155,7 +159,11 @@ def rerun(
     """
     path = Path(path)
     how: Mapping[str, Any] = {"executor": executor, "workers": workers, "progress": progress}
-    return (_rerun_stored if path.suffix == ".db" else _rerun_written)(path, replication, scenario, how)
+    made, differences, results, differing = (_rerun_stored if path.suffix == ".db" else _rerun_written)(
+        path, replication, scenario, how
+    )
+    more = [f"and {len(differences) - MOST_NAMED:,} more"] if len(differences) > MOST_NAMED else []
+    return Rerun(path, made, (*differences[:MOST_NAMED], *more), differing, results)
 
 
 def result_of(path: Path) -> dict[str, Any]:
@@ -205,16 +213,18 @@ def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float) -> di
     return {**how, "seed": seed, "engine": engine, "level": level}
 
 
-def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
+def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> _Again:
     result = result_of(path)
     differing = _versions(result["versions"], result["engine"])
     if replication is None:
         again = study_of(path, result, own, how)
         text = again.to_json() + "\n"
         then, now = result | {"versions": None}, json.loads(text) | {"versions": None}
-        differences = list(_differences(then, now)) or _bytes_differ(path, text, differing)
+        differences = list(_differences(then, now))
+        if not differences and not differing and path.read_bytes() != text.encode():
+            differences = ["the layout of the file; its values are the same"]
         made = {(again.scenario.digest, number): one for number, one in enumerate(again.results)}
-        return _rerun(path, f"{len(again.results):,} replications", differences, differing, made)
+        return f"{len(again.results):,} replications", differences, made, differing
     sums = result["request"]["sums"]
     _check_number(path, replication, len(sums))
     scenario = with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
@@ -223,10 +233,10 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)
     different = [f"measures of replication {replication}: their sum was {was}, is {now_sum}"] if was != now_sum else []
-    return _rerun(path, f"replication {replication}", different, differing, {(scenario.digest, replication): again_one})
+    return f"replication {replication}", different, {(scenario.digest, replication): again_one}, differing
 
 
-def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> Rerun:
+def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> _Again:
     loaded = load(path)
     studies = [loaded] if isinstance(loaded, Study) else [row.study for row in loaded.rows]
     count = len(studies[0].results)
@@ -250,30 +260,12 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
             differences += _differences(then, now, place)
     of_designs = f" of {len(designs):,} designs" if len(designs) > 1 else ""
     what = f"{count:,} replications" if replication is None else f"replication {replication}"
-    return _rerun(path, what + of_designs, differences, _versions(loaded.made_with or {}, loaded.engine), made)
-
-
-def _rerun(
-    path: Path,
-    made: str,
-    differences: Sequence[str],
-    differing: Mapping[str, tuple[str | None, str | None]],
-    results: Mapping[tuple[str, int], Result],
-) -> Rerun:
-    more = [f"and {len(differences) - MOST_NAMED:,} more"] if len(differences) > MOST_NAMED else []
-    return Rerun(path, made, (*differences[:MOST_NAMED], *more), differing, results)
+    return what + of_designs, differences, made, _versions(loaded.made_with or {}, loaded.engine)
 
 
 def _versions(then: Mapping[str, str], engine: str) -> dict[str, tuple[str | None, str | None]]:
     now = versions(engine)
     return {name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)}
-
-
-def _bytes_differ(path: Path, text: str, differing: Mapping[str, object]) -> list[str]:
-    """Complain of bytes that differ although all values are the same, unless the versions do."""
-    if differing or path.read_bytes() == text.encode():
-        return []
-    return ["the layout of the file; its values are the same"]
 
 
 def _check_number(path: Path, replication: int, count: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict
-from parksim.studies.compare import paired_difference
+from parksim.studies.compare import difference
 from parksim.studies.gather import MOST_RUNS, Gatherer, requested
 from parksim.studies.study import ObjectiveVerdict, Study
 
@@ -205,7 +205,7 @@ class Search:
         here, before = self.tried[place].study, self.tried[place - 1].study
         pairs = min(len(here.results), len(before.results))
         names = [one.measure for one in self.scenario.objectives]
-        return {name: paired_difference(here, before, name, pairs) for name in names}
+        return {name: difference(here, before, name, pairs) for name in names}
 
 
 def replications_needed(study: Study, unclear: Sequence[ObjectiveVerdict]) -> int | None:

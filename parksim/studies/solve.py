@@ -25,14 +25,51 @@ Sense = Literal["smallest", "largest"]
 Ends = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, kw_only=True)
+class _Solved:
+    """What a ``Solution`` and a ``Frontier`` have in common.
+
+    Attributes:
+        scenario: What was searched.
+        sense: Which end of the (first) key's values that meet the objectives was requested.
+        seed: Of all designs.
+        engine: The one that ran them.
+        level: Confidence level of each value's verdict.
+        ran: Replications that were run now.
+        reused: Replications taken from the store.
+        damaged: Records of the store that were not what was written; they were run again.
+    """
+
+    scenario: Scenario
+    sense: Sense
+    seed: int
+    engine: str
+    level: float
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+
+    def _as_json(self, searched: Mapping[str, object], found: Mapping[str, object]) -> dict[str, Any]:
+        """Return what was searched, what was found, and how, as plain values."""
+        return {
+            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
+            **searched,
+            "sense": self.sense,
+            **found,
+            "seed": self.seed,
+            "engine": self.engine,
+            "level": self.level,
+            "versions": versions(self.engine),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution(_Solved):
     """The smallest (or largest) value of a key that meets all objectives, or why there is no answer.
 
     Attributes:
         key: What was searched.
         within: Its ends.
-        sense: Which end of the values that meet the objectives was requested.
         outcome: "found", "undecided" (see ``between``), or "none" (the best end misses an objective).
         value: The answer when it was found.
         between: When undecided: the answer lies here, both ends included; None instead of an end beyond ``within``.
@@ -40,15 +77,10 @@ class Solution:
         trail: What was tried, in order.
         gain: For each objective's measure, the answer's less that of its neighbour that misses, paired.
         erlang: The formulas' answer; None when they have no answer, as ``erlang_reason`` says.
-        ran: Replications that were run now.
-        reused: Replications taken from the store.
-        damaged: Records of the store that were not what was written; they were run again.
     """
 
-    scenario: Scenario
     key: str
-    within: tuple[int, int]
-    sense: Sense
+    within: Ends
     outcome: Outcome
     value: int | None
     between: tuple[int | None, int | None] | None
@@ -57,26 +89,10 @@ class Solution:
     gain: Mapping[str, Estimate]
     erlang: int | None
     erlang_reason: str
-    seed: int
-    engine: str
-    level: float
-    ran: int
-    reused: int
-    damaged: tuple[Damage, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain values, for JSON."""
-        return {
-            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
-            "key": self.key,
-            "within": list(self.within),
-            "sense": self.sense,
-            **self.answer(),
-            "seed": self.seed,
-            "engine": self.engine,
-            "level": self.level,
-            "versions": versions(self.engine),
-        }
+        return self._as_json({"key": self.key, "within": list(self.within)}, self.answer())
 
     def answer(self) -> dict[str, Any]:
         """Return what was found, and how, as plain values."""
@@ -100,31 +116,19 @@ class FrontierRow:
     solution: Solution
 
 
-@dataclass(frozen=True)
-class Frontier:
+@dataclass(frozen=True, kw_only=True)
+class Frontier(_Solved):
     """For each value of a second key the smallest (or largest) value of the first that meets all objectives.
 
     Attributes:
         keys: The first, which was searched, and the second, which was set.
         within: The ends of each.
-        sense: Which end of the first key's values that meet the objectives was requested.
         rows: One a value of the second key, from the lowest.
-        ran: Replications that were run now.
-        reused: Replications taken from the store.
-        damaged: Records of the store that were not what was written; they were run again.
     """
 
-    scenario: Scenario
     keys: tuple[str, str]
     within: tuple[Ends, Ends]
-    sense: Sense
     rows: tuple[FrontierRow, ...] = field(repr=False)
-    seed: int
-    engine: str
-    level: float
-    ran: int
-    reused: int
-    damaged: tuple[Damage, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -139,31 +143,22 @@ class Frontier:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the frontier as plain values, for JSON."""
-        return {
-            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
-            "keys": list(self.keys),
-            "within": [list(ends) for ends in self.within],
-            "sense": self.sense,
-            "outcome": self.outcome,
-            "rows": [{self.keys[1]: row.fixed} | row.solution.answer() for row in self.rows],
-            "seed": self.seed,
-            "engine": self.engine,
-            "level": self.level,
-            "versions": versions(self.engine),
-        }
+        rows = [{self.keys[1]: row.fixed} | row.solution.answer() for row in self.rows]
+        searched = {"keys": list(self.keys), "within": [list(ends) for ends in self.within]}
+        return self._as_json(searched, {"outcome": self.outcome, "rows": rows})
+
+
+class SearchArguments(ExecutionArguments, total=False):
+    """The keywords of ``solve``: those of ``ExecutionArguments``, and how values are searched."""
+
+    sense: Sense
+    step: int | tuple[int, int]
+    precision: float | None
 
 
 @overload
 def solve(
-    scenario: Scenario,
-    key: str,
-    within: Ends,
-    replications: int | None = None,
-    *,
-    sense: Sense = "smallest",
-    step: int = 1,
-    precision: float | None = None,
-    **how: Unpack[ExecutionArguments],
+    scenario: Scenario, key: str, within: Ends, replications: int | None = None, **how: Unpack[SearchArguments]
 ) -> Solution: ...
 @overload
 def solve(
@@ -171,11 +166,7 @@ def solve(
     key: tuple[str, str],
     within: tuple[Ends, Ends],
     replications: int | None = None,
-    *,
-    sense: Sense = "smallest",
-    step: int | tuple[int, int] = 1,
-    precision: float | None = None,
-    **how: Unpack[ExecutionArguments],
+    **how: Unpack[SearchArguments],
 ) -> Frontier: ...
 @shows_execution
 def solve(
@@ -234,20 +225,8 @@ def solve(
         rows = tuple(_rows(scenario, axes, sense, seen, precision, gatherer))
     if len(axes) == 1:
         return rows[0].solution
-    first_axis, second_axis = axes
-    return Frontier(
-        scenario=scenario,
-        keys=(first_axis.key, second_axis.key),
-        within=(first_axis.within, second_axis.within),
-        sense=sense,
-        rows=rows,
-        seed=gatherer.seed,
-        engine=gatherer.engine,
-        level=gatherer.level,
-        ran=gatherer.ran,
-        reused=gatherer.reused,
-        damaged=gatherer.damaged,
-    )
+    keys, ends = zip(*((axis.key, axis.within) for axis in axes), strict=True)
+    return Frontier(scenario=scenario, keys=keys, within=ends, sense=sense, rows=rows, **gatherer.made_with())
 
 
 class _Axis(NamedTuple):
@@ -334,12 +313,7 @@ def _rows(
             gain={} if not found.place else search.gain(found.place),
             erlang=erlang,
             erlang_reason=erlang_reason,
-            seed=gatherer.seed,
-            engine=gatherer.engine,
-            level=level,
-            ran=gatherer.ran - ran,
-            reused=gatherer.reused - reused,
-            damaged=gatherer.damaged,
+            **gatherer.made_with() | {"ran": gatherer.ran - ran, "reused": gatherer.reused - reused},
         )
         yield FrontierRow(fixed, solution)
 

@@ -24,10 +24,9 @@ import platform
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from parksim.errors import ArgumentError, StoreError
@@ -40,13 +39,15 @@ APPLICATION: Final = 0x7061726B
 BUSY_S: Final = 10.0
 """How long to wait for a reader that is in the way."""
 
-_TABLES: Final = (
-    """CREATE TABLE records (scenario TEXT, seed INTEGER, replication INTEGER, engine TEXT, version TEXT,
-    measures TEXT, checksum TEXT, PRIMARY KEY (scenario, seed, replication, engine, version)) WITHOUT ROWID""",
-    "CREATE TABLE scenarios (digest TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID",
-    "CREATE TABLE plans (number INTEGER PRIMARY KEY, plan TEXT, checksum TEXT)",
-    "CREATE TABLE writer (one INTEGER PRIMARY KEY CHECK (one = 1), process INTEGER, machine TEXT)",
-)
+_TABLES: Final = f"""BEGIN IMMEDIATE;
+CREATE TABLE records (scenario TEXT, seed INTEGER, replication INTEGER, engine TEXT, version TEXT,
+    measures TEXT, checksum TEXT, PRIMARY KEY (scenario, seed, replication, engine, version)) WITHOUT ROWID;
+CREATE TABLE scenarios (digest TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID;
+CREATE TABLE plans (number INTEGER PRIMARY KEY, plan TEXT, checksum TEXT);
+CREATE TABLE writer (one INTEGER PRIMARY KEY CHECK (one = 1), process INTEGER, machine TEXT);
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {SCHEMA};
+COMMIT"""
 _COLUMNS: Final = "scenario, seed, replication, engine, version, measures, checksum"
 
 Result = dict[str, Any]
@@ -154,11 +155,11 @@ class Store:
         damaged: The damaged records that were found so far; they count as missing.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection | None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, opened: ExitStack) -> None:
         self.path = path
         self.damaged: list[Damage] = []
         self._connection = connection
-        self._lock = lock
+        self._opened = opened
 
     @classmethod
     def open(cls, path: str | Path, *, read_only: bool = False) -> Self:
@@ -172,37 +173,25 @@ class Store:
             raise StoreError(f"{path}: there is no such file; name the store that a sweep has written")
         if not path.absolute().parent.is_dir():
             raise StoreError(f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere")
-        lock = None if read_only else _lock(path)
-        connection = None
-        try:
-            with _explained(path):
-                connection = _read_only(path) if read_only else _connected(path, "rwc")
-                _check(path, connection, may_make=not read_only)
-                if not read_only:
-                    connection.execute("INSERT OR REPLACE INTO writer VALUES (1, ?, ?)", (os.getpid(), platform.node()))
-        except BaseException:
-            for one in (connection, lock):
-                if one is not None:
-                    one.close()
-            raise
-        return cls(path, connection, lock)
+        with _explained(path), ExitStack() as opened:
+            if not read_only:
+                opened.enter_context(closing(_lock(path)))
+            connection = opened.enter_context(closing(_read_only(path) if read_only else _connected(path, "rwc")))
+            _check(path, connection, may_make=not read_only)
+            if not read_only:
+                connection.execute("INSERT OR REPLACE INTO writer VALUES (1, ?, ?)", (os.getpid(), platform.node()))
+            return cls(path, connection, opened.pop_all())
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the file and let others write; what was put is stored already."""
-        try:
-            with _explained(self.path):
-                self._connection.close()
-        finally:
-            if self._lock is not None:
-                self._lock.close()
+        with _explained(self.path):
+            self._opened.close()
 
     def put(self, records: Mapping[Key, Mapping[str, Any]]) -> None:
         """Store some replications, all of them or (when that fails) none; they replace records with equal keys.
@@ -428,7 +417,8 @@ def _check(path: Path, connection: sqlite3.Connection, *, may_make: bool) -> Non
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == 0 and schema == 0 and tables == 0 and may_make:
-        _make(connection)
+        _log_ahead(connection)
+        connection.executescript(_TABLES)
         return
     if application != APPLICATION:
         raise StoreError(f"{path}: is a database, but not a store of parksim; name another file")
@@ -441,16 +431,6 @@ def _check(path: Path, connection: sqlite3.Connection, *, may_make: bool) -> Non
         raise StoreError(f"{path}: is of schema {schema}, which no parksim has written; name another file")
     if may_make:
         _log_ahead(connection)
-
-
-def _make(connection: sqlite3.Connection) -> None:
-    _log_ahead(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    for table in _TABLES:
-        connection.execute(table)
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
-    connection.execute("COMMIT")
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:

@@ -125,10 +125,10 @@ def sweep(
     designs = [scenario.with_values(one) for one in combinations]
     _check_each_once(combinations, designs)
     with gather.gathering(execution, designs, replications) as gatherer:
-        fixed = (gatherer.seed, gatherer.engine, gatherer.level)
+        seed, engine, level = gatherer.seed, gatherer.engine, gatherer.level
         results = gatherer.results(designs, range(replications))
         rows = tuple(
-            Row(one, Study(design, *fixed, measured, gather.requested(replications)))
+            Row(one, Study(design, seed, engine, level, measured, gather.requested(replications)))
             for one, design, measured in zip(combinations, designs, results, strict=True)
         )
         gatherer.finish(
@@ -138,9 +138,7 @@ def sweep(
             replications=replications,
             designs=[design.digest for design in designs],
         )
-    seed, engine, level = fixed
-    counts = (gatherer.ran, gatherer.reused, gatherer.damaged)
-    return Sweep(scenario, values, seed, engine, replications, level, rows, *counts)
+    return Sweep(scenario=scenario, over=values, replications=replications, rows=rows, **gatherer.made_with())
 
 
 def _listed(key: str, ones: object) -> tuple[object, ...]:
@@ -218,8 +216,6 @@ def range_of(text: str) -> range:
     >>> range_of("4..20:4"), range_of("1m..5m:30")
     (range(4, 21, 4), range(60, 301, 30))
     """
-    if ".." not in text:
-        raise PlanError(f"{text!r} is not a range; write 4..20, 4..20:2 or 60s..300s:30")
     ends, _, step = text.partition(":")
     low, _, high = ends.partition("..")
     try:

@@ -16,7 +16,7 @@ import parksim
 from parksim import Scenario
 from parksim.cli.main import main
 from parksim.cli.options import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED
-from parksim.reports.screen_plans import to_csv
+from parksim.results import rows_to_csv
 from parksim.scenario.model import TEMPLATE
 from parksim.studies.rerun import load
 from parksim.studies.store import Store
@@ -150,7 +150,9 @@ def test_run_keeps_a_study_in_a_store(command):
 
 def test_a_cell_is_no_formula():
     """A text that a spreadsheet would run gets an apostrophe; a negative number stays a number."""
-    text = to_csv([{"a": start + "cmd|' /C calc'!A0", "b": -1.5, "c": -2} for start in "=+-@\t\r"] + [{"a": "plain"}])
+    text = rows_to_csv(
+        [{"a": start + "cmd|' /C calc'!A0", "b": -1.5, "c": -2} for start in "=+-@\t\r"] + [{"a": "plain"}]
+    )
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert [row[0][:2] for row in rows[1:-1]] == ["'" + start for start in "=+-@\t\r"]
     assert [row[1:] for row in rows[1:-1]] == [["-1.5", "-2"]] * 6

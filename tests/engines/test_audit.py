@@ -285,6 +285,11 @@ UNFINISHED = {
         [*PARKED, gave_up_parked(20, 0, 0, 0)],
         "before extension 0 is RELEASED",
     ),
+    "announced at the last instant": (
+        settings(announcement_us=10),
+        [*PARKED, gave_up_parked(20, 0, 0, 0)],
+        "before extension 0 is RELEASED",
+    ),
 }
 
 

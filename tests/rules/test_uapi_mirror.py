@@ -7,7 +7,7 @@ import parksim
 from parksim.engines.commanded import CommandedExchange
 from parksim.engines.traffic import Traffic, batch
 from parksim.rules import codes as c
-from parksim.rules import life, lot, uapi
+from parksim.rules import life, uapi
 from parksim.rules.lot import Fact
 from parksim.rules.uapi.calls import State, state_of
 from parksim.rules.uapi.mirror import caller_id, caller_number, mirrored
@@ -23,10 +23,9 @@ from parksim.scenario.model import Scenario
 ENDS = {c.ABANDONED, c.ENDED, c.LOST}
 
 
-def register_with(extensions: int, lots: tuple[int, ...] = (2,)) -> Register:
-    """Return a register of one user with so many extensions, and lots of these sizes."""
-    register = new_register({"12": [f"0003*{201 + place}" for place in range(extensions)]})
-    return register._replace(lots=tuple(lot.empty_lot(slots, number=number) for number, slots in enumerate(lots)))
+def register_with(extensions: int) -> Register:
+    """Return a register of one user with so many extensions."""
+    return new_register({"12": [f"0003*{201 + place}" for place in range(extensions)]})
 
 
 def fact(kind: int, time_us: int = 0, extension: int = c.NOBODY, slot: int = c.NOBODY, reason: int = 0, **more) -> Fact:
@@ -53,7 +52,6 @@ def test_a_call_stands_there_from_the_answer_on():
     assert after(fact(c.OFFERED)).calls == ()
     register = after(*ANSWERED)
     (call,) = register.calls
-    assert register.next_call == 1
     assert (call.number, call.extension, call.answered_us) == (0, 0, 5)
     assert call.views[0].source == ("5550000000",)
     assert call.views[0].destination == ("0003*201",)
@@ -61,14 +59,14 @@ def test_a_call_stands_there_from_the_answer_on():
 
 
 def test_the_way_through_the_lot():
-    """Parked, returning, ringing, answered: each state as UAPI sees it, slot and deadline in the lot."""
+    """Parked, returning, ringing, answered: each state as UAPI sees it, with slot and parker."""
     register = after(*PARKED)
     assert state_of(register.calls[0], 0) == State.PARKED
-    assert register.lots[0].deadlines_us[0] == 100
+    stay = register.calls[0].stay
+    assert (stay.lot, stay.slot, stay.parker, stay.parked_us) == (0, 0, 0, 10)
     for facts in (EXPIRED, RINGS, (*RINGS, fact(c.RECALL_UNANSWERED, 160, 0, reason=c.AGAIN))):
         register = after(*facts)
         assert state_of(register.calls[0], 0) == State.RETURNING
-        assert register.lots[0].occupants[0] == c.NOBODY
     assert after(*RINGS).calls[0].views[0].ringing_us == 130
     register = after(*RINGS, fact(c.RECALL_ANSWERED, 140, 0))
     assert state_of(register.calls[0], 0) == State.TALKING
@@ -92,27 +90,22 @@ def test_a_hand_over(before, handing, ending):
 
 @pytest.mark.parametrize("handing", [fact(c.RETRIEVED, 20, 7, 0), fact(c.RETRIEVED, 20, c.NOBODY, 0)])
 def test_handed_to_whoever_is_not_listed_it_is_gone(handing):
-    """A call that goes to an extension outside the directory stands there no longer; its slot is free."""
-    register = after(*PARKED, handing)
-    assert register.calls == ()
-    assert register.lots[0].occupants[0] == c.NOBODY
+    """A call that goes to an extension outside the directory stands there no longer."""
+    assert after(*PARKED, handing).calls == ()
     assert after(*RINGS, fact(c.RECALL_ANSWERED, 140, 7)).calls == ()
 
 
-def test_calls_of_whoever_is_not_listed_take_their_slots_only():
-    """Outside the directory a call is in its lot only, until somebody listed has it: then it is that one's new call."""
+def test_calls_of_whoever_is_not_listed_do_not_stand_there():
+    """Outside the directory a call is in no list, until somebody listed has it: then it is that one's new call."""
     facts = (fact(c.OFFERED), fact(c.ANSWERED, 5, 7), fact(c.PARKED, 10, 7, 1, deadline_us=100))
-    register = after(*facts)
-    assert register.calls == ()
-    assert register.lots[0].occupants == (c.NOBODY, 0)
+    assert after(*facts).calls == ()
     fetched = after(*facts, fact(c.RETRIEVED, 50, 1, 1))
-    assert fetched.lots[0].occupants == (c.NOBODY, c.NOBODY)
     assert (fetched.calls[0].extension, fetched.calls[0].ending) == (1, c.AFTER_RETRIEVAL)
     expired = (*facts, fact(c.EXPIRED, 100, 7, 1), fact(c.RECALL_RINGING, 100, 7))
     assert after(*expired).calls == ()
     assert after(*expired, fact(c.RECALL_ANSWERED, 110, 2)).calls[0].extension == 2
     assert after(*expired, fact(c.RECALL_ANSWERED, 110, 7)).calls == ()
-    assert after(*facts, fact(c.ABANDONED, 60, 7, 1, c.IN_LOT)).lots[0].occupants == (c.NOBODY, c.NOBODY)
+    assert after(*facts, fact(c.ABANDONED, 60, 7, 1, c.IN_LOT)).calls == ()
     assert after(*facts, fact(c.RELEASED, 60, 7)).calls == ()
 
 
@@ -126,10 +119,8 @@ def test_calls_of_whoever_is_not_listed_take_their_slots_only():
     ],
 )
 def test_an_end_takes_it_away(before, end):
-    """Ended, lost or hung up, the call is gone and no slot is taken."""
-    register = after(*before, end)
-    assert register.calls == ()
-    assert register.lots[0].occupants[0] == c.NOBODY
+    """Ended, lost or hung up, the call is gone."""
+    assert after(*before, end).calls == ()
 
 
 def test_what_changes_nothing():
@@ -189,20 +180,15 @@ def listed_by_dictionary(rows: list[Fact], extensions: int) -> dict[int, int]:
 
 @pytest.mark.parametrize("name", ["hospital", "overload", "lot-only", "contact-centre", "small-office"])
 @pytest.mark.parametrize("listed", ["all", "some"])
-def test_the_lots_are_the_models_after_each_fact(name, listed):
-    """Fact by fact of a simulated day (at most 4,000 facts): lots, calls and who has them as the model has them.
+def test_the_calls_are_the_models_after_each_fact(name, listed):
+    """Fact by fact of a simulated day (at most 4,000 facts): calls, stays and who has them as the model has them.
 
     Once with all attendants and staff in the directory, once with two extensions only. Seed 2.
     """
     scenario = Scenario.load(f"scenarios/{name}.toml")
     settings = scenario.settings
     extensions = max(settings.attendants, 1) + max(settings.staff, 0) if listed == "all" else 2
-    register = register_with(extensions)._replace(
-        lots=tuple(
-            lot.empty_lot(slots, choice, number)
-            for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
-        )
-    )
+    register = register_with(extensions)
     rows: list[Fact] = []
 
     def write(*row: int) -> None:
@@ -215,16 +201,15 @@ def test_the_lots_are_the_models_after_each_fact(name, listed):
     parked = calls = 0
     while exchange.env.peek() < float("inf") and len(rows) < 4_000:
         exchange.env.step()
-        for ours, theirs in zip(register.lots, exchange.lots, strict=True):
-            assert list(ours.occupants) == theirs.occupants
-            assert list(ours.parkers) == theirs.parkers
-            assert list(ours.deadlines_us) == theirs.deadlines_us
         stand = {call.number: call for call in register.calls}
         for call in stand.values():
             place = exchange.places[call.number]
             assert (call.stay is not None) == (place.state == life.IN_SLOT)
             assert (call.returning is not None) == (place.state in {life.ON_RETURN, life.AT_PARKER})
-        assert register.next_call == exchange.next_call
+            if call.stay is not None:
+                theirs = exchange.lots[call.stay.lot]
+                assert theirs.occupants[call.stay.slot] == call.number
+                assert theirs.parkers[call.stay.slot] == call.stay.parker
         parked += sum(call.stay is not None for call in stand.values())
         calls += len(stand)
     has = listed_by_dictionary(rows, extensions)

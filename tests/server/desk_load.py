@@ -13,7 +13,7 @@ from random import Random
 from parksim import Scenario
 from parksim.rules import codes as c
 from parksim.rules import life, uapi
-from parksim.server.desk import Desk, open_desk
+from parksim.server.desk import Desk
 
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ("0003*201", "0003*202", "0003*203")
@@ -90,6 +90,10 @@ def agree(desk: Desk) -> None:
     for call in desk.register.calls:
         place = exchange.places[call.number]
         assert (call.stay is not None) == (place.state == life.IN_SLOT)
+        if call.stay is not None:
+            theirs = exchange.lots[call.stay.lot]
+            assert theirs.occupants[call.stay.slot] == call.number
+            assert theirs.parkers[call.stay.slot] == call.stay.parker
         assert (call.returning is not None) == (place.state in {life.ON_RETURN, life.AT_PARKER})
         assert (call.answered_us == c.NEVER) == (place.state == life.IN_QUEUE)
 
@@ -97,7 +101,7 @@ def agree(desk: Desk) -> None:
 async def under_load(journal: Path, seed: int) -> None:
     """Give requests until somebody kills the process; tell of each call that is parked its slot and deadline."""
     rng = Random(seed)
-    async with open_desk(ROOMY, journal=journal) as desk:
+    async with Desk(ROOMY, journal=journal) as desk:
         print("ready", flush=True)
         while True:
             calls = [call.id for call in desk.register.calls if call.stay is None]

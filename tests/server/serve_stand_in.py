@@ -49,7 +49,7 @@ def open_desk(scenario, **options):
 session = ModuleType("parksim.server.session")
 desk = ModuleType("parksim.server.desk")
 desk.directory = lambda scenario: uapi.new_register(scenario.uapi.users)
-desk.open_desk = open_desk
+desk.Desk = open_desk
 
 if __name__ == "__main__":
     sys.modules |= {"parksim.server.desk": desk, "parksim.server.session": session}

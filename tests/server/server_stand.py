@@ -11,8 +11,7 @@ from typing import NamedTuple
 from parksim.rules import uapi
 from parksim.server.app import App, Doors
 from parksim.server.events import Viewers
-from parksim.server.listening import bound, resolved
-from parksim.server.serving import Server
+from parksim.server.serving import Server, bound, resolved
 from parksim.server.tokens import Token, Tokens
 
 CALL = "b817d2618fe6f1804333"

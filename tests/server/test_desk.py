@@ -16,7 +16,7 @@ from parksim.engines.live import Switchboard
 from parksim.engines.traffic import Traffic, endless_batches
 from parksim.journal.journal import JournalWriter
 from parksim.rules import codes as c
-from parksim.rules import uapi
+from parksim.rules import life, uapi
 from parksim.rules.routing import OFF_DUTY
 from parksim.rules.uapi.calls import State, state_of
 from parksim.server.desk import Desk, directory
@@ -310,12 +310,13 @@ def test_a_disagreement_is_answered_with_500_and_changes_nothing(caplog):
     async def session() -> None:
         async with quiet() as desk:
             call = await talking(desk)
-            desk.switchboard.exchange.lots[0].occupants[3] = 77
+            (place,) = desk.switchboard.calls.values()
+            state, place.state = place.state, life.IN_SLOT
             before = desk.register
             assert desk.respond(put("Park", call)).status == 500
             assert desk.register == before
-            assert "disagree about lot 0" in caplog.text
-            desk.switchboard.exchange.lots[0].occupants[3] = c.NOBODY
+            assert "register and switchboard disagree: call 0 is " in caplog.text
+            place.state = state
             assert desk.respond(put("Park", call)).status == 200
 
     asyncio.run(session())

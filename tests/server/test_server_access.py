@@ -27,8 +27,8 @@ def house(tmp_path_factory):
 def begin(house, tmp_path):
     """Let the server begin anew: CALL on call at 0003*210, positions 1 and 2 taken by calls of another user."""
 
-    def begin_anew():
-        house.begin_with(WatchedDesk(tmp_path / "calls.json", 2))
+    def begin_anew(**more):
+        house.begin_with(WatchedDesk(tmp_path / "calls.json", 2, **more))
         return house
 
     return begin_anew
@@ -211,9 +211,9 @@ def test_an_id_of_ten_thousand_characters(site):
     )
 
 
-def test_links_do_not_repeat_the_host(site):
+def test_links_do_not_repeat_the_host(begin):
     """Links begin with the configured address whatever Host was sent."""
-    site.desk.register = site.desk.register._replace(base_url="https://pbx.example")
+    site = begin(base_url="https://pbx.example")
     entry = site.get(PATH, Host=f"localhost:{site.port}").json["entry"][0]
     assert entry["link"]["self"] == f"https://pbx.example/uapi/phoneCalls{PATH}"
 

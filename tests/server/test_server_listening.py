@@ -6,8 +6,8 @@ import resource
 import pytest
 from server_stand import RegisterDesk, running, talking
 
-from parksim.server import app, listening
-from parksim.server.listening import BindError, bound, is_loopback, resolved
+from parksim.server import app, serving
+from parksim.server.serving import BindError, bound, is_loopback, resolved
 
 
 def test_what_is_loopback():
@@ -39,9 +39,9 @@ def test_a_host_that_is_none(host):
 def test_enough_open_files(monkeypatch, limits, expected):
     """The soft limit is raised to what is needed, as far as it may be, and never lowered."""
     given = []
-    monkeypatch.setattr(listening.resource, "getrlimit", lambda _: limits)
-    monkeypatch.setattr(listening.resource, "setrlimit", lambda _, new: given.append(new))
-    listening.allow_open_files(2_368)
+    monkeypatch.setattr(serving.resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(serving.resource, "setrlimit", lambda _, new: given.append(new))
+    serving.allow_open_files(2_368)
     assert given == ([] if expected is None else [expected])
 
 

@@ -12,8 +12,8 @@ from random import Random
 import pytest
 from server_stand import BEARER, CALL, RegisterDesk, answers, running, talking
 
+from parksim.rules.uapi import Refusal
 from parksim.rules.uapi.models import BODY_LIMIT_BYTES, TARGET_LIMIT_CHARACTERS
-from parksim.rules.uapi.service import Refusal
 from parksim.server import wire
 from parksim.server.wire import HEADERS_LIMIT_BYTES
 

@@ -7,8 +7,7 @@ import pytest
 from server_stand import TOKENS, RegisterDesk, talking
 
 from parksim.server.app import App, Doors
-from parksim.server.listening import bound, resolved
-from parksim.server.serving import FailedError, serve
+from parksim.server.serving import FailedError, bound, resolved, serve
 from parksim.server.tokens import Tokens
 
 

@@ -21,7 +21,7 @@ import pytest
 import parksim
 from parksim.cli.main import main
 from parksim.cli.options import DONE, INTERRUPTED, NOT_FINISHED
-from parksim.reports.screen_plans import to_csv
+from parksim.results import rows_to_csv
 from parksim.scenario.model import Scenario
 from parksim.studies.store import Store
 
@@ -35,7 +35,9 @@ DESIGNS = 6
 def rows_of_large(replications):
     """Return the CSV of the large sweep that nothing befell, as the library makes it."""
     scenario = Scenario.load(LOT).with_values({"run.horizon": "3h"})
-    return to_csv(parksim.sweep(scenario, {"lot.slots": range(4, 10)}, replications, engine="simpy").flat()).encode()
+    return rows_to_csv(
+        parksim.sweep(scenario, {"lot.slots": range(4, 10)}, replications, engine="simpy").flat()
+    ).encode()
 
 
 @pytest.fixture(autouse=True)

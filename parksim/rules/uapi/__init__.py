@@ -43,44 +43,19 @@ from parksim.rules.uapi.service import (
     unpark,
 )
 
-__all__ = [
-    "DEFAULT_ORGANIZATION",
+__all__ = ["Effect", "Event", "State", "answer", "expire", "hang_up", "next_timer_us", "offer"]
+__all__ += ["PhoneCall", "PhoneCallAction", "PhoneCallCollection", "PhoneCallView", "Refusal"]
+__all__ += ["DEFAULT_ORGANIZATION", "Call", "Changed", "Organization", "Register", "new_register"]
+__all__ += ["Reply", "accepted_reply", "collection_reply", "refusal_reply"]
+__all__ += [
     "Ask",
-    "Call",
-    "Changed",
-    "Effect",
-    "Event",
     "Found",
-    "Organization",
     "Outcome",
-    "PhoneCall",
-    "PhoneCallAction",
-    "PhoneCallCollection",
-    "PhoneCallView",
-    "Refusal",
-    "Register",
-    "Reply",
     "Request",
     "Result",
-    "State",
-    "accepted_reply",
-    "answer",
     "change_calls",
-    "collection_reply",
     "create_call",
-    "expire",
-    "hang_up",
     "hang_up_calls",
     "list_calls",
-    "new_register",
-    "next_timer_us",
-    "offer",
-    "park",
-    "prefers_async",
-    "rank_of",
-    "refusal_reply",
-    "resolve",
-    "respond",
-    "route",
-    "unpark",
 ]
+__all__ += ["park", "prefers_async", "rank_of", "resolve", "respond", "route", "unpark"]

@@ -3,7 +3,7 @@
 Three laws of this file:
 
 1. A register is a value: every function answers with the next register and the facts.
-2. What may happen in which state stands in two tables, ``STATES`` and ``TRANSITIONS``; the functions obey them.
+2. A view is in the one state that ``state_of`` tells; what may happen in it stands in the table ``TRANSITIONS``.
 3. Slots and deadlines belong to ``lot``: every park, retrieval, hang-up and time-out is decided there.
 
 Timers are not objects: they are the deadlines in the lots and the ends of ringing in the calls; ``next_timer_us``
@@ -24,53 +24,13 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from parksim.errors import ArgumentError
+from parksim.rules import codes as c
 from parksim.rules import lot
-from parksim.rules.codes import (
-    ABANDONED,
-    AFTER_RETRIEVAL,
-    ANSWERED,
-    ENDED,
-    NEVER,
-    NO_REASON,
-    NOBODY,
-    OFFERED,
-    PARKED,
-    RANK_ARRIVAL,
-    RANK_EXPIRY,
-    RANK_HANGUP,
-    RANK_RETRIEVAL,
-    RANK_RING_OUT,
-    RECALL_ANSWERED,
-    RECALL_RINGING,
-    RINGING,
-    TALKED,
-    WAITING,
-)
 from parksim.rules.lot import Fact
-from parksim.rules.uapi.models import OBJECT_ID
-from parksim.rules.uapi.register import (
-    FLOW_INCOMING,
-    FLOW_LOCAL,
-    FLOW_OUTGOING,
-    STATUS_ON_CALL,
-    STATUS_OTHER_RINGING,
-    STATUS_RINGING,
-    Call,
-    Changed,
-    Register,
-    Return,
-    Stay,
-    View,
-    call_with_id,
-    call_with_number,
-    organization_of,
-    place_of_extension,
-    with_call,
-    with_fact,
-    with_view,
-)
+from parksim.rules.uapi import models as m
+from parksim.rules.uapi import register as r
 
-# ---------------------------------------------------------------------------------------------------- the tables
+# ----------------------------------------------------------------------------------------------------- the table
 
 
 class State(Enum):
@@ -83,36 +43,6 @@ class State(Enum):
     FETCHED = "in the lot, and an UnPark rings"
     ELSEWHERE = "another view of the call is in the lot"
     RETURNING = "rings its parker after the time-out"
-
-
-class Place(Enum):
-    """Whether a call's stay in the lot is this view's."""
-
-    NOT_PARKED = 0
-    HERE = 1
-    OTHER_VIEW = 2
-
-
-class Seen(NamedTuple):
-    """What there is to see of a view; ``None`` in a row of ``STATES``: either."""
-
-    place: Place
-    rung: bool | None
-    returning: bool | None
-    on_call: bool | None
-    on_hold: bool | None
-
-
-STATES: Final[tuple[tuple[Seen, State], ...]] = (
-    (Seen(Place.HERE, rung=False, returning=None, on_call=None, on_hold=None), State.PARKED),
-    (Seen(Place.HERE, rung=True, returning=None, on_call=None, on_hold=None), State.FETCHED),
-    (Seen(Place.OTHER_VIEW, rung=None, returning=None, on_call=None, on_hold=None), State.ELSEWHERE),
-    (Seen(Place.NOT_PARKED, rung=None, returning=True, on_call=None, on_hold=None), State.RETURNING),
-    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=False, on_hold=None), State.SETUP),
-    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=False), State.TALKING),
-    (Seen(Place.NOT_PARKED, rung=None, returning=False, on_call=True, on_hold=True), State.HELD),
-)
-"""Exactly one row fits each case."""
 
 
 class Event(Enum):
@@ -148,59 +78,44 @@ _SETUP, _TALKING, _HELD, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING = State
 TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(Event.PARK, (_TALKING, _HELD), Effect.WORK, _PARKED),
     Transition(Event.PARK, (_PARKED, _FETCHED), Effect.SAME, None),
-    Transition(Event.PARK, (_SETUP, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.UNPARK, (_PARKED, _FETCHED), Effect.WORK, _FETCHED),
-    Transition(Event.UNPARK, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.HOLD, (_TALKING,), Effect.WORK, _HELD),
     Transition(Event.HOLD, (_HELD,), Effect.SAME, None),
-    Transition(Event.HOLD, (_SETUP, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.UNHOLD, (_HELD,), Effect.WORK, _TALKING),
     Transition(Event.UNHOLD, (_TALKING,), Effect.SAME, None),
-    Transition(Event.UNHOLD, (_SETUP, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.ANSWER, (_SETUP, _FETCHED, _RETURNING), Effect.WORK, _TALKING),
     Transition(Event.ANSWER, (_TALKING, _HELD), Effect.SAME, None),
-    Transition(Event.ANSWER, (_PARKED, _ELSEWHERE), Effect.REFUSED, None),
     Transition(Event.RING_OUT, (_FETCHED,), Effect.WORK, _PARKED),
-    Transition(Event.RING_OUT, (_SETUP, _TALKING, _HELD, _PARKED, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
     Transition(Event.EXPIRY, (_PARKED, _FETCHED), Effect.WORK, _RETURNING),
-    Transition(Event.EXPIRY, (_SETUP, _TALKING, _HELD, _ELSEWHERE, _RETURNING), Effect.REFUSED, None),
 )
-"""Exactly one row for each event and state. A hang-up is not among them: it ends a call in any state."""
+"""At most one row for each event and state; what has none is refused. A hang-up ends a call in any state."""
 
 _EFFECTS: Final = {(row.event, state): row.effect for row in TRANSITIONS for state in row.states}
 
 
-def seen(call: Call, view: int) -> Seen:
-    """Return what there is to see of the view at place ``view`` of the call."""
-    place = Place.NOT_PARKED
-    if call.stay is not None:
-        place = Place.HERE if call.stay.view == view else Place.OTHER_VIEW
-    rung = call.stay is not None and call.stay.rung != NOBODY
-    on_call = call.views[view].status == STATUS_ON_CALL
-    return Seen(place, rung, call.returning is not None, on_call, call.views[view].on_hold_us != NEVER)
-
-
-def state_of(call: Call, view: int) -> State:
+def state_of(call: r.Call, view: int) -> State:
     """Return the state of the view at place ``view`` of the call."""
-    sight = seen(call, view)
-    return next(state for row, state in STATES if fits(row, sight))
-
-
-def fits(row: Seen, sight: Seen) -> bool:
-    """Tell whether what is seen fits a row of ``STATES``."""
-    return all(wanted is None or wanted == found for wanted, found in zip(row, sight, strict=True))
+    if call.stay is not None:
+        if call.stay.view != view:
+            return State.ELSEWHERE
+        return State.PARKED if call.stay.rung == c.NOBODY else State.FETCHED
+    if call.returning is not None:
+        return State.RETURNING
+    if call.views[view].status != r.STATUS_ON_CALL:
+        return State.SETUP
+    return State.TALKING if call.views[view].on_hold_us == c.NEVER else State.HELD
 
 
 def effect_of(event: Event, state: State) -> Effect:
     """Look up what an event does in a state."""
-    return _EFFECTS[event, state]
+    return _EFFECTS.get((event, state), Effect.REFUSED)
 
 
 # ------------------------------------------------------------------------------------------------------ the life
 
 
 def offer(
-    register: Register,
+    register: r.Register,
     extension: str,
     *,
     peer: str,
@@ -209,7 +124,7 @@ def offer(
     incoming: bool = False,
     caller_id: str = "",
     nonce: str = "",
-) -> Changed:
+) -> r.Changed:
     """Offer a new call between ``extension`` (which is charged) and ``peer``.
 
     A peer that is an extension itself makes the call local, with a view for each side, "00" and "01"; any other
@@ -219,29 +134,30 @@ def offer(
     Raises:
         ArgumentError: an unknown extension, or an id that is in use or not UAPI's grammar.
     """
-    register, facts = due_before(register, now_us, RANK_ARRIVAL)
-    charged = place_of_extension(register, extension)
-    if charged == NOBODY:
+    register, facts = due_before(register, now_us, c.RANK_ARRIVAL)
+    charged = r.place_of_extension(register, extension)
+    if charged == c.NOBODY:
         raise ArgumentError(f"unknown extension {extension!r}")
     name = _fresh_id(register) if call_id is None else call_id
-    if not OBJECT_ID.fullmatch(name) or call_with_id(register, name) is not None:
+    if not m.OBJECT_ID.fullmatch(name) or r.call_with_id(register, name) is not None:
         raise ArgumentError(f"call id {name!r} is in use or malformed")
-    other = place_of_extension(register, peer)
+    other = r.place_of_extension(register, peer)
     source, destination = ((peer,), (extension,)) if incoming else ((extension,), (peer,))
-    flow = FLOW_LOCAL if other != NOBODY else FLOW_INCOMING if incoming else FLOW_OUTGOING
+    flow = r.FLOW_LOCAL if other != c.NOBODY else r.FLOW_INCOMING if incoming else r.FLOW_OUTGOING
 
-    def view(name: str, viewer: int, rings: bool) -> View:
-        status = STATUS_RINGING if rings else STATUS_OTHER_RINGING
-        ringing_us = now_us if rings else NEVER
-        return View(name, viewer, source, destination, caller_id, flow, status, ringing_us, NEVER, NEVER)
+    def view(name: str, viewer: int, rings: bool) -> r.View:
+        status = r.STATUS_RINGING if rings else r.STATUS_OTHER_RINGING
+        ringing_us = now_us if rings else c.NEVER
+        return r.View(name, viewer, source, destination, caller_id, flow, status, ringing_us, c.NEVER, c.NEVER)
 
-    views: tuple[View, ...] = (view("01", charged, incoming),)
-    if other != NOBODY:
+    views: tuple[r.View, ...] = (view("01", charged, incoming),)
+    if other != c.NOBODY:
         views = (view("00", charged, incoming), view("01", other, not incoming))
-    call = Call(register.next_call, name, charged, nonce, views, now_us, NEVER, None, None, TALKED)
-    offered = Fact(now_us, NEVER, call.number, organization_of(register, charged), NOBODY, NOBODY, OFFERED, NO_REASON)
+    call = r.Call(register.next_call, name, charged, nonce, views, now_us, c.NEVER, None, None, c.TALKED)
+    home = r.organization_of(register, charged)
+    offered = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
     after = register._replace(calls=(*register.calls, call), next_call=register.next_call + 1)
-    return Changed(after, (*facts, offered))
+    return r.Changed(after, (*facts, offered))
 
 
 def id_of_number(number: int, attempt: int = 0) -> str:
@@ -249,50 +165,45 @@ def id_of_number(number: int, attempt: int = 0) -> str:
     return hashlib.blake2b(f"{number}.{attempt}".encode(), digest_size=10).hexdigest()
 
 
-def _fresh_id(register: Register) -> str:
+def _fresh_id(register: r.Register) -> str:
     names = (id_of_number(register.next_call, attempt) for attempt in itertools.count())
-    return next(name for name in names if call_with_id(register, name) is None)
+    return next(name for name in names if r.call_with_id(register, name) is None)
 
 
-def answer(register: Register, call_id: str, *, now_us: int) -> Changed:
+def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
     """Let whichever telephone the call rings answer it at ``now_us``.
 
     A call being set up: ANSWERED. One that an UnPark rings for: RETRIEVED, also at the deadline itself; the park
     fields go, and the extension that answers takes the parker's place in the views. One that rings its parker
     after the time-out: RECALL_ANSWERED. If it rings nowhere (any more), or is no call, nothing changes.
     """
-    register, facts = due_before(register, now_us, RANK_RETRIEVAL)
-    call = call_with_id(register, call_id)
+    register, facts = due_before(register, now_us, c.RANK_RETRIEVAL)
+    call = r.call_with_id(register, call_id)
     if call is None:
-        return Changed(register, facts)
+        return r.Changed(register, facts)
     view = call.stay.view if call.stay else call.returning.view if call.returning else 0
     if effect_of(Event.ANSWER, state_of(call, view)) != Effect.WORK:
-        return Changed(register, facts)
+        return r.Changed(register, facts)
     if call.stay is not None:
         fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, call.stay.rung, now_us)
-        parker = register.lots[call.stay.lot].parkers[call.stay.slot]
-        call = handed_over(register, call, parker, call.stay.rung)._replace(stay=None, ending=AFTER_RETRIEVAL)
-        return Changed(with_fact(with_call(register, call), fact), (*facts, fact))
-    lot_number = organization_of(register, call.extension)
+        taken = handed_over(register, call, call.stay.parker, call.stay.rung)
+        taken = taken._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+        return r.Changed(r.with_fact(r.with_call(register, taken), fact), (*facts, fact))
+    lot_number = r.organization_of(register, call.extension)
     if call.returning is not None:
         parker = call.returning.parker
-        call = with_view(call, view, status=STATUS_ON_CALL)._replace(returning=None)
-        fact = Fact(now_us, NEVER, call.number, lot_number, NOBODY, parker, RECALL_ANSWERED, NO_REASON)
+        call = r.with_view(call, view, status=r.STATUS_ON_CALL)._replace(returning=None)
+        fact = Fact(now_us, c.NEVER, call.number, lot_number, c.NOBODY, parker, c.RECALL_ANSWERED, c.NO_REASON)
     else:
-        extension = _callee(call)
-        views = tuple(known._replace(status=STATUS_ON_CALL, answered_us=now_us) for known in call.views)
+        ringing = (view.extension for view in call.views if view.status == r.STATUS_RINGING)
+        extension = next(ringing, call.extension)  # of a public call outward the caller's own
+        views = tuple(known._replace(status=r.STATUS_ON_CALL, answered_us=now_us) for known in call.views)
         call = call._replace(views=views, answered_us=now_us)
-        fact = Fact(now_us, NEVER, call.number, lot_number, NOBODY, extension, ANSWERED, NO_REASON)
-    return Changed(with_call(register, call), (*facts, fact))
+        fact = Fact(now_us, c.NEVER, call.number, lot_number, c.NOBODY, extension, c.ANSWERED, c.NO_REASON)
+    return r.Changed(r.with_call(register, call), (*facts, fact))
 
 
-def _callee(call: Call) -> int:
-    """Return the extension that a call being set up rings; for a public one outward the caller's own."""
-    ringing = [view.extension for view in call.views if view.status == STATUS_RINGING]
-    return ringing[0] if ringing else call.extension
-
-
-def handed_over(register: Register, call: Call, parker: int, retriever: int) -> Call:
+def handed_over(register: r.Register, call: r.Call, parker: int, retriever: int) -> r.Call:
     """Put the retriever where the parker was: in the view of the parker, and among source and destination."""
     old, new = register.extensions[parker].number, register.extensions[retriever].number
     views = tuple(
@@ -306,55 +217,54 @@ def handed_over(register: Register, call: Call, parker: int, retriever: int) -> 
     return call._replace(views=views)
 
 
-def hang_up(register: Register, call_id: str, *, now_us: int) -> Changed:
+def hang_up(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
     """End a call in any state; a hang-up at the deadline itself comes before the time-out.
 
     In the lot: ABANDONED, the slot is free. Ringing its parker, or not yet answered: ABANDONED. Else ENDED. If
     there is no such call (any more), nothing changes.
     """
-    register, facts = due_before(register, now_us, RANK_HANGUP)
-    call = call_with_id(register, call_id)
+    register, facts = due_before(register, now_us, c.RANK_HANGUP)
+    call = r.call_with_id(register, call_id)
     if call is None:
-        return Changed(register, facts)
-    home = organization_of(register, call.extension)
+        return r.Changed(register, facts)
+    home = r.organization_of(register, call.extension)
     if call.stay is not None:
         fact = lot.decide_hangup(register.lots[call.stay.lot], call.stay.slot, now_us)
     elif call.returning is not None:
-        fact = Fact(now_us, NEVER, call.number, home, NOBODY, call.returning.parker, ABANDONED, RINGING)
-    elif call.answered_us == NEVER:
-        fact = Fact(now_us, NEVER, call.number, home, NOBODY, NOBODY, ABANDONED, WAITING)
+        fact = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, call.returning.parker, c.ABANDONED, c.RINGING)
+    elif call.answered_us == c.NEVER:
+        fact = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
     else:
-        fact = Fact(now_us, NEVER, call.number, home, NOBODY, call.views[0].extension, ENDED, call.ending)
-    left = tuple(other for other in register.calls if other.number != call.number)
-    return Changed(with_fact(register, fact)._replace(calls=left), (*facts, fact))
+        fact = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, call.views[0].extension, c.ENDED, call.ending)
+    return r.Changed(r.without_call(r.with_fact(register, fact), call.number), (*facts, fact))
 
 
-def park_view(register: Register, call: Call, view: int, parker: int, limit_us: int, now_us: int) -> Changed:
+def park_view(register: r.Register, call: r.Call, view: int, parker: int, limit_us: int, now_us: int) -> r.Changed:
     """Put a view that is on call into the lot of its parker's organization: PARKED, or REFUSED when it is full."""
-    home = organization_of(register, parker)
-    fact = lot.decide_park(register.lots[home], call.number, parker, limit_us, NOBODY, 0, now_us)
-    if fact.kind != PARKED:
-        return Changed(register, (fact,))
-    stay = Stay(view, home, fact.slot, now_us, NOBODY, NEVER)
-    parked = with_view(call, view, on_hold_us=NEVER)._replace(stay=stay)
-    return Changed(with_fact(with_call(register, parked), fact), (fact,))
+    home = r.organization_of(register, parker)
+    fact = lot.decide_park(register.lots[home], call.number, parker, limit_us, c.NOBODY, 0, now_us)
+    if fact.kind != c.PARKED:
+        return r.Changed(register, (fact,))
+    stay = r.Stay(view, home, fact.slot, parker, now_us, c.NOBODY, c.NEVER)
+    parked = r.with_view(call, view, on_hold_us=c.NEVER)._replace(stay=stay)
+    return r.Changed(r.with_fact(r.with_call(register, parked), fact), (fact,))
 
 
-def ring_for(register: Register, call: Call, retriever: int, wait_us: int, now_us: int) -> Changed:
+def ring_for(register: r.Register, call: r.Call, retriever: int, wait_us: int, now_us: int) -> r.Changed:
     """Ring an extension for a parked call until ``now_us + wait_us``; slot and timer stay as they are.
 
     The same extension again changes nothing; another one is rung instead of the former.
     """
     assert call.stay is not None
     if call.stay.rung == retriever:
-        return Changed(register, ())
+        return r.Changed(register, ())
     stay = call.stay._replace(rung=retriever, ring_end_us=now_us + wait_us)
-    return Changed(with_call(register, call._replace(stay=stay)), ())
+    return r.Changed(r.with_call(register, call._replace(stay=stay)), ())
 
 
-def hold_view(register: Register, call: Call, view: int, on_hold_us: int) -> Changed:
+def hold_view(register: r.Register, call: r.Call, view: int, on_hold_us: int) -> r.Changed:
     """Put a view on hold since ``on_hold_us``, or take it off (``NEVER``)."""
-    return Changed(with_call(register, with_view(call, view, on_hold_us=on_hold_us)), ())
+    return r.Changed(r.with_call(register, r.with_view(call, view, on_hold_us=on_hold_us)), ())
 
 
 # -------------------------------------------------------------------------------------------------------- timers
@@ -368,49 +278,43 @@ class Timer(NamedTuple):
     call: int
 
 
-def timers(register: Register) -> list[Timer]:
-    """Return the first maxInParking of each lot and all waitForPickup that run, in no order."""
-    firsts = [(known, *lot.next_deadline(known)) for known in register.lots]
+def timers(register: r.Register) -> list[Timer]:
+    """Return all maxInParking and waitForPickup that run, in no order."""
     stays = [(call.stay, call.number) for call in register.calls if call.stay is not None]
-    return [
-        *(
-            Timer(deadline_us, RANK_EXPIRY, known.occupants[slot])
-            for known, deadline_us, slot in firsts
-            if slot != NOBODY
-        ),
-        *(Timer(stay.ring_end_us, RANK_RING_OUT, number) for stay, number in stays if stay.rung != NOBODY),
-    ]
+    ends = [Timer(register.lots[stay.lot].deadlines_us[stay.slot], c.RANK_EXPIRY, number) for stay, number in stays]
+    rings = [Timer(stay.ring_end_us, c.RANK_RING_OUT, number) for stay, number in stays]
+    return [timer for timer in (*ends, *rings) if timer.time_us != c.NEVER]
 
 
-def next_timer_us(register: Register) -> int:
+def next_timer_us(register: r.Register) -> int:
     """Return the instant at which the next timer is due, or ``NEVER``."""
-    return min((timer.time_us for timer in timers(register)), default=NEVER)
+    return min((timer.time_us for timer in timers(register)), default=c.NEVER)
 
 
-def due_before(register: Register, now_us: int, rank: int) -> Changed:
+def due_before(register: r.Register, now_us: int, rank: int) -> r.Changed:
     """Let all timers happen that come before an event of that rank at ``now_us``, in the order of the calendar."""
     facts: tuple[Fact, ...] = ()
     while (timer := min(timers(register), default=None)) is not None and timer[:2] < (now_us, rank):
         register, happened = _timed_out(register, timer)
         facts += happened
-    return Changed(register, facts)
+    return r.Changed(register, facts)
 
 
-def expire(register: Register, now_us: int) -> Changed:
+def expire(register: r.Register, now_us: int) -> r.Changed:
     """Let all timers happen that are due at ``now_us`` or before."""
-    return due_before(register, now_us, RANK_RING_OUT + 1)
+    return due_before(register, now_us, c.RANK_RING_OUT + 1)
 
 
-def _timed_out(register: Register, timer: Timer) -> Changed:
-    call = call_with_number(register, timer.call)
+def _timed_out(register: r.Register, timer: Timer) -> r.Changed:
+    call = r.call_with_number(register, timer.call)
     stay = call.stay
     assert stay is not None
-    if timer.rank == RANK_RING_OUT:
-        calm = call._replace(stay=stay._replace(rung=NOBODY, ring_end_us=NEVER))
-        return Changed(with_call(register, calm), ())
+    if timer.rank == c.RANK_RING_OUT:
+        calm = call._replace(stay=stay._replace(rung=c.NOBODY, ring_end_us=c.NEVER))
+        return r.Changed(r.with_call(register, calm), ())
     expired = lot.decide_expiry(register.lots[stay.lot], stay.slot, call.number, timer.time_us, timer.time_us)
     parker = expired.extension
-    ringing = with_view(call, stay.view, status=STATUS_OTHER_RINGING, ringing_us=timer.time_us)
-    ringing = ringing._replace(stay=None, returning=Return(stay.view, parker))
-    rings = Fact(timer.time_us, NEVER, call.number, stay.lot, NOBODY, parker, RECALL_RINGING, NO_REASON)
-    return Changed(with_fact(with_call(register, ringing), expired), (expired, rings))
+    ringing = r.with_view(call, stay.view, status=r.STATUS_OTHER_RINGING, ringing_us=timer.time_us)
+    ringing = ringing._replace(stay=None, returning=r.Return(stay.view, parker))
+    rings = Fact(timer.time_us, c.NEVER, call.number, stay.lot, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON)
+    return r.Changed(r.with_fact(r.with_call(register, ringing), expired), (expired, rings))

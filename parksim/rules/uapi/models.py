@@ -1,8 +1,8 @@
 """What goes over UAPI's wire: numbers, bodies, resources, and the ladder of refusals.
 
-Pure data and grammar; ``uapi_register`` holds the state and ``uapi`` the service. The vocabulary is VoipNow's
+Pure data and grammar; ``register`` holds the state and ``service`` the service. The vocabulary is VoipNow's
 UnifiedAPI (wiki.4psa.com, pages "Park PhoneCalls", "PhoneCalls Resource", "HTTP Return Codes", "Data Types"), whose
-camelCase appears in the three ``uapi`` files of this folder and nowhere else in the package.
+camelCase appears in the files of this folder and nowhere else in the package.
 
 Reading is tolerant where the vendor's own pages disagree (``link``/``links``, ``callerId``/``callerID``,
 ``waitForPickup``/``waitForPickUp``, numbers as numbers or as strings); writing has one form: numbers of a view as
@@ -23,20 +23,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    ValidationError,
-    model_serializer,
-)
+import pydantic as p
 
 from parksim.errors import ArgumentError, RefusedError
 
@@ -148,24 +135,12 @@ def seconds_text(time_us: int) -> str:
     return f"{whole_s}.{rest_us:06d}".rstrip("0").rstrip(".") if rest_us else str(whole_s)
 
 
-def _max_in_parking_us(value: object) -> int:
-    return seconds_us(value, *MAX_IN_PARKING_S)
-
-
-def _wait_for_pickup_us(value: object) -> int:
-    return seconds_us(value, *WAIT_FOR_PICKUP_S)
-
-
 def _whole(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
     raise ArgumentError("not a whole number")
-
-
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
 
 
 def _encodable(value: str) -> str:
@@ -184,36 +159,34 @@ def _known_fields(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _extension_number(value: str) -> str:
-    if not EXTENSION_NUMBER.fullmatch(value):
-        raise ArgumentError("not an extension number")
-    return value
-
-
-Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_encodable)]
-ViewId = Annotated[str, StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9]+\z")]
-Count = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, p.StringConstraints(strict=True), p.AfterValidator(_encodable)]
+ViewId = Annotated[str, p.StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9]+\z")]
+ExtensionNumber = Annotated[str, p.StringConstraints(strict=True, pattern=r"\A[0-9*]+\z")]
+Count = Annotated[int, p.BeforeValidator(_whole)]
 """A counter: read as a number or a string of digits, written as a number."""
-WireNumber = Annotated[int, BeforeValidator(_whole), PlainSerializer(str, return_type=str)]
+WireNumber = Annotated[int, p.BeforeValidator(_whole), p.PlainSerializer(str, return_type=str)]
 """A number of a view: read as a number or a string of digits, written as a string."""
-WireDate = Annotated[AwareDatetime, PlainSerializer(datetime.isoformat, return_type=str)]
-Numbers = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+WireDate = Annotated[p.AwareDatetime, p.PlainSerializer(datetime.isoformat, return_type=str)]
+Numbers = Annotated[tuple[Text, ...], p.BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 """Extensions or telephone numbers; the vendor's samples also send one bare string."""
-WireSeconds = PlainSerializer(seconds_text, return_type=str)
+WireSeconds = p.PlainSerializer(seconds_text, return_type=str)
+MaxInParking = Annotated[int, p.BeforeValidator(lambda value: seconds_us(value, *MAX_IN_PARKING_S)), WireSeconds]
+WaitForPickup = Annotated[int, p.BeforeValidator(lambda value: seconds_us(value, *WAIT_FOR_PICKUP_S)), WireSeconds]
+CALLER_ID: Final = p.Field(validation_alias=p.AliasChoices("callerId", "callerID"), serialization_alias="callerId")
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True, hide_input_in_errors=True)
+class _Wire(p.BaseModel):
+    model_config = p.ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True, hide_input_in_errors=True)
 
-    @model_serializer(mode="wrap")
-    def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    @p.model_serializer(mode="wrap")
+    def _without_nulls(self, handler: p.SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in handler(self).items() if value is not None}
 
 
 class PhoneCallLink(_Wire):
     """Where a call is found: ``{"self": url}``."""
 
-    url: str = Field(alias="self")
+    url: str = p.Field(alias="self")
 
 
 class PhoneCallView(_Wire):
@@ -230,17 +203,15 @@ class PhoneCallView(_Wire):
     ringing: WireDate | None = None
     answered: WireDate | None = None
     status: WireNumber
-    caller_id: str | None = Field(
-        default=None, validation_alias=AliasChoices("callerId", "callerID"), serialization_alias="callerId"
-    )
+    caller_id: Annotated[str | None, CALLER_ID] = None
     source: Numbers
     destination: Numbers
     recording: WireDate | None = None
-    on_hold: WireDate | None = Field(default=None, alias="onHold")
+    on_hold: WireDate | None = p.Field(default=None, alias="onHold")
     holder: WireNumber | None = None
     parked: WireDate | None = None
-    parked_pos: WireNumber | None = Field(default=None, alias="parkedPos")
-    parked_by: str | None = Field(default=None, alias="parkedBy")
+    parked_pos: WireNumber | None = p.Field(default=None, alias="parkedPos")
+    parked_by: str | None = p.Field(default=None, alias="parkedBy")
     disposition: WireNumber | None = None
 
 
@@ -249,26 +220,16 @@ class PhoneCall(_Wire):
 
     id: str
     extension: str
-    owner_id: str = Field(alias="ownerId")
-    owner_name: str = Field(alias="ownerName")
+    owner_id: str = p.Field(alias="ownerId")
+    owner_name: str = p.Field(alias="ownerName")
     answered: WireDate | None = None
     published: WireDate
     nonce: str | None = None
-    phone_call_view: tuple[PhoneCallView, ...] = Field(alias="phoneCallView")
-    link: PhoneCallLink = Field(validation_alias=AliasChoices("link", "links"))
+    phone_call_view: tuple[PhoneCallView, ...] = p.Field(alias="phoneCallView")
+    link: PhoneCallLink = p.Field(validation_alias=p.AliasChoices("link", "links"))
 
 
-CALL_FIELDS: Final = (
-    "id",
-    "extension",
-    "ownerId",
-    "ownerName",
-    "answered",
-    "published",
-    "nonce",
-    "phoneCallView",
-    "link",
-)
+CALL_FIELDS: Final = tuple(field.alias or name for name, field in PhoneCall.model_fields.items())
 """What List's parameter ``fields`` may name."""
 
 
@@ -283,25 +244,12 @@ class PhoneCallCollection(_Wire):
     """A page of calls: ``total_results`` counts the whole (filtered) set, ``items_per_page`` is the size asked for."""
 
     entry: tuple[PhoneCall, ...] = ()
-    start_index: Count = Field(default=0, alias="startIndex")
-    total_results: Count = Field(alias="totalResults")
-    items_per_page: Count = Field(default=COUNT_DEFAULT, alias="itemsPerPage")
+    start_index: Count = p.Field(default=0, alias="startIndex")
+    total_results: Count = p.Field(alias="totalResults")
+    items_per_page: Count = p.Field(default=COUNT_DEFAULT, alias="itemsPerPage")
     filtered: bool = False
     sorted: bool = False
     paging: Paging = Paging()
-
-
-class ErrorDetail(_Wire):
-    """The code for programs and the message for people."""
-
-    code: str
-    message: str
-
-
-class ErrorBody(_Wire):
-    """The body of every 4xx and 5xx: ``{"error": {"code": ..., "message": ...}}``."""
-
-    error: ErrorDetail
 
 
 class PhoneCallAction(_Wire):
@@ -312,17 +260,13 @@ class PhoneCallAction(_Wire):
     """
 
     action: Text
-    view_id: ViewId = Field(alias="phoneCallViewId")
-    max_in_parking_us: Annotated[int, BeforeValidator(_max_in_parking_us), WireSeconds] = Field(
-        default=MAX_IN_PARKING_DEFAULT_US, alias="maxInParking"
-    )
-    send_call_to: Annotated[Text, AfterValidator(_extension_number)] | None = Field(default=None, alias="sendCallTo")
-    caller_id: str | None = Field(
-        default=None, validation_alias=AliasChoices("callerId", "callerID"), serialization_alias="callerId"
-    )
-    wait_for_pickup_us: Annotated[int, BeforeValidator(_wait_for_pickup_us), WireSeconds] = Field(
+    view_id: ViewId = p.Field(alias="phoneCallViewId")
+    max_in_parking_us: MaxInParking = p.Field(default=MAX_IN_PARKING_DEFAULT_US, alias="maxInParking")
+    send_call_to: ExtensionNumber | None = p.Field(default=None, alias="sendCallTo")
+    caller_id: Annotated[str | None, CALLER_ID] = None
+    wait_for_pickup_us: WaitForPickup = p.Field(
         default=WAIT_FOR_PICKUP_DEFAULT_US,
-        validation_alias=AliasChoices("waitForPickup", "waitForPickUp"),
+        validation_alias=p.AliasChoices("waitForPickup", "waitForPickUp"),
         serialization_alias="waitForPickup",
     )
 
@@ -331,15 +275,15 @@ class SimpleCallParty(_Wire):
     """From whom and to whom a created call goes; one number each is used."""
 
     source: Numbers = ()
-    destination: Annotated[Numbers, Field(min_length=1)]
-    caller_id: Text = Field(default="", validation_alias=AliasChoices("callerId", "callerID"))
+    destination: Annotated[Numbers, p.Field(min_length=1)]
+    caller_id: Annotated[Text, CALLER_ID] = ""
 
 
 class SimpleCall(_Wire):
     """The body of ``POST .../simple``: a call from ``extension`` to the first destination."""
 
     extension: Text
-    phone_call_view: Annotated[tuple[SimpleCallParty, ...], Field(min_length=1)] = Field(alias="phoneCallView")
+    phone_call_view: Annotated[tuple[SimpleCallParty, ...], p.Field(min_length=1)] = p.Field(alias="phoneCallView")
     nonce: Text | None = None
 
 
@@ -349,15 +293,15 @@ class ListQuery(_Wire):
     ``fields`` are names of ``CALL_FIELDS``; empty: all of them. Parameters that are not listed are ignored.
     """
 
-    count: Annotated[Count, Field(ge=1, le=COUNT_MAX)] = COUNT_DEFAULT
-    start_index: Annotated[Count, Field(ge=0, le=START_INDEX_MAX)] = Field(default=0, alias="startIndex")
-    filter_by: Literal["id", "published"] | None = Field(default=None, alias="filterBy")
-    filter_op: Literal["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"] = Field(
+    count: Annotated[Count, p.Field(ge=1, le=COUNT_MAX)] = COUNT_DEFAULT
+    start_index: Annotated[Count, p.Field(ge=0, le=START_INDEX_MAX)] = p.Field(default=0, alias="startIndex")
+    filter_by: Literal["id", "published"] | None = p.Field(default=None, alias="filterBy")
+    filter_op: Literal["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"] = p.Field(
         default="contains", alias="filterOp"
     )
-    filter_value: str | None = Field(default=None, alias="filterValue")
-    fields: Annotated[tuple[Text, ...], BeforeValidator(_split), AfterValidator(_known_fields)] = ()
-    sort_order: Literal["ascending", "descending"] = Field(default="ascending", alias="sortOrder")
+    filter_value: str | None = p.Field(default=None, alias="filterValue")
+    fields: Annotated[tuple[Text, ...], p.BeforeValidator(_split), p.AfterValidator(_known_fields)] = ()
+    sort_order: Literal["ascending", "descending"] = p.Field(default="ascending", alias="sortOrder")
 
 
 PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -416,7 +360,7 @@ def read_action(fields: Mapping[str, object], can_ring: Callable[[str], bool]) -
     read = ("action", "phoneCallViewId", *PARAMETERS[action])
     try:
         return PhoneCallAction.model_validate({name: fields[name] for name in read if name in fields})
-    except ValidationError as error:
+    except p.ValidationError as error:
         wrong = [(_BLAMED[str(fault["loc"][0])], fault["type"], fault["input"]) for fault in error.errors()]
         refusal, kind, value = min(wrong, key=lambda fault: fault[0].rung)
         raise RefusedError(refusal, "" if kind == "missing" else shown(value)) from None

@@ -1,7 +1,7 @@
 """The register: users, extensions, live calls and their lots at one instant, as an immutable value.
 
-Nothing here changes a register; ``uapi_calls`` answers with the next one. A slot, its parker and its deadline stand
-in the ``lot``, never twice. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order offered), extensions by
+Nothing here changes a register; ``calls`` answers with the next one. Who is in a slot and until when stands in the
+``lot``, never twice. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order offered), extensions by
 their place in ``Register.extensions`` and lots by their place in ``Register.organizations``.
 
 >>> register = new_register({"12": ["0003*210"], "33": ["0003*024"]}, capacity=20)
@@ -68,7 +68,7 @@ class View(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """Where a parked call is; parker and deadline are the lot's.
+    """Where a parked call is, and who parked it; its deadline is the lot's.
 
     ``rung`` is the extension that an UnPark rings until ``ring_end_us``, or ``NOBODY``.
     """
@@ -76,6 +76,7 @@ class Stay(NamedTuple):
     view: int
     lot: int
     slot: int
+    parker: int
     parked_us: int
     rung: int
     ring_end_us: int

@@ -4,33 +4,26 @@ One result has two renderings: ``collection_reply`` (200, the collection) and ``
 ``{id, extension, link}``; 202 for a PUT that prefers it, 200 for what creates or ends calls). A refusal has one,
 ``refusal_reply``. Addresses begin with the register's ``base_url``, never with what a request says of its host.
 
->>> reply = refusal_reply(Refusal.NOT_FOUND)
+>>> reply = refusal_reply(m.Refusal.NOT_FOUND)
 >>> reply.status, reply.body
 (404, b'{"error":{"code":"not_found","message":"There is no such resource."}}')
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import gt, lt
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from parksim.errors import ArgumentError
 from parksim.rules.codes import NEVER
-from parksim.rules.uapi.models import (
-    COUNT_DEFAULT,
-    START_INDEX_MAX,
-    ErrorBody,
-    ErrorDetail,
-    ListQuery,
-    PhoneCall,
-    PhoneCallCollection,
-    Refusal,
-)
+from parksim.rules.uapi import models as m
 from parksim.rules.uapi.register import STATUS_ON_CALL, Call, Register, organization_of
 
 _JSON: Final[tuple[tuple[str, str], ...]] = (("Content-Type", "application/json"),)
 _ONE_US: Final = timedelta(microseconds=1)
+_COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {"greaterThan": gt, "lessThan": lt}
 
 
 class Reply(NamedTuple):
@@ -50,10 +43,10 @@ def address(register: Register, user: int, *words: str) -> str:
     return f"{register.base_url}/uapi/phoneCalls/{path}"
 
 
-def phone_call(register: Register, call: Call, user: int, extension: int) -> PhoneCall:
+def phone_call(register: Register, call: Call, user: int, extension: int) -> m.PhoneCall:
     """Return a call as UAPI shows it, with the link by which ``user`` reaches it under ``extension``."""
     owner = register.organizations[organization_of(register, call.extension)]
-    return PhoneCall.model_validate(
+    return m.PhoneCall.model_validate(
         {
             "id": call.id,
             "extension": register.extensions[call.extension].number,
@@ -84,10 +77,9 @@ def _view_fields(register: Register, call: Call, place: int) -> dict[str, Any]:
         "holder": None if view.on_hold_us == NEVER else 1,
     }
     if call.stay is not None and call.stay.view == place:
-        parker = register.lots[call.stay.lot].parkers[call.stay.slot]
         fields["parked"] = _date(register, call.stay.parked_us)
         fields["parkedPos"] = register.firsts[call.stay.lot] + call.stay.slot
-        fields["parkedBy"] = register.extensions[parker].number
+        fields["parkedBy"] = register.extensions[call.stay.parker].number
     if call.returning is not None and call.returning.view == place:
         fields["parkedBy"] = register.extensions[call.returning.parker].number
     return fields
@@ -97,38 +89,35 @@ def _date(register: Register, time_us: int) -> datetime | None:
     return None if time_us == NEVER else register.epoch + time_us * _ONE_US
 
 
-def whole(entries: Sequence[PhoneCall]) -> PhoneCallCollection:
+def whole(entries: Sequence[m.PhoneCall]) -> m.PhoneCallCollection:
     """Return a collection that holds all there is: what a PUT answers, however many."""
-    return PhoneCallCollection.model_validate(
-        {"entry": tuple(entries), "totalResults": len(entries), "itemsPerPage": max(COUNT_DEFAULT, len(entries))}
+    return m.PhoneCallCollection.model_validate(
+        {"entry": tuple(entries), "totalResults": len(entries), "itemsPerPage": max(m.COUNT_DEFAULT, len(entries))}
     )
 
 
 # --------------------------------------------------------------------------------------------------------- List
 
 
-def page(calls: Sequence[Call], query: ListQuery) -> Sequence[Call]:
+def page(calls: Sequence[Call], query: m.ListQuery) -> Sequence[Call]:
     """Return the calls of the page asked for, ordered by the instant at which they entered the system."""
-    ordered = sorted(calls, key=_order, reverse=query.sort_order == "descending")
+    descending = query.sort_order == "descending"
+    ordered = sorted(calls, key=lambda call: (call.published_us, call.number), reverse=descending)
     return ordered[query.start_index : query.start_index + query.count]
 
 
-def _order(call: Call) -> tuple[int, int]:
-    return call.published_us, call.number
-
-
-def paged(entries: Sequence[PhoneCall], total: int, query: ListQuery, where: str) -> PhoneCallCollection:
+def paged(entries: Sequence[m.PhoneCall], total: int, query: m.ListQuery, where: str) -> m.PhoneCallCollection:
     """Return a page of ``total`` calls as a collection, with the addresses of its neighbours at ``where``.
 
     A next page that begins beyond the highest startIndex has no address, nor has any page of an empty list.
     """
     start, end = query.start_index, query.start_index + query.count
     starts = {}
-    if end < total and end <= START_INDEX_MAX:
+    if end < total and end <= m.START_INDEX_MAX:
         starts["next"] = end
     if start > 0 and total > 0:
         starts["prev"] = max(0, start - query.count)
-    return PhoneCallCollection.model_validate(
+    return m.PhoneCallCollection.model_validate(
         {
             "entry": tuple(entries),
             "startIndex": start,
@@ -141,14 +130,14 @@ def paged(entries: Sequence[PhoneCall], total: int, query: ListQuery, where: str
     )
 
 
-def _query_text(query: ListQuery, start_index: int) -> str:
+def _query_text(query: m.ListQuery, start_index: int) -> str:
     given = query.model_dump(exclude_unset=True)
     if "fields" in given:
         given["fields"] = ",".join(query.fields)
     return urlencode({**given, "count": query.count, "startIndex": start_index})
 
 
-def wanted(register: Register, query: ListQuery) -> Callable[[Call], bool]:
+def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
     """Return the test that a call must pass to be listed.
 
     ``contains`` and ``startsWith`` look at the text as it is shown; the comparing operators at ids as text and at
@@ -177,10 +166,8 @@ def wanted(register: Register, query: ListQuery) -> Callable[[Call], bool]:
         return lambda call: text(call).startswith(value)
     parts = value.split(",") if operator == "inArray" else [value]
     keys = [part if by_id else _instant_us(register, part) for part in parts]
-    if operator == "greaterThan":
-        return lambda call: key(call) > keys[0]  # type: ignore[operator]  # both are ids, or both instants
-    if operator == "lessThan":
-        return lambda call: key(call) < keys[0]  # type: ignore[operator]  # both are ids, or both instants
+    if operator in _COMPARED:
+        return lambda call: _COMPARED[operator](key(call), keys[0])
     return lambda call: key(call) in keys
 
 
@@ -194,7 +181,7 @@ def _instant_us(register: Register, text: str) -> int:
 # ------------------------------------------------------------------------------------------------------ replies
 
 
-def collection_reply(collection: PhoneCallCollection, fields: Sequence[str] = ()) -> Reply:
+def collection_reply(collection: m.PhoneCallCollection, fields: Sequence[str] = ()) -> Reply:
     """Render a collection as 200; with ``fields`` the entries show only those."""
     body = collection.model_dump(mode="json")
     if fields:
@@ -202,30 +189,25 @@ def collection_reply(collection: PhoneCallCollection, fields: Sequence[str] = ()
     return Reply(200, _json(body), _JSON)
 
 
-def accepted_reply(collection: PhoneCallCollection, status: int = 202) -> Reply:
+def accepted_reply(collection: m.PhoneCallCollection, status: int = 202) -> Reply:
     """Render a collection as the array of its calls' id, extension and link."""
     kept = {"id", "extension", "link"}
     entries = [entry.model_dump(mode="json", include=kept) for entry in collection.entry]
     return Reply(status, _json(entries), _JSON)
 
 
-def nothing_reply() -> Reply:
-    """Render that there is no call to be returned: 204 without a body."""
-    return Reply(204, b"", ())
-
-
-def refusal_reply(refusal: Refusal, message: str = "", allow: str = "") -> Reply:
+def refusal_reply(refusal: m.Refusal, message: str = "", allow: str = "") -> Reply:
     """Render a refusal with its status, in UAPI's envelope; ``message`` replaces the refusal's own.
 
     401 has WWW-Authenticate, and 405 ``allow`` as Allow.
     """
-    body = ErrorBody(error=ErrorDetail(code=refusal.code, message=message or refusal.message))
+    body = {"error": {"code": refusal.code, "message": message or refusal.message}}
     headers = _JSON
-    if refusal is Refusal.ACCESS_DENIED:
+    if refusal is m.Refusal.ACCESS_DENIED:
         headers = (*headers, ("WWW-Authenticate", "Bearer"))
     if allow:
         headers = (*headers, ("Allow", allow))
-    return Reply(refusal.status, _json(body.model_dump()), headers)
+    return Reply(refusal.status, _json(body), headers)
 
 
 def _json(value: object) -> bytes:

@@ -1,8 +1,9 @@
 """The service around the calls: a target finds its function, a request becomes a reply and facts."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import ValidationError
@@ -10,51 +11,10 @@ from pydantic import ValidationError
 from parksim.errors import RefusedError
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
-from parksim.rules.uapi.calls import (
-    Effect,
-    Event,
-    due_before,
-    effect_of,
-    hang_up,
-    hold_view,
-    offer,
-    park_view,
-    ring_for,
-    state_of,
-)
-from parksim.rules.uapi.models import (
-    TARGET_LIMIT_CHARACTERS,
-    ListQuery,
-    PhoneCall,
-    PhoneCallAction,
-    PhoneCallCollection,
-    Refusal,
-    SimpleCall,
-    read_action,
-    read_body,
-    shown,
-)
-from parksim.rules.uapi.register import (
-    Call,
-    Changed,
-    Register,
-    call_with_id,
-    call_with_number,
-    organization_of,
-)
-from parksim.rules.uapi.replies import (
-    Reply,
-    accepted_reply,
-    address,
-    collection_reply,
-    nothing_reply,
-    page,
-    paged,
-    phone_call,
-    refusal_reply,
-    wanted,
-    whole,
-)
+from parksim.rules.uapi import calls as lives
+from parksim.rules.uapi import models as m
+from parksim.rules.uapi import register as r
+from parksim.rules.uapi import replies
 
 Scope = Literal["user", "organization", "global"]
 
@@ -78,10 +38,10 @@ class Request(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What ``respond`` answers. For the numbers in ``facts`` see ``uapi_register``."""
+    """What ``respond`` answers. For the numbers in ``facts`` see ``register``."""
 
-    register: Register
-    reply: Reply
+    register: r.Register
+    reply: replies.Reply
     facts: tuple[Fact, ...]
 
 
@@ -98,7 +58,7 @@ class Ask(NamedTuple):
     call: str | None = None
     user: str = "@me"
     scope: Scope = "user"
-    fields: Mapping[str, object] | Refusal = MappingProxyType({})
+    fields: Mapping[str, object] | m.Refusal = MappingProxyType({})
 
 
 class Result(NamedTuple):
@@ -107,9 +67,9 @@ class Result(NamedTuple):
     ``wanted`` are the fields of a call that the reply shall have; empty: all.
     """
 
-    register: Register
+    register: r.Register
     facts: tuple[Fact, ...]
-    collection: PhoneCallCollection | None = None
+    collection: m.PhoneCallCollection | None = None
     refused: RefusedError | None = None
     wanted: tuple[str, ...] = ()
 
@@ -125,7 +85,7 @@ class Found(NamedTuple):
 # ------------------------------------------------------------------------------------------ who, which extension
 
 
-def resolve(register: Register, ask: Ask) -> Found:
+def resolve(register: r.Register, ask: Ask) -> Found:
     """Look up user, extension and calls of a path, as far as the token reaches.
 
     What is there but out of reach answers like what is not there. A call is found under every extension that is a
@@ -136,27 +96,27 @@ def resolve(register: Register, ask: Ask) -> Found:
     """
     viewer = _place_of_user(register, ask.viewer)
     if viewer == c.NOBODY:
-        raise RefusedError(Refusal.ACCESS_DENIED)
+        raise RefusedError(m.Refusal.ACCESS_DENIED)
     reach = _reach(register, viewer, ask.scope)
     user = _user(register, ask, viewer, reach)
     if user not in reach:
-        raise RefusedError(Refusal.USER_INVALID, shown(ask.user))
+        raise RefusedError(m.Refusal.USER_INVALID, m.shown(ask.user))
     extension = c.NOBODY
     mine = {place for place, known in enumerate(register.extensions) if known.user == user}
     if ask.extension != "@self":
         extension = _extension(register, ask.extension, register.users[user].organization)
         if extension not in mine:
-            raise RefusedError(Refusal.EXTENSION_INVALID, shown(ask.extension))
+            raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(ask.extension))
         mine = {extension}
     calls = (call for call in register.calls if ask.call in {None, call.id} and not mine.isdisjoint(_parties(call)))
     return Found(user, extension, tuple(call.number for call in calls))
 
 
-def _place_of_user(register: Register, user: str | None) -> int:
+def _place_of_user(register: r.Register, user: str | None) -> int:
     return next((place for place, known in enumerate(register.users) if known.id == user), c.NOBODY)
 
 
-def _reach(register: Register, viewer: int, scope: str) -> set[int]:
+def _reach(register: r.Register, viewer: int, scope: str) -> set[int]:
     """Return the places of the users whom a token reaches."""
     if scope == "global":
         return set(range(len(register.users)))
@@ -166,7 +126,7 @@ def _reach(register: Register, viewer: int, scope: str) -> set[int]:
     return {viewer}
 
 
-def _user(register: Register, ask: Ask, viewer: int, reach: set[int]) -> int:
+def _user(register: r.Register, ask: Ask, viewer: int, reach: set[int]) -> int:
     if ask.user in {"@me", "@viewer"}:
         return viewer
     if ask.user != "@owner":
@@ -177,24 +137,24 @@ def _user(register: Register, ask: Ask, viewer: int, reach: set[int]) -> int:
         extension = _extension(register, ask.extension, register.users[viewer].organization)
         owner = c.NOBODY if extension == c.NOBODY else register.extensions[extension].user
         if owner not in reach:
-            raise RefusedError(Refusal.EXTENSION_INVALID, shown(ask.extension))
+            raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(ask.extension))
         return owner
-    call = None if ask.call is None else call_with_id(register, ask.call)
+    call = None if ask.call is None else r.call_with_id(register, ask.call)
     owner = viewer if call is None else register.extensions[call.extension].user
     return owner if owner in reach else viewer
 
 
-def _extension(register: Register, text: str, organization: int) -> int:
+def _extension(register: r.Register, text: str, organization: int) -> int:
     """Return the extension with that number, full (``0003*210``) or short (``210``) within its organization."""
     names = {text, f"{register.organizations[organization].number}*{text}"}
     return next((place for place, known in enumerate(register.extensions) if known.number in names), c.NOBODY)
 
 
-def _parties(call: Call) -> set[int]:
+def _parties(call: r.Call) -> set[int]:
     return {call.extension, *(view.extension for view in call.views)}
 
 
-def _acting(register: Register, found: Found, call: Call) -> int:
+def _acting(register: r.Register, found: Found, call: r.Call) -> int:
     """Return the extension that acts: the path's; for ``@self`` the user's that is a party, else the charged one."""
     if found.extension != c.NOBODY:
         return found.extension
@@ -205,197 +165,189 @@ def _acting(register: Register, found: Found, call: Call) -> int:
 # ------------------------------------------------------------------------------------------------- the services
 
 
-def park(register: Register, ask: Ask, now_us: int) -> Result:
+class Service(Protocol):
+    """What a method of a path does."""
+
+    def __call__(self, register: r.Register, ask: Ask, now_us: int) -> Result:
+        """Answer at ``now_us``."""
+
+
+def _after_timers(rank: Callable[[Ask], int]) -> Callable[[Service], Service]:
+    """Let the timers before (``now_us``, ``rank``) happen, then the work; a refused work changes nothing."""
+
+    def decorated(work: Service) -> Service:
+        @wraps(work)
+        def service(register: r.Register, ask: Ask, now_us: int) -> Result:
+            register, facts = lives.due_before(register, now_us, rank(ask))
+            try:
+                result = work(register, ask, now_us)
+            except RefusedError as refused:
+                return Result(register, facts + refused.facts, refused=refused)
+            return result._replace(facts=facts + result.facts)
+
+        return service
+
+    return decorated
+
+
+def park(register: r.Register, ask: Ask, now_us: int) -> Result:
     """Park one call, or all of an extension or user that can be parked; ``ask.fields`` is the body without action.
 
     Parking what is parked already answers the same again: same position, same deadline, no new fact. Nothing to
     park: neither collection nor refusal. PARKED for each; REFUSED for each that found the lot full.
     """
-    return change_calls(register, _with_action(ask, Event.PARK), now_us)
+    return change_calls(register, _with_action(ask, lives.Event.PARK), now_us)
 
 
-def unpark(register: Register, ask: Ask, now_us: int) -> Result:
+def unpark(register: r.Register, ask: Ask, now_us: int) -> Result:
     """Ring ``sendCallTo`` for a parked call, or for all parked calls of an extension or user.
 
     The call keeps its slot and its timer until ``answer``; rung in vain for ``waitForPickup`` it stays parked.
     """
-    return change_calls(register, _with_action(ask, Event.UNPARK), now_us)
+    return change_calls(register, _with_action(ask, lives.Event.UNPARK), now_us)
 
 
-def _with_action(ask: Ask, event: Event) -> Ask:
-    if isinstance(ask.fields, Refusal):
+def _with_action(ask: Ask, event: lives.Event) -> Ask:
+    if isinstance(ask.fields, m.Refusal):
         return ask
     return ask._replace(fields={**ask.fields, "action": event.value})
 
 
-def change_calls(register: Register, ask: Ask, now_us: int) -> Result:
+@_after_timers(lambda ask: _rank_of_change(ask.fields))
+def change_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
     """Do what the body's action says (a PUT): Park, UnPark, OnHold, OffHold; one call, or all that can."""
-    return _after_timers(register, now_us, _rank_of_change(ask.fields), lambda known: _changed(known, ask, now_us))
-
-
-def _rank_of_change(fields: Mapping[str, object] | Refusal) -> int:
-    action = None if isinstance(fields, Refusal) else fields.get("action")
-    ranks = {event.value: c.RANK_PARK_REQUEST for event in Event} | {Event.UNPARK.value: c.RANK_RETRIEVAL}
-    return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
-
-
-def list_calls(register: Register, ask: Ask, now_us: int) -> Result:
-    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
-    return _after_timers(register, now_us, c.RANK_PARK_REQUEST, lambda register: _listed(register, ask))
-
-
-def hang_up_calls(register: Register, ask: Ask, now_us: int) -> Result:
-    """End one call, or all of an extension or user (a DELETE); with ``phoneNumber`` only those it is a party of.
-
-    The collection shows the calls as they last stood. ABANDONED or ENDED for each.
-    """
-    return _after_timers(register, now_us, c.RANK_HANGUP, lambda register: _hung_up(register, ask, now_us))
-
-
-def create_call(register: Register, ask: Ask, now_us: int) -> Result:
-    """Create a simple call (a POST) from an extension of the user to the first destination. OFFERED."""
-    return _after_timers(register, now_us, c.RANK_ARRIVAL, lambda register: _created(register, ask, now_us))
-
-
-def _not_implemented(register: Register, ask: Ask, now_us: int) -> Result:
-    def work(register: Register) -> Result:
-        resolve(register, ask)
-        raise RefusedError(Refusal.ACTION_NOT_IMPLEMENTED)
-
-    return _after_timers(register, now_us, c.RANK_HANGUP, work)
-
-
-def _after_timers(register: Register, now_us: int, rank: int, work: Callable[[Register], Result]) -> Result:
-    """Let the timers before (``now_us``, ``rank``) happen, then work; a refused work changes nothing."""
-    register, facts = due_before(register, now_us, rank)
-    try:
-        result = work(register)
-    except RefusedError as refused:
-        return Result(register, facts + refused.facts, refused=refused)
-    return result._replace(facts=facts + result.facts)
-
-
-def _changed(register: Register, ask: Ask, now_us: int) -> Result:
     found = _found_call(register, ask)
-    if isinstance(ask.fields, Refusal):
+    if isinstance(ask.fields, m.Refusal):
         raise RefusedError(ask.fields)
     home = register.users[found.user].organization
-    mates = {place for place in range(len(register.extensions)) if organization_of(register, place) == home}
-    action = read_action(ask.fields, lambda number: _extension(register, number, home) in mates)
+    mates = {place for place in range(len(register.extensions)) if r.organization_of(register, place) == home}
+    action = m.read_action(ask.fields, lambda number: _extension(register, number, home) in mates)
     facts: tuple[Fact, ...] = ()
     numbers = []
     full = False
     for number in found.calls:
         try:
-            changed = _act(register, found, call_with_number(register, number), action, now_us)
+            changed = _act(register, found, r.call_with_number(register, number), action, now_us)
         except RefusedError as refused:
             if ask.call is not None:
                 raise
-            full = full or refused.refusal is Refusal.LOT_FULL
+            full = full or refused.refusal is m.Refusal.LOT_FULL
             facts += refused.facts
         else:
             register, facts = changed.register, facts + changed.facts
             numbers.append(number)
     if full and not numbers:
-        raise RefusedError(Refusal.LOT_FULL, facts=facts)
+        raise RefusedError(m.Refusal.LOT_FULL, facts=facts)
     return Result(register, facts, _collection(register, found, numbers))
 
 
-def _found_call(register: Register, ask: Ask) -> Found:
+def _rank_of_change(fields: Mapping[str, object] | m.Refusal) -> int:
+    action = None if isinstance(fields, m.Refusal) else fields.get("action")
+    ranks = {event.value: c.RANK_PARK_REQUEST for event in lives.Event} | {lives.Event.UNPARK.value: c.RANK_RETRIEVAL}
+    return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
+
+
+@_after_timers(lambda _: c.RANK_PARK_REQUEST)
+def list_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
+    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
     found = resolve(register, ask)
-    if ask.call is not None and not found.calls:
-        raise RefusedError(Refusal.PHONECALL_INVALID, shown(ask.call))
-    return found
+    try:
+        query = m.ListQuery.model_validate(ask.fields)
+        passes = replies.wanted(register, query)
+    except (ValueError, OverflowError):  # a ValidationError is a ValueError
+        raise RefusedError(m.Refusal.QUERY_INVALID) from None
+    calls = [call for call in (r.call_with_number(register, number) for number in found.calls) if passes(call)]
+    words = [known for known in (ask.extension, ask.call) if known is not None]
+    entries = _entries(register, found, replies.page(calls, query))
+    collection = replies.paged(entries, len(calls), query, replies.address(register, found.user, *words))
+    return Result(register, (), collection, wanted=query.fields)
 
 
-def _act(register: Register, found: Found, call: Call, action: PhoneCallAction, now_us: int) -> Changed:
-    view = next((place for place, known in enumerate(call.views) if known.id == action.view_id), c.NOBODY)
-    if view == c.NOBODY:
-        raise RefusedError(Refusal.VIEW_INVALID, shown(action.view_id))
-    event = Event(action.action)
-    state = state_of(call, view)
-    effect = effect_of(event, state)
-    if effect == Effect.REFUSED:
-        raise RefusedError(Refusal.VIEW_STATE, state.value)
-    if effect == Effect.SAME:
-        return Changed(register, ())
-    if event == Event.UNPARK:
-        retriever = _extension(register, action.send_call_to or "", register.users[found.user].organization)
-        return ring_for(register, call, retriever, action.wait_for_pickup_us, now_us)
-    if event != Event.PARK:
-        return hold_view(register, call, view, now_us if event == Event.HOLD else c.NEVER)
-    changed = park_view(register, call, view, _acting(register, found, call), action.max_in_parking_us, now_us)
-    if changed.facts[0].kind != c.PARKED:
-        raise RefusedError(Refusal.LOT_FULL, facts=changed.facts)
-    return changed
+@_after_timers(lambda _: c.RANK_HANGUP)
+def hang_up_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
+    """End one call, or all of an extension or user (a DELETE); with ``phoneNumber`` only those it is a party of.
 
-
-def _hung_up(register: Register, ask: Ask, now_us: int) -> Result:
+    The collection shows the calls as they last stood. ABANDONED or ENDED for each.
+    """
     found = _found_call(register, ask)
-    party = None if isinstance(ask.fields, Refusal) else ask.fields.get("phoneNumber")
+    party = None if isinstance(ask.fields, m.Refusal) else ask.fields.get("phoneNumber")
     if isinstance(party, str):
         party = party.replace(" ", "+")  # a plus that was not encoded
-    calls = [call_with_number(register, number) for number in found.calls]
+    calls = [r.call_with_number(register, number) for number in found.calls]
     calls = [call for call in calls if party is None or any(party in (*v.source, *v.destination) for v in call.views)]
     collection = _collection(register, found, [call.number for call in calls])
     facts: tuple[Fact, ...] = ()
     for call in calls:
-        register, happened = hang_up(register, call.id, now_us=now_us)
+        register, happened = lives.hang_up(register, call.id, now_us=now_us)
         facts += happened
     return Result(register, facts, collection)
 
 
-def _created(register: Register, ask: Ask, now_us: int) -> Result:
+@_after_timers(lambda _: c.RANK_ARRIVAL)
+def create_call(register: r.Register, ask: Ask, now_us: int) -> Result:
+    """Create a simple call (a POST) from an extension of the user to the first destination. OFFERED."""
     found = resolve(register, ask)
-    if isinstance(ask.fields, Refusal):
+    if isinstance(ask.fields, m.Refusal):
         raise RefusedError(ask.fields)
     try:
-        asked = SimpleCall.model_validate(ask.fields)
+        asked = m.SimpleCall.model_validate(ask.fields)
     except ValidationError:
-        raise RefusedError(Refusal.BODY_INVALID) from None
+        raise RefusedError(m.Refusal.BODY_INVALID) from None
     home = register.users[found.user].organization
     extension = _extension(register, asked.extension, home)
     if extension == c.NOBODY or register.extensions[extension].user != found.user:
-        raise RefusedError(Refusal.EXTENSION_INVALID, shown(asked.extension))
+        raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(asked.extension))
     party = asked.phone_call_view[0]
-    register, facts = offer(
-        register,
-        register.extensions[extension].number,
-        peer=party.destination[0],
-        now_us=now_us,
-        caller_id=party.caller_id,
-        nonce=asked.nonce or "",
-    )
+    number, peer, nonce = register.extensions[extension].number, party.destination[0], asked.nonce or ""
+    register, facts = lives.offer(register, number, peer=peer, now_us=now_us, caller_id=party.caller_id, nonce=nonce)
     return Result(register, facts, _collection(register, found, [register.calls[-1].number]))
 
 
-def _listed(register: Register, ask: Ask) -> Result:
+@_after_timers(lambda _: c.RANK_HANGUP)
+def _not_implemented(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
+    resolve(register, ask)
+    raise RefusedError(m.Refusal.ACTION_NOT_IMPLEMENTED)
+
+
+def _found_call(register: r.Register, ask: Ask) -> Found:
     found = resolve(register, ask)
-    try:
-        query = ListQuery.model_validate(ask.fields)
-        passes = wanted(register, query)
-    except (ValueError, OverflowError):  # a ValidationError is a ValueError
-        raise RefusedError(Refusal.QUERY_INVALID) from None
-    calls = [call for call in (call_with_number(register, number) for number in found.calls) if passes(call)]
-    words = [known for known in (ask.extension, ask.call) if known is not None]
-    entries = _entries(register, found, page(calls, query))
-    return Result(
-        register, (), paged(entries, len(calls), query, address(register, found.user, *words)), wanted=query.fields
-    )
+    if ask.call is not None and not found.calls:
+        raise RefusedError(m.Refusal.PHONECALL_INVALID, m.shown(ask.call))
+    return found
 
 
-def _entries(register: Register, found: Found, calls: Iterable[Call]) -> list[PhoneCall]:
-    return [phone_call(register, call, found.user, _acting(register, found, call)) for call in calls]
+def _act(register: r.Register, found: Found, call: r.Call, action: m.PhoneCallAction, now_us: int) -> r.Changed:
+    view = next((place for place, known in enumerate(call.views) if known.id == action.view_id), c.NOBODY)
+    if view == c.NOBODY:
+        raise RefusedError(m.Refusal.VIEW_INVALID, m.shown(action.view_id))
+    event = lives.Event(action.action)
+    state = lives.state_of(call, view)
+    effect = lives.effect_of(event, state)
+    if effect == lives.Effect.REFUSED:
+        raise RefusedError(m.Refusal.VIEW_STATE, state.value)
+    if effect == lives.Effect.SAME:
+        return r.Changed(register, ())
+    if event == lives.Event.UNPARK:
+        retriever = _extension(register, action.send_call_to or "", register.users[found.user].organization)
+        return lives.ring_for(register, call, retriever, action.wait_for_pickup_us, now_us)
+    if event != lives.Event.PARK:
+        return lives.hold_view(register, call, view, now_us if event == lives.Event.HOLD else c.NEVER)
+    changed = lives.park_view(register, call, view, _acting(register, found, call), action.max_in_parking_us, now_us)
+    if changed.facts[0].kind != c.PARKED:
+        raise RefusedError(m.Refusal.LOT_FULL, facts=changed.facts)
+    return changed
 
 
-def _collection(register: Register, found: Found, numbers: Iterable[int]) -> PhoneCallCollection | None:
-    calls = [call_with_number(register, number) for number in numbers]
-    return whole(_entries(register, found, calls)) if calls else None
+def _entries(register: r.Register, found: Found, calls: Iterable[r.Call]) -> list[m.PhoneCall]:
+    return [replies.phone_call(register, call, found.user, _acting(register, found, call)) for call in calls]
+
+
+def _collection(register: r.Register, found: Found, numbers: Iterable[int]) -> m.PhoneCallCollection | None:
+    calls = [r.call_with_number(register, number) for number in numbers]
+    return replies.whole(_entries(register, found, calls)) if calls else None
 
 
 # -------------------------------------------------------------------------------------------------- the one door
-
-Service = Callable[[Register, Ask, int], Result]
 
 _CALLS: Final[Mapping[str, Service]] = {"GET": list_calls, "PUT": change_calls, "DELETE": hang_up_calls}
 _CREATIONS: Final[Mapping[str, Mapping[str, Service]]] = {
@@ -437,11 +389,11 @@ def route(target: str) -> Route | None:
     return Route(user, extension, None, given, _CREATIONS.get(extension, _CALLS))
 
 
-def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
+def respond(register: r.Register, request: Request, *, now_us: int) -> Outcome:
     """Answer a request at ``now_us``: the next register, the reply, the facts. No request makes it raise."""
-    leads = route(request.target) if len(request.target) <= TARGET_LIMIT_CHARACTERS else None
+    leads = route(request.target) if len(request.target) <= m.TARGET_LIMIT_CHARACTERS else None
     if leads is None or request.method not in leads.services:
-        register, facts = due_before(register, now_us, c.RANK_HANGUP)
+        register, facts = lives.due_before(register, now_us, c.RANK_HANGUP)
         return Outcome(register, _unrouted(request, leads), facts)
     creates = request.method == "POST" and leads.extension in _CREATIONS
     ask = Ask(
@@ -450,7 +402,7 @@ def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
         call=leads.call,
         user=leads.user,
         scope=request.scope,
-        fields=read_body(request.body) if request.method in {"PUT", "POST"} else leads.query,
+        fields=m.read_body(request.body) if request.method in {"PUT", "POST"} else leads.query,
     )
     result = leads.services[request.method](register, ask, now_us)
     return Outcome(result.register, _rendered(request, result), result.facts)
@@ -459,31 +411,35 @@ def respond(register: Register, request: Request, *, now_us: int) -> Outcome:
 def rank_of(request: Request) -> int:
     """Return the rank that a request takes among the events of its instant (see ``codes.RANK_NAMES``)."""
     if request.method == "PUT":
-        return _rank_of_change(read_body(request.body))
+        return _rank_of_change(m.read_body(request.body))
     return {"GET": c.RANK_PARK_REQUEST, "POST": c.RANK_ARRIVAL}.get(request.method, c.RANK_HANGUP)
 
 
-def _unrouted(request: Request, leads: Route | None) -> Reply:
+def _unrouted(request: Request, leads: Route | None) -> replies.Reply:
     if leads is not None:
-        return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
-    too_long = len(request.target) > TARGET_LIMIT_CHARACTERS
-    return refusal_reply(Refusal.URI_TOO_LONG if too_long else Refusal.NOT_FOUND)
+        return replies.refusal_reply(m.Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
+    too_long = len(request.target) > m.TARGET_LIMIT_CHARACTERS
+    return replies.refusal_reply(m.Refusal.URI_TOO_LONG if too_long else m.Refusal.NOT_FOUND)
 
 
-def _rendered(request: Request, result: Result) -> Reply:
+def _rendered(request: Request, result: Result) -> replies.Reply:
     """Render a result: the one place where it is decided which form and status a reply has."""
     if result.refused is not None:
-        return refusal_reply(result.refused.refusal, result.refused.message)
+        return replies.refusal_reply(result.refused.refusal, result.refused.message)
     if result.collection is None:
-        return nothing_reply()
+        return replies.Reply(204, b"", ())
     if request.method == "GET":
-        return collection_reply(result.collection, result.wanted)
+        return replies.collection_reply(result.collection, result.wanted)
     if prefers_async(request.prefer):
-        reply = accepted_reply(result.collection)
+        reply = replies.accepted_reply(result.collection)
         return reply._replace(headers=(*reply.headers, ("Preference-Applied", "respond-async")))
     if request.method in {"DELETE", "POST"}:
-        return accepted_reply(result.collection, status=200)
-    return accepted_reply(result.collection) if request.answer == "accepted" else collection_reply(result.collection)
+        return replies.accepted_reply(result.collection, status=200)
+    return (
+        replies.accepted_reply(result.collection)
+        if request.answer == "accepted"
+        else replies.collection_reply(result.collection)
+    )
 
 
 def prefers_async(prefer: str) -> bool:
