@@ -14,7 +14,7 @@ from typing import Final
 from parksim.errors import ArgumentError, LogError
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
-from parksim.pbx.durations import Clock, Observed, busiest, known_limits_us, observe
+from parksim.pbx.durations import Clock, Observed, busiest, observe
 from parksim.pbx.fitting import (
     Calibration,
     empirical,
@@ -188,11 +188,7 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if known is not None and known.queue_limit != c.UNLIMITED:
         result.put("queue.limit", str(known.queue_limit), HEADER)
     if seen.queue.events:
-        waited = Clock()
-        for duration_s, gave_up in zip(seen.queue.durations_s, seen.queue.seen, strict=True):
-            if duration_s > 0:
-                waited.durations_s.append(duration_s)
-                waited.seen.append(gave_up)
+        waited = Clock(seen.queue.kinds, [one for one in seen.queue.spells if one.length_us > 0])
         put_law(result, "queue.patience", waited, "hung up waiting", "answered first")
     else:
         result.put("queue.patience", '"unlimited"', "guess: nobody was seen to hang up before an answer")
@@ -271,7 +267,7 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
 
 def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: int | None) -> None:
     """Put max_in_parking: one value, or all reported values as an empirical law."""
-    limits_us = known_limits_us(seen)
+    limits_us = seen.limits_us
     source = f"n = {len(limits_us):,} parks that report it"
     if not limits_us and lot_limit_us is not None:
         limits_us = [lot_limit_us]
