@@ -91,7 +91,7 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
     values |= _utilisations(journal, settings, window)
     values |= _by_hour(journal, counted, stays, answers[waits_us <= target_us], time_outs, window)
-    values["occupancy_mean_by_hour"] = _occupancy_by_hour(changes_us, levels, window)
+    values["occupancy_mean_by_hour"] = _occupancy_by_hour(changes_us, steps, window)
     values |= _by_lot(journal, counted, stays, values, settings, window)
     missing = float("nan")  # a measure that the catalogue has and nothing here computes: a test names it
     scalars = {name: values.get(name, missing) for name in SCALARS}
@@ -409,10 +409,12 @@ def _by_hour(
         }
 
 
-def _occupancy_by_hour(changes_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:
+def _occupancy_by_hour(changes_us: Ints, steps: NDArray[np.int8], window: Window) -> NDArray[np.float64]:
     """Return the mean number of slots taken in each hour of day, nan where the window has no such hour."""
+    bounds_us, hours, _ = _stretches((0,), HOUR_US, window)
+    taken_us = _busy_us(steps, np.clip(changes_us, *window), np.searchsorted(changes_us, bounds_us), bounds_us)
     with np.errstate(invalid="ignore"):
-        return _time_by_hour(changes_us, levels, window) / open_by_hour_us(window)
+        return np.bincount(hours, taken_us, minlength=HOURS) / open_by_hour_us(window)
 
 
 def _by_lot(
@@ -448,21 +450,7 @@ def open_by_hour_us(window: Window) -> NDArray[np.float64]:
     >>> open_by_hour_us(Window(HOUR_US // 2, 2 * HOUR_US))[:3].tolist()
     [1800000000.0, 3600000000.0, 0.0]
     """
-    open_us = _time_by_hour(np.array([], np.int64), np.array([1]), window)
+    bounds_us, hours, _ = _stretches((0,), HOUR_US, window)
+    open_us = np.bincount(hours, np.diff(bounds_us).astype(np.float64), minlength=HOURS)
     open_us.flags.writeable = False
     return open_us
-
-
-def _time_by_hour(times_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:
-    """Integrate a step function over each hour of day within the window.
-
-    ``levels[i]`` holds until ``times_us[i]``, the last one for ever. Whole numbers throughout, so bincount is exact.
-    """
-    starts_us = np.concatenate((np.zeros(1, np.int64), times_us))
-    integral = np.concatenate(([0], np.cumsum(levels[:-1] * np.diff(starts_us))))
-    full_hours = np.arange(window.warm_up_us // HOUR_US + 1, -(-window.horizon_us // HOUR_US)) * HOUR_US
-    bounds_us = np.concatenate(([window.warm_up_us], full_hours, [window.horizon_us]))
-    last = np.searchsorted(starts_us, bounds_us, side="right") - 1
-    upto = integral[last] + levels[last] * (bounds_us - starts_us[last])
-    hours = bounds_us[:-1] // HOUR_US % HOURS
-    return np.bincount(hours, np.diff(upto), minlength=HOURS).astype(np.float64)

@@ -14,7 +14,6 @@ from parksim.pbx import formats
 from parksim.pbx.formats import Entry
 from parksim.rules import codes as c
 from parksim.rules import life
-from parksim.rules.lot import Fact
 
 REQUEST_LASTS_US: Final = 1_000_000
 """A park request without a ParkedCall within this time was refused."""
@@ -78,11 +77,6 @@ def shown(name: str) -> str:
     ('PJSIP/2000', '?[31mred')
     """
     return "".join(one if one.isprintable() else "?" for one in name[:80])
-
-
-def is_parking(row: Row | Fact) -> bool:
-    """Tell whether a slot is taken or becomes free."""
-    return row.kind in (c.PARKED, c.RETRIEVED, c.EXPIRED) or (row.kind == c.ABANDONED and row.reason == c.IN_LOT)
 
 
 class CallTracker:

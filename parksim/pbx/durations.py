@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.pbx.calls import Row, is_parking
+from parksim.journal.journal import is_parking
+from parksim.pbx.calls import Row
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact

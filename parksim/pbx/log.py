@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
-from parksim.journal.journal import Journal
+from parksim.journal.journal import Journal, is_parking
 from parksim.pbx import formats
-from parksim.pbx.calls import AmiTracker, CsvTracker, Row, is_parking
+from parksim.pbx.calls import AmiTracker, CsvTracker, Row
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from parksim.catalogue import SCALARS
 from parksim.errors import JournalError
-from parksim.journal.journal import Journal
+from parksim.journal.journal import Journal, stays_of
 from parksim.journal.measures import Window, measure_rows
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
@@ -105,19 +105,9 @@ def _limits(journal: Journal, time_us: int) -> dict[str, tuple[float | None, flo
         limits[name] = clopper_pearson_limits(int((kind == one).sum()), parks)
     gone = int(((kind == c.ABANDONED) & (journal.reason == c.IN_LOT)).sum())
     limits["abandoned_share"] = clopper_pearson_limits(gone, parks)
-    stays_s = _stays_s(journal)
+    stays = sorted((ended.time_us, parked.time_us) for parked, ended in stays_of(journal.facts()) if ended)
+    stays_s = [(until_us - from_us) / 1e6 for until_us, from_us in stays]
     mean = sum(stays_s) / (time_us / 1e6)
     half = NormalDist().inv_cdf(0.975) * math.sqrt(sum(one * one for one in stays_s)) / (time_us / 1e6)
     limits["occupancy_mean"] = max(mean - half, 0.0), mean + half
     return limits
-
-
-def _stays_s(journal: Journal) -> list[float]:
-    parked: dict[tuple[int, int], int] = {}
-    stays = []
-    for fact in journal.facts():
-        if fact.kind == c.PARKED:
-            parked[fact.lot, fact.slot] = fact.time_us
-        elif fact.slot >= 0 and (fact.lot, fact.slot) in parked:
-            stays.append((fact.time_us - parked.pop((fact.lot, fact.slot))) / 1e6)
-    return stays

@@ -21,8 +21,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from parksim.engines import processes
-from parksim.journal.journal import Journal
-from parksim.pbx.calls import is_parking
+from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.conformance import Agreement
 from parksim.pbx.durations import ANSWERED, REQUESTED, Observed
 from parksim.pbx.log import FieldLog
