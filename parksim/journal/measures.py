@@ -451,6 +451,6 @@ def open_by_hour_us(window: Window) -> NDArray[np.float64]:
     [1800000000.0, 3600000000.0, 0.0]
     """
     bounds_us, hours, _ = _stretches((0,), HOUR_US, window)
-    open_us = np.bincount(hours, np.diff(bounds_us).astype(np.float64), minlength=HOURS)
+    open_us = np.bincount(hours, np.diff(bounds_us), minlength=HOURS).astype(np.float64)
     open_us.flags.writeable = False
     return open_us

@@ -15,18 +15,7 @@ from parksim.errors import ArgumentError, LogError
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
-from parksim.pbx.fitting import (
-    Calibration,
-    empirical,
-    number,
-    percent,
-    put_law,
-    put_never,
-    put_patience,
-    seconds,
-    share_of,
-    span,
-)
+from parksim.pbx.fitting import Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
@@ -189,7 +178,7 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("queue.limit", str(known.queue_limit), HEADER)
     if seen.queue.events:
         waited = Clock(seen.queue.kinds, [one for one in seen.queue.spells if one.length_us > 0])
-        put_law(result, "queue.patience", waited, "hung up waiting", "answered first")
+        result.put_law("queue.patience", waited, "hung up waiting", "answered first")
     else:
         result.put("queue.patience", '"unlimited"', "guess: nobody was seen to hang up before an answer")
         if known is None:
@@ -211,7 +200,7 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
         )
         result.put("attendants.handling", '"0s"', SILENT)
         return
-    put_law(result, "attendants.handling", seen.handling, "from an answer to a request for a slot")
+    result.put_law("attendants.handling", seen.handling, "from an answer to a request for a slot")
     whole, handled = seen.whole_talks.durations_s, seen.handling.durations_s
     if len(whole) < 2 or len(handled) < 2:
         result.put("attendants.talk", '"0s"', "guess: too few calls ended without a park")
@@ -262,7 +251,7 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
     _time_out(result, log, seen, plan.limit_us)
     _when_full(result, log, seen)
     nobody = f"{len(seen.stays_s):,} stays of up to {max(seen.stays_s, default=0.0):.4g} s"
-    put_patience(result, "lot.patience", seen.patience, ("hung up", "fetched or timed out first"), nobody)
+    result.put_patience("lot.patience", seen.patience, ("hung up", "fetched or timed out first"), nobody)
 
 
 def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: int | None) -> None:
@@ -339,14 +328,14 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("retrieval.never", "1", f"nobody was fetched in {len(clock.seen):,} stays")
         return
     cut = "timed out, hung up or unfinished first"
-    best = put_law(result, "retrieval.delay", clock, "fetched", cut, with_never=True)
-    put_never(result, "retrieval.never", best, clock, "not fetched")
+    best = result.put_law("retrieval.delay", clock, "fetched", cut, with_never=True)
+    result.put_never("retrieval.never", best, clock, "not fetched")
     if known is not None and known.staff != c.UNLIMITED:
         result.put("retrieval.staff", str(known.staff), f"{HEADER}; the delay includes waits for free staff")
     elif known is None:
         result.unknown.append("how many people fetch calls: unlimited, so no retrieval waits")
     if seen.staff_talk.events:
-        put_law(result, "retrieval.talk", seen.staff_talk, "talks from the retrieval to the call's end")
+        result.put_law("retrieval.talk", seen.staff_talk, "talks from the retrieval to the call's end")
     else:
         result.unknown.append("talk after a retrieval, which only the staff's load depends on")
 
@@ -358,7 +347,7 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
         _answer(result, known, seen)
     ways = ("hung up on the way back", "answered or lost first")
     clock = seen.return_patience
-    put_patience(result, "recall.patience", clock, ways, f"{len(clock.seen):,} returns")
+    result.put_patience("recall.patience", clock, ways, f"{len(clock.seen):,} returns")
 
 
 def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None:
@@ -369,7 +358,7 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
         result.put("recall.answer", '"0s"', "guess: no return was seen to ring")
         return
     vain = "rang in vain or hung up first"
-    best = put_law(result, "recall.answer", seen.answer, "answered", vain, with_never=True)
+    best = result.put_law("recall.answer", seen.answer, "answered", vain, with_never=True)
     if not seen.answer.events:
         result.put("recall.never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
         return
@@ -383,7 +372,7 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
         )
         result.put_share("recall.never", one, note)
     else:
-        put_never(result, "recall.never", best, seen.answer, "not answered")
+        result.put_never("recall.never", best, seen.answer, "not answered")
 
 
 def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:

@@ -275,23 +275,18 @@ def fit(
     if events == 0:
         raise ArgumentError("nothing was seen to happen, so there is nothing to fit")
     family = FAMILIES[kind]
-    start = family.start(data.seen_s, float(durations_s.sum()) / events)
-    if with_never:
-        start = family.start(data.seen_s, float(data.seen_s.mean()))
+    start = family.start(data.seen_s, float(data.seen_s.mean() if with_never else durations_s.sum() / events))
     negative = partial(_negative, family, data)
-    never, ratio = None, 0.0
+    theta, value = minimise(lambda x: negative(x, 0.0), start)
+    never = None
     if with_never:
-        ratio = (len(durations_s) - events) / len(durations_s) * 0.5
-        best, value = minimise(lambda x: negative(x[:-1], _share(x[-1])), [*start, _logit(max(ratio, 1e-3))])
-        theta, share = best[:-1], _share(best[-1])
-        bare, bare_value = minimise(lambda x: negative(x, 0.0), start)
-        if bare_value <= value + 1e-9:
-            theta, share, value = bare, 0.0, bare_value
+        share, ratio = 0.0, (len(durations_s) - events) / len(durations_s) * 0.5
+        best, least = minimise(lambda x: negative(x[:-1], _share(x[-1])), [*start, _logit(max(ratio, 1e-3))])
+        if least < value - 1e-9:
+            theta, share, value = best[:-1], _share(best[-1]), least
         never = _never_limits(negative, theta, share, value, level) if limits_of_never else Interval(share, 0.0, 1.0)
         covariance = _covariance(lambda x: negative(x[:-1], _share(x[-1])), np.append(theta, _logit(share)), share)
     else:
-        share = 0.0
-        theta, value = minimise(lambda x: negative(x, 0.0), start)
         covariance = _inverse(hessian(lambda x: negative(x, 0.0), theta))
     score = NormalDist().inv_cdf(0.5 + level / 2)
     limits = {}
