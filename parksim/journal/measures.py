@@ -22,6 +22,20 @@ HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns": c.EXPIRED}
+"""Of what there are shares: the facts of counted calls by kind."""
+_SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
+    "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL),
+    "retrieved_share": ("parks_made", c.RETRIEVED),
+    "expired_share": ("parks_made", c.EXPIRED),
+    "abandoned_share": ("parks_made", c.ABANDONED, c.IN_LOT),
+    "recall_answered_share": ("returns", c.RECALL_ANSWERED),
+    "recall_abandoned_share": ("returns", c.ABANDONED, c.RETURNING, c.RINGING),
+    "lost_share": ("calls_offered", c.LOST),
+    "queue_abandoned_share": ("calls_offered", c.ABANDONED, c.WAITING),
+    "queue_full_share": ("calls_offered", c.LOST, c.QUEUE_FULL),
+}
+"""Shares: of what, and which facts are the part: a kind, with its reasons where not all count."""
 
 
 class Window(NamedTuple):
@@ -75,12 +89,15 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     levels = np.zeros(len(steps) + 1, np.int64)
     np.cumsum(steps, out=levels[1:])
     stays = _stays_of(journal, changes, settings)
-    values: dict[str, Any] = {"calls_offered": _count(journal, counted, c.OFFERED)}
-    values |= _parking(journal, counted)
+    values: dict[str, Any] = {name: _count(journal, counted, kind) for name, kind in _WHOLES.items()}
+    values["parks_requested"] = values["parks_made"] + _count(journal, counted, c.REFUSED, c.LOT_FULL)
+    values |= {name: _ratio(_count(journal, counted, *what), values[of]) for name, (of, *what) in _SHARES.items()}
+    returns = values["returns"]
+    values["recall_busy_share"] = float("nan")
+    if settings.recall_to != c.TO_GROUP:
+        values["recall_busy_share"] = _ratio(returns - _rung_at_once(journal, counted), returns)
     time_outs = _time_outs_in(journal, window)
-    values |= _returns(journal, counted, settings)
     values["recalls_per_hour"] = len(time_outs) / (window.length_us / HOUR_US)
-    values |= _losses(journal, counted, values["calls_offered"])
     answers = _rows(journal, counted, c.ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     values |= _waits(waits_us, target_us, values["calls_offered"])
@@ -130,32 +147,6 @@ def _count(journal: Journal, counted: Mask, kind: int, *reasons: int) -> float:
     return float(np.count_nonzero(_mask(journal, counted, kind, *reasons)))
 
 
-def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
-    parks = _count(journal, counted, c.PARKED)
-    refused = _count(journal, counted, c.REFUSED, c.LOT_FULL)
-    return {
-        "parks_requested": parks + refused,
-        "parks_made": parks,
-        "refused_share": _ratio(refused, parks + refused),
-        "retrieved_share": _ratio(_count(journal, counted, c.RETRIEVED), parks),
-        "expired_share": _ratio(_count(journal, counted, c.EXPIRED), parks),
-        "abandoned_share": _ratio(_count(journal, counted, c.ABANDONED, c.IN_LOT), parks),
-    }
-
-
-def _returns(journal: Journal, counted: Mask, settings: Settings) -> dict[str, float]:
-    returns = _count(journal, counted, c.EXPIRED)
-    busy = float("nan")
-    if settings.recall_to != c.TO_GROUP:
-        busy = _ratio(returns - _rung_at_once(journal, counted), returns)
-    gone = _count(journal, counted, c.ABANDONED, c.RETURNING, c.RINGING)
-    return {
-        "recall_busy_share": busy,
-        "recall_answered_share": _ratio(_count(journal, counted, c.RECALL_ANSWERED), returns),
-        "recall_abandoned_share": _ratio(gone, returns),
-    }
-
-
 def _time_outs_in(journal: Journal, window: Window) -> Ints:
     """Return the rows of all time-outs in the window, whenever their calls were offered."""
     first, end = np.searchsorted(journal.time_us, window)
@@ -176,14 +167,6 @@ def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
     order = numbers[np.argsort(journal.call[numbers], kind="stable")]
     of_one_call = journal.call[order[:-1]] == journal.call[order[1:]]
     return order[:-1][of_one_call], order[1:][of_one_call]
-
-
-def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
-    return {
-        "lost_share": _ratio(_count(journal, counted, c.LOST), calls),
-        "queue_abandoned_share": _ratio(_count(journal, counted, c.ABANDONED, c.WAITING), calls),
-        "queue_full_share": _ratio(_count(journal, counted, c.LOST, c.QUEUE_FULL), calls),
-    }
 
 
 def _waits(waits_us: Ints, target_us: int, calls: float) -> dict[str, float]:
