@@ -162,21 +162,21 @@ class CsvTracker(CallTracker):
         self.calls_recorded |= kind == c.OFFERED
         lot = fields.get("lot", "")
         hung_up_in_lot = kind == c.ABANDONED and self._state(call) in (life.IN_SLOT, life.BEFORE)
+        who = fields.get("retriever" if kind == c.RETRIEVED else "parker", "")
         if hung_up_in_lot or kind in (c.PARKED, c.RETRIEVED, c.EXPIRED):
-            who = fields.get("retriever" if kind == c.RETRIEVED else "parker", "")
             limit_us = self._limit_us(fields.get("limit"), entry) if kind == c.PARKED else None
             slot = self._slot(fields["slot"], entry)
             self._parking(entry, kind, call, lot=lot, slot=slot, extension=who, limit_us=limit_us)
         elif kind == c.REFUSED:
             self.requests_recorded = True
-            self._reach_attendant(entry, call, fields.get("parker", ""))
-            self._record(entry, c.REFUSED, call, c.LOT_FULL, lot=lot, extension=fields.get("parker", ""))
+            self._reach_attendant(entry, call, who)
+            self._record(entry, c.REFUSED, call, c.LOT_FULL, lot=lot, extension=who)
         elif kind == c.ABANDONED:
             _ = self._record(entry, c.ABANDONED, call, c.WAITING) or self._record(entry, c.ABANDONED, call, c.RETURNING)
         elif kind == c.ENDED:
             self._over(entry, call)
         else:
-            self._record(entry, kind, call, extension=fields.get("parker", ""))
+            self._record(entry, kind, call, extension=who)
 
 
 class _Request(NamedTuple):

@@ -18,7 +18,6 @@ from parksim.journal.journal import is_parking
 from parksim.pbx.calls import Row
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
-from parksim.rules.lot import Fact
 
 Seconds = NDArray[np.float64]
 ANSWERED: Final = (c.ANSWERED, c.RECALL_ANSWERED)
@@ -139,22 +138,27 @@ class Observed:
         """How many of them the log does not end."""
         return sum(one.kind == c.NOBODY for one in self.stays)
 
-    def add(self, facts: Iterable[Row | Fact], last_us: int) -> None:
-        """Add all facts of one call, in a log that ends at ``last_us``."""
+    def add(self, rows: Iterable[Row], last_us: int) -> None:
+        """Add all rows of one call, in a log that ends at ``last_us``."""
         life = _Life(self)
-        for fact in facts:
-            life.take(fact)
+        for row in rows:
+            life.take(row)
         life.close(last_us)
+
+
+def calls_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each call."""
+    by_call: dict[str, list[Row]] = {}
+    for row in rows:
+        by_call.setdefault(row.call, []).append(row)
+    return by_call
 
 
 def observe(log: FieldLog, lot: str) -> Observed:
     """Return what ``log`` shows of the calls of one lot; calls never parked belong to it if it is the only lot."""
-    by_call: dict[str, list[Row]] = {}
-    for row in log.rows:
-        by_call.setdefault(row.call, []).append(row)
     observed = Observed(lot)
     alone = len(log.lots) == 1
-    for rows in by_call.values():
+    for rows in calls_of(log.rows).values():
         lots = {row.lot for row in rows if is_parking(row) or row.kind == c.REFUSED}
         if lots <= {lot} and (lots or alone):
             observed.add(rows, log.last_us)
@@ -171,7 +175,7 @@ def busiest(log: FieldLog) -> str:
 
 
 class _Life:
-    """Goes through the facts of one call."""
+    """Goes through the rows of one call."""
 
     def __init__(self, observed: Observed) -> None:
         self.to = observed
@@ -188,9 +192,9 @@ class _Life:
             clock.spells.append(Spell(self._parks, since_us, at_us, kind))
         return True
 
-    def take(self, fact: Row | Fact) -> None:
-        """Add what a fact tells."""
-        at_us, kind, to = fact.time_us, fact.kind, self.to
+    def take(self, row: Row) -> None:
+        """Add what a row tells."""
+        at_us, kind, to = row.time_us, row.kind, self.to
         if kind == c.OFFERED:
             to.arrivals_us.append(at_us)
             self._since["queue"] = at_us
@@ -200,7 +204,7 @@ class _Life:
             self._since["handling"] = at_us
         elif kind in REQUESTED:
             self._request(at_us, kind)
-        elif is_parking(fact):
+        elif is_parking(row):
             if self._ends("stay", at_us, kind, to.retrieval, to.patience) and kind != c.ABANDONED:
                 self._since["staff" if kind == c.RETRIEVED else "return"] = at_us
         elif kind == c.RECALL_RINGING:
@@ -208,10 +212,10 @@ class _Life:
             self._since["period"] = at_us
         elif kind == c.RECALL_UNANSWERED:
             to.rings_s.append((at_us - self._since.pop("period", at_us)) / 1e6)
-            if fact.reason != c.AGAIN:
+            if row.reason != c.AGAIN:
                 self._ends("ring", at_us, kind, to.answer)
         elif kind in (c.ENDED, c.LOST, c.ABANDONED):
-            self._over(at_us, kind, fact.reason)
+            self._over(at_us, kind, row.reason)
 
     def close(self, last_us: int) -> None:
         """Add what the end of the log tells."""

@@ -95,7 +95,7 @@ class FieldLog:
         return measured
 
     def _journal(self, left_out: frozenset[str]) -> Journal:
-        rows = _untangled([row for row in self.rows if row.call not in left_out])
+        rows = untangled([row for row in self.rows if row.call not in left_out])
         offered = [row.call for row in rows if row.kind == c.OFFERED]
         numbers = {call: number for number, call in enumerate(offered)}
         parkers = _names(row for row in rows if row.kind not in (c.RETRIEVED, c.ENDED))
@@ -155,7 +155,7 @@ def _names(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(row.extension for row in rows if row.extension))[:16_000]
 
 
-def _untangled(rows: list[Row]) -> list[Row]:
+def untangled(rows: list[Row]) -> list[Row]:
     """Return the rows with a release before the park that follows it in the slot.
 
     A PBX writes UnParkedCall when the caller has left, some ms after the slot was reused: if a ParkedCall comes between

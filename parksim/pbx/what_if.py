@@ -23,8 +23,8 @@ import numpy as np
 from parksim.engines import processes
 from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.conformance import Agreement
-from parksim.pbx.durations import ANSWERED, REQUESTED, Observed
-from parksim.pbx.log import FieldLog
+from parksim.pbx.durations import ANSWERED, REQUESTED, Observed, calls_of
+from parksim.pbx.log import FieldLog, untangled
 from parksim.pbx.log_measures import measured_in
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
@@ -162,17 +162,21 @@ def reoffer(log: FieldLog, agreement: Agreement, scenario: Scenario | None = Non
     )
     names = [row.call for row in log.rows if row.kind == c.OFFERED]
     columns = _Columns(len(names), settings.max_parks)
-    limits_us = _limits_us(log, agreement, names)
-    columns.values["max_in_parking_us"][:] = _most_usual(limits_us)
-    facts: dict[int, list[Fact]] = {}
-    for fact in log.journal.facts():
-        facts.setdefault(fact.call, []).append(fact)
     _take_slots(columns, log.journal.facts())
-    for call, of_call in facts.items():
-        seen = Observed()
-        seen.add(of_call, log.last_us)
-        _take_clocks(columns, call, seen, limits_us.get(call, []), log.settings)
-    unseen = {name: int((~seen).sum()) for name, seen in columns.seen.items()}
+    numbers = {name: number for number, name in enumerate(names)}
+    limits: Counter[int] = Counter()
+    for name, rows in calls_of(untangled(log.rows)).items():
+        if name in numbers:
+            parks = [row for row in rows if row.kind == c.PARKED and row.lot in plans]
+            of_lots = [plans[row.lot].limit_us if row.limit_us is None else row.limit_us for row in parks]
+            limits_us = [c.NEVER if limit_us is None else limit_us for limit_us in of_lots]
+            limits.update(limits_us)
+            seen = Observed()
+            seen.add(rows, log.last_us)
+            _take_clocks(columns, numbers[name], seen, limits_us, log.settings)
+    most_usual = max(limits, key=lambda one: (limits[one], one), default=c.NEVER)
+    columns.values["max_in_parking_us"][~columns.seen["max_in_parking_us"]] = most_usual
+    unseen = {name: int((~known).sum()) for name, known in columns.seen.items()}
     if scenario is not None:
         columns.seen["wants_park"][1:] |= not log.calls_recorded  # a call that returns is only known if parked again
         _draw_unseen(columns, scenario, seed)
@@ -181,23 +185,6 @@ def reoffer(log: FieldLog, agreement: Agreement, scenario: Scenario | None = Non
     limit_us = values["max_in_parking_us"]
     values["max_in_parking_us"] = np.where(limit_us == c.NEVER, c.NEVER, np.maximum(limit_us, 1))
     return Reoffered(Workload(**values), settings, names, unseen)
-
-
-def _most_usual(limits_us: Mapping[int, list[int]]) -> int:
-    """Return the time-out of parks that the log does not show: the most frequent one."""
-    counts = Counter(one for some in limits_us.values() for one in some)
-    return max(counts, key=lambda one: (counts[one], one), default=c.NEVER)
-
-
-def _limits_us(log: FieldLog, agreement: Agreement, names: list[str]) -> dict[int, list[int]]:
-    """Return the longest stay of each park of each call: its own, or the lot's."""
-    numbers = {name: number for number, name in enumerate(names)}
-    limits: dict[int, list[int]] = {}
-    for row in log.rows:
-        if row.kind == c.PARKED and row.lot in agreement.lots and row.call in numbers:
-            limit_us = agreement.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
-            limits.setdefault(numbers[row.call], []).append(c.NEVER if limit_us is None else limit_us)
-    return limits
 
 
 def _take_slots(columns: _Columns, facts: Iterable[Fact]) -> None:
