@@ -297,9 +297,7 @@ def _attendants(
     for count in set(counts) - {settings.attendants}:
         late = steps * (journal.extension >= count)
         there_us[duty == count] += _busy_us(late, clipped_us, rows, bounds_us)[duty == count]
-    busy, there = np.zeros(HOURS, np.int64), np.zeros(HOURS, np.int64)
-    np.add.at(busy, hours, busy_us)
-    np.add.at(there, hours, there_us)
+    busy, there = (np.bincount(hours, one_us, minlength=HOURS).astype(np.int64) for one_us in (busy_us, there_us))
     shares = [_ratio(*both) for both in zip(busy.tolist(), there.tolist(), strict=True)]
     return {
         "attendant_utilisation": _ratio(int(busy.sum()), int(there.sum())),

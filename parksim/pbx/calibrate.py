@@ -12,6 +12,7 @@ from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
 from parksim.errors import ArgumentError, LogError
+from parksim.journal.measures import HOUR_US, Window, open_by_hour_us
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
@@ -22,7 +23,6 @@ from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import Settings
 from parksim.stats.survival import Interval, poisson_limits
 
-HOUR_US: Final = 3_600_000_000
 FEWEST_S: Final = 600
 """An hour of the day that the log covers for less than this, over all its days, gets no rate."""
 FEW_LIMITS: Final = 8
@@ -94,7 +94,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     varies, why = _rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
-    result.put("run.horizon", horizon, "as long as calls came in the log" if not whole_day else "one day")
+    result.put("run.horizon", horizon, "one day" if whole_day else "as long as calls came in the log")
     if not log.calls_recorded:
         result.unknown.append(
             "calls that were never parked: arrivals are the requests for a slot, and a return that is parked again "
@@ -107,14 +107,13 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     low, high = (limit / (span_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
     result.figures["arrivals.rate"] = mean = Interval(middle, low, high)
     text = f"{span(Interval(*(one * 3600 for one in mean)), '/h')}; n = {len(at):,} calls"
-    if not varies:
-        if len(at) == 1:
-            result.unknown.append("the rate of calls: the log has one call")
-        result.put("arrivals.kind", '"poisson"', why)
-        result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
+    result.put("arrivals.kind", '"hourly"' if varies else '"poisson"', why)
+    if varies:
+        _calls_per_hour(result, counts, exposures, text)
         return
-    result.put("arrivals.kind", '"hourly"', why)
-    _calls_per_hour(result, counts, exposures, text)
+    if len(at) == 1:
+        result.unknown.append("the rate of calls: the log has one call")
+    result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
 def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], mean: str) -> None:
@@ -142,15 +141,9 @@ def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
 
     The first is not counted: the observation begins with it, so that it was certain to be seen.
     """
-    counts, exposures = [0] * 24, [0.0] * 24
-    for one in at_us[1:]:
-        counts[one // HOUR_US % 24] += 1
-    hour = at_us[0] // HOUR_US
-    while hour * HOUR_US < at_us[-1]:
-        begin, end = max(hour * HOUR_US, at_us[0]), min((hour + 1) * HOUR_US, at_us[-1])
-        exposures[hour % 24] += (end - begin) / 1e6
-        hour += 1
-    return counts, exposures
+    counts = Counter(one // HOUR_US % 24 for one in at_us[1:])
+    open_us = open_by_hour_us(Window(at_us[0], at_us[-1]))
+    return [counts[hour] for hour in range(24)], (open_us / 1e6).tolist()
 
 
 def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
