@@ -156,28 +156,27 @@ def _names(rows: Iterable[Row]) -> list[str]:
 
 
 def untangled(rows: list[Row]) -> list[Row]:
-    """Return the rows with a release before the park that follows it in the slot.
+    """Return rows in the order of time, with a release before the park that follows it in the slot.
 
     A PBX writes UnParkedCall when the caller has left, some ms after the slot was reused: if a ParkedCall comes between
     them, the release is moved before it, to its instant.
     """
-    order = sorted(range(len(rows)), key=lambda i: rows[i].time_us)
     result: list[Row] = []
     taken: dict[tuple[str, int], str] = {}
     early: set[int] = set()
-    for at, i in enumerate(order):
-        row = rows[i]
-        if i in early:
+    for at, row in enumerate(rows):
+        if at in early:
             continue
         if is_parking(row):
             place = (row.lot, row.slot)
             if row.kind == c.PARKED and place in taken:
-                for j in order[at + 1 :]:
-                    if rows[j].time_us > row.time_us + TOLERANCE_US:
+                for later in range(at + 1, len(rows)):
+                    other = rows[later]
+                    if other.time_us > row.time_us + TOLERANCE_US:
                         break
-                    if is_parking(rows[j]) and (rows[j].lot, rows[j].slot, rows[j].call) == (*place, taken[place]):
-                        early.add(j)
-                        result.append(rows[j]._replace(time_us=row.time_us))
+                    if is_parking(other) and (other.lot, other.slot, other.call) == (*place, taken[place]):
+                        early.add(later)
+                        result.append(other._replace(time_us=row.time_us))
                         break
             if row.kind == c.PARKED:
                 taken[place] = row.call

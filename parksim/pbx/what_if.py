@@ -214,7 +214,7 @@ def _take_clocks(columns: _Columns, call: int, seen: Observed, limits_us: list[i
     columns.values["arrival_us"][0, call] = arrival_us = seen.arrivals_us[0]
     stays, talks = seen.stays, [*seen.handling.spells, *seen.whole_talks.spells]
     if not stays or stays[-1].kind == c.EXPIRED:
-        columns.see("wants_park", len(stays), call, 0)  # it was not parked again
+        columns.see("wants_park", stays[-1].parks if stays else 0, call, 0)  # it was not parked again
     for one in seen.queue.spells:
         if unlimited and one.kind == c.ABANDONED:
             talks.append(one)
@@ -231,22 +231,26 @@ def _take_clocks(columns: _Columns, call: int, seen: Observed, limits_us: list[i
         if not wants:
             columns.see("talk_us", one.parks, call, 0)
     for one in seen.refusal.spells:
-        columns.see("talk_us", one.parks, call, one.until_us - (one.from_us if retried else requested_us[one.parks]))
+        from_us = one.from_us if retried else requested_us.get(one.parks, one.from_us)
+        columns.see("talk_us", one.parks, call, one.until_us - from_us)
     expired_us = {}
-    for park, one in enumerate(stays):
+    for one in stays:
+        park = one.parks - 1
         limit_us = limits_us[park] if park < len(limits_us) else c.NEVER
         if one.kind == c.EXPIRED:
             expired_us[park], limit_us = one.until_us, one.length_us
         elif limit_us != c.NEVER and one.kind != c.NOBODY:  # fetched within the tolerance after the deadline
             limit_us = max(limit_us, one.length_us)
+        columns.see("wants_park", park, call, 1)  # also where its answer was not recorded
         columns.see("max_in_parking_us", park, call, limit_us)
         columns.tell("retrieval_us", park, call, one.length_us, seen=one.kind == c.RETRIEVED)
         columns.tell("patience_us", park, call, one.length_us, seen=one.kind in (c.ABANDONED, c.NOBODY))
     for one in seen.staff_talk.spells:
         columns.see("staff_talk_us", one.parks - 1, call, one.length_us)
     for one in [*seen.answer.spells, *(seen.return_patience.spells if unlimited else ())]:
-        from_us = expired_us[one.parks - 1] if unlimited else one.from_us
-        columns.tell("answer_us", one.parks - 1, call, one.until_us - from_us, seen=one.kind in ANSWERED)
+        if one.parks - 1 in expired_us:  # it was parked within the log
+            from_us = expired_us[one.parks - 1] if unlimited else one.from_us
+            columns.tell("answer_us", one.parks - 1, call, one.until_us - from_us, seen=one.kind in ANSWERED)
     for one in seen.return_patience.spells:
         gone = one.kind == c.ABANDONED or (unlimited and one.kind == c.LOST)  # if nobody rings, it leaves by itself
         columns.tell("recall_patience_us", one.parks - 1, call, one.length_us, seen=gone)
