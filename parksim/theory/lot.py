@@ -11,6 +11,8 @@ from parksim.errors import ArgumentError
 from parksim.theory import erlang
 from parksim.theory.race import Law, Race, mean_within, quantile_s
 
+__all__ = ["Choice", "LossLot", "load_from_empty", "loss_lot", "slot_loads"]
+
 Floats = NDArray[np.float64]
 Choice = str
 """Which free slot a park takes, in the words of ``rules.codes.CHOICE_NAMES``."""
