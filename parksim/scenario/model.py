@@ -407,32 +407,16 @@ def _plain(value: object) -> Any:
     return value
 
 
-_SECTIONS: Final[dict[str, type[sections.Section]]] = {
-    "run": sections.Run,
-    "queue": sections.Queue,
-    "attendants": sections.Attendants,
-    "parking": sections.Parking,
-    "lot": LotSection,
-    "retrieval": sections.Retrieval,
-    "recall": sections.Recall,
-    "caller": sections.Caller,
-    "uapi": sections.Uapi,
-}
-_KINDS: Final[dict[str, type[BaseModel]]] = {
-    "poisson": sections.Poisson,
-    "hourly": sections.Hourly,
-    "recorded": sections.Recorded,
-    SEVERAL: NamedLot,
-    **LAWS,
-}
+_KINDS: Final[dict[str, type[BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
 
 
 def _keys(place: KeyPath) -> tuple[str, ...]:
     """Return the keys that the table at ``place`` may have."""
     model: type[BaseModel] = Scenario
     for part in place:
-        if part in _SECTIONS and model is Scenario:
-            model = _SECTIONS[str(part)]
+        field = Scenario.model_fields.get(str(part)) if model is Scenario else None
+        if field is not None and field.annotation in sections.Section.__subclasses__():
+            model = field.annotation
         elif part in _KINDS:
             model = _KINDS[str(part)]
     return tuple(model.model_fields) if model is not Scenario or not place else ()

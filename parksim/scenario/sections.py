@@ -10,18 +10,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
     PlainValidator,
     PrivateAttr,
-    Tag,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -33,7 +31,7 @@ from parksim.catalogue import SCALARS
 from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import quantities as q
 from parksim.scenario import recordings
-from parksim.scenario.laws import Constant, Law
+from parksim.scenario.laws import Constant, Law, by_kind
 from parksim.scenario.recordings import Recording
 
 HOURS: Final = 24
@@ -184,30 +182,16 @@ class Recorded(Section):
         return self._recording
 
 
-_ARRIVALS: Final = ("poisson", "hourly", "recorded")
+def _no_table(value: object) -> object:  # noqa: ARG001 - any value is refused
+    raise UnfitError("must be a table", '[arrivals] with kind = "poisson" and rate = "120/h", say')
 
 
-def _arrivals_table(value: object) -> object:
-    if isinstance(value, Section):
-        return value
-    if not isinstance(value, Mapping):
-        raise UnfitError("must be a table", '[arrivals] with kind = "poisson" and rate = "120/h", say')
-    if "kind" not in value:
-        raise UnfitError("needs its kind", f"one of {', '.join(_ARRIVALS)}", ("kind",))
-    if value["kind"] not in _ARRIVALS:
-        raise UnknownWordError("is not a kind of arrivals", "kind", _ARRIVALS)
-    return value
-
-
-def _kind(value: object) -> str:
-    return str(value["kind"]) if isinstance(value, Mapping) else str(getattr(value, "kind", ""))
-
-
-Arrivals = Annotated[
-    Annotated[Poisson, Tag("poisson")] | Annotated[Hourly, Tag("hourly")] | Annotated[Recorded, Tag("recorded")],
-    Discriminator(_kind),
-    BeforeValidator(_arrivals_table),
-]
+ARRIVALS: Final[dict[str, type[Section]]] = {"poisson": Poisson, "hourly": Hourly, "recorded": Recorded}
+"""The arrivals by kind."""
+if TYPE_CHECKING:
+    Arrivals = Poisson | Hourly | Recorded
+else:
+    Arrivals = by_kind(ARRIVALS, "needs its kind", "arrivals", _no_table)
 
 
 class Queue(Section):
