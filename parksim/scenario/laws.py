@@ -19,20 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, Union, get_args
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PrivateAttr,
-    Tag,
-    TypeAdapter,
-    ValidationInfo,
-    model_serializer,
-    model_validator,
-)
 
 from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import recordings
@@ -45,7 +33,7 @@ Seconds = NDArray[np.float64]
 BEYOND: Final = 1e-9
 """At most this share of a law may lie beyond ``LONGEST_S``; what is drawn there becomes ``LONGEST_S``."""
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Positive = Annotated[float, pydantic.Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -56,10 +44,10 @@ class Sample:
     sorted_s: Seconds = field(default_factory=lambda: np.empty(0), compare=False)
 
 
-class LawBase(BaseModel, ABC):
+class LawBase(pydantic.BaseModel, ABC):
     """What all laws share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str
 
@@ -97,8 +85,8 @@ class LawBase(BaseModel, ABC):
     def _share_beyond(self) -> float:
         return float(self.survival(np.array([LONGEST_S]))[0]) if math.isfinite(self.mean_s) else 1.0
 
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> Self:
+    @pydantic.model_validator(mode="after")
+    def _fits(self, info: pydantic.ValidationInfo) -> Self:
         self._check(info.context or {})
         if self._share_beyond() > BEYOND:
             raise UnfitError(
@@ -222,8 +210,8 @@ class Hyperexponential(LawBase):
     """A mixture of exponentials: with share ``weights[i]`` the mean is ``means[i]``."""
 
     kind: Literal["hyperexponential"]
-    weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)], ...] = Field(min_length=1)
-    means: tuple[Duration, ...] = Field(min_length=1)
+    weights: tuple[Annotated[float, pydantic.Field(ge=0, strict=True)], ...] = pydantic.Field(min_length=1)
+    means: tuple[Duration, ...] = pydantic.Field(min_length=1)
 
     def _check(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - only files need it
         if len(self.weights) != len(self.means):
@@ -281,7 +269,7 @@ class Erlang(GammaShaped):
     """The sum of ``stages`` equal exponentials; ``mean`` is that of the sum."""
 
     kind: Literal["erlang"]
-    stages: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+    stages: Annotated[int, pydantic.Field(ge=1, le=10_000, strict=True)]
 
     @property
     def shape_number(self) -> float:
@@ -293,8 +281,8 @@ class Gamma(GammaShaped):
     """Gamma, by mean and shape or by mean and coefficient of variation (cv = 1 / sqrt(shape))."""
 
     kind: Literal["gamma"]
-    shape: Annotated[float, Field(ge=0.01, le=1e6, allow_inf_nan=False, strict=True)] | None = None
-    cv: Annotated[float, Field(ge=0.001, le=10, allow_inf_nan=False, strict=True)] | None = None
+    shape: Annotated[float, pydantic.Field(ge=0.01, le=1e6, strict=True)] | None = None
+    cv: Annotated[float, pydantic.Field(ge=0.001, le=10, strict=True)] | None = None
 
     def _check(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - only files need it
         if (self.shape is None) == (self.cv is None):
@@ -312,7 +300,7 @@ class Weibull(LawBase):
     """Weibull, by scale and shape or by mean and shape; below shape 1 the hazard falls."""
 
     kind: Literal["weibull"]
-    shape: Annotated[float, Field(ge=0.05, le=1000, allow_inf_nan=False, strict=True)]
+    shape: Annotated[float, pydantic.Field(ge=0.05, le=1000, strict=True)]
     scale: Duration | None = None
     mean: Duration | None = None
 
@@ -387,10 +375,10 @@ class Empirical(LawBase):
     """
 
     kind: Literal["empirical"]
-    values: tuple[Duration, ...] | None = Field(default=None, min_length=1)
-    file: str | None = Field(default=None, min_length=1)
+    values: tuple[Duration, ...] | None = pydantic.Field(default=None, min_length=1)
+    file: str | None = pydantic.Field(default=None, min_length=1)
     column: str | None = None
-    _sample: Sample = PrivateAttr(default_factory=Sample)
+    _sample: Sample = pydantic.PrivateAttr(default_factory=Sample)
 
     def _check(self, context: Mapping[str, Any]) -> None:
         if (self.values is None) == (self.file is None):
@@ -409,7 +397,7 @@ class Empirical(LawBase):
     def _share_beyond(self) -> float:
         return 0.0  # each value was checked
 
-    @model_serializer
+    @pydantic.model_serializer
     def _serialized(self) -> dict[str, Any]:
         if self.values is not None:
             return {"kind": self.kind, "values": self.values}
@@ -459,7 +447,9 @@ class Empirical(LawBase):
         return self.sorted_s[np.minimum((generator.random(n) * size).astype(np.int64), size - 1)]
 
 
-def by_kind(kinds: Mapping[str, type[BaseModel]], needs: str, what: str, bare: Callable[[object], object]) -> Any:
+def by_kind(
+    kinds: Mapping[str, type[pydantic.BaseModel]], needs: str, what: str, bare: Callable[[object], object]
+) -> Any:
     """Return the type of a table that its key ``kind`` tells apart; an unknown kind is refused here.
 
     Args:
@@ -483,8 +473,8 @@ def by_kind(kinds: Mapping[str, type[BaseModel]], needs: str, what: str, bare: C
     def kind(value: object) -> str:
         return str(value["kind"]) if isinstance(value, Mapping) else str(getattr(value, "kind", ""))
 
-    models = tuple(Annotated[model, Tag(kind)] for kind, model in kinds.items())
-    return Annotated[Union[models], Discriminator(kind), BeforeValidator(table)]  # noqa: UP007 - of a tuple
+    models = tuple(Annotated[model, pydantic.Tag(kind)] for kind, model in kinds.items())
+    return Annotated[Union[models], pydantic.Discriminator(kind), pydantic.BeforeValidator(table)]  # noqa: UP007 - of a tuple
 
 
 _MODELS = (Constant, Exponential, Lognormal, Hyperexponential, Erlang, Gamma, Weibull, Uniform, Empirical)
@@ -498,7 +488,7 @@ else:
     Law = by_kind(LAWS, "a law needs its kind", "law", lambda bare: {"kind": "constant", "value": duration_s(bare)})
 """Any of the laws; a bare duration is a constant."""
 
-_LAW: Final[TypeAdapter[Law]] = TypeAdapter(Law)
+_LAW: Final[pydantic.TypeAdapter[Law]] = pydantic.TypeAdapter(Law)
 
 
 def parse_law(value: object, folder: Path | str = ".") -> Law:

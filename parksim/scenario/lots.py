@@ -60,7 +60,7 @@ class LotSection(Section):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        check_retries(self.retries, self.retry_after)
+        check_retries(self.retries, self.retry_after, "retries")
         _check_limit(self.max_in_parking, self.limits, "[lot]")
         return self
 
@@ -115,12 +115,10 @@ class NamedLot(Section):
         return self
 
 
-def check_retries(retries: int, retry_after_s: float | None) -> None:
-    """Raise UnfitError where a call is to ask again and nobody says after how long."""
+def check_retries(retries: int, retry_after_s: float | None, *at: str) -> None:
+    """Raise UnfitError where a call is to ask again and nobody says after how long; the retries stand ``at``."""
     if retries > 0 and retry_after_s is None:
-        raise UnfitError(
-            "retries need retry_after, the time between two requests", 'add retry_after = "10s", say', ("retries",)
-        )
+        raise UnfitError("retries need retry_after, the time between two requests", 'add retry_after = "10s", say', at)
 
 
 def _check_limit(law: Law | None, limits: Limits, table: str) -> None:
@@ -172,11 +170,11 @@ def check_together(lots: Iterable[NamedLot]) -> None:
     for place, lot in enumerate(lots):
         if lot.name in seen:
             rule = f"a lot's name is its own, and lot number {seen[lot.name] + 1} has it as well"
-            raise UnfitError(rule, "give each [[lot]] another name", (place, "name"))
+            raise UnfitError(rule, "give each [[lot]] another name", ("lot", place, "name"))
         seen[lot.name] = place
         heaviest = max(heaviest, lot.weight)
     if heaviest == 0:
-        raise UnfitError("at least one lot must have calls of its own", "set weight = 1 in it", (0, "weight"))
+        raise UnfitError("at least one lot must have calls of its own", "set weight = 1 in it", ("lot", 0, "weight"))
 
 
 def _form(value: object) -> str:

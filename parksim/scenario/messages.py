@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from parksim.errors import ScenarioError, UnfitError, UnknownWordError
-from parksim.scenario.positions import KeyPath, key_lines, scan
+from parksim.scenario.positions import KeyPath, scan
 from parksim.scenario.recordings import is_reference
 
 LARGEST_FILE: Final = 1024 * 1024
@@ -151,7 +151,7 @@ def _broken(text: str, origin: Origin) -> str:
 def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vocabulary: Vocabulary) -> ScenarioError:
     """Return all of a validation's errors as messages, in the order of the file."""
     faults = _faults(error.errors(include_url=False), raw, vocabulary)
-    lines = key_lines(origin.text) if origin.text else {}
+    lines = scan(origin.text).lines
     ordered = sorted(faults, key=lambda fault: (_line_of(fault.path, lines) or math.inf, fault.order))
     return ScenarioError(_message(fault, raw, origin, lines) for fault in ordered)
 

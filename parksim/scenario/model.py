@@ -19,16 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
 
-from pydantic import (
-    BaseModel,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+import pydantic
 
 from parksim.errors import ScenarioError, UnfitError
 from parksim.results import html_table
@@ -77,7 +68,7 @@ class Settings(NamedTuple):
 class Scenario(sections.Section):
     """Everything that is simulated; immutable. Two are equal when their effective configuration is."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = pydantic.Field(min_length=1, max_length=200)
     run: sections.Run = sections.Run()
     arrivals: sections.Arrivals
     queue: sections.Queue = sections.Queue()
@@ -89,20 +80,20 @@ class Scenario(sections.Section):
     caller: sections.Caller = sections.Caller()
     objectives: sections.Objectives = ()
     uapi: sections.Uapi = sections.Uapi()
-    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _origin: scenario_errors.Origin = PrivateAttr(default_factory=scenario_errors.Origin)
-    _notes: Notes | None = PrivateAttr(default=None)
+    _raw: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
+    _origin: scenario_errors.Origin = pydantic.PrivateAttr(default_factory=scenario_errors.Origin)
+    _notes: Notes | None = pydantic.PrivateAttr(default=None)
 
-    @field_validator("name")
+    @pydantic.field_validator("name")
     @classmethod
     def _printable(cls, value: str) -> str:
         if not value.isprintable():
             raise UnfitError("must be one line of printable characters", 'write for instance "Main switchboard"')
         return value
 
-    @model_validator(mode="wrap")
+    @pydantic.model_validator(mode="wrap")
     @classmethod
-    def _kept(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+    def _kept(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self], info: pydantic.ValidationInfo) -> Self:
         scenario = handler(data)
         if isinstance(data, Mapping):
             folder = str((info.context or {}).get("folder", "."))
@@ -110,7 +101,7 @@ class Scenario(sections.Section):
             scenario._origin = scenario_errors.Origin(folder=folder)  # noqa: SLF001 - its own
         return scenario
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _ends(self) -> Self:
         """Refuse what would leave a call in the system for ever, or more calls than fit."""
         if self.run.horizon is None and not isinstance(self.arrivals, sections.Recorded):
@@ -148,14 +139,8 @@ class Scenario(sections.Section):
                 if getattr(self.parking, key) is not None:
                     raise UnfitError("of the only lot it stands in [lot]", f"move {key} to [lot]", ("parking", key))
             return
-        try:
-            check_together(self.lot)
-        except UnfitError as error:
-            raise UnfitError(error.rule, error.step, ("lot", *error.at)) from None
-        try:
-            check_retries(self.retries, self.retry_after_s)
-        except UnfitError as error:
-            raise UnfitError(error.rule, error.step, ("parking", *error.at)) from None
+        check_together(self.lot)
+        check_retries(self.retries, self.retry_after_s, "parking", "retries")
 
     def _check_run(self) -> None:
         if isinstance(self.arrivals, sections.Recorded) and not self.arrivals.at_hand:
@@ -210,7 +195,7 @@ class Scenario(sections.Section):
     def _built(cls, raw: dict[str, Any], origin: scenario_errors.Origin) -> Self:
         try:
             scenario = cls.model_validate(raw, context={"folder": origin.folder})
-        except ValidationError as error:
+        except pydantic.ValidationError as error:
             raise scenario_errors.explained(error, raw, origin, _keys) from None
         scenario._origin = origin  # noqa: SLF001 - its own
         return scenario
@@ -389,7 +374,7 @@ def _plain(value: object) -> Any:
         return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
     if isinstance(value, sections.Poisson):
         return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
-    if isinstance(value, BaseModel):
+    if isinstance(value, pydantic.BaseModel):
         plain = {}
         for name in type(value).model_fields:
             one = getattr(value, name)
@@ -407,12 +392,12 @@ def _plain(value: object) -> Any:
     return value
 
 
-_KINDS: Final[dict[str, type[BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
+_KINDS: Final[dict[str, type[pydantic.BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
 
 
 def _keys(place: KeyPath) -> tuple[str, ...]:
     """Return the keys that the table at ``place`` may have."""
-    model: type[BaseModel] = Scenario
+    model: type[pydantic.BaseModel] = Scenario
     for part in place:
         field = Scenario.model_fields.get(str(part)) if model is Scenario else None
         if field is not None and field.annotation in sections.Section.__subclasses__():

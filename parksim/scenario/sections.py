@@ -12,20 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+import pydantic
 
 from parksim.catalogue import SCALARS
 from parksim.errors import UnfitError, UnknownWordError
@@ -37,7 +24,7 @@ from parksim.scenario.recordings import Recording
 HOURS: Final = 24
 
 
-def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+def _described(schema: dict[str, Any], model: type[pydantic.BaseModel]) -> None:
     """Add the docstring below each attribute to the JSON Schema; read now, since reading them takes 60 ms."""
     body = ast.parse(inspect.getsource(model)).body[0].body  # type: ignore[attr-defined]  # a class
     for line, below in pairwise(body):
@@ -45,23 +32,23 @@ def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
             schema["properties"][line.target.id]["description"] = inspect.cleandoc(below.value.value)  # type: ignore[union-attr, arg-type]  # a name, a text
 
 
-class Section(BaseModel):
+class Section(pydantic.BaseModel):
     """A table of the file: unknown keys are errors, nothing changes after loading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_described)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_described)
 
 
 def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
-LawOrUnlimited = Annotated[Law | None, BeforeValidator(_none_if_unlimited)]
+LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
 """A law, or None where the file says "unlimited"."""
 
 
-def _count(low: int, high: int, what: str) -> tuple[PlainValidator, WithJsonSchema]:
+def _count(low: int, high: int, what: str) -> tuple[pydantic.PlainValidator, pydantic.WithJsonSchema]:
     schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]}
-    return PlainValidator(q.unlimited_or(q.whole(low, high, what))), WithJsonSchema(schema)
+    return pydantic.PlainValidator(q.unlimited_or(q.whole(low, high, what))), pydantic.WithJsonSchema(schema)
 
 
 def a_day(value: object, what: str, step: str) -> list[object]:
@@ -85,21 +72,21 @@ class Run(Section):
     precision: q.Share | None = None
     """Relative half-width at which a study may stop."""
 
-    @field_validator("precision")
+    @pydantic.field_validator("precision")
     @classmethod
     def _possible(cls, value: float | None) -> float | None:
         if value is not None and not 0 < value < 1:
             raise UnfitError("a precision must be above 0 and below 1", 'write for instance "5%"')
         return value
 
-    @field_validator("horizon")
+    @pydantic.field_validator("horizon")
     @classmethod
     def _some(cls, value: float | None) -> float | None:
         if value is not None and value <= 0:
             raise UnfitError("the horizon must be longer than 0", 'write for instance "1d"')
         return value
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _counted(self) -> Self:
         if self.horizon is not None and self.horizon <= self.warm_up:
             raise UnfitError(
@@ -125,7 +112,7 @@ class Hourly(Section):
     calls_per_hour: tuple[float, ...]
     """24 numbers; the hour of an instant is (instant // 1 h) % 24."""
 
-    @field_validator("calls_per_hour", mode="before")
+    @pydantic.field_validator("calls_per_hour", mode="before")
     @classmethod
     def _a_day(cls, value: object) -> tuple[float, ...]:
         hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
@@ -142,16 +129,16 @@ class Recorded(Section):
     """[arrivals] of kind recorded: the instants stand in a file."""
 
     kind: Literal["recorded"]
-    file: str = Field(min_length=1)
+    file: str = pydantic.Field(min_length=1)
     """CSV; names are relative to the scenario's folder."""
     column: str | None = None
     """ISO 8601 dates, or seconds."""
     resample: Literal["days"] | None = None
     """"days": each replication is one recorded calendar day, drawn at random."""
-    _recording: Recording | None = PrivateAttr(default=None)
+    _recording: Recording | None = pydantic.PrivateAttr(default=None)
 
-    @model_validator(mode="after")
-    def _loaded(self, info: ValidationInfo) -> Self:
+    @pydantic.model_validator(mode="after")
+    def _loaded(self, info: pydantic.ValidationInfo) -> Self:
         if not recordings.is_reference(self.file):
             path = recordings.located(self.file, info.context)
             try:
@@ -160,7 +147,7 @@ class Recorded(Section):
                 raise UnfitError(error.rule, error.step, error.at or ("file",)) from None
         return self
 
-    @model_serializer
+    @pydantic.model_serializer
     def _serialized(self) -> dict[str, Any]:
         file = self.file if self._recording is None else f"sha256:{self._recording.digest}"
         return {"kind": self.kind, "file": file, "column": self.column, "resample": self.resample}
@@ -252,7 +239,9 @@ class Attendants(Section):
     """[attendants]: the group of extensions that answers and parks."""
 
     count: Annotated[
-        int | Literal["unlimited"] | tuple[int, ...], PlainValidator(_attendants), WithJsonSchema(_ATTENDANTS_SCHEMA)
+        int | Literal["unlimited"] | tuple[int, ...],
+        pydantic.PlainValidator(_attendants),
+        pydantic.WithJsonSchema(_ATTENDANTS_SCHEMA),
     ]
     """Extensions, "unlimited", or 24 numbers: how many are on duty in each hour of the day, the first by position."""
     handling: Law
@@ -294,18 +283,18 @@ class Parking(Section):
 
     probability: q.Share
     """Share of handlings that end in a park request."""
-    max_parks: int = Field(default=1, ge=1, le=100, strict=True)
+    max_parks: int = pydantic.Field(default=1, ge=1, le=100, strict=True)
     """How often one call may be parked."""
     announcement: q.Duration = 0.0
     """Time of the attendant that a park costs (the page, the slot read out)."""
     when_full: Literal["keep", "overflow", "drop"] | None = None
     """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
-    retries: int | None = Field(default=None, ge=0, le=10_000, strict=True)
+    retries: int | None = pydantic.Field(default=None, ge=0, le=10_000, strict=True)
     """Of several lots: how often a kept call asks again."""
     retry_after: q.Duration | None = None
     """Of several lots: time between two requests."""
 
-    @field_validator("retry_after")
+    @pydantic.field_validator("retry_after")
     @classmethod
     def _later(cls, value: float | None) -> float | None:
         return later(value)
@@ -323,7 +312,7 @@ class Retrieval(Section):
     talk: Law = Constant(value=0.0)
     """Talk with the member, which ends the call."""
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _fetched(self) -> Self:
         if self.delay is None and self.never < 1:
             raise UnfitError(
@@ -341,7 +330,7 @@ class Recall(Section):
     """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
     ring: q.DurationOrUnlimited = 30.0
     """How long the parker is rung."""
-    attempts: int = Field(default=1, ge=1, le=1_000, strict=True)
+    attempts: int = pydantic.Field(default=1, ge=1, le=1_000, strict=True)
     """How many times it rings."""
     answer: Law = Constant(value=0.0)
     """From the first ring until the parker answers."""
@@ -354,7 +343,7 @@ class Recall(Section):
     patience: LawOrUnlimited = None
     """From the time-out until the caller hangs up; not given: that of [caller]."""
 
-    @field_validator("ring")
+    @pydantic.field_validator("ring")
     @classmethod
     def _rings(cls, value: float | Literal["unlimited"]) -> float | Literal["unlimited"]:
         if value != q.UNLIMITED and value < 1e-6:
@@ -383,7 +372,7 @@ class Objective(Section):
     text: str
     """As written."""
 
-    @model_validator(mode="before")
+    @pydantic.model_validator(mode="before")
     @classmethod
     def _parsed(cls, value: object) -> object:
         if not isinstance(value, Mapping) or set(value) != {"measure", "text"}:
@@ -423,8 +412,8 @@ def _objective_rows(value: object) -> object:
 
 Objectives = Annotated[
     tuple[Objective, ...],
-    BeforeValidator(_objective_rows),
-    WithJsonSchema(
+    pydantic.BeforeValidator(_objective_rows),
+    pydantic.WithJsonSchema(
         {
             "type": "object",
             "properties": {measure: {"type": "string"} for measure in SCALARS},
@@ -451,24 +440,24 @@ class Uapi(Section):
 
     base_url: str = "http://127.0.0.1:8080"
     """From which links are built."""
-    epoch: Annotated[AwareDatetime, BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    epoch: Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
     """The date of instant 0; a midnight where [arrivals] go by the hour of the day."""
     organization: str = "0003"
     owner_id: str = "3"
     owner_name: str = "Default Organization"
-    users: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    users: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)
     """Extensions by user, in file order: attendants first, then staff; further ones get no traffic."""
     pickup: q.DurationOrUnlimited | None = None
     """How long a simulated telephone rings that a client calls (default 0 s); "unlimited": nobody answers."""
 
-    @field_validator("base_url")
+    @pydantic.field_validator("base_url")
     @classmethod
     def _url(cls, value: str) -> str:
         if len(value) > 200 or _URL.fullmatch(value) is None:
             raise UnfitError("must be an http or https address", 'write for instance "http://127.0.0.1:8080"')
         return value.rstrip("/")
 
-    @field_validator("users")
+    @pydantic.field_validator("users")
     @classmethod
     def _directory(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         seen: dict[str, str] = {}
