@@ -27,9 +27,9 @@ class Scan(NamedTuple):
 
 
 def scan(text: str) -> Scan:
-    """Return what a TOML text has, key by key; of a broken text, everything before the fault.
+    r"""Return what a TOML text has, key by key; of a broken text, everything before the fault.
 
-    >>> found = scan("[lot]\\n\\nslots = 6  # guess")
+    >>> found = scan("[lot]\n\nslots = 6  # guess")
     >>> found.lines[("lot", "slots")], found.comments
     (3, {3: 'guess'})
     """
