@@ -1,13 +1,11 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
-import json as json_texts
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from parksim.cli.options import DONE, MISSED, Answer, Json, check_count, check_out, pairs
+from parksim.cli.options import DONE, MISSED, Answer, Json, as_json, check_count, check_out, pairs
 from parksim.errors import LogError, UnfitError, UsageError
 from parksim.rules.codes import CHOICE_NAMES
 
@@ -61,7 +59,7 @@ def replay_command(
         if changes:
             measured = {name: one._asdict() for name, one in otherwise.items()}
             plain["what_if"] = {"changes": changes, "draws": DRAWS, "measures": measured}
-        return Answer(json_texts.dumps(plain, ensure_ascii=False, allow_nan=False, indent=2) + "\n", code)
+        return Answer(as_json(plain), code)
     return Answer(log_screen(read, agreement, measures, changes, otherwise), code)
 
 
@@ -128,6 +126,3 @@ def _seconds(option: str, text: str) -> float:
         return microseconds(duration_s(value)) / 1e6
     except UnfitError as error:
         raise UsageError(f"{option} {text}: {error}") from None
-
-
-COMMANDS: Final[dict[str, Callable[..., Any]]] = {"replay": replay_command, "calibrate": calibrate_command}

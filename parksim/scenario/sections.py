@@ -48,7 +48,7 @@ LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimit
 
 def _count(low: int, high: int, what: str) -> tuple[pydantic.PlainValidator, pydantic.WithJsonSchema]:
     schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]}
-    return pydantic.PlainValidator(q.unlimited_or(q.whole(low, high, what))), pydantic.WithJsonSchema(schema)
+    return pydantic.PlainValidator(q.count(low, high, what)), pydantic.WithJsonSchema(schema)
 
 
 def a_day(value: object, what: str, step: str) -> list[object]:
@@ -193,7 +193,7 @@ class Queue(Section):
 
 
 _MOST_ATTENDANTS: Final = 10_000
-_constant_count = q.unlimited_or(q.whole(1, _MOST_ATTENDANTS, "the number of attendants"))
+_constant_count = q.count(1, _MOST_ATTENDANTS, "the number of attendants")
 
 
 def _attendants(value: object) -> int | str | tuple[int, ...]:
