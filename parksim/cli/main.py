@@ -29,17 +29,9 @@ MOST_SLOTS: Final = 10_000_000
 """Erlang's recursion takes one step per slot; this many take about a second."""
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("parksim")
-
-
 app = App(
     name="parksim",
     help="Simulates call parking: how many slots, which time-out, how many attendants.",
-    version=_version,
-    version_flags=["--version"],
     name_transform=lambda name: name.removesuffix("_command"),
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,

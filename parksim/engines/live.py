@@ -145,6 +145,8 @@ class Switchboard:
         batches = endless_batches if endless else one_batch
         coming = Traffic(batches(scenario, seed, replication) if traffic else ())
         self.exchange = CommandedExchange(self._env, scenario.settings, coming, self._write)
+        self.calls = self.exchange.places
+        """Where each call is that is not over, by number."""
         self.reached_us = -1
         """The last instant of which something has happened; -1 before the first."""
         self._woken = asyncio.Event()
@@ -190,7 +192,7 @@ class Switchboard:
         if self.failure is not None:
             return  # the model has stopped in the middle of something
         self._at(self.reached_us + 1, RANKS[cmd.STOP], lambda now_us: self.commit(Command(now_us, cmd.STOP)))
-        for call in sorted(self.exchange.places):
+        for call in sorted(self.calls):
             hang_up = Command(0, cmd.HANG_UP, call)
             self._at(
                 self.reached_us + 1,
@@ -281,7 +283,7 @@ class Switchboard:
             CommandError: nobody talks to it.
         """
         await self._give(Command(0, cmd.HOLD if on else cmd.UNHOLD, call))
-        return self.exchange.places[call]
+        return self.calls[call]
 
     async def _give(self, command: Command) -> list[Fact]:
         """Let what is due happen in slices, so that the loop stays responsive; then do the command, at once."""
@@ -353,7 +355,7 @@ class Switchboard:
 
     def later(self, delay_us: int, rank: int, work: Callable[[int], object]) -> None:
         """Put ``work`` into the calendar ``delay_us`` from the instant at hand on; it may ``commit`` commands."""
-        time_us = self._env_us() + delay_us
+        time_us = self.exchange.now_us + delay_us
         self.exchange.at(time_us, rank, lambda: work(time_us))
 
     # What is there -----------------------------------------------------------------------------------------------
@@ -363,15 +365,10 @@ class Switchboard:
         """The instant that the clock shows."""
         return self.clock.now_us(max(self.reached_us, 0))
 
-    @property
-    def calls(self) -> dict[int, Place]:
-        """Where each call is that is not over, by number."""
-        return self.exchange.places
-
     def parked(self) -> list[Place]:
         """Return the calls in the lots, lot by lot, slot by slot."""
         return sorted(
-            (place for place in self.exchange.places.values() if place.state == life.IN_SLOT),
+            (place for place in self.calls.values() if place.state == life.IN_SLOT),
             key=lambda place: (place.lot, place.slot),
         )
 
@@ -512,9 +509,6 @@ class Switchboard:
         peek = self._env.peek()
         return FOR_EVER if peek == float("inf") else int(peek)
 
-    def _env_us(self) -> int:
-        return self.exchange.now_us
-
     def _step(self) -> None:
         """Let the next event happen; if that fails the switchboard has ended."""
         self._written.clear()
@@ -524,7 +518,7 @@ class Switchboard:
             self._fail(error)
             raise
         finally:
-            self.reached_us = max(self.reached_us, self._env_us())
+            self.reached_us = max(self.reached_us, self.exchange.now_us)
         if self._failures:
             self._fail(self._failures[0])
             raise self._failures[0]

@@ -71,27 +71,17 @@ class SlotTable:
         self.occupants = [c.NOBODY] * slots
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
-        self.slots = slots
-        self.choice = choice
-        self.last_slot = c.NOBODY
-        self.number = number
-        self.view = self._viewed()
-
-    def _viewed(self) -> Lot:
-        """Return the lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
-        return Lot(
-            self.occupants, self.parkers, self.deadlines_us, self.slots, self.choice, self.last_slot, self.number
-        )
+        self.view = Lot(self.occupants, self.parkers, self.deadlines_us, slots, choice, c.NOBODY, number)
+        """The lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
 
     def apply(self, fact: Fact) -> None:
         """Make the one change that ``fact`` means."""
-        new = change(fact, self.last_slot)
+        new = change(fact, self.view.last_slot)
         self.occupants[new.slot] = new.occupant
         self.parkers[new.slot] = new.parker
         self.deadlines_us[new.slot] = new.deadline_us
-        if new.last_slot != self.last_slot:
-            self.last_slot = new.last_slot
-            self.view = self._viewed()
+        if new.last_slot != self.view.last_slot:
+            self.view = self.view._replace(last_slot=new.last_slot)
 
 
 class Exchange:

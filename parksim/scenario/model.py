@@ -26,7 +26,7 @@ from parksim.results import html_table
 from parksim.rules import codes
 from parksim.scenario import messages as scenario_errors
 from parksim.scenario import recordings, sections
-from parksim.scenario.comments import Notes, notes_of
+from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
 from parksim.scenario.positions import KeyPath
@@ -344,24 +344,15 @@ class Scenario(sections.Section):
         return self.digest[:12]
 
     def _repr_html_(self) -> str:
-        return html_table(f"{self.name}, {self.short_digest}", ["key", "value"], _keyed(json.loads(self.canonical)))
+        return html_table(
+            f"{self.name}, {self.short_digest}", ["key", "value"], keyed(json.loads(self.canonical)).items()
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.canonical == other.canonical
 
     def __hash__(self) -> int:
         return hash(self.canonical)
-
-
-def _keyed(plain: dict[str, Any], before: str = "") -> list[tuple[str, object]]:
-    """Return dotted keys and values, as ``--set`` takes them."""
-    rows: list[tuple[str, object]] = []
-    for key, value in plain.items():
-        if isinstance(value, dict) and "kind" not in value:
-            rows += _keyed(value, f"{before}{key}.")
-        else:
-            rows.append((before + key, value))
-    return rows
 
 
 def _limit(count: int | Literal["unlimited"]) -> int:

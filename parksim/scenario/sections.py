@@ -46,8 +46,12 @@ LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimit
 """A law, or None where the file says "unlimited"."""
 
 
+def _counts(low: int, high: int) -> list[dict[str, Any]]:
+    return [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]
+
+
 def _count(low: int, high: int, what: str) -> tuple[pydantic.PlainValidator, pydantic.WithJsonSchema]:
-    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]}
+    schema = {"anyOf": _counts(low, high)}
     return pydantic.PlainValidator(q.count(low, high, what)), pydantic.WithJsonSchema(schema)
 
 
@@ -223,14 +227,8 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
 
 _ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": _MOST_ATTENDANTS},
-        {"const": q.UNLIMITED},
-        {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": _MOST_ATTENDANTS},
-            "minItems": HOURS,
-            "maxItems": HOURS,
-        },
+        *_counts(1, _MOST_ATTENDANTS),
+        {"type": "array", "items": _counts(0, _MOST_ATTENDANTS)[0], "minItems": HOURS, "maxItems": HOURS},
     ]
 }
 

@@ -6,7 +6,7 @@ staffings can be compared call by call (common random numbers), and any replicat
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Hourly, Poisson, Recorded
 
 Column = NDArray[np.int64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 class Workload(NamedTuple):
@@ -57,22 +58,8 @@ class Workload(NamedTuple):
     """When a returning caller hangs up, from EXPIRED."""
 
 
-class Columns(NamedTuple):
-    """The workload's columns as engines read them: one flat view of Python integers a column and park."""
-
-    arrival_us: memoryview
-    queue_patience_us: memoryview
-    lot: memoryview
-    handling_us: list[memoryview]
-    talk_us: list[memoryview]
-    wants_park: list[memoryview]
-    max_in_parking_us: list[memoryview]
-    patience_us: list[memoryview]
-    retrieval_us: list[memoryview]
-    staff_talk_us: list[memoryview]
-    slot_u: list[memoryview]
-    answer_us: list[memoryview]
-    recall_patience_us: list[memoryview]
+Columns = Workload
+"""A workload as engines read it: each column a flat view of Python integers, or a list of them, one a park."""
 
 
 def columns(workload: Workload) -> Columns:
@@ -243,12 +230,13 @@ def _durations(law: Law | None, rows: Sequence[Opened], calls: int, least_us: in
         return _all(NEVER, len(rows), calls)
     if isinstance(law, Constant):
         return _all(max(round(law.value * 1e6), least_us), len(rows), calls)
-    table = np.empty((len(rows), calls), np.int64)
-    for row, opened in zip(table, rows, strict=True):
-        drawn = law.draw_s(opened(), calls)
+
+    def drawn_us(stream: np.random.Generator) -> NDArray[Any]:
+        drawn = law.draw_s(stream, calls)
         drawn *= 1e6
-        np.rint(drawn, out=drawn)
-        row[:] = drawn
+        return np.rint(drawn, out=drawn)
+
+    table = _table(rows, calls, np.int64, drawn_us)
     return np.maximum(table, least_us, out=table) if least_us else table  # what is drawn is not negative
 
 
@@ -256,15 +244,18 @@ def _happens(share: float, rows: Sequence[Opened], calls: int) -> NDArray[np.int
     """Draw one yes (1) or no (0) a row and call."""
     if share in (0, 1):
         return np.broadcast_to(np.int8(share), (len(rows), calls))
-    table = np.empty((len(rows), calls), np.int8)
-    for row, opened in zip(table, rows, strict=True):
-        row[:] = opened().random(calls) < share
-    return table
+    return _table(rows, calls, np.int8, lambda stream: stream.random(calls) < share)
 
 
 def _slot_numbers(rows: Sequence[Opened], calls: int) -> Column:
     """Draw the numbers of the random choice."""
-    table = np.empty((len(rows), calls), np.int64)
+    return _table(rows, calls, np.int64, lambda stream: stream.integers(_SLOT_NUMBERS, size=calls, dtype=np.int64))
+
+
+def _table(
+    rows: Sequence[Opened], calls: int, kind: type[Kind], draw_row: Callable[[np.random.Generator], NDArray[Any]]
+) -> NDArray[Kind]:
+    table = np.empty((len(rows), calls), kind)
     for row, opened in zip(table, rows, strict=True):
-        row[:] = opened().integers(_SLOT_NUMBERS, size=calls, dtype=np.int64)
+        row[:] = draw_row(opened())
     return table
