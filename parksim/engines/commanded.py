@@ -131,10 +131,6 @@ class CommandedExchange(Exchange):
         self.calls = columns_by_call(self._drawn, self._limits_us)
         self._arrivals = env.process(self._come())
 
-    def run(self) -> None:
-        """Let every call live to its end."""
-        self.env.run()
-
     # What is known of the calls ----------------------------------------------------------------------------------
 
     def _note(

@@ -390,7 +390,7 @@ class Empirical(LawBase):
         elif self.file is not None and not recordings.is_reference(self.file):
             path = recordings.located(self.file, context)
             table = recordings.read_column(path, self.column)
-            self._sample = Sample(table.digest, recordings.durations_s(table, path.name))
+            self._sample = Sample(table.digest, recordings.durations_s(table))
         elif self.file is not None:
             self._sample = Sample(self.file.removeprefix("sha256:"))
 

@@ -146,7 +146,7 @@ class Recorded(Section):
         if not recordings.is_reference(self.file):
             path = recordings.located(self.file, info.context)
             try:
-                self._recording = recordings.instants(recordings.read_column(path, self.column), path.name)
+                self._recording = recordings.instants(recordings.read_column(path, self.column))
             except UnfitError as error:
                 raise UnfitError(error.rule, error.step, error.at or ("file",)) from None
         return self

@@ -121,14 +121,14 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     calls, parks = len(arrival_us), scenario.parking.max_parks
     retrieval, recall = scenario.retrieval, scenario.recall
 
-    def per_park(purpose: int, law: Law | None, times: int, least_us: int = 0) -> Column:
-        return _durations(law, [partial(stream, purpose, k) for k in range(times)], calls, least_us)
+    def rows(purpose: int, times: int = parks) -> list[Opened]:
+        return [partial(stream, purpose, k) for k in range(times)]
+
+    def per_park(purpose: int, law: Law | None, times: int = parks, least_us: int = 0) -> Column:
+        return _durations(law, rows(purpose, times), calls, least_us)
 
     def unless_never(column: Column, purpose: int, share: float) -> Column:
-        return np.where(happens(purpose, share), np.int64(NEVER), column) if share else column
-
-    def happens(purpose: int, share: float) -> NDArray[np.int8]:
-        return _happens(share, [partial(stream, purpose, k) for k in range(parks)], calls)
+        return np.where(_happens(share, rows(purpose), calls), np.int64(NEVER), column) if share else column
 
     lot = _lots(scenario, stream, calls)
 
@@ -146,16 +146,16 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
         lot=lot,
         handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
         talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
-        wants_park=happens(_WANTS_PARK, scenario.parking.probability),
+        wants_park=_happens(scenario.parking.probability, rows(_WANTS_PARK), calls),
         max_in_parking_us=by_lot(_MAX_IN_PARKING, [one.max_in_parking for one in scenario.lots], least_us=1),
         patience_us=by_lot(_PATIENCE, [scenario.stay_patience(one) for one in scenario.lots]),
-        retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay, parks), _NEVER_RETRIEVED, retrieval.never),
-        staff_talk_us=per_park(_STAFF_TALK, retrieval.talk, parks),
-        slot_u=_slot_numbers([partial(stream, _SLOT, k) for k in range(parks)], calls)
+        retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay), _NEVER_RETRIEVED, retrieval.never),
+        staff_talk_us=per_park(_STAFF_TALK, retrieval.talk),
+        slot_u=_slot_numbers(rows(_SLOT), calls)
         if any(one.choice == "random" for one in scenario.lots)
         else _all(0, parks, calls),
-        answer_us=unless_never(per_park(_ANSWER, recall.answer, parks), _NEVER_ANSWERED, recall.never),
-        recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience, parks),
+        answer_us=unless_never(per_park(_ANSWER, recall.answer), _NEVER_ANSWERED, recall.never),
+        recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience),
     )
 
 
