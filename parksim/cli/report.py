@@ -58,8 +58,9 @@ def report_command(
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     of_chart = _options(options)
-    loaded = _loaded(result, None if scenario is None else opt.scenario_with(scenario, values))
+    own = None if scenario is None else opt.scenario_with(scenario, values)
     try:
+        loaded = _loaded(result, own)
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **of_chart), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
@@ -98,10 +99,7 @@ def _loaded(path: Path, own: "Scenario | None") -> "Study | Sweep":
 
     if path.suffix == ".json":
         with opt.Hands().ready(0, "simpy") as how:
-            try:
-                return study_of(path, result_of(path), own, how)
-            except UnfitError as error:
-                raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
+            return study_of(path, result_of(path), own, how)
     loaded = load(path)
     if own is None:
         return loaded

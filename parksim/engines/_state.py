@@ -283,10 +283,8 @@ def next_event(ex: Exchange) -> tuple[int, int]:
     if ex.state[HEAP] > 0:
         time_us, key = ex.heap[0, 0], ex.heap[1, 0]
     if ex.state[NEXT_CALL] < len(ex.calls):
-        arrives_us, arrival_key = (
-            at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]),
-            key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL]),
-        )
+        arrives_us = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL])
+        arrival_key = key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL])
         if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
             time_us, key = arrives_us, arrival_key
     change_us, lonely = ex.state[NEXT_CHANGE], wide(0)

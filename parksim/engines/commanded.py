@@ -133,17 +133,16 @@ class CommandedExchange(Exchange):
 
     # What is known of the calls ----------------------------------------------------------------------------------
 
-    def _note(
-        self, time_us: int, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
-    ) -> None:
+    def _note(self, *row: int) -> None:
         """Keep ``places`` true, and pass the fact on."""
-        if kind == c.OFFERED:
-            self.places[call] = Place(call, self._placing, life.IN_QUEUE, time_us, self._placing)
-        elif kind == c.RELEASED:
-            self.announcing_since_us.pop(extension, None)  # the attendant's; the call goes its way meanwhile
-        elif call in self.places:
-            self._move(self.places[call], Fact(time_us, deadline_us, call, lot, slot, extension, kind, reason))
-        self._write_on(time_us, deadline_us, call, lot, slot, extension, kind, reason)
+        fact = Fact(*row)
+        if fact.kind == c.OFFERED:
+            self.places[fact.call] = Place(fact.call, self._placing, life.IN_QUEUE, fact.time_us, self._placing)
+        elif fact.kind == c.RELEASED:
+            self.announcing_since_us.pop(fact.extension, None)  # the attendant's; the call goes its way meanwhile
+        elif fact.call in self.places:
+            self._move(self.places[fact.call], fact)
+        self._write_on(*row)
 
     def _move(self, place: Place, fact: Fact) -> None:
         state = life.after(place.state, fact.kind, fact.reason)

@@ -17,8 +17,8 @@ from parksim.errors import UnfitError
 from parksim.rules.codes import CHOICE_NAMES
 from parksim.scenario.laws import Constant, Empirical, Law
 from parksim.scenario.messages import FORMS, nearest
-from parksim.scenario.quantities import Duration, number
-from parksim.scenario.sections import LawOrUnlimited, Section, later
+from parksim.scenario.quantities import number
+from parksim.scenario.sections import LawOrUnlimited, RetryAfter, Section
 
 UAPI_LIMITS_S: Final = (10, 3_600)
 """UAPI's range of maxInParking, both ends included."""
@@ -46,17 +46,12 @@ class LotSection(Section):
     """What follows a refused park."""
     retries: int = Field(default=0, ge=0, le=10_000, strict=True)
     """How often a kept call asks again."""
-    retry_after: Duration | None = None
+    retry_after: RetryAfter | None = None
     """Time between two requests."""
     patience: LawOrUnlimited = None
     """From the park until the caller hangs up; not given: that of [caller]."""
     limits: Limits = "uapi"
     """Range of max_in_parking: UAPI's 10 s to 3,600 s, or 1 s to "unlimited" as other PBXs allow."""
-
-    @field_validator("retry_after")
-    @classmethod
-    def _later(cls, value: float | None) -> float | None:
-        return later(value)
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -55,6 +55,17 @@ def _count(low: int, high: int, what: str) -> tuple[pydantic.PlainValidator, pyd
     return pydantic.PlainValidator(q.count(low, high, what)), pydantic.WithJsonSchema(schema)
 
 
+def _longer(what: str, example: str) -> pydantic.AfterValidator:
+    """Return what refuses a duration of 0."""
+
+    def longer(value: object) -> object:
+        if value == 0:
+            raise UnfitError(f"{what} must be longer than 0", f'write for instance "{example}"')
+        return value
+
+    return pydantic.AfterValidator(longer)
+
+
 def a_day(value: object, what: str, step: str) -> list[object]:
     """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
     if not isinstance(value, list | tuple):
@@ -67,7 +78,7 @@ def a_day(value: object, what: str, step: str) -> list[object]:
 class Run(Section):
     """[run]: how long a replication lasts. Counts are of calls offered in [warm_up, horizon)."""
 
-    horizon: q.Duration | None = None
+    horizon: Annotated[q.Duration, _longer("the horizon", "1d")] | None = None
     """Seconds; may be left out for recorded arrivals only."""
     warm_up: q.Duration = 0.0
     """Start that is not counted."""
@@ -81,13 +92,6 @@ class Run(Section):
     def _possible(cls, value: float | None) -> float | None:
         if value is not None and not 0 < value < 1:
             raise UnfitError("a precision must be above 0 and below 1", 'write for instance "5%"')
-        return value
-
-    @pydantic.field_validator("horizon")
-    @classmethod
-    def _some(cls, value: float | None) -> float | None:
-        if value is not None and value <= 0:
-            raise UnfitError("the horizon must be longer than 0", 'write for instance "1d"')
         return value
 
     @pydantic.model_validator(mode="after")
@@ -269,11 +273,8 @@ class Attendants(Section):
         return f"{least}{self.most} attendant{'s' if least or self.most != 1 else ''}"
 
 
-def later(retry_after_s: float | None) -> float | None:
-    """Return the time between two requests of a kept call, or raise UnfitError when there is no such time."""
-    if retry_after_s is not None and retry_after_s < 1e-6:
-        raise UnfitError("retry_after must be longer than 0", 'write for instance "10s"')
-    return retry_after_s
+RetryAfter = Annotated[q.Duration, _longer("retry_after", "10s")]
+"""The time between two requests of a kept call."""
 
 
 class Parking(Section):
@@ -289,13 +290,8 @@ class Parking(Section):
     """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
     retries: int | None = pydantic.Field(default=None, ge=0, le=10_000, strict=True)
     """Of several lots: how often a kept call asks again."""
-    retry_after: q.Duration | None = None
+    retry_after: RetryAfter | None = None
     """Of several lots: time between two requests."""
-
-    @pydantic.field_validator("retry_after")
-    @classmethod
-    def _later(cls, value: float | None) -> float | None:
-        return later(value)
 
 
 class Retrieval(Section):
@@ -326,7 +322,7 @@ class Recall(Section):
 
     to: Literal["parker", "group"] = "parker"
     """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
-    ring: q.DurationOrUnlimited = 30.0
+    ring: Annotated[q.DurationOrUnlimited, _longer("ring", "30s")] = 30.0
     """How long the parker is rung."""
     attempts: int = pydantic.Field(default=1, ge=1, le=1_000, strict=True)
     """How many times it rings."""
@@ -340,13 +336,6 @@ class Recall(Section):
     """What a return does that nobody answered."""
     patience: LawOrUnlimited = None
     """From the time-out until the caller hangs up; not given: that of [caller]."""
-
-    @pydantic.field_validator("ring")
-    @classmethod
-    def _rings(cls, value: float | Literal["unlimited"]) -> float | Literal["unlimited"]:
-        if value != q.UNLIMITED and value < 1e-6:
-            raise UnfitError("ring must be longer than 0", 'write for instance "30s"')
-        return value
 
 
 class Caller(Section):
