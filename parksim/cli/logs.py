@@ -1,5 +1,7 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,6 @@ from parksim.rules.codes import CHOICE_NAMES
 
 if TYPE_CHECKING:
     from parksim.pbx.replay import Replay
-    from parksim.pbx.what_if import WhatIf
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
@@ -46,7 +47,8 @@ def replay_command(
 
     changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
     met = _met(log, tolerance, slots, choice, max_in_parking)
-    otherwise = _otherwise(met, changes) if changes else {}
+    with _about("--what-if"):
+        otherwise = met.what_if(changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
     code = DONE if agreement.first is None else MISSED
     if json:
@@ -78,12 +80,8 @@ def calibrate_command(
     """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
     check_out(out, (".toml",))
     met = _met(log, tolerance, slots, choice, max_in_parking)
-    try:
+    with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
-    except LogError:
-        raise
-    except ValueError as error:
-        raise UsageError(f"--lot {lot}: {error}") from None
     _ = result.scenario  # raises where parksim could not load it
     if out is None:
         return Answer(result.toml)
@@ -97,13 +95,15 @@ def calibrate_command(
     )
 
 
-def _otherwise(met: "Replay", changes: dict[str, str]) -> dict[str, "WhatIf"]:
+@contextmanager
+def _about(option: str) -> Iterator[None]:
+    """Say of which option an error is that is not the log's."""
     try:
-        return met.what_if(changes)
+        yield
     except LogError:
         raise
     except ValueError as error:
-        raise UsageError(f"--what-if {error}") from None
+        raise UsageError(f"{option} {error}") from None
 
 
 def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None) -> "Replay":

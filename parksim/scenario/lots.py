@@ -18,7 +18,7 @@ from parksim.rules.codes import CHOICE_NAMES
 from parksim.scenario.laws import Constant, Empirical, Law
 from parksim.scenario.messages import FORMS, nearest
 from parksim.scenario.quantities import number
-from parksim.scenario.sections import LawOrUnlimited, RetryAfter, Section
+from parksim.scenario.sections import LawOrUnlimited, RetryAfter, Section, one_line
 
 UAPI_LIMITS_S: Final = (10, 3_600)
 """UAPI's range of maxInParking, both ends included."""
@@ -65,7 +65,7 @@ class NamedLot(Section):
 
     name: str
     """Letters, digits, "-" and "_": its keys are lot.NAME.slots and so on."""
-    organization: str = Field(default="", max_length=200)
+    organization: Annotated[str, one_line('"0003"')] = Field(default="", max_length=200)
     """Whose calls are parked here; not given: named as the lot."""
     weight: float = 1.0
     """Calls go to the lots in the ratio of their weights; 0: only what overflows from others."""
@@ -87,13 +87,6 @@ class NamedLot(Section):
     def _a_word(cls, value: str) -> str:
         if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) is None:
             raise UnfitError("a lot's name is letters, digits, '-' and '_'", 'write for instance name = "ward"')
-        return value
-
-    @field_validator("organization")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise UnfitError("must be one line of printable characters", 'write for instance "0003"')
         return value
 
     @field_validator("weight", mode="before")

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from parksim.errors import ScenarioError, UnfitError, UnknownWordError
 from parksim.scenario.positions import KeyPath, scan
-from parksim.scenario.recordings import is_reference
+from parksim.scenario.recordings import is_reference, names_beside
 
 LARGEST_FILE: Final = 1024 * 1024
 WIDEST_VALUE: Final = 64
@@ -85,11 +85,7 @@ def read_text(path: Path) -> str:
 
 
 def _files_beside(path: Path) -> str:
-    try:
-        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in {".toml", path.suffix})
-    except (OSError, ValueError):
-        names = []
-    near = nearest(path.name, names)
+    near = nearest(path.name, [one for one in names_beside(path) if Path(one).suffix in {".toml", path.suffix}])
     return f'did you mean "{path.parent / near}"?' if near else "parksim init writes one to begin with"
 
 

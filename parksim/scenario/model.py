@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 import pydantic
 
@@ -68,7 +68,7 @@ class Settings(NamedTuple):
 class Scenario(sections.Section):
     """Everything that is simulated; immutable. Two are equal when their effective configuration is."""
 
-    name: str = pydantic.Field(min_length=1, max_length=200)
+    name: Annotated[str, sections.one_line('"Main switchboard"')] = pydantic.Field(min_length=1, max_length=200)
     run: sections.Run = sections.Run()
     arrivals: sections.Arrivals
     queue: sections.Queue = sections.Queue()
@@ -83,13 +83,6 @@ class Scenario(sections.Section):
     _raw: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
     _origin: scenario_errors.Origin = pydantic.PrivateAttr(default_factory=scenario_errors.Origin)
     _notes: Notes | None = pydantic.PrivateAttr(default=None)
-
-    @pydantic.field_validator("name")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise UnfitError("must be one line of printable characters", 'write for instance "Main switchboard"')
-        return value
 
     @pydantic.model_validator(mode="wrap")
     @classmethod

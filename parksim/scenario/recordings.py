@@ -92,7 +92,7 @@ def _content(path: Path) -> bytes:
             raise UnfitError(f"{path.name} is larger than 256 MiB", "split it")
         return path.read_bytes()
     except FileNotFoundError:
-        near = get_close_matches(path.name, _names_beside(path), 1)
+        near = get_close_matches(path.name, names_beside(path), 1)
         step = f'did you mean "{near[0]}"?' if near else "names are relative to the folder of the scenario file"
         raise UnfitError("there is no such file", step) from None
     except IsADirectoryError:
@@ -102,10 +102,11 @@ def _content(path: Path) -> bytes:
         raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
 
 
-def _names_beside(path: Path) -> list[str]:
+def names_beside(path: Path) -> list[str]:
+    """Return the names of what lies in the folder of a file; none where that cannot be read."""
     try:
         return sorted(entry.name for entry in path.parent.iterdir())
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 

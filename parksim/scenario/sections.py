@@ -66,6 +66,17 @@ def _longer(what: str, example: str) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(longer)
 
 
+def one_line(example: str) -> pydantic.AfterValidator:
+    """Return what refuses a text that is more than one line of printable characters."""
+
+    def printable(value: str) -> str:
+        if not value.isprintable():
+            raise UnfitError("must be one line of printable characters", f"write for instance {example}")
+        return value
+
+    return pydantic.AfterValidator(printable)
+
+
 def a_day(value: object, what: str, step: str) -> list[object]:
     """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
     if not isinstance(value, list | tuple):
