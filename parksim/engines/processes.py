@@ -298,7 +298,7 @@ class Exchange:
             yield self._at(patience_end_us, c.RANK_HANGUP, waiter.call)
         except simpy.Interrupt as turn:
             return _told(turn)
-        self._forget_return(waiter)
+        (self.group_returns if waiter in self.group_returns else self.own_returns[waiter.parker]).remove(waiter)
         self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
         return Turn(c.ABANDONED, c.NOBODY)
 
@@ -413,13 +413,6 @@ class Exchange:
         deadline_us = _later(now, self.settings.ring_us) if kind == c.RECALL_RINGING else c.NEVER
         self.write(now, deadline_us, waiter.call, c.NOBODY, c.NOBODY, attendant, kind, c.NO_REASON)
         waiter.process.interrupt(Turn(kind, attendant))
-
-    def _forget_return(self, waiter: Waiter) -> None:
-        """Take a return that has hung up out of whichever queue it stands in."""
-        if waiter in self.group_returns:
-            self.group_returns.remove(waiter)
-        else:
-            self.own_returns[waiter.parker].remove(waiter)
 
     def _release(self, call: int, attendant: int) -> None:
         """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
