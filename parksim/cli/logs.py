@@ -1,19 +1,18 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
-import json as json_texts
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from parksim.cli.options import DONE, MISSED, Answer, Json, check_count, check_out, pairs
+from parksim.cli.options import DONE, MISSED, Answer, Json, as_json, check_count, check_out, pairs
 from parksim.errors import LogError, UnfitError, UsageError
 from parksim.rules.codes import CHOICE_NAMES
 
 if TYPE_CHECKING:
     from parksim.pbx.replay import Replay
-    from parksim.pbx.what_if import WhatIf
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
@@ -48,7 +47,8 @@ def replay_command(
 
     changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
     met = _met(log, tolerance, slots, choice, max_in_parking)
-    otherwise = _otherwise(met, changes) if changes else {}
+    with _about("--what-if"):
+        otherwise = met.what_if(changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
     code = DONE if agreement.first is None else MISSED
     if json:
@@ -61,7 +61,7 @@ def replay_command(
         if changes:
             measured = {name: one._asdict() for name, one in otherwise.items()}
             plain["what_if"] = {"changes": changes, "draws": DRAWS, "measures": measured}
-        return Answer(json_texts.dumps(plain, ensure_ascii=False, allow_nan=False, indent=2) + "\n", code)
+        return Answer(as_json(plain), code)
     return Answer(log_screen(read, agreement, measures, changes, otherwise), code)
 
 
@@ -80,12 +80,8 @@ def calibrate_command(
     """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
     check_out(out, (".toml",))
     met = _met(log, tolerance, slots, choice, max_in_parking)
-    try:
+    with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
-    except LogError:
-        raise
-    except ValueError as error:
-        raise UsageError(f"--lot {lot}: {error}") from None
     _ = result.scenario  # raises where parksim could not load it
     if out is None:
         return Answer(result.toml)
@@ -99,13 +95,15 @@ def calibrate_command(
     )
 
 
-def _otherwise(met: "Replay", changes: dict[str, str]) -> dict[str, "WhatIf"]:
+@contextmanager
+def _about(option: str) -> Iterator[None]:
+    """Say of which option an error is that is not the log's."""
     try:
-        return met.what_if(changes)
+        yield
     except LogError:
         raise
     except ValueError as error:
-        raise UsageError(f"--what-if {error}") from None
+        raise UsageError(f"{option} {error}") from None
 
 
 def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None) -> "Replay":
@@ -128,6 +126,3 @@ def _seconds(option: str, text: str) -> float:
         return microseconds(duration_s(value)) / 1e6
     except UnfitError as error:
         raise UsageError(f"{option} {text}: {error}") from None
-
-
-COMMANDS: Final[dict[str, Callable[..., Any]]] = {"replay": replay_command, "calibrate": calibrate_command}

@@ -5,7 +5,7 @@ disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish;
 """
 
 import io
-import json as json_text
+import json
 import os
 import sys
 from contextlib import suppress
@@ -29,25 +29,20 @@ MOST_SLOTS: Final = 10_000_000
 """Erlang's recursion takes one step per slot; this many take about a second."""
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("parksim")
-
-
 app = App(
     name="parksim",
     help="Simulates call parking: how many slots, which time-out, how many attendants.",
-    version=_version,
-    version_flags=["--version"],
+    name_transform=lambda name: name.removesuffix("_command"),
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,
 )
-for name, command in {**plans.COMMANDS, **report.COMMANDS, **logs.COMMANDS, **serve.COMMANDS}.items():
-    app.command(command, name=name)
+for plan in (plans.sweep_command, plans.solve_command, plans.compare_command, plans.rerun_command):
+    app.command(plan)
+for other in (report.report_command, logs.replay_command, logs.calibrate_command, serve.serve_command):
+    app.command(other)
 
 
-@app.command(name="run")
+@app.command
 def run_command(
     scenario: opt.ScenarioFile,
     *,
@@ -92,7 +87,7 @@ def run_command(
 _VERDICT_CODES: Final = {"met": opt.DONE, "missed": opt.MISSED, "undecided": opt.UNDECIDED}
 
 
-@app.command(name="journal")
+@app.command
 def journal_command(
     scenario: opt.ScenarioFile,
     *,
@@ -118,14 +113,14 @@ def journal_command(
     return opt.Answer(f"{out}: {len(journal):,} facts\n")
 
 
-@app.command(name="validate")
+@app.command
 def validate_command(scenario: opt.ScenarioFile, *, values: opt.Set = ()) -> opt.Answer:
     """Say whether a scenario is valid, or everything that is wrong with it."""
     loaded = opt.scenario_with(scenario, values)
     return opt.Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
 
 
-@app.command(name="check")
+@app.command
 def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> opt.Answer:
     """Check whether the rules would have written this journal, and name the first row that disagrees."""
     from parksim.journal.journal import Journal
@@ -147,7 +142,7 @@ def _workload_of(journal: "Journal") -> Any:
 
     header = journal.header
     try:
-        scenario = Scenario.model_validate(json_text.loads(header["scenario"]))
+        scenario = Scenario.model_validate(json.loads(header["scenario"]))
         seed, replication = header["seed"], header["replication"]
         if not all(isinstance(number, int) and number >= 0 for number in (seed, replication)):
             return None
@@ -156,15 +151,15 @@ def _workload_of(journal: "Journal") -> Any:
         return None
 
 
-@app.command(name="schema")
+@app.command
 def schema_command() -> opt.Answer:
     """Print the JSON Schema of a scenario, for editors."""
     from parksim.scenario.model import Scenario
 
-    return opt.Answer(json_text.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
+    return opt.Answer(opt.as_json(Scenario.model_json_schema()))
 
 
-@app.command(name="init")
+@app.command
 def init_command(
     path: Annotated[Path | None, Parameter(help="Where to write it; stdout if left out.")] = None,
     *,
@@ -196,7 +191,7 @@ def init_command(
     return opt.Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
 
 
-@app.command(name="scenarios")
+@app.command
 def scenarios_command() -> opt.Answer:
     """List the shipped scenarios; `parksim run NAME` runs one, `parksim init --from NAME` copies it."""
     from parksim.scenario import shipped
@@ -210,7 +205,7 @@ def scenarios_command() -> opt.Answer:
     return opt.Answer("".join(lines))
 
 
-@app.command(name="glossary")
+@app.command
 def glossary_command(
     word: Annotated[str | None, Parameter(help="Only the entries with this word.")] = None,
 ) -> opt.Answer:
@@ -229,7 +224,7 @@ def glossary_command(
     return opt.Answer("".join(fold(f"{term:<{wide}}{meaning}") + "\n" for term, meaning in entries.items()))
 
 
-@app.command(name="erlang")
+@app.command
 def erlang_command(
     *,
     offered: Annotated[float, Parameter(help="Offered load in erlang: parks an hour times mean stay in hours.")],
@@ -258,15 +253,11 @@ def erlang_command(
         "carried_erlang": offered * (1 - refused),
     }
     if json:
-        return opt.Answer(_json_line(answer))
+        return opt.Answer(opt.as_json(answer, indent=None))
     return opt.Answer(
         f"{offered:g} erlang offered to {slots} slots: {refused:.4%} refused, "
         f"{answer['carried_erlang']:.4f} slots busy on average (Erlang B)\n"
     )
-
-
-def _json_line(value: Any) -> str:
-    return json_text.dumps(value, allow_nan=False) + "\n"
 
 
 def _screen(**options: Any) -> "Console":

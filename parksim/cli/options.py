@@ -4,6 +4,7 @@ Nothing here loads NumPy, pydantic or an engine before a command runs.
 ``--help`` and a wrong option are answered at once.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -210,6 +211,23 @@ def check_out(out: Path | None, endings: tuple[str, ...], option: str = "--out")
         raise UsageError(f"{option} {out}: there is no folder {out.parent}")
     if out.is_dir():
         raise UsageError(f"{option} {out}: is a folder; name a file")
+
+
+def check_result(result: Path, what: str, scenario: Path | None, values: tuple[str, ...]) -> None:
+    """Refuse what is no result (``what`` says which files are), and ``--set`` without a scenario."""
+    if result.suffix not in {".json", ".db"}:
+        raise UsageError(f"{result}: a result is {what}")
+    if not result.is_file():
+        raise UsageError(f"{result}: there is no such file")
+    if values and scenario is None:
+        raise UsageError("--set goes with --scenario: together they give the result's scenario")
+
+
+def as_json(value: Any, indent: int | None = 2) -> str:
+    """Return plain values as JSON text; numbers that it cannot write are null."""
+    from parksim.results import nulled
+
+    return json.dumps(nulled(value), ensure_ascii=False, allow_nan=False, indent=indent) + "\n"
 
 
 def number_or_text(text: str) -> float | str:

@@ -1,10 +1,9 @@
 """The commands that plan: many designs, the least value that will do, a comparison, a result made again."""
 
-import json as json_text
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import Parameter
 
@@ -52,7 +51,7 @@ def sweep_command(
         swept = sweep(loaded, grid, replications, **options)
     if csv is not None:
         csv.write_text(rows_to_csv(swept.flat()), encoding="utf-8", newline="")
-    return opt.Answer(_json(swept.to_dict()) if json else sweep_screen(swept, out))
+    return opt.Answer(opt.as_json(swept.to_dict()) if json else sweep_screen(swept, out))
 
 
 def solve_command(
@@ -108,7 +107,7 @@ def solve_command(
         )
     screen = solution_screen(solved, out) if isinstance(solved, Solution) else frontier_screen(solved, out)
     code = {"found": opt.DONE, "none": opt.MISSED, "undecided": opt.UNDECIDED}[solved.outcome]
-    return opt.Answer(_json(solved.to_dict()) if json else screen, code)
+    return opt.Answer(opt.as_json(solved.to_dict()) if json else screen, code)
 
 
 def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
@@ -164,7 +163,7 @@ def compare_command(
         calls = (expected_calls(first) + expected_calls(second)) * number
         with how.running(calls, store=out, like=made) as options:
             compared = _files_named(lambda: compare(first, second, number, **options))
-    return opt.Answer(_json(compared.to_dict()) if json else comparison_screen(compared, out))
+    return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out))
 
 
 def _result_at(path: Path) -> "Study":
@@ -209,17 +208,12 @@ def rerun_command(
     from parksim.studies.rerun import rerun
 
     opt.check_count("--replication", replication, 0)
-    if result.suffix not in {".json", ".db"}:
-        raise UsageError(f"{result}: a result is a .json file of run, or a .db file of run or sweep")
-    if not result.is_file():
-        raise UsageError(f"{result}: there is no such file")
-    if values and scenario is None:
-        raise UsageError("--set goes with --scenario: together they give the result's scenario")
+    opt.check_result(result, "a .json file of run, or a .db file of run or sweep", scenario, values)
     own = None if scenario is None else opt.scenario_with(scenario, values)
     with how.ready(0, "simpy") as options:
         again = _files_named(lambda: rerun(result, replication, scenario=own, **options))
     if json:
-        return opt.Answer(_json(again.to_dict()), opt.DONE if again.same else opt.MISSED)
+        return opt.Answer(opt.as_json(again.to_dict()), opt.DONE if again.same else opt.MISSED)
     if again.same:
         return opt.Answer(f"{result}: {again.made}, the same again to the last byte\n")
     lines = [f"{result}: {again.made}, not the same again"]
@@ -239,17 +233,3 @@ def _grid(over: tuple[str, ...]) -> dict[str, tuple[object, ...]]:
             raise UsageError(f"--over {key}: appears twice; list all its values in one, as in --over {key}=4..6,9")
         grid[key] = values_of(text)
     return grid
-
-
-def _json(value: Any) -> str:
-    from parksim.results import nulled
-
-    return json_text.dumps(nulled(value), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
-
-
-COMMANDS: Final[dict[str, Callable[..., opt.Answer]]] = {
-    "sweep": sweep_command,
-    "solve": solve_command,
-    "compare": compare_command,
-    "rerun": rerun_command,
-}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from parksim.cli.options import Answer, Hands, Set, check_count, check_out, pairs, scenario_with
+from parksim.cli import options as opt
 from parksim.errors import MissingLibraryError, UnfitError, UsageError
 
 if TYPE_CHECKING:
@@ -42,38 +42,34 @@ def report_command(
     scenario: Annotated[
         Path | None, Parameter(help="The scenario's file: for its notes, or because it reads other files.")
     ] = None,
-    values: Set = (),
-) -> Answer:
+    values: opt.Set = (),
+) -> opt.Answer:
     """Write a result as a page to read: verdicts, charts, assumptions, and how it was made."""
     from parksim.reports import charts, drawing
     from parksim.reports import html as page
 
-    check_out(out, charts.SAVED_AS if chart is not None else page.ENDINGS, "-o")
-    check_count("--width", width, charts.NARROWEST, charts.WIDEST)
-    if result.suffix not in {".json", ".db"}:
-        raise UsageError(f"{result}: a result is a .db file of run or sweep, or a .json file of run")
-    if not result.is_file():
-        raise UsageError(f"{result}: there is no such file")
+    opt.check_out(out, charts.SAVED_AS if chart is not None else page.ENDINGS, "-o")
+    opt.check_count("--width", width, charts.NARROWEST, charts.WIDEST)
+    opt.check_result(result, "a .db file of run or sweep, or a .json file of run", scenario, values)
     if out.exists() and out.samefile(result):
         raise UsageError(f"-o {out}: is the result itself; name another file")
-    if values and scenario is None:
-        raise UsageError("--set goes with --scenario: together they give the result's scenario")
     if interactive and (chart is not None or out.suffix != ".html"):
         raise UsageError("--interactive goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     of_chart = _options(options)
-    loaded = _loaded(result, None if scenario is None else scenario_with(scenario, values))
+    own = None if scenario is None else opt.scenario_with(scenario, values)
     try:
+        loaded = _loaded(result, own)
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **of_chart), out)
-            return Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
+            return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
         page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
     except MissingLibraryError as error:
         raise UsageError(f"{error}{'' if chart else ', or write Markdown: -o FILE.md'}") from None
     except UnfitError as error:
         raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
-    return Answer(f"{out}: {loaded.scenario.name}\n")
+    return opt.Answer(f"{out}: {loaded.scenario.name}\n")
 
 
 _READ: Final[dict[str, Callable[[str], Any]]] = {
@@ -88,7 +84,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
 
 def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     options = {}
-    for name, text in pairs("--option", texts, "over=lot.max_in_parking"):
+    for name, text in opt.pairs("--option", texts, "over=lot.max_in_parking"):
         try:
             options[name] = _READ.get(name, str)(text)
         except ValueError:
@@ -102,11 +98,8 @@ def _loaded(path: Path, own: "Scenario | None") -> "Study | Sweep":
     from parksim.studies.study import Study
 
     if path.suffix == ".json":
-        with Hands().ready(0, "simpy") as how:
-            try:
-                return study_of(path, result_of(path), own, how)
-            except UnfitError as error:
-                raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
+        with opt.Hands().ready(0, "simpy") as how:
+            return study_of(path, result_of(path), own, how)
     loaded = load(path)
     if own is None:
         return loaded
@@ -115,6 +108,3 @@ def _loaded(path: Path, own: "Scenario | None") -> "Study | Sweep":
         return replace(loaded, scenario=own)
     rows = (replace(row, study=replace(row.study, scenario=own.with_values(row.values))) for row in loaded.rows)
     return replace(loaded, scenario=own, rows=tuple(rows))
-
-
-COMMANDS: Final[dict[str, Callable[..., Answer]]] = {"report": report_command}

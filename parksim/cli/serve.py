@@ -6,7 +6,6 @@ uvicorn and httptools (the extra ``server``) and the live engine are loaded when
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
@@ -186,6 +185,3 @@ def _door(scenario: "Scenario", host: str, port: int | None, *, public: bool) ->
     listener = bound(address)
     door = _Door(listener, host, listener.getsockname()[1], scenario.uapi.base_url)
     return door._replace(base_url=door.address) if own else door
-
-
-COMMANDS: Final[dict[str, Callable[..., Answer]]] = {"serve": serve_command}

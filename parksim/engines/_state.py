@@ -6,7 +6,7 @@ heap, and the two SERVEs are flags: all three are compared with the heap's top b
 number). Calls that wait stand in linked lists whose links are in their records.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,43 +54,20 @@ COUNTS: Final = 12  # attendants on duty, by period
 
 # The workload's columns by number.
 DRAWN: Final = tuple(name for name in Workload._fields if name != "wants_park")
-(
-    ARRIVAL,
-    QUEUE_PATIENCE,
-    LOT,
-    HANDLING,
-    TALK,
-    MAX_IN_PARKING,
-    PATIENCE,
-    RETRIEVAL,
-    STAFF_TALK,
-    SLOT_U,
-    ANSWER,
-    RECALL_PATIENCE,
-) = range(len(DRAWN))
+ARRIVAL, QUEUE_PATIENCE, LOT, HANDLING, TALK, MAX_IN_PARKING, PATIENCE = range(7)
+RETRIEVAL, STAFF_TALK, SLOT_U, ANSWER, RECALL_PATIENCE = range(7, len(DRAWN))
 
 DONE: Final = 0
 MORE_ROOM: Final = 1
 LATEST: Final = int(np.iinfo(np.int64).max)
 
 
-class Policies(NamedTuple):
-    """The settings without those of the lots."""
-
-    attendants: int
-    staff: int
-    queue_limit: int
-    max_parks: int
-    announcement_us: int
-    when_full: int
-    retries: int
-    retry_after_us: int
-    recall_to: int
-    ring_us: int
-    attempts: int
-    busy: int
-    unanswered: int
-    period_us: int
+if TYPE_CHECKING:
+    Policies = Settings
+else:
+    _TABLES = {"slots", "choices", "counts"}
+    Policies = NamedTuple("Policies", [(name, int) for name in Settings._fields if name not in _TABLES])
+"""The settings that are one number each."""
 
 
 class Exchange(NamedTuple):
@@ -306,10 +283,8 @@ def next_event(ex: Exchange) -> tuple[int, int]:
     if ex.state[HEAP] > 0:
         time_us, key = ex.heap[0, 0], ex.heap[1, 0]
     if ex.state[NEXT_CALL] < len(ex.calls):
-        arrives_us, arrival_key = (
-            at(ex, ARRIVAL, 0, ex.state[NEXT_CALL]),
-            key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL]),
-        )
+        arrives_us = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL])
+        arrival_key = key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL])
         if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
             time_us, key = arrives_us, arrival_key
     change_us, lonely = ex.state[NEXT_CHANGE], wide(0)

@@ -126,6 +126,3 @@ class RealClock:
             self._start_us -= shown_us - reached_us
             return shown_us - reached_us
         return 0
-
-
-__all__ = ["FOR_EVER", "Clock", "RealClock", "VirtualClock"]

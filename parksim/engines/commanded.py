@@ -131,23 +131,18 @@ class CommandedExchange(Exchange):
         self.calls = columns_by_call(self._drawn, self._limits_us)
         self._arrivals = env.process(self._come())
 
-    def run(self) -> None:
-        """Let every call live to its end."""
-        self.env.run()
-
     # What is known of the calls ----------------------------------------------------------------------------------
 
-    def _note(
-        self, time_us: int, deadline_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int
-    ) -> None:
+    def _note(self, *row: int) -> None:
         """Keep ``places`` true, and pass the fact on."""
-        if kind == c.OFFERED:
-            self.places[call] = Place(call, self._placing, life.IN_QUEUE, time_us, self._placing)
-        elif kind == c.RELEASED:
-            self.announcing_since_us.pop(extension, None)  # the attendant's; the call goes its way meanwhile
-        elif call in self.places:
-            self._move(self.places[call], Fact(time_us, deadline_us, call, lot, slot, extension, kind, reason))
-        self._write_on(time_us, deadline_us, call, lot, slot, extension, kind, reason)
+        fact = Fact(*row)
+        if fact.kind == c.OFFERED:
+            self.places[fact.call] = Place(fact.call, self._placing, life.IN_QUEUE, fact.time_us, self._placing)
+        elif fact.kind == c.RELEASED:
+            self.announcing_since_us.pop(fact.extension, None)  # the attendant's; the call goes its way meanwhile
+        elif fact.call in self.places:
+            self._move(self.places[fact.call], fact)
+        self._write_on(*row)
 
     def _move(self, place: Place, fact: Fact) -> None:
         state = life.after(place.state, fact.kind, fact.reason)
@@ -191,13 +186,6 @@ class CommandedExchange(Exchange):
         self._placing = told
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
         return call
-
-    def _answered(self, call: int) -> Life:
-        attendant = self._answer_at_once(call)
-        if attendant is None:
-            attendant = yield from self._wait_in_queue(call)
-        if attendant is not None:
-            yield from self._attended(call, attendant, 0)
 
     def _simulated(self, told: Life) -> Life:
         """Live as told until a command takes the call over."""
@@ -302,8 +290,8 @@ class CommandedExchange(Exchange):
             place.held_us = self.now_us if command.kind == HOLD else c.NEVER
 
     def _park_by_command(self, place: Place, command: Command) -> None:
-        lot = self.lots[command.lot]
-        fact = decide_park(lot.view, place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
+        view = self.lots[command.lot].view
+        fact = decide_park(view, place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
         if fact.kind != c.PARKED:
             self.write(*fact)
             return
@@ -312,8 +300,7 @@ class CommandedExchange(Exchange):
         self._take(place)
         if command.extension not in range(self.settings.attendants):
             place.told = True
-        lot.apply(fact)
-        self.write(*fact)
+        self._commit(fact)
         place.second_line = place.told
         if was == life.WITH_STAFF:
             self._free_member(busy)
@@ -340,24 +327,20 @@ class CommandedExchange(Exchange):
             stays = place.state == life.IN_SLOT and (place.lot, place.slot) == (parked.lot, parked.slot)
             if not stays or place.deadline_us != parked.deadline_us:
                 return
-            lot = self.lots[parked.lot]
             now = self.now_us
-            fact = decide_expiry(lot.view, parked.slot, place.call, parked.deadline_us, now)
+            fact = decide_expiry(self.lots[parked.lot].view, parked.slot, place.call, parked.deadline_us, now)
             assert fact.kind == c.EXPIRED
-            lot.apply(fact)
-            self.write(*fact)
+            self._commit(fact)
             self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, fact.extension, c.RECALL_RINGING, c.NO_REASON)
 
         self._call_back(Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, place.call), expire)
 
     def _fetch(self, place: Place, command: Command) -> None:
-        lot = self.lots[place.lot]
         parks = place.parks - 1
-        fact = decide_unpark(lot.view, place.slot, command.extension, self.now_us)
+        fact = decide_unpark(self.lots[place.lot].view, place.slot, command.extension, self.now_us)
         assert fact.kind == c.RETRIEVED
         self._take(place)
-        lot.apply(fact)
-        self.write(*fact)
+        self._commit(fact)
         place.second_line = True
         if not place.told:
             talk_us = self.calls.staff_talk_us[parks][place.call]
@@ -383,10 +366,7 @@ class CommandedExchange(Exchange):
         busy = c.NOBODY if place.second_line else extension
         self._take(place)
         if state == life.IN_SLOT:
-            lot = self.lots[place.lot]
-            fact = decide_hangup(lot.view, place.slot, now)
-            lot.apply(fact)
-            self.write(*fact)
+            self._commit(decide_hangup(self.lots[place.lot].view, place.slot, now))
             return
         if state == life.WITH_ATTENDANT and place.told and command.extension != c.NOBODY:
             extension = command.extension

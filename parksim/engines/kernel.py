@@ -47,14 +47,6 @@ def release(ex: s.Exchange, call: int, attendant: int) -> None:
 
 
 @inlined
-def talk(ex: s.Exchange, call: int, attendant: int, end_us: int) -> None:
-    """Talk with the attendant until the call ends."""
-    ex.calls[call]["extension"] = attendant
-    ex.calls[call]["where"] = life.WITH_ATTENDANT
-    s.wake(ex, call, end_us, c.RANK_TALK_END)
-
-
-@inlined
 def handle(ex: s.Exchange, call: int, attendant: int) -> None:
     """Begin to handle ``call``: it ends in a park request or in talk to the end."""
     record = ex.calls[call]
@@ -351,7 +343,7 @@ def on_refused(ex: s.Exchange, call: int) -> None:
     if then == ASK_AGAIN:
         s.wake(ex, call, ex.state[s.NOW] + ex.policies.retry_after_us, c.RANK_PARK_REQUEST)
     elif then == TALK_ON:
-        talk(ex, call, attendant, ex.state[s.NOW] + s.at(ex, s.TALK, record["parks"], call))
+        s.wake(ex, call, ex.state[s.NOW] + s.at(ex, s.TALK, record["parks"], call), c.RANK_TALK_END)
     else:
         record["where"] = life.GONE
         if then == LEAVE:

@@ -32,22 +32,9 @@ from weakref import WeakSet
 
 import simpy
 
+from parksim.engines import commanded as cmd
 from parksim.engines.clocks import FOR_EVER, Clock, RealClock, VirtualClock
-from parksim.engines.commanded import (
-    ANSWER,
-    HANG_UP,
-    HOLD,
-    LONGEST_STAY_US,
-    PARK,
-    PLACE,
-    RANKS,
-    STOP,
-    UNHOLD,
-    UNPARK,
-    Command,
-    CommandedExchange,
-    Place,
-)
+from parksim.engines.commanded import RANKS, Command, CommandedExchange, Place
 from parksim.engines.traffic import Traffic, endless_batches, one_batch
 from parksim.errors import ArgumentError, CommandError, StateError
 from parksim.journal.journal import Journal, JournalWriter
@@ -151,22 +138,27 @@ class Switchboard:
         self._listeners: list[Callable[[Fact], None]] = []
         self._written: list[Fact] = []
         self._failures: list[Exception] = []
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
+        """What ended the switchboard, if it did not end by itself."""
         self._endless = traffic and endless
         self._env = simpy.Environment()
         batches = endless_batches if endless else one_batch
         coming = Traffic(batches(scenario, seed, replication) if traffic else ())
         self.exchange = CommandedExchange(self._env, scenario.settings, coming, self._write)
-        self._reached_us = -1
+        self.calls = self.exchange.places
+        """Where each call is that is not over, by number."""
+        self.reached_us = -1
+        """The last instant of which something has happened; -1 before the first."""
         self._woken = asyncio.Event()
         self._moved = asyncio.Event()
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self.closed = False
+        """Whether it has ended."""
         self._put_back = 0
 
     async def __aenter__(self) -> Self:
-        if self._task is not None or self._closed:
+        if self._task is not None or self.closed:
             raise StateError("a switchboard runs once; make another one")
         self._task = asyncio.get_running_loop().create_task(self._drive(), name="parksim switchboard")
         return self
@@ -182,8 +174,8 @@ class Switchboard:
         Raises:
             Exception: what ended the switchboard before, if it did not end by itself.
         """
-        if not self._closed:
-            self._closed = True  # before anything is awaited: nobody comes in between
+        if not self.closed:
+            self.closed = True  # before anything is awaited: nobody comes in between
             try:
                 self._hang_up_all()
             finally:
@@ -197,14 +189,14 @@ class Switchboard:
 
     def _hang_up_all(self) -> None:
         """End the traffic and every call, at the instants that have come."""
-        if self._failure is not None:
+        if self.failure is not None:
             return  # the model has stopped in the middle of something
-        self._at(self._reached_us + 1, RANKS[STOP], lambda now_us: self.commit(Command(now_us, STOP)))
-        for call in sorted(self.exchange.places):
-            hang_up = Command(0, HANG_UP, call)
+        self._at(self.reached_us + 1, RANKS[cmd.STOP], lambda now_us: self.commit(Command(now_us, cmd.STOP)))
+        for call in sorted(self.calls):
+            hang_up = Command(0, cmd.HANG_UP, call)
             self._at(
-                self._reached_us + 1,
-                RANKS[HANG_UP],
+                self.reached_us + 1,
+                RANKS[cmd.HANG_UP],
                 lambda now_us, end=hang_up: self.commit(end._replace(time_us=now_us)),  # type: ignore[misc]  # binds
             )
         while self._peek_us() < FOR_EVER:  # what is left are announcements, and alarms of calls that are gone
@@ -219,15 +211,10 @@ class Switchboard:
         """Wait until it is closed, or has failed (see ``failure``)."""
         await self._ended.wait()
 
-    @property
-    def failure(self) -> Exception | None:
-        """What ended the switchboard, if it did not end by itself."""
-        return self._failure
-
     def raise_failure(self) -> None:
         """Raise what ended the switchboard, if it did not end by itself."""
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
     # Commands ----------------------------------------------------------------------------------------------------
 
@@ -240,7 +227,7 @@ class Switchboard:
         Raises:
             CommandError: there is no such extension.
         """
-        return (await self._give(Command(0, PLACE, extension=self.extension(extension))))[0].call
+        return (await self._give(Command(0, cmd.PLACE, extension=self.extension(extension))))[0].call
 
     async def answer(self, call: int, extension: int | str | None = None) -> Fact:
         """Answer a placed call that is being set up (ANSWERED), or any return that rings (RECALL_ANSWERED).
@@ -249,7 +236,7 @@ class Switchboard:
             CommandError: it rings nowhere.
         """
         who = NOBODY if extension is None else self.extension(extension)
-        return (await self._give(Command(0, ANSWER, call, who)))[0]
+        return (await self._give(Command(0, cmd.ANSWER, call, who)))[0]
 
     async def park(
         self, call: int, extension: int | str, limit_s: float | None = 180, *, lot: int = 0, asked: int = NOBODY
@@ -269,9 +256,9 @@ class Switchboard:
         limit_us = NEVER
         if limit_s is not None:
             limit_us = round(limit_s * 1e6) if isfinite(limit_s) else 0
-            if not 1 <= limit_us <= LONGEST_STAY_US:
+            if not 1 <= limit_us <= cmd.LONGEST_STAY_US:
                 raise CommandError(f"a stay lasts at least a microsecond and is finite or None, not {limit_s} s")
-        return (await self._give(Command(0, PARK, call, self.extension(extension), limit_us, lot, asked)))[0]
+        return (await self._give(Command(0, cmd.PARK, call, self.extension(extension), limit_us, lot, asked)))[0]
 
     async def unpark(self, call: int, extension: int | str) -> Fact:
         """Fetch a parked call: RETRIEVED. At its deadline itself that still succeeds.
@@ -279,7 +266,7 @@ class Switchboard:
         Raises:
             CommandError: the call is not parked.
         """
-        return (await self._give(Command(0, UNPARK, call, self.extension(extension))))[0]
+        return (await self._give(Command(0, cmd.UNPARK, call, self.extension(extension))))[0]
 
     async def hang_up(self, call: int) -> Fact:
         """Hang up a call wherever it is: ABANDONED or ENDED.
@@ -287,7 +274,7 @@ class Switchboard:
         Raises:
             CommandError: there is no such call.
         """
-        return (await self._give(Command(0, HANG_UP, call)))[0]
+        return (await self._give(Command(0, cmd.HANG_UP, call)))[0]
 
     async def hold(self, call: int, *, on: bool = True) -> Place:
         """Put a call that somebody talks to on hold, or take it off; that is no fact, and parking it ends it.
@@ -295,8 +282,8 @@ class Switchboard:
         Raises:
             CommandError: nobody talks to it.
         """
-        await self._give(Command(0, HOLD if on else UNHOLD, call))
-        return self.exchange.places[call]
+        await self._give(Command(0, cmd.HOLD if on else cmd.UNHOLD, call))
+        return self.calls[call]
 
     async def _give(self, command: Command) -> list[Fact]:
         """Let what is due happen in slices, so that the loop stays responsive; then do the command, at once."""
@@ -331,7 +318,7 @@ class Switchboard:
         Raises:
             CommandError: the switchboard is closed.
         """
-        stamp_us = max(self.clock.now_us(max(self._reached_us, 0)), self._reached_us + 1)
+        stamp_us = max(self.clock.now_us(max(self.reached_us, 0)), self.reached_us + 1)
         return self.at_instant(stamp_us, rank, work)
 
     def at_instant(self, stamp_us: int, rank: int, work: Callable[[int], T]) -> T:
@@ -342,10 +329,10 @@ class Switchboard:
             ArgumentError: ``stamp_us`` is past.
         """
         self.raise_failure()
-        if self._closed:
+        if self.closed:
             raise CommandError("the switchboard is closed")
-        if stamp_us <= self._reached_us:
-            raise ArgumentError(f"{stamp_us} us is past; the switchboard has come to {self._reached_us} us")
+        if stamp_us <= self.reached_us:
+            raise ArgumentError(f"{stamp_us} us is past; the switchboard has come to {self.reached_us} us")
         return self._at(stamp_us, rank, work)
 
     def _at(self, stamp_us: int, rank: int, work: Callable[[int], T]) -> T:
@@ -368,7 +355,7 @@ class Switchboard:
 
     def later(self, delay_us: int, rank: int, work: Callable[[int], object]) -> None:
         """Put ``work`` into the calendar ``delay_us`` from the instant at hand on; it may ``commit`` commands."""
-        time_us = self._env_us() + delay_us
+        time_us = self.exchange.now_us + delay_us
         self.exchange.at(time_us, rank, lambda: work(time_us))
 
     # What is there -----------------------------------------------------------------------------------------------
@@ -376,27 +363,12 @@ class Switchboard:
     @property
     def now_us(self) -> int:
         """The instant that the clock shows."""
-        return self.clock.now_us(max(self._reached_us, 0))
-
-    @property
-    def closed(self) -> bool:
-        """Whether it has ended."""
-        return self._closed
-
-    @property
-    def reached_us(self) -> int:
-        """The last instant of which something has happened; -1 before the first."""
-        return self._reached_us
-
-    @property
-    def calls(self) -> dict[int, Place]:
-        """Where each call is that is not over, by number."""
-        return self.exchange.places
+        return self.clock.now_us(max(self.reached_us, 0))
 
     def parked(self) -> list[Place]:
         """Return the calls in the lots, lot by lot, slot by slot."""
         return sorted(
-            (place for place in self.exchange.places.values() if place.state == life.IN_SLOT),
+            (place for place in self.calls.values() if place.state == life.IN_SLOT),
             key=lambda place: (place.lot, place.slot),
         )
 
@@ -459,7 +431,7 @@ class Switchboard:
         if isinstance(self.clock, VirtualClock):
             self.clock.stop_before_us = max(time_us, self.clock.stop_before_us or 0)
             self._woken.set()
-        while not self._closed and (self._peek_us() < time_us or self.now_us < time_us):
+        while not self.closed and (self._peek_us() < time_us or self.now_us < time_us):
             if self._peek_us() >= time_us:
                 await self.clock.wait(time_us, self._ended)
             else:
@@ -480,7 +452,7 @@ class Switchboard:
         if isinstance(self.clock, VirtualClock):
             self.clock.stop_before_us = None
             self._woken.set()
-        while not self._closed and self._peek_us() < FOR_EVER:
+        while not self.closed and self._peek_us() < FOR_EVER:
             await self._move()
         return self.journal()
 
@@ -495,7 +467,7 @@ class Switchboard:
     async def _drive(self) -> None:
         """Let events happen when the clock allows, a slice at a time."""
         try:
-            while not self._closed and self._failure is None:
+            while not self.closed and self.failure is None:
                 self._woken.clear()
                 if await self.clock.wait(self._peek_us(), self._woken) < 0:
                     continue
@@ -503,7 +475,7 @@ class Switchboard:
                 self._moved.set()
                 await asyncio.sleep(0)
         except asyncio.CancelledError:
-            if not self._closed:  # somebody cancels all tasks: nothing would happen any more, and nobody know
+            if not self.closed:  # somebody cancels all tasks: nothing would happen any more, and nobody know
                 self._fail(RuntimeError("the task that drives the switchboard was cancelled"))
             raise
         except Exception as error:  # noqa: BLE001 - raised at the next call
@@ -515,7 +487,7 @@ class Switchboard:
         Where the machine cannot follow the clock, that ends when the clock has been put back.
         """
         put_back = self._put_back
-        while not self._closed and self._failure is None and put_back == self._put_back:
+        while not self.closed and self.failure is None and put_back == self._put_back:
             due_us = self.clock.allowed_us()
             if self._peek_us() > due_us:
                 return
@@ -525,10 +497,10 @@ class Switchboard:
     def _happen(self, most: int, until_us: int) -> None:
         """Let up to ``most`` events happen, none after ``until_us``."""
         for _ in range(most):
-            if self._closed or self._peek_us() > until_us:
+            if self.closed or self._peek_us() > until_us:
                 break
             self._step()
-        if self.clock.follow(max(self._reached_us, 0), self._peek_us()):
+        if self.clock.follow(max(self.reached_us, 0), self._peek_us()):
             if not self._put_back:
                 _LOG.warning("the machine cannot follow at that rate: simulated time runs more slowly")
             self._put_back += 1
@@ -536,9 +508,6 @@ class Switchboard:
     def _peek_us(self) -> int:
         peek = self._env.peek()
         return FOR_EVER if peek == float("inf") else int(peek)
-
-    def _env_us(self) -> int:
-        return self.exchange.now_us
 
     def _step(self) -> None:
         """Let the next event happen; if that fails the switchboard has ended."""
@@ -549,15 +518,15 @@ class Switchboard:
             self._fail(error)
             raise
         finally:
-            self._reached_us = max(self._reached_us, self._env_us())
+            self.reached_us = max(self.reached_us, self.exchange.now_us)
         if self._failures:
             self._fail(self._failures[0])
             raise self._failures[0]
 
     def _fail(self, error: Exception) -> None:
         """End because of an error: everybody who waits gets it, and nothing happens any more."""
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
         self._ended.set()
         self._tell_all()
 

@@ -71,27 +71,17 @@ class SlotTable:
         self.occupants = [c.NOBODY] * slots
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
-        self.slots = slots
-        self.choice = choice
-        self.last_slot = c.NOBODY
-        self.number = number
-        self.view = self._viewed()
-
-    def _viewed(self) -> Lot:
-        """Return the lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
-        return Lot(
-            self.occupants, self.parkers, self.deadlines_us, self.slots, self.choice, self.last_slot, self.number
-        )
+        self.view = Lot(self.occupants, self.parkers, self.deadlines_us, slots, choice, c.NOBODY, number)
+        """The lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
 
     def apply(self, fact: Fact) -> None:
         """Make the one change that ``fact`` means."""
-        new = change(fact, self.last_slot)
+        new = change(fact, self.view.last_slot)
         self.occupants[new.slot] = new.occupant
         self.parkers[new.slot] = new.parker
         self.deadlines_us[new.slot] = new.deadline_us
-        if new.last_slot != self.last_slot:
-            self.last_slot = new.last_slot
-            self.view = self._viewed()
+        if new.last_slot != self.view.last_slot:
+            self.view = self.view._replace(last_slot=new.last_slot)
 
 
 class Exchange:
@@ -146,6 +136,10 @@ class Exchange:
         if call + 1 < self.offered:
             self.env.process(self._life(call + 1))  # the next call is on its way once this one is there
         self.write(arrival_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
+        yield from self._answered(call)
+
+    def _answered(self, call: int) -> Life:
+        """Be answered, now or later, and continue."""
         attendant = self._answer_at_once(call)
         if attendant is None:
             attendant = yield from self._wait_in_queue(call)
@@ -194,11 +188,14 @@ class Exchange:
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
         return None
 
-    def _talk(self, call: int, attendant: int, end_us: int) -> Life:
-        """Talk with the attendant until the call ends."""
+    def _talk(self, call: int, extension: int, end_us: int, reason: int = c.TALKED) -> Life:
+        """Talk with the attendant, or with the person who retrieved the call, until it ends."""
         yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.ENDED, c.TALKED)
-        self._free_attendant(attendant)
+        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, reason)
+        if reason == c.TALKED:
+            self._free_attendant(extension)
+        else:
+            self._free_member(extension)
 
     def _park(self, call: int, parks: int, attendant: int) -> Generator[Event, Any, Fact | None]:
         """Ask for a slot until there is one (the fact PARKED) or the call does something else (None)."""
@@ -239,6 +236,11 @@ class Exchange:
             if not self.overflows or number == len(self.lots):
                 return fact
 
+    def _commit(self, fact: Fact) -> None:
+        """Make the change of a lot that ``fact`` means, and write it."""
+        self.lots[fact.lot].apply(fact)
+        self.write(*fact)
+
     def _stay(self, call: int, parks: int, stay: Fact) -> Generator[Event, Any, int | None]:
         """Stay in the lot until hang-up, retrieval or time-out; the attendant who answers the return, or None."""
         calls = self.calls
@@ -249,7 +251,7 @@ class Exchange:
         if rank == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
-                self._retrieve(lot, stay.slot, member)
+                self._commit(decide_unpark(lot.view, stay.slot, member, self.now_us))
             else:
                 wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
                 retrieval = Retrieval(self._me(), stay.lot, stay.slot)
@@ -261,24 +263,18 @@ class Exchange:
                 else:
                     self.retrievals.remove(retrieval)
             if member is not None:
-                yield from self._talk_with_member(call, member, self.now_us + calls.staff_talk_us[parks][call])
+                end_us = self.now_us + calls.staff_talk_us[parks][call]
+                yield from self._talk(call, member, end_us, c.AFTER_RETRIEVAL)
                 return None
         now = self.now_us
         if rank == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
             fact = decide_expiry(lot.view, stay.slot, call, stay.deadline_us, now)
-        lot.apply(fact)
-        self.write(*fact)
+        self._commit(fact)
         if fact.kind != c.EXPIRED:
             return None
         return (yield from self._return(call, parks, fact.extension))
-
-    def _talk_with_member(self, call: int, member: int, end_us: int) -> Life:
-        """Talk with the person who retrieved the call until it ends."""
-        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, member, c.ENDED, c.AFTER_RETRIEVAL)
-        self._free_member(member)
 
     def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
@@ -302,7 +298,7 @@ class Exchange:
             yield self._at(patience_end_us, c.RANK_HANGUP, waiter.call)
         except simpy.Interrupt as turn:
             return _told(turn)
-        self._forget_return(waiter)
+        (self.group_returns if waiter in self.group_returns else self.own_returns[waiter.parker]).remove(waiter)
         self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
         return Turn(c.ABANDONED, c.NOBODY)
 
@@ -418,13 +414,6 @@ class Exchange:
         self.write(now, deadline_us, waiter.call, c.NOBODY, c.NOBODY, attendant, kind, c.NO_REASON)
         waiter.process.interrupt(Turn(kind, attendant))
 
-    def _forget_return(self, waiter: Waiter) -> None:
-        """Take a return that has hung up out of whichever queue it stands in."""
-        if waiter in self.group_returns:
-            self.group_returns.remove(waiter)
-        else:
-            self.own_returns[waiter.parker].remove(waiter)
-
     def _release(self, call: int, attendant: int) -> None:
         """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
         if attendant == c.NOBODY or self.settings.announcement_us == 0:
@@ -464,11 +453,6 @@ class Exchange:
         self.staff_idle_since_us[member] = routing.BUSY_NOW
         return self.first_member + member
 
-    def _retrieve(self, lot: SlotTable, slot: int, member: int) -> None:
-        fact = decide_unpark(lot.view, slot, member, self.now_us)
-        lot.apply(fact)
-        self.write(*fact)
-
     def _free_member(self, member: int) -> None:
         if member == c.NOBODY:
             return
@@ -485,7 +469,7 @@ class Exchange:
             if member is None:
                 return
             retrieval = self.retrievals.popleft()
-            self._retrieve(self.lots[retrieval.lot], retrieval.slot, member)
+            self._commit(decide_unpark(self.lots[retrieval.lot].view, retrieval.slot, member, self.now_us))
             retrieval.process.interrupt(Turn(c.RETRIEVED, member))
 
     # The calendar ------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@
 follow each other, a call's number is not its index; ``columns_by_call`` goes between.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -60,66 +61,47 @@ Drawn = dict[int, tuple[Columns, int]]
 """Of each simulated call that is not over: the columns in which it stands, and its index there."""
 
 
-class _OnceACall:
-    """A column with one number a call, by call instead of by index."""
-
-    def __init__(self, drawn: Drawn, field: int) -> None:
-        self._drawn = drawn
-        self._field = field
-
-    def __getitem__(self, call: int) -> int:
-        found, index = self._drawn[call]
-        return found[self._field][index]  # type: ignore[return-value]  # a flat column
-
-
-class _Row:
-    """One row of a column with a number for each park, by call.
+@dataclass(frozen=True, slots=True)
+class _ByCall:
+    """A column by call instead of by index: one with a number a call, or its row after some parks.
 
     A call that commands have parked oftener than the scenario ever does needs rows that were not drawn: nobody is on
     the way to it then, and for the rest the last row counts again.
     """
 
-    def __init__(self, drawn: Drawn, field: int, parks: int, limits_us: dict[int, int]) -> None:
-        self._drawn = drawn
-        self._field = field
-        self._parks = parks
-        self._limits_us = limits_us  # what commands have set instead
+    drawn: Drawn
+    name: str
+    set_us: Mapping[int, int]  # what commands have set instead
+    parks: int = 0
 
     def __getitem__(self, call: int) -> int:
-        if call in self._limits_us:
-            return self._limits_us[call]
-        found, index = self._drawn[call]
-        rows: list[memoryview] = found[self._field]  # type: ignore[assignment]  # a column of rows
-        if self._parks < len(rows):
-            return rows[self._parks][index]
-        return NEVER if Workload._fields[self._field] in _NOBODY_COMES else rows[-1][index]
+        if call in self.set_us:
+            return self.set_us[call]
+        found, index = self.drawn[call]
+        column: memoryview | list[memoryview] = getattr(found, self.name)
+        if isinstance(column, memoryview):
+            return column[index]
+        if self.parks < len(column):
+            return column[self.parks][index]
+        return NEVER if self.name in _NOBODY_COMES else column[-1][index]
 
 
-class _Rows:
-    """The rows of a column by parks made so far, each made when it is first asked for."""
+class _Rows(_ByCall):
+    """The rows of a column by parks made so far."""
 
-    def __init__(self, make: Callable[[int], _Row]) -> None:
-        self._make = make
-        self._rows: list[_Row] = []
-
-    def __getitem__(self, parks: int) -> _Row:
-        while parks >= len(self._rows):
-            self._rows.append(self._make(len(self._rows)))
-        return self._rows[parks]
+    def __getitem__(self, parks: int) -> _ByCall:  # type: ignore[override]  # a row, not a number
+        return _ByCall(self.drawn, self.name, self.set_us, parks)
 
 
 _NOBODY_COMES: Final = frozenset({"patience_us", "retrieval_us"})
 
 
-def columns_by_call(drawn: Drawn, limits_us: dict[int, int]) -> Columns:
+def columns_by_call(drawn: Drawn, limits_us: Mapping[int, int]) -> Columns:
     """Return columns that ``Exchange`` reads like a workload's, for calls numbered as they come."""
-    found: list[_OnceACall | _Rows] = []
-    for field, (name, empty) in enumerate(zip(Workload._fields, columns(no_calls()), strict=True)):
-        if isinstance(empty, memoryview):
-            found.append(_OnceACall(drawn, field))
-        else:
-            set_by_command = limits_us if name == "max_in_parking_us" else {}
-            found.append(_Rows(lambda parks, f=field, limits=set_by_command: _Row(drawn, f, parks, limits)))  # type: ignore[misc]  # defaults bind
+    found = []
+    for name, empty in columns(no_calls())._asdict().items():
+        read = _ByCall if isinstance(empty, memoryview) else _Rows
+        found.append(read(drawn, name, limits_us if name == "max_in_parking_us" else {}))
     return Columns(*found)  # type: ignore[arg-type]  # they read like the columns
 
 

@@ -8,9 +8,9 @@ written, never changes its name, type or meaning, and new ones come at the end. 
 import io
 import json
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from parksim.errors import JournalError
 from parksim.journal import audit
 from parksim.results import Framed
+from parksim.rules import codes as c
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
@@ -37,6 +38,8 @@ COLUMNS: Final = (
 SCHEMA: Final = 1
 """Grows when a column is added; a file with a greater number is refused."""
 
+AnyFact = TypeVar("AnyFact", bound=Any)
+"""A ``Fact``, or another record with its ``kind``, ``reason`` and ``call``."""
 RowWriter = Callable[[int, int, int, int, int, int, int, int], None]
 
 _ROW: Final = struct.Struct("<qqihhhBB")
@@ -338,3 +341,22 @@ def _settings(given: Any) -> Settings:
 
 def _is_setting(number: Any, most: int | None) -> bool:
     return type(number) is int and number >= -1 and (most is None or number <= most)
+
+
+def is_parking(fact: Any) -> bool:
+    """Tell whether a slot is taken or becomes free."""
+    return fact.kind in (c.PARKED, c.RETRIEVED, c.EXPIRED) or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT)
+
+
+def stays_of(facts: Iterable[AnyFact]) -> list[tuple[AnyFact, AnyFact | None]]:
+    """Return the stays as they began: the fact that began each, and the one that ended it, None while it lasts."""
+    stays: list[tuple[AnyFact, AnyFact | None]] = []
+    open_at: dict[Any, int] = {}
+    for fact in facts:
+        if fact.kind == c.PARKED:
+            open_at[fact.call] = len(stays)
+            stays.append((fact, None))
+        elif is_parking(fact) and fact.call in open_at:
+            place = open_at.pop(fact.call)
+            stays[place] = stays[place][0], fact
+    return stays

@@ -22,6 +22,20 @@ HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns": c.EXPIRED}
+"""Of what there are shares: the facts of counted calls by kind."""
+_SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
+    "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL),
+    "retrieved_share": ("parks_made", c.RETRIEVED),
+    "expired_share": ("parks_made", c.EXPIRED),
+    "abandoned_share": ("parks_made", c.ABANDONED, c.IN_LOT),
+    "recall_answered_share": ("returns", c.RECALL_ANSWERED),
+    "recall_abandoned_share": ("returns", c.ABANDONED, c.RETURNING, c.RINGING),
+    "lost_share": ("calls_offered", c.LOST),
+    "queue_abandoned_share": ("calls_offered", c.ABANDONED, c.WAITING),
+    "queue_full_share": ("calls_offered", c.LOST, c.QUEUE_FULL),
+}
+"""Shares: of what, and which facts are the part: a kind, with its reasons where not all count."""
 
 
 class Window(NamedTuple):
@@ -75,12 +89,15 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     levels = np.zeros(len(steps) + 1, np.int64)
     np.cumsum(steps, out=levels[1:])
     stays = _stays_of(journal, changes, settings)
-    values: dict[str, Any] = {"calls_offered": _count(journal, counted, c.OFFERED)}
-    values |= _parking(journal, counted)
+    values: dict[str, Any] = {name: _count(journal, counted, kind) for name, kind in _WHOLES.items()}
+    values["parks_requested"] = values["parks_made"] + _count(journal, counted, c.REFUSED, c.LOT_FULL)
+    values |= {name: _ratio(_count(journal, counted, *what), values[of]) for name, (of, *what) in _SHARES.items()}
+    returns = values["returns"]
+    values["recall_busy_share"] = float("nan")
+    if settings.recall_to != c.TO_GROUP:
+        values["recall_busy_share"] = _ratio(returns - _rung_at_once(journal, counted), returns)
     time_outs = _time_outs_in(journal, window)
-    values |= _returns(journal, counted, settings)
     values["recalls_per_hour"] = len(time_outs) / (window.length_us / HOUR_US)
-    values |= _losses(journal, counted, values["calls_offered"])
     answers = _rows(journal, counted, c.ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     values |= _waits(waits_us, target_us, values["calls_offered"])
@@ -91,7 +108,7 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
     values |= _utilisations(journal, settings, window)
     values |= _by_hour(journal, counted, stays, answers[waits_us <= target_us], time_outs, window)
-    values["occupancy_mean_by_hour"] = _occupancy_by_hour(changes_us, levels, window)
+    values["occupancy_mean_by_hour"] = _occupancy_by_hour(changes_us, steps, window)
     values |= _by_lot(journal, counted, stays, values, settings, window)
     missing = float("nan")  # a measure that the catalogue has and nothing here computes: a test names it
     scalars = {name: values.get(name, missing) for name in SCALARS}
@@ -130,32 +147,6 @@ def _count(journal: Journal, counted: Mask, kind: int, *reasons: int) -> float:
     return float(np.count_nonzero(_mask(journal, counted, kind, *reasons)))
 
 
-def _parking(journal: Journal, counted: Mask) -> dict[str, float]:
-    parks = _count(journal, counted, c.PARKED)
-    refused = _count(journal, counted, c.REFUSED, c.LOT_FULL)
-    return {
-        "parks_requested": parks + refused,
-        "parks_made": parks,
-        "refused_share": _ratio(refused, parks + refused),
-        "retrieved_share": _ratio(_count(journal, counted, c.RETRIEVED), parks),
-        "expired_share": _ratio(_count(journal, counted, c.EXPIRED), parks),
-        "abandoned_share": _ratio(_count(journal, counted, c.ABANDONED, c.IN_LOT), parks),
-    }
-
-
-def _returns(journal: Journal, counted: Mask, settings: Settings) -> dict[str, float]:
-    returns = _count(journal, counted, c.EXPIRED)
-    busy = float("nan")
-    if settings.recall_to != c.TO_GROUP:
-        busy = _ratio(returns - _rung_at_once(journal, counted), returns)
-    gone = _count(journal, counted, c.ABANDONED, c.RETURNING, c.RINGING)
-    return {
-        "recall_busy_share": busy,
-        "recall_answered_share": _ratio(_count(journal, counted, c.RECALL_ANSWERED), returns),
-        "recall_abandoned_share": _ratio(gone, returns),
-    }
-
-
 def _time_outs_in(journal: Journal, window: Window) -> Ints:
     """Return the rows of all time-outs in the window, whenever their calls were offered."""
     first, end = np.searchsorted(journal.time_us, window)
@@ -176,14 +167,6 @@ def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
     order = numbers[np.argsort(journal.call[numbers], kind="stable")]
     of_one_call = journal.call[order[:-1]] == journal.call[order[1:]]
     return order[:-1][of_one_call], order[1:][of_one_call]
-
-
-def _losses(journal: Journal, counted: Mask, calls: float) -> dict[str, float]:
-    return {
-        "lost_share": _ratio(_count(journal, counted, c.LOST), calls),
-        "queue_abandoned_share": _ratio(_count(journal, counted, c.ABANDONED, c.WAITING), calls),
-        "queue_full_share": _ratio(_count(journal, counted, c.LOST, c.QUEUE_FULL), calls),
-    }
 
 
 def _waits(waits_us: Ints, target_us: int, calls: float) -> dict[str, float]:
@@ -314,9 +297,7 @@ def _attendants(
     for count in set(counts) - {settings.attendants}:
         late = steps * (journal.extension >= count)
         there_us[duty == count] += _busy_us(late, clipped_us, rows, bounds_us)[duty == count]
-    busy, there = np.zeros(HOURS, np.int64), np.zeros(HOURS, np.int64)
-    np.add.at(busy, hours, busy_us)
-    np.add.at(there, hours, there_us)
+    busy, there = (np.bincount(hours, one_us, minlength=HOURS).astype(np.int64) for one_us in (busy_us, there_us))
     shares = [_ratio(*both) for both in zip(busy.tolist(), there.tolist(), strict=True)]
     return {
         "attendant_utilisation": _ratio(int(busy.sum()), int(there.sum())),
@@ -409,10 +390,12 @@ def _by_hour(
         }
 
 
-def _occupancy_by_hour(changes_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:
+def _occupancy_by_hour(changes_us: Ints, steps: NDArray[np.int8], window: Window) -> NDArray[np.float64]:
     """Return the mean number of slots taken in each hour of day, nan where the window has no such hour."""
+    bounds_us, hours, _ = _stretches((0,), HOUR_US, window)
+    taken_us = _busy_us(steps, np.clip(changes_us, *window), np.searchsorted(changes_us, bounds_us), bounds_us)
     with np.errstate(invalid="ignore"):
-        return _time_by_hour(changes_us, levels, window) / open_by_hour_us(window)
+        return np.bincount(hours, taken_us, minlength=HOURS) / open_by_hour_us(window)
 
 
 def _by_lot(
@@ -448,21 +431,7 @@ def open_by_hour_us(window: Window) -> NDArray[np.float64]:
     >>> open_by_hour_us(Window(HOUR_US // 2, 2 * HOUR_US))[:3].tolist()
     [1800000000.0, 3600000000.0, 0.0]
     """
-    open_us = _time_by_hour(np.array([], np.int64), np.array([1]), window)
+    bounds_us, hours, _ = _stretches((0,), HOUR_US, window)
+    open_us = np.bincount(hours, np.diff(bounds_us), minlength=HOURS).astype(np.float64)
     open_us.flags.writeable = False
     return open_us
-
-
-def _time_by_hour(times_us: Ints, levels: Ints, window: Window) -> NDArray[np.float64]:
-    """Integrate a step function over each hour of day within the window.
-
-    ``levels[i]`` holds until ``times_us[i]``, the last one for ever. Whole numbers throughout, so bincount is exact.
-    """
-    starts_us = np.concatenate((np.zeros(1, np.int64), times_us))
-    integral = np.concatenate(([0], np.cumsum(levels[:-1] * np.diff(starts_us))))
-    full_hours = np.arange(window.warm_up_us // HOUR_US + 1, -(-window.horizon_us // HOUR_US)) * HOUR_US
-    bounds_us = np.concatenate(([window.warm_up_us], full_hours, [window.horizon_us]))
-    last = np.searchsorted(starts_us, bounds_us, side="right") - 1
-    upto = integral[last] + levels[last] * (bounds_us - starts_us[last])
-    hours = bounds_us[:-1] // HOUR_US % HOURS
-    return np.bincount(hours, np.diff(upto), minlength=HOURS).astype(np.float64)

@@ -12,28 +12,17 @@ from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
 from parksim.errors import ArgumentError, LogError
+from parksim.journal.measures import HOUR_US, Window, open_by_hour_us
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
-from parksim.pbx.durations import Clock, Observed, busiest, known_limits_us, observe
-from parksim.pbx.fitting import (
-    Calibration,
-    empirical,
-    number,
-    percent,
-    put_law,
-    put_never,
-    put_patience,
-    seconds,
-    share_of,
-    span,
-)
+from parksim.pbx.durations import Clock, Observed, busiest, observe
+from parksim.pbx.fitting import Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import Settings
 from parksim.stats.survival import Interval, poisson_limits
 
-HOUR_US: Final = 3_600_000_000
 FEWEST_S: Final = 600
 """An hour of the day that the log covers for less than this, over all its days, gets no rate."""
 FEW_LIMITS: Final = 8
@@ -105,7 +94,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     varies, why = _rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
-    result.put("run.horizon", horizon, "as long as calls came in the log" if not whole_day else "one day")
+    result.put("run.horizon", horizon, "one day" if whole_day else "as long as calls came in the log")
     if not log.calls_recorded:
         result.unknown.append(
             "calls that were never parked: arrivals are the requests for a slot, and a return that is parked again "
@@ -118,14 +107,13 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     low, high = (limit / (span_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
     result.figures["arrivals.rate"] = mean = Interval(middle, low, high)
     text = f"{span(Interval(*(one * 3600 for one in mean)), '/h')}; n = {len(at):,} calls"
-    if not varies:
-        if len(at) == 1:
-            result.unknown.append("the rate of calls: the log has one call")
-        result.put("arrivals.kind", '"poisson"', why)
-        result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
+    result.put("arrivals.kind", '"hourly"' if varies else '"poisson"', why)
+    if varies:
+        _calls_per_hour(result, counts, exposures, text)
         return
-    result.put("arrivals.kind", '"hourly"', why)
-    _calls_per_hour(result, counts, exposures, text)
+    if len(at) == 1:
+        result.unknown.append("the rate of calls: the log has one call")
+    result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
 def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], mean: str) -> None:
@@ -153,15 +141,9 @@ def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
 
     The first is not counted: the observation begins with it, so that it was certain to be seen.
     """
-    counts, exposures = [0] * 24, [0.0] * 24
-    for one in at_us[1:]:
-        counts[one // HOUR_US % 24] += 1
-    hour = at_us[0] // HOUR_US
-    while hour * HOUR_US < at_us[-1]:
-        begin, end = max(hour * HOUR_US, at_us[0]), min((hour + 1) * HOUR_US, at_us[-1])
-        exposures[hour % 24] += (end - begin) / 1e6
-        hour += 1
-    return counts, exposures
+    counts = Counter(one // HOUR_US % 24 for one in at_us[1:])
+    open_us = open_by_hour_us(Window(at_us[0], at_us[-1]))
+    return [counts[hour] for hour in range(24)], (open_us / 1e6).tolist()
 
 
 def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
@@ -188,12 +170,8 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if known is not None and known.queue_limit != c.UNLIMITED:
         result.put("queue.limit", str(known.queue_limit), HEADER)
     if seen.queue.events:
-        waited = Clock()
-        for duration_s, gave_up in zip(seen.queue.durations_s, seen.queue.seen, strict=True):
-            if duration_s > 0:
-                waited.durations_s.append(duration_s)
-                waited.seen.append(gave_up)
-        put_law(result, "queue.patience", waited, "hung up waiting", "answered first")
+        waited = Clock(seen.queue.kinds, [one for one in seen.queue.spells if one.length_us > 0])
+        result.put_law("queue.patience", waited, "hung up waiting", "answered first")
     else:
         result.put("queue.patience", '"unlimited"', "guess: nobody was seen to hang up before an answer")
         if known is None:
@@ -215,7 +193,7 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
         )
         result.put("attendants.handling", '"0s"', SILENT)
         return
-    put_law(result, "attendants.handling", seen.handling, "from an answer to a request for a slot")
+    result.put_law("attendants.handling", seen.handling, "from an answer to a request for a slot")
     whole, handled = seen.whole_talks.durations_s, seen.handling.durations_s
     if len(whole) < 2 or len(handled) < 2:
         result.put("attendants.talk", '"0s"', "guess: too few calls ended without a park")
@@ -266,12 +244,12 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
     _time_out(result, log, seen, plan.limit_us)
     _when_full(result, log, seen)
     nobody = f"{len(seen.stays_s):,} stays of up to {max(seen.stays_s, default=0.0):.4g} s"
-    put_patience(result, "lot.patience", seen.patience, ("hung up", "fetched or timed out first"), nobody)
+    result.put_patience("lot.patience", seen.patience, ("hung up", "fetched or timed out first"), nobody)
 
 
 def _time_out(result: Calibration, log: FieldLog, seen: Observed, lot_limit_us: int | None) -> None:
     """Put max_in_parking: one value, or all reported values as an empirical law."""
-    limits_us = known_limits_us(seen)
+    limits_us = seen.limits_us
     source = f"n = {len(limits_us):,} parks that report it"
     if not limits_us and lot_limit_us is not None:
         limits_us = [lot_limit_us]
@@ -343,14 +321,14 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("retrieval.never", "1", f"nobody was fetched in {len(clock.seen):,} stays")
         return
     cut = "timed out, hung up or unfinished first"
-    best = put_law(result, "retrieval.delay", clock, "fetched", cut, with_never=True)
-    put_never(result, "retrieval.never", best, clock, "not fetched")
+    best = result.put_law("retrieval.delay", clock, "fetched", cut, with_never=True)
+    result.put_never("retrieval.never", best, clock, "not fetched")
     if known is not None and known.staff != c.UNLIMITED:
         result.put("retrieval.staff", str(known.staff), f"{HEADER}; the delay includes waits for free staff")
     elif known is None:
         result.unknown.append("how many people fetch calls: unlimited, so no retrieval waits")
     if seen.staff_talk.events:
-        put_law(result, "retrieval.talk", seen.staff_talk, "talks from the retrieval to the call's end")
+        result.put_law("retrieval.talk", seen.staff_talk, "talks from the retrieval to the call's end")
     else:
         result.unknown.append("talk after a retrieval, which only the staff's load depends on")
 
@@ -362,7 +340,7 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
         _answer(result, known, seen)
     ways = ("hung up on the way back", "answered or lost first")
     clock = seen.return_patience
-    put_patience(result, "recall.patience", clock, ways, f"{len(clock.seen):,} returns")
+    result.put_patience("recall.patience", clock, ways, f"{len(clock.seen):,} returns")
 
 
 def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None:
@@ -373,7 +351,7 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
         result.put("recall.answer", '"0s"', "guess: no return was seen to ring")
         return
     vain = "rang in vain or hung up first"
-    best = put_law(result, "recall.answer", seen.answer, "answered", vain, with_never=True)
+    best = result.put_law("recall.answer", seen.answer, "answered", vain, with_never=True)
     if not seen.answer.events:
         result.put("recall.never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
         return
@@ -387,7 +365,7 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
         )
         result.put_share("recall.never", one, note)
     else:
-        put_never(result, "recall.never", best, seen.answer, "not answered")
+        result.put_never("recall.never", best, seen.answer, "not answered")
 
 
 def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:

@@ -14,7 +14,6 @@ from parksim.pbx import formats
 from parksim.pbx.formats import Entry
 from parksim.rules import codes as c
 from parksim.rules import life
-from parksim.rules.lot import Fact
 
 REQUEST_LASTS_US: Final = 1_000_000
 """A park request without a ParkedCall within this time was refused."""
@@ -78,11 +77,6 @@ def shown(name: str) -> str:
     ('PJSIP/2000', '?[31mred')
     """
     return "".join(one if one.isprintable() else "?" for one in name[:80])
-
-
-def is_parking(row: Row | Fact) -> bool:
-    """Tell whether a slot is taken or becomes free."""
-    return row.kind in (c.PARKED, c.RETRIEVED, c.EXPIRED) or (row.kind == c.ABANDONED and row.reason == c.IN_LOT)
 
 
 class CallTracker:
@@ -168,21 +162,21 @@ class CsvTracker(CallTracker):
         self.calls_recorded |= kind == c.OFFERED
         lot = fields.get("lot", "")
         hung_up_in_lot = kind == c.ABANDONED and self._state(call) in (life.IN_SLOT, life.BEFORE)
+        who = fields.get("retriever" if kind == c.RETRIEVED else "parker", "")
         if hung_up_in_lot or kind in (c.PARKED, c.RETRIEVED, c.EXPIRED):
-            who = fields.get("retriever" if kind == c.RETRIEVED else "parker", "")
             limit_us = self._limit_us(fields.get("limit"), entry) if kind == c.PARKED else None
             slot = self._slot(fields["slot"], entry)
             self._parking(entry, kind, call, lot=lot, slot=slot, extension=who, limit_us=limit_us)
         elif kind == c.REFUSED:
             self.requests_recorded = True
-            self._reach_attendant(entry, call, fields.get("parker", ""))
-            self._record(entry, c.REFUSED, call, c.LOT_FULL, lot=lot, extension=fields.get("parker", ""))
+            self._reach_attendant(entry, call, who)
+            self._record(entry, c.REFUSED, call, c.LOT_FULL, lot=lot, extension=who)
         elif kind == c.ABANDONED:
             _ = self._record(entry, c.ABANDONED, call, c.WAITING) or self._record(entry, c.ABANDONED, call, c.RETURNING)
         elif kind == c.ENDED:
             self._over(entry, call)
         else:
-            self._record(entry, kind, call, extension=fields.get("parker", ""))
+            self._record(entry, kind, call, extension=who)
 
 
 class _Request(NamedTuple):

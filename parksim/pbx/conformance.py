@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from parksim.pbx.calls import Row, is_parking, shown
+from parksim.journal.journal import is_parking, stays_of
+from parksim.pbx.calls import Row, shown
 from parksim.pbx.log import TOLERANCE_US, FieldLog, LotPlan
 from parksim.rules import codes as c
 from parksim.rules import lot as rules
@@ -114,12 +115,11 @@ def compare(
     for name, plan in plans.items():
         if plan.choice is None:
             plans[name] = plan._replace(choice=_likelier(log, plans, name, tolerance_us, inferred))
-    walk = _Walk(log, plans, tolerance_us)
-    walk.go()
-    walk.result.inferred = inferred
+    result = _Walk(log, plans, tolerance_us).go()
+    result.inferred = inferred
     reason = "its instant does not fit the order of the lines around it: time goes back there"
-    walk.result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
-    return walk.result
+    result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
+    return result
 
 
 def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred: list[str]) -> LotPlan:
@@ -152,14 +152,8 @@ def _with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: li
 
 def timed_out_us(log: FieldLog, lot: str) -> list[int]:
     """Return the lengths of the stays in a lot that timed out."""
-    parked: dict[str, int] = {}
-    stays = []
-    for row in log.parking:
-        if row.lot == lot and row.kind == c.PARKED:
-            parked[row.call] = row.time_us
-        elif row.lot == lot and row.kind == c.EXPIRED and row.call in parked:
-            stays.append(row.time_us - parked[row.call])
-    return stays
+    stays = stays_of(row for row in log.parking if row.lot == lot)
+    return [ended.time_us - parked.time_us for parked, ended in stays if ended and ended.kind == c.EXPIRED]
 
 
 def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us: int, inferred: list[str]) -> int:
@@ -174,12 +168,8 @@ def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us:
     wrong: dict[int, int] = {}
     for choice in (c.CHOOSE_LOWEST, c.CHOOSE_NEXT):
         lots = {name: plans[name]._replace(choice=choice)}
-        found = []
-        for corrects in (False, True):
-            walk = _Walk(log, lots, tolerance_us, corrects=corrects)
-            walk.go()
-            found.append([one.line for one in walk.result.disagreements])
-        believed[choice], wrong[choice] = found[0], min(map(len, found))
+        found = [_Walk(log, lots, tolerance_us, corrects=one).go().disagreements for one in (False, True)]
+        believed[choice], wrong[choice] = [one.line for one in found[0]], min(map(len, found))
     fault = min(set(believed[c.CHOOSE_LOWEST]) & set(believed[c.CHOOSE_NEXT]), default=math.inf)
     before = {choice: sum(line < fault for line in lines) for choice, lines in believed.items()}
     close = min(wrong.values()) < max(wrong.values()) < 2 * min(wrong.values())
@@ -211,12 +201,10 @@ class _Walk:
             before = c.NOBODY if log.begins_empty else UNKNOWN
             self._lots[name] = empty._replace(occupants=(before,) * plan.slots)
         self._numbers: dict[str, int] = {}
-        self._calls: list[str] = []
-        self._first_us: dict[str, int] = {}
         self._done: set[int] = set()
         self._history: list[tuple[int, Lot]] = []  # (row, its lot before it) of the latest rows
 
-    def go(self) -> None:
+    def go(self) -> Agreement:
         """Compare all rows."""
         for at, row in enumerate(self._rows):
             kind = c.KIND_NAMES[row.kind]
@@ -229,15 +217,13 @@ class _Walk:
                 self.result.agreed[kind] += 1
             else:
                 self.result.disagreements.append(Disagreement(row.line, f"{kind}{_described(row)}: {why}"))
+        return self.result
 
     def _number(self, call: str) -> int:
-        if call not in self._numbers:
-            self._numbers[call] = len(self._calls)
-            self._calls.append(call)
-        return self._numbers[call]
+        return self._numbers.setdefault(call, len(self._numbers))
 
     def _who(self, occupant: int) -> str:
-        return "nobody" if occupant == c.NOBODY else "?" if occupant == UNKNOWN else shown(self._calls[occupant])
+        return "nobody" if occupant == c.NOBODY else "?" if occupant == UNKNOWN else shown([*self._numbers][occupant])
 
     def _limit_us(self, row: Row) -> int:
         limit_us = self.result.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
@@ -252,9 +238,8 @@ class _Walk:
                     break
                 fact = rules.decide_expiry(lot, slot, lot.occupants[slot], deadline_us, deadline_us)
                 due = f"{c.KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
-                timers = list(lot.deadlines_us)
-                timers[slot] = c.NEVER
-                stopped = lot._replace(deadlines_us=tuple(timers))
+                timers = (*lot.deadlines_us[:slot], c.NEVER, *lot.deadlines_us[slot + 1 :])
+                stopped = lot._replace(deadlines_us=timers)
                 self._lots[name] = rules.evolved(lot, fact) if self._corrects else stopped
                 self._take(self._right(row, self._lots[row.lot]) if self._corrects else row)
                 return f"the rules would have written {due} at {_seconds(deadline_us)} before it"
@@ -263,16 +248,19 @@ class _Walk:
     def _label(self, name: str, slot: int) -> int:
         return self.result.lots[name].first + slot
 
+    def _slot(self, row: Row) -> int | None:
+        """Return the slot of a row, from 0; None outside the lot."""
+        plan = self.result.lots[row.lot]
+        return row.slot - plan.first if 0 <= row.slot - plan.first < plan.slots else None
+
     def _compared(self, at: int, row: Row) -> str | None:
         """Compare the row with the fact that the rules give, say how they differ, and let the row happen."""
-        lot = self._lots[row.lot]
-        slot = row.slot - self.result.lots[row.lot].first
+        lot, slot = self._lots[row.lot], self._slot(row)
         if row.kind == c.REFUSED:
             return self._refused(at, row, lot)
-        if not 0 <= slot < lot.slots:
-            last = self._label(row.lot, lot.slots - 1)
+        if slot is None:
             self._take(self._right(row, lot))
-            return f"the lot has the slots {self.result.lots[row.lot].first} to {last}"
+            return f"the lot has the slots {self._label(row.lot, 0)} to {self._label(row.lot, lot.slots - 1)}"
         self._remember(at, row, lot)
         why = self._parked(at, row, slot) if row.kind == c.PARKED else self._freed(row, lot, slot)
         self._take(row if why is None else self._right(row, self._lots[row.lot]))
@@ -294,23 +282,18 @@ class _Walk:
 
     def _take(self, row: Row | None) -> None:
         """Let a row happen."""
-        if row is None:
-            return
-        lot = self._lots[row.lot]
-        slot = row.slot - self.result.lots[row.lot].first
-        if row.kind != c.REFUSED and 0 <= slot < lot.slots:
-            self._lots[row.lot] = self._after(lot, row)
+        if row is not None:
+            self._lots[row.lot] = self._after(self._lots[row.lot], row)
 
     def _after(self, lot: Lot, row: Row) -> Lot:
         """Return the lot after a row, by the rules."""
-        slot = row.slot - self.result.lots[row.lot].first
-        call = self._number(row.call)
-        deadline_us = c.NEVER
-        if row.kind == c.PARKED and (limit_us := self._limit_us(row)) != c.NEVER:
-            deadline_us = row.time_us + limit_us
-        return rules.evolved(
-            lot, rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
-        )
+        slot, call = self._slot(row), self._number(row.call)
+        if slot is None or row.kind == c.REFUSED:
+            return lot
+        limit_us = self._limit_us(row) if row.kind == c.PARKED else c.NEVER
+        deadline_us = c.NEVER if limit_us == c.NEVER else row.time_us + limit_us
+        fact = rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
+        return rules.evolved(lot, fact)
 
     def _freed(self, row: Row, lot: Lot, slot: int) -> str | None:
         """Compare a release with what the rules say: which call leaves the slot, and when."""
@@ -321,7 +304,7 @@ class _Walk:
         now_us = row.time_us
         off_us = 0 if deadline_us == c.NEVER else now_us - deadline_us
         if abs(off_us) <= self._tolerance_us:
-            now_us = deadline_us if deadline_us != c.NEVER else now_us
+            now_us -= off_us
         if row.kind == c.RETRIEVED:
             fact = rules.decide_unpark(lot, slot, c.NOBODY, now_us)
         elif row.kind == c.EXPIRED:
@@ -358,15 +341,12 @@ class _Walk:
         return f"the rules would have given it slot {self._label(row.lot, fact.slot)}"
 
     def _decided(self, lot: Lot, row: Row) -> rules.Fact:
-        plan = self.result.lots[row.lot]
-        requested_slot = c.NOBODY if row.requested_slot == c.NOBODY else row.requested_slot - plan.first
+        first, call = self.result.lots[row.lot].first, self._number(row.call)
+        requested_slot = c.NOBODY if row.requested_slot == c.NOBODY else row.requested_slot - first
         slot_u = 0
         if lot.choice == c.CHOOSE_RANDOM:
-            here = row.slot - plan.first
-            slot_u = sum(occupant == c.NOBODY for occupant in lot.occupants[: max(here, 0)])
-        return rules.decide_park(
-            lot, self._number(row.call), c.NOBODY, self._limit_us(row), requested_slot, slot_u, row.time_us
-        )
+            slot_u = lot.occupants[: max(row.slot - first, 0)].count(c.NOBODY)
+        return rules.decide_park(lot, call, c.NOBODY, self._limit_us(row), requested_slot, slot_u, row.time_us)
 
     def _gives(self, lot: Lot, row: Row, slot: int) -> bool:
         """Tell whether the rules may give the slot, for any content of slots that the log has not named yet."""
@@ -376,8 +356,7 @@ class _Walk:
         if UNKNOWN not in lot.occupants:
             return False
         if lot.occupants[slot] == UNKNOWN:
-            others = tuple(c.NOBODY if i == slot else one for i, one in enumerate(lot.occupants))
-            lot = lot._replace(occupants=others)
+            lot = lot._replace(occupants=(*lot.occupants[:slot], c.NOBODY, *lot.occupants[slot + 1 :]))
         return self._decided(lot, row).slot == slot or (lot.choice == c.CHOOSE_NEXT and lot.last_slot == c.NOBODY)
 
     def _near(self, at: int, row: Row) -> Iterator[int]:
@@ -396,15 +375,14 @@ class _Walk:
         for chosen in product((True, False), repeat=len(near)):
             lot = start
             for done, i in zip(chosen, near, strict=True):
-                if done and 0 <= self._rows[i].slot - self.result.lots[row.lot].first < lot.slots:
+                if done:
                     lot = self._after(lot, self._rows[i])
             yield lot
 
     def _leaves(self, at: int, row: Row, call: int) -> bool:
         """Tell whether a call is released within the tolerance after this row."""
-        return any(
-            self._rows[i].kind != c.PARKED and self._number(self._rows[i].call) == call for i in self._near(at, row)
-        )
+        near = (self._rows[i] for i in self._near(at, row))
+        return any(one.kind != c.PARKED and self._number(one.call) == call for one in near)
 
     def _let_leave(self, at: int, row: Row, slot: int) -> bool:
         """Move a release before the park that takes its slot; return whether the slot is then free."""
@@ -422,9 +400,8 @@ class _Walk:
     def _refused(self, at: int, row: Row, lot: Lot) -> str | None:
         """Say if the rules had a slot for a park that the PBX refused."""
         self._remember(at, row, lot)
-        for possible in (lot, *self._possible(at, row)):
-            if self._decided(possible, row).kind == c.REFUSED:
-                return None
+        if any(self._decided(one, row).kind == c.REFUSED for one in (lot, *self._possible(at, row))):
+            return None
         return f"the rules would have given it slot {self._label(row.lot, self._decided(lot, row).slot)}"
 
 

@@ -5,30 +5,59 @@ others would have rung later. Their independence is an assumption of parksim's m
 (Tsiatis 1975).
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.pbx.calls import Row, is_parking
+from parksim.journal.journal import is_parking
+from parksim.pbx.calls import Row
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 
 Seconds = NDArray[np.float64]
+ANSWERED: Final = (c.ANSWERED, c.RECALL_ANSWERED)
+REQUESTED: Final = (c.PARKED, c.REFUSED)
+_LOST: Final = {c.BUSY: "busy", c.UNANSWERED: "unanswered"}
+
+
+class Spell(NamedTuple):
+    """A stretch of a call's life: the parks made so far, its instants, and the kind of the fact that ended it.
+
+    ``kind`` is ``NOBODY`` where the log ended first.
+    """
+
+    parks: int
+    from_us: int
+    until_us: int
+    kind: int = c.NOBODY
+
+    @property
+    def length_us(self) -> int:
+        """How long it lasted."""
+        return self.until_us - self.from_us
 
 
 @dataclass
 class Clock:
-    """Durations in seconds, and whether each was seen to its end or cut short."""
+    """Spells, and the kinds of the facts that end one as seen; other facts cut it short."""
 
-    durations_s: list[float] = field(default_factory=list)
-    seen: list[bool] = field(default_factory=list)
+    kinds: tuple[int, ...]
+    spells: list[Spell] = field(default_factory=list)
 
-    def add(self, from_us: int, until_us: int, *, seen: bool) -> None:
-        """Add a duration."""
-        self.durations_s.append((until_us - from_us) / 1e6)
-        self.seen.append(seen)
+    @property
+    def durations_s(self) -> list[float]:
+        """Durations in seconds."""
+        return [one.length_us / 1e6 for one in self.spells]
+
+    @property
+    def seen(self) -> list[bool]:
+        """Whether each was seen to its end."""
+        return [one.kind in self.kinds for one in self.spells]
 
     @property
     def arrays(self) -> tuple[Seconds, NDArray[np.bool_]]:
@@ -43,189 +72,192 @@ class Clock:
 
 @dataclass
 class Observed:
-    """Everything that a log shows of the calls of one lot."""
+    """Everything that a log shows of some calls: of those of one lot, or of one call."""
 
-    lot: str
-    calls: int = 0
+    lot: str = ""
     arrivals_us: list[int] = field(default_factory=list)
-    queue: Clock = field(default_factory=Clock)
+    queue: Clock = field(default_factory=partial(Clock, (c.ABANDONED,)))
     """From the offer until answered (cut short) or hung up (seen)."""
-    handling: Clock = field(default_factory=Clock)
+    handling: Clock = field(default_factory=partial(Clock, REQUESTED))
     """From the answer to the first request for a slot."""
-    whole_talks: Clock = field(default_factory=Clock)
+    whole_talks: Clock = field(default_factory=partial(Clock, (c.ENDED,)))
     """From the answer to the end of calls that were not parked: handling and talk together."""
+    refusal: Clock = field(default_factory=partial(Clock, (c.ENDED, c.LOST)))
+    """From the last refusal to the end of calls that got no slot."""
     wishes: list[tuple[int, bool]] = field(default_factory=list)
     """Each handling: (parks made before, whether it ended in a request)."""
-    requests_us: list[int] = field(default_factory=list)
-    """The instants of the requests with which a handling ended."""
     requests: int = 0
     refused: int = 0
     retries: list[int] = field(default_factory=list)
     """The retries of each refused handling."""
     retry_after_s: list[float] = field(default_factory=list)
-    after_full: dict[str, int] = field(default_factory=dict)
+    after_full: Counter[str] = field(default_factory=Counter)
     """keep, overflow, drop -> how many refused calls went that way."""
-    announcement_s: list[float] = field(default_factory=list)
-    retrieval: Clock = field(default_factory=Clock)
-    patience: Clock = field(default_factory=Clock)
+    retrieval: Clock = field(default_factory=partial(Clock, (c.RETRIEVED,)))
+    patience: Clock = field(default_factory=partial(Clock, (c.ABANDONED,)))
     limits_us: list[int] = field(default_factory=list)
-    stays_s: list[float] = field(default_factory=list)
-    timed_out: int = 0
-    staff_talk: Clock = field(default_factory=Clock)
-    answer: Clock = field(default_factory=Clock)
+    """The longest stays that the log reports; ``NEVER`` for none."""
+    staff_talk: Clock = field(default_factory=partial(Clock, (c.ENDED,)))
+    answer: Clock = field(default_factory=partial(Clock, ANSWERED))
     """From a return's first ring to its answer."""
-    return_patience: Clock = field(default_factory=Clock)
+    return_patience: Clock = field(default_factory=partial(Clock, (c.ABANDONED,)))
     """From the time-out until the caller hangs up."""
     rings_s: list[float] = field(default_factory=list)
     """Ringing periods that ended in vain."""
-    attempts: int = 1
-    returns: dict[str, int] = field(default_factory=dict)
+    returns: Counter[str] = field(default_factory=Counter)
     """answered, unanswered, busy, gone -> how many returns ended that way."""
     most_parks: int = 0
-    open_stays: int = 0
+
+    @property
+    def calls(self) -> int:
+        """How many calls were offered."""
+        return len(self.arrivals_us)
+
+    @property
+    def requests_us(self) -> list[int]:
+        """The instants of the requests with which a handling ended, in their order."""
+        return sorted(one.until_us for one in self.handling.spells)
+
+    @property
+    def stays(self) -> list[Spell]:
+        """The stays, each ended by one of its clocks, or by the end of the log."""
+        return self.retrieval.spells
+
+    @property
+    def stays_s(self) -> list[float]:
+        """Their lengths."""
+        return self.retrieval.durations_s
+
+    @property
+    def timed_out(self) -> int:
+        """How many of them timed out."""
+        return sum(one.kind == c.EXPIRED for one in self.stays)
+
+    @property
+    def open_stays(self) -> int:
+        """How many of them the log does not end."""
+        return sum(one.kind == c.NOBODY for one in self.stays)
+
+    def add(self, rows: Iterable[Row], last_us: int) -> None:
+        """Add all rows of one call, in a log that ends at ``last_us``."""
+        life = _Life(self)
+        for row in rows:
+            life.take(row)
+        life.close(last_us)
+
+
+def calls_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each call."""
+    by_call: dict[str, list[Row]] = {}
+    for row in rows:
+        by_call.setdefault(row.call, []).append(row)
+    return by_call
 
 
 def observe(log: FieldLog, lot: str) -> Observed:
     """Return what ``log`` shows of the calls of one lot; calls never parked belong to it if it is the only lot."""
-    by_call: dict[str, list[Row]] = {}
-    for row in log.rows:
-        by_call.setdefault(row.call, []).append(row)
     observed = Observed(lot)
     alone = len(log.lots) == 1
-    for rows in by_call.values():
+    for rows in calls_of(log.rows).values():
         lots = {row.lot for row in rows if is_parking(row) or row.kind == c.REFUSED}
         if lots <= {lot} and (lots or alone):
-            _Life(observed, log.last_us).tell(rows)
+            observed.add(rows, log.last_us)
+            parks = (row for row in rows if row.kind == c.PARKED)
+            observed.limits_us.extend(row.limit_us for row in parks if row.limit_us is not None)
     observed.arrivals_us.sort()
-    observed.requests_us.sort()
     return observed
 
 
 def busiest(log: FieldLog) -> str:
     """Return the lot with most parks."""
-    parks = dict.fromkeys(log.lots, 0)
-    for row in log.rows:
-        if row.kind == c.PARKED and row.lot in parks:
-            parks[row.lot] += 1
-    return max(parks, key=lambda name: parks[name])
+    parks = Counter(row.lot for row in log.rows if row.kind == c.PARKED)
+    return max(log.lots, key=lambda name: parks[name])
 
 
 class _Life:
     """Goes through the rows of one call."""
 
-    def __init__(self, observed: Observed, last_us: int) -> None:
+    def __init__(self, observed: Observed) -> None:
         self.to = observed
-        self._last_us = last_us
         self._since: dict[str, int] = {}  # what runs -> since when, in us
         self._parks = 0
         self._refusals: list[int] = []
 
-    def tell(self, rows: Iterable[Row]) -> None:
-        """Add what the rows tell."""
-        for row in rows:
-            self._row(row)
-        if "stay" in self._since:
-            self.to.open_stays += 1
-            self._stay(self._last_us, None)
-        self.to.most_parks = max(self.to.most_parks, self._parks)
-
-    def _ends(self, what: str, at_us: int, clock: Clock, *, seen: bool) -> None:
+    def _ends(self, what: str, at_us: int, kind: int, *clocks: Clock) -> bool:
+        """End what runs; return whether it did."""
         since_us = self._since.pop(what, None)
-        if since_us is not None:
-            clock.add(since_us, at_us, seen=seen)
+        if since_us is None:
+            return False
+        for clock in clocks:
+            clock.spells.append(Spell(self._parks, since_us, at_us, kind))
+        return True
 
-    def _row(self, row: Row) -> None:
+    def take(self, row: Row) -> None:
+        """Add what a row tells."""
         at_us, kind, to = row.time_us, row.kind, self.to
         if kind == c.OFFERED:
-            to.calls += 1
             to.arrivals_us.append(at_us)
             self._since["queue"] = at_us
-        elif kind in (c.ANSWERED, c.RECALL_ANSWERED):
-            self._ends("queue", at_us, to.queue, seen=False)
-            self._ends("ring", at_us, to.answer, seen=True)
-            self._return(at_us, "answered")
+        elif kind in ANSWERED:
+            self._ends("queue", at_us, kind, to.queue)
+            self._returned(at_us, kind, "answered")
             self._since["handling"] = at_us
-        elif kind in (c.PARKED, c.REFUSED):
-            self._request(row)
-        elif kind == c.RELEASED:
-            if "park" in self._since:
-                to.announcement_s.append((at_us - self._since["park"]) / 1e6)
+        elif kind in REQUESTED:
+            self._request(at_us, kind)
         elif is_parking(row):
-            self._stay(at_us, kind)
+            if self._ends("stay", at_us, kind, to.retrieval, to.patience) and kind != c.ABANDONED:
+                self._since["staff" if kind == c.RETRIEVED else "return"] = at_us
         elif kind == c.RECALL_RINGING:
             self._since.setdefault("ring", at_us)
             self._since["period"] = at_us
         elif kind == c.RECALL_UNANSWERED:
             to.rings_s.append((at_us - self._since.pop("period", at_us)) / 1e6)
             if row.reason != c.AGAIN:
-                self._ends("ring", at_us, to.answer, seen=False)
+                self._ends("ring", at_us, kind, to.answer)
         elif kind in (c.ENDED, c.LOST, c.ABANDONED):
-            self._over(row)
+            self._over(at_us, kind, row.reason)
 
-    def _request(self, row: Row) -> None:
+    def close(self, last_us: int) -> None:
+        """Add what the end of the log tells."""
+        self._ends("stay", last_us, c.NOBODY, self.to.retrieval, self.to.patience)
+        self.to.most_parks = max(self.to.most_parks, self._parks)
+
+    def _request(self, at_us: int, kind: int) -> None:
         to = self.to
         to.requests += 1
-        if "handling" in self._since:
-            self._ends("handling", row.time_us, to.handling, seen=True)
+        if self._ends("handling", at_us, kind, to.handling):
             to.wishes.append((self._parks, True))
-            to.requests_us.append(row.time_us)
             self._refusals = []
         elif self._refusals:
-            to.retry_after_s.append((row.time_us - self._refusals[-1]) / 1e6)
-        if row.kind == c.REFUSED:
+            to.retry_after_s.append((at_us - self._refusals[-1]) / 1e6)
+        if kind == c.REFUSED:
             to.refused += 1
-            self._refusals.append(row.time_us)
-            self._since["refused"] = row.time_us
+            self._refusals.append(at_us)
+            self._since["refused"] = at_us
             return
         if self._refusals:
             to.retries.append(len(self._refusals))
             self._since.pop("refused", None)
         self._parks += 1
-        self._since["stay"] = self._since["park"] = row.time_us
-        to.limits_us.append(c.NOBODY - 1 if row.limit_us is None else row.limit_us)
+        self._since["stay"] = at_us
 
-    def _stay(self, at_us: int, how: int | None) -> None:
-        since_us = self._since.pop("stay", None)
-        if since_us is None:
-            return
+    def _returned(self, at_us: int, kind: int, how: str) -> None:
+        self._ends("ring", at_us, kind, self.to.answer)
+        if self._ends("return", at_us, kind, self.to.return_patience):
+            self.to.returns[how] += 1
+
+    def _over(self, at_us: int, kind: int, reason: int) -> None:
         to = self.to
-        to.retrieval.add(since_us, at_us, seen=how == c.RETRIEVED)
-        to.patience.add(since_us, at_us, seen=how == c.ABANDONED)
-        to.stays_s.append((at_us - since_us) / 1e6)
-        if how == c.RETRIEVED:
-            self._since["staff"] = at_us
-        elif how == c.EXPIRED:
-            to.timed_out += 1
-            self._since["return"] = at_us
-
-    def _return(self, at_us: int, how: str) -> None:
-        if "return" in self._since:
-            self.to.returns[how] = self.to.returns.get(how, 0) + 1
-            self._ends("return", at_us, self.to.return_patience, seen=how == "gone")
-
-    def _over(self, row: Row) -> None:
-        at_us, to = row.time_us, self.to
-        ends = (row.kind, row.reason)
-        if "refused" in self._since:
-            self._since.pop("refused")
+        ends = (kind, reason)
+        if self._ends("refused", at_us, kind, to.refusal):
             to.retries.append(len(self._refusals) - 1)
-            way = {(c.LOST, c.LOT_FULL): "drop", (c.ENDED, c.OVERFLOWED): "overflow"}.get(ends, "keep")
-            to.after_full[way] = to.after_full.get(way, 0) + 1
-        if ends == (c.ENDED, c.TALKED) and "handling" in self._since:
-            to.wishes.append((self._parks, False))
-            self._ends("handling", at_us, to.whole_talks, seen=True)
+            to.after_full[{(c.LOST, c.LOT_FULL): "drop", (c.ENDED, c.OVERFLOWED): "overflow"}.get(ends, "keep")] += 1
+        if ends == (c.ENDED, c.TALKED):
+            if self._ends("handling", at_us, kind, to.whole_talks):
+                to.wishes.append((self._parks, False))
         elif ends == (c.ENDED, c.AFTER_RETRIEVAL):
-            self._ends("staff", at_us, to.staff_talk, seen=True)
+            self._ends("staff", at_us, kind, to.staff_talk)
         elif ends == (c.ABANDONED, c.WAITING):
-            self._ends("queue", at_us, to.queue, seen=True)
-        elif row.kind == c.ABANDONED:
-            self._ends("ring", at_us, to.answer, seen=False)
-            self._return(at_us, "gone")
-        elif row.kind == c.LOST:
-            self._ends("ring", at_us, to.answer, seen=False)
-            self._return(at_us, {c.BUSY: "busy", c.UNANSWERED: "unanswered"}.get(row.reason, "lost"))
-
-
-def known_limits_us(observed: Observed) -> list[int]:
-    """Return the longest stays that the log reports; ``NEVER`` for none."""
-    return [limit_us for limit_us in observed.limits_us if limit_us >= c.NEVER]
+            self._ends("queue", at_us, kind, to.queue)
+        elif kind != c.ENDED:
+            self._returned(at_us, kind, "gone" if kind == c.ABANDONED else _LOST.get(reason, "lost"))

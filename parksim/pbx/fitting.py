@@ -66,6 +66,68 @@ class Calibration:
         self.figures[name] = share
         self.put(name, f"{share.value:.6f}", f"{percent(share)}{note}")
 
+    def put_patience(self, name: str, clock: Clock, ways: tuple[str, str], nobody: str) -> None:
+        """Put how long callers wait; ``ways``: to hang up, or not to; ``nobody``: of whom, if no caller hung up."""
+        if self.put_law(name, clock, *ways) is None and name not in self.laws:
+            self.put(name, '"unlimited"', f"nobody hung up in {nobody}")
+
+    def put_law(self, name: str, clock: Clock, what: str, cut: str = "", *, with_never: bool = False) -> Fit | None:
+        """Fit a law to a clock and put it under ``name``; None if nothing was seen, or all durations are the same."""
+        durations_s, seen = clock.arrays
+        events = int(seen.sum())
+        if not events:
+            return None
+        censored = f", {len(durations_s) - events:,} {cut}" if cut else ""
+        source = f"n = {len(durations_s):,} ({events:,} {what}{censored})"
+        whole = durations_s[seen]
+        if _is_constant(durations_s, seen, with_never=with_never):
+            self.laws[name] = "constant"
+            one = Interval(float(np.median(whole)), float(whole.min()), float(whole.max()))
+            self.figures[f"{name}.value"] = one
+            self.put(name, f'"{number(one.value)}s"', f"constant: {span(one)}, shortest and longest seen; {source}")
+            return None
+        kinds = tuple(FAMILIES) if events >= FEWEST else ("exponential",)
+        tried = survival.fits(durations_s, seen, with_never=with_never and events >= FEWEST, kinds=kinds)
+        tried = sorted(tried, key=lambda one: not _is_taken(one))  # the order is kept where all are
+        best, rivals = tried[0], survival.rivals(tried)
+        if best.never is not None:
+            best = replace(best, never=hull([one.never for one in (best, *rivals) if one.never is not None]))
+        parameters = _with_rivals(best, rivals)
+        law, kind, remark = _law(best), best.kind, ""
+        if events < FEWEST:
+            remark = f"; only {events} seen, so the law is a guess"
+        elif _fits_badly(best, durations_s, seen):
+            law, kind = empirical(np.sort(whole).tolist()), "empirical"
+            remark = "; no law fits, so these are the durations themselves"
+            best = replace(best, never=None)
+        elif rivals:
+            remark = f"; the log cannot tell it from {' and '.join(map(_rival, rivals))}, which the limits allow for"
+        self.laws[name] = kind
+        self.figures.update({f"{name}.{parameter}": one for parameter, one in parameters.items()})
+        for rival in rivals:
+            self.figures.update({f"{name}.{rival.kind}.{one}": value for one, value in rival.parameters.items()})
+        others = "; ".join(f"{one.kind} ({one.log_likelihood:.1f}, {one.aic:.1f}, {one.bic:.1f})" for one in tried)
+        beside = _beside(tried[0], durations_s, seen)
+        self.put(name, law, f"{tried[0].kind}: {_parameters(parameters)}; {source}{remark}", f"{others}; {beside}")
+        return best
+
+    def put_never(self, name: str, best: Fit | None, clock: Clock, what: str) -> None:
+        """Put the never-share beside its law: fitted, or counted where the law is constant."""
+        if best is not None and best.never is not None:
+            one = best.never
+            curve = survival.kaplan_meier(*clock.arrays)
+            last_s = float(curve.times_s[curve.at_risk >= min(10, len(clock.spells))][-1])
+            note = (
+                f"by the law's fit (likelihood ratio). For any law, {what} by {last_s:.4g} s: "
+                f"{percent(curve.at(last_s))} (KM). Never and much later look alike in a log: the law decides"
+            )
+        elif clock.spells:
+            one = share_of(len(clock.spells) - clock.events, len(clock.spells))
+            note = f"all that were cut short count as never: guess; n = {len(clock.spells):,}"
+        else:
+            return
+        self.put_share(name, one, f", {note}")
+
     @property
     def toml(self) -> str:
         """The scenario file."""
@@ -119,55 +181,6 @@ def number(value: float) -> str:
 def seconds(duration_us: int) -> str:
     """Return a duration as TOML has it."""
     return '"unlimited"' if duration_us == NEVER else f'"{number(duration_us / 1e6)}s"'
-
-
-def put_patience(result: Calibration, name: str, clock: Clock, ways: tuple[str, str], nobody: str) -> None:
-    """Put how long callers wait; ``ways``: to hang up, or not to; ``nobody``: of whom, if no caller hung up."""
-    if put_law(result, name, clock, *ways) is None and name not in result.laws:
-        result.put(name, '"unlimited"', f"nobody hung up in {nobody}")
-
-
-def put_law(
-    result: Calibration, name: str, clock: Clock, what: str, cut: str = "", *, with_never: bool = False
-) -> Fit | None:
-    """Fit a law to a clock and put it under ``name``; None if nothing was seen, or if all durations are the same."""
-    durations_s, seen = clock.arrays
-    events = int(seen.sum())
-    if not events:
-        return None
-    censored = f", {len(durations_s) - events:,} {cut}" if cut else ""
-    source = f"n = {len(durations_s):,} ({events:,} {what}{censored})"
-    whole = durations_s[seen]
-    if _is_constant(durations_s, seen, with_never=with_never):
-        result.laws[name] = "constant"
-        one = Interval(float(np.median(whole)), float(whole.min()), float(whole.max()))
-        result.figures[f"{name}.value"] = one
-        result.put(name, f'"{number(one.value)}s"', f"constant: {span(one)}, shortest and longest seen; {source}")
-        return None
-    kinds = tuple(FAMILIES) if events >= FEWEST else ("exponential",)
-    tried = survival.fits(durations_s, seen, with_never=with_never and events >= FEWEST, kinds=kinds)
-    tried = sorted(tried, key=lambda one: not _is_taken(one))  # the order is kept where all are
-    best, rivals = tried[0], survival.rivals(tried)
-    if best.never is not None:
-        best = replace(best, never=hull([one.never for one in (best, *rivals) if one.never is not None]))
-    parameters = _with_rivals(best, rivals)
-    law, kind, remark = _law(best), best.kind, ""
-    if events < FEWEST:
-        remark = f"; only {events} seen, so the law is a guess"
-    elif _fits_badly(best, durations_s, seen):
-        law, kind = empirical(np.sort(whole).tolist()), "empirical"
-        remark = "; no law fits, so these are the durations themselves"
-        best = replace(best, never=None)
-    elif rivals:
-        remark = f"; the log cannot tell it from {' and '.join(map(_rival, rivals))}, which the limits allow for"
-    result.laws[name] = kind
-    result.figures.update({f"{name}.{parameter}": one for parameter, one in parameters.items()})
-    for rival in rivals:
-        result.figures.update({f"{name}.{rival.kind}.{one}": value for one, value in rival.parameters.items()})
-    others = "; ".join(f"{one.kind} ({one.log_likelihood:.1f}, {one.aic:.1f}, {one.bic:.1f})" for one in tried)
-    beside = _beside(tried[0], durations_s, seen)
-    result.put(name, law, f"{tried[0].kind}: {_parameters(parameters)}; {source}{remark}", f"{others}; {beside}")
-    return best
 
 
 def _is_constant(durations_s: survival.Seconds, seen: NDArray[np.bool_], *, with_never: bool) -> bool:
@@ -263,22 +276,3 @@ def _beside(best: Fit, durations_s: survival.Seconds, seen: NDArray[np.bool_]) -
             upper = "beyond the log" if high is None else f"{high:.4g}"
             quartiles.append(f"{share:.0%} by {point:.4g} s ({low or 0.0:.4g} to {upper})")
     return f"KM: {', '.join(quartiles) or 'under 25 % in the log'}; the law is within {distance:.3f} of it"
-
-
-def put_never(result: Calibration, name: str, best: Fit | None, clock: Clock, what: str) -> None:
-    """Put the never-share beside its law: fitted, or counted where the law is constant."""
-    if best is not None and best.never is not None:
-        one = best.never
-        durations_s, seen = clock.arrays
-        curve = survival.kaplan_meier(durations_s, seen)
-        watched_s = curve.times_s[curve.at_risk >= min(10, len(durations_s))]
-        note = (
-            f"by the law's fit (likelihood ratio). For any law, {what} by {watched_s[-1]:.4g} s: "
-            f"{percent(curve.at(float(watched_s[-1])))} (KM). Never and much later look alike in a log: the law decides"
-        )
-    elif len(clock.seen):
-        one = share_of(len(clock.seen) - clock.events, len(clock.seen))
-        note = f"all that were cut short count as never: guess; n = {len(clock.seen):,}"
-    else:
-        return
-    result.put_share(name, one, f", {note}")

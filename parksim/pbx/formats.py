@@ -22,6 +22,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -192,12 +193,8 @@ def out_of_order(instants: Sequence[int], tolerance_us: int) -> list[int]:
     >>> out_of_order([1, 2, 4, 3, 5], 1)
     []
     """
-    latest = instants[0] if instants else 0
-    for instant in instants:
-        if instant < latest - tolerance_us:
-            break
-        latest = max(latest, instant)
-    else:
+    latest = accumulate(instants, max)
+    if all(instant >= before - tolerance_us for instant, before in zip(instants, latest, strict=True)):
         return []
     wrong = [i for i, (now, then) in enumerate(zip(instants, sorted(instants), strict=True)) if now != then]
     first, last = wrong[0], wrong[-1]
@@ -217,17 +214,14 @@ def _outside_longest(instants: Sequence[int]) -> list[int]:
     before: list[int] = [-1] * len(instants)
     for i in range(len(instants) - 1, -1, -1):
         at = bisect_right(tails, -instants[i])
-        if at == len(tails):
-            tails.append(0)
-            places.append(0)
-        tails[at], places[at] = -instants[i], i
+        tails[at : at + 1], places[at : at + 1] = [-instants[i]], [i]
         before[i] = places[at - 1] if at else -1
-    kept = [False] * len(instants)
+    kept = set()
     at = places[-1]
     while at >= 0:
-        kept[at] = True
+        kept.add(at)
         at = before[at]
-    return [i for i in range(len(instants)) if not kept[i]]
+    return [i for i in range(len(instants)) if i not in kept]
 
 
 def _from_json(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:
@@ -366,15 +360,12 @@ def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  
 
 def _csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells) of the rows that are not empty."""
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise LogError(path, reader.line_num, f"this is not CSV ({error})", "save the log as CSV") from None
-        if any(cell.strip() for cell in row):
-            yield reader.line_num, row
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise LogError(path, reader.line_num, f"this is not CSV ({error})", "save the log as CSV") from None
 
 
 def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:

@@ -11,6 +11,7 @@ recorded (a ``cmd`` line without a ParkedCall within a second, or the recorder's
 and who waited in a queue is never known. A call of which only the parking is known is offered and answered at its park.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
-from parksim.journal.journal import Journal
+from parksim.journal.journal import Journal, is_parking
 from parksim.pbx import formats
-from parksim.pbx.calls import AmiTracker, CsvTracker, Row, is_parking
+from parksim.pbx.calls import AmiTracker, CsvTracker, Row
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
@@ -67,10 +68,8 @@ class FieldLog:
     @cached_property
     def open_calls(self) -> frozenset[str]:
         """Calls still parked at the end of the log."""
-        inside: set[str] = set()
-        for row in self.parking:
-            (inside.add if row.kind == c.PARKED else inside.discard)(row.call)
-        return frozenset(inside)
+        latest = {row.call: row.kind for row in self.parking}
+        return frozenset(call for call, kind in latest.items() if kind == c.PARKED)
 
     @cached_property
     def parking(self) -> list[Row]:
@@ -96,10 +95,11 @@ class FieldLog:
         return measured
 
     def _journal(self, left_out: frozenset[str]) -> Journal:
-        rows = _untangled([row for row in self.rows if row.call not in left_out])
+        rows = untangled([row for row in self.rows if row.call not in left_out])
         offered = [row.call for row in rows if row.kind == c.OFFERED]
         numbers = {call: number for number, call in enumerate(offered)}
-        parkers, fetchers = _names(rows, (c.RETRIEVED, c.ENDED)), _names(rows, keep=(c.RETRIEVED,))
+        parkers = _names(row for row in rows if row.kind not in (c.RETRIEVED, c.ENDED))
+        fetchers = _names(row for row in rows if row.kind == c.RETRIEVED)
         extensions = {name: number for number, name in enumerate(parkers)}
         staff = {name: len(parkers) + number for number, name in enumerate(fetchers)}
         lots = {name: number for number, name in enumerate(self.lots)}
@@ -107,21 +107,12 @@ class FieldLog:
         for row in rows:
             if row.call not in numbers:  # a stay that began before the log
                 continue
-            in_lot = row.lot in lots
-            limit_us = row.limit_us if row.kind == c.PARKED else c.NEVER
-            names = staff if row.kind == c.RETRIEVED else extensions
-            facts.append(
-                Fact(
-                    row.time_us,
-                    c.NEVER if limit_us in (None, c.NEVER) else row.time_us + int(limit_us or 0),
-                    numbers[row.call],
-                    lots[row.lot] if in_lot else c.NOBODY,
-                    row.slot - self.lots[row.lot].first if in_lot and row.slot != c.NOBODY else c.NOBODY,
-                    names.get(row.extension, c.NOBODY),
-                    row.kind,
-                    row.reason,
-                )
-            )
+            limited = row.kind == c.PARKED and row.limit_us not in (None, c.NEVER)
+            deadline_us = row.time_us + (row.limit_us or 0) if limited else c.NEVER
+            lot = lots.get(row.lot, c.NOBODY)
+            slot = c.NOBODY if c.NOBODY in (lot, row.slot) else row.slot - self.lots[row.lot].first
+            who = (staff if row.kind == c.RETRIEVED else extensions).get(row.extension, c.NOBODY)
+            facts.append(Fact(row.time_us, deadline_us, numbers[row.call], lot, slot, who, row.kind, row.reason))
         header = {
             "name": self.path.name,
             "engine": "recorded",
@@ -139,11 +130,12 @@ class FieldLog:
         if self.settings is not None:
             return self.settings
         plans = self.lots.values()
+        parks = Counter(row.call for row in self.rows if row.kind == c.PARKED)
         return Settings(
             attendants=c.NEVER,
             staff=c.NEVER,
             queue_limit=c.NEVER,
-            max_parks=max(1, self._most_parks()),
+            max_parks=max(parks.values(), default=1),
             announcement_us=0,
             when_full=c.FULL_KEEP,
             retries=0,
@@ -157,45 +149,34 @@ class FieldLog:
             choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans),
         )
 
-    def _most_parks(self) -> int:
-        parks: dict[str, int] = {}
-        for row in self.rows:
-            if row.kind == c.PARKED:
-                parks[row.call] = parks.get(row.call, 0) + 1
-        return max(parks.values(), default=0)
+
+def _names(rows: Iterable[Row]) -> list[str]:
+    """Return the extensions that rows name, in the order of appearance, as many as a journal can hold."""
+    return list(dict.fromkeys(row.extension for row in rows if row.extension))[:16_000]
 
 
-def _names(rows: Iterable[Row], leave: tuple[int, ...] = (), keep: tuple[int, ...] = ()) -> list[str]:
-    """Return the extensions that rows of some kinds name, in the order of appearance, as many as a journal can hold."""
-    named = {row.extension: None for row in rows if row.extension and row.kind not in leave}
-    if keep:
-        named = {row.extension: None for row in rows if row.extension and row.kind in keep}
-    return list(named)[:16_000]
-
-
-def _untangled(rows: list[Row]) -> list[Row]:
-    """Return the rows with a release before the park that follows it in the slot.
+def untangled(rows: list[Row]) -> list[Row]:
+    """Return rows in the order of time, with a release before the park that follows it in the slot.
 
     A PBX writes UnParkedCall when the caller has left, some ms after the slot was reused: if a ParkedCall comes between
     them, the release is moved before it, to its instant.
     """
-    order = sorted(range(len(rows)), key=lambda i: rows[i].time_us)
     result: list[Row] = []
     taken: dict[tuple[str, int], str] = {}
     early: set[int] = set()
-    for at, i in enumerate(order):
-        row = rows[i]
-        if i in early:
+    for at, row in enumerate(rows):
+        if at in early:
             continue
         if is_parking(row):
             place = (row.lot, row.slot)
             if row.kind == c.PARKED and place in taken:
-                for j in order[at + 1 :]:
-                    if rows[j].time_us > row.time_us + TOLERANCE_US:
+                for later in range(at + 1, len(rows)):
+                    other = rows[later]
+                    if other.time_us > row.time_us + TOLERANCE_US:
                         break
-                    if is_parking(rows[j]) and (rows[j].lot, rows[j].slot, rows[j].call) == (*place, taken[place]):
-                        early.add(j)
-                        result.append(rows[j]._replace(time_us=row.time_us))
+                    if is_parking(other) and (other.lot, other.slot, other.call) == (*place, taken[place]):
+                        early.add(later)
+                        result.append(other._replace(time_us=row.time_us))
                         break
             if row.kind == c.PARKED:
                 taken[place] = row.call
@@ -283,24 +264,13 @@ def _from_journal(path: Path) -> FieldLog:
     settings = journal.settings
     names = [str(number) for number in range(len(settings.slots))]
     rows = []
-    for number, fact in enumerate(journal.facts()):
-        limit_us = None
-        if fact.kind == c.PARKED:
-            limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - fact.time_us
-        rows.append(
-            Row(
-                number + 2,
-                fact.time_us,
-                fact.kind,
-                fact.reason,
-                str(fact.call),
-                names[fact.lot] if 0 <= fact.lot < len(names) else "",
-                fact.slot,
-                "" if fact.extension == c.NOBODY else str(fact.extension),
-                limit_us,
-                c.NOBODY,
-            )
-        )
+    for line, fact in enumerate(journal.facts(), 2):
+        now_us, deadline_us, call, lot, slot, who, kind, reason = fact
+        in_lot = names[lot] if 0 <= lot < len(names) else ""
+        extension = "" if who == c.NOBODY else str(who)
+        limit_us = c.NEVER if deadline_us == c.NEVER else deadline_us - now_us
+        limit = limit_us if kind == c.PARKED else None
+        rows.append(Row(line, now_us, kind, reason, str(call), in_lot, slot, extension, limit))
     if not any(is_parking(row) for row in rows):
         raise LogError(path, None, "this journal holds no parking event", "write one of a scenario that parks calls")
     lots = {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from parksim.catalogue import SCALARS
 from parksim.errors import JournalError
-from parksim.journal.journal import Journal
+from parksim.journal.journal import Journal, stays_of
 from parksim.journal.measures import Window, measure_rows
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
@@ -54,13 +54,12 @@ def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str
     values["offered_erlang"] = whole["parks_requested"] * whole["parked_s_mean"] / ((end_us - begin_us) / 1e6)
     reasons = _undefined(log, kinds)
     limits = _limits(journal, end_us - begin_us)
-    result = {}
-    for name, value in values.items():
-        if name in reasons or math.isnan(value):
-            result[name] = LogMeasure(None, reason=reasons.get(name, "nothing of the kind in the log"))
-        else:
-            result[name] = LogMeasure(value, *limits.get(name, (None, None)))
-    return result
+    return {
+        name: LogMeasure(None, reason=reasons.get(name, "nothing of the kind in the log"))
+        if name in reasons or math.isnan(value)
+        else LogMeasure(value, *limits.get(name, ()))
+        for name, value in values.items()
+    }
 
 
 def _lot_window(journal: Journal) -> tuple[int, int]:
@@ -93,31 +92,18 @@ def _undefined(log: FieldLog, kinds: set[int]) -> dict[str, str]:
     return reasons
 
 
-def _limits(journal: Journal, time_us: int) -> dict[str, tuple[float | None, float | None]]:
+def _limits(journal: Journal, time_us: int) -> dict[str, tuple[float, float]]:
     """Return the 95 % limits of shares, and of the mean occupancy."""
     kind = journal.kind
     parks = int((kind == c.PARKED).sum())
     refused = int((kind == c.REFUSED).sum())
-    limits: dict[str, tuple[float | None, float | None]] = {
-        "refused_share": clopper_pearson_limits(refused, parks + refused)
-    }
-    for name, one in (("retrieved_share", c.RETRIEVED), ("expired_share", c.EXPIRED)):
-        limits[name] = clopper_pearson_limits(int((kind == one).sum()), parks)
-    gone = int(((kind == c.ABANDONED) & (journal.reason == c.IN_LOT)).sum())
-    limits["abandoned_share"] = clopper_pearson_limits(gone, parks)
-    stays_s = _stays_s(journal)
+    gone = (kind == c.ABANDONED) & (journal.reason == c.IN_LOT)
+    ends = {"retrieved_share": kind == c.RETRIEVED, "expired_share": kind == c.EXPIRED, "abandoned_share": gone}
+    limits = {name: clopper_pearson_limits(int(rows.sum()), parks) for name, rows in ends.items()}
+    limits["refused_share"] = clopper_pearson_limits(refused, parks + refused)
+    stays = sorted((ended.time_us, parked.time_us) for parked, ended in stays_of(journal.facts()) if ended)
+    stays_s = [(until_us - from_us) / 1e6 for until_us, from_us in stays]
     mean = sum(stays_s) / (time_us / 1e6)
     half = NormalDist().inv_cdf(0.975) * math.sqrt(sum(one * one for one in stays_s)) / (time_us / 1e6)
     limits["occupancy_mean"] = max(mean - half, 0.0), mean + half
     return limits
-
-
-def _stays_s(journal: Journal) -> list[float]:
-    parked: dict[tuple[int, int], int] = {}
-    stays = []
-    for fact in journal.facts():
-        if fact.kind == c.PARKED:
-            parked[fact.lot, fact.slot] = fact.time_us
-        elif fact.slot >= 0 and (fact.lot, fact.slot) in parked:
-            stays.append((fact.time_us - parked.pop((fact.lot, fact.slot))) / 1e6)
-    return stays

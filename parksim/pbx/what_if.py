@@ -13,19 +13,18 @@ interval), and calls parked before the log begins. A call still parked at the en
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parksim.engines import processes
-from parksim.journal.journal import Journal
-from parksim.pbx.calls import is_parking
+from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.conformance import Agreement
-from parksim.pbx.log import FieldLog
+from parksim.pbx.durations import ANSWERED, REQUESTED, Observed, calls_of
+from parksim.pbx.log import FieldLog, untangled
 from parksim.pbx.log_measures import measured_in
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
@@ -33,7 +32,8 @@ from parksim.scenario import workload as workloads
 from parksim.scenario.model import Scenario, Settings
 from parksim.scenario.workload import Workload
 
-Column = NDArray[np.int64]
+ONE_A_CALL: Final = ("arrival_us", "lot", "queue_patience_us")
+"""Columns with one value for each call; the others have one for each park, too."""
 CLOCKS: Final = ("queue_patience_us", "patience_us", "retrieval_us", "recall_patience_us")
 """Clocks that are "never" if not seen; other unseen durations are 0."""
 OF_THE_LOT: Final = frozenset(
@@ -121,18 +121,15 @@ class _Columns:
     """The columns while they are filled: values, which of them were seen, and lower bounds of the others."""
 
     def __init__(self, calls: int, max_parks: int) -> None:
-        shapes = {"queue_patience_us": (1, calls), "handling_us": (max_parks + 1, calls)}
-        shapes["talk_us"] = shapes["handling_us"]
-        names = [name for name in Workload._fields if name not in ("arrival_us", "lot", "slot_u")]
+        rows = dict.fromkeys(ONE_A_CALL, 1)
+        rows |= dict.fromkeys(("handling_us", "talk_us"), max_parks + 1)
         self.values = {
-            name: np.full(shapes.get(name, (max_parks, calls)), c.NEVER if name in CLOCKS else 0, np.int64)
-            for name in names
+            name: np.full((rows.get(name, max_parks), calls), c.NEVER if name in CLOCKS else 0, np.int64)
+            for name in Workload._fields
         }
-        self.seen = {name: np.zeros(values.shape, np.bool_) for name, values in self.values.items()}
-        self.beyond = {name: np.full(values.shape, -1, np.int64) for name, values in self.values.items()}
-        self.arrival_us = np.zeros(calls, np.int64)
-        self.lot = np.zeros(calls, np.int64)
-        self.slot_u = np.zeros((max_parks, calls), np.int64)
+        drawn = {name: one.shape for name, one in self.values.items() if name not in ("arrival_us", "lot", "slot_u")}
+        self.seen = {name: np.zeros(shape, np.bool_) for name, shape in drawn.items()}
+        self.beyond = {name: np.full(shape, -1, np.int64) for name, shape in drawn.items()}
 
     def see(self, name: str, park: int, call: int, value: int) -> None:
         """Set a value that the log shows."""
@@ -140,24 +137,13 @@ class _Columns:
             self.values[name][park, call] = value
             self.seen[name][park, call] = True
 
-    def outlast(self, name: str, park: int, call: int, duration_us: int) -> None:
-        """Set how long something did not happen."""
-        if park < len(self.values[name]) and not self.seen[name][park, call]:
+    def tell(self, name: str, park: int, call: int, duration_us: int, *, seen: bool) -> None:
+        """Set when something happened, or how long it did not."""
+        if seen:
+            self.see(name, park, call, duration_us)
+        elif park < len(self.values[name]) and not self.seen[name][park, call]:
             self.values[name][park, call] = c.NEVER
             self.beyond[name][park, call] = duration_us
-
-
-@dataclass
-class _Course:
-    """Where a call is: parks made so far, and the instants that its next fact is measured from (NEVER: none)."""
-
-    parks: int = 0
-    handled_from_us: int = c.NEVER
-    requests_us: tuple[int, ...] = ()
-    parked_us: int = c.NEVER
-    fetched_us: int = c.NEVER
-    expired_us: int = c.NEVER
-    rung_us: int = c.NEVER
 
 
 def reoffer(log: FieldLog, agreement: Agreement, scenario: Scenario | None = None, seed: int = 1) -> Reoffered:
@@ -174,180 +160,105 @@ def reoffer(log: FieldLog, agreement: Agreement, scenario: Scenario | None = Non
         slots=tuple(plan.slots for plan in plans.values()),
         choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans.values()),
     )
-    journal = log.journal
-    facts = list(journal.facts())
     names = [row.call for row in log.rows if row.kind == c.OFFERED]
     columns = _Columns(len(names), settings.max_parks)
-    limits_us = _limits_us(log, agreement, names)
-    columns.values["max_in_parking_us"][:] = _most_usual(limits_us)
-    walk = _Walk(columns, settings, limits_us, unlimited=log.settings is None)
-    for fact in facts:
-        walk.fact(fact)
-    walk.close(log.last_us)
-    unseen = {name: int((~seen).sum()) for name, seen in columns.seen.items()}
+    _take_slots(columns, log.journal.facts())
+    numbers = {name: number for number, name in enumerate(names)}
+    limits: Counter[int] = Counter()
+    for name, rows in calls_of(untangled(log.rows)).items():
+        if name in numbers:
+            parks = [row for row in rows if row.kind == c.PARKED and row.lot in plans]
+            of_lots = [plans[row.lot].limit_us if row.limit_us is None else row.limit_us for row in parks]
+            limits_us = [c.NEVER if limit_us is None else limit_us for limit_us in of_lots]
+            limits.update(limits_us)
+            seen = Observed()
+            seen.add(rows, log.last_us)
+            _take_clocks(columns, numbers[name], seen, limits_us, log.settings)
+    most_usual = max(limits, key=lambda one: (limits[one], one), default=c.NEVER)
+    columns.values["max_in_parking_us"][~columns.seen["max_in_parking_us"]] = most_usual
+    unseen = {name: int((~known).sum()) for name, known in columns.seen.items()}
     if scenario is not None:
         columns.seen["wants_park"][1:] |= not log.calls_recorded  # a call that returns is only known if parked again
         _draw_unseen(columns, scenario, seed)
-    values: dict[str, Any] = columns.values | {
-        "arrival_us": columns.arrival_us,
-        "lot": columns.lot,
-        "slot_u": columns.slot_u,
-        "queue_patience_us": columns.values["queue_patience_us"][0],
-        "wants_park": columns.values["wants_park"].astype(np.int8),
-        "max_in_parking_us": _at_least_one(columns.values["max_in_parking_us"]),
-    }
+    values: dict[str, Any] = columns.values | {name: columns.values[name][0] for name in ONE_A_CALL}
+    values["wants_park"] = values["wants_park"].astype(np.int8)
+    limit_us = values["max_in_parking_us"]
+    values["max_in_parking_us"] = np.where(limit_us == c.NEVER, c.NEVER, np.maximum(limit_us, 1))
     return Reoffered(Workload(**values), settings, names, unseen)
 
 
-def _at_least_one(limits_us: Column) -> Column:
-    return np.where(limits_us == c.NEVER, c.NEVER, np.maximum(limits_us, 1))
-
-
-def _most_usual(limits_us: Mapping[int, list[int]]) -> int:
-    """Return the time-out of parks that the log does not show: the most frequent one."""
-    counts = Counter(one for some in limits_us.values() for one in some)
-    return max(counts, key=lambda one: (counts[one], one), default=c.NEVER)
-
-
-def _limits_us(log: FieldLog, agreement: Agreement, names: list[str]) -> dict[int, list[int]]:
-    """Return the longest stay of each park of each call: its own, or the lot's."""
-    numbers = {name: number for number, name in enumerate(names)}
-    limits: dict[int, list[int]] = {}
-    for row in log.rows:
-        if row.kind == c.PARKED and row.lot in agreement.lots and row.call in numbers:
-            limit_us = agreement.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
-            limits.setdefault(numbers[row.call], []).append(c.NEVER if limit_us is None else limit_us)
-    return limits
-
-
-class _Walk:
-    """Goes through the facts of a log and fills the columns."""
-
-    def __init__(
-        self, columns: _Columns, settings: Settings, limits_us: Mapping[int, list[int]], *, unlimited: bool
-    ) -> None:
-        self.to = columns
-        self._settings = settings
-        self._unlimited = unlimited  # the log has no attendants: a call is answered, and rings, at once
-        self._limits_us = limits_us
-        self._at: dict[int, _Course] = {}
-        self._inside: set[tuple[int, int]] = set()
-
-    def fact(self, fact: Fact) -> None:
-        """Fill in what a fact shows."""
-        at = self._at.setdefault(fact.call, _Course())
-        now_us, call = fact.time_us, fact.call
-        if fact.kind == c.OFFERED:
-            self.to.arrival_us[call] = at.handled_from_us = now_us
-        elif fact.kind == c.ANSWERED:
-            self.to.outlast("queue_patience_us", 0, call, now_us - int(self.to.arrival_us[call]))
-            at.handled_from_us = at.handled_from_us if self._unlimited else now_us
-        elif fact.kind in (c.PARKED, c.REFUSED):
-            self._request(at, fact)
+def _take_slots(columns: _Columns, facts: Iterable[Fact]) -> None:
+    """Fill in the lot of each call's first request, and the number of its slots among the free ones."""
+    slot_u = columns.values["slot_u"]
+    requested: set[int] = set()
+    parks: Counter[int] = Counter()
+    inside: set[tuple[int, int]] = set()
+    for fact in facts:
+        call, lot, slot = fact.call, fact.lot, fact.slot
+        if fact.kind in REQUESTED and call not in requested:
+            requested.add(call)
+            columns.values["lot"][0, call] = lot
+        if fact.kind == c.PARKED:
+            if parks[call] < len(slot_u):
+                slot_u[parks[call], call] = (slot - sum((lot, taken) in inside for taken in range(slot))) % 2**62
+            parks[call] += 1
+            inside.add((lot, slot))
         elif is_parking(fact):
-            self._stay(at, fact)
-        elif fact.kind == c.RECALL_RINGING:
-            at.rung_us = now_us if at.rung_us == c.NEVER else at.rung_us
-        elif fact.kind == c.RECALL_UNANSWERED and fact.reason == c.LAST:
-            self._unanswered(at, call, now_us)
-        elif fact.kind == c.RECALL_ANSWERED:
-            self._answered(at, call, now_us)
-        elif fact.kind in (c.ENDED, c.LOST, c.ABANDONED):
-            self._over(at, fact)
+            inside.discard((lot, slot))
 
-    def close(self, last_us: int) -> None:
-        """Fill in what the end of the log shows of the calls still open."""
-        for call, at in self._at.items():
-            if at.parked_us != c.NEVER:
-                self.to.see("patience_us", at.parks, call, max(last_us - at.parked_us, 0))
-                self.to.outlast("retrieval_us", at.parks, call, last_us - at.parked_us)
-            elif at.requests_us:
-                self._handled(at, call, at.requests_us[0])
-            elif at.expired_us != c.NEVER or at.handled_from_us != c.NEVER:
-                self.to.see("wants_park", at.parks, call, 0)  # it was not parked again
 
-    def _request(self, at: _Course, fact: Fact) -> None:
-        if at.parks == 0 and not at.requests_us:
-            self.to.lot[fact.call] = fact.lot
-        at.requests_us = (*at.requests_us, fact.time_us)
-        if fact.kind == c.REFUSED:
-            return
-        self._handled(at, fact.call, at.requests_us[0] if self._settings.retries else fact.time_us)
-        limits_us = self._limits_us.get(fact.call, [])
-        limit_us = limits_us[at.parks] if at.parks < len(limits_us) else c.NEVER
-        self.to.see("max_in_parking_us", at.parks, fact.call, limit_us)
-        if at.parks < len(self.to.slot_u):
-            below = (fact.slot - sum((fact.lot, slot) in self._inside for slot in range(fact.slot))) % 2**62
-            self.to.slot_u[at.parks, fact.call] = below
-        self._inside.add((fact.lot, fact.slot))
-        at.parked_us, at.requests_us = fact.time_us, ()
-
-    def _handled(self, at: _Course, call: int, requested_us: int) -> None:
-        """End a handling with a request."""
-        if at.handled_from_us != c.NEVER:
-            self.to.see("handling_us", at.parks, call, requested_us - at.handled_from_us)
-            self.to.see("wants_park", at.parks, call, 1)
-            at.handled_from_us = c.NEVER
-
-    def _stay(self, at: _Course, fact: Fact) -> None:
-        """End a stay: the winner of its race is seen, the others are outlasted."""
-        if at.parked_us == c.NEVER:
-            return
-        self._inside.discard((fact.lot, fact.slot))
-        stay_us, park, to = fact.time_us - at.parked_us, at.parks, self.to
-        winner = {c.RETRIEVED: "retrieval_us", c.EXPIRED: "max_in_parking_us", c.ABANDONED: "patience_us"}[fact.kind]
-        to.see(winner, park, fact.call, stay_us)
-        for name in ("retrieval_us", "patience_us"):
-            to.outlast(name, park, fact.call, stay_us)
-        limit_us = int(to.values["max_in_parking_us"][park, fact.call])
-        if limit_us != c.NEVER:  # fetched within the tolerance after the deadline: it was not over yet
-            to.see("max_in_parking_us", park, fact.call, max(limit_us, stay_us))
-        at.parks, at.parked_us = park + 1, c.NEVER
-        at.fetched_us = fact.time_us if fact.kind == c.RETRIEVED else c.NEVER
-        at.expired_us = fact.time_us if fact.kind == c.EXPIRED else c.NEVER
-        at.rung_us = fact.time_us if self._unlimited and fact.kind == c.EXPIRED else c.NEVER
-
-    def _unanswered(self, at: _Course, call: int, now_us: int) -> None:
-        if at.rung_us != c.NEVER:
-            self.to.outlast("answer_us", at.parks - 1, call, now_us - at.rung_us)
-        at.rung_us = at.expired_us if self._unlimited else c.NEVER
-
-    def _answered(self, at: _Course, call: int, now_us: int) -> None:
-        if at.expired_us == c.NEVER:
-            return
-        if at.rung_us != c.NEVER:
-            self.to.see("answer_us", at.parks - 1, call, now_us - at.rung_us)
-        self.to.outlast("recall_patience_us", at.parks - 1, call, now_us - at.expired_us)
-        at.handled_from_us, at.expired_us, at.rung_us = now_us, c.NEVER, c.NEVER
-
-    def _over(self, at: _Course, fact: Fact) -> None:
-        """End a call outside the lot."""
-        now_us, call = fact.time_us, fact.call
-        if at.expired_us != c.NEVER:
-            back_us = now_us - at.expired_us
-            if at.rung_us != c.NEVER:
-                self.to.outlast("answer_us", at.parks - 1, call, now_us - at.rung_us)
-            if fact.kind == c.ABANDONED or self._unlimited:  # if nobody rings, a lost call leaves by itself
-                self.to.see("recall_patience_us", at.parks - 1, call, back_us)
-            else:
-                self.to.outlast("recall_patience_us", at.parks - 1, call, back_us)
-        elif at.fetched_us != c.NEVER:
-            self.to.see("staff_talk_us", at.parks - 1, call, now_us - at.fetched_us)
-        elif (fact.kind, fact.reason) == (c.ABANDONED, c.WAITING) and not self._unlimited:
-            self.to.see("queue_patience_us", 0, call, now_us - int(self.to.arrival_us[call]))
-        elif at.requests_us and at.handled_from_us != c.NEVER:
-            retried = self._settings.retries > 0
-            self.to.see("talk_us", at.parks, call, now_us - at.requests_us[-1 if retried else 0])
-            self._handled(at, call, at.requests_us[0])
-        elif at.handled_from_us != c.NEVER and fact.reason != c.QUEUE_FULL:
-            self.to.see("handling_us", at.parks, call, now_us - at.handled_from_us)
-            self.to.see("wants_park", at.parks, call, 0)
-            self.to.see("talk_us", at.parks, call, 0)
+def _take_clocks(columns: _Columns, call: int, seen: Observed, limits_us: list[int], known: Settings | None) -> None:
+    """Fill in what the log shows of one call."""
+    unlimited = known is None  # the log has no attendants: a call is answered, and rings, at once
+    retried = known is not None and known.retries > 0
+    columns.values["arrival_us"][0, call] = arrival_us = seen.arrivals_us[0]
+    stays, talks = seen.stays, [*seen.handling.spells, *seen.whole_talks.spells]
+    if not stays or stays[-1].kind == c.EXPIRED:
+        columns.see("wants_park", stays[-1].parks if stays else 0, call, 0)  # it was not parked again
+    for one in seen.queue.spells:
+        if unlimited and one.kind == c.ABANDONED:
+            talks.append(one)
+        else:
+            columns.tell("queue_patience_us", 0, call, one.length_us, seen=one.kind == c.ABANDONED)
+    requested_us = {one.parks: one.until_us for one in seen.handling.spells}
+    parked_us = {} if retried else {one.parks - 1: one.from_us for one in stays}
+    for one in talks:
+        from_us = arrival_us if unlimited and one.parks == 0 else one.from_us
+        wants = one.kind in REQUESTED
+        until_us = parked_us.get(one.parks, one.until_us) if wants else one.until_us
+        columns.see("handling_us", one.parks, call, until_us - from_us)
+        columns.see("wants_park", one.parks, call, int(wants))
+        if not wants:
+            columns.see("talk_us", one.parks, call, 0)
+    for one in seen.refusal.spells:
+        from_us = one.from_us if retried else requested_us.get(one.parks, one.from_us)
+        columns.see("talk_us", one.parks, call, one.until_us - from_us)
+    expired_us = {}
+    for one in stays:
+        park = one.parks - 1
+        limit_us = limits_us[park] if park < len(limits_us) else c.NEVER
+        if one.kind == c.EXPIRED:
+            expired_us[park], limit_us = one.until_us, one.length_us
+        elif limit_us != c.NEVER and one.kind != c.NOBODY:  # fetched within the tolerance after the deadline
+            limit_us = max(limit_us, one.length_us)
+        columns.see("wants_park", park, call, 1)  # also where its answer was not recorded
+        columns.see("max_in_parking_us", park, call, limit_us)
+        columns.tell("retrieval_us", park, call, one.length_us, seen=one.kind == c.RETRIEVED)
+        columns.tell("patience_us", park, call, one.length_us, seen=one.kind in (c.ABANDONED, c.NOBODY))
+    for one in seen.staff_talk.spells:
+        columns.see("staff_talk_us", one.parks - 1, call, one.length_us)
+    for one in [*seen.answer.spells, *(seen.return_patience.spells if unlimited else ())]:
+        if one.parks - 1 in expired_us:  # it was parked within the log
+            from_us = expired_us[one.parks - 1] if unlimited else one.from_us
+            columns.tell("answer_us", one.parks - 1, call, one.until_us - from_us, seen=one.kind in ANSWERED)
+    for one in seen.return_patience.spells:
+        gone = one.kind == c.ABANDONED or (unlimited and one.kind == c.LOST)  # if nobody rings, it leaves by itself
+        columns.tell("recall_patience_us", one.parks - 1, call, one.length_us, seen=gone)
 
 
 def _draw_unseen(columns: _Columns, scenario: Scenario, seed: int) -> None:
     """Draw what was not seen: for call i from its own place in the streams, the first draw that is long enough."""
-    calls, max_parks = len(columns.arrival_us), len(columns.slot_u)
+    max_parks, calls = columns.values["slot_u"].shape
     most = calls + 6 * math.isqrt(calls) + 100
     enough = scenario.with_values(
         {

@@ -7,6 +7,7 @@ undefined is not in the rows, or None where its place matters.
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,10 +18,12 @@ import numpy as np
 from parksim import theory
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError, UnfitError
+from parksim.journal.journal import stays_of
 from parksim.journal.measures import HOURS
 from parksim.reports.words import bounds_of, clipped
 from parksim.results import rows_to_csv
 from parksim.rules import codes
+from parksim.rules.lot import Fact
 from parksim.scenario.messages import nearest
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
@@ -355,37 +358,8 @@ def cell_text(measure: str, row: Mapping[str, Any], *, short: bool = False) -> s
 # One replication ------------------------------------------------------------------------------------------------------
 
 
-class Stay(NamedTuple):
-    """One stay in the lot, times in microseconds; ``until_us`` is -1 and ``outcome`` empty while it lasts."""
-
-    lot: int
-    slot: int
-    call: int
-    from_us: int
-    until_us: int
-    outcome: str
-    at_offer_us: int
-
-
-def stays_of(run: Run) -> list[Stay]:
-    """Return the stays of a run in the order in which they began."""
-    journal, ends = run.journal, {codes.RETRIEVED: "retrieved", codes.EXPIRED: "expired"}
-    kinds = (codes.OFFERED, codes.PARKED, codes.RETRIEVED, codes.EXPIRED, codes.ABANDONED)
-    offered_us: dict[int, int] = {}
-    stays: list[Stay] = []
-    open_at: dict[int, int] = {}
-    rows = np.flatnonzero(np.isin(journal.kind, kinds))
-    columns = (journal.kind, journal.reason, journal.time_us, journal.call, journal.lot, journal.slot)
-    for kind, reason, time_us, call, lot, slot in zip(*(column[rows].tolist() for column in columns), strict=True):
-        if kind == codes.OFFERED:
-            offered_us[call] = time_us
-        elif kind == codes.PARKED:
-            open_at[call] = len(stays)
-            stays.append(Stay(lot, slot, call, time_us, -1, "", offered_us.get(call, time_us)))
-        elif kind in ends or reason == codes.IN_LOT:
-            place = open_at.pop(call)
-            stays[place] = stays[place]._replace(until_us=time_us, outcome=ends.get(kind, "abandoned"))
-    return stays
+_Stays = Sequence[tuple[Fact, Fact | None]]
+_OUTCOMES: Final = {codes.RETRIEVED: "retrieved", codes.EXPIRED: "expired", codes.ABANDONED: "abandoned"}
 
 
 def time_parked(run: Run) -> Figure:
@@ -394,22 +368,22 @@ def time_parked(run: Run) -> Figure:
     Rows: outcome, from_s (exclusive, but for 0), to_s, parks. A bin ends with its last instant, so that stays of
     exactly maxInParking stand before it.
     """
-    window = (run.scenario.warm_up_us, run.scenario.horizon_us)
-    counted = [stay for stay in stays_of(run) if stay.outcome and window[0] <= stay.at_offer_us < window[1]]
-    lengths_s = [(stay.until_us - stay.from_us) / 1e6 for stay in counted]
+    offered = (fact for fact in run.journal.facts() if fact.kind == codes.OFFERED)
+    first_us, end_us = run.scenario.warm_up_us, run.scenario.horizon_us
+    calls = {fact.call for fact in offered if first_us <= fact.time_us < end_us}
+    stays = [(parked, ended) for parked, ended in stays_of(run.journal.facts()) if ended and parked.call in calls]
+    lengths_s = [(ended.time_us - parked.time_us) / 1e6 for parked, ended in stays]
+    outcomes = [_OUTCOMES[ended.kind] for _, ended in stays]
     width_s = _nice_width(max(lengths_s, default=0.0))
-    counts: dict[tuple[str, int], int] = {}
-    for stay, length_s in zip(counted, lengths_s, strict=True):
-        place = (stay.outcome, max(0, math.ceil(length_s / width_s) - 1))
-        counts[place] = counts.get(place, 0) + 1
+    bins = (max(0, math.ceil(length_s / width_s) - 1) for length_s in lengths_s)
+    counts = Counter(zip(outcomes, bins, strict=True))
     rows: tuple[dict[str, Any], ...] = tuple(
         {"outcome": outcome, "from_s": n * width_s, "to_s": (n + 1) * width_s, "parks": counts[outcome, n]}
-        for outcome in ("retrieved", "expired", "abandoned")
+        for outcome in _OUTCOMES.values()
         for n in sorted(place for of, place in counts if of == outcome)
     )
-    outcomes = [stay.outcome for stay in counted]
     totals = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
-    facts: dict[str, Any] = {"width_s": width_s, "parks": len(counted), "totals": totals}
+    facts: dict[str, Any] = {"width_s": width_s, "parks": len(stays), "totals": totals}
     facts |= {"replication": run.replication, "seed": run.seed}
     return Figure("time_parked", run.scenario.name, rows, facts)
 
@@ -438,18 +412,17 @@ def timeline(run: Run, from_s: float | None = None, to_s: float | None = None) -
     Raises:
         PlanError: the window is empty or lies outside the run.
     """
-    stays = stays_of(run)
+    stays = stays_of(run.journal.facts())
     first_s, last_s = _window_of(run, stays, from_s, to_s)
     lots, rows = run.scenario.lots, []
     names = run.scenario.lot_names
-    for stay in stays:
-        until_s = last_s if stay.until_us < 0 else stay.until_us / 1e6
-        if stay.from_us / 1e6 < last_s and until_s > first_s:
-            inside = {"from_s": max(first_s, stay.from_us / 1e6), "until_s": min(last_s, until_s)}
-            cut = until_s > last_s or stay.until_us < 0
-            slot = lots[stay.lot].first + stay.slot
-            ends = {"cut": cut, "outcome": stay.outcome or "parked"}
-            rows.append({"lot": names[stay.lot], "slot": slot, "call": stay.call} | inside | ends)
+    for parked, ended in stays:
+        begun_s, until_s = parked.time_us / 1e6, ended.time_us / 1e6 if ended else last_s
+        if begun_s < last_s and until_s > first_s:
+            inside = {"from_s": max(first_s, begun_s), "until_s": min(last_s, until_s)}
+            slot = lots[parked.lot].first + parked.slot
+            ends = {"cut": until_s > last_s or not ended, "outcome": _OUTCOMES[ended.kind] if ended else "parked"}
+            rows.append({"lot": names[parked.lot], "slot": slot, "call": parked.call} | inside | ends)
     journal = run.journal
     refused = (journal.kind == codes.REFUSED) & (journal.reason == codes.LOT_FULL)
     for row in np.flatnonzero(refused).tolist():
@@ -462,10 +435,10 @@ def timeline(run: Run, from_s: float | None = None, to_s: float | None = None) -
     return Figure("timeline", run.scenario.name, tuple(rows), facts)
 
 
-def _window_of(run: Run, stays: Sequence[Stay], from_s: float | None, to_s: float | None) -> tuple[float, float]:
-    end_s = max(run.scenario.horizon_us, *(stay.until_us for stay in stays), 0) / 1e6
+def _window_of(run: Run, stays: _Stays, from_s: float | None, to_s: float | None) -> tuple[float, float]:
+    end_s = max(run.scenario.horizon_us, *(ended.time_us for _, ended in stays if ended), 0) / 1e6
     if from_s is None:
-        begins_s = [stay.from_us / 1e6 for stay in stays if stay.from_us < run.scenario.horizon_us]
+        begins_s = [parked.time_us / 1e6 for parked, _ in stays if parked.time_us < run.scenario.horizon_us]
         by_hour_of_run = np.bincount(np.array(begins_s, np.int64) // 3_600) if begins_s else np.zeros(1)
         from_s = 3_600.0 * int(np.argmax(by_hour_of_run)) if to_s is None else max(0.0, to_s - 3_600)
     to_s = min(end_s, from_s + 3_600) if to_s is None else to_s

@@ -11,15 +11,10 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from parksim.scenario.positions import KeyPath, key_lines
+from parksim.scenario.positions import KeyPath, scan
 
 MOST_CHARACTERS: Final = 20_000
 """Of the head; a longer one is cut."""
-_TOKENS: Final = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*+\'{3,5}'
-    r'|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'|#(?P<comment>[^\n]*)',
-    re.DOTALL,
-)
 _GUESS: Final = re.compile(r"guess\b[:;,]?\s*", re.IGNORECASE)
 _QUESTION: Final = re.compile(r"\bthe question: (?P<words>[^?]{3,}\?)", re.IGNORECASE)
 _HASH: Final = "sha256:"
@@ -74,32 +69,19 @@ def notes_of(text: str, raw: Mapping[str, Any], given: Iterable[KeyPath] = ()) -
     >>> notes.head, notes.is_guess("lot.slots"), notes.note("lot.slots")
     (('A desk.',), True, 'keys of a telephone')
     """
-    comments = _comments(text)
-    lines = key_lines(text)
+    lines, comments, _ = scan(text)
     replaced = tuple(dict.fromkeys(_dotted(path, raw) for path in given))
     of_keys: dict[str, list[str]] = {}
     told: set[int] = set()
     for path, line in sorted(lines.items(), key=lambda item: (item[1], len(item[0]))):
         key = _dotted(path, raw)
         # The table on whose line a key stands is shorter than the key: the last and longest takes the note.
-        if line not in comments or line in told or _is_table(path, lines):
+        if not comments.get(line) or line in told or _is_table(path, lines):
             continue
         told.add(line)
         of_keys.setdefault(key, []).append(comments[line])
     kept = {key: "; ".join(words) for key, words in of_keys.items() if key not in replaced}
     return Notes(_head(text), kept, replaced)
-
-
-def _comments(text: str) -> dict[int, str]:
-    """Return the comment of each line that has one, without its sign."""
-    found, line, at = {}, 1, 0
-    for token in _TOKENS.finditer(text):
-        line += text.count("\n", at, token.start())
-        at = token.start()
-        words = (token["comment"] or "").strip()
-        if words:
-            found[line] = words
-    return found
 
 
 def _head(text: str) -> tuple[str, ...]:

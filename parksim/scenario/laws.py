@@ -13,26 +13,14 @@ number i depends on the generator and on i only, not on how many are drawn. Seco
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, Union, get_args
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PrivateAttr,
-    Tag,
-    TypeAdapter,
-    ValidationInfo,
-    model_serializer,
-    model_validator,
-)
 
 from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import recordings
@@ -45,7 +33,7 @@ Seconds = NDArray[np.float64]
 BEYOND: Final = 1e-9
 """At most this share of a law may lie beyond ``LONGEST_S``; what is drawn there becomes ``LONGEST_S``."""
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Positive = Annotated[float, pydantic.Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -56,10 +44,10 @@ class Sample:
     sorted_s: Seconds = field(default_factory=lambda: np.empty(0), compare=False)
 
 
-class LawBase(BaseModel, ABC):
+class LawBase(pydantic.BaseModel, ABC):
     """What all laws share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str
 
@@ -78,9 +66,14 @@ class LawBase(BaseModel, ABC):
         """Smallest and largest possible value (the largest may be infinite)."""
         return (0.0, math.inf if self.mean_s > 0 else 0.0)
 
-    @abstractmethod
     def survival(self, t_s: Seconds) -> Seconds:
         """Return P(X > t) for an array of any shape; 1 for negative t."""
+        t_s = np.asarray(t_s, dtype=np.float64)
+        return np.where(t_s < 0, 1.0, 0.0) if self.support_s[1] == 0 else self._survival(t_s)
+
+    @abstractmethod
+    def _survival(self, t_s: Seconds) -> Seconds:
+        """Return P(X > t) of a law that is not always 0."""
 
     @abstractmethod
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
@@ -92,8 +85,8 @@ class LawBase(BaseModel, ABC):
     def _share_beyond(self) -> float:
         return float(self.survival(np.array([LONGEST_S]))[0]) if math.isfinite(self.mean_s) else 1.0
 
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> Self:
+    @pydantic.model_validator(mode="after")
+    def _fits(self, info: pydantic.ValidationInfo) -> Self:
         self._check(info.context or {})
         if self._share_beyond() > BEYOND:
             raise UnfitError(
@@ -123,19 +116,18 @@ class Constant(LawBase):
         """The value, twice."""
         return (self.value, self.value)
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return 1 before the value, 0 from it on."""
-        return np.where(np.asarray(t_s) < self.value, 1.0, 0.0)
+        return np.where(t_s < self.value, 1.0, 0.0)
 
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:  # noqa: ARG002 - nothing to draw
         """Return the value ``n`` times."""
         return np.full(n, self.value)
 
 
-class Exponential(LawBase):
-    """Exponential: no memory."""
+class ByMean(LawBase):
+    """A law whose mean is given."""
 
-    kind: Literal["exponential"]
     mean: Duration
 
     @property
@@ -143,7 +135,13 @@ class Exponential(LawBase):
         """The mean."""
         return self.mean
 
-    def survival(self, t_s: Seconds) -> Seconds:
+
+class Exponential(ByMean):
+    """Exponential: no memory."""
+
+    kind: Literal["exponential"]
+
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return exp(-t / mean)."""
         return _exponential_survival(t_s, self.mean)
 
@@ -192,11 +190,8 @@ class Lognormal(LawBase):
             return self.mean
         return self.median_s * _exp(self.log_sd**2 / 2)
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return the normal survival function of (ln t - ln median) / sigma."""
-        t_s = np.asarray(t_s, dtype=np.float64)
-        if self.median_s == 0:
-            return np.where(t_s < 0, 1.0, 0.0)
         positive = t_s > 0
         score = (np.log(np.where(positive, t_s, 1.0)) - math.log(self.median_s)) / (self.log_sd * math.sqrt(2.0))
         tail = np.array([0.5 * math.erfc(value) for value in score.ravel().tolist()]).reshape(score.shape)
@@ -215,8 +210,8 @@ class Hyperexponential(LawBase):
     """A mixture of exponentials: with share ``weights[i]`` the mean is ``means[i]``."""
 
     kind: Literal["hyperexponential"]
-    weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)], ...] = Field(min_length=1)
-    means: tuple[Duration, ...] = Field(min_length=1)
+    weights: tuple[Annotated[float, pydantic.Field(ge=0, strict=True)], ...] = pydantic.Field(min_length=1)
+    means: tuple[Duration, ...] = pydantic.Field(min_length=1)
 
     def _check(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - only files need it
         if len(self.weights) != len(self.means):
@@ -238,9 +233,8 @@ class Hyperexponential(LawBase):
         at_zero = any(weight > 0 and mean == 0 for weight, mean in zip(self.weights, self.means, strict=True))
         return (0.0,) if at_zero else ()
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return the weighted sum of exponential survival functions."""
-        t_s = np.asarray(t_s, dtype=np.float64)
         total = np.zeros_like(t_s)
         for weight, mean in zip(self.weights, self.means, strict=True):
             total += weight * _exponential_survival(t_s, mean)
@@ -254,34 +248,41 @@ class Hyperexponential(LawBase):
         return _capped(-np.log1p(-uniform[:, 1]) * means)
 
 
-class Erlang(LawBase):
-    """The sum of ``stages`` equal exponentials; ``mean`` is that of the sum."""
-
-    kind: Literal["erlang"]
-    mean: Duration
-    stages: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+class GammaShaped(ByMean):
+    """A gamma law of that mean and of some shape."""
 
     @property
-    def mean_s(self) -> float:
-        """The mean."""
-        return self.mean
+    @abstractmethod
+    def shape_number(self) -> float:
+        """The shape."""
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return the regularized upper incomplete gamma function."""
-        return _gamma_survival(t_s, self.mean, float(self.stages))
+        return upper_gamma(self.shape_number, t_s * (self.shape_number / self.mean))
 
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
         """Return ``n`` draws."""
-        return _capped(generator.standard_gamma(float(self.stages), n) * (self.mean / self.stages))
+        return _capped(generator.standard_gamma(self.shape_number, n) * (self.mean / self.shape_number))
 
 
-class Gamma(LawBase):
+class Erlang(GammaShaped):
+    """The sum of ``stages`` equal exponentials; ``mean`` is that of the sum."""
+
+    kind: Literal["erlang"]
+    stages: Annotated[int, pydantic.Field(ge=1, le=10_000, strict=True)]
+
+    @property
+    def shape_number(self) -> float:
+        """The number of stages."""
+        return float(self.stages)
+
+
+class Gamma(GammaShaped):
     """Gamma, by mean and shape or by mean and coefficient of variation (cv = 1 / sqrt(shape))."""
 
     kind: Literal["gamma"]
-    mean: Duration
-    shape: Annotated[float, Field(ge=0.01, le=1e6, allow_inf_nan=False, strict=True)] | None = None
-    cv: Annotated[float, Field(ge=0.001, le=10, allow_inf_nan=False, strict=True)] | None = None
+    shape: Annotated[float, pydantic.Field(ge=0.01, le=1e6, strict=True)] | None = None
+    cv: Annotated[float, pydantic.Field(ge=0.001, le=10, strict=True)] | None = None
 
     def _check(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - only files need it
         if (self.shape is None) == (self.cv is None):
@@ -294,25 +295,12 @@ class Gamma(LawBase):
             return self.shape
         return 1.0 if self.cv is None else self.cv**-2
 
-    @property
-    def mean_s(self) -> float:
-        """The mean."""
-        return self.mean
-
-    def survival(self, t_s: Seconds) -> Seconds:
-        """Return the regularized upper incomplete gamma function."""
-        return _gamma_survival(t_s, self.mean, self.shape_number)
-
-    def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
-        """Return ``n`` draws."""
-        return _capped(generator.standard_gamma(self.shape_number, n) * (self.mean / self.shape_number))
-
 
 class Weibull(LawBase):
     """Weibull, by scale and shape or by mean and shape; below shape 1 the hazard falls."""
 
     kind: Literal["weibull"]
-    shape: Annotated[float, Field(ge=0.05, le=1000, allow_inf_nan=False, strict=True)]
+    shape: Annotated[float, pydantic.Field(ge=0.05, le=1000, strict=True)]
     scale: Duration | None = None
     mean: Duration | None = None
 
@@ -332,11 +320,8 @@ class Weibull(LawBase):
         """Scale times Gamma(1 + 1 / shape)."""
         return self.mean if self.mean is not None else self.scale_s * math.gamma(1.0 + 1.0 / self.shape)
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return exp(-(t / scale) ** shape)."""
-        t_s = np.asarray(t_s, dtype=np.float64)
-        if self.scale_s == 0:
-            return np.where(t_s < 0, 1.0, 0.0)
         with np.errstate(over="ignore"):
             return np.exp(-((np.maximum(t_s, 0.0) / self.scale_s) ** self.shape))
 
@@ -372,9 +357,8 @@ class Uniform(LawBase):
         """From low to high."""
         return (self.low, self.high)
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return the straight line from 1 at low to 0 at high."""
-        t_s = np.asarray(t_s, dtype=np.float64)
         if self.low == self.high:
             return np.where(t_s < self.low, 1.0, 0.0)
         return np.clip((self.high - t_s) / (self.high - self.low), 0.0, 1.0)
@@ -391,10 +375,10 @@ class Empirical(LawBase):
     """
 
     kind: Literal["empirical"]
-    values: tuple[Duration, ...] | None = Field(default=None, min_length=1)
-    file: str | None = Field(default=None, min_length=1)
+    values: tuple[Duration, ...] | None = pydantic.Field(default=None, min_length=1)
+    file: str | None = pydantic.Field(default=None, min_length=1)
     column: str | None = None
-    _sample: Sample = PrivateAttr(default_factory=Sample)
+    _sample: Sample = pydantic.PrivateAttr(default_factory=Sample)
 
     def _check(self, context: Mapping[str, Any]) -> None:
         if (self.values is None) == (self.file is None):
@@ -406,14 +390,14 @@ class Empirical(LawBase):
         elif self.file is not None and not recordings.is_reference(self.file):
             path = recordings.located(self.file, context)
             table = recordings.read_column(path, self.column)
-            self._sample = Sample(table.digest, recordings.durations_s(table, path.name))
+            self._sample = Sample(table.digest, recordings.durations_s(table))
         elif self.file is not None:
             self._sample = Sample(self.file.removeprefix("sha256:"))
 
     def _share_beyond(self) -> float:
         return 0.0  # each value was checked
 
-    @model_serializer
+    @pydantic.model_serializer
     def _serialized(self) -> dict[str, Any]:
         if self.values is not None:
             return {"kind": self.kind, "values": self.values}
@@ -453,9 +437,9 @@ class Empirical(LawBase):
         """The shortest and the longest."""
         return (float(self.sorted_s[0]), float(self.sorted_s[-1]))
 
-    def survival(self, t_s: Seconds) -> Seconds:
+    def _survival(self, t_s: Seconds) -> Seconds:
         """Return the share of the durations that are longer."""
-        return 1.0 - np.searchsorted(self.sorted_s, np.asarray(t_s), side="right") / self.sorted_s.size
+        return 1.0 - np.searchsorted(self.sorted_s, t_s, side="right") / self.sorted_s.size
 
     def draw_s(self, generator: np.random.Generator, n: int) -> Seconds:
         """Return ``n`` draws."""
@@ -463,54 +447,48 @@ class Empirical(LawBase):
         return self.sorted_s[np.minimum((generator.random(n) * size).astype(np.int64), size - 1)]
 
 
-LAWS: Final[dict[str, type[LawBase]]] = {
-    "constant": Constant,
-    "exponential": Exponential,
-    "lognormal": Lognormal,
-    "hyperexponential": Hyperexponential,
-    "erlang": Erlang,
-    "gamma": Gamma,
-    "weibull": Weibull,
-    "uniform": Uniform,
-    "empirical": Empirical,
-}
+def by_kind(
+    kinds: Mapping[str, type[pydantic.BaseModel]], needs: str, what: str, bare: Callable[[object], object]
+) -> Any:
+    """Return the type of a table that its key ``kind`` tells apart; an unknown kind is refused here.
+
+    Args:
+        kinds: the models by kind.
+        needs: the rule where the key is missing.
+        what: of what it is the kind.
+        bare: makes a table of a value that is none, or refuses it.
+    """
+
+    def table(value: object) -> object:
+        if isinstance(value, tuple(kinds.values())):
+            return value
+        found = value if isinstance(value, Mapping) else bare(value)
+        assert isinstance(found, Mapping)
+        if "kind" not in found:
+            raise UnfitError(needs, f"one of {', '.join(kinds)}", ("kind",))
+        if found["kind"] not in tuple(kinds):
+            raise UnknownWordError(f"is not a kind of {what}", "kind", tuple(kinds))
+        return found
+
+    def kind(value: object) -> str:
+        return str(value["kind"]) if isinstance(value, Mapping) else str(getattr(value, "kind", ""))
+
+    models = tuple(Annotated[model, pydantic.Tag(kind)] for kind, model in kinds.items())
+    return Annotated[Union[models], pydantic.Discriminator(kind), pydantic.BeforeValidator(table)]  # noqa: UP007 - of a tuple
+
+
+_MODELS = (Constant, Exponential, Lognormal, Hyperexponential, Erlang, Gamma, Weibull, Uniform, Empirical)
+LAWS: Final[dict[str, type[LawBase]]] = {get_args(law.model_fields["kind"].annotation)[0]: law for law in _MODELS}
 """The laws by kind."""
 KINDS: Final = tuple(LAWS)
 
+if TYPE_CHECKING:
+    Law = LawBase
+else:
+    Law = by_kind(LAWS, "a law needs its kind", "law", lambda bare: {"kind": "constant", "value": duration_s(bare)})
+"""Any of the laws; a bare duration is a constant."""
 
-def _table(value: object) -> object:
-    """Return a law as a table: a bare duration becomes a constant; an unknown kind is refused here."""
-    if isinstance(value, LawBase):
-        return value
-    if not isinstance(value, Mapping):
-        return {"kind": "constant", "value": duration_s(value)}
-    if "kind" not in value:
-        raise UnfitError("a law needs its kind", f"one of {', '.join(KINDS)}", ("kind",))
-    if value["kind"] not in KINDS:
-        raise UnknownWordError("is not a kind of law", "kind", KINDS)
-    return value
-
-
-def _kind(value: object) -> str:
-    return str(value["kind"]) if isinstance(value, Mapping) else str(getattr(value, "kind", ""))
-
-
-Law = Annotated[
-    Annotated[Constant, Tag("constant")]
-    | Annotated[Exponential, Tag("exponential")]
-    | Annotated[Lognormal, Tag("lognormal")]
-    | Annotated[Hyperexponential, Tag("hyperexponential")]
-    | Annotated[Erlang, Tag("erlang")]
-    | Annotated[Gamma, Tag("gamma")]
-    | Annotated[Weibull, Tag("weibull")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[Empirical, Tag("empirical")],
-    Discriminator(_kind),
-    BeforeValidator(_table),
-]
-"""Any of the laws."""
-
-_LAW: Final[TypeAdapter[Law]] = TypeAdapter(Law)
+_LAW: Final[pydantic.TypeAdapter[Law]] = pydantic.TypeAdapter(Law)
 
 
 def parse_law(value: object, folder: Path | str = ".") -> Law:
@@ -535,14 +513,4 @@ def _capped(draws_s: Seconds) -> Seconds:
 
 
 def _exponential_survival(t_s: Seconds, mean_s: float) -> Seconds:
-    t_s = np.asarray(t_s, dtype=np.float64)
-    if mean_s == 0:
-        return np.where(t_s < 0, 1.0, 0.0)
-    return np.exp(-np.maximum(t_s, 0.0) / mean_s)
-
-
-def _gamma_survival(t_s: Seconds, mean_s: float, shape: float) -> Seconds:
-    t_s = np.asarray(t_s, dtype=np.float64)
-    if mean_s == 0:
-        return np.where(t_s < 0, 1.0, 0.0)
-    return upper_gamma(shape, t_s * (shape / mean_s))
+    return np.where(t_s < 0, 1.0, 0.0) if mean_s == 0 else np.exp(-np.maximum(t_s, 0.0) / mean_s)

@@ -17,8 +17,8 @@ from parksim.errors import UnfitError
 from parksim.rules.codes import CHOICE_NAMES
 from parksim.scenario.laws import Constant, Empirical, Law
 from parksim.scenario.messages import FORMS, nearest
-from parksim.scenario.quantities import Duration, number
-from parksim.scenario.sections import LawOrUnlimited, Section, later
+from parksim.scenario.quantities import number
+from parksim.scenario.sections import LawOrUnlimited, RetryAfter, Section, one_line
 
 UAPI_LIMITS_S: Final = (10, 3_600)
 """UAPI's range of maxInParking, both ends included."""
@@ -46,21 +46,16 @@ class LotSection(Section):
     """What follows a refused park."""
     retries: int = Field(default=0, ge=0, le=10_000, strict=True)
     """How often a kept call asks again."""
-    retry_after: Duration | None = None
+    retry_after: RetryAfter | None = None
     """Time between two requests."""
     patience: LawOrUnlimited = None
     """From the park until the caller hangs up; not given: that of [caller]."""
     limits: Limits = "uapi"
     """Range of max_in_parking: UAPI's 10 s to 3,600 s, or 1 s to "unlimited" as other PBXs allow."""
 
-    @field_validator("retry_after")
-    @classmethod
-    def _later(cls, value: float | None) -> float | None:
-        return later(value)
-
     @model_validator(mode="after")
     def _together(self) -> Self:
-        check_retries(self.retries, self.retry_after)
+        check_retries(self.retries, self.retry_after, "retries")
         _check_limit(self.max_in_parking, self.limits, "[lot]")
         return self
 
@@ -70,7 +65,7 @@ class NamedLot(Section):
 
     name: str
     """Letters, digits, "-" and "_": its keys are lot.NAME.slots and so on."""
-    organization: str = Field(default="", max_length=200)
+    organization: Annotated[str, one_line('"0003"')] = Field(default="", max_length=200)
     """Whose calls are parked here; not given: named as the lot."""
     weight: float = 1.0
     """Calls go to the lots in the ratio of their weights; 0: only what overflows from others."""
@@ -94,13 +89,6 @@ class NamedLot(Section):
             raise UnfitError("a lot's name is letters, digits, '-' and '_'", 'write for instance name = "ward"')
         return value
 
-    @field_validator("organization")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise UnfitError("must be one line of printable characters", 'write for instance "0003"')
-        return value
-
     @field_validator("weight", mode="before")
     @classmethod
     def _weighs(cls, value: object) -> float:
@@ -115,12 +103,10 @@ class NamedLot(Section):
         return self
 
 
-def check_retries(retries: int, retry_after_s: float | None) -> None:
-    """Raise UnfitError where a call is to ask again and nobody says after how long."""
+def check_retries(retries: int, retry_after_s: float | None, *at: str) -> None:
+    """Raise UnfitError where a call is to ask again and nobody says after how long; the retries stand ``at``."""
     if retries > 0 and retry_after_s is None:
-        raise UnfitError(
-            "retries need retry_after, the time between two requests", 'add retry_after = "10s", say', ("retries",)
-        )
+        raise UnfitError("retries need retry_after, the time between two requests", 'add retry_after = "10s", say', at)
 
 
 def _check_limit(law: Law | None, limits: Limits, table: str) -> None:
@@ -172,11 +158,11 @@ def check_together(lots: Iterable[NamedLot]) -> None:
     for place, lot in enumerate(lots):
         if lot.name in seen:
             rule = f"a lot's name is its own, and lot number {seen[lot.name] + 1} has it as well"
-            raise UnfitError(rule, "give each [[lot]] another name", (place, "name"))
+            raise UnfitError(rule, "give each [[lot]] another name", ("lot", place, "name"))
         seen[lot.name] = place
         heaviest = max(heaviest, lot.weight)
     if heaviest == 0:
-        raise UnfitError("at least one lot must have calls of its own", "set weight = 1 in it", (0, "weight"))
+        raise UnfitError("at least one lot must have calls of its own", "set weight = 1 in it", ("lot", 0, "weight"))
 
 
 def _form(value: object) -> str:

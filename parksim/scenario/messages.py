@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from parksim.errors import ScenarioError, UnfitError, UnknownWordError
-from parksim.scenario.positions import KeyPath, key_lines, scan
-from parksim.scenario.recordings import is_reference
+from parksim.scenario.positions import KeyPath, scan
+from parksim.scenario.recordings import is_reference, names_beside
 
 LARGEST_FILE: Final = 1024 * 1024
 WIDEST_VALUE: Final = 64
@@ -85,11 +85,7 @@ def read_text(path: Path) -> str:
 
 
 def _files_beside(path: Path) -> str:
-    try:
-        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in {".toml", path.suffix})
-    except (OSError, ValueError):
-        names = []
-    near = nearest(path.name, names)
+    near = nearest(path.name, [one for one in names_beside(path) if Path(one).suffix in {".toml", path.suffix}])
     return f'did you mean "{path.parent / near}"?' if near else "parksim init writes one to begin with"
 
 
@@ -151,7 +147,7 @@ def _broken(text: str, origin: Origin) -> str:
 def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vocabulary: Vocabulary) -> ScenarioError:
     """Return all of a validation's errors as messages, in the order of the file."""
     faults = _faults(error.errors(include_url=False), raw, vocabulary)
-    lines = key_lines(origin.text) if origin.text else {}
+    lines = scan(origin.text).lines
     ordered = sorted(faults, key=lambda fault: (_line_of(fault.path, lines) or math.inf, fault.order))
     return ScenarioError(_message(fault, raw, origin, lines) for fault in ordered)
 

@@ -17,25 +17,16 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import (
-    BaseModel,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+import pydantic
 
 from parksim.errors import ScenarioError, UnfitError
 from parksim.results import html_table
 from parksim.rules import codes
 from parksim.scenario import messages as scenario_errors
 from parksim.scenario import recordings, sections
-from parksim.scenario.comments import Notes, notes_of
+from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
 from parksim.scenario.positions import KeyPath
@@ -77,7 +68,7 @@ class Settings(NamedTuple):
 class Scenario(sections.Section):
     """Everything that is simulated; immutable. Two are equal when their effective configuration is."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Annotated[str, sections.one_line('"Main switchboard"')] = pydantic.Field(min_length=1, max_length=200)
     run: sections.Run = sections.Run()
     arrivals: sections.Arrivals
     queue: sections.Queue = sections.Queue()
@@ -89,20 +80,13 @@ class Scenario(sections.Section):
     caller: sections.Caller = sections.Caller()
     objectives: sections.Objectives = ()
     uapi: sections.Uapi = sections.Uapi()
-    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _origin: scenario_errors.Origin = PrivateAttr(default_factory=scenario_errors.Origin)
-    _notes: Notes | None = PrivateAttr(default=None)
+    _raw: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
+    _origin: scenario_errors.Origin = pydantic.PrivateAttr(default_factory=scenario_errors.Origin)
+    _notes: Notes | None = pydantic.PrivateAttr(default=None)
 
-    @field_validator("name")
+    @pydantic.model_validator(mode="wrap")
     @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise UnfitError("must be one line of printable characters", 'write for instance "Main switchboard"')
-        return value
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _kept(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+    def _kept(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self], info: pydantic.ValidationInfo) -> Self:
         scenario = handler(data)
         if isinstance(data, Mapping):
             folder = str((info.context or {}).get("folder", "."))
@@ -110,7 +94,7 @@ class Scenario(sections.Section):
             scenario._origin = scenario_errors.Origin(folder=folder)  # noqa: SLF001 - its own
         return scenario
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _ends(self) -> Self:
         """Refuse what would leave a call in the system for ever, or more calls than fit."""
         if self.run.horizon is None and not isinstance(self.arrivals, sections.Recorded):
@@ -148,14 +132,8 @@ class Scenario(sections.Section):
                 if getattr(self.parking, key) is not None:
                     raise UnfitError("of the only lot it stands in [lot]", f"move {key} to [lot]", ("parking", key))
             return
-        try:
-            check_together(self.lot)
-        except UnfitError as error:
-            raise UnfitError(error.rule, error.step, ("lot", *error.at)) from None
-        try:
-            check_retries(self.retries, self.retry_after_s)
-        except UnfitError as error:
-            raise UnfitError(error.rule, error.step, ("parking", *error.at)) from None
+        check_together(self.lot)
+        check_retries(self.retries, self.retry_after_s, "parking", "retries")
 
     def _check_run(self) -> None:
         if isinstance(self.arrivals, sections.Recorded) and not self.arrivals.at_hand:
@@ -210,7 +188,7 @@ class Scenario(sections.Section):
     def _built(cls, raw: dict[str, Any], origin: scenario_errors.Origin) -> Self:
         try:
             scenario = cls.model_validate(raw, context={"folder": origin.folder})
-        except ValidationError as error:
+        except pydantic.ValidationError as error:
             raise scenario_errors.explained(error, raw, origin, _keys) from None
         scenario._origin = origin  # noqa: SLF001 - its own
         return scenario
@@ -359,24 +337,15 @@ class Scenario(sections.Section):
         return self.digest[:12]
 
     def _repr_html_(self) -> str:
-        return html_table(f"{self.name}, {self.short_digest}", ["key", "value"], _keyed(json.loads(self.canonical)))
+        return html_table(
+            f"{self.name}, {self.short_digest}", ["key", "value"], keyed(json.loads(self.canonical)).items()
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self.canonical == other.canonical
 
     def __hash__(self) -> int:
         return hash(self.canonical)
-
-
-def _keyed(plain: dict[str, Any], before: str = "") -> list[tuple[str, object]]:
-    """Return dotted keys and values, as ``--set`` takes them."""
-    rows: list[tuple[str, object]] = []
-    for key, value in plain.items():
-        if isinstance(value, dict) and "kind" not in value:
-            rows += _keyed(value, f"{before}{key}.")
-        else:
-            rows.append((before + key, value))
-    return rows
 
 
 def _limit(count: int | Literal["unlimited"]) -> int:
@@ -389,7 +358,7 @@ def _plain(value: object) -> Any:
         return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
     if isinstance(value, sections.Poisson):
         return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
-    if isinstance(value, BaseModel):
+    if isinstance(value, pydantic.BaseModel):
         plain = {}
         for name in type(value).model_fields:
             one = getattr(value, name)
@@ -407,32 +376,16 @@ def _plain(value: object) -> Any:
     return value
 
 
-_SECTIONS: Final[dict[str, type[sections.Section]]] = {
-    "run": sections.Run,
-    "queue": sections.Queue,
-    "attendants": sections.Attendants,
-    "parking": sections.Parking,
-    "lot": LotSection,
-    "retrieval": sections.Retrieval,
-    "recall": sections.Recall,
-    "caller": sections.Caller,
-    "uapi": sections.Uapi,
-}
-_KINDS: Final[dict[str, type[BaseModel]]] = {
-    "poisson": sections.Poisson,
-    "hourly": sections.Hourly,
-    "recorded": sections.Recorded,
-    SEVERAL: NamedLot,
-    **LAWS,
-}
+_KINDS: Final[dict[str, type[pydantic.BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
 
 
 def _keys(place: KeyPath) -> tuple[str, ...]:
     """Return the keys that the table at ``place`` may have."""
-    model: type[BaseModel] = Scenario
+    model: type[pydantic.BaseModel] = Scenario
     for part in place:
-        if part in _SECTIONS and model is Scenario:
-            model = _SECTIONS[str(part)]
+        field = Scenario.model_fields.get(str(part)) if model is Scenario else None
+        if field is not None and field.annotation in sections.Section.__subclasses__():
+            model = field.annotation
         elif part in _KINDS:
             model = _KINDS[str(part)]
     return tuple(model.model_fields) if model is not Scenario or not place else ()

@@ -13,36 +13,37 @@ KeyPath = tuple[str | int, ...]
 
 
 class Scan(NamedTuple):
-    """The line of each key, and the first key that stands twice: its path, its line and the line before."""
+    """What a TOML text has.
+
+    Attributes:
+        lines: The line, from 1, of every table, key and list entry.
+        comments: By line, without their sign.
+        twice: The first key that stands twice: its path, its line and the line before.
+    """
 
     lines: dict[KeyPath, int]
+    comments: dict[int, str]
     twice: tuple[KeyPath, int, int] | None
 
 
-def key_lines(text: str) -> dict[KeyPath, int]:
-    """Return the line, from 1, of every table, key and list entry of a TOML text that ``tomllib`` accepts.
-
-    >>> key_lines('''
-    ... [lot]
-    ... slots = 6
-    ... ''')[("lot", "slots")]
-    3
-    """
-    return scan(text).lines
-
-
 def scan(text: str) -> Scan:
-    """Return what a TOML text has, key by key; of a broken text, everything before the fault."""
+    r"""Return what a TOML text has, key by key; of a broken text, everything before the fault.
+
+    >>> found = scan("[lot]\n\nslots = 6  # guess")
+    >>> found.lines[("lot", "slots")], found.comments
+    (3, {3: 'guess'})
+    """
     scanner = _Scanner(text)
     with suppress(IndexError, RecursionError, ValueError):
         scanner.document()
-    return Scan(scanner.lines, scanner.twice)
+    return Scan(scanner.lines, scanner.comments, scanner.twice)
 
 
 class _Scanner:
     """Walks a TOML text and notes where keys stand; it trusts ``tomllib`` for everything else."""
 
-    _blank = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
+    _white = re.compile(r"[ \t\r\n]*+")
+    _comment = re.compile(r"#[^\n]*+")
     _space = re.compile(r"[ \t]*+")
     _bare = re.compile(r"[A-Za-z0-9_-]+")
     _string = re.compile(
@@ -55,6 +56,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
+        self.comments: dict[int, str] = {}
         self.twice: tuple[KeyPath, int, int] | None = None
         self._headers: dict[KeyPath, int] = {}
         self._dotted: dict[KeyPath, int] = {}  # tables begun by a key such as lot.slots, which no header may go on with
@@ -63,7 +65,7 @@ class _Scanner:
 
     def document(self) -> None:
         table: KeyPath = ()
-        self._skip(self._blank)
+        self._skip_blank()
         while self.at < len(self.text):
             if self.text.startswith("[[", self.at):
                 table = self._header(2, many=True)
@@ -71,7 +73,7 @@ class _Scanner:
                 table = self._header(1, many=False)
             else:
                 self._pair(table)
-            self._skip(self._blank)
+            self._skip_blank()
 
     def _header(self, brackets: int, *, many: bool) -> KeyPath:
         line = self._line()
@@ -125,24 +127,24 @@ class _Scanner:
     def _list(self, path: KeyPath) -> None:
         self.at += 1
         index = 0
-        self._skip(self._blank)
+        self._skip_blank()
         while self.text[self.at] != "]":
             self._note((*path, index), self._line())
             self._value((*path, index))
             index += 1
-            self._skip(self._blank)
+            self._skip_blank()
             self.at += self.text[self.at] == ","
-            self._skip(self._blank)
+            self._skip_blank()
         self.at += 1
 
     def _inline(self, path: KeyPath) -> None:
         self.at += 1
-        self._skip(self._blank)
+        self._skip_blank()
         while self.text[self.at] != "}":
             self._pair(path)
-            self._skip(self._blank)
+            self._skip_blank()
             self.at += self.text[self.at] == ","
-            self._skip(self._blank)
+            self._skip_blank()
         self.at += 1
 
     def _key(self) -> list[str]:
@@ -167,6 +169,15 @@ class _Scanner:
         if match is None:
             raise ArgumentError(self.at)
         self.at = match.end()
+
+    def _skip_blank(self) -> None:
+        """Pass over white space and comments, and note these."""
+        self._skip(self._white)
+        while self.text.startswith("#", self.at):
+            line, start = self._line(), self.at + 1
+            self._skip(self._comment)
+            self.comments[line] = self.text[start : self.at].strip()
+            self._skip(self._white)
 
     def _line(self) -> int:
         return bisect_right(self._breaks, self.at - 1) + 1

@@ -145,8 +145,8 @@ def unlimited_or(parse: Any) -> Any:
     return parsed
 
 
-def whole(low: int, high: int, what: str) -> Any:
-    """Return a parser of whole numbers from ``low`` to ``high``."""
+def count(low: int, high: int, what: str) -> Any:
+    """Return a parser of whole numbers from ``low`` to ``high`` that lets the text "unlimited" pass."""
 
     def parsed(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -155,7 +155,7 @@ def whole(low: int, high: int, what: str) -> Any:
             raise UnfitError(f'{what} must be from {low} to {high}, or "unlimited"')
         return value
 
-    return parsed
+    return unlimited_or(parsed)
 
 
 _DURATION_SCHEMA: Final[dict[str, Any]] = {

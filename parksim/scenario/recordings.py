@@ -28,18 +28,16 @@ _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Cell(NamedTuple):
-    """One value of a column and the line on which it stands."""
-
-    line: int
-    text: str
-
-
 class Table(NamedTuple):
-    """One column of a file."""
+    """One column of a file: its values, each behind the line on which it stands."""
 
+    name: str
     digest: str
-    cells: tuple[Cell, ...]
+    cells: tuple[tuple[int, str], ...]
+
+    def wrong(self, line: int, text: str, rule: str, step: str) -> UnfitError:
+        """Return the error of one value."""
+        return UnfitError(f"{self.name}, line {line}: {text[:64]!r} {rule}", step)
 
 
 def is_reference(file: str) -> bool:
@@ -82,10 +80,10 @@ def read_column(path: Path, column: str | None) -> Table:
             raise UnfitError(
                 f"{path.name}, line {line}: the column has no value there", "fill it in or remove the line"
             )
-        cells.append(Cell(line, row[position].strip()))
+        cells.append((line, row[position].strip()))
     if not cells:
         raise UnfitError(f"{path.name} has a header and no values", "it needs at least one value")
-    return Table(hashlib.sha256(raw).hexdigest(), tuple(cells))
+    return Table(path.name, hashlib.sha256(raw).hexdigest(), tuple(cells))
 
 
 def _content(path: Path) -> bytes:
@@ -94,7 +92,7 @@ def _content(path: Path) -> bytes:
             raise UnfitError(f"{path.name} is larger than 256 MiB", "split it")
         return path.read_bytes()
     except FileNotFoundError:
-        near = get_close_matches(path.name, _names_beside(path), 1)
+        near = get_close_matches(path.name, names_beside(path), 1)
         step = f'did you mean "{near[0]}"?' if near else "names are relative to the folder of the scenario file"
         raise UnfitError("there is no such file", step) from None
     except IsADirectoryError:
@@ -104,10 +102,11 @@ def _content(path: Path) -> bytes:
         raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
 
 
-def _names_beside(path: Path) -> list[str]:
+def names_beside(path: Path) -> list[str]:
+    """Return the names of what lies in the folder of a file; none where that cannot be read."""
     try:
         return sorted(entry.name for entry in path.parent.iterdir())
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
@@ -144,7 +143,7 @@ def _seconds(text: str) -> Decimal:
     return value
 
 
-def durations_s(table: Table, name: str) -> NDArray[np.float64]:
+def durations_s(table: Table) -> NDArray[np.float64]:
     """Return the durations of a column, ascending: numbers of seconds or texts such as "45s".
 
     Raises:
@@ -160,7 +159,7 @@ def durations_s(table: Table, name: str) -> NDArray[np.float64]:
             except ValueError:
                 values.append(duration_s(text))
         except UnfitError as error:
-            raise UnfitError(f"{name}, line {line}: {text[:64]!r} {error.rule}", error.step) from None
+            raise table.wrong(line, text, error.rule, error.step) from None
     return np.sort(np.array(values, dtype=np.float64))
 
 
@@ -187,52 +186,45 @@ class Recording:
         return np.sort(self.time_of_day_us[self.day == day])
 
 
-def instants(table: Table, name: str) -> Recording:
+def instants(table: Table) -> Recording:
     """Return the instants of a column: ISO 8601 dates (all with or all without an offset), or seconds.
 
     Raises:
         UnfitError: a cell is neither, or the column mixes them; the line is named.
     """
-    first = table.cells[0].text
     try:
-        _seconds(first)
+        _seconds(table.cells[0][1])
     except ValueError:
-        return _from_dates(table, name)
-    return _from_seconds(table, name)
+        return _from_dates(table)
+    return _from_seconds(table)
 
 
-def _from_seconds(table: Table, name: str) -> Recording:
+def _from_seconds(table: Table) -> Recording:
     values = []
     for line, text in table.cells:
         try:
             microseconds = int((_seconds(text) * 1_000_000).to_integral_value())
         except ValueError:
-            raise UnfitError(
-                f"{name}, line {line}: {text[:64]!r} is not a number of seconds", "the lines above hold seconds"
-            ) from None
+            raise table.wrong(line, text, "is not a number of seconds", "the lines above hold seconds") from None
         if abs(microseconds) > 1 << 62:
-            raise UnfitError(f"{name}, line {line}: {text[:64]!r} is out of range", "write seconds")
+            raise table.wrong(line, text, "is out of range", "write seconds")
         values.append(microseconds)
     stamps = np.array(values, dtype=np.int64)
     stamps = np.sort(stamps - stamps.min() // DAY_US * DAY_US)
-    return _bounded(Recording(table.digest, stamps, stamps // DAY_US, stamps % DAY_US), name)
+    return _bounded(Recording(table.digest, stamps, stamps // DAY_US, stamps % DAY_US), table.name)
 
 
-def _from_dates(table: Table, name: str) -> Recording:
+def _from_dates(table: Table) -> Recording:
     moments: list[datetime] = []
     for line, text in table.cells:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise UnfitError(
-                f"{name}, line {line}: {text[:64]!r} is not a date and time",
-                'write ISO 8601 such as "2026-01-05 08:00:00", or seconds',
-            ) from None
+            step = 'write ISO 8601 such as "2026-01-05 08:00:00", or seconds'
+            raise table.wrong(line, text, "is not a date and time", step) from None
         if moments and (moment.tzinfo is None) != (moments[0].tzinfo is None):
-            raise UnfitError(
-                f"{name}, line {line}: {text[:64]!r} mixes dates with and without an offset",
-                "give all of them an offset, or none",
-            )
+            rule = "mixes dates with and without an offset"
+            raise table.wrong(line, text, rule, "give all of them an offset, or none")
         moments.append(moment)
     walls = [moment.replace(tzinfo=UTC) for moment in moments]
     order = sorted(range(len(moments)), key=lambda i: walls[i] - (moments[i].utcoffset() or timedelta()))
@@ -243,7 +235,7 @@ def _from_dates(table: Table, name: str) -> Recording:
     days = [walls[i].toordinal() - first_day for i in order]
     times = [(walls[i] - walls[i].replace(hour=0, minute=0, second=0, microsecond=0)) // _MICROSECOND for i in order]
     column = Recording(table.digest, *(np.array(part, dtype=np.int64) for part in (stamps, days, times)))
-    return _bounded(column, name)
+    return _bounded(column, table.name)
 
 
 def _bounded(recording: Recording, name: str) -> Recording:

@@ -10,36 +10,21 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    Tag,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+import pydantic
 
 from parksim.catalogue import SCALARS
 from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import quantities as q
 from parksim.scenario import recordings
-from parksim.scenario.laws import Constant, Law
+from parksim.scenario.laws import Constant, Law, by_kind
 from parksim.scenario.recordings import Recording
 
 HOURS: Final = 24
 
 
-def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+def _described(schema: dict[str, Any], model: type[pydantic.BaseModel]) -> None:
     """Add the docstring below each attribute to the JSON Schema; read now, since reading them takes 60 ms."""
     body = ast.parse(inspect.getsource(model)).body[0].body  # type: ignore[attr-defined]  # a class
     for line, below in pairwise(body):
@@ -47,23 +32,49 @@ def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
             schema["properties"][line.target.id]["description"] = inspect.cleandoc(below.value.value)  # type: ignore[union-attr, arg-type]  # a name, a text
 
 
-class Section(BaseModel):
+class Section(pydantic.BaseModel):
     """A table of the file: unknown keys are errors, nothing changes after loading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_described)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_described)
 
 
 def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
-LawOrUnlimited = Annotated[Law | None, BeforeValidator(_none_if_unlimited)]
+LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
 """A law, or None where the file says "unlimited"."""
 
 
-def _count(low: int, high: int, what: str) -> tuple[PlainValidator, WithJsonSchema]:
-    schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]}
-    return PlainValidator(q.unlimited_or(q.whole(low, high, what))), WithJsonSchema(schema)
+def _counts(low: int, high: int) -> list[dict[str, Any]]:
+    return [{"type": "integer", "minimum": low, "maximum": high}, {"const": q.UNLIMITED}]
+
+
+def _count(low: int, high: int, what: str) -> tuple[pydantic.PlainValidator, pydantic.WithJsonSchema]:
+    schema = {"anyOf": _counts(low, high)}
+    return pydantic.PlainValidator(q.count(low, high, what)), pydantic.WithJsonSchema(schema)
+
+
+def _longer(what: str, example: str) -> pydantic.AfterValidator:
+    """Return what refuses a duration of 0."""
+
+    def longer(value: object) -> object:
+        if value == 0:
+            raise UnfitError(f"{what} must be longer than 0", f'write for instance "{example}"')
+        return value
+
+    return pydantic.AfterValidator(longer)
+
+
+def one_line(example: str) -> pydantic.AfterValidator:
+    """Return what refuses a text that is more than one line of printable characters."""
+
+    def printable(value: str) -> str:
+        if not value.isprintable():
+            raise UnfitError("must be one line of printable characters", f"write for instance {example}")
+        return value
+
+    return pydantic.AfterValidator(printable)
 
 
 def a_day(value: object, what: str, step: str) -> list[object]:
@@ -78,7 +89,7 @@ def a_day(value: object, what: str, step: str) -> list[object]:
 class Run(Section):
     """[run]: how long a replication lasts. Counts are of calls offered in [warm_up, horizon)."""
 
-    horizon: q.Duration | None = None
+    horizon: Annotated[q.Duration, _longer("the horizon", "1d")] | None = None
     """Seconds; may be left out for recorded arrivals only."""
     warm_up: q.Duration = 0.0
     """Start that is not counted."""
@@ -87,21 +98,14 @@ class Run(Section):
     precision: q.Share | None = None
     """Relative half-width at which a study may stop."""
 
-    @field_validator("precision")
+    @pydantic.field_validator("precision")
     @classmethod
     def _possible(cls, value: float | None) -> float | None:
         if value is not None and not 0 < value < 1:
             raise UnfitError("a precision must be above 0 and below 1", 'write for instance "5%"')
         return value
 
-    @field_validator("horizon")
-    @classmethod
-    def _some(cls, value: float | None) -> float | None:
-        if value is not None and value <= 0:
-            raise UnfitError("the horizon must be longer than 0", 'write for instance "1d"')
-        return value
-
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _counted(self) -> Self:
         if self.horizon is not None and self.horizon <= self.warm_up:
             raise UnfitError(
@@ -127,7 +131,7 @@ class Hourly(Section):
     calls_per_hour: tuple[float, ...]
     """24 numbers; the hour of an instant is (instant // 1 h) % 24."""
 
-    @field_validator("calls_per_hour", mode="before")
+    @pydantic.field_validator("calls_per_hour", mode="before")
     @classmethod
     def _a_day(cls, value: object) -> tuple[float, ...]:
         hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
@@ -144,25 +148,25 @@ class Recorded(Section):
     """[arrivals] of kind recorded: the instants stand in a file."""
 
     kind: Literal["recorded"]
-    file: str = Field(min_length=1)
+    file: str = pydantic.Field(min_length=1)
     """CSV; names are relative to the scenario's folder."""
     column: str | None = None
     """ISO 8601 dates, or seconds."""
     resample: Literal["days"] | None = None
     """"days": each replication is one recorded calendar day, drawn at random."""
-    _recording: Recording | None = PrivateAttr(default=None)
+    _recording: Recording | None = pydantic.PrivateAttr(default=None)
 
-    @model_validator(mode="after")
-    def _loaded(self, info: ValidationInfo) -> Self:
+    @pydantic.model_validator(mode="after")
+    def _loaded(self, info: pydantic.ValidationInfo) -> Self:
         if not recordings.is_reference(self.file):
             path = recordings.located(self.file, info.context)
             try:
-                self._recording = recordings.instants(recordings.read_column(path, self.column), path.name)
+                self._recording = recordings.instants(recordings.read_column(path, self.column))
             except UnfitError as error:
                 raise UnfitError(error.rule, error.step, error.at or ("file",)) from None
         return self
 
-    @model_serializer
+    @pydantic.model_serializer
     def _serialized(self) -> dict[str, Any]:
         file = self.file if self._recording is None else f"sha256:{self._recording.digest}"
         return {"kind": self.kind, "file": file, "column": self.column, "resample": self.resample}
@@ -184,30 +188,16 @@ class Recorded(Section):
         return self._recording
 
 
-_ARRIVALS: Final = ("poisson", "hourly", "recorded")
+def _no_table(value: object) -> object:  # noqa: ARG001 - any value is refused
+    raise UnfitError("must be a table", '[arrivals] with kind = "poisson" and rate = "120/h", say')
 
 
-def _arrivals_table(value: object) -> object:
-    if isinstance(value, Section):
-        return value
-    if not isinstance(value, Mapping):
-        raise UnfitError("must be a table", '[arrivals] with kind = "poisson" and rate = "120/h", say')
-    if "kind" not in value:
-        raise UnfitError("needs its kind", f"one of {', '.join(_ARRIVALS)}", ("kind",))
-    if value["kind"] not in _ARRIVALS:
-        raise UnknownWordError("is not a kind of arrivals", "kind", _ARRIVALS)
-    return value
-
-
-def _kind(value: object) -> str:
-    return str(value["kind"]) if isinstance(value, Mapping) else str(getattr(value, "kind", ""))
-
-
-Arrivals = Annotated[
-    Annotated[Poisson, Tag("poisson")] | Annotated[Hourly, Tag("hourly")] | Annotated[Recorded, Tag("recorded")],
-    Discriminator(_kind),
-    BeforeValidator(_arrivals_table),
-]
+ARRIVALS: Final[dict[str, type[Section]]] = {"poisson": Poisson, "hourly": Hourly, "recorded": Recorded}
+"""The arrivals by kind."""
+if TYPE_CHECKING:
+    Arrivals = Poisson | Hourly | Recorded
+else:
+    Arrivals = by_kind(ARRIVALS, "needs its kind", "arrivals", _no_table)
 
 
 class Queue(Section):
@@ -222,7 +212,7 @@ class Queue(Section):
 
 
 _MOST_ATTENDANTS: Final = 10_000
-_constant_count = q.unlimited_or(q.whole(1, _MOST_ATTENDANTS, "the number of attendants"))
+_constant_count = q.count(1, _MOST_ATTENDANTS, "the number of attendants")
 
 
 def _attendants(value: object) -> int | str | tuple[int, ...]:
@@ -252,14 +242,8 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
 
 _ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": _MOST_ATTENDANTS},
-        {"const": q.UNLIMITED},
-        {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": _MOST_ATTENDANTS},
-            "minItems": HOURS,
-            "maxItems": HOURS,
-        },
+        *_counts(1, _MOST_ATTENDANTS),
+        {"type": "array", "items": _counts(0, _MOST_ATTENDANTS)[0], "minItems": HOURS, "maxItems": HOURS},
     ]
 }
 
@@ -268,7 +252,9 @@ class Attendants(Section):
     """[attendants]: the group of extensions that answers and parks."""
 
     count: Annotated[
-        int | Literal["unlimited"] | tuple[int, ...], PlainValidator(_attendants), WithJsonSchema(_ATTENDANTS_SCHEMA)
+        int | Literal["unlimited"] | tuple[int, ...],
+        pydantic.PlainValidator(_attendants),
+        pydantic.WithJsonSchema(_ATTENDANTS_SCHEMA),
     ]
     """Extensions, "unlimited", or 24 numbers: how many are on duty in each hour of the day, the first by position."""
     handling: Law
@@ -298,11 +284,8 @@ class Attendants(Section):
         return f"{least}{self.most} attendant{'s' if least or self.most != 1 else ''}"
 
 
-def later(retry_after_s: float | None) -> float | None:
-    """Return the time between two requests of a kept call, or raise UnfitError when there is no such time."""
-    if retry_after_s is not None and retry_after_s < 1e-6:
-        raise UnfitError("retry_after must be longer than 0", 'write for instance "10s"')
-    return retry_after_s
+RetryAfter = Annotated[q.Duration, _longer("retry_after", "10s")]
+"""The time between two requests of a kept call."""
 
 
 class Parking(Section):
@@ -310,21 +293,16 @@ class Parking(Section):
 
     probability: q.Share
     """Share of handlings that end in a park request."""
-    max_parks: int = Field(default=1, ge=1, le=100, strict=True)
+    max_parks: int = pydantic.Field(default=1, ge=1, le=100, strict=True)
     """How often one call may be parked."""
     announcement: q.Duration = 0.0
     """Time of the attendant that a park costs (the page, the slot read out)."""
     when_full: Literal["keep", "overflow", "drop"] | None = None
     """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
-    retries: int | None = Field(default=None, ge=0, le=10_000, strict=True)
+    retries: int | None = pydantic.Field(default=None, ge=0, le=10_000, strict=True)
     """Of several lots: how often a kept call asks again."""
-    retry_after: q.Duration | None = None
+    retry_after: RetryAfter | None = None
     """Of several lots: time between two requests."""
-
-    @field_validator("retry_after")
-    @classmethod
-    def _later(cls, value: float | None) -> float | None:
-        return later(value)
 
 
 class Retrieval(Section):
@@ -339,7 +317,7 @@ class Retrieval(Section):
     talk: Law = Constant(value=0.0)
     """Talk with the member, which ends the call."""
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _fetched(self) -> Self:
         if self.delay is None and self.never < 1:
             raise UnfitError(
@@ -355,9 +333,9 @@ class Recall(Section):
 
     to: Literal["parker", "group"] = "parker"
     """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
-    ring: q.DurationOrUnlimited = 30.0
+    ring: Annotated[q.DurationOrUnlimited, _longer("ring", "30s")] = 30.0
     """How long the parker is rung."""
-    attempts: int = Field(default=1, ge=1, le=1_000, strict=True)
+    attempts: int = pydantic.Field(default=1, ge=1, le=1_000, strict=True)
     """How many times it rings."""
     answer: Law = Constant(value=0.0)
     """From the first ring until the parker answers."""
@@ -369,13 +347,6 @@ class Recall(Section):
     """What a return does that nobody answered."""
     patience: LawOrUnlimited = None
     """From the time-out until the caller hangs up; not given: that of [caller]."""
-
-    @field_validator("ring")
-    @classmethod
-    def _rings(cls, value: float | Literal["unlimited"]) -> float | Literal["unlimited"]:
-        if value != q.UNLIMITED and value < 1e-6:
-            raise UnfitError("ring must be longer than 0", 'write for instance "30s"')
-        return value
 
 
 class Caller(Section):
@@ -399,7 +370,7 @@ class Objective(Section):
     text: str
     """As written."""
 
-    @model_validator(mode="before")
+    @pydantic.model_validator(mode="before")
     @classmethod
     def _parsed(cls, value: object) -> object:
         if not isinstance(value, Mapping) or set(value) != {"measure", "text"}:
@@ -439,8 +410,8 @@ def _objective_rows(value: object) -> object:
 
 Objectives = Annotated[
     tuple[Objective, ...],
-    BeforeValidator(_objective_rows),
-    WithJsonSchema(
+    pydantic.BeforeValidator(_objective_rows),
+    pydantic.WithJsonSchema(
         {
             "type": "object",
             "properties": {measure: {"type": "string"} for measure in SCALARS},
@@ -467,24 +438,24 @@ class Uapi(Section):
 
     base_url: str = "http://127.0.0.1:8080"
     """From which links are built."""
-    epoch: Annotated[AwareDatetime, BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    epoch: Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
     """The date of instant 0; a midnight where [arrivals] go by the hour of the day."""
     organization: str = "0003"
     owner_id: str = "3"
     owner_name: str = "Default Organization"
-    users: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    users: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)
     """Extensions by user, in file order: attendants first, then staff; further ones get no traffic."""
     pickup: q.DurationOrUnlimited | None = None
     """How long a simulated telephone rings that a client calls (default 0 s); "unlimited": nobody answers."""
 
-    @field_validator("base_url")
+    @pydantic.field_validator("base_url")
     @classmethod
     def _url(cls, value: str) -> str:
         if len(value) > 200 or _URL.fullmatch(value) is None:
             raise UnfitError("must be an http or https address", 'write for instance "http://127.0.0.1:8080"')
         return value.rstrip("/")
 
-    @field_validator("users")
+    @pydantic.field_validator("users")
     @classmethod
     def _directory(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         seen: dict[str, str] = {}

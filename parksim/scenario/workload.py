@@ -6,7 +6,7 @@ staffings can be compared call by call (common random numbers), and any replicat
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Hourly, Poisson, Recorded
 
 Column = NDArray[np.int64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 class Workload(NamedTuple):
@@ -57,22 +58,8 @@ class Workload(NamedTuple):
     """When a returning caller hangs up, from EXPIRED."""
 
 
-class Columns(NamedTuple):
-    """The workload's columns as engines read them: one flat view of Python integers a column and park."""
-
-    arrival_us: memoryview
-    queue_patience_us: memoryview
-    lot: memoryview
-    handling_us: list[memoryview]
-    talk_us: list[memoryview]
-    wants_park: list[memoryview]
-    max_in_parking_us: list[memoryview]
-    patience_us: list[memoryview]
-    retrieval_us: list[memoryview]
-    staff_talk_us: list[memoryview]
-    slot_u: list[memoryview]
-    answer_us: list[memoryview]
-    recall_patience_us: list[memoryview]
+Columns = Workload
+"""A workload as engines read it: each column a flat view of Python integers, or a list of them, one a park."""
 
 
 def columns(workload: Workload) -> Columns:
@@ -134,14 +121,14 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     calls, parks = len(arrival_us), scenario.parking.max_parks
     retrieval, recall = scenario.retrieval, scenario.recall
 
-    def per_park(purpose: int, law: Law | None, times: int, least_us: int = 0) -> Column:
-        return _durations(law, [partial(stream, purpose, k) for k in range(times)], calls, least_us)
+    def rows(purpose: int, times: int = parks) -> list[Opened]:
+        return [partial(stream, purpose, k) for k in range(times)]
+
+    def per_park(purpose: int, law: Law | None, times: int = parks, least_us: int = 0) -> Column:
+        return _durations(law, rows(purpose, times), calls, least_us)
 
     def unless_never(column: Column, purpose: int, share: float) -> Column:
-        return np.where(happens(purpose, share), np.int64(NEVER), column) if share else column
-
-    def happens(purpose: int, share: float) -> NDArray[np.int8]:
-        return _happens(share, [partial(stream, purpose, k) for k in range(parks)], calls)
+        return np.where(_happens(share, rows(purpose), calls), np.int64(NEVER), column) if share else column
 
     lot = _lots(scenario, stream, calls)
 
@@ -159,16 +146,16 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
         lot=lot,
         handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
         talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
-        wants_park=happens(_WANTS_PARK, scenario.parking.probability),
+        wants_park=_happens(scenario.parking.probability, rows(_WANTS_PARK), calls),
         max_in_parking_us=by_lot(_MAX_IN_PARKING, [one.max_in_parking for one in scenario.lots], least_us=1),
         patience_us=by_lot(_PATIENCE, [scenario.stay_patience(one) for one in scenario.lots]),
-        retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay, parks), _NEVER_RETRIEVED, retrieval.never),
-        staff_talk_us=per_park(_STAFF_TALK, retrieval.talk, parks),
-        slot_u=_slot_numbers([partial(stream, _SLOT, k) for k in range(parks)], calls)
+        retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay), _NEVER_RETRIEVED, retrieval.never),
+        staff_talk_us=per_park(_STAFF_TALK, retrieval.talk),
+        slot_u=_slot_numbers(rows(_SLOT), calls)
         if any(one.choice == "random" for one in scenario.lots)
         else _all(0, parks, calls),
-        answer_us=unless_never(per_park(_ANSWER, recall.answer, parks), _NEVER_ANSWERED, recall.never),
-        recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience, parks),
+        answer_us=unless_never(per_park(_ANSWER, recall.answer), _NEVER_ANSWERED, recall.never),
+        recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience),
     )
 
 
@@ -243,12 +230,13 @@ def _durations(law: Law | None, rows: Sequence[Opened], calls: int, least_us: in
         return _all(NEVER, len(rows), calls)
     if isinstance(law, Constant):
         return _all(max(round(law.value * 1e6), least_us), len(rows), calls)
-    table = np.empty((len(rows), calls), np.int64)
-    for row, opened in zip(table, rows, strict=True):
-        drawn = law.draw_s(opened(), calls)
+
+    def drawn_us(stream: np.random.Generator) -> NDArray[Any]:
+        drawn = law.draw_s(stream, calls)
         drawn *= 1e6
-        np.rint(drawn, out=drawn)
-        row[:] = drawn
+        return np.rint(drawn, out=drawn)
+
+    table = _table(rows, calls, np.int64, drawn_us)
     return np.maximum(table, least_us, out=table) if least_us else table  # what is drawn is not negative
 
 
@@ -256,15 +244,18 @@ def _happens(share: float, rows: Sequence[Opened], calls: int) -> NDArray[np.int
     """Draw one yes (1) or no (0) a row and call."""
     if share in (0, 1):
         return np.broadcast_to(np.int8(share), (len(rows), calls))
-    table = np.empty((len(rows), calls), np.int8)
-    for row, opened in zip(table, rows, strict=True):
-        row[:] = opened().random(calls) < share
-    return table
+    return _table(rows, calls, np.int8, lambda stream: stream.random(calls) < share)
 
 
 def _slot_numbers(rows: Sequence[Opened], calls: int) -> Column:
     """Draw the numbers of the random choice."""
-    table = np.empty((len(rows), calls), np.int64)
+    return _table(rows, calls, np.int64, lambda stream: stream.integers(_SLOT_NUMBERS, size=calls, dtype=np.int64))
+
+
+def _table(
+    rows: Sequence[Opened], calls: int, kind: type[Kind], draw_row: Callable[[np.random.Generator], NDArray[Any]]
+) -> NDArray[Kind]:
+    table = np.empty((len(rows), calls), kind)
     for row, opened in zip(table, rows, strict=True):
-        row[:] = opened().integers(_SLOT_NUMBERS, size=calls, dtype=np.int64)
+        row[:] = draw_row(opened())
     return table

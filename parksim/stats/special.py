@@ -169,11 +169,6 @@ def beta_tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
     return 1.0 - upper, upper
 
 
-def _require_shapes(a: float, b: float) -> None:
-    if not (0.0 < a < math.inf and 0.0 < b < math.inf):
-        raise ArgumentError(f"the beta law's shapes must be positive and finite, got {a!r} and {b!r}")
-
-
 def _solve_beta(a: float, b: float, lower: float, upper: float) -> float:
     """Return x with I_x(a, b) = ``lower`` = 1 - ``upper``, for an x of at most about a half.
 
@@ -220,7 +215,8 @@ def beta_quantile(a: float, b: float, probability: float) -> float:
     >>> round(beta_quantile(2.0, 3.0, 0.6875), 12)
     0.5
     """
-    _require_shapes(a, b)
+    if not (0.0 < a < math.inf and 0.0 < b < math.inf):
+        raise ArgumentError(f"the beta law's shapes must be positive and finite, got {a!r} and {b!r}")
     if not 0.0 <= probability <= 1.0:
         raise ArgumentError(f"a probability must be in [0, 1], got {probability!r}")
     if probability in {0.0, 1.0}:

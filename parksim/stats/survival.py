@@ -28,6 +28,8 @@ from parksim.stats.special import upper_gamma
 
 Seconds = NDArray[np.float64]
 LEVEL: Final = 0.95
+"""The level of all intervals."""
+_SCORE: Final = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 SHORTEST_S: Final = 1e-6
 """Shorter durations are taken as this: the clock has no finer tick."""
 _TINY: Final = 1e-300
@@ -56,7 +58,7 @@ class Survival(NamedTuple):
     variance_sum: Seconds
     at_risk: NDArray[np.int64]
 
-    def at(self, t_s: float, level: float = LEVEL) -> Interval:
+    def at(self, t_s: float) -> Interval:
         """Return the share beyond ``t_s`` with its interval.
 
         The limits are S**exp(+-z sqrt(V) / log S), V Greenwood's sum: those of log(-log S), which stay within 0 and 1
@@ -67,24 +69,19 @@ class Survival(NamedTuple):
             return Interval(1.0, 1.0, 1.0)
         share = float(self.share[at])
         if share <= 0.0:
-            return Interval(0.0, 0.0, 1.0 if at == 0 else self.at(float(self.times_s[at - 1]), level).high)
-        score = NormalDist().inv_cdf(0.5 + level / 2)
-        reach = score * math.sqrt(float(self.variance_sum[at])) / math.log(share)
+            return Interval(0.0, 0.0, 1.0 if at == 0 else self.at(float(self.times_s[at - 1])).high)
+        reach = _SCORE * math.sqrt(float(self.variance_sum[at])) / math.log(share)
         return Interval(share, share ** math.exp(-reach), share ** math.exp(reach))
 
-    def quantile_s(self, happened: float, level: float = LEVEL) -> tuple[float | None, float | None, float | None]:
+    def quantile_s(self, happened: float) -> tuple[float | None, float | None, float | None]:
         """Return when the share ``happened`` has happened, with limits; None where the log does not reach so far.
 
         The limits are the times at which the interval of the curve crosses it (Brookmeyer and Crowley 1982).
         """
-        curves = [self.at(float(t_s), level) for t_s in self.times_s.tolist()]
-        found: list[float | None] = []
-        for side in ("value", "low", "high"):
-            reached = [
-                t for t, one in zip(self.times_s.tolist(), curves, strict=True) if getattr(one, side) <= 1 - happened
-            ]
-            found.append(reached[0] if reached else None)
-        return found[0], found[1], found[2]
+        curve = [(t_s, self.at(t_s)) for t_s in self.times_s.tolist()]
+        reached = [[t_s for t_s, limits in curve if limits[side] <= 1 - happened] for side in range(3)]
+        point, low, high = (times_s[0] if times_s else None for times_s in reached)
+        return point, low, high
 
 
 def kaplan_meier(durations_s: Seconds, seen: NDArray[np.bool_]) -> Survival:
@@ -174,10 +171,7 @@ FAMILIES: Final[Mapping[str, _Family]] = {
         lambda theta: float(theta[0]),
         _log_lognormal_density,
         lambda t, theta: _normal_tail((np.log(t) - theta[0]) / math.exp(theta[1])),
-        lambda t, mean: [  # noqa: ARG005 - all starts have one signature
-            float(np.log(t).mean()),
-            math.log(max(float(np.log(t).std()), 0.05)),
-        ],
+        lambda t, mean: [float(np.log(t).mean()), math.log(max(float(np.log(t).std()), 0.05))],  # noqa: ARG005 - as above
     ),
     "weibull": _Family(
         ("mean", "shape"),
@@ -213,7 +207,6 @@ class Fit:
     events: int
     covariance: Seconds
     """Of the parameters' logarithms, shape (k, k)."""
-    level: float = LEVEL
 
     @property
     def theta(self) -> Seconds:
@@ -226,9 +219,7 @@ class Fit:
         theta, step = self.theta, 1e-4
         unit = np.eye(len(theta)) * step
         slope = np.array([(log_of(theta + one) - log_of(theta - one)) / (2 * step) for one in unit])
-        spread = NormalDist().inv_cdf(0.5 + self.level / 2) * math.sqrt(
-            max(float(slope @ self.covariance @ slope), 0.0)
-        )
+        spread = _SCORE * math.sqrt(max(float(slope @ self.covariance @ slope), 0.0))
         centre = log_of(theta)
         return Interval(_exp(centre), _exp(centre - spread), _exp(centre + spread))
 
@@ -252,7 +243,6 @@ def fit(
     seen: NDArray[np.bool_],
     *,
     with_never: bool = False,
-    level: float = LEVEL,
     limits_of_never: bool = True,
 ) -> Fit:
     """Return the law of ``kind`` that makes the durations likeliest.
@@ -262,7 +252,6 @@ def fit(
         durations_s: shape (n,), seconds.
         seen: shape (n,), False where the duration was cut short.
         with_never: whether some may never happen.
-        level: of the intervals.
         limits_of_never: whether to look for the never-share's limits, which takes longest; without, they are 0 and 1.
 
     Raises:
@@ -275,28 +264,22 @@ def fit(
     if events == 0:
         raise ArgumentError("nothing was seen to happen, so there is nothing to fit")
     family = FAMILIES[kind]
-    start = family.start(data.seen_s, float(durations_s.sum()) / events)
-    if with_never:
-        start = family.start(data.seen_s, float(data.seen_s.mean()))
+    start = family.start(data.seen_s, float(data.seen_s.mean() if with_never else durations_s.sum() / events))
     negative = partial(_negative, family, data)
-    never, ratio = None, 0.0
+    theta, value = minimise(lambda x: negative(x, 0.0), start)
+    never = None
     if with_never:
-        ratio = (len(durations_s) - events) / len(durations_s) * 0.5
-        best, value = minimise(lambda x: negative(x[:-1], _share(x[-1])), [*start, _logit(max(ratio, 1e-3))])
-        theta, share = best[:-1], _share(best[-1])
-        bare, bare_value = minimise(lambda x: negative(x, 0.0), start)
-        if bare_value <= value + 1e-9:
-            theta, share, value = bare, 0.0, bare_value
-        never = _never_limits(negative, theta, share, value, level) if limits_of_never else Interval(share, 0.0, 1.0)
+        share, ratio = 0.0, (len(durations_s) - events) / len(durations_s) * 0.5
+        best, least = minimise(lambda x: negative(x[:-1], _share(x[-1])), [*start, _logit(max(ratio, 1e-3))])
+        if least < value - 1e-9:
+            theta, share, value = best[:-1], _share(best[-1]), least
+        never = _never_limits(negative, theta, share, value) if limits_of_never else Interval(share, 0.0, 1.0)
         covariance = _covariance(lambda x: negative(x[:-1], _share(x[-1])), np.append(theta, _logit(share)), share)
     else:
-        share = 0.0
-        theta, value = minimise(lambda x: negative(x, 0.0), start)
         covariance = _inverse(hessian(lambda x: negative(x, 0.0), theta))
-    score = NormalDist().inv_cdf(0.5 + level / 2)
     limits = {}
     for i, name in enumerate(family.names):
-        spread = score * math.sqrt(max(float(covariance[i, i]), 0.0))
+        spread = _SCORE * math.sqrt(max(float(covariance[i, i]), 0.0))
         centre = float(theta[i])
         limits[name] = Interval(math.exp(centre), _exp(centre - spread), _exp(centre + spread))
     count = len(family.names) + with_never
@@ -311,7 +294,6 @@ def fit(
         n=n,
         events=events,
         covariance=covariance[: len(theta), : len(theta)],
-        level=level,
     )
 
 
@@ -400,18 +382,15 @@ def _inverse(information: Seconds) -> Seconds:
     return np.where(np.diag(inverse) > 0, inverse, math.inf)
 
 
-def _never_limits(
-    negative: Callable[[Seconds, float], float], theta: Seconds, share: float, value: float, level: float
-) -> Interval:
+def _never_limits(negative: Callable[[Seconds, float], float], theta: Seconds, share: float, value: float) -> Interval:
     """Return the never-share with its limits by the likelihood ratio: 2 (l_max - l(p)) is chi-squared with 1 degree.
 
     For each p the law's parameters are fitted anew (profile likelihood), from where the last one ended.
     """
-    allowed = NormalDist().inv_cdf(0.5 + level / 2) ** 2 / 2
 
     def excess(never: float, start: Seconds) -> tuple[float, Seconds]:
         best, least = _simplex(lambda x: negative(x, never), start, 0.05, 1e-6)
-        return least - value - allowed, best
+        return least - value - _SCORE**2 / 2, best
 
     limits = []
     for border in (0.0, 1.0 - 1e-9):
@@ -504,16 +483,16 @@ def hessian(function: Callable[[Seconds], float], at: Seconds, step: float = 1e-
     return matrix
 
 
-def poisson_limits(events: int, level: float = LEVEL) -> tuple[float, float]:
+def poisson_limits(events: int) -> tuple[float, float]:
     """Return the exact limits of a Poisson mean after ``events`` (Garwood 1936, Biometrika 28, 437-442).
 
-    The lower one solves P(N >= events) = (1 - level) / 2, the upper one P(N <= events) = (1 - level) / 2; both are
+    The lower one solves P(N >= events) = (1 - LEVEL) / 2, the upper one P(N <= events) = (1 - LEVEL) / 2; both are
     quantiles of gamma laws.
 
     >>> [round(limit, 4) for limit in poisson_limits(10)]
     [4.7954, 18.3904]
     """
-    tail = (1.0 - level) / 2
+    tail = (1.0 - LEVEL) / 2
     low = 0.0 if events == 0 else _gamma_point(float(events), 1.0 - tail)
     return low, _gamma_point(events + 1.0, tail)
 

@@ -8,54 +8,6 @@ ends (``race.py``), and what both say together of a lot (``lot.py``).
 (0.0431, 5.741)
 """
 
-from parksim.theory.erlang import (
-    Engset,
-    ErlangA,
-    busy_pmf,
-    carried_erlang,
-    engset,
-    erlang_a,
-    erlang_b,
-    erlang_b_curve,
-    erlang_b_offered,
-    erlang_b_servers,
-    erlang_c,
-    erlang_c_longer,
-    erlang_c_wait_s,
-    erlang_c_within,
-    pmf_quantile,
-    unlimited_pmf,
-    unlimited_quantile,
-)
-from parksim.theory.lot import Choice, LossLot, load_from_empty, loss_lot, slot_loads
-from parksim.theory.race import Law, Race, mean_within, quantile_s, race
-
-__all__ = [
-    "Choice",
-    "Engset",
-    "ErlangA",
-    "Law",
-    "LossLot",
-    "Race",
-    "busy_pmf",
-    "carried_erlang",
-    "engset",
-    "erlang_a",
-    "erlang_b",
-    "erlang_b_curve",
-    "erlang_b_offered",
-    "erlang_b_servers",
-    "erlang_c",
-    "erlang_c_longer",
-    "erlang_c_wait_s",
-    "erlang_c_within",
-    "load_from_empty",
-    "loss_lot",
-    "mean_within",
-    "pmf_quantile",
-    "quantile_s",
-    "race",
-    "slot_loads",
-    "unlimited_pmf",
-    "unlimited_quantile",
-]
+from parksim.theory.erlang import *  # noqa: F403 - the names that its __all__ lists
+from parksim.theory.lot import *  # noqa: F403 - likewise
+from parksim.theory.race import *  # noqa: F403 - likewise

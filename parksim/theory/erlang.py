@@ -18,6 +18,26 @@ from numpy.typing import NDArray
 
 from parksim.errors import ArgumentError
 
+__all__ = [
+    "Engset",
+    "ErlangA",
+    "busy_pmf",
+    "carried_erlang",
+    "engset",
+    "erlang_a",
+    "erlang_b",
+    "erlang_b_curve",
+    "erlang_b_offered",
+    "erlang_b_servers",
+    "erlang_c",
+    "erlang_c_longer",
+    "erlang_c_wait_s",
+    "erlang_c_within",
+    "pmf_quantile",
+    "unlimited_pmf",
+    "unlimited_quantile",
+]
+
 Floats = NDArray[np.float64]
 
 MOST_SERVERS: Final = 10_000_000

@@ -1,6 +1,5 @@
 """A lot of slots by formula: which share of parks it refuses, how many slots are in use, how often each is."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, SupportsIndex
 
@@ -11,9 +10,12 @@ from parksim.errors import ArgumentError
 from parksim.theory import erlang
 from parksim.theory.race import Law, Race, mean_within, quantile_s
 
+__all__ = ["Choice", "LossLot", "load_from_empty", "loss_lot", "slot_loads"]
+
 Floats = NDArray[np.float64]
 Choice = str
 """Which free slot a park takes, in the words of ``rules.codes.CHOICE_NAMES``."""
+_CHOICES: Final[tuple[Choice, ...]] = ("lowest", "next", "random")
 
 
 def load_from_empty(offered_per_s: float, stay: Law, t_s: float) -> float:
@@ -64,28 +66,14 @@ def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lo
     [0.5, 0.3, 0.1375]
     """
     c, a = erlang.checked_count("slots", slots, 1), erlang.checked_number("offered_erlang", offered_erlang)
-    if choice not in _LOADS:
-        raise ArgumentError(f"a choice is one of {', '.join(_LOADS)}, got {choice!r}")
-    return _LOADS[choice](c, a)
-
-
-def _equal_loads(c: int, a: float) -> Floats:
-    return np.full(c, erlang.carried_erlang(c, a) / c)
-
-
-def _ordered_loads(c: int, a: float) -> Floats:
+    if choice not in _CHOICES:
+        raise ArgumentError(f"a choice is one of {', '.join(_CHOICES)}, got {choice!r}")
+    if choice != "lowest":
+        return np.full(c, erlang.carried_erlang(c, a) / c)
     before, i = erlang.erlang_b_curve(c, a)[:-1], np.arange(1, c + 1)
     # A (B(i-1) - B(i)) with B(i) put in by its recursion: the difference of nearly equal shares is gone.
     loads: Floats = a * before * (i - a * (1.0 - before)) / (i + a * before)
     return loads
-
-
-_LOADS: Final[dict[Choice, Callable[[int, float], Floats]]] = {
-    "lowest": _ordered_loads,
-    "next": _equal_loads,
-    "random": _equal_loads,
-}
-"""Each slot's load by choice."""
 
 
 @dataclass(frozen=True, slots=True)

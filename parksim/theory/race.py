@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 
 from parksim.errors import ArgumentError, NumericalError
 
+__all__ = ["Law", "Race", "mean_within", "quantile_s", "race"]
+
 Floats = NDArray[np.float64]
 
 NODES: Final = 16

@@ -100,7 +100,7 @@ class Walk:
                 self.check(place.extension == self.who[call], f"call {call}: {place}, {self.who[call]}")
         parked = {(place.lot, place.slot): call for call, place in places.items() if place.state == life.IN_SLOT}
         in_tables = {
-            (lot.number, slot): call
+            (lot.view.number, slot): call
             for lot in exchange.lots
             for slot, call in enumerate(lot.occupants)
             if call != c.NOBODY

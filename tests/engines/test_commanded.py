@@ -177,7 +177,7 @@ class Session:
     def everything(self) -> object:
         """Return all that a command might change."""
         exchange = self.exchange
-        lots = [(lot.occupants, lot.parkers, lot.deadlines_us, lot.last_slot) for lot in exchange.lots]
+        lots = [(lot.occupants, lot.parkers, lot.deadlines_us, lot.view.last_slot) for lot in exchange.lots]
         lines = [list(line) for line in (exchange.queue, exchange.group_returns, exchange.retrievals, exchange.joined)]
         own = [list(line) for line in exchange.own_returns]
         calendar = len(exchange.env._queue)

@@ -133,7 +133,7 @@ def test_every_shipped_key_is_reached_by_the_mutations():
 def test_the_line_of_every_key_is_found(path):
     """The lines noted for messages are those that a search by eye and regular expression finds."""
     text = path.read_text()
-    lines = positions.key_lines(text)
+    lines = positions.scan(text).lines
     for key, number, *_ in keys_of(text):
         assert lines[key] == number
 
@@ -144,7 +144,7 @@ def test_lines_inside_all_kinds_of_toml():
         'a.b = 1\n"c d".\'e\' = """\nf = 2\n"""\ng = [\n 1, # ]\n { h = "]" },\n]\n'
         "i = '''\n[x]\n'''\n[[t]]\nu = 1\n[[t]]\nu = { v = [1,\n2] }\n[t.w]\nx = 1979-05-27 07:32:00\n"
     )
-    lines = positions.key_lines(text)
+    lines = positions.scan(text).lines
     assert lines == {
         ("a",): 1,
         ("a", "b"): 1,

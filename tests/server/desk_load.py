@@ -85,7 +85,7 @@ def agree(desk: Desk) -> None:
         assert list(ours.occupants) == theirs.occupants
         assert list(ours.parkers) == theirs.parkers
         assert list(ours.deadlines_us) == theirs.deadlines_us
-        assert ours.last_slot == theirs.last_slot
+        assert ours.last_slot == theirs.view.last_slot
     assert desk.register.next_call == exchange.next_call
     for call in desk.register.calls:
         place = exchange.places[call.number]
