@@ -17,15 +17,27 @@ from parksim.studies.study import Study
 
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
+FEWEST_PARKS: Final = 100
+"""With fewer the screen warns: 95 % intervals of shares are then some 20 points wide, and of rare events say nothing."""
 
 
 def screen(study: Study) -> RenderableType:
     """Return the answer on one screen: objectives with verdicts, estimates with intervals, theory beside them."""
     parts: list[RenderableType] = [_title(study)]
+    if warning := thin(study):
+        parts.append(Text(warning, "yellow"))
     if study.objectives:
         parts.append(_objectives(study))
     parts.extend([_estimates(study), _provenance(study)])
     return Group(*parts)
+
+
+def thin(study: Study) -> str:
+    """Return a warning where all windows together hold so few parks that no interval says much; "" where not."""
+    parks = round(sum(result["parks_made"] for result in study.results))
+    if parks >= FEWEST_PARKS or not sum(result["parks_requested"] for result in study.results):
+        return ""
+    return f"All windows together hold {parks} parks: too few to say much. Set a longer run.horizon."
 
 
 def screen_text(study: Study) -> str:
@@ -106,7 +118,8 @@ def shown(name: str, estimate: Estimate) -> tuple[str, str]:
     if estimate.mean is None:
         return "-", "undefined"
     if estimate.low is None or estimate.high is None:
-        return _number(name, estimate.mean), f"none from {estimate.n}"
+        too_few = estimate.reason.startswith("too few")
+        return _number(name, estimate.mean), "too few stays" if too_few else f"none from {estimate.n}"
     width = max(estimate.high - estimate.mean, estimate.mean - estimate.low)
     low, high = (_number(name, end, width) for end in (estimate.low, estimate.high))
     return _number(name, estimate.mean, width), f"{low} to {high}"

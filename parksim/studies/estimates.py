@@ -4,6 +4,7 @@ Each replication has kept its shares and means, and the numbers of calls, reques
 sums over all replications are here again. ``stats.estimate`` and ``stats.events`` make the intervals.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
@@ -22,6 +23,8 @@ from parksim.studies.store import Result
 Resource = Literal["lot", "attendants", "staff"]
 
 _QUANTILES: Final = ("parked_s_p50", "parked_s_p95", "answer_wait_s_p95")
+_BEYOND_A_QUANTILE: Final = 20
+"""How many stays, or calls, of a window have to lie beyond a quantile for it to have an interval."""
 _BURSTS: Final[dict[str, tuple[Resource, ...]]] = {
     "refused_share": ("lot",),
     "lost_share": ("lot", "attendants"),
@@ -63,8 +66,7 @@ class Measured:
         if base == "occupancy_p95":
             return self._occupancy_quantile(0.95)
         if base in _QUANTILES:
-            values = [result[base] for result in self.results if not math.isnan(result[base])]
-            return events.median(values, self.level) if values else None
+            return self._quantile(base)
         of = self.sample(name, index)
         if of is None:
             return None
@@ -183,6 +185,22 @@ class Measured:
         if base == "parked_s_mean":
             return max(longest_s(lot.max_in_parking) for lot in self.scenario.lots)
         return BY_NAME[base].greatest(sum(slots) if lot is None else slots[lot])
+
+    def _quantile(self, name: str) -> est.Estimate | None:
+        """Return the median of the replications' quantiles; without interval where a window holds too few stays.
+
+        The quantile of few stays is too low: of k exponential ones the 95 % quantile lies on average about 0.05 k /
+        (k + 1) further down the law. With 20 beyond it that is less than the interval is wide.
+        """
+        values = [result[name] for result in self.results if not math.isnan(result[name])]
+        if not values:
+            return None
+        seen = events.median(values, self.level)
+        stays = self._mean("parks_made" if name.startswith("parked") else "calls_offered")
+        if stays * (1 - int(name[-2:]) / 100) >= _BEYOND_A_QUANTILE:
+            return seen
+        why = f"too few: a window holds about {stays:.3g} of which this is the quantile"
+        return dataclasses.replace(seen, low=None, high=None, reason=why)
 
     def _occupancy_quantile(self, share: float) -> est.Estimate | None:
         """Return a quantile of the busy slots, from the share of all the time, with the interval of that share.

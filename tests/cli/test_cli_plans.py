@@ -237,7 +237,7 @@ def test_compare_says_how_it_compared(command):
     Path("c.toml").write_text(TEMPLATE.replace('rate = "90/h"', 'rate = "99/h"'), encoding="utf-8")
     code, out, _ = command("compare", "s.toml", "c.toml", *SHORT, "--replications", 3, "--json")
     answer = json.loads(out)
-    assert (code, answer["paired"], answer["differences"]["calls_offered"]["method"]) == (DONE, False, "welch-t")
+    assert (code, answer["paired"], answer["differences"]["occupancy_mean"]["method"]) == (DONE, False, "welch-t")
 
 
 def test_unlike_scenarios_are_refused_with_what_differs(command):

@@ -62,7 +62,7 @@ def test_the_screen_shows_to_two_digits_of_the_half_width():
     assert line_of(text, "occupancy_mean").startswith("occupancy_mean 2.0 0.0 to 4.5 ")
     assert json.loads(study(*three).to_json())["estimates"]["occupancy_mean"]["low"] == 0.0 > estimate.low
     assert line_of(text, "parked_s_mean").startswith("parked_s_mean 10.020 9.995 to 10.045 ")
-    assert line_of(text, "expired_share").startswith("expired_share 20 % 4 % to 56 % ")
+    assert line_of(text, "expired_share").startswith("expired_share 20 % 3 % to 56 % ")
 
 
 def test_no_interval_goes_beyond_the_slots():
