@@ -13,9 +13,10 @@ simultaneous events in ``rules/codes.py``.)
 
 How it works: the line is cut at the atoms (points of positive probability), whose part is summed by hand, and at
 powers of two; on each piece the survival functions are read at sixteen Gauss-Lobatto nodes, multiplied, integrated,
-and differentiated as the polynomials through them. A piece is halved until halving changes nothing. The nodes
-include the ends, so that no fall of a survival function goes unseen however narrow it is, and so that the three
-shares add up to 1 for any error of each.
+and differentiated as the polynomials through them. A piece is halved until halving changes nothing, each share
+relative to itself, so that a rare time-out keeps its digits; and the line goes on until nothing is left that a double
+can hold. The nodes include the ends, so that no fall of a survival function goes unseen however narrow it is, and so
+that the three shares add up to 1 for any error of each.
 """
 
 import math
@@ -34,7 +35,11 @@ Floats = NDArray[np.float64]
 
 NODES: Final = 16
 TOLERANCE: Final = 1e-13
-"""By how much halving a piece may still change a share, or the mean relative to itself."""
+"""By how much halving a piece may still change a share or the mean, relative to itself."""
+ROUNDING: Final = 1e-15
+"""Of a piece's largest values: below this no halving can tell a change from the rounding of survival functions."""
+LEAST: Final = 1e-305
+"""What is rarer than this is nothing: doubles lose their digits there."""
 CHUNK: Final = 4096
 """Pieces worked on at a time: bounds the memory for laws of very many atoms."""
 
@@ -136,7 +141,8 @@ def race(
         limit: maxInParking, a law or seconds; None: unlimited.
 
     Returns:
-        Mean and shares to about 1e-12 where the laws are smooth, atoms included exactly.
+        Mean and shares to about 1e-12 of themselves, down to 1e-300, where the laws are smooth and their survival
+        functions are as exact; atoms are included exactly.
 
     Raises:
         ArgumentError: If ``never_share`` is outside [0, 1], a limit is negative or nan, or a stay need not end.
@@ -152,6 +158,8 @@ def race(
     (46.871148199, 46.871148199)
     >>> round(ends.expired_share, 12) == round(math.exp(-180 / 48), 12)
     True
+    >>> race(None, parse_law({"kind": "exponential", "mean": 60}), 0.0, 2400.0).expired_share / math.exp(-40)
+    1.0
     """
     if not 0.0 <= never_share <= 1.0:
         raise ArgumentError(f"a share must be in [0, 1], got {never_share!r}")
@@ -169,7 +177,7 @@ def race(
     at_atoms = _at_atoms(clocks, np.array(atoms))
     edges = np.unique(np.array([0.0, *atoms, *points_s]))
     before_atoms = np.where(np.isin(edges, atoms), np.nextafter(edges, 0.0), edges)
-    between = _between(clocks, np.stack([edges[:-1], edges[1:], before_atoms[1:]], axis=1))
+    between = _between(clocks, np.stack([edges[:-1], edges[1:], before_atoms[1:]], axis=1), at_atoms)
     runs = np.array([law is not None for law in (patience, retrieval, limit)])  # a share of 1e-16 would surprise
     abandoned, retrieved, expired = (np.clip(between[1:] + at_atoms, 0.0, 1.0) * runs).tolist()
     heavy = tuple(atom for atom in atoms if _mass(clocks, atom) > 0.0)
@@ -229,7 +237,7 @@ def _end(clocks: _Clocks) -> tuple[float, list[float]]:
         alive = float(np.prod(clocks.after(np.array([t])), axis=0)[0])
         least_mean += alive * (t - before)
         points.append(t)
-        if alive <= 1e-17 and t * alive <= 1e-16 * least_mean:
+        if alive <= LEAST and t * alive <= 1e-16 * least_mean:
             return t, points
         before, t = t, 2.0 * t
     raise NumericalError("the stay has no finite mean: its survival function falls too slowly")
@@ -286,19 +294,24 @@ def _pieces(clocks: _Clocks, edges_s: Floats) -> Floats:
     return np.stack(
         [
             0.5 * (right - left)[:, 0] * ((patience * retrieval * limit) @ _WEIGHTS),
-            -np.sum((retrieval * limit) * (patience @ _Q.T), axis=1),
-            -np.sum((patience * limit) * (retrieval @ _Q.T), axis=1),
-            -np.sum((patience * retrieval) * (limit @ _Q.T), axis=1),
+            _fall(patience, retrieval * limit),
+            _fall(retrieval, patience * limit),
+            _fall(limit, patience * retrieval),
         ],
         axis=1,
     )
 
 
-def _between(clocks: _Clocks, edges_s: Floats) -> Floats:
+def _fall(survival: Floats, others: Floats) -> Floats:
+    """Return the integral of ``others`` over the fall of one survival function; exactly 0 where it does not fall."""
+    return -np.sum(others * ((survival - survival[:, -1:]) @ _Q.T), axis=1)
+
+
+def _between(clocks: _Clocks, edges_s: Floats, at_atoms: Floats) -> Floats:
     """Return the four integrals over all pieces, halving each until halving changes nothing."""
     chunks = [edges_s[i : i + CHUNK] for i in range(0, len(edges_s), CHUNK)]
-    scale = sum(float(_pieces(clocks, chunk)[:, 0].sum()) for chunk in chunks)
-    allowed = TOLERANCE * np.array([max(scale, 0.0), 1.0, 1.0, 1.0])
+    scale = sum(_pieces(clocks, chunk).sum(axis=0) for chunk in chunks) + np.array([0.0, *at_atoms])
+    allowed = TOLERANCE * np.maximum(scale, LEAST)
     return _exact_sum(_settled(clocks, chunk, allowed) for chunk in chunks)
 
 
@@ -313,7 +326,9 @@ def _settled(clocks: _Clocks, edges_s: Floats, allowed: Floats) -> Floats:
         of_lefts, of_rights = _pieces(clocks, lefts), _pieces(clocks, rights)
         both = of_lefts + of_rights
         indivisible = (middle <= edges_s[:, 0]) | (middle >= edges_s[:, 1])
-        done = np.all(np.abs(both - whole) <= allowed, axis=1) | indivisible
+        rounding = ROUNDING * np.prod(clocks.after(edges_s[:, 0]), axis=0)
+        lost = np.stack([rounding * (edges_s[:, 1] - edges_s[:, 0]), rounding, rounding, rounding], axis=1)
+        done = np.all(np.abs(both - whole) <= np.maximum(allowed, lost), axis=1) | indivisible
         parts.append(np.where(indivisible[:, None], whole, both)[done])
         edges_s = np.concatenate([lefts[~done], rights[~done]])
         whole = np.concatenate([of_lefts[~done], of_rights[~done]])

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, special
 
 from parksim import theory
 from parksim.scenario.laws import parse_law
@@ -302,3 +302,30 @@ def test_quantile_of_an_atom_at_zero_and_bad_probabilities():
     for probability in (0.0, 1.0, math.nan):
         with pytest.raises(ValueError, match="probability must be"):
             theory.quantile_s(law, probability)
+
+
+RARE = [
+    ({"kind": "exponential", "mean": 60}, lambda t: math.exp(-t / 60)),
+    ({"kind": "erlang", "stages": 3, "mean": 60}, lambda t: special.gammaincc(3, t / 20)),
+    ({"kind": "gamma", "shape": 0.7, "mean": 60}, lambda t: special.gammaincc(0.7, 0.7 * t / 60)),
+    ({"kind": "weibull", "shape": 1.5, "mean": 60}, lambda t: math.exp(-((t * math.gamma(5 / 3) / 60) ** 1.5))),
+    ({"kind": "lognormal", "median": 60, "sigma": 0.5}, lambda t: special.erfc(math.log(t / 60) / 0.5 / 2**0.5) / 2),
+]
+
+
+@pytest.mark.parametrize(("law", "survival"), RARE, ids=lambda one: one["kind"] if isinstance(one, dict) else "")
+@pytest.mark.parametrize("limit_s", [180.0, 600.0, 1800.0, 2400.0, 3600.0])
+def test_a_rare_time_out_keeps_its_digits(law, survival, limit_s):
+    """A call times out with the probability that both clocks exceed the limit, to 1e-9 of itself, down to 1e-180."""
+    ends = theory.race(parse_law({"kind": "exponential", "mean": 240}), parse_law(law), 0.0, limit_s)
+    assert ends.expired_share == pytest.approx(survival(limit_s) * math.exp(-limit_s / 240), rel=1e-9)
+
+
+@pytest.mark.parametrize("limit_s", [1800.0, 2400.0, 20_000.0, 41_000.0])
+def test_the_rarest_time_out_is_not_nothing(limit_s):
+    """Down to 1e-297 the share is the law's survival; a limit that is spread keeps its digits as well."""
+    quick = parse_law({"kind": "exponential", "mean": 60})
+    assert theory.race(None, quick, 0.0, limit_s).expired_share == pytest.approx(math.exp(-limit_s / 60), rel=1e-9)
+    spread = parse_law({"kind": "uniform", "low": limit_s, "high": limit_s + 100})
+    exact = 0.6 * (math.exp(-limit_s / 60) - math.exp(-(limit_s + 100) / 60))
+    assert theory.race(None, quick, 0.0, spread).expired_share == pytest.approx(exact, rel=1e-9)
