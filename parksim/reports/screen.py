@@ -18,7 +18,7 @@ from parksim.studies.study import Study
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
 FEWEST_PARKS: Final = 100
-"""With fewer the screen warns: 95 % intervals of shares are then some 20 points wide, and of rare events say nothing."""
+"""With fewer the screen warns: 95 % intervals of shares are then some 20 points wide."""
 
 
 def screen(study: Study) -> RenderableType:

@@ -165,7 +165,7 @@ def test_paired_agrees_with_scipy():
 
 
 def test_pairs_that_never_differ():
-    """Equal designs differ by 0; a share 1 - 0.025^(1/n) of pairs might, by as much as replications among themselves."""
+    """Equal designs differ by 0; a share 1 - 0.025^(1/n) of pairs may differ as replications do among themselves."""
     seen = estimate.paired(VALUES, VALUES)
     reach = (1 - 0.025 ** (1 / 6)) * (max(VALUES) - min(VALUES))
     assert (seen.mean, seen.low, seen.high) == pytest.approx((0.0, -reach, reach))
