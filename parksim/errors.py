@@ -158,6 +158,14 @@ class FailedError(UnfinishedError):
     """The switchboard has ended although nobody asked it to."""
 
 
+class EndedError(ParksimError, StopAsyncIteration):
+    """There are no further facts: the switchboard has ended."""
+
+
+class InterruptedByUserError(ParksimError, KeyboardInterrupt):
+    """The person at the keyboard has ended the work; says how it is resumed."""
+
+
 class NumericalError(ParksimError, ArithmeticError):
     """A number that cannot be computed: a mean that is not finite, a series that does not converge."""
 

@@ -289,6 +289,9 @@ def main(arguments: list[str] | None = None) -> int:
     except cyclopts.CycloptsError as error:
         _complain(f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help")
         return opt.BAD_INPUT
+    except KeyboardInterrupt as error:
+        _complain("parksim: interrupted" + (f"; {error}" if str(error) else ""))
+        return opt.INTERRUPTED
     except ParksimError as error:
         _complain(_complaint(error))
         return error.exit_code
@@ -296,9 +299,6 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output has seen enough; the rest of the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return opt.DONE
-    except KeyboardInterrupt as error:
-        _complain("parksim: interrupted" + (f"; {error}" if str(error) else ""))
-        return opt.INTERRUPTED
     except (OSError, MemoryError) as error:
         _complain(f"parksim: could not finish: {str(error) or type(error).__name__}")
         return opt.NOT_FINISHED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 from cyclopts import Parameter
 
 from parksim.cli.options import Answer, ScenarioFile, Seed, Set, check_seed, scenario_with
-from parksim.errors import FailedError, TokenError, UsageError
+from parksim.errors import FailedError, InterruptedByUserError, TokenError, UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -117,7 +117,7 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
     except serving.FailedError as error:
         raise FailedError(f"{error}, which is a fault of parksim{resume}") from None
     if ended_by == signal.SIGINT:
-        raise KeyboardInterrupt(f"the switchboard has ended{resume}")
+        raise InterruptedByUserError(f"the switchboard has ended{resume}")
 
 
 def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Path | None) -> None:

@@ -36,7 +36,7 @@ from parksim.engines import commanded as cmd
 from parksim.engines.clocks import FOR_EVER, Clock, RealClock, VirtualClock
 from parksim.engines.commanded import RANKS, Command, CommandedExchange, Place
 from parksim.engines.traffic import Traffic, endless_batches, one_batch
-from parksim.errors import ArgumentError, CommandError, StateError
+from parksim.errors import ArgumentError, CommandError, EndedError, StateError
 from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
@@ -86,7 +86,7 @@ class Facts(AsyncIterator["Fact | Missed"]):
         while not self._missed and not self._waiting:
             self._switchboard.raise_failure()
             if self._switchboard.closed:
-                raise StopAsyncIteration
+                raise EndedError
             self._news.clear()
             await self._news.wait()
         if self._missed:

@@ -44,7 +44,7 @@ KIND_NAMES: Final = (
     "LOST",
 )
 
-# Reasons: where, or why. One code has one meaning whatever the kind it goes with.
+# Reasons: where, or why. One code has one meaning, with every kind.
 NO_REASON: Final = 0
 WAITING: Final = 1  # ABANDONED in the queue for an attendant
 IN_LOT: Final = 2  # ABANDONED in the lot

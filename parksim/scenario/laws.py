@@ -456,7 +456,7 @@ def by_kind(
         kinds: the models by kind.
         needs: the rule where the key is missing.
         what: of what it is the kind.
-        bare: makes a table of a value that is none, or refuses it.
+        bare: makes a table of a value that is not one, or refuses it.
     """
 
     def table(value: object) -> object:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from parksim.errors import ParksimError
 from parksim.rules.uapi import Refusal, refusal_reply
 from parksim.rules.uapi.models import BODY_LIMIT_BYTES, TARGET_LIMIT_CHARACTERS
 
@@ -59,7 +60,7 @@ HEAD, BODY, CHUNKS, ANSWER, CLOSED = range(5)
 """Where a connection is: reading a head, a body of known length, a chunked one; answering; reading no more."""
 
 
-class _RefusedError(Exception):
+class _RefusedError(ParksimError):
     """Leaves the parser's callbacks."""
 
     def __init__(self, refusal: Refusal) -> None:

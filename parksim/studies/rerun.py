@@ -177,7 +177,7 @@ def result_of(path: Path) -> dict[str, Any]:
         request = result["request"]
         restored(request["scenario"], request["objectives"])
         if not _is_whole(result, request):
-            raise ValueError  # noqa: TRY301 - one message for all that is wrong
+            raise PlanError("a value is missing or of another kind")
     except OSError as error:
         raise PlanError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

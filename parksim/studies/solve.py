@@ -10,7 +10,7 @@ from itertools import product
 from operator import index
 from typing import Any, Literal, NamedTuple, Unpack, overload
 
-from parksim.errors import PlanError
+from parksim.errors import ParksimError, PlanError
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
@@ -318,7 +318,7 @@ def _rows(
         yield FrontierRow(fixed, solution)
 
 
-class _NoFormulaError(Exception):
+class _NoFormulaError(ParksimError):
     """An objective's measure has no formula; says why."""
 
 
