@@ -304,7 +304,8 @@ def _pieces(clocks: _Clocks, edges_s: Floats) -> Floats:
 
 def _fall(survival: Floats, others: Floats) -> Floats:
     """Return the integral of ``others`` over the fall of one survival function; exactly 0 where it does not fall."""
-    return -np.sum(others * ((survival - survival[:, -1:]) @ _Q.T), axis=1)
+    fall: Floats = -np.sum(others * ((survival - survival[:, -1:]) @ _Q.T), axis=1)
+    return fall
 
 
 def _between(clocks: _Clocks, edges_s: Floats, at_atoms: Floats) -> Floats:
