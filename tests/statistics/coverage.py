@@ -108,7 +108,8 @@ def main() -> int:
             truth, known = truth_of(case, name, runs)
             above, below = misses(runs, name, truth)
             held = 1 - (above + below) / len(runs)
-            met = case.least <= held <= case.most and max(above, below) <= case.side * len(runs)
+            allowed = case.least - 1e-9 <= held <= case.most + 1e-9  # 372 of 400 are 93 %
+            met = allowed and max(above, below) <= case.side * len(runs)
             fits &= met
             low, high = exact_interval(len(runs) - above - below, len(runs))
             print(
