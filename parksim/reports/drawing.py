@@ -221,7 +221,7 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
         layers.insert(0, marks.encode(x=on, y=y(field="erlang"), color=colour, detail="series:N"))
     if target is not None:
         layers += _limit(alt, target, f"target {w.written(measure, target)}", y)
-    return alt.layer(*layers).properties(title=_panel_title(alt, w.LABELS[measure], inner + 60))
+    return alt.layer(*layers).properties(title=_panel_title(alt, label_of(measure), inner + 60))
 
 
 def _legend_of(alt: Any, others: Sequence[str], words: Sequence[str], width: int) -> Any:

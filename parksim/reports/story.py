@@ -15,7 +15,7 @@ from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.figures import Figure, answer_of, having, number_of
 from parksim.reports.screen import cells, shown, slots_in_words
-from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of, written
+from parksim.reports.words import OUTCOMES, clock, label_of, span, unit_of, written
 from parksim.results import rows_to_csv
 from parksim.scenario.comments import keyed, needs_files, to_toml
 from parksim.scenario.model import Scenario
@@ -198,7 +198,7 @@ def design_of(scenario: Scenario) -> str:
 def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
     if not study.objectives:
         return "The scenario sets no objective.", tuple(
-            f"{capital(LABELS[name])}: {measured(study, name)}."
+            f"{capital(label_of(name))}: {measured(study, name)}."
             for name in ("refused_share", "expired_share", "occupancy_mean")
         )
     number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
@@ -211,7 +211,7 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
     else:
         told = f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
     details = [
-        f"{capital(LABELS[one.objective.measure])}: {measured(study, one.objective.measure)}; the target is "
+        f"{capital(label_of(one.objective.measure))}: {measured(study, one.objective.measure)}; the target is "
         f"{one.objective.text}: {one.verdict}."
         for one in sorted(study.objectives, key=lambda one: one.verdict != "missed")
         if one.verdict != "met"
@@ -260,7 +260,7 @@ def _objectives(study: Study) -> Sheet | None:
 
 def _named_measure(name: str) -> Measure:
     unit = unit_of(name)
-    words = LABELS[name] if not unit or name in SHARES else f"{LABELS[name]}, {unit}"
+    words = label_of(name) if not unit or name in SHARES else f"{label_of(name)}, {unit}"
     return Measure(capital(words), name)
 
 
@@ -275,7 +275,7 @@ def _lots(study: Study) -> Iterable[Sheet]:
     lots = study.scenario.lots
     if len(lots) == 1:
         return
-    headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in OF_LOTS))
+    headings = ("Lot", "Slots", *(capital(label_of(name)) for name in OF_LOTS))
     rows = tuple(
         (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in _BY_LOT))
         for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
@@ -473,7 +473,7 @@ def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[s
         told = f"{capital(words_of(answer.values))}: the first design that meets all objectives."
     if base is not None and base is not answer:
         of_base = "; ".join(
-            f"{LABELS[one.objective.measure]}: {measured(base.study, one.objective.measure)}, target "
+            f"{label_of(one.objective.measure)}: {measured(base.study, one.objective.measure)}, target "
             f"{one.objective.text}"
             for one in base.study.objectives
             if one.verdict == base.study.verdict
@@ -500,7 +500,7 @@ def _gain(base: Study, answer: Study) -> list[str]:
         point, interval = (text.replace(" %", "") for text in shown(name, difference))
         unit = "percentage points" if name in SHARES else unit_of(name)
         sign = "+" if difference.low > 0 else ""
-        words.append(f"{LABELS[name]}: {sign}{point} {unit}".rstrip() + f" ({interval})")
+        words.append(f"{label_of(name)}: {sign}{point} {unit}".rstrip() + f" ({interval})")
     return [f"Against it, with the very same calls: {'; '.join(words)}."] if words and compared.paired else []
 
 
@@ -539,7 +539,7 @@ def _against(sweep: Sweep, key: str) -> Chart:
     others = {other: value for other, value in told.values.items() if other != key}
     rows = [row for row in sweep.rows if all(row.values[k] == v for k, v in others.items())]
     changes = "; ".join(
-        f"{LABELS[name]}: from {point_of(name, having(rows, key, least).study.estimate(name))} to "
+        f"{label_of(name)}: from {point_of(name, having(rows, key, least).study.estimate(name))} to "
         f"{point_of(name, having(rows, key, most).study.estimate(name))}"
         for name in figures.SHARES_SHOWN
     )

@@ -1,15 +1,14 @@
 """What stands in a result's table: the facts of a run, the replications of a study, the designs of a sweep.
 
-Tidy and long: a row is one observation, a column one variable. ``study_by_hour`` and its like give the vectors, one row
-an element. ``html_of`` is what a notebook shows.
+Tidy and long: a row is one observation, a column one variable. ``html_of`` is what a notebook shows.
 """
 
 from typing import Any
 
 import numpy as np
 
-from parksim.catalogue import SCALARS, SECTIONS, VECTORS
-from parksim.errors import ArgumentError, WrongTypeError
+from parksim.catalogue import SCALARS, SECTIONS
+from parksim.errors import WrongTypeError
 from parksim.journal.journal import COLUMNS, Journal
 from parksim.reports.screen import cells
 from parksim.results import Names, Table, html_table, names_of
@@ -52,27 +51,6 @@ def _replications(study: Study) -> Table:
     for name in SCALARS:
         columns[name] = np.array([result[name] for result in study.results], np.float64)
     return Table(columns)
-
-
-def study_vector(study: Study, name: str) -> Table:
-    """Return a vector measure as one row a replication and element: replication, index, and the measure.
-
-    The index is the hour of day, the slot, or the number of busy slots, as the measure has it.
-
-    Raises:
-        ArgumentError: no vector measure; the message names those there are.
-    """
-    if name not in VECTORS:
-        raise ArgumentError(f"{name!r} is no vector measure; there are {', '.join(VECTORS)}")
-    values = np.array([result[name] for result in study.results], np.float64)
-    replications, elements = values.shape if values.ndim == 2 else (0, 0)
-    return Table(
-        {
-            "replication": np.repeat(np.arange(replications, dtype=np.int64), elements),
-            "index": np.tile(np.arange(elements, dtype=np.int64), replications),
-            name: values.ravel(),
-        }
-    )
 
 
 def _designs(sweep: Sweep) -> Table:
