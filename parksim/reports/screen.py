@@ -28,8 +28,8 @@ def screen(study: Study) -> RenderableType:
         parts.append(Text(warning, "yellow"))
     if study.objectives:
         parts.append(_objectives(study))
-    parts.extend([_estimates(study), _provenance(study)])
-    return Group(*parts)
+    made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"
+    return Group(*parts, _estimates(study), Text(made, "dim"))
 
 
 def thin(study: Study) -> str:
@@ -139,8 +139,3 @@ def _number(name: str, value: float, width: float | None = None) -> str:
         decimals = min(6, max(0, 1 - math.floor(math.log10(width))))
     rounded = round(value, decimals) + 0.0  # the sum makes 0 of -0
     return f"{rounded:,.{decimals}f}{' %' if percent else ''}"
-
-
-def _provenance(study: Study) -> Text:
-    digest = study.scenario.digest[:12]
-    return Text(f"seed {study.seed}, engine {study.engine}, scenario {digest}; {study.stopped}", "dim")

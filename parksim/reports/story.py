@@ -276,21 +276,15 @@ def _lots(study: Study) -> Iterable[Sheet]:
     if len(lots) == 1:
         return
     headings = ("Lot", "Slots", *(capital(label_of(name)) for name in OF_LOTS))
+    by_lot = [f"{name}_by_lot" for name in OF_LOTS]
     rows = tuple(
-        (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in _BY_LOT))
+        (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in by_lot))
         for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
     )
     yield Sheet("Lot by lot", headings, rows, (1,))
 
 
-_BY_LOT: Final = tuple(f"{name}_by_lot" for name in OF_LOTS)
-
-
 # The charts of a study ------------------------------------------------------------------------------------------------
-
-_BAND: Final = (
-    "Line: mean of the hour. Darker band: its {level:g} % interval. Paler band: the middle 90 % of replications."
-)
 
 
 def _occupancy_chart(study: Study) -> Chart:
@@ -301,7 +295,9 @@ def _occupancy_chart(study: Study) -> Chart:
     hour, slots = busiest["hour"], figure.facts["slots"]
     point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
     finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
-    return Chart("How full the lot is over the day", finding, _BAND.format(level=100 * study.level), figure)
+    reading = f"Line: mean of the hour. Darker band: its {100 * study.level:g} % interval. "
+    reading += "Paler band: the middle 90 % of replications."
+    return Chart("How full the lot is over the day", finding, reading, figure)
 
 
 def _busy_chart(study: Study) -> Chart:
@@ -364,7 +360,9 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
     answer, base = answer_of(sweep), _base_of(sweep)
     headline, details = _sweep_answer(sweep, answer, base)
     told = answer or base or sweep.rows[0]
-    words, verdicts = words_of(told.values), [row.study.verdict for row in sweep.rows]
+    words = words_of(told.values)
+    undecided = any(row.study.verdict == "undecided" for row in sweep.rows)
+    verdict = "met" if answer else "undecided" if undecided else "missed"
     keys = " and which ".join(key_words(key) for key in sweep.over)
     keys = keys if scenario.objectives else keys.replace(" and which ", " and ")
     charts = (
@@ -381,13 +379,7 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
         question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
         if scenario.objectives
         else f"What follows from {keys}?",
-        verdict=""
-        if not scenario.objectives
-        else "met"
-        if answer
-        else "undecided"
-        if "undecided" in verdicts
-        else "missed",
+        verdict=verdict if scenario.objectives else "",
         headline=headline,
         details=details,
         objectives=objectives,

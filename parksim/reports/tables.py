@@ -9,7 +9,7 @@ import numpy as np
 
 from parksim.catalogue import SCALARS, SECTIONS
 from parksim.errors import WrongTypeError
-from parksim.journal.journal import COLUMNS, Journal
+from parksim.journal.journal import Journal
 from parksim.reports.screen import cells
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
@@ -28,35 +28,17 @@ def table_of(result: object) -> Table:
         WrongTypeError: no result of parksim.
     """
     if isinstance(result, Run | Journal):
-        return _facts(result.journal if isinstance(result, Run) else result)
+        columns: dict[str, Any] = (result.journal if isinstance(result, Run) else result).columns
+        words = {"kind": Names(columns["kind"], KIND_NAMES), "reason": Names(columns["reason"], REASON_NAMES)}
+        return Table(columns | words)
     if isinstance(result, Study):
-        return _replications(result)
+        numbers = {"replication": np.arange(len(result.results), dtype=np.int64)}
+        return Table(numbers | {name: np.array([one[name] for one in result.results], np.float64) for name in SCALARS})
     if isinstance(result, Sweep):
-        return _designs(result)
+        rows = result.flat()
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return Table({name: _column([row.get(name) for row in rows]) for name in names})
     raise WrongTypeError(f"a {type(result).__name__} has no table")
-
-
-def _facts(journal: Journal) -> Table:
-    names = {"kind": KIND_NAMES, "reason": REASON_NAMES}
-    return Table(
-        {
-            name: Names(journal.columns[name], names[name]) if name in names else journal.columns[name]
-            for name, _ in COLUMNS
-        }
-    )
-
-
-def _replications(study: Study) -> Table:
-    columns: dict[str, Any] = {"replication": np.arange(len(study.results), dtype=np.int64)}
-    for name in SCALARS:
-        columns[name] = np.array([result[name] for result in study.results], np.float64)
-    return Table(columns)
-
-
-def _designs(sweep: Sweep) -> Table:
-    rows = sweep.flat()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return Table({name: _column([row.get(name) for row in rows]) for name in names})
 
 
 def _column(values: list[Any]) -> Any:

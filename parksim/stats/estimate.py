@@ -85,12 +85,6 @@ class Estimate:
             return None
         return max(self.high - self.mean, self.mean - self.low)
 
-    @property
-    def relative_half_width(self) -> float | None:
-        """``half_width`` over the size of the mean; None without an interval or when the mean is 0."""
-        half_width = self.half_width
-        return None if half_width is None or not self.mean else half_width / abs(self.mean)
-
     def as_dict(self) -> dict[str, float | int | str | None]:
         """Return the estimate as the JSON of ``parksim run`` spells it, ``reason`` last."""
         return asdict(self)
