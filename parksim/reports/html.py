@@ -178,9 +178,7 @@ def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
         pictures.append(f'<div class="picture {kind}" data-chart="{number}">{svg}</div>')
         if interactive and kind == "wide":
             spec = json.dumps(drawn.configure(**plots.CONFIG).to_dict(), ensure_ascii=True, allow_nan=False)
-            spec = spec.replace("<", "\\u003c").replace(
-                ">", "\\u003e"
-            )  # JSON that neither ends its script nor begins one
+            spec = spec.replace("<", "\\u003c").replace(">", "\\u003e")  # neither ends a script nor begins one
             pictures.append(f'<script type="application/json" id="spec-{number}">{spec}</script>')
     name = f"{chart.figure.name}-{number + 1}.csv"
     data = _download(name, chart.figure.to_csv(), "Its numbers as CSV")

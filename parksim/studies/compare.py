@@ -173,15 +173,12 @@ def _unlike(a: Scenario, b: Scenario, seed: int, replications: int) -> tuple[str
     end_us = min(one.horizon_us + one.cool_down_us for one in (a, b))
     unlike = dict.fromkeys(Workload._fields, False)
     for replication in range(replications):
-        one, other = (_before(end_us, draw(scenario, seed, replication)) for scenario in (a, b))
+        drawn = [draw(scenario, seed, replication) for scenario in (a, b)]
+        calls = [int(np.searchsorted(one.arrival_us, end_us)) for one in drawn]
         for name in unlike:
-            unlike[name] |= not np.array_equal(getattr(one, name), getattr(other, name))
+            one, other = (getattr(of, name)[..., :count] for of, count in zip(drawn, calls, strict=True))
+            unlike[name] |= not np.array_equal(one, other)
     return tuple(name for name, differs in unlike.items() if differs)
-
-
-def _before(end_us: int, workload: Workload) -> Workload:
-    calls = int(np.searchsorted(workload.arrival_us, end_us))
-    return Workload._make(column[..., :calls] for column in workload)
 
 
 def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:

@@ -1,7 +1,7 @@
 """Replications of one scenario, and what they say together: the estimates, the verdicts, and when there are enough."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +33,12 @@ class ObjectiveVerdict:
     verdict: est.Verdict
 
 
+def together(objectives: Iterable[ObjectiveVerdict]) -> est.Verdict:
+    """Return the verdict on all objectives: one miss decides, without the others."""
+    verdicts = {one.verdict for one in objectives}
+    return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
+
+
 @dataclass(frozen=True)
 class Study(Reported):
     """What the replications of one scenario say.
@@ -53,8 +59,9 @@ class Study(Reported):
     @cached_property
     def estimates(self) -> dict[str, Any]:
         """Each measure's ``Estimate`` by name; a list of them for a vector."""
+        lengths = {name: len(self.results[0][name]) if self.results else 0 for name in VECTORS}
         return {name: self.estimate(name) for name in SCALARS} | {
-            name: [self.estimate(name, index) for index in range(self._length(name))] for name in VECTORS
+            name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()
         }
 
     @cached_property
@@ -73,11 +80,7 @@ class Study(Reported):
     @property
     def verdict(self) -> est.Verdict:
         """All objectives together: "missed" when one is, else "undecided" when one is, else "met"."""
-        verdicts = {one.verdict for one in self.objectives}
-        return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
-
-    def _length(self, name: str) -> int:
-        return len(self.results[0][name]) if self.results else 0
+        return together(self.objectives)
 
     @cached_property
     def measured(self) -> Measured:

@@ -7,9 +7,10 @@ says what it assumes. Import them from ``parksim.theory``.
 0.01
 """
 
+import itertools
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, SupportsIndex
 
@@ -69,10 +70,15 @@ def erlang_b(servers: SupportsIndex, offered_erlang: float) -> float:
     (0.01, 1.0)
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
-    blocked = 1.0
-    for n in range(1, c + 1):
+    return next(itertools.islice(_blocking(a), c, None))
+
+
+def _blocking(offered_erlang: float) -> Iterator[float]:
+    """Yield B(0, A), B(1, A), and so on, as in ``erlang_b``."""
+    blocked, a = 1.0, offered_erlang
+    for n in itertools.count(1):
+        yield blocked
         blocked = a * blocked / (n + a * blocked)
-    return blocked
 
 
 def erlang_b_curve(servers: SupportsIndex, offered_erlang: float) -> Floats:
@@ -82,12 +88,7 @@ def erlang_b_curve(servers: SupportsIndex, offered_erlang: float) -> Floats:
     [1.0, 0.5, 0.2, 0.0625]
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
-    curve = np.ones(c + 1)
-    blocked = 1.0
-    for n in range(1, c + 1):
-        blocked = a * blocked / (n + a * blocked)
-        curve[n] = blocked
-    return curve
+    return np.fromiter(itertools.islice(_blocking(a), c + 1), np.float64)
 
 
 def erlang_b_servers(offered_erlang: float, blocking: float) -> int:
@@ -109,11 +110,7 @@ def erlang_b_servers(offered_erlang: float, blocking: float) -> int:
         raise ArgumentError(f"blocking must be in (0, 1], got {blocking!r}")
     if a * (1.0 - blocking) > MOST_SERVERS:  # c >= carried load
         raise ArgumentError(f"{a:g} erlang need more than {MOST_SERVERS} servers")
-    blocked, n = 1.0, 0
-    while blocked > blocking:
-        n += 1
-        blocked = a * blocked / (n + a * blocked)
-    return n
+    return next(n for n, blocked in enumerate(_blocking(a)) if blocked <= blocking)
 
 
 def erlang_b_offered(servers: SupportsIndex, blocking: float) -> float:
