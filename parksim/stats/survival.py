@@ -236,12 +236,7 @@ class _Data(NamedTuple):
 
 
 def fit(
-    kind: str,
-    durations_s: Seconds,
-    seen: NDArray[np.bool_],
-    *,
-    with_never: bool = False,
-    limits_of_never: bool = True,
+    kind: str, durations_s: Seconds, seen: NDArray[np.bool_], *, with_never: bool = False, limits_of_never: bool = True
 ) -> Fit:
     """Return the law of ``kind`` that makes the durations likeliest.
 
