@@ -250,12 +250,8 @@ def _groups(sweep: Sweep, others: Sequence[str], series: Sequence[object] | None
         at = 0 if answer is None else combinations.index(tuple(answer.values[key] for key in others))
         first = max(0, min(at - 1, len(combinations) - SHOWN_SERIES))
         combinations = combinations[first : first + SHOWN_SERIES]
-    return {
-        ", ".join(f"{key} = {value}" for key, value in zip(others, one, strict=True)): dict(
-            zip(others, one, strict=True)
-        )
-        for one in combinations
-    }
+    chosen = [dict(zip(others, one, strict=True)) for one in combinations]
+    return {", ".join(f"{key} = {value}" for key, value in one.items()): one for one in chosen}
 
 
 def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None = None, y: str | None = None) -> Figure:

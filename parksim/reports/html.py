@@ -42,7 +42,10 @@ def page(story: Story, *, interactive: bool = False) -> str:
     parts = [
         *_head(story, interactive=interactive),
         *_answer(story),
-        *_charts(story, interactive=interactive),
+        '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>',
+        *([_BUTTON] if interactive else ()),
+        *(_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts)),
+        "</section>",
         *_tables(story),
         *_assumptions(story),
         *_made(story),
@@ -157,15 +160,6 @@ def _right(sheet: Sheet, column: int) -> str:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
-def _charts(story: Story, *, interactive: bool) -> Iterator[str]:
-    yield '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>'
-    if interactive:
-        yield '<p><button type="button" id="live">Show numbers under the pointer</button></p>'
-    for number, chart in enumerate(story.charts):
-        yield _figure(chart, number, interactive=interactive)
-    yield "</section>"
-
-
 def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
     heading = f'<h3 id="chart-{number}">{text(chart.heading)}</h3><p class="finding">{text(chart.finding)}</p>'
     if chart.figure is None:
@@ -215,6 +209,7 @@ def _vega() -> str:
     return bundle.replace("</script", "<\\/script")
 
 
+_BUTTON: Final = '<p><button type="button" id="live">Show numbers under the pointer</button></p>'
 _LIVE: Final = """\
 document.getElementById("live").addEventListener("click", async (event) => {
   event.target.disabled = true;

@@ -60,13 +60,8 @@ def _title(study: Study) -> Text:
 
 def slots_in_words(scenario: Scenario) -> str:
     """Return how many slots there are: 6 slots, 12 slots in 2 lots."""
-    lots = scenario.lots
-    return _counted(sum(lot.slots for lot in lots), "slot") + (f" in {len(lots)} lots" if len(lots) > 1 else "")
-
-
-def _counted(number: int | str, what: str) -> str:
-    """Return a number with its noun: 1 slot, 6 slots, unlimited attendants."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    slots, lots = sum(scenario.settings.slots), len(scenario.lots)
+    return f"{slots} slot{'s' * (slots != 1)}" + (f" in {lots} lots" if lots > 1 else "")
 
 
 def _objectives(study: Study) -> Table:
@@ -86,7 +81,7 @@ def _estimates(study: Study) -> Table:
             table.add_row(f"  {name}", *cells(study, name))
     for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
         if len(study.scenario.lots) > 1:
-            table.add_row(Text(f"Lot {name}, {_counted(lot.slots, 'slot')}", "bold"))
+            table.add_row(Text(f"Lot {name}, {lot.slots} slot{'s' * (lot.slots != 1)}", "bold"))
             for measure in OF_LOTS:
                 table.add_row(f"  {measure}", *cells(study, f"{measure}_by_lot", number))
     return table

@@ -23,6 +23,10 @@ from parksim.studies.store import Result, sum_of
 
 MOST_REPLICATIONS: Final = 1000
 """The cap of a study that runs until it is precise."""
+_STOPPED: Final = {
+    "precise": "precise after {} replications",
+    "cap": "not yet precise after {} replications, the most a study makes",
+}
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,8 @@ def study(
                     stopping = rule.after(stopping, {name: so_far("").estimate(name) for name in rule.targets})
                     if stopping.state != "continue":
                         break
-        done = so_far(requested(len(results)) if rule is None else _why_stopped(stopping))
+        why = requested(len(results)) if rule is None else _STOPPED[stopping.state].format(stopping.replications)
+        done = so_far(why)
         gatherer.finish(scenario, stopped=done.stopped, precision=precision, kind="study", replications=len(results))
     return done
 
@@ -231,9 +236,3 @@ def _stopping_rule(scenario: Scenario, precision: float) -> StoppingRule:
             "refused_share": Target(relative=2 * precision, absolute=0.001),
         }
     return StoppingRule(targets, most=MOST_REPLICATIONS)
-
-
-def _why_stopped(stopping: Stopping) -> str:
-    if stopping.state == "precise":
-        return f"precise after {stopping.replications} replications"
-    return f"not yet precise after {stopping.replications} replications, the most a study makes"

@@ -167,7 +167,7 @@ def busy_pmf(servers: SupportsIndex, offered_erlang: float) -> Floats:
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
     if a == 0.0:
-        return _empty(c)
+        return np.eye(1, c + 1)[0]  # nobody ever comes
     return _normalized(np.concatenate([np.zeros(1), np.cumsum(np.log(a / np.arange(1, c + 1)))]))
 
 
@@ -392,7 +392,7 @@ def unlimited_pmf(offered_erlang: float, up_to: SupportsIndex | None = None) -> 
     a = checked_number("offered_erlang", offered_erlang)
     last = None if up_to is None else checked_count("up_to", up_to, 0)
     if a == 0.0:
-        return _empty(last or 0)
+        return np.eye(1, (last or 0) + 1)[0]
     pmf = _birth_death(lambda n: np.log(a / n), at_least=last or 0)
     return pmf if last is None else pmf[: last + 1]
 
@@ -443,13 +443,6 @@ def _birth_death(log_ratio: Callable[[Floats], Floats], at_least: int) -> Floats
             raise ArgumentError(f"the chain needs more than {MOST_SERVERS} states: load and patience are too great")
         size = len(weights)
     return _normalized(weights)
-
-
-def _empty(last: int) -> Floats:
-    """Return the probabilities of 0..last when nobody ever comes."""
-    pmf = np.zeros(last + 1)
-    pmf[0] = 1.0
-    return pmf
 
 
 def _normalized(log_weights: Floats) -> Floats:
