@@ -267,8 +267,8 @@ def _named_measure(name: str) -> Measure:
 def _measures(study: Study) -> Iterable[Sheet]:
     headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
     for section, names in SECTIONS.items():
-        rows = tuple((_named_measure(name), *map(str, cells(study, name))) for name in names)
-        yield Sheet(section, headings, rows, (1,))
+        rows: list[tuple[Cell, ...]] = [(_named_measure(name), *map(str, cells(study, name))) for name in names]
+        yield Sheet(section, headings, tuple(rows), (1,))
 
 
 def _lots(study: Study) -> Iterable[Sheet]:

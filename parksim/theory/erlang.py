@@ -167,7 +167,7 @@ def busy_pmf(servers: SupportsIndex, offered_erlang: float) -> Floats:
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
     if a == 0.0:
-        return np.eye(1, c + 1)[0]  # nobody ever comes
+        return np.eye(1, c + 1).ravel()  # nobody ever comes
     return _normalized(np.concatenate([np.zeros(1), np.cumsum(np.log(a / np.arange(1, c + 1)))]))
 
 
@@ -392,7 +392,7 @@ def unlimited_pmf(offered_erlang: float, up_to: SupportsIndex | None = None) -> 
     a = checked_number("offered_erlang", offered_erlang)
     last = None if up_to is None else checked_count("up_to", up_to, 0)
     if a == 0.0:
-        return np.eye(1, (last or 0) + 1)[0]
+        return np.eye(1, (last or 0) + 1).ravel()
     pmf = _birth_death(lambda n: np.log(a / n), at_least=last or 0)
     return pmf if last is None else pmf[: last + 1]
 
