@@ -28,47 +28,24 @@ if TYPE_CHECKING:
     from parksim.studies.study import Study, study
     from parksim.studies.sweep import Sweep, sweep
 
-_HOMES: Final = {
-    # Every error of ours.
-    "ParksimError": "parksim.errors",
-    # What is simulated.
-    "Scenario": "parksim.scenario.model",
-    "ScenarioError": "parksim.errors",
-    "TEMPLATE": "parksim.scenario.model",
-    "Workload": "parksim.scenario.workload",
-    "draw": "parksim.scenario.workload",
-    # One replication, and many.
-    "Run": "parksim.studies.replication",
-    "run": "parksim.studies.replication",
-    "Study": "parksim.studies.study",
-    "StudyError": "parksim.errors",
-    "study": "parksim.studies.study",
-    # Plans.
-    "Sweep": "parksim.studies.sweep",
-    "sweep": "parksim.studies.sweep",
-    "Solution": "parksim.studies.solve",
-    "Frontier": "parksim.studies.solve",
-    "solve": "parksim.studies.solve",
-    "Comparison": "parksim.studies.compare",
-    "compare": "parksim.studies.compare",
-    # What is kept, and made again.
-    "Store": "parksim.studies.store",
-    "StoreError": "parksim.errors",
-    "load": "parksim.studies.rerun",
-    "Rerun": "parksim.studies.rerun",
-    "rerun": "parksim.studies.rerun",
-    # What comes out.
-    "Journal": "parksim.journal.journal",
-    "JournalError": "parksim.errors",
-    "Measures": "parksim.journal.measures",
-    "Estimate": "parksim.stats.estimate",
-    # A log of a real PBX.
-    "replay": "parksim.pbx.replay",
-    "calibrate": "parksim.pbx.replay",
-    # The rules alone.
-    "Fact": "parksim.rules.lot",
-    "Lot": "parksim.rules.lot",
+_NAMES: Final = {
+    "parksim.errors": ("JournalError", "ParksimError", "ScenarioError", "StoreError", "StudyError"),
+    "parksim.journal.journal": ("Journal",),
+    "parksim.journal.measures": ("Measures",),
+    "parksim.pbx.replay": ("calibrate", "replay"),
+    "parksim.rules.lot": ("Fact", "Lot"),
+    "parksim.scenario.model": ("TEMPLATE", "Scenario"),
+    "parksim.scenario.workload": ("Workload", "draw"),
+    "parksim.stats.estimate": ("Estimate",),
+    "parksim.studies.compare": ("Comparison", "compare"),
+    "parksim.studies.replication": ("Run", "run"),
+    "parksim.studies.rerun": ("Rerun", "load", "rerun"),
+    "parksim.studies.solve": ("Frontier", "Solution", "solve"),
+    "parksim.studies.store": ("Store",),
+    "parksim.studies.study": ("Study", "study"),
+    "parksim.studies.sweep": ("Sweep", "sweep"),
 }
+_HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
     "TEMPLATE",

@@ -115,11 +115,7 @@ MEASURES: Final = (
     ),
     Measure("staff_utilisation", "staff busy", "the time", "Calls and people"),
     Measure(
-        "answer_wait_s_mean",
-        "wait for an answer, on average",
-        section="Calls and people",
-        quantity="s",
-        per="answers",
+        "answer_wait_s_mean", "wait for an answer, on average", section="Calls and people", quantity="s", per="answers"
     ),
     Measure(
         "answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", quantity="s", undefined="no call was answered"

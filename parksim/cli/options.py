@@ -5,6 +5,7 @@ Nothing here loads NumPy, pydantic or an engine before a command runs.
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,9 +191,14 @@ def check_seed(seed: int) -> None:
 
 
 def check_engine(engine: str) -> None:
-    """Refuse an engine that does not exist."""
+    """Refuse an engine that does not exist, and say so where it will be slow."""
     if engine not in ENGINES.split(", "):
         raise UsageError(f"--engine {engine}: choose one of {ENGINES}")
+    if engine == "kernel":
+        from parksim.studies.replication import has_compiler
+
+        if not has_compiler() and sys.stderr is not None:
+            sys.stderr.write("parksim: without Numba the kernel is slower than simpy; pip install 'parksim[fast]'\n")
 
 
 def check_count(option: str, number: int | None, least: int = 1, most: int | None = None) -> None:

@@ -2,14 +2,17 @@
 
 ``lift`` copies the function objects of the rules into one namespace in which every name stands for the compiled
 sibling, so that the rules stay plain Python for everybody else and are written once. Numba's own cache looks at a
-function's file only and would serve a kernel compiled from yesterday's rules; so the name of the cache folder has the
-digest of all sources that go into the kernel. Without Numba (extra ``fast``) all is returned as it is and runs
-interpreted.
+function's file only and would serve a kernel compiled from yesterday's rules, and it trusts the bytes that it finds; so
+compiled code is kept here, in a file whose name has the digest of all that goes into the kernel, and a checksum guards
+it. Without Numba (extra ``fast``) all is returned as it is and runs interpreted.
 """
 
 import hashlib
 import os
-from collections.abc import Callable
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -41,19 +44,48 @@ def rules_digest() -> str:
     return digest.hexdigest()
 
 
-@cache
-def cache_folder() -> Path | None:
-    """Return the folder for compiled code, or None where nothing can be written (it is compiled anew then)."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for place in (Path(__file__).parent / "__pycache__", home / "parksim"):
-        folder = place / f"kernel-{rules_digest()[:16]}{'-checked' if numba.config.BOUNDSCHECK else ''}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
-    return None
+class KeptCode:
+    """Keeps for Numba what it has compiled: a file for each signature, its SHA-256 first.
+
+    A file that is not whole is no code: the kernel is compiled anew and the file written over. Where no place takes a
+    file (a full disk, folders of somebody else, no home) each process compiles for itself.
+    """
+
+    cache_path = None
+
+    def _files(self, signature: Any, codegen: Any) -> Iterator[Path]:
+        here = numba.__version__, numba.config.BOUNDSCHECK, codegen.magic_tuple(), sys.implementation.cache_tag
+        digest = hashlib.sha256(repr((rules_digest(), here, signature)).encode()).hexdigest()
+        name = f"kernel-{digest[:32]}.code"
+        yield Path(__file__).parent / "__pycache__" / name
+        with suppress(RuntimeError):  # nobody knows the home
+            yield Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "parksim" / name
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """Return the code kept for ``signature``, or None."""
+        target.refresh()
+        for file in self._files(signature, target.codegen()):
+            with suppress(OSError):
+                content = file.read_bytes()
+                if hashlib.sha256(content[32:]).digest() == content[:32]:
+                    result = import_module("numba.core.compiler").CompileResult
+                    return result._rebuild(target, *pickle.loads(content[32:]))  # noqa: S301, SLF001 - whole, and ours
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep ``result`` for ``signature``, in the first place that takes it whole."""
+        code = import_module("numba.core.serialize").dumps(result._reduce())  # noqa: SLF001 - as Numba's own cache
+        for file in self._files(signature, result.codegen):
+            beside = file.with_suffix(f".{os.getpid()}")
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                beside.write_bytes(hashlib.sha256(code).digest() + code)
+                beside.replace(file)
+            except OSError:
+                with suppress(OSError):
+                    beside.unlink()
+            else:
+                return
 
 
 def inlined(function: Function) -> Function:
@@ -67,15 +99,11 @@ def inlined(function: Function) -> Function:
 
 def compiled(function: Function) -> Function:
     """Return ``function`` compiled by Numba and kept on disk, without fast-math; itself without Numba."""
-    if numba is None:
+    if not is_compiled:
         return function
-    folder = cache_folder()
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder or "")  # read at decoration, once
-    try:
-        return numba.njit(cache=folder is not None, _nrt=False)(function)  # type: ignore[no-any-return]  # Any
-    finally:
-        numba.config.CACHE_DIR = before
+    dispatcher: Function = numba.njit(_nrt=False)(function)
+    dispatcher._cache = KeptCode()  # type: ignore[attr-defined]  # noqa: SLF001 - where Numba puts its own
+    return dispatcher
 
 
 def lift(*modules: ModuleType) -> Any:
@@ -86,7 +114,7 @@ def lift(*modules: ModuleType) -> Any:
         for name, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__:
                 clone = FunctionType(value.__code__, names, name, value.__defaults__)
-                clone.__module__ = module.__name__  # where Numba's cache looks for it
+                clone.__module__ = module.__name__  # by which the code that is kept finds it again
                 names[name] = clone if numba is None else numba.njit(_nrt=False)(clone)
             elif not name.startswith("__"):
                 names.setdefault(name, value)

@@ -335,18 +335,14 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     )
 
 
-def _is_one_value(table: NDArray[np.int64]) -> bool:
-    """Tell, without looking at every cell, whether a table repeats one value."""
-    return not table.size or (table.strides[1] == 0 and bool((table[:, 0] == table[0, 0]).all()))
-
-
 def _drawn(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each column of ``DRAWN`` begins, and the table they are in.
 
     Columns of one value share the first row; the others are copied, row after row.
     """
     tables = [np.atleast_2d(getattr(workload, name)) for name in DRAWN]
-    constant = [_is_one_value(table) for table in tables]
+    # Whether a table repeats one value is seen without looking at every cell.
+    constant = [not t.size or (t.strides[1] == 0 and bool((t[:, 0] == t[0, 0]).all())) for t in tables]
     calls = max(len(workload.arrival_us), len(DRAWN))
     block = np.zeros((1 + sum(len(t) for t, c in zip(tables, constant, strict=True) if not c), calls), np.int64)
     columns = np.zeros((len(DRAWN), 3), np.int64)

@@ -271,18 +271,15 @@ class CommandedExchange(Exchange):
         self.check(command)
         if command.kind == PLACE:
             self._offer(told=True)
-        elif command.kind in {DELAY, STOP}:
-            self._disturb_traffic(command)
-        else:
+        elif command.kind not in {DELAY, STOP}:
             _WORK[command.kind](self, self.places[command.call], command)
-
-    def _disturb_traffic(self, command: Command) -> None:
-        if command.kind == DELAY:
-            self._delay_us += command.limit_us
         else:
-            self._traffic.stop()
-        if self._arrivals.is_alive:
-            self._arrivals.interrupt(command.kind)
+            if command.kind == DELAY:
+                self._delay_us += command.limit_us
+            else:
+                self._traffic.stop()
+            if self._arrivals.is_alive:
+                self._arrivals.interrupt(command.kind)
 
     def _hold(self, place: Place, command: Command) -> None:
         """Put a call on hold or take it off: its slot, its people and its time are not concerned."""

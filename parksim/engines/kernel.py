@@ -255,10 +255,7 @@ def stay_on(ex: s.Exchange, call: int, retrieval_us: int) -> None:
     record = ex.calls[call]
     parks = record["parks"] - 1
     first = rules.first_of_stay(
-        record["since_us"],
-        s.at(ex, s.PATIENCE, parks, call),
-        retrieval_us,
-        s.at(ex, s.MAX_IN_PARKING, parks, call),
+        record["since_us"], s.at(ex, s.PATIENCE, parks, call), retrieval_us, s.at(ex, s.MAX_IN_PARKING, parks, call)
     )
     s.wake(ex, call, first.time_us, first.rank)
 

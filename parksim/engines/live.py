@@ -545,14 +545,4 @@ class Switchboard:
             reader.tell(fact)
 
 
-__all__ = [
-    "Clock",
-    "Command",
-    "CommandError",
-    "Facts",
-    "Missed",
-    "Place",
-    "RealClock",
-    "Switchboard",
-    "VirtualClock",
-]
+__all__ = ["Clock", "Command", "CommandError", "Facts", "Missed", "Place", "RealClock", "Switchboard", "VirtualClock"]

@@ -485,9 +485,7 @@ def _serve(books: Books, _: int) -> None:
 
 
 @_at(
-    c.RANK_ARRIVAL,
-    "a new call is answered by who is idle longest, waits, or is lost where there is no room",
-    c.OFFERED,
+    c.RANK_ARRIVAL, "a new call is answered by who is idle longest, waits, or is lost where there is no room", c.OFFERED
 )
 def _arrival(books: Books, number: int) -> None:
     books.calls[number] = Call(life.BEFORE, books.now_us)

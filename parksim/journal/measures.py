@@ -83,26 +83,30 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     ``target_us`` is the wait within which an answer counts as in time (the service level).
     """
     offered_us, counted = _offered(journal, window)
-    changes = _slot_rows(journal)
+    kind = journal.kind
+    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
+    changes = np.flatnonzero((kind == c.PARKED) | frees)  # where a slot is taken or becomes free, in journal order
     changes_us = journal.time_us[changes]
-    steps = 2 * (journal.kind[changes] == c.PARKED).view(np.int8) - 1
+    steps = 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
     levels = np.zeros(len(steps) + 1, np.int64)
     np.cumsum(steps, out=levels[1:])
     stays = _stays_of(journal, changes, settings)
-    values: dict[str, Any] = {name: _count(journal, counted, kind) for name, kind in _WHOLES.items()}
+    values: dict[str, Any] = {name: _count(journal, counted, what) for name, what in _WHOLES.items()}
     values["parks_requested"] = values["parks_made"] + _count(journal, counted, c.REFUSED, c.LOT_FULL)
     values |= {name: _ratio(_count(journal, counted, *what), values[of]) for name, (of, *what) in _SHARES.items()}
     returns = values["returns"]
     values["recall_busy_share"] = float("nan")
     if settings.recall_to != c.TO_GROUP:
         values["recall_busy_share"] = _ratio(returns - _rung_at_once(journal, counted), returns)
-    time_outs = _time_outs_in(journal, window)
+    first, end = np.searchsorted(journal.time_us, window)
+    time_outs: Ints = first + np.flatnonzero(journal.kind[first:end] == c.EXPIRED)  # whenever their calls were offered
     values["recalls_per_hour"] = len(time_outs) / (window.length_us / HOUR_US)
     answers = _rows(journal, counted, c.ANSWERED)
     waits_us = journal.time_us[answers] - offered_us[journal.call[answers]]
     values |= _waits(waits_us, target_us, values["calls_offered"])
     values |= _occupancy(changes_us, levels, settings, window)
-    values["slot_utilisation"] = _slot_utilisation(stays, settings, window)
+    by_slot_us = np.bincount(stays.place, stays.held_us(window), minlength=sum(settings.slots))
+    values["slot_utilisation"] = by_slot_us / window.length_us
     values |= _stay_lengths(stays, counted)
     values["parks_per_call"] = _ratio(values["parks_made"], values["calls_offered"])
     values["offered_erlang"] = values["parks_requested"] * values["parked_s_mean"] / (window.length_us / 1e6)
@@ -147,13 +151,6 @@ def _count(journal: Journal, counted: Mask, kind: int, *reasons: int) -> float:
     return float(np.count_nonzero(_mask(journal, counted, kind, *reasons)))
 
 
-def _time_outs_in(journal: Journal, window: Window) -> Ints:
-    """Return the rows of all time-outs in the window, whenever their calls were offered."""
-    first, end = np.searchsorted(journal.time_us, window)
-    rows: Ints = first + np.flatnonzero(journal.kind[first:end] == c.EXPIRED)
-    return rows
-
-
 def _rung_at_once(journal: Journal, counted: Mask) -> int:
     """Count the time-outs whose parker rang at the same instant: the call's next row of the two kinds."""
     before, after = _neighbours(journal, (journal.kind == c.RECALL_RINGING) | (journal.kind == c.EXPIRED))
@@ -187,13 +184,6 @@ def _quantile_s(durations_us: Ints, percent: int) -> float:
     return float(np.partition(durations_us, (rank, rank))[rank]) / 1e6
 
 
-def _slot_rows(journal: Journal) -> Ints:
-    """Return the rows at which a slot is taken or becomes free, in journal order."""
-    kind = journal.kind
-    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
-    return np.flatnonzero((kind == c.PARKED) | frees)
-
-
 class _Stays(NamedTuple):
     """The stays in the lots, one an element, by slot and then by time."""
 
@@ -205,6 +195,10 @@ class _Stays(NamedTuple):
     """The kind of the row at which it became free."""
     from_us: Ints
     until_us: Ints
+
+    def held_us(self, window: Window) -> Ints:
+        """Return how much of each stay lies in the window."""
+        return np.clip(self.until_us, *window) - np.clip(self.from_us, *window)
 
 
 def _stays_of(journal: Journal, changes: Ints, settings: Settings) -> _Stays:
@@ -236,12 +230,6 @@ def _occupancy(changes_us: Ints, levels: Ints, settings: Settings, window: Windo
         "time_full_share": int(time_us[slots]) / window.length_us,
         "occupancy_pmf": time_us[: slots + 1] / window.length_us,
     }
-
-
-def _slot_utilisation(stays: _Stays, settings: Settings, window: Window) -> NDArray[np.float64]:
-    """Busy time of each slot, lot after lot."""
-    held_us = np.clip(stays.until_us, *window) - np.clip(stays.from_us, *window)
-    return np.bincount(stays.place, held_us, minlength=sum(settings.slots)) / window.length_us
 
 
 def _stay_lengths(stays: _Stays, counted: Mask) -> dict[str, float]:
@@ -412,7 +400,7 @@ def _by_lot(
     def of(kind: int) -> NDArray[np.float64]:
         return np.bincount(journal.lot[_rows(journal, counted, kind)], minlength=lots).astype(np.float64)
 
-    held_us = np.clip(stays.until_us, *window) - np.clip(stays.from_us, *window)
+    held_us = stays.held_us(window)
     busy_us = np.array([int(held_us[journal.lot[stays.parked] == lot].sum()) for lot in range(lots)])
     made, refused = of(c.PARKED), of(c.REFUSED)
     with np.errstate(divide="ignore", invalid="ignore"):

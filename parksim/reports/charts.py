@@ -118,19 +118,19 @@ def drawn(shown: Figure, width: int = WIDTH) -> Any:
     """
     alt: Any = library("altair", "report")
     if not shown.rows:
-        raise PlanError(f"there is nothing to draw: {shown.title}: {_nothing_in(shown)}")
+        why = _NO_ROWS.get(shown.name, "no measure is asked for").format(**shown.facts)
+        raise PlanError(f"there is nothing to draw: {shown.title}: {why}")
     return DRAWERS[shown.name](alt, shown, width)
 
 
-def _nothing_in(shown: Figure) -> str:
-    """Return why a figure has no rows."""
-    if shown.name == "timeline":
-        return "no call is in the lot in the time that is shown"
-    if shown.name == "time_parked":
-        return "no stay in the lot has ended"
-    if "measure" in shown.facts:
-        return f"{shown.facts['measure']} is undefined in every hour of the day"
-    return "no measure is asked for"
+_OF_NO_HOUR: Final = "{measure} is undefined in every hour of the day"
+_NO_ROWS: Final = {
+    "timeline": "no call is in the lot in the time that is shown",
+    "time_parked": "no stay in the lot has ended",
+    "occupancy": _OF_NO_HOUR,
+    "by_hour": _OF_NO_HOUR,
+}
+"""Why a figure has no rows, by its name."""
 
 
 def save(chart: Any, path: str | Path) -> None:

@@ -221,7 +221,7 @@ def _share_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int)
         layers.insert(0, marks.encode(x=on, y=y(field="erlang"), color=colour, detail="series:N"))
     if target is not None:
         layers += _limit(alt, target, f"target {w.written(measure, target)}", y)
-    return alt.layer(*layers).properties(title=_panel_title(alt, w.LABELS[measure], inner + 60))
+    return alt.layer(*layers).properties(title=_panel_title(alt, label_of(measure), inner + 60))
 
 
 def _legend_of(alt: Any, others: Sequence[str], words: Sequence[str], width: int) -> Any:
@@ -265,7 +265,8 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     columns, lines = (facts["lines"], facts["columns"]) if turned else (facts["columns"], facts["lines"])
     titles = (facts["y"], facts["x"]) if turned else (facts["x"], facts["y"])
     rows = [row for row in figure.rows if row["measure"] == measure]
-    cell, height = max(1, (width - 90) // len(columns)), _line_height(len(lines))
+    cell = max(1, (width - 90) // len(columns))
+    height = 30 if len(lines) <= 8 else 20 if len(lines) <= 40 else max(2, 800 // len(lines))
     cells = [_cell(row, across, up) | {"text": figures.cell_text(measure, row, short=cell < 34)} for row in rows]
     longest = min(13, max(len(str(value)) for value in columns))  # then Vega cuts it
     x = partial(_places, alt, alt.X, values=columns, title=titles[0], every=1 + 7 * longest // cell)
@@ -294,10 +295,6 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     words = label_of(measure) + (f", in {unit_of(measure)}" if unit_of(measure) else "")
     words += f"; target {target[2]}" if target else ""
     return alt.layer(*layers).properties(title=_panel_title(alt, words, width))
-
-
-def _line_height(lines: int) -> int:
-    return 30 if lines <= 8 else 20 if lines <= 40 else max(2, 800 // lines)
 
 
 def _cell(row: Mapping[str, Any], across: str, up: str) -> dict[str, Any]:

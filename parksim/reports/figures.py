@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -69,10 +69,6 @@ def _interval(estimate: Estimate, bounds: tuple[float, float]) -> dict[str, floa
     return {name: clipped(getattr(estimate, name), bounds) for name in ("mean", "low", "high")}
 
 
-def _slots(study: Study) -> int:
-    return sum(lot.slots for lot in study.scenario.lots)
-
-
 def by_hour(study: Study, measure: str = "occupancy_mean") -> Figure:
     """Return a measure over the hours of the day: its mean, the mean's interval, and what 90 % of replications had.
 
@@ -83,7 +79,8 @@ def by_hour(study: Study, measure: str = "occupancy_mean") -> Figure:
         PlanError: no measure by hour of day; the message names those there are.
     """
     measure = one_of(measure, BY_HOUR, "measure by hour of day")
-    name, bounds = f"{measure}_by_hour", bounds_of(measure, _slots(study))
+    slots = sum(study.scenario.settings.slots)
+    name, bounds = f"{measure}_by_hour", bounds_of(measure, slots)
     formula = study.formulas[name].value
     rows = []
     for hour in range(HOURS):
@@ -93,7 +90,7 @@ def by_hour(study: Study, measure: str = "occupancy_mean") -> Figure:
         p05, p95 = _middle([result[name][hour] for result in study.results])
         of_theory = formula[hour] if isinstance(formula, tuple) else None
         rows.append({"hour": hour} | _interval(estimate, bounds) | {"p05": p05, "p95": p95, "formula": of_theory})
-    facts = {"measure": measure, "slots": _slots(study), "level": study.level, "replications": len(study.results)}
+    facts = {"measure": measure, "slots": slots, "level": study.level, "replications": len(study.results)}
     return Figure("occupancy" if measure == "occupancy_mean" else "by_hour", study.scenario.name, tuple(rows), facts)
 
 
@@ -112,7 +109,7 @@ def busy_slots(study: Study) -> Figure:
     Rows: busy (0 to the slots), mean, low, high, formula. In a large lot those that no replication came near are left
     out, but for the last one.
     """
-    slots, formula = _slots(study), study.formulas["occupancy_pmf"].value
+    slots, formula = sum(study.scenario.settings.slots), study.formulas["occupancy_pmf"].value
     seen = max((n for result in study.results for n, share in enumerate(result["occupancy_pmf"]) if share), default=0)
     shown = [n for n in range(slots + 1) if slots <= MOST_BARS or n <= seen + 1 or n == slots]
     rows = tuple(
@@ -253,36 +250,8 @@ def _groups(sweep: Sweep, others: Sequence[str], series: Sequence[object] | None
         at = 0 if answer is None else combinations.index(tuple(answer.values[key] for key in others))
         first = max(0, min(at - 1, len(combinations) - SHOWN_SERIES))
         combinations = combinations[first : first + SHOWN_SERIES]
-    return {
-        ", ".join(f"{key} = {value}" for key, value in zip(others, one, strict=True)): dict(
-            zip(others, one, strict=True)
-        )
-        for one in combinations
-    }
-
-
-class Grid(NamedTuple):
-    """The two axes of a heat map; ``y`` is None for a sweep of one key."""
-
-    x: str
-    y: str | None
-    fixed: Mapping[str, object]
-
-
-def grid_of(sweep: Sweep, x: str | None = None, y: str | None = None) -> Grid:
-    """Return the axes of a heat map; keys beyond two stay at the answer's value, or at their first.
-
-    Raises:
-        PlanError: a key that the sweep does not have, or one key for both axes.
-    """
-    keys = tuple(sweep.over)
-    x = one_of(x, keys, "key of this sweep") if x is not None else next((key for key in keys if key != y), keys[0])
-    y = one_of(y, keys, "key of this sweep") if y is not None else next((key for key in keys if key != x), None)
-    if x == y:
-        raise PlanError(f"a heat map has two axes, and both are {x}; name another key")
-    answer = answer_of(sweep)
-    fixed = {key: answer.values[key] if answer else values[0] for key, values in sweep.over.items()}
-    return Grid(x, y, {key: value for key, value in fixed.items() if key not in (x, y)})
+    chosen = [dict(zip(others, one, strict=True)) for one in combinations]
+    return {", ".join(f"{key} = {value}" for key, value in one.items()): one for one in chosen}
 
 
 def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None = None, y: str | None = None) -> Figure:
@@ -292,29 +261,34 @@ def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None 
         sweep: the designs.
         measures: by default those of the objectives, and without objectives the refused share.
         x: the key to the right; by default the first.
-        y: the key upwards; by default the next.
+        y: the key upwards; by default the next. Keys beyond two stay at the answer's value, or at their first.
 
     Rows: measure, column and line (places on the axes, from 0), x and y (values as given; y is empty for one key),
     mean, low, high, verdict (of the measure's objective; empty without one), all (of all objectives together).
 
     Raises:
-        PlanError: a measure or a key that there is not.
+        PlanError: a measure or a key that there is not, or one key for both axes.
     """
-    grid = grid_of(sweep, x, y)
+    keys, answer = tuple(sweep.over), answer_of(sweep)
+    x = one_of(x, keys, "key of this sweep") if x is not None else next((key for key in keys if key != y), keys[0])
+    y = one_of(y, keys, "key of this sweep") if y is not None else next((key for key in keys if key != x), None)
+    if x == y:
+        raise PlanError(f"a heat map has two axes, and both are {x}; name another key")
+    fixed = {key: answer.values[key] if answer else sweep.over[key][0] for key in keys if key not in (x, y)}
     objectives = {o.measure: o for o in sweep.scenario.objectives}
     chosen = tuple(measures) if measures is not None else tuple(objectives) or ("refused_share",)
-    columns, lines = sweep.over[grid.x], sweep.over[grid.y] if grid.y else ("",)
+    columns, lines = sweep.over[x], sweep.over[y] if y else ("",)
     rows = []
     for measure in (one_of(name, SCALARS, "measure") for name in chosen):
         bounds = bounds_of(measure, 10**9)
-        for row in (row for row in sweep.rows if _matches(row, grid.fixed)):
+        for row in (row for row in sweep.rows if _matches(row, fixed)):
             verdicts = {one.objective.measure: one.verdict for one in row.study.objectives}
-            x_value, y_value = row.values[grid.x], row.values[grid.y] if grid.y else ""
+            x_value, y_value = row.values[x], row.values[y] if y else ""
             place = {"column": columns.index(x_value), "line": lines.index(y_value), "x": x_value, "y": y_value}
             all_of = row.study.verdict if objectives else ""
             of_row = {"verdict": verdicts.get(measure, ""), "all": all_of}
             rows.append({"measure": measure} | place | _interval(row.study.estimate(measure), bounds) | of_row)
-    facts: dict[str, Any] = {"x": grid.x, "y": grid.y or "", "fixed": dict(grid.fixed)}
+    facts: dict[str, Any] = {"x": x, "y": y or "", "fixed": fixed}
     facts |= {"columns": columns, "lines": lines, "measures": chosen, "level": sweep.level}
     facts |= {"targets": {name: (o.relation, o.value, o.text) for name, o in objectives.items()}}
     return Figure("heat_map", sweep.scenario.name, tuple(rows), facts)

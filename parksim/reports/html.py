@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.reports import charts as plots
@@ -42,11 +42,14 @@ def page(story: Story, *, interactive: bool = False) -> str:
     parts = [
         *_head(story, interactive=interactive),
         *_answer(story),
-        *_charts(story, interactive=interactive),
+        '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>',
+        *([_BUTTON] if interactive else ()),
+        *(_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts)),
+        "</section>",
         *_tables(story),
         *_assumptions(story),
         *_made(story),
-        *(_scripts() if interactive else ()),
+        *([f"<script>{script}</script>" for script in (_vega(), _LIVE)] if interactive else ()),
         "</main></body></html>",
     ]
     return "\n".join(parts) + "\n"
@@ -157,15 +160,6 @@ def _right(sheet: Sheet, column: int) -> str:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
-def _charts(story: Story, *, interactive: bool) -> Iterator[str]:
-    yield '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>'
-    if interactive:
-        yield '<p><button type="button" id="live">Show numbers under the pointer</button></p>'
-    for number, chart in enumerate(story.charts):
-        yield _figure(chart, number, interactive=interactive)
-    yield "</section>"
-
-
 def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
     heading = f'<h3 id="chart-{number}">{text(chart.heading)}</h3><p class="finding">{text(chart.finding)}</p>'
     if chart.figure is None:
@@ -177,17 +171,13 @@ def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
         svg = _inline(plots.svg_of(drawn), f"c{number}{kind[0]}", f"{chart.heading}. {chart.finding}")
         pictures.append(f'<div class="picture {kind}" data-chart="{number}">{svg}</div>')
         if interactive and kind == "wide":
-            spec = drawn.configure(**plots.CONFIG).to_dict()
-            pictures.append(f'<script type="application/json" id="spec-{number}">{_in_script(spec)}</script>')
+            spec = json.dumps(drawn.configure(**plots.CONFIG).to_dict(), ensure_ascii=True, allow_nan=False)
+            spec = spec.replace("<", "\\u003c").replace(">", "\\u003e")  # neither ends a script nor begins one
+            pictures.append(f'<script type="application/json" id="spec-{number}">{spec}</script>')
     name = f"{chart.figure.name}-{number + 1}.csv"
     data = _download(name, chart.figure.to_csv(), "Its numbers as CSV")
     caption = f"<figcaption>{text(chart.reading)} {data}</figcaption>"
     return f'<figure aria-labelledby="chart-{number}">{heading}{"".join(pictures)}{caption}</figure>'
-
-
-def _in_script(plain: Any) -> str:
-    """Return JSON that cannot end the script it stands in, nor begin another."""
-    return json.dumps(plain, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 _TAG: Final = re.compile(r"<[^<>]*>")
@@ -214,12 +204,12 @@ def _download(name: str, content: str, words: str) -> str:
     return f'<a download="{text(name)}" href="data:{kind};charset=utf-8;base64,{coded}">{text(words)}</a>'
 
 
-def _scripts() -> Iterator[str]:
+def _vega() -> str:
     bundle: str = library("vl_convert", "report").javascript_bundle()
-    yield f"<script>{bundle.replace('</script', '<' + chr(92) + '/script')}</script>"
-    yield f"<script>{_LIVE}</script>"
+    return bundle.replace("</script", "<\\/script")
 
 
+_BUTTON: Final = '<p><button type="button" id="live">Show numbers under the pointer</button></p>'
 _LIVE: Final = """\
 document.getElementById("live").addEventListener("click", async (event) => {
   event.target.disabled = true;

@@ -1,8 +1,8 @@
 """A report as Markdown: the same words and tables as the page, and the charts' numbers where they are few."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from parksim.reports.figures import Figure, cell_text
 from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story
@@ -80,9 +80,13 @@ def _maps(figure: Figure) -> Iterator[str]:
     """Yield a heat map as a table for each measure; a design that meets all objectives is marked."""
     facts = figure.facts
     for measure in facts["measures"]:
-        cells = {(row["column"], row["line"]): row for row in figure.rows if row["measure"] == measure}
+        cells = {
+            (row["column"], row["line"]): cell_text(measure, row) + (" *" if row["all"] == "met" else "")
+            for row in figure.rows
+            if row["measure"] == measure
+        }
         rows = [
-            (str(word), *(_in_map(measure, cells[column, line]) for column in range(len(facts["columns"]))))
+            (str(word), *(cells[column, line] for column in range(len(facts["columns"]))))
             for line, word in reversed(list(enumerate(facts["lines"])))
         ]
         target = facts["targets"].get(measure)
@@ -90,10 +94,6 @@ def _maps(figure: Figure) -> Iterator[str]:
         caption = f"{label_of(measure)}{unit}" + (f"; target {target[2]}; * meets all objectives" if target else "")
         corner = f"{facts['y']} / {facts['x']}" if facts["y"] else facts["x"]
         yield from _table(Sheet(caption, (corner, *map(str, facts["columns"])), tuple(rows)))
-
-
-def _in_map(measure: str, row: Mapping[str, Any]) -> str:
-    return cell_text(measure, row) + (" *" if row["all"] == "met" else "")
 
 
 def _shown(value: object) -> str:

@@ -28,8 +28,8 @@ def screen(study: Study) -> RenderableType:
         parts.append(Text(warning, "yellow"))
     if study.objectives:
         parts.append(_objectives(study))
-    parts.extend([_estimates(study), _provenance(study)])
-    return Group(*parts)
+    made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"
+    return Group(*parts, _estimates(study), Text(made, "dim"))
 
 
 def thin(study: Study) -> str:
@@ -60,13 +60,8 @@ def _title(study: Study) -> Text:
 
 def slots_in_words(scenario: Scenario) -> str:
     """Return how many slots there are: 6 slots, 12 slots in 2 lots."""
-    lots = scenario.lots
-    return _counted(sum(lot.slots for lot in lots), "slot") + (f" in {len(lots)} lots" if len(lots) > 1 else "")
-
-
-def _counted(number: int | str, what: str) -> str:
-    """Return a number with its noun: 1 slot, 6 slots, unlimited attendants."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    slots, lots = sum(scenario.settings.slots), len(scenario.lots)
+    return f"{slots} slot{'s' * (slots != 1)}" + (f" in {lots} lots" if lots > 1 else "")
 
 
 def _objectives(study: Study) -> Table:
@@ -86,7 +81,7 @@ def _estimates(study: Study) -> Table:
             table.add_row(f"  {name}", *cells(study, name))
     for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
         if len(study.scenario.lots) > 1:
-            table.add_row(Text(f"Lot {name}, {_counted(lot.slots, 'slot')}", "bold"))
+            table.add_row(Text(f"Lot {name}, {lot.slots} slot{'s' * (lot.slots != 1)}", "bold"))
             for measure in OF_LOTS:
                 table.add_row(f"  {measure}", *cells(study, f"{measure}_by_lot", number))
     return table
@@ -139,8 +134,3 @@ def _number(name: str, value: float, width: float | None = None) -> str:
         decimals = min(6, max(0, 1 - math.floor(math.log10(width))))
     rounded = round(value, decimals) + 0.0  # the sum makes 0 of -0
     return f"{rounded:,.{decimals}f}{' %' if percent else ''}"
-
-
-def _provenance(study: Study) -> Text:
-    digest = study.scenario.digest[:12]
-    return Text(f"seed {study.seed}, engine {study.engine}, scenario {digest}; {study.stopped}", "dim")

@@ -109,14 +109,10 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
     goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
     level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
     answer, style = _answer(solution), _OUTCOME_STYLES[solution.outcome]
+    told = "No formula beside it" if solution.erlang is None else f"A formula says {solution.erlang}"
     table = _grid([_short_key(solution.key), "replications"], [(o.measure, o.text) for o in objectives], "All")
     for step in solution.trail:
-        table.add_row(
-            str(step.value),
-            f"{len(step.study.results):,}",
-            *_objective_cells(step),
-            _verdict(step),
-        )
+        table.add_row(str(step.value), f"{len(step.study.results):,}", *_objective_cells(step), _verdict(step))
     return Group(
         Text(solution.scenario.name, "bold"),
         Text.assemble(
@@ -125,7 +121,7 @@ def solution_screen(solution: Solution, store: object = None) -> RenderableType:
             _between(solution),
         ),
         Text(solution.reason),
-        Text(f"{_erlang(solution)}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
+        Text(f"{told}: {solution.erlang_reason}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
         table,
         *_gain(solution),
         _made(solution, store),
@@ -187,11 +183,6 @@ def _between(solution: Solution) -> str:
     if low is None or high is None:
         return f", {low if high is None else high} or beyond the range"
     return f", between {min(low, high)} and {max(low, high)}"
-
-
-def _erlang(solution: Solution) -> str:
-    told = "No formula beside it" if solution.erlang is None else f"A formula says {solution.erlang}"
-    return f"{told}: {solution.erlang_reason}"
 
 
 def _gain(solution: Solution) -> list[Text]:

@@ -15,7 +15,7 @@ from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.figures import Figure, answer_of, having, number_of
 from parksim.reports.screen import cells, shown, slots_in_words
-from parksim.reports.words import LABELS, OUTCOMES, clock, span, unit_of, written
+from parksim.reports.words import OUTCOMES, clock, label_of, span, unit_of, written
 from parksim.results import rows_to_csv
 from parksim.scenario.comments import keyed, needs_files, to_toml
 from parksim.scenario.model import Scenario
@@ -198,7 +198,7 @@ def design_of(scenario: Scenario) -> str:
 def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
     if not study.objectives:
         return "The scenario sets no objective.", tuple(
-            f"{capital(LABELS[name])}: {measured(study, name)}."
+            f"{capital(label_of(name))}: {measured(study, name)}."
             for name in ("refused_share", "expired_share", "occupancy_mean")
         )
     number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
@@ -211,7 +211,7 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
     else:
         told = f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
     details = [
-        f"{capital(LABELS[one.objective.measure])}: {measured(study, one.objective.measure)}; the target is "
+        f"{capital(label_of(one.objective.measure))}: {measured(study, one.objective.measure)}; the target is "
         f"{one.objective.text}: {one.verdict}."
         for one in sorted(study.objectives, key=lambda one: one.verdict != "missed")
         if one.verdict != "met"
@@ -260,14 +260,14 @@ def _objectives(study: Study) -> Sheet | None:
 
 def _named_measure(name: str) -> Measure:
     unit = unit_of(name)
-    words = LABELS[name] if not unit or name in SHARES else f"{LABELS[name]}, {unit}"
+    words = label_of(name) if not unit or name in SHARES else f"{label_of(name)}, {unit}"
     return Measure(capital(words), name)
 
 
 def _measures(study: Study) -> Iterable[Sheet]:
+    headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
     for section, names in SECTIONS.items():
         rows: list[tuple[Cell, ...]] = [(_named_measure(name), *map(str, cells(study, name))) for name in names]
-        headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
         yield Sheet(section, headings, tuple(rows), (1,))
 
 
@@ -275,22 +275,16 @@ def _lots(study: Study) -> Iterable[Sheet]:
     lots = study.scenario.lots
     if len(lots) == 1:
         return
-    headings = ("Lot", "Slots", *(capital(LABELS[name]) for name in OF_LOTS))
+    headings = ("Lot", "Slots", *(capital(label_of(name)) for name in OF_LOTS))
+    by_lot = [f"{name}_by_lot" for name in OF_LOTS]
     rows = tuple(
-        (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in _BY_LOT))
+        (name, f"{lot.slots}", *(with_interval(whole, study.estimate(whole, n)) for whole in by_lot))
         for n, (name, lot) in enumerate(zip(study.scenario.lot_names, lots, strict=True))
     )
     yield Sheet("Lot by lot", headings, rows, (1,))
 
 
-_BY_LOT: Final = tuple(f"{name}_by_lot" for name in OF_LOTS)
-
-
 # The charts of a study ------------------------------------------------------------------------------------------------
-
-_BAND: Final = (
-    "Line: mean of the hour. Darker band: its {level:g} % interval. Paler band: the middle 90 % of replications."
-)
 
 
 def _occupancy_chart(study: Study) -> Chart:
@@ -301,7 +295,9 @@ def _occupancy_chart(study: Study) -> Chart:
     hour, slots = busiest["hour"], figure.facts["slots"]
     point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
     finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
-    return Chart("How full the lot is over the day", finding, _BAND.format(level=100 * study.level), figure)
+    reading = f"Line: mean of the hour. Darker band: its {100 * study.level:g} % interval. "
+    reading += "Paler band: the middle 90 % of replications."
+    return Chart("How full the lot is over the day", finding, reading, figure)
 
 
 def _busy_chart(study: Study) -> Chart:
@@ -364,7 +360,9 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
     answer, base = answer_of(sweep), _base_of(sweep)
     headline, details = _sweep_answer(sweep, answer, base)
     told = answer or base or sweep.rows[0]
-    words, verdicts = words_of(told.values), [row.study.verdict for row in sweep.rows]
+    words = words_of(told.values)
+    undecided = any(row.study.verdict == "undecided" for row in sweep.rows)
+    verdict = "met" if answer else "undecided" if undecided else "missed"
     keys = " and which ".join(key_words(key) for key in sweep.over)
     keys = keys if scenario.objectives else keys.replace(" and which ", " and ")
     charts = (
@@ -381,13 +379,7 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
         question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
         if scenario.objectives
         else f"What follows from {keys}?",
-        verdict=""
-        if not scenario.objectives
-        else "met"
-        if answer
-        else "undecided"
-        if "undecided" in verdicts
-        else "missed",
+        verdict=verdict if scenario.objectives else "",
         headline=headline,
         details=details,
         objectives=objectives,
@@ -473,7 +465,7 @@ def _sweep_answer(sweep: Sweep, answer: Row | None, base: Row | None) -> tuple[s
         told = f"{capital(words_of(answer.values))}: the first design that meets all objectives."
     if base is not None and base is not answer:
         of_base = "; ".join(
-            f"{LABELS[one.objective.measure]}: {measured(base.study, one.objective.measure)}, target "
+            f"{label_of(one.objective.measure)}: {measured(base.study, one.objective.measure)}, target "
             f"{one.objective.text}"
             for one in base.study.objectives
             if one.verdict == base.study.verdict
@@ -500,7 +492,7 @@ def _gain(base: Study, answer: Study) -> list[str]:
         point, interval = (text.replace(" %", "") for text in shown(name, difference))
         unit = "percentage points" if name in SHARES else unit_of(name)
         sign = "+" if difference.low > 0 else ""
-        words.append(f"{LABELS[name]}: {sign}{point} {unit}".rstrip() + f" ({interval})")
+        words.append(f"{label_of(name)}: {sign}{point} {unit}".rstrip() + f" ({interval})")
     return [f"Against it, with the very same calls: {'; '.join(words)}."] if words and compared.paired else []
 
 
@@ -539,7 +531,7 @@ def _against(sweep: Sweep, key: str) -> Chart:
     others = {other: value for other, value in told.values.items() if other != key}
     rows = [row for row in sweep.rows if all(row.values[k] == v for k, v in others.items())]
     changes = "; ".join(
-        f"{LABELS[name]}: from {point_of(name, having(rows, key, least).study.estimate(name))} to "
+        f"{label_of(name)}: from {point_of(name, having(rows, key, least).study.estimate(name))} to "
         f"{point_of(name, having(rows, key, most).study.estimate(name))}"
         for name in figures.SHARES_SHOWN
     )

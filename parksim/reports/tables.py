@@ -1,16 +1,15 @@
 """What stands in a result's table: the facts of a run, the replications of a study, the designs of a sweep.
 
-Tidy and long: a row is one observation, a column one variable. ``study_by_hour`` and its like give the vectors, one row
-an element. ``html_of`` is what a notebook shows.
+Tidy and long: a row is one observation, a column one variable. ``html_of`` is what a notebook shows.
 """
 
 from typing import Any
 
 import numpy as np
 
-from parksim.catalogue import SCALARS, SECTIONS, VECTORS
-from parksim.errors import ArgumentError, WrongTypeError
-from parksim.journal.journal import COLUMNS, Journal
+from parksim.catalogue import SCALARS, SECTIONS
+from parksim.errors import WrongTypeError
+from parksim.journal.journal import Journal
 from parksim.reports.screen import cells
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
@@ -29,56 +28,17 @@ def table_of(result: object) -> Table:
         WrongTypeError: no result of parksim.
     """
     if isinstance(result, Run | Journal):
-        return _facts(result.journal if isinstance(result, Run) else result)
+        columns: dict[str, Any] = (result.journal if isinstance(result, Run) else result).columns
+        words = {"kind": Names(columns["kind"], KIND_NAMES), "reason": Names(columns["reason"], REASON_NAMES)}
+        return Table(columns | words)
     if isinstance(result, Study):
-        return _replications(result)
+        numbers = {"replication": np.arange(len(result.results), dtype=np.int64)}
+        return Table(numbers | {name: np.array([one[name] for one in result.results], np.float64) for name in SCALARS})
     if isinstance(result, Sweep):
-        return _designs(result)
+        rows = result.flat()
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return Table({name: _column([row.get(name) for row in rows]) for name in names})
     raise WrongTypeError(f"a {type(result).__name__} has no table")
-
-
-def _facts(journal: Journal) -> Table:
-    names = {"kind": KIND_NAMES, "reason": REASON_NAMES}
-    return Table(
-        {
-            name: Names(journal.columns[name], names[name]) if name in names else journal.columns[name]
-            for name, _ in COLUMNS
-        }
-    )
-
-
-def _replications(study: Study) -> Table:
-    columns: dict[str, Any] = {"replication": np.arange(len(study.results), dtype=np.int64)}
-    for name in SCALARS:
-        columns[name] = np.array([result[name] for result in study.results], np.float64)
-    return Table(columns)
-
-
-def study_vector(study: Study, name: str) -> Table:
-    """Return a vector measure as one row a replication and element: replication, index, and the measure.
-
-    The index is the hour of day, the slot, or the number of busy slots, as the measure has it.
-
-    Raises:
-        ArgumentError: no vector measure; the message names those there are.
-    """
-    if name not in VECTORS:
-        raise ArgumentError(f"{name!r} is no vector measure; there are {', '.join(VECTORS)}")
-    values = np.array([result[name] for result in study.results], np.float64)
-    replications, elements = values.shape if values.ndim == 2 else (0, 0)
-    return Table(
-        {
-            "replication": np.repeat(np.arange(replications, dtype=np.int64), elements),
-            "index": np.tile(np.arange(elements, dtype=np.int64), replications),
-            name: values.ravel(),
-        }
-    )
-
-
-def _designs(sweep: Sweep) -> Table:
-    rows = sweep.flat()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return Table({name: _column([row.get(name) for row in rows]) for name in names})
 
 
 def _column(values: list[Any]) -> Any:

@@ -1,16 +1,13 @@
 """Words for people: what each measure is called on an axis and in a report, in which unit, and what is drawn how.
 
->>> LABELS["refused_share"], unit_of("refused_share"), written("refused_share", 0.0123)
+>>> label_of("refused_share"), unit_of("refused_share"), written("refused_share", 0.0123)
 ('parks refused because the lot is full', '% of park requests', '1.23 %')
 """
 
 import math
 from typing import Final, NamedTuple
 
-from parksim.catalogue import BY_NAME, MEASURES, SHARES
-
-LABELS: Final = {one.name: one.words for one in MEASURES}
-"""Every measure that is one number, in plain words."""
+from parksim.catalogue import BY_NAME, SHARES
 
 
 class Look(NamedTuple):

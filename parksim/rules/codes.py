@@ -29,19 +29,8 @@ RECALL_UNANSWERED: Final = 10
 ENDED: Final = 11
 LOST: Final = 12
 KIND_NAMES: Final = (
-    "OFFERED",
-    "ANSWERED",
-    "REFUSED",
-    "PARKED",
-    "RELEASED",
-    "RETRIEVED",
-    "ABANDONED",
-    "EXPIRED",
-    "RECALL_RINGING",
-    "RECALL_ANSWERED",
-    "RECALL_UNANSWERED",
-    "ENDED",
-    "LOST",
+    *("OFFERED", "ANSWERED", "REFUSED", "PARKED", "RELEASED", "RETRIEVED", "ABANDONED", "EXPIRED"),
+    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST"),
 )
 
 # Reasons: where, or why. One code has one meaning, with every kind.
@@ -62,22 +51,8 @@ LAST: Final = 13  # RECALL_UNANSWERED, and that was the last attempt
 EMPTY_SLOT: Final = 14  # REFUSED: nobody is in that slot (any more); engines never ask, people do
 STALE_TIMER: Final = 15  # REFUSED: the timer of a stay that is over
 REASON_NAMES: Final = (
-    "",
-    "waiting",
-    "parked",
-    "returning",
-    "ringing",
-    "lot_full",
-    "queue_full",
-    "unanswered",
-    "busy",
-    "talked",
-    "retrieved",
-    "overflow",
-    "again",
-    "last",
-    "empty_slot",
-    "stale_timer",
+    *("", "waiting", "parked", "returning", "ringing", "lot_full", "queue_full", "unanswered", "busy"),
+    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer"),
 )
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the
@@ -96,17 +71,8 @@ RANK_SERVE: Final = 8
 RANK_ARRIVAL: Final = 9
 RANK_PARK_REQUEST: Final = 10
 RANK_NAMES: Final = (
-    "HANGUP",
-    "TALK_END",
-    "ANNOUNCED",
-    "STAFF_SERVE",
-    "RETRIEVAL",
-    "ANSWER",
-    "EXPIRY",
-    "RING_OUT",
-    "SERVE",
-    "ARRIVAL",
-    "PARK_REQUEST",
+    *("HANGUP", "TALK_END", "ANNOUNCED", "STAFF_SERVE", "RETRIEVAL", "ANSWER", "EXPIRY", "RING_OUT", "SERVE"),
+    *("ARRIVAL", "PARK_REQUEST"),
 )
 
 # Which free slot a park takes.

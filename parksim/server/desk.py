@@ -133,9 +133,7 @@ class Desk:
         exchange = self.switchboard.exchange
         lots = tuple(
             known.view._replace(
-                occupants=tuple(known.occupants),
-                parkers=tuple(known.parkers),
-                deadlines_us=tuple(known.deadlines_us),
+                occupants=tuple(known.occupants), parkers=tuple(known.parkers), deadlines_us=tuple(known.deadlines_us)
             )
             for known in exchange.lots
         )

@@ -239,15 +239,6 @@ def _hang_up(*, of_one: bool) -> Json:
     )
 
 
-def _create() -> Json:
-    return _operation(
-        "Create a call from an extension of the user.",
-        _ended_or_made("The call that was created."),
-        (*_LOOKED_UP, Refusal.BODY_INVALID),
-        **_asked("SimpleCall"),
-    )
-
-
 def _not_there(summary: str) -> Json:
     return _operation(summary, {}, (*_LOOKED_UP, Refusal.ACTION_NOT_IMPLEMENTED))
 
@@ -277,7 +268,13 @@ def _word(name: str) -> Json:
 def _uapi_paths() -> Json:
     events = dict.fromkeys(("get", "post", "put", "delete"), _not_there("Call events, which parksim does not have."))
     short = dict.fromkeys(("get", "put", "delete"), _operation("Names no extension, so nothing.", {}, _LOOKED_UP))
-    kinds = {"simple": _create(), **dict.fromkeys(("callback", "conferenceInvite"), _not_there("Not implemented."))}
+    create = _operation(
+        "Create a call from an extension of the user.",
+        _ended_or_made("The call that was created."),
+        (*_LOOKED_UP, Refusal.BODY_INVALID),
+        **_asked("SimpleCall"),
+    )
+    kinds = {"simple": create, **dict.fromkeys(("callback", "conferenceInvite"), _not_there("Not implemented."))}
     return dict(
         [
             _path("", short),

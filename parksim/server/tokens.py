@@ -131,7 +131,9 @@ class Tokens:
             raise TokenError([f"{name}: holds no token; {_FORM}"])
         if len(known) > MOST_TOKENS:
             raise TokenError([f"{name}: holds {len(known):,} tokens; at most {MOST_TOKENS:,}"])
-        return cls(known, _lasting_cookie(known))
+        told = "\n".join(sorted(f"{text} {token.user} {token.scope}" for text, token in known.items()))
+        # A cookie that follows from the tokens, slowly, so that nobody who has it can try out short tokens.
+        return cls(known, scrypt(told.encode(), salt=b"parksim board", n=2**14, r=8, p=1, dklen=32).hex())
 
     @classmethod
     def made(cls, users: Sequence[str]) -> tuple[Self, str]:
@@ -144,12 +146,6 @@ class Tokens:
             raise TokenError(['[uapi] has no users; write for instance users = { "12" = ["0003*210"] }'])
         text = secrets.token_urlsafe(24)
         return cls({text: Token(users[0], "user")}), text
-
-
-def _lasting_cookie(known: Mapping[str, Token]) -> str:
-    """Return a cookie that follows from the tokens, slowly, so that nobody who has it can try out short tokens."""
-    told = "\n".join(sorted(f"{text} {token.user} {token.scope}" for text, token in known.items()))
-    return scrypt(told.encode(), salt=b"parksim board", n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def _digest(text: bytes) -> bytes:

@@ -12,12 +12,12 @@ Four laws of this file and of ``events``:
 Sums are ``math.fsum``: exact up to one rounding, so the order in which workers deliver replications cannot change a
 digit.
 
->>> print(student_t([0.012, 0.015, 0.011, 0.014], bounds=SHARE))
+>>> print(t_interval(mean_of([0.012, 0.015, 0.011, 0.014]), bounds=SHARE))
 0.0130 [0.0101, 0.0159]
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal, NamedTuple
 
@@ -84,12 +84,6 @@ class Estimate:
         if self.mean is None or self.low is None or self.high is None:
             return None
         return max(self.high - self.mean, self.mean - self.low)
-
-    @property
-    def relative_half_width(self) -> float | None:
-        """``half_width`` over the size of the mean; None without an interval or when the mean is 0."""
-        half_width = self.half_width
-        return None if half_width is None or not self.mean else half_width / abs(self.mean)
 
     def as_dict(self) -> dict[str, float | int | str | None]:
         """Return the estimate as the JSON of ``parksim run`` spells it, ``reason`` last."""
@@ -172,41 +166,37 @@ def sample(*factors: Factor) -> Sample | None:
     return Sample(point, tuple((n - 1) * (point - value) for value in without), n)
 
 
-def student_t(values: Iterable[float | None], level: float = 0.95, bounds: Bounds = UNBOUNDED) -> Estimate:
-    """Return mean and t interval over independent replications: mean -+ t(n-1) s / sqrt(n).
+def mean_of(values: Sequence[float]) -> Sample:
+    """Return the sample of a mean; exactly the value, without residuals, for equal ones."""
+    if all(value == values[0] for value in values):
+        return Sample(values[0], (0.0,) * len(values), len(values))
+    mean = math.fsum(values) / len(values)
+    return Sample(mean, tuple(value - mean for value in values), len(values))
+
+
+def t_interval(of: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED, reason: str = "") -> Estimate:
+    """Return point and t interval over independent replications: point -+ t(n-1) times its standard error.
 
     Source: Law, Simulation Modeling and Analysis, chapter on output analysis for a single system
     (replication/deletion approach).
 
     Args:
-        values: One number a replication; None or nan where the measure was undefined. Those are left out: the
-            estimate is then of the replications that have the measure, and ``reason`` says how many have not.
+        of: A ratio of sums (``sample``), or a mean (``mean_of``).
         level: Confidence level, in (0, 1).
         bounds: Between which every replication's value lies; the interval is clipped to these.
+        reason: What is peculiar already.
 
     Returns:
-        ``one-replication`` without interval for n = 1, ``all-equal`` (see ``of_equal``) when all are equal,
-        ``undefined`` when none is left.
+        ``one-replication`` without interval for n = 1, ``all-equal`` (see ``of_equal``) when all are equal.
 
     Raises:
-        ArgumentError: If a value is infinite or outside the bounds, or the level is outside (0, 1).
+        ArgumentError: If the level is outside (0, 1).
 
-    >>> estimate = student_t([1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09], level=0.90)
+    >>> values = mean_of([1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09])
+    >>> estimate = t_interval(values, level=0.90)
     >>> round(estimate.mean, 2), round(estimate.half_width, 2)  # the worked example of Law's book, n = 10
     (1.34, 0.24)
     """
-    tail_of(level)
-    given = list(values)
-    defined = _defined(given, bounds)
-    missing = len(given) - len(defined)
-    reason = f"undefined in {missing} of {len(given)} replications" if missing else ""
-    if not defined:
-        return undefined(reason or "no replication", 0, level)
-    return t_interval(_mean_of(defined), level, bounds, reason)
-
-
-def t_interval(of: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED, reason: str = "") -> Estimate:
-    """Return the t interval of a ratio of sums; see ``student_t``, whose values this takes as a ``Sample``."""
     if of.n < 2:
         return Estimate(of.point, None, None, level, of.n, "one-replication", reason or "an interval needs two")
     if of.variance == 0.0:
@@ -237,39 +227,15 @@ def certain(value: float, n: int, level: float, reason: str) -> Estimate:
     return Estimate(value, value, value, level, n, "certain", reason)
 
 
-def welch(
-    a: Iterable[float | None], b: Iterable[float | None], level: float = 0.95, bounds: Bounds = UNBOUNDED
-) -> Estimate:
-    """Return mean(a) - mean(b) of two independent sets of replications, variances not assumed equal.
+def apart(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED) -> Estimate:
+    """Return a less b of two independent samples, variances not assumed equal.
 
     Degrees of freedom by Welch (1947), Biometrika 34, 28-35, and Satterthwaite (1946). For runs with common random
-    numbers take ``paired``: it is far sharper.
+    numbers take ``together``: it is far sharper. ``n`` counts both sides, each of which needs two replications.
 
-    Args:
-        a: One number a replication; None or nan are left out.
-        b: Likewise; not necessarily as many.
-        level: Confidence level, in (0, 1).
-        bounds: Clip the interval to these (``SHARE_DIFFERENCE``).
-
-    Returns:
-        ``undefined`` when a side has fewer than two replications; ``n`` counts both sides.
-
-    Raises:
-        ArgumentError: If a value is infinite, the difference is outside the bounds, or the level is outside (0, 1).
-
-    >>> print(welch([5.1, 4.9, 5.3, 5.0], [4.2, 4.8, 4.5, 4.4]))
+    >>> print(apart(mean_of([5.1, 4.9, 5.3, 5.0]), mean_of([4.2, 4.8, 4.5, 4.4])))
     0.60 [0.22, 0.98]
     """
-    tail_of(level)
-    xs, ys = _defined(a, UNBOUNDED), _defined(b, UNBOUNDED)
-    if len(xs) < 2 or len(ys) < 2:
-        why = f"each side needs two replications, there are {len(xs)} and {len(ys)}"
-        return undefined(why, len(xs) + len(ys), level)
-    return apart(_mean_of(xs), _mean_of(ys), level, bounds)
-
-
-def apart(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED) -> Estimate:
-    """Return a less b of two independent samples: ``welch`` of ratios of sums."""
     difference, n = a.point - b.point, a.n + b.n
     if a.n < 2 or b.n < 2:
         return undefined(f"each side needs two replications, there are {a.n} and {b.n}", n, level)
@@ -281,43 +247,15 @@ def apart(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED)
     return _clipped(difference, t_of(level, df) * math.sqrt(variance), bounds, level, n, "welch-t", "")
 
 
-def paired(
-    a: Sequence[float | None], b: Sequence[float | None], level: float = 0.95, bounds: Bounds = UNBOUNDED
-) -> Estimate:
-    """Return the mean of a[i] - b[i] over replications that share their random numbers, with its t interval.
+def together(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED, reason: str = "") -> Estimate:
+    """Return a less b of samples that share their random numbers, replication by replication.
 
     Source: Law, Simulation Modeling and Analysis, chapter on comparing alternative systems (paired-t interval).
-
-    Args:
-        a: One number a replication, None or nan where undefined.
-        b: The other design's, replication by replication.
-        level: Confidence level, in (0, 1).
-        bounds: Clip the interval to these (``SHARE_DIFFERENCE``).
-
-    Raises:
-        ArgumentError: If the lengths differ, a value is infinite, a difference is outside the bounds, or the level is
-            outside (0, 1).
-
-    >>> print(paired([5.1, 4.9, 5.3, 5.0], [5.0, 4.8, 5.1, 4.9]))
-    0.125 [0.045, 0.205]
-    """
-    if len(a) != len(b):
-        raise ArgumentError(f"pairs need equally many replications, got {len(a)} and {len(b)}")
-    pairs = [(x, y) for x, y in zip(a, b, strict=True) if _defined([x], UNBOUNDED) and _defined([y], UNBOUNDED)]
-    tail_of(level)
-    reason = f"undefined in {len(a) - len(pairs)} of {len(a)} replications" if len(pairs) < len(a) else ""
-    if not pairs:
-        return undefined(reason or "no replication", 0, level)
-    xs, ys = ([float(one) for one in side if one is not None] for side in zip(*pairs, strict=True))
-    _defined([x - y for x, y in zip(xs, ys, strict=True)], bounds)
-    return together(_mean_of(xs), _mean_of(ys), level, bounds, reason)
-
-
-def together(a: Sample, b: Sample, level: float = 0.95, bounds: Bounds = UNBOUNDED, reason: str = "") -> Estimate:
-    """Return a less b of samples that share their random numbers: ``paired`` of ratios of sums.
-
     Where no pair differs, a pair that does comes with a probability of at most r (see ``of_equal``), and is taken to
     differ by no more than the replications of one side do among themselves.
+
+    >>> print(together(mean_of([5.1, 4.9, 5.3, 5.0]), mean_of([5.0, 4.8, 5.1, 4.9])))
+    0.125 [0.045, 0.205]
     """
     residuals = tuple(x - y for x, y in zip(a.residuals, b.residuals, strict=True))
     of = Sample(a.point - b.point, residuals, min(a.n, b.n))
@@ -345,7 +283,7 @@ def verdict(estimate: Estimate, relation: Relation, target: float) -> Verdict:
     Raises:
         ArgumentError: If the relation is unknown or the target is nan.
 
-    >>> verdict(student_t([0.001, 0.002]), "<", 0.1), verdict(student_t([1.0, 3.0]), "<=", 2.5)
+    >>> verdict(certain(0.1, 2, 0.95, ""), "<", 0.2), verdict(t_interval(mean_of([1.0, 3.0])), "<=", 2.5)
     ('met', 'undecided')
     """
     if math.isnan(target):
@@ -378,23 +316,6 @@ def tail_of(level: float) -> float:
 def t_of(level: float, df: float) -> float:
     """Return how many standard errors a two-sided t interval of this level reaches."""
     return -student_t_quantile(tail_of(level), df)
-
-
-def _defined(values: Iterable[float | None], bounds: Bounds) -> list[float]:
-    """Return the values that are numbers, checked against their bounds."""
-    defined = [float(value) for value in values if value is not None and not math.isnan(value)]
-    for value in defined:
-        if math.isinf(value) or not bounds[0] <= value <= bounds[1]:
-            raise ArgumentError(f"a replication's value must be finite and within {bounds}, got {value!r}")
-    return defined
-
-
-def _mean_of(values: Sequence[float]) -> Sample:
-    """Return the sample of a mean; exactly the value, without residuals, for equal ones."""
-    if all(value == values[0] for value in values):
-        return Sample(values[0], (0.0,) * len(values), len(values))
-    mean = math.fsum(values) / len(values)
-    return Sample(mean, tuple(value - mean for value in values), len(values))
 
 
 def _clipped(mean: float, half: float, bounds: Bounds, level: float, n: int, method: Method, reason: str) -> Estimate:

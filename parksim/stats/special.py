@@ -129,9 +129,8 @@ def _log_beta_density_part(a: float, b: float, x: float, y: float) -> float:
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
     """Return the continued fraction of DLMF 8.17.22 by Lentz's method; converges fast for x < (a+1)/(a+b+2)."""
-    tiny = 1e-300
     c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
-    d = 1.0 / (d if abs(d) > tiny else tiny)
+    d = 1.0 / (d if abs(d) > _TINY else _TINY)
     value = d
     for m in range(1, 100_000):
         for numerator in (
@@ -139,9 +138,9 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0)),
         ):
             d = 1.0 + numerator * d
-            d = 1.0 / (d if abs(d) > tiny else tiny)
+            d = 1.0 / (d if abs(d) > _TINY else _TINY)
             c = 1.0 + numerator / c
-            c = c if abs(c) > tiny else tiny
+            c = c if abs(c) > _TINY else _TINY
             value *= c * d
         if abs(c * d - 1.0) < 1e-16:
             return value

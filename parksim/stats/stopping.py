@@ -75,11 +75,11 @@ class StoppingRule:
     Raises:
         ArgumentError: If there is no target or a count is out of its range.
 
-    >>> from parksim.stats.estimate import student_t
+    >>> from parksim.stats.estimate import mean_of, t_interval
     >>> rule, state, seen = StoppingRule({"occupancy_mean": Target(relative=0.05)}), Stopping(), []
     >>> while state.state == "continue":
     ...     seen.append(6.0 + 0.1 * (-1) ** len(seen))
-    ...     state = rule.after(state, {"occupancy_mean": student_t(seen)})
+    ...     state = rule.after(state, {"occupancy_mean": t_interval(mean_of(seen))})
     >>> state
     Stopping(replications=25, in_a_row=6, state='precise')
     """

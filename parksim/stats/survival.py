@@ -118,10 +118,6 @@ class _Family(NamedTuple):
     start: Callable[[Seconds, float], list[float]]
 
 
-def _normal_tail(z: Seconds) -> Seconds:
-    return np.array([0.5 * math.erfc(one / math.sqrt(2.0)) for one in z.tolist()])
-
-
 def _log_gamma_density(t: Seconds, theta: Seconds) -> Seconds:
     mean, shape = math.exp(theta[0]), math.exp(theta[1])
     rate = shape / mean
@@ -141,8 +137,12 @@ def _log_weibull_density(t: Seconds, theta: Seconds) -> Seconds:
     return np.asarray(theta[1] - log_scale + (shape - 1) * (np.log(t) - log_scale) - power)
 
 
+def _score(t: Seconds, theta: Seconds) -> Seconds:
+    return np.asarray((np.log(t) - theta[0]) / math.exp(theta[1]))
+
+
 def _log_lognormal_density(t: Seconds, theta: Seconds) -> Seconds:
-    z = (np.log(t) - theta[0]) / math.exp(theta[1])
+    z = _score(t, theta)
     return np.asarray(-0.5 * z * z - theta[1] - np.log(t) - 0.5 * math.log(2 * math.pi))
 
 
@@ -170,7 +170,7 @@ FAMILIES: Final[Mapping[str, _Family]] = {
         lambda theta: float(theta[0] + 0.5 * math.exp(2 * theta[1])),
         lambda theta: float(theta[0]),
         _log_lognormal_density,
-        lambda t, theta: _normal_tail((np.log(t) - theta[0]) / math.exp(theta[1])),
+        lambda t, theta: np.array([0.5 * math.erfc(z / math.sqrt(2.0)) for z in _score(t, theta).tolist()]),
         lambda t, mean: [float(np.log(t).mean()), math.log(max(float(np.log(t).std()), 0.05))],  # noqa: ARG005 - as above
     ),
     "weibull": _Family(
@@ -219,9 +219,7 @@ class Fit:
         theta, step = self.theta, 1e-4
         unit = np.eye(len(theta)) * step
         slope = np.array([(log_of(theta + one) - log_of(theta - one)) / (2 * step) for one in unit])
-        spread = _SCORE * math.sqrt(max(float(slope @ self.covariance @ slope), 0.0))
-        centre = log_of(theta)
-        return Interval(_exp(centre), _exp(centre - spread), _exp(centre + spread))
+        return _around(log_of(theta), float(slope @ self.covariance @ slope))
 
     def survival(self, t_s: Seconds) -> Seconds:
         """Return the share not yet happened at ``t_s``, those to whom it never happens included."""
@@ -238,12 +236,7 @@ class _Data(NamedTuple):
 
 
 def fit(
-    kind: str,
-    durations_s: Seconds,
-    seen: NDArray[np.bool_],
-    *,
-    with_never: bool = False,
-    limits_of_never: bool = True,
+    kind: str, durations_s: Seconds, seen: NDArray[np.bool_], *, with_never: bool = False, limits_of_never: bool = True
 ) -> Fit:
     """Return the law of ``kind`` that makes the durations likeliest.
 
@@ -267,21 +260,21 @@ def fit(
     start = family.start(data.seen_s, float(data.seen_s.mean() if with_never else durations_s.sum() / events))
     negative = partial(_negative, family, data)
     theta, value = minimise(lambda x: negative(x, 0.0), start)
-    never = None
+    never, share = None, 0.0
     if with_never:
-        share, ratio = 0.0, (len(durations_s) - events) / len(durations_s) * 0.5
+        ratio = (len(durations_s) - events) / len(durations_s) * 0.5
         best, least = minimise(lambda x: negative(x[:-1], _share(x[-1])), [*start, _logit(max(ratio, 1e-3))])
         if least < value - 1e-9:
             theta, share, value = best[:-1], _share(best[-1]), least
         never = _never_limits(negative, theta, share, value) if limits_of_never else Interval(share, 0.0, 1.0)
-        covariance = _covariance(lambda x: negative(x[:-1], _share(x[-1])), np.append(theta, _logit(share)), share)
-    else:
-        covariance = _inverse(hessian(lambda x: negative(x, 0.0), theta))
-    limits = {}
-    for i, name in enumerate(family.names):
-        spread = _SCORE * math.sqrt(max(float(covariance[i, i]), 0.0))
-        centre = float(theta[i])
-        limits[name] = Interval(math.exp(centre), _exp(centre - spread), _exp(centre + spread))
+    if with_never and 1e-6 < share < 1 - 1e-6:
+        best = np.append(theta, _logit(share))
+        information = hessian(lambda x: negative(x[:-1], _share(x[-1])), best)
+    else:  # without a never-share, and at its border, that of the law's parameters alone
+        beyond = _share(_logit(share)) if with_never else 0.0
+        information = hessian(lambda x: negative(x, beyond), theta)
+    covariance = _inverse(information)
+    limits = {name: _around(float(theta[i]), float(covariance[i, i])) for i, name in enumerate(family.names)}
     count = len(family.names) + with_never
     n = len(durations_s)
     return Fit(
@@ -362,15 +355,11 @@ def _logit(share: float) -> float:
     return math.log(share / (1.0 - share))
 
 
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 700 else math.inf
-
-
-def _covariance(negative: Callable[[Seconds], float], best: Seconds, share: float) -> Seconds:
-    """Return the inverse of the information; at the border of the never-share that of the law's parameters alone."""
-    if 1e-6 < share < 1 - 1e-6:
-        return _inverse(hessian(negative, best))
-    return _inverse(hessian(lambda x: negative(np.append(x, best[-1])), best[:-1]))
+def _around(logarithm: float, variance: float) -> Interval:
+    """Return the figure of this logarithm with the limits that the variance of the logarithm gives."""
+    spread = _SCORE * math.sqrt(max(variance, 0.0))
+    ends = (logarithm, logarithm - spread, logarithm + spread)
+    return Interval(*(math.exp(x) if x < 700 else math.inf for x in ends))
 
 
 def _inverse(information: Seconds) -> Seconds:

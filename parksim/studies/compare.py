@@ -1,6 +1,7 @@
 """Two scenarios compared: paired differences where both are offered the same calls, Welch's where they are not."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Unpack
@@ -172,15 +173,12 @@ def _unlike(a: Scenario, b: Scenario, seed: int, replications: int) -> tuple[str
     end_us = min(one.horizon_us + one.cool_down_us for one in (a, b))
     unlike = dict.fromkeys(Workload._fields, False)
     for replication in range(replications):
-        one, other = (_before(end_us, draw(scenario, seed, replication)) for scenario in (a, b))
+        drawn = [draw(scenario, seed, replication) for scenario in (a, b)]
+        calls = [int(np.searchsorted(one.arrival_us, end_us)) for one in drawn]
         for name in unlike:
-            unlike[name] |= not np.array_equal(getattr(one, name), getattr(other, name))
+            one, other = (getattr(of, name)[..., :count] for of, count in zip(drawn, calls, strict=True))
+            unlike[name] |= not np.array_equal(one, other)
     return tuple(name for name, differs in unlike.items() if differs)
-
-
-def _before(end_us: int, workload: Workload) -> Workload:
-    calls = int(np.searchsorted(workload.arrival_us, end_us))
-    return Workload._make(column[..., :calls] for column in workload)
 
 
 def changes(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]:
@@ -231,7 +229,16 @@ def difference(
     first, second = one.measured.sample(name), other.measured.sample(name)
     if first is None or second is None:  # a quantile, which is no ratio of sums
         values = [[result[name] for result in study.results] for study in (one, other)]
-        return (est.paired if alike else est.welch)(values[0], values[1], one.level, bounds)
+        if not alike:
+            a, b = (est.mean_of([value for value in side if not math.isnan(value)]) for side in values)
+            return est.apart(a, b, one.level, bounds)
+        pairs = [pair for pair in zip(*values, strict=True) if not any(map(math.isnan, pair))]
+        count = len(values[0])
+        reason = f"undefined in {count - len(pairs)} of {count} replications" if len(pairs) < count else ""
+        if not pairs:
+            return est.undefined(reason, 0, one.level)
+        a, b = map(est.mean_of, zip(*pairs, strict=True))
+        return est.together(a, b, one.level, bounds, reason)
     if {side.method for side in estimates} <= _BY_SPREAD:
         return by(first, second, one.level, bounds)
     return events.difference(*estimates, est.correlation(first, second) if alike else 0.0, bounds)

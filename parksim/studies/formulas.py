@@ -18,7 +18,7 @@ from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import UnfitError
 from parksim.journal.measures import HOUR_US, HOURS
 from parksim.scenario.laws import Law
-from parksim.scenario.lots import LotSection, NamedLot
+from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.scenario.sections import Hourly, Poisson, Recorded
@@ -138,16 +138,9 @@ def _known(scenario: Scenario) -> _Known:
     stay, asking = _stay(scenario), _asking(scenario)
     weights = np.array([lot.weight if isinstance(lot, NamedLot) else 1.0 for lot in scenario.lots])
     of_lots = weights / weights.sum()
-    lots: tuple[LossLot, ...] | str
-    if isinstance(rate, str):
-        lots = rate
-    elif scenario.attendants.count != UNLIMITED:
-        lots = "limited attendants: parks are not Poisson"
-    elif isinstance(stay, str):
-        lots = stay
-    elif isinstance(asking, str):
-        lots = asking
-    else:
+    limited = "limited attendants: parks are not Poisson" if scenario.attendants.count != UNLIMITED else None
+    lots: tuple[LossLot, ...] | str = next((why for why in (rate, limited, stay, asking) if isinstance(why, str)), "")
+    if not (isinstance(rate, str) or limited or isinstance(stay, str) or isinstance(asking, str)):
         lots = tuple(
             theory.loss_lot(rate * asking * share, stay, lot.slots, lot.choice)
             for lot, share in zip(scenario.lots, of_lots.tolist(), strict=True)
@@ -237,16 +230,14 @@ def _staff_may_be_busy(scenario: Scenario) -> bool:
 
 def _can_expire(scenario: Scenario) -> bool:
     """Tell whether a stay may reach maxInParking; at a tie hang-up and retrieval come first."""
-    return any(_can_expire_in(scenario, lot) for lot in scenario.lots)
-
-
-def _can_expire_in(scenario: Scenario, lot: LotSection | NamedLot) -> bool:
-    limit, retrieval = lot.max_in_parking, scenario.retrieval
-    if limit is None:
-        return False
-    fetched = retrieval.never == 0 and not _staff_may_be_busy(scenario)
-    others = (scenario.stay_patience(lot), retrieval.delay if fetched else None)
-    return min((law.support_s[1] for law in others if law is not None), default=math.inf) > limit.support_s[0]
+    fetched = scenario.retrieval.never == 0 and not _staff_may_be_busy(scenario)
+    for lot in scenario.lots:
+        if lot.max_in_parking is not None:
+            others = (scenario.stay_patience(lot), scenario.retrieval.delay if fetched else None)
+            latest_s = min((law.support_s[1] for law in others if law is not None), default=math.inf)
+            if latest_s > lot.max_in_parking.support_s[0]:
+                return True
+    return False
 
 
 def _asking(scenario: Scenario) -> float | str:
@@ -356,9 +347,7 @@ def _stays(scenario: Scenario, known: _Known) -> Table:
     stay = known.stay
     if not isinstance(stay, str):
         values: dict[str, float | tuple[float, ...]] = {
-            "retrieved_share": stay.retrieved_share,
-            "expired_share": stay.expired_share,
-            "abandoned_share": stay.abandoned_share,
+            **{name: getattr(stay, name) for name in ("retrieved_share", "expired_share", "abandoned_share")},
             "parked_s_mean": stay.mean_s,
             "parked_s_p50": theory.quantile_s(stay, 0.5),
             "parked_s_p95": theory.quantile_s(stay, 0.95),
@@ -433,7 +422,10 @@ def _no_returns(scenario: Scenario) -> Table:
 
 def _losses(scenario: Scenario, known: _Known) -> Table:
     """Return the share of calls that are lost, of those that may be parked."""
-    if not _can_be_lost(scenario):
+    limited, recall = scenario.attendants.count != UNLIMITED, scenario.recall
+    to_parker = recall.to == "parker" and _can_expire(scenario)
+    in_queue = limited and (scenario.queue.limit != UNLIMITED or (to_parker and recall.busy == "drop"))
+    if not (scenario.when_full == "drop" or in_queue or (to_parker and recall.unanswered == "drop")):
         return {"lost_share": Formula(0.0, "no call can be lost")}
     lot, back = known.lot, _return(scenario)
     if isinstance(lot, str):
@@ -446,17 +438,6 @@ def _losses(scenario: Scenario, known: _Known) -> Table:
     refused = lot.refused_share if scenario.when_full == "drop" else 0.0
     unanswered = (1.0 - lot.refused_share) * lot.expired_share * back.lost
     return {"lost_share": Formula(known.asking * (refused + unanswered), LOSS)}
-
-
-def _can_be_lost(scenario: Scenario) -> bool:
-    limited, recall = scenario.attendants.count != UNLIMITED, scenario.recall
-    to_parker = recall.to == "parker" and _can_expire(scenario)
-    return (
-        scenario.when_full == "drop"
-        or (limited and scenario.queue.limit != UNLIMITED)
-        or (limited and to_parker and recall.busy == "drop")
-        or (to_parker and recall.unanswered == "drop")
-    )
 
 
 # People ---------------------------------------------------------------------------------------------------------------

@@ -124,7 +124,12 @@ def chosen_engine(engine: str, scenarios: Iterable[Scenario], replications: int)
 
 def engine_for_calls(calls: float) -> str:
     """Return the quicker engine for this many calls."""
-    return "kernel" if calls >= KERNEL_PAYS_CALLS and find_spec("numba") is not None else "simpy"
+    return "kernel" if calls >= KERNEL_PAYS_CALLS and has_compiler() else "simpy"
+
+
+def has_compiler() -> bool:
+    """Return whether Numba is installed: without it the kernel is slower than SimPy."""
+    return find_spec("numba") is not None
 
 
 def expected_calls(scenario: Scenario) -> float:
@@ -141,7 +146,7 @@ def expected_calls(scenario: Scenario) -> float:
 
 def versions(engine: str = "simpy") -> dict[str, str]:
     """Return the versions on which the bytes of a result depend."""
-    packages = ("numpy", "simpy", "numba") if engine == "kernel" and find_spec("numba") else ("numpy", "simpy")
+    packages = ("numpy", "simpy", "numba") if engine == "kernel" and has_compiler() else ("numpy", "simpy")
     return {"parksim": _version("parksim"), "python": platform.python_version()} | {p: _version(p) for p in packages}
 
 

@@ -9,7 +9,7 @@ from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict
 from parksim.studies.compare import difference
 from parksim.studies.gather import MOST_RUNS, Gatherer, requested
-from parksim.studies.study import ObjectiveVerdict, Study
+from parksim.studies.study import ObjectiveVerdict, Study, together
 
 FIRST_LOOK: Final = 10
 """Replications after which ``solve`` first looks whether a value is decided; then it doubles them."""
@@ -182,15 +182,12 @@ class Search:
                 design, self.gatherer.seed, self.gatherer.engine, self.level, results, requested(replications)
             )
             objectives = tuple(study.objectives)
-            verdicts = {one.verdict for one in objectives}
-            # One miss decides, without the others.
-            together: Verdict = next((one for one in ("missed", "undecided") if one in verdicts), "met")
+            verdict = together(objectives)
             unclear = [one for one in objectives if one.verdict == "undecided"]
-            if together != "undecided" or all(self._is_near_enough(study, one) for one in unclear):
+            if verdict != "undecided" or all(self._is_near_enough(study, one) for one in unclear):
                 break
-        return Step(
-            value, together, objectives, study, replications_needed(study, unclear) if together == "undecided" else None
-        )
+        needed = replications_needed(study, unclear) if verdict == "undecided" else None
+        return Step(value, verdict, objectives, study, needed)
 
     def _is_near_enough(self, study: Study, one: ObjectiveVerdict) -> bool:
         half_width = study.estimate(one.objective.measure).half_width

@@ -13,8 +13,7 @@ from typing import Any, Literal, NamedTuple, Unpack, overload
 from parksim.errors import ParksimError, PlanError
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
-from parksim.scenario.sections import Objective
-from parksim.stats.estimate import Estimate
+from parksim.stats.estimate import Estimate, certain, verdict
 from parksim.studies.formulas import formulas
 from parksim.studies.gather import MOST_VALUES, Execution, ExecutionArguments, Gatherer, gathering, shows_execution
 from parksim.studies.replication import versions
@@ -327,13 +326,14 @@ def _formulas_answer(scenario: Scenario, key: str, values: range) -> tuple[int |
     reasons: dict[str, None] = {}
 
     def holds(place: int) -> bool:
-        table = formulas(scenario.with_values({key: values[place]}))
+        table, meets = formulas(scenario.with_values({key: values[place]})), True
         for objective in scenario.objectives:
             value, reason = table[objective.measure]
             if value is None or isinstance(value, tuple):
                 raise _NoFormulaError(f"{objective.measure}: {reason}")
             reasons[reason] = None
-        return all(_holds(table[one.measure].value, one) for one in scenario.objectives)
+            meets &= verdict(certain(value, 0, 1.0, reason), objective.relation, objective.value) == "met"
+        return meets
 
     try:
         place = first(holds, -1, len(values))
@@ -341,10 +341,3 @@ def _formulas_answer(scenario: Scenario, key: str, values: range) -> tuple[int |
         return None, str(error)
     named = ", ".join(reasons)
     return (values[place], named) if place < len(values) else (None, f"no value meets them ({named})")
-
-
-def _holds(value: Any, objective: Objective) -> bool:
-    target = objective.value
-    return bool(
-        {"<": value < target, "<=": value <= target, ">": value > target, ">=": value >= target}[objective.relation]
-    )

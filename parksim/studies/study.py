@@ -1,7 +1,7 @@
 """Replications of one scenario, and what they say together: the estimates, the verdicts, and when there are enough."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +23,10 @@ from parksim.studies.store import Result, sum_of
 
 MOST_REPLICATIONS: Final = 1000
 """The cap of a study that runs until it is precise."""
+_STOPPED: Final = {
+    "precise": "precise after {} replications",
+    "cap": "not yet precise after {} replications, the most a study makes",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class ObjectiveVerdict:
 
     objective: Objective
     verdict: est.Verdict
+
+
+def together(objectives: Iterable[ObjectiveVerdict]) -> est.Verdict:
+    """Return the verdict on all objectives: one miss decides, without the others."""
+    verdicts = {one.verdict for one in objectives}
+    return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,9 @@ class Study(Reported):
     @cached_property
     def estimates(self) -> dict[str, Any]:
         """Each measure's ``Estimate`` by name; a list of them for a vector."""
+        lengths = {name: len(self.results[0][name]) if self.results else 0 for name in VECTORS}
         return {name: self.estimate(name) for name in SCALARS} | {
-            name: [self.estimate(name, index) for index in range(self._length(name))] for name in VECTORS
+            name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()
         }
 
     @cached_property
@@ -73,11 +84,7 @@ class Study(Reported):
     @property
     def verdict(self) -> est.Verdict:
         """All objectives together: "missed" when one is, else "undecided" when one is, else "met"."""
-        verdicts = {one.verdict for one in self.objectives}
-        return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
-
-    def _length(self, name: str) -> int:
-        return len(self.results[0][name]) if self.results else 0
+        return together(self.objectives)
 
     @cached_property
     def measured(self) -> Measured:
@@ -213,7 +220,8 @@ def study(
                     stopping = rule.after(stopping, {name: so_far("").estimate(name) for name in rule.targets})
                     if stopping.state != "continue":
                         break
-        done = so_far(requested(len(results)) if rule is None else _why_stopped(stopping))
+        why = requested(len(results)) if rule is None else _STOPPED[stopping.state].format(stopping.replications)
+        done = so_far(why)
         gatherer.finish(scenario, stopped=done.stopped, precision=precision, kind="study", replications=len(results))
     return done
 
@@ -228,9 +236,3 @@ def _stopping_rule(scenario: Scenario, precision: float) -> StoppingRule:
             "refused_share": Target(relative=2 * precision, absolute=0.001),
         }
     return StoppingRule(targets, most=MOST_REPLICATIONS)
-
-
-def _why_stopped(stopping: Stopping) -> str:
-    if stopping.state == "precise":
-        return f"precise after {stopping.replications} replications"
-    return f"not yet precise after {stopping.replications} replications, the most a study makes"

@@ -7,9 +7,10 @@ says what it assumes. Import them from ``parksim.theory``.
 0.01
 """
 
+import itertools
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, SupportsIndex
 
@@ -69,10 +70,15 @@ def erlang_b(servers: SupportsIndex, offered_erlang: float) -> float:
     (0.01, 1.0)
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
-    blocked = 1.0
-    for n in range(1, c + 1):
+    return next(itertools.islice(_blocking(a), c, None))
+
+
+def _blocking(offered_erlang: float) -> Iterator[float]:
+    """Yield B(0, A), B(1, A), and so on, as in ``erlang_b``."""
+    blocked, a = 1.0, offered_erlang
+    for n in itertools.count(1):
+        yield blocked
         blocked = a * blocked / (n + a * blocked)
-    return blocked
 
 
 def erlang_b_curve(servers: SupportsIndex, offered_erlang: float) -> Floats:
@@ -82,12 +88,7 @@ def erlang_b_curve(servers: SupportsIndex, offered_erlang: float) -> Floats:
     [1.0, 0.5, 0.2, 0.0625]
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
-    curve = np.ones(c + 1)
-    blocked = 1.0
-    for n in range(1, c + 1):
-        blocked = a * blocked / (n + a * blocked)
-        curve[n] = blocked
-    return curve
+    return np.fromiter(itertools.islice(_blocking(a), c + 1), np.float64)
 
 
 def erlang_b_servers(offered_erlang: float, blocking: float) -> int:
@@ -109,11 +110,7 @@ def erlang_b_servers(offered_erlang: float, blocking: float) -> int:
         raise ArgumentError(f"blocking must be in (0, 1], got {blocking!r}")
     if a * (1.0 - blocking) > MOST_SERVERS:  # c >= carried load
         raise ArgumentError(f"{a:g} erlang need more than {MOST_SERVERS} servers")
-    blocked, n = 1.0, 0
-    while blocked > blocking:
-        n += 1
-        blocked = a * blocked / (n + a * blocked)
-    return n
+    return next(n for n, blocked in enumerate(_blocking(a)) if blocked <= blocking)
 
 
 def erlang_b_offered(servers: SupportsIndex, blocking: float) -> float:
@@ -170,7 +167,7 @@ def busy_pmf(servers: SupportsIndex, offered_erlang: float) -> Floats:
     """
     c, a = checked_count("servers", servers, 0), checked_number("offered_erlang", offered_erlang)
     if a == 0.0:
-        return _empty(c)
+        return np.eye(1, c + 1).ravel()  # nobody ever comes
     return _normalized(np.concatenate([np.zeros(1), np.cumsum(np.log(a / np.arange(1, c + 1)))]))
 
 
@@ -395,7 +392,7 @@ def unlimited_pmf(offered_erlang: float, up_to: SupportsIndex | None = None) -> 
     a = checked_number("offered_erlang", offered_erlang)
     last = None if up_to is None else checked_count("up_to", up_to, 0)
     if a == 0.0:
-        return _empty(last or 0)
+        return np.eye(1, (last or 0) + 1).ravel()
     pmf = _birth_death(lambda n: np.log(a / n), at_least=last or 0)
     return pmf if last is None else pmf[: last + 1]
 
@@ -446,13 +443,6 @@ def _birth_death(log_ratio: Callable[[Floats], Floats], at_least: int) -> Floats
             raise ArgumentError(f"the chain needs more than {MOST_SERVERS} states: load and patience are too great")
         size = len(weights)
     return _normalized(weights)
-
-
-def _empty(last: int) -> Floats:
-    """Return the probabilities of 0..last when nobody ever comes."""
-    pmf = np.zeros(last + 1)
-    pmf[0] = 1.0
-    return pmf
 
 
 def _normalized(log_weights: Floats) -> Floats:

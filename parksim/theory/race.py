@@ -180,7 +180,8 @@ def race(
     between = _between(clocks, np.stack([edges[:-1], edges[1:], before_atoms[1:]], axis=1), at_atoms)
     runs = np.array([law is not None for law in (patience, retrieval, limit)])  # a share of 1e-16 would surprise
     abandoned, retrieved, expired = (np.clip(between[1:] + at_atoms, 0.0, 1.0) * runs).tolist()
-    heavy = tuple(atom for atom in atoms if _mass(clocks, atom) > 0.0)
+    falls = np.prod(clocks.until(np.array(atoms)), axis=0) > np.prod(clocks.after(np.array(atoms)), axis=0)
+    heavy = tuple(atom for atom, falls_there in zip(atoms, falls.tolist(), strict=True) if falls_there)
     return Race(float(between[0]), retrieved, abandoned, expired, heavy, clocks)
 
 
@@ -220,12 +221,6 @@ def quantile_s(stay: Law, probability: float) -> float:
     while low < (middle := 0.5 * (low + high)) < high:
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-
-
-def _mass(clocks: _Clocks, atom: float) -> float:
-    """Return P(stay = atom)."""
-    t = np.array([atom])
-    return float((np.prod(clocks.until(t), axis=0) - np.prod(clocks.after(t), axis=0))[0])
 
 
 def _end(clocks: _Clocks) -> tuple[float, list[float]]:

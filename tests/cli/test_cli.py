@@ -239,6 +239,20 @@ def test_both_engines_write_the_same_rows(command):
     assert rows["simpy"] == rows["kernel"] != []
 
 
+@pytest.mark.parametrize("words", [("run", "s.toml", "--replications", "2"), ("journal", "s.toml")])
+def test_a_slow_kernel_says_so(command, monkeypatch, words):
+    """Without Numba ``--engine kernel`` runs, and one line says that it is slow and what helps."""
+    monkeypatch.setattr("parksim.studies.replication.find_spec", lambda _: None)
+    outs = {engine: command(*words, *SHORT, "--engine", engine) for engine in ("auto", "simpy", "kernel")}
+    assert {code for code, _, _ in outs.values()} == {DONE}
+    said = {engine: [line for line in err.splitlines() if "Numba" in line] for engine, (_, _, err) in outs.items()}
+    assert said == {
+        "auto": [],
+        "simpy": [],
+        "kernel": ["parksim: without Numba the kernel is slower than simpy; pip install 'parksim[fast]'"],
+    }
+
+
 STRICT = [
     (["refused_share=< 100 %", "expired_share=< 100 %"], DONE),
     (["refused_share=< 100 %", "expired_share=> 99 %"], MISSED),

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import parksim
-from parksim.catalogue import SCALARS, VECTORS
-from parksim.reports.tables import study_vector
+from parksim.catalogue import SCALARS
 from parksim.results import FORMULA_STARTS, MissingLibraryError, Names, Table, html_table, to_csv
 
 SCENARIO = parksim.Scenario.load("scenarios/lot-only.toml").with_values({"run.horizon": "1h", "run.warm_up": "10m"})
@@ -76,17 +75,11 @@ def test_duckdb_reads_a_result_directly(study, run):
 
 
 def test_a_study_is_one_row_a_replication(study):
-    """Each scalar of each replication, to the last bit; vectors one row an element."""
+    """Each scalar of each replication, to the last bit."""
     frame = study.to_pandas()
     assert list(frame) == ["replication", *SCALARS]
     for name in SCALARS:
         np.testing.assert_array_equal(frame[name], [one[name] for one in study.results])
-    for name in VECTORS:
-        long = study_vector(study, name).to_pandas()
-        wide = long.pivot_table(index="replication", columns="index", values=name, dropna=False)
-        np.testing.assert_array_equal(wide.to_numpy(), np.array([one[name] for one in study.results]))
-    with pytest.raises(ValueError, match="occupancy_pmf"):
-        study_vector(study, "occupancy")
 
 
 def test_a_run_is_one_row_a_fact(run):
@@ -141,7 +134,7 @@ def test_html_is_inert(run, study, swept):
     again = parksim.study(scenario, replications=2, engine="simpy")._repr_html_()
     assert "<img" not in again
     assert "refused_share" in again
-    for result in (run, study, swept, study_vector(study, "occupancy_pmf")):
+    for result in (run, study, swept):
         assert result._repr_html_().startswith("<table>")
     assert html_table("", [], [[float("nan"), 0.1234567, None]]).count("<td>-</td>") == 2
 

@@ -18,7 +18,7 @@ from parksim.cli.progress import Progress
 from parksim.reports.screen import WIDTH, screen, screen_text
 from parksim.reports.story import measured
 from parksim.scenario.model import TEMPLATE, Scenario
-from parksim.stats.estimate import Estimate, student_t, undefined
+from parksim.stats.estimate import Estimate, mean_of, t_interval, undefined
 from parksim.studies.study import Study
 
 SCENARIO = Scenario.loads(TEMPLATE)
@@ -57,7 +57,7 @@ def test_the_screen_shows_to_two_digits_of_the_half_width():
         for value in (1.0, 2.0, 3.0)
     ]
     text = screen_text(study(*three))
-    estimate = student_t([1.0, 2.0, 3.0])
+    estimate = t_interval(mean_of([1.0, 2.0, 3.0]))
     assert round(estimate.half_width, 4) == 2.4841
     assert line_of(text, "occupancy_mean").startswith("occupancy_mean 2.0 0.0 to 4.5 ")
     assert json.loads(study(*three).to_json())["estimates"]["occupancy_mean"]["low"] == 0.0 > estimate.low

@@ -1,10 +1,14 @@
 """Differences between two scenarios: what is paired, and whether the intervals cover what Erlang's formula says."""
 
+import dataclasses
+import math
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from parksim.stats import estimate as est
 from parksim.studies import compare as comparing
 from parksim.studies.formulas import formulas
 from parksim.studies.study import study
@@ -45,6 +49,29 @@ def test_separate_replications_are_strangers_and_equal_numbers_are_not():
     assert abs(np.corrcoef(*shares)[0, 1]) < 0.5
     assert np.corrcoef(shares[0], [one["occupancy_mean"] for one in same_numbers])[0, 1] > 0.5
     assert compared.differences["occupancy_mean"].method == "welch-t"
+
+
+def with_medians(one, *medians):
+    """Return a study whose replications have these medians of the time parked."""
+    results = [result | {"parked_s_p50": median} for result, median in zip(one.results, medians, strict=True)]
+    return dataclasses.replace(one, results=tuple(results))
+
+
+def test_quantiles_are_compared_over_the_replications_that_have_them():
+    """A median is no ratio of sums: pairs with an undefined half are left out and counted, of strangers each value."""
+    done = study(lot_only(SHORT), 4, engine="simpy")
+    a, b = with_medians(done, 50.0, math.nan, 52.0, 57.0), with_medians(done, 51.0, 44.0, 56.0, 55.0)
+    paired = comparing.difference(a, b, "parked_s_p50", 4)
+    reference = stats.ttest_rel([50, 52, 57], [51, 56, 55]).confidence_interval(0.95)
+    assert (paired.low, paired.high) == pytest.approx((reference.low, reference.high))
+    assert (paired.n, paired.method, paired.reason) == (3, "paired-t", "undefined in 1 of 4 replications")
+    strangers = comparing.difference(a, b, "parked_s_p50", 4, est.apart)
+    reference = stats.ttest_ind([50, 52, 57], [51, 44, 56, 55], equal_var=False).confidence_interval(0.95)
+    assert (strangers.low, strangers.high) == pytest.approx((reference.low, reference.high))
+    assert (strangers.n, strangers.method) == (7, "welch-t")
+    never = with_medians(done, math.nan, 50.0, math.nan, math.nan)
+    nothing = comparing.difference(a, never, "parked_s_p50", 4)
+    assert (nothing.mean, nothing.reason) == (None, "undefined in 4 of 4 replications")
 
 
 @pytest.mark.slow

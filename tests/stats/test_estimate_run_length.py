@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parksim.stats.estimate import Estimate, sample, student_t, undefined
+from parksim.stats.estimate import Estimate, mean_of, sample, t_interval, undefined
 from parksim.stats.events import share
 from parksim.stats.stopping import Stopping, StoppingRule, Target
 
@@ -67,7 +67,7 @@ def test_a_target_is_relative_or_absolute():
     assert target.reached(within(0.09, mean=-1.0))
     assert not target.reached(within(0.0011, mean=0.01))
     assert not target.reached(undefined("no park"))
-    assert not target.reached(student_t([1.0]))
+    assert not target.reached(t_interval(mean_of([1.0])))
     never = sample(([0.0] * 5, [1.0] * 5))
     assert not Target(relative=0.1).reached(share(never, 10_000))
     assert target.reached(share(never, 10_000))
@@ -78,7 +78,7 @@ def sequential(draws, rule):
     """Return the estimate at which the rule stops when told of these replications one at a time."""
     state = Stopping(rule.minimum - 1)  # before the minimum the rule only counts
     for n in range(rule.minimum, len(draws) + 1):
-        seen = student_t(draws[:n])
+        seen = t_interval(mean_of(draws[:n]))
         state = rule.after(state, {"x": seen})
         if state.state != "continue":
             return seen, state

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from parksim.stats import events
-from parksim.stats.estimate import UNBOUNDED, certain, sample, student_t
+from parksim.stats.estimate import UNBOUNDED, certain, mean_of, sample, t_interval
 
 Z_OVER_T = (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 29)) ** 2
 
@@ -143,7 +143,7 @@ def test_a_difference_of_few_events_has_the_limits_of_both():
     assert (seen.mean, seen.low, seen.high, seen.reason) == (0, -b.high, a.high, "none seen on either side")
     one, other = certain(0.4, 30, 0.95, ""), certain(0.1, 30, 0.95, "")
     assert events.difference(one, other, 0.0, UNBOUNDED).half_width == pytest.approx(0)
-    assert events.difference(student_t([0.1]), a, 0.0, UNBOUNDED).low is None
+    assert events.difference(t_interval(mean_of([0.1])), a, 0.0, UNBOUNDED).low is None
 
 
 def test_a_difference_of_t_intervals_is_the_paired_one():
@@ -151,6 +151,6 @@ def test_a_difference_of_t_intervals_is_the_paired_one():
     rng = np.random.default_rng(6)
     x = rng.normal(size=30)
     y = x + rng.normal(scale=0.3, size=30)
-    seen = events.difference(student_t(x), student_t(y), float(np.corrcoef(x, y)[0, 1]), UNBOUNDED)
+    seen = events.difference(t_interval(mean_of(x)), t_interval(mean_of(y)), float(np.corrcoef(x, y)[0, 1]), UNBOUNDED)
     reference = stats.ttest_rel(x, y).confidence_interval(0.95)
     assert (seen.low, seen.high) == pytest.approx((reference.low, reference.high), rel=1e-6)

@@ -16,7 +16,7 @@ from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import StudyError
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.workload import draw
-from parksim.stats.estimate import student_t
+from parksim.stats.estimate import mean_of, t_interval
 from parksim.stats.special import clopper_pearson_limits
 from parksim.studies import study as studies
 from parksim.studies.gather import tasks_of
@@ -85,7 +85,7 @@ def test_a_wrong_argument_of_run_is_told(wrong, told):
 def test_estimates_are_those_of_the_replications(plain):
     """Each measure's estimate is made of the replications' values: t for numbers, sums over sums for shares."""
     values = {name: [result[name] for result in plain.results] for name in SCALARS}
-    assert plain.estimates["occupancy_mean"] == student_t(values["occupancy_mean"], bounds=(0, 6))
+    assert plain.estimates["occupancy_mean"] == t_interval(mean_of(values["occupancy_mean"]), bounds=(0, 6))
     expired = sum(round(one * parks) for one, parks in zip(values["expired_share"], values["parks_made"], strict=True))
     assert plain.estimates["expired_share"].mean == expired / sum(values["parks_made"])
     assert plain.estimates["occupancy_mean"].mean == math.fsum(values["occupancy_mean"]) / 5

@@ -138,7 +138,8 @@ def offer(
     charged = r.place_of_extension(register, extension)
     if charged == c.NOBODY:
         raise ArgumentError(f"unknown extension {extension!r}")
-    name = _fresh_id(register) if call_id is None else call_id
+    fresh = (id_of_number(register.next_call, attempt) for attempt in itertools.count())
+    name = next(one for one in fresh if r.call_with_id(register, one) is None) if call_id is None else call_id
     if not m.OBJECT_ID.fullmatch(name) or r.call_with_id(register, name) is not None:
         raise ArgumentError(f"call id {name!r} is in use or malformed")
     other = r.place_of_extension(register, peer)
@@ -163,11 +164,6 @@ def offer(
 def id_of_number(number: int, attempt: int = 0) -> str:
     """Return the id that a call of that number gets when it is given none; ``attempt`` for one that is not in use."""
     return hashlib.blake2b(f"{number}.{attempt}".encode(), digest_size=10).hexdigest()
-
-
-def _fresh_id(register: r.Register) -> str:
-    names = (id_of_number(register.next_call, attempt) for attempt in itertools.count())
-    return next(name for name in names if r.call_with_id(register, name) is None)
 
 
 def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:

@@ -108,8 +108,9 @@ def resolve(register: r.Register, ask: Ask) -> Found:
         if extension not in mine:
             raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(ask.extension))
         mine = {extension}
-    calls = (call for call in register.calls if ask.call in {None, call.id} and not mine.isdisjoint(_parties(call)))
-    return Found(user, extension, tuple(call.number for call in calls))
+    asked = ((call, {view.extension for view in call.views}) for call in register.calls if ask.call in {None, call.id})
+    calls = (call.number for call, parties in asked if not mine.isdisjoint(parties | {call.extension}))
+    return Found(user, extension, tuple(calls))
 
 
 def _place_of_user(register: r.Register, user: str | None) -> int:
@@ -148,10 +149,6 @@ def _extension(register: r.Register, text: str, organization: int) -> int:
     """Return the extension with that number, full (``0003*210``) or short (``210``) within its organization."""
     names = {text, f"{register.organizations[organization].number}*{text}"}
     return next((place for place, known in enumerate(register.extensions) if known.number in names), c.NOBODY)
-
-
-def _parties(call: r.Call) -> set[int]:
-    return {call.extension, *(view.extension for view in call.views)}
 
 
 def _acting(register: r.Register, found: Found, call: r.Call) -> int:
@@ -394,7 +391,12 @@ def respond(register: r.Register, request: Request, *, now_us: int) -> Outcome:
     leads = route(request.target) if len(request.target) <= m.TARGET_LIMIT_CHARACTERS else None
     if leads is None or request.method not in leads.services:
         register, facts = lives.due_before(register, now_us, c.RANK_HANGUP)
-        return Outcome(register, _unrouted(request, leads), facts)
+        if leads is not None:
+            reply = replies.refusal_reply(m.Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
+        else:
+            too_long = len(request.target) > m.TARGET_LIMIT_CHARACTERS
+            reply = replies.refusal_reply(m.Refusal.URI_TOO_LONG if too_long else m.Refusal.NOT_FOUND)
+        return Outcome(register, reply, facts)
     creates = request.method == "POST" and leads.extension in _CREATIONS
     ask = Ask(
         viewer=request.user,
@@ -413,13 +415,6 @@ def rank_of(request: Request) -> int:
     if request.method == "PUT":
         return _rank_of_change(m.read_body(request.body))
     return {"GET": c.RANK_PARK_REQUEST, "POST": c.RANK_ARRIVAL}.get(request.method, c.RANK_HANGUP)
-
-
-def _unrouted(request: Request, leads: Route | None) -> replies.Reply:
-    if leads is not None:
-        return replies.refusal_reply(m.Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
-    too_long = len(request.target) > m.TARGET_LIMIT_CHARACTERS
-    return replies.refusal_reply(m.Refusal.URI_TOO_LONG if too_long else m.Refusal.NOT_FOUND)
 
 
 def _rendered(request: Request, result: Result) -> replies.Reply:
