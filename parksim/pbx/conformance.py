@@ -66,7 +66,7 @@ class Agreement:
     overlaps: int = 0
     """Parks that agree only because events within the tolerance may have been decided in another order."""
     found_there: int = 0
-    """Calls that were parked before the log begins."""
+    """Calls that are released more often than parked: they were parked before the log begins."""
     latest_us: int = 0
     """The time-out farthest from its deadline that still agreed, early ones negative."""
 
@@ -292,46 +292,51 @@ class _Walk:
         self.draws: list[tuple[int, int]] = []
         """Of each park by random choice: its place among the free slots, from 0, and how many were free."""
         self._numbers: dict[str, int] = {}
-        self._earlier = {} if begins_empty else self._parked_before(log.last_us)
-        self.result.found_there = len(self._earlier)
-        named = {(row.lot, row.slot) for row in self._rows}
+        self._earlier = {} if begins_empty else self._at_first(log.last_us)
         self._lots: dict[str, Lot] = {}
         for number, (name, plan) in enumerate(plans.items()):
             empty = rules.empty_lot(plan.slots, c.CHOOSE_LOWEST if plan.choice is None else plan.choice, number)
             if not begins_empty:
                 places = [(name, plan.first + slot) for slot in range(plan.slots)]
-                found = [self._earlier.get(place, c.NOBODY if place in named else UNKNOWN) for place in places]
-                empty = empty._replace(occupants=tuple(found), last_slot=UNKNOWN)
+                occupants = tuple(self._earlier.get(place, UNKNOWN) for place in places)
+                empty = empty._replace(occupants=occupants, last_slot=UNKNOWN)
             self._lots[name] = empty
         self._unsaid = False
         self._done: set[int] = set()
         self._history: list[tuple[int, Lot]] = []  # (row, its lot before it) of the latest rows
 
-    def _parked_before(self, last_us: int) -> dict[tuple[str, int], int]:
-        """Return the calls that were parked before the log begins, by lot and slot.
+    def _at_first(self, last_us: int) -> dict[tuple[str, int], int]:
+        """Return who was in a lot's slots when the log begins, as far as later rows show it.
 
-        Such a call is released before anything else happens to it, once more often than it is parked (unless it may
-        be parked still when the log ends), and before its slot is given to another call that is released there.
+        A call parked before is released before anything else happens to it, once more often than it is parked (unless
+        it may be parked still when the log ends), and before its slot is given to another call that is released there.
+        In other slots that the log names there was nobody, but a park that ends in another slot names none.
         """
         of_call: defaultdict[str, list[Row]] = defaultdict(list)
         for row in self._rows:
             if row.kind != c.REFUSED:
                 of_call[row.call].append(row)
-        taken_us: dict[tuple[str, int], int] = {}
+        latest = {(row.lot, row.slot): row for row in self._rows}
+        found: dict[tuple[str, int], int] = {}
+        given_us: dict[tuple[str, int], int] = {}
         for rows in of_call.values():
             for row, then in pairwise([*rows, None]):
-                if row.kind == c.PARKED and (then is None or (then.lot, then.slot) == (row.lot, row.slot)):
-                    place = row.lot, row.slot
-                    taken_us[place] = min(row.time_us, taken_us.get(place, row.time_us))
-        found: dict[tuple[str, int], int] = {}
+                place = row.lot, row.slot
+                there = then is not None and (then.lot, then.slot) == place
+                if row.kind != c.PARKED or then is None or there:
+                    found[place] = c.NOBODY
+                if row.kind == c.PARKED and there:
+                    given_us[place] = min(given_us.get(place, row.time_us), row.time_us)
         for call, rows in of_call.items():
             first, last, place = rows[0], rows[-1], (rows[0].lot, rows[0].slot)
             parks = sum(row.kind == c.PARKED for row in rows)
             limit_us = self._limit_us(last)
-            still = last.kind == c.PARKED and (limit_us == c.NEVER or last.time_us + limit_us >= last_us)
-            if first.kind != c.PARKED and 2 * parks < len(rows) + still:
-                if place not in found and first.time_us <= taken_us.get(place, first.time_us) + self._tolerance_us:
-                    found[place] = self._number(call)
+            still = last is latest[last.lot, last.slot] and last.kind == c.PARKED
+            still = still and (limit_us == c.NEVER or last.time_us + limit_us >= last_us)
+            in_time = first.time_us <= given_us.get(place, first.time_us) + self._tolerance_us
+            if first.kind != c.PARKED and 2 * parks < len(rows) + still and in_time and found[place] == c.NOBODY:
+                found[place] = self._number(call)
+                self.result.found_there += 2 * parks < len(rows)
         return found
 
     def go(self) -> Agreement:
@@ -355,7 +360,9 @@ class _Walk:
         return self._numbers.setdefault(call, len(self._numbers))
 
     def _who(self, occupant: int) -> str:
-        return "nobody" if occupant == c.NOBODY else "?" if occupant == UNKNOWN else shown([*self._numbers][occupant])
+        if occupant in (c.NOBODY, UNKNOWN):
+            return "nobody" if occupant == c.NOBODY else "another call, or nobody"
+        return shown([*self._numbers][occupant])
 
     def _limit_us(self, row: Row) -> int:
         limit_us = self.result.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
