@@ -23,6 +23,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from parksim.journal.journal import is_parking, stays_of
@@ -137,51 +138,54 @@ def compare(
     inferred: list[str] = []
     plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
     plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
-    result = _judged(log, plans, tolerance_us, begins_empty=log.begins_empty)
+    denied = {} if limit_us is None else _denied(log, limit_us)
+    result = _judged(log, plans, tolerance_us, denied, begins_empty=log.begins_empty)
     if log.begins_empty and result.disagreements:
-        otherwise = _judged(log, plans, tolerance_us, begins_empty=False)
+        otherwise = _judged(log, plans, tolerance_us, denied, begins_empty=False)
         if otherwise.found_there or (len(result.disagreements) > 1 and not otherwise.disagreements):
             result = otherwise
     result.inferred[:0] = inferred
     reason = "its instant does not fit the order of the lines around it: time goes back there"
     result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
-    if limit_us is not None:
-        result.disagreements.extend(_denied(log, limit_us))
     return result
 
 
-def _judged(log: FieldLog, plans: Mapping[str, LotPlan], tolerance_us: int, *, begins_empty: bool) -> Agreement:
+def _judged(
+    log: FieldLog, plans: Mapping[str, LotPlan], tolerance_us: int, denied: Mapping[int, str], *, begins_empty: bool
+) -> Agreement:
     """Return the agreement of a log that begins with empty lots, or with lots as far as it tells."""
     inferred: list[str] = []
     chosen = dict(plans)
     for name, plan in plans.items():
         if plan.choice is None:
             chosen[name] = plan._replace(choice=_likelier(log, plan, tolerance_us, inferred, begins_empty=begins_empty))
-    result = _Walk(log, chosen, tolerance_us, begins_empty=begins_empty).go()
+    result = _Walk(log, chosen, tolerance_us, denied, begins_empty=begins_empty).go()
     result.inferred = inferred
     return result
 
 
-def _denied(log: FieldLog, limit_us: int) -> Iterator[Disagreement]:
-    """Yield the parks of which the log tells another time-out than the stated one, where most of their lot do.
+def _denied(log: FieldLog, limit_us: int) -> dict[int, str]:
+    """Return why parks deny the stated time-out, by line: most parks of their lot, and they, have another in the log.
 
     A request may have a time-out of its own. AMI tells whole seconds, up to one less than there were.
     """
+    denied: dict[int, str] = {}
     for name, plan in log.lots.items():
         parks = [row for row in log.rows if row.kind == c.PARKED and row.lot == name]
-        told = [(row, plan.limit_us if row.limit_us is None else row.limit_us) for row in parks]
-        others = [(row, us) for row, us in told if us is not None and not _same_limit(us, limit_us)]
-        if 2 * len(others) > sum(us is not None for _, us in told):
-            for row, us in others:
-                yield Disagreement(row.line, f"PARKED{_described(row)}: the log tells {_limit(us)}, not {_limit(limit_us)}")
+        told = [(row.line, plan.limit_us if row.limit_us is None else row.limit_us) for row in parks]
+        known = [(line, us) for line, us in told if us is not None]
+        others = {
+            line: f"the log says {_time_out(us)}, not {_time_out(limit_us)}"
+            for line, us in known
+            if (us != limit_us if c.NEVER in (us, limit_us) else abs(us - limit_us) > 1_000_000)
+        }
+        if 2 * len(others) > len(known):
+            denied |= others
+    return denied
 
 
-def _same_limit(one_us: int, other_us: int) -> bool:
-    return one_us == other_us or (c.NEVER not in (one_us, other_us) and abs(one_us - other_us) <= 1_000_000)
-
-
-def _limit(us: int) -> str:
-    return "no time-out" if us == c.NEVER else f"a time-out of {us / 1e6:g} s"
+def _time_out(limit_us: int) -> str:
+    return "no time-out" if limit_us == c.NEVER else f"a time-out of {limit_us / 1e6:g} s"
 
 
 def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred: list[str]) -> LotPlan:
@@ -280,10 +284,12 @@ class _Walk:
         log: FieldLog,
         plans: dict[str, LotPlan],
         tolerance_us: int,
+        denied: Mapping[int, str] = MappingProxyType({}),
         *,
         begins_empty: bool,
         corrects: bool = False,
     ) -> None:
+        self._denied = denied
         self._corrects = corrects
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
@@ -347,6 +353,7 @@ class _Walk:
             self._unsaid = False
             # A release that came before the park it made room for is done.
             why = None if at in self._done else self._overdue(row) or self._compared(at, row)
+            why = why or (self._denied.get(row.line) if row.kind == c.PARKED else None)
             if row.kind != c.PARKED and self._earlier.get(place) == self._number(row.call):
                 del self._earlier[place]
                 self._unsaid = True
