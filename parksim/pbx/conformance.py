@@ -22,7 +22,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import product, zip_longest
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -37,10 +37,12 @@ NEIGHBOURS: Final = 10
 """Of at most this many events within the tolerance of a park, every combination is tried."""
 UNKNOWN: Final = 2**30
 """The occupant of a slot that the log never names, and the last slot before the first park; no call has this number."""
+SURE: Final = 2
+"""With both readings of the slots that the log never names, free and taken, the rules give the slot of a park."""
 FAULT_COST: Final = math.log(100)
 """What a row that does not fit tells against a slot choice: a fault is taken to happen in one row of a hundred."""
 RANDOM_COST: Final = math.log(1e6)
-"""What must be told against ``lowest`` and ``next`` before ``random``, with which nearly every row fits, is believed."""
+"""What must be told against the others before ``random``, with which nearly every row fits, is believed."""
 EVEN_SCORE: Final = 4.0
 """How many standard deviations the mean place of a random choice among the free slots may be off the middle."""
 
@@ -139,28 +141,25 @@ def compare(
     plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
     plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
     denied = {} if limit_us is None else _denied(log, limit_us)
-    result = _judged(log, plans, tolerance_us, denied, begins_empty=log.begins_empty)
+
+    def judged(*, begins_empty: bool) -> Agreement:
+        reasons: list[str] = []
+        chosen = dict(plans)
+        for name, plan in plans.items():
+            if plan.choice is None:
+                found = _likelier(log, plan, tolerance_us, reasons, begins_empty=begins_empty)
+                chosen[name] = plan._replace(choice=found)
+        result = _Walk(log, chosen, tolerance_us, denied, begins_empty=begins_empty).go()
+        result.inferred = [*inferred, *reasons]
+        return result
+
+    result = judged(begins_empty=log.begins_empty)
     if log.begins_empty and result.disagreements:
-        otherwise = _judged(log, plans, tolerance_us, denied, begins_empty=False)
+        otherwise = judged(begins_empty=False)
         if otherwise.found_there or (len(result.disagreements) > 1 and not otherwise.disagreements):
             result = otherwise
-    result.inferred[:0] = inferred
     reason = "its instant does not fit the order of the lines around it: time goes back there"
     result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
-    return result
-
-
-def _judged(
-    log: FieldLog, plans: Mapping[str, LotPlan], tolerance_us: int, denied: Mapping[int, str], *, begins_empty: bool
-) -> Agreement:
-    """Return the agreement of a log that begins with empty lots, or with lots as far as it tells."""
-    inferred: list[str] = []
-    chosen = dict(plans)
-    for name, plan in plans.items():
-        if plan.choice is None:
-            chosen[name] = plan._replace(choice=_likelier(log, plan, tolerance_us, inferred, begins_empty=begins_empty))
-    result = _Walk(log, chosen, tolerance_us, denied, begins_empty=begins_empty).go()
-    result.inferred = inferred
     return result
 
 
@@ -222,9 +221,7 @@ def timed_out_us(log: FieldLog, lot: str) -> list[int]:
     return [ended.time_us - parked.time_us for parked, ended in stays if ended and ended.kind == c.EXPIRED]
 
 
-def _likelier(
-    log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str], *, begins_empty: bool
-) -> int:
+def _likelier(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str], *, begins_empty: bool) -> int:
     """Return the slot choice with which fewer rows disagree, ``lowest`` where as many do.
 
     One fault is to count once, so each choice gets the better of two readings: either the log is believed after a
@@ -326,7 +323,7 @@ class _Walk:
         found: dict[tuple[str, int], int] = {}
         given_us: dict[tuple[str, int], int] = {}
         for rows in of_call.values():
-            for row, then in pairwise([*rows, None]):
+            for row, then in zip_longest(rows, rows[1:]):
                 place = row.lot, row.slot
                 there = then is not None and (then.lot, then.slot) == place
                 if row.kind != c.PARKED or then is None or there:
@@ -474,17 +471,16 @@ class _Walk:
             if call in lot.occupants and not self._leaves(at, row, call):
                 return f"this call is parked already, in slot {self._label(name, lot.occupants.index(call))}"
         lot = self._lots[row.lot]
-        agrees = self._surely(lot, row, slot)
-        if agrees and lot.choice == c.CHOOSE_RANDOM and row.requested_slot == c.NOBODY:
+        given = self._gives(lot, row, slot)
+        if given == SURE and lot.choice == c.CHOOSE_RANDOM and row.requested_slot == c.NOBODY:
             self.draws.append((lot.occupants[:slot].count(c.NOBODY), rules.free_slots(lot)))
-        if not agrees:
-            possible = list(self._possible(at, row))
-            agrees = any(self._surely(one, row, slot) for one in possible)
-            self.result.overlaps += agrees
-            self._unsaid = not agrees and any(self._perhaps(one, row, slot) for one in (lot, *possible))
+        if given < SURE:
+            given = max(given, *(self._gives(one, row, slot) for one in self._possible(at, row)))
+            self.result.overlaps += given == SURE
+        self._unsaid = 0 < given < SURE
         if not self._let_leave(at, row, slot):
             return f"in slot {row.slot} there is {self._who(self._lots[row.lot].occupants[slot])}"
-        if agrees or self._unsaid:
+        if given:
             return None
         fact = self._decided(lot, row)
         if fact.kind == c.REFUSED:
@@ -499,26 +495,14 @@ class _Walk:
             slot_u = lot.occupants[: max(row.slot - first, 0)].count(c.NOBODY)
         return rules.decide_park(lot, call, c.NOBODY, self._limit_us(row), requested_slot, slot_u, row.time_us)
 
-    def _surely(self, lot: Lot, row: Row, slot: int) -> bool:
-        """Tell whether the rules give the slot, whether or not a call is in slots that the log never names."""
-        if lot.last_slot == UNKNOWN and self._continues(lot, row):
-            return False
-        readings = [lot.occupants]
-        if UNKNOWN in lot.occupants:
-            free = tuple(c.NOBODY if one == UNKNOWN else one for one in lot.occupants)
-            readings = [free, _without(lot.occupants, slot)]
-        return all(self._decided(lot._replace(occupants=one), row).slot == slot for one in readings)
-
-    def _perhaps(self, lot: Lot, row: Row, slot: int) -> bool:
-        """Tell whether the rules may give the slot, with some calls in slots that the log never names."""
-        lot = lot._replace(occupants=_without(lot.occupants, slot))
-        if lot.last_slot == UNKNOWN and self._continues(lot, row):
-            return lot.occupants[slot] == c.NOBODY
-        return self._decided(lot, row).slot == slot
-
-    def _continues(self, lot: Lot, row: Row) -> bool:
-        """Tell whether the slot depends on the one that was assigned last."""
-        return lot.choice == c.CHOOSE_NEXT and not 0 <= row.requested_slot - self._label(row.lot, 0) < lot.slots
+    def _gives(self, lot: Lot, row: Row, slot: int) -> int:
+        """Return 2 if the rules give the slot, 1 if they may, by what the log does not say of the lot, else 0."""
+        free = tuple(c.NOBODY if one == UNKNOWN else one for one in lot.occupants)
+        requests = 0 <= row.requested_slot - self._label(row.lot, 0) < lot.slots
+        if lot.choice == c.CHOOSE_NEXT and lot.last_slot == UNKNOWN and not requests:
+            return int(free[slot] == c.NOBODY)
+        taken = (*lot.occupants[:slot], free[slot], *lot.occupants[slot + 1 :])
+        return sum(self._decided(lot._replace(occupants=one), row).slot == slot for one in (free, taken))
 
     def _near(self, at: int, row: Row) -> Iterator[int]:
         """Yield the rows after this one, of its lot and within the tolerance."""
@@ -565,11 +549,6 @@ class _Walk:
             self._unsaid = all(UNKNOWN in one.occupants for one in full)
             return None
         return f"the rules would have given it slot {self._label(row.lot, self._decided(lot, row).slot)}"
-
-
-def _without(occupants: Sequence[int], slot: int) -> tuple[int, ...]:
-    """Return the occupants with the slot free if the log never names it."""
-    return tuple(c.NOBODY if at == slot and one == UNKNOWN else one for at, one in enumerate(occupants))
 
 
 def _described(row: Row) -> str:

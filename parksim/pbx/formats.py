@@ -4,8 +4,8 @@ The form is detected from the content, not from the name:
 
 * **Asterisk events as JSON Lines**: one object a line with ``Event`` (or ``kind``) and ``t``, seconds since the start
   of the recording, or AMI's own ``Timestamp``;
-* **AMI text** as the manager interface sends it: ``Event: ParkedCall``, one ``Key: value`` a line; an empty line
-  or the next ``Event:`` ends an event. The instant is the ``Timestamp`` header, which ``timestampevents = yes`` in manager.conf adds;
+* **AMI text** as the manager interface sends it: ``Event: ParkedCall``, one ``Key: value`` a line, until an empty line
+  or the next event. The instant is the ``Timestamp`` header, which ``timestampevents = yes`` in manager.conf adds;
 * **CSV with named columns** (``COLUMNS``): time, event, call, slot, and optional others;
 * **a journal of parksim** itself.
 
