@@ -69,7 +69,7 @@ class Agreement:
     overlaps: int = 0
     """Parks that agree only because events within the tolerance may have been decided in another order."""
     found_there: int = 0
-    """Calls that are released more often than parked: they were parked before the log begins."""
+    """Calls released more often than parked, with nothing before it in their slots: they were parked before the log."""
     latest_us: int = 0
     """The time-out farthest from its deadline that still agreed, early ones negative."""
 
@@ -320,6 +320,7 @@ class _Walk:
             if row.kind != c.REFUSED:
                 of_call[row.call].append(row)
         latest = {(row.lot, row.slot): row for row in self._rows}
+        earliest = {(row.lot, row.slot): row for row in reversed(self._rows)}
         found: dict[tuple[str, int], int] = {}
         given_us: dict[tuple[str, int], int] = {}
         for rows in of_call.values():
@@ -339,7 +340,7 @@ class _Walk:
             in_time = first.time_us <= given_us.get(place, first.time_us) + self._tolerance_us
             if first.kind != c.PARKED and 2 * parks < len(rows) + still and in_time and found[place] == c.NOBODY:
                 found[place] = self._number(call)
-                self.result.found_there += 2 * parks < len(rows)
+                self.result.found_there += 2 * parks < len(rows) and first is earliest[place]
         return found
 
     def go(self) -> Agreement:

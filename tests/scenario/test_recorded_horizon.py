@@ -10,6 +10,7 @@ TEXT = """
 kind = "recorded"
 file = "calls.csv"
 [attendants]
+count = 2
 handling = "30s"
 [parking]
 probability = 0.5
@@ -23,7 +24,7 @@ delay = "40s"
 
 @pytest.mark.parametrize("resample", ["", 'resample = "days"\n'])
 def test_recorded_calls_that_all_come_after_the_horizon_are_refused(tmp_path, resample):
-    """Calls from 08:00:24 on: a horizon of 2 h is refused with both instants, one second after the first call is not."""
+    """Calls from 08:00:24 on: a horizon of 2 h is refused with both instants, one second after the first is not."""
     (tmp_path / "calls.csv").write_text("at\n2026-03-03 08:00:30\n2026-03-02 08:00:24\n", encoding="utf-8")
     path = tmp_path / "recorded.toml"
     text = TEXT.replace('"calls.csv"\n', f'"calls.csv"\n{resample}')
