@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
-Slots = Annotated[int | None, Parameter(help="Slots of the lot, where the log does not say.")]
+Slots = Annotated[int | None, Parameter(help="Slots of the lot; by default those that the log names.")]
 Choice = Annotated[str | None, Parameter(help=f"Slot choice: {', '.join(CHOICE_NAMES)}; by default inferred.")]
 MaxInParking = Annotated[
-    str | None, Parameter(help="Time-out of parks without one in the log: 180s; or unlimited. By default inferred.")
+    str | None, Parameter(help="Time-out of the lot: 180s; or unlimited. By default the log's, or inferred.")
 ]
 WhatIfOption = Annotated[
     tuple[str, ...],

@@ -15,6 +15,8 @@ from parksim.pbx.formats import Entry
 from parksim.rules import codes as c
 from parksim.rules import life
 
+REQUESTS: Final = frozenset({"park", "park_unbridged", "call_into_park_application"})
+"""The commands of a recording that request a slot."""
 REQUEST_LASTS_US: Final = 1_000_000
 """A park request without a ParkedCall within this time was refused."""
 AT_ONCE_US: Final = 20_000
@@ -194,12 +196,15 @@ class AmiTracker(CallTracker):
         super().__init__(path)
         self._labels: set[str] = set()
         self._parked: set[str] = set()
+        self._parking_us = 1 << 62
         for entry in entries:
             if entry.fields.get("kind") == "cmd":
                 self._labels.add(entry.fields.get("call", ""))
-                self.requests_recorded |= "park" in entry.fields.get("do", "")
+                self.requests_recorded |= entry.fields.get("do") in REQUESTS
                 self.calls_recorded |= entry.fields.get("do") == "call"
-            elif entry.fields.get("Event") == "ParkedCall":
+            elif entry.fields.get("Event") in PARKING:
+                self._parking_us = min(self._parking_us, entry.time_us)
+            if entry.fields.get("Event") == "ParkedCall":
                 self._parked.add(entry.fields.get("ParkeeChannel", entry.fields.get("call", "")))
         self._labels.discard("")
         self._requests: dict[str, _Request] = {}
@@ -223,7 +228,7 @@ class AmiTracker(CallTracker):
             self._command(entry)
         elif fields.get("kind") == "derived":
             if fields.get("what") == "no ParkedCall event" and fields.get("call") in self._requests:
-                self._refuse(fields["call"])
+                self._refuse(fields["call"], told=True)
         elif (event := fields.get("Event", "")) in PARKING:
             self._parking_event(entry, PARKING[event])
         elif event in ("DialBegin", "DialEnd", "BridgeEnter", "Hangup"):
@@ -244,7 +249,7 @@ class AmiTracker(CallTracker):
         call, do = fields.get("call", ""), fields.get("do", "")
         if do.startswith("call"):
             self._record(entry, c.OFFERED, call)
-        if "park" in do:
+        if do in REQUESTS:
             if call in self._requests:
                 self._refuse(call)
             requested_slot = self._slot(fields["ParkingSpace"], entry) if "ParkingSpace" in fields else c.NOBODY
@@ -256,9 +261,11 @@ class AmiTracker(CallTracker):
                 entry, fields.get("lot", ""), requested_slot, fields.get("by", ""), limit_us
             )
 
-    def _refuse(self, call: str) -> None:
-        """Add that a request brought no ParkedCall, at the instant of the request."""
+    def _refuse(self, call: str, *, told: bool = False) -> None:
+        """Add that a request brought no ParkedCall, at the instant of the request; ``told``: by the recorder."""
         request = self._requests.pop(call)
+        if not told and request.entry.time_us < self._parking_us:
+            return  # the log may begin with a later event
         self._reach_attendant(request.entry, call, request.by)
         more: dict[str, Any] = {"lot": request.lot, "requested_slot": request.slot, "extension": request.by}
         self._record(request.entry, c.REFUSED, call, c.LOT_FULL, limit_us=request.limit_us, **more)

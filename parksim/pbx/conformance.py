@@ -10,15 +10,20 @@ order of service is not that of sending. So a park agrees if the rules give its 
 done or not yet done; a time-out agrees within the tolerance of its deadline.
 
 **What a log does not say** is inferred and reported: without a range the lot's slots are those seen; the slot choice is
-``lowest`` or ``next``, the one with which more parks agree; a time-out that no park reports is the one at which most
-stays ended. Unless the log says that it begins with an empty lot, a slot not yet named may hold an earlier call.
+the one with which more parks agree; a time-out that no park reports is the one at which most stays ended.
+
+**A log begins in the middle of life.** A call whose first event is its release was parked before; until then its slot
+is taken. A slot that the log never names may hold a call or not, and where ``next`` continues is unknown until the
+first park. What depends on that alone is neither agreement nor disagreement: it is counted as not judged. A recording
+that names its lots is believed to begin with empty ones, until such a release shows that it does not.
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import product, zip_longest
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from parksim.journal.journal import is_parking, stays_of
@@ -31,7 +36,15 @@ from parksim.rules.lot import Lot
 NEIGHBOURS: Final = 10
 """Of at most this many events within the tolerance of a park, every combination is tried."""
 UNKNOWN: Final = 2**30
-"""The occupant of a slot that the log has not named yet; no call has such a high number."""
+"""The occupant of a slot that the log never names, and the last slot before the first park; no call has this number."""
+SURE: Final = 2
+"""With both readings of the slots that the log never names, free and taken, the rules give the slot of a park."""
+FAULT_COST: Final = math.log(100)
+"""What a row that does not fit tells against a slot choice: a fault is taken to happen in one row of a hundred."""
+RANDOM_COST: Final = math.log(1e6)
+"""What must be told against the others before ``random``, with which nearly every row fits, is believed."""
+EVEN_SCORE: Final = 4.0
+"""How many standard deviations the mean place of a random choice among the free slots may be off the middle."""
 
 
 class Disagreement(NamedTuple):
@@ -51,8 +64,12 @@ class Agreement:
     disagreements: list[Disagreement] = field(default_factory=list)
     agreed: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
+    unjudged: Counter[str] = field(default_factory=Counter)
+    """Rows of which the log does not say enough: they neither agree nor disagree."""
     overlaps: int = 0
     """Parks that agree only because events within the tolerance may have been decided in another order."""
+    found_there: int = 0
+    """Calls released more often than parked, with nothing before it in their slots: they were parked before the log."""
     latest_us: int = 0
     """The time-out farthest from its deadline that still agreed, early ones negative."""
 
@@ -74,7 +91,9 @@ class Agreement:
             "agrees": first is None,
             "parking_events": self.parking_rows,
             "parking_events_agreed": self.parking_agreed,
+            "parking_events_not_judged": self.parking_unjudged,
             "by_kind": {kind: {"agreed": agreed, "rows": rows} for kind, agreed, rows in self.by_kind()},
+            "not_judged": dict(self.unjudged),
             "first_disagreement": None if first is None else first._asdict(),
             "overlaps": self.overlaps,
             "farthest_time_out_ms": self.latest_us / 1e3,
@@ -85,12 +104,21 @@ class Agreement:
     @property
     def parking_rows(self) -> int:
         """Parking events compared, refusals apart."""
-        return sum(count for kind, count in self.rows.items() if kind != c.KIND_NAMES[c.REFUSED])
+        return _parking(self.rows)
 
     @property
     def parking_agreed(self) -> int:
         """Parking events that agree, refusals apart."""
-        return sum(count for kind, count in self.agreed.items() if kind != c.KIND_NAMES[c.REFUSED])
+        return _parking(self.agreed)
+
+    @property
+    def parking_unjudged(self) -> int:
+        """Parking events that cannot be judged, refusals apart."""
+        return _parking(self.unjudged)
+
+
+def _parking(rows: Counter[str]) -> int:
+    return rows.total() - rows[c.KIND_NAMES[c.REFUSED]]
 
 
 def compare(
@@ -107,24 +135,61 @@ def compare(
         tolerance_us: how far an instant may be off.
         slots: how many slots each lot has, if the log does not say or is wrong.
         choice: ``codes.CHOOSE_*``; by default the one that more parks agree with.
-        limit_us: the longest stay of parks without one in the log, NEVER for none.
+        limit_us: the longest stay in each lot, NEVER for none; the log may tell another, and then disagrees.
     """
     inferred: list[str] = []
     plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
     plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
-    for name, plan in plans.items():
-        if plan.choice is None:
-            plans[name] = plan._replace(choice=_likelier(log, plans, name, tolerance_us, inferred))
-    result = _Walk(log, plans, tolerance_us).go()
-    result.inferred = inferred
+    denied = {} if limit_us is None else _denied(log, limit_us)
+
+    def judged(*, begins_empty: bool) -> Agreement:
+        reasons: list[str] = []
+        chosen = dict(plans)
+        for name, plan in plans.items():
+            if plan.choice is None:
+                found = _likelier(log, plan, tolerance_us, reasons, begins_empty=begins_empty)
+                chosen[name] = plan._replace(choice=found)
+        result = _Walk(log, chosen, tolerance_us, denied, begins_empty=begins_empty).go()
+        result.inferred = [*inferred, *reasons]
+        return result
+
+    result = judged(begins_empty=log.begins_empty)
+    if log.begins_empty and result.disagreements:
+        otherwise = judged(begins_empty=False)
+        if otherwise.found_there or (len(result.disagreements) > 1 and not otherwise.disagreements):
+            result = otherwise
     reason = "its instant does not fit the order of the lines around it: time goes back there"
     result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
     return result
 
 
+def _denied(log: FieldLog, limit_us: int) -> dict[int, str]:
+    """Return why parks deny the stated time-out, by line: most parks of their lot, and they, have another in the log.
+
+    A request may have a time-out of its own. AMI tells whole seconds, up to one less than there were.
+    """
+    denied: dict[int, str] = {}
+    for name, plan in log.lots.items():
+        parks = [row for row in log.rows if row.kind == c.PARKED and row.lot == name]
+        told = [(row.line, plan.limit_us if row.limit_us is None else row.limit_us) for row in parks]
+        known = [(line, us) for line, us in told if us is not None]
+        others = {
+            line: f"the log says {_time_out(us)}, not {_time_out(limit_us)}"
+            for line, us in known
+            if (us != limit_us if c.NEVER in (us, limit_us) else abs(us - limit_us) > 1_000_000)
+        }
+        if 2 * len(others) > len(known):
+            denied |= others
+    return denied
+
+
+def _time_out(limit_us: int) -> str:
+    return "no time-out" if limit_us == c.NEVER else f"a time-out of {limit_us / 1e6:g} s"
+
+
 def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred: list[str]) -> LotPlan:
     if slots is not None:
-        plan = plan._replace(slots=max(slots, plan.slots) if not plan.reported else slots, reported=True)
+        plan = plan._replace(slots=slots, reported=True)
     elif not plan.reported:
         last = plan.first + plan.slots - 1
         inferred.append(f"{_lot(plan)}: the slots {plan.first} to {last}, the lowest and highest seen (--slots)")
@@ -156,27 +221,49 @@ def timed_out_us(log: FieldLog, lot: str) -> list[int]:
     return [ended.time_us - parked.time_us for parked, ended in stays if ended and ended.kind == c.EXPIRED]
 
 
-def _likelier(log: FieldLog, plans: dict[str, LotPlan], name: str, tolerance_us: int, inferred: list[str]) -> int:
+def _likelier(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str], *, begins_empty: bool) -> int:
     """Return the slot choice with which fewer rows disagree, ``lowest`` where as many do.
 
     One fault is to count once, so each choice gets the better of two readings: either the log is believed after a
     fault, so that the pointer of ``next`` continues from there, or the row is corrected, so that no call remains in a
     slot that it was never in. If neither choice has at most half the faults of the other, the rows before the first one
     that is wrong with both decide: after it a fault may speak for either choice.
+
+    With ``random`` every free slot fits. It is believed if, by likelihood, its draws explain the log far better than
+    so many faults do (``FAULT_COST``, ``RANDOM_COST``), and if the slots lie evenly among the free ones.
     """
     believed: dict[int, list[int]] = {}
     wrong: dict[int, int] = {}
-    for choice in (c.CHOOSE_LOWEST, c.CHOOSE_NEXT):
-        lots = {name: plans[name]._replace(choice=choice)}
-        found = [_Walk(log, lots, tolerance_us, corrects=one).go().disagreements for one in (False, True)]
+
+    def walk(choice: int) -> _Walk:
+        lots = {plan.name: plan._replace(choice=choice)}
+        walks = [
+            _Walk(log, lots, tolerance_us, begins_empty=begins_empty, corrects=corrects) for corrects in (False, True)
+        ]
+        found = [one.go().disagreements for one in walks]
         believed[choice], wrong[choice] = [one.line for one in found[0]], min(map(len, found))
+        return walks[0]
+
+    for choice in (c.CHOOSE_LOWEST, c.CHOOSE_NEXT):
+        walk(choice)
     fault = min(set(believed[c.CHOOSE_LOWEST]) & set(believed[c.CHOOSE_NEXT]), default=math.inf)
     before = {choice: sum(line < fault for line in lines) for choice, lines in believed.items()}
     close = min(wrong.values()) < max(wrong.values()) < 2 * min(wrong.values())
     choice, other = sorted(wrong, key=lambda one: (before[one] if close else 0, wrong[one], one))
+    if wrong[choice] * FAULT_COST > RANDOM_COST:
+        draws = walk(c.CHOOSE_RANDOM).draws
+        cost = wrong[c.CHOOSE_RANDOM] * FAULT_COST + sum(math.log(free) for _, free in draws) + RANDOM_COST
+        if cost < wrong[choice] * FAULT_COST and _even(draws):
+            choice, other = c.CHOOSE_RANDOM, choice
     why = f"{wrong[choice]:,} rows do not fit, {wrong[other]:,} with {c.CHOICE_NAMES[other]}"
-    inferred.append(f"{_lot(plans[name])}: slot choice {c.CHOICE_NAMES[choice]} ({why}; --choice)")
+    inferred.append(f"{_lot(plan)}: slot choice {c.CHOICE_NAMES[choice]} ({why}; --choice)")
     return choice
+
+
+def _even(draws: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether places among the free slots (place from 0, how many were free) may be drawn at random."""
+    off = sum((place + 0.5) / free - 0.5 for place, free in draws)
+    return abs(off) <= EVEN_SCORE * math.sqrt(sum((1 - 1 / free**2) / 12 for _, free in draws))
 
 
 def _lot(plan: LotPlan) -> str:
@@ -189,32 +276,87 @@ class _Walk:
     After a disagreement the log is believed, or, where it ``corrects``, the rules are.
     """
 
-    def __init__(self, log: FieldLog, plans: dict[str, LotPlan], tolerance_us: int, *, corrects: bool = False) -> None:
+    def __init__(
+        self,
+        log: FieldLog,
+        plans: dict[str, LotPlan],
+        tolerance_us: int,
+        denied: Mapping[int, str] = MappingProxyType({}),
+        *,
+        begins_empty: bool,
+        corrects: bool = False,
+    ) -> None:
+        self._denied = denied
         self._corrects = corrects
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
         judged = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == c.REFUSED)]
         self._rows = sorted(judged, key=lambda row: row.line)  # the order of the file is the order of judgement
+        self.draws: list[tuple[int, int]] = []
+        """Of each park by random choice: its place among the free slots, from 0, and how many were free."""
+        self._numbers: dict[str, int] = {}
+        self._earlier = {} if begins_empty else self._at_first(log.last_us)
         self._lots: dict[str, Lot] = {}
         for number, (name, plan) in enumerate(plans.items()):
             empty = rules.empty_lot(plan.slots, c.CHOOSE_LOWEST if plan.choice is None else plan.choice, number)
-            before = c.NOBODY if log.begins_empty else UNKNOWN
-            self._lots[name] = empty._replace(occupants=(before,) * plan.slots)
-        self._numbers: dict[str, int] = {}
+            if not begins_empty:
+                places = [(name, plan.first + slot) for slot in range(plan.slots)]
+                occupants = tuple(self._earlier.get(place, UNKNOWN) for place in places)
+                empty = empty._replace(occupants=occupants, last_slot=UNKNOWN)
+            self._lots[name] = empty
+        self._unsaid = False
         self._done: set[int] = set()
         self._history: list[tuple[int, Lot]] = []  # (row, its lot before it) of the latest rows
+
+    def _at_first(self, last_us: int) -> dict[tuple[str, int], int]:
+        """Return who was in a lot's slots when the log begins, as far as later rows show it.
+
+        A call parked before is released before anything else happens to it, once more often than it is parked (unless
+        it may be parked still when the log ends), and before its slot is given to another call that is released there.
+        In other slots that the log names there was nobody, but a park that ends in another slot names none.
+        """
+        of_call: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self._rows:
+            if row.kind != c.REFUSED:
+                of_call[row.call].append(row)
+        latest = {(row.lot, row.slot): row for row in self._rows}
+        earliest = {(row.lot, row.slot): row for row in reversed(self._rows)}
+        found: dict[tuple[str, int], int] = {}
+        given_us: dict[tuple[str, int], int] = {}
+        for rows in of_call.values():
+            for row, then in zip_longest(rows, rows[1:]):
+                place = row.lot, row.slot
+                there = then is not None and (then.lot, then.slot) == place
+                if row.kind != c.PARKED or then is None or there:
+                    found[place] = c.NOBODY
+                if row.kind == c.PARKED and there:
+                    given_us[place] = min(given_us.get(place, row.time_us), row.time_us)
+        for call, rows in of_call.items():
+            first, last, place = rows[0], rows[-1], (rows[0].lot, rows[0].slot)
+            parks = sum(row.kind == c.PARKED for row in rows)
+            limit_us = self._limit_us(last)
+            still = last is latest[last.lot, last.slot] and last.kind == c.PARKED
+            still = still and (limit_us == c.NEVER or last.time_us + limit_us >= last_us)
+            in_time = first.time_us <= given_us.get(place, first.time_us) + self._tolerance_us
+            if first.kind != c.PARKED and 2 * parks < len(rows) + still and in_time and found[place] == c.NOBODY:
+                found[place] = self._number(call)
+                self.result.found_there += 2 * parks < len(rows) and first is earliest[place]
+        return found
 
     def go(self) -> Agreement:
         """Compare all rows."""
         for at, row in enumerate(self._rows):
-            kind = c.KIND_NAMES[row.kind]
+            kind, place = c.KIND_NAMES[row.kind], (row.lot, row.slot)
             self.result.rows[kind] += 1
-            if at in self._done:  # a release that came before the park it made room for
-                self.result.agreed[kind] += 1
-                continue
-            why = self._overdue(row) or self._compared(at, row)
+            self._unsaid = False
+            # A release that came before the park it made room for is done.
+            why = None if at in self._done else self._overdue(row) or self._compared(at, row)
+            why = why or (self._denied.get(row.line) if row.kind == c.PARKED else None)
+            if row.kind != c.PARKED and self._earlier.get(place) == self._number(row.call):
+                del self._earlier[place]
+                self._unsaid = True
             if why is None:
-                self.result.agreed[kind] += 1
+                (self.result.unjudged if self._unsaid else self.result.agreed)[kind] += 1
             else:
                 self.result.disagreements.append(Disagreement(row.line, f"{kind}{_described(row)}: {why}"))
         return self.result
@@ -223,7 +365,9 @@ class _Walk:
         return self._numbers.setdefault(call, len(self._numbers))
 
     def _who(self, occupant: int) -> str:
-        return "nobody" if occupant == c.NOBODY else "?" if occupant == UNKNOWN else shown([*self._numbers][occupant])
+        if occupant in (c.NOBODY, UNKNOWN):
+            return "nobody" if occupant == c.NOBODY else "another call, or nobody"
+        return shown([*self._numbers][occupant])
 
     def _limit_us(self, row: Row) -> int:
         limit_us = self.result.lots[row.lot].limit_us if row.limit_us is None else row.limit_us
@@ -299,7 +443,7 @@ class _Walk:
         """Compare a release with what the rules say: which call leaves the slot, and when."""
         call = self._number(row.call)
         found, deadline_us = lot.occupants[slot], lot.deadlines_us[slot]
-        if found == UNKNOWN:
+        if found == call and self._earlier.get((row.lot, row.slot)) == call:
             return None  # parked before the log begins
         now_us = row.time_us
         off_us = 0 if deadline_us == c.NEVER else now_us - deadline_us
@@ -327,15 +471,19 @@ class _Walk:
         for name, lot in self._lots.items():
             if call in lot.occupants and not self._leaves(at, row, call):
                 return f"this call is parked already, in slot {self._label(name, lot.occupants.index(call))}"
-        fact = self._decided(self._lots[row.lot], row)
-        agrees = fact.kind == c.PARKED and fact.slot == slot
-        if not agrees and any(self._gives(lot, row, slot) for lot in self._possible(at, row)):
-            agrees = True
-            self.result.overlaps += UNKNOWN not in self._lots[row.lot].occupants
+        lot = self._lots[row.lot]
+        given = self._gives(lot, row, slot)
+        if given == SURE and lot.choice == c.CHOOSE_RANDOM and row.requested_slot == c.NOBODY:
+            self.draws.append((lot.occupants[:slot].count(c.NOBODY), rules.free_slots(lot)))
+        if given < SURE:
+            given = max(given, *(self._gives(one, row, slot) for one in self._possible(at, row)))
+            self.result.overlaps += given == SURE
+        self._unsaid = 0 < given < SURE
         if not self._let_leave(at, row, slot):
             return f"in slot {row.slot} there is {self._who(self._lots[row.lot].occupants[slot])}"
-        if agrees:
+        if given:
             return None
+        fact = self._decided(lot, row)
         if fact.kind == c.REFUSED:
             return "the lot is full, the rules would have refused it"
         return f"the rules would have given it slot {self._label(row.lot, fact.slot)}"
@@ -348,16 +496,14 @@ class _Walk:
             slot_u = lot.occupants[: max(row.slot - first, 0)].count(c.NOBODY)
         return rules.decide_park(lot, call, c.NOBODY, self._limit_us(row), requested_slot, slot_u, row.time_us)
 
-    def _gives(self, lot: Lot, row: Row, slot: int) -> bool:
-        """Tell whether the rules may give the slot, for any content of slots that the log has not named yet."""
-        known = lot._replace(occupants=tuple(c.NOBODY if one == UNKNOWN else one for one in lot.occupants))
-        if self._decided(known, row).slot == slot:
-            return True
-        if UNKNOWN not in lot.occupants:
-            return False
-        if lot.occupants[slot] == UNKNOWN:
-            lot = lot._replace(occupants=(*lot.occupants[:slot], c.NOBODY, *lot.occupants[slot + 1 :]))
-        return self._decided(lot, row).slot == slot or (lot.choice == c.CHOOSE_NEXT and lot.last_slot == c.NOBODY)
+    def _gives(self, lot: Lot, row: Row, slot: int) -> int:
+        """Return 2 if the rules give the slot, 1 if they may, by what the log does not say of the lot, else 0."""
+        free = tuple(c.NOBODY if one == UNKNOWN else one for one in lot.occupants)
+        requests = 0 <= row.requested_slot - self._label(row.lot, 0) < lot.slots
+        if lot.choice == c.CHOOSE_NEXT and lot.last_slot == UNKNOWN and not requests:
+            return int(free[slot] == c.NOBODY)
+        taken = (*lot.occupants[:slot], free[slot], *lot.occupants[slot + 1 :])
+        return sum(self._decided(lot._replace(occupants=one), row).slot == slot for one in (free, taken))
 
     def _near(self, at: int, row: Row) -> Iterator[int]:
         """Yield the rows after this one, of its lot and within the tolerance."""
@@ -400,7 +546,8 @@ class _Walk:
     def _refused(self, at: int, row: Row, lot: Lot) -> str | None:
         """Say if the rules had a slot for a park that the PBX refused."""
         self._remember(at, row, lot)
-        if any(self._decided(one, row).kind == c.REFUSED for one in (lot, *self._possible(at, row))):
+        if full := [one for one in (lot, *self._possible(at, row)) if self._decided(one, row).kind == c.REFUSED]:
+            self._unsaid = all(UNKNOWN in one.occupants for one in full)
             return None
         return f"the rules would have given it slot {self._label(row.lot, self._decided(lot, row).slot)}"
 

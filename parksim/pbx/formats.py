@@ -4,8 +4,8 @@ The form is detected from the content, not from the name:
 
 * **Asterisk events as JSON Lines**: one object a line with ``Event`` (or ``kind``) and ``t``, seconds since the start
   of the recording, or AMI's own ``Timestamp``;
-* **AMI text** as the manager interface sends it: ``Event: ParkedCall``, one ``Key: value`` a line, an empty line
-  between two events. The instant is the ``Timestamp`` header, which ``timestampevents = yes`` in manager.conf adds;
+* **AMI text** as the manager interface sends it: ``Event: ParkedCall``, one ``Key: value`` a line, until an empty line
+  or the next event. The instant is the ``Timestamp`` header, which ``timestampevents = yes`` in manager.conf adds;
 * **CSV with named columns** (``COLUMNS``): time, event, call, slot, and optional others;
 * **a journal of parksim** itself.
 
@@ -265,26 +265,26 @@ _TIMESTAMPS: Final = "set timestampevents = yes in manager.conf and record again
 
 
 def _from_ami(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - AMI does not list the lots
+    """Yield the events; an empty line ends one, and so does the next ``Event:``, since shippers drop empty lines."""
     lines = _lines(text)
     fields: dict[str, str] = {}
     first = 0
     for number, line in enumerate([*lines, ""], 1):
-        if line.strip():
-            key, colon, value = line.partition(":")
-            if not colon or not re.fullmatch(r"[A-Za-z][\w./() -]{0,99}", key.strip()):
-                if line.startswith("Asterisk Call Manager"):
-                    continue
-                rule = f"{line.strip()[:40]!r} is not an AMI header"
-                raise LogError(path, number, rule, "write Key: value, with an empty line between events")
-            first = first or number
-            fields.setdefault(key.strip(), value.strip())
+        key, colon, value = line.partition(":")
+        if not line.strip() or (key.strip() == "Event" and fields.keys() & {"Event", "Response"}):
+            if "Event" in fields:
+                if number == len(lines) + 1 and (not text.endswith(("\n", "\r")) or _lacking(fields)):
+                    rule = "the last event breaks off: the file was cut"
+                    raise LogError(path, first, rule, "copy it again, or remove that event")
+                yield Entry(first, _instant_us(fields.get("Timestamp"), path, first, "the header Timestamp"), fields)
+            fields, first = {}, 0
+        if not line.strip() or line.startswith("Asterisk Call Manager"):
             continue
-        if "Event" in fields:
-            if number == len(lines) + 1 and (not text.endswith(("\n", "\r")) or _lacking(fields)):
-                rule = "the last event breaks off: the file was cut"
-                raise LogError(path, first, rule, "copy it again, or remove that event")
-            yield Entry(first, _instant_us(fields.get("Timestamp"), path, first, "the header Timestamp"), fields)
-        fields, first = {}, 0
+        if not colon or not re.fullmatch(r"[A-Za-z][\w./() -]{0,99}", key.strip()):
+            rule = f"{line.strip()[:40]!r} is not an AMI header"
+            raise LogError(path, number, rule, "write Key: value, with an empty line between events")
+        first = first or number
+        fields.setdefault(key.strip(), value.strip())
 
 
 def _lacking(fields: Mapping[str, str]) -> bool:

@@ -11,6 +11,7 @@ recorded (a ``cmd`` line without a ParkedCall within a second, or the recorder's
 and who waited in a queue is never known. A call of which only the parking is known is offered and answered at its park.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -220,7 +221,10 @@ def read_log(path: str | Path) -> FieldLog:
     log.misplaced = read.misplaced
     log.first_us = min(entry.time_us for entry in read.entries)
     log.last_us = read.last_us
-    log.begins_empty = bool(read.meta.get("lots"))
+    parked = {row.call for row in log.parking}
+    snapshots = (entry.fields.get("slots", "") for entry in read.entries if entry.fields.get("kind") == "snapshot")
+    listed = {call for slots in snapshots for call in re.findall(r': *"([^"]+)"', slots)}
+    log.begins_empty = bool(read.meta.get("lots")) and listed <= parked  # else calls were parked before
     log.requests_recorded, log.calls_recorded = tracker.requests_recorded, tracker.calls_recorded
     return log
 

@@ -101,9 +101,11 @@ def replay(
     Args:
         path: Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.
         tolerance: how far an instant may be off.
-        slots: of each lot, if the log does not say.
+        slots: of each lot; by default those that the log names.
         choice: "lowest", "next" or "random"; by default the one with which more parks agree.
-        max_in_parking: time-out of parks without one in the log, or "unlimited"; by default inferred.
+        max_in_parking: time-out of each lot, or "unlimited"; by default the log's, or inferred.
+
+    What is stated is checked: a row that shows something else disagrees.
 
     Raises:
         LogError: the log cannot be read, or holds no parking event.

@@ -26,7 +26,9 @@ def log_screen(
     first = agreement.first
     counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
     if first is None:
-        parts.append(Text(f"It follows the rules: all {agreement.parking_rows:,} parking events agree.", "bold green"))
+        judged = f"{agreement.parking_rows - agreement.parking_unjudged:,}"
+        which = f"all {judged} parking events" + (" that can be judged" if agreement.unjudged else "")
+        parts.append(Text(f"It follows the rules: {which} agree.", "bold green"))
     else:
         parts.append(Text("It does not follow the rules. The first row that they would not have written:", "bold red"))
         parts.append(Text(f"{log.path}, line {first.line}: {first.why}"))
@@ -34,6 +36,9 @@ def log_screen(
         if more:
             parts.append(Text(f"{more:,} later rows disagree as well, some of them perhaps because of the first."))
     parts.append(Text(f"Agree: {counted}."))
+    if agreement.unjudged:
+        unsaid = ", ".join(f"{rows:,} {kind}" for kind, rows in agreement.unjudged.items())
+        parts.append(Text(f"Not judged, since they depend on what was before the log: {unsaid}."))
     parts.append(
         Text(
             f"Tolerance {agreement.tolerance_us / 1e3:g} ms; the farthest time-out was "

@@ -15,7 +15,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
@@ -151,6 +151,15 @@ class Scenario(sections.Section):
                     'with resample = "days" a replication is one day, and horizon plus cool_down is longer',
                     "shorten them to 1d, or leave horizon out",
                     ("run", "horizon" if self.run.horizon is not None else "cool_down"),
+                )
+            recording = self.arrivals.recording
+            first_us = int((recording.time_of_day_us if self.arrivals.resample else recording.instant_us).min())
+            if first_us >= self.horizon_us:
+                ends, comes = (timedelta(seconds=us // 1_000_000) for us in (self.horizon_us, first_us))
+                raise UnfitError(
+                    f"the replication ends {ends} h after midnight, and the first recorded call comes at {comes} h",
+                    'give a longer horizon such as "1d", or leave it out',
+                    ("run", "horizon"),
                 )
             return
         if isinstance(self.arrivals, sections.Poisson):
