@@ -34,7 +34,7 @@ def sweep_command(
 ) -> opt.Answer:
     """Offer the same calls to every combination of some values, and say which designs meet the objectives."""
     from parksim.reports.screen_plans import sweep_screen
-    from parksim.results import rows_to_csv
+    from parksim.results import rows_to_csv, write
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.replication import expected_calls
     from parksim.studies.sweep import sweep
@@ -46,11 +46,13 @@ def sweep_command(
     replications = replications or REPLICATIONS
     loaded = opt.scenario_with(scenario, values)
     grid = _grid(over)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
+    opt.check_not_read("--csv", csv, loaded, scenario=scenario)
     calls = expected_calls(loaded) * replications * math.prod(map(len, grid.values()))
     with how.running(calls, store=out) as options:
         swept = sweep(loaded, grid, replications, **options)
     if csv is not None:
-        csv.write_text(rows_to_csv(swept.flat()), encoding="utf-8", newline="")
+        write(csv, rows_to_csv(swept.flat()))
     return opt.Answer(opt.as_json(swept.to_dict()) if json else sweep_screen(swept, out))
 
 
@@ -133,6 +135,7 @@ def compare_command(
         tuple[str, ...], Parameter(name="--set", negative=(), help="Override a value in both: `--set run.horizon=1d`.")
     ] = (),
     out: opt.StoreFile = None,
+    unchecked: opt.Unchecked = False,
     json: opt.Json = False,
 ) -> opt.Answer:
     """Say what changes from one scenario or result to another, each measure with the interval of its difference."""
@@ -149,7 +152,7 @@ def compare_command(
     results = {path: path.suffix in {".json", ".db"} for path in paths}
     if values and any(results.values()):
         raise UsageError("--set changes a scenario, not a result; compare two scenarios")
-    one, other = (_result_at(path) if results[path] else opt.scenario_with(path, values) for path in paths)
+    one, other = (_result_at(path, unchecked) if results[path] else opt.scenario_with(path, values) for path in paths)
     if isinstance(one, Study) and isinstance(other, Study):
         of_runs = {"--replications": replications, "--seed": how.seed, "--level": how.level, "--engine": how.engine}
         for option, value in (of_runs | {"--out": out}).items():
@@ -166,7 +169,7 @@ def compare_command(
     return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out))
 
 
-def _result_at(path: Path) -> "Study":
+def _result_at(path: Path, unchecked: bool) -> "Study":
     """Return the study in a store, or that of a written result made again."""
     from parksim.studies.rerun import load, result_of, study_of
     from parksim.studies.study import Study
@@ -174,8 +177,8 @@ def _result_at(path: Path) -> "Study":
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
     if path.suffix == ".json":
-        result = result_of(path)
-        return _files_named(lambda: study_of(path, result, None, {}))
+        result = result_of(path, unchecked=unchecked)
+        return _files_named(lambda: study_of(result, None, {}))
     loaded = load(path)
     if isinstance(loaded, Study):
         return loaded

@@ -9,7 +9,7 @@ from typing import Any, Final, Unpack
 
 from parksim.catalogue import BY_NAME, SCALARS, VECTORS
 from parksim.errors import ArgumentError
-from parksim.results import Reported, nulled, shower
+from parksim.results import Reported, checksum, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
@@ -144,8 +144,12 @@ class Study(Reported):
         return text
 
     def to_json(self) -> str:
-        """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
-        return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
+        """Return the study as one JSON object: what is undefined is null, equal studies give equal text.
+
+        Beside what ``to_dict`` has it has a checksum of that (``results.checksum``).
+        """
+        content = nulled(self.to_dict())
+        return json.dumps(content | {"checksum": checksum(content)}, ensure_ascii=False, allow_nan=False, indent=2)
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:
