@@ -313,14 +313,14 @@ def is_altered(content: dict[str, Any], *further: NDArray[Any]) -> bool:
 
 
 _CHECKSUM: Final = re.compile("sha256:[0-9a-f]{64}")
-ALTERED: Final = "it was edited by hand or is damaged, since its checksum is not that of its content"
+ALTERED: Final = "it was edited by hand or is damaged, since its content is not that of its checksum"
 
 
 def read(path: Path, most_mib: int, wrong: type[ParksimError]) -> bytes:
     """Return the content of a file of at most ``most_mib``.
 
     Raises:
-        ParksimError: of the class ``wrong``: it cannot be read, is larger, or is a pipe or a device (which may have no end).
+        ParksimError: of the class ``wrong``: it cannot be read, is larger, or is a pipe or a device (without end).
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():

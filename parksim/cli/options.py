@@ -218,7 +218,7 @@ def check_out(out: Path | None, endings: tuple[str, ...], option: str = "--out")
 
 def check_not_read(option: str, out: Path | None, loaded: "Scenario | None" = None, **read: Path | None) -> None:
     """Refuse an output that is a file which the command reads, under any name, or which its scenario reads."""
-    inputs = [(path, f"the {name} itself") for name, path in read.items() if path is not None]
+    inputs = [(path, f"the {name.replace('_', ' ')} itself") for name, path in read.items() if path is not None]
     inputs += [(path, f"{path.name}, which the scenario reads") for path in (loaded.files if loaded else ())]
     for path, what in inputs:
         if out is not None and out.exists() and path.exists() and out.samefile(path):

@@ -94,6 +94,7 @@ def solve_command(
     opt.check_out(out, (".db",))
     nearer = opt.fraction_of("--precision", precision, "5%")
     loaded = opt.scenario_with(scenario, values)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
     ranges = _ranges_of(keys, within)
     tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
     calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * tried
@@ -153,6 +154,11 @@ def compare_command(
     if values and any(results.values()):
         raise UsageError("--set changes a scenario, not a result; compare two scenarios")
     one, other = (_result_at(path, unchecked) if results[path] else opt.scenario_with(path, values) for path in paths)
+    for path, side in zip(paths, (one, other), strict=True):
+        if isinstance(side, Study):
+            opt.check_not_read("--out", out, result=path)
+        else:
+            opt.check_not_read("--out", out, side, scenario=path)
     if isinstance(one, Study) and isinstance(other, Study):
         of_runs = {"--replications": replications, "--seed": how.seed, "--level": how.level, "--engine": how.engine}
         for option, value in (of_runs | {"--out": out}).items():

@@ -299,9 +299,7 @@ def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
     """Read the archive of ``numpy.savez``, without pickles; JournalError says what is wrong with it."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            unpacked = sum(member.file_size for member in archive.zip.infolist())
-            if unpacked > max(_ALWAYS_UNPACKED, _TIGHTEST * len(content)):
-                raise JournalError(f"it unpacks to {unpacked >> 20:,} MiB, which no journal of its size does")
+            _check_unpacked(sum(member.file_size for member in archive.zip.infolist()), len(content))
             header = _header(json.loads(str(archive["header"])))
             columns = {name: archive[name] for name, _ in COLUMNS}
     except JournalError as error:
@@ -315,6 +313,12 @@ def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
     if columns["kind"].max(initial=0) >= len(KIND_NAMES) or columns["reason"].max(initial=0) >= len(REASON_NAMES):
         raise JournalError(f"{path}: a kind or reason has a code that this parksim does not know")
     return columns, header
+
+
+def _check_unpacked(unpacked: int, packed: int) -> None:
+    """Refuse an archive that unpacks to more than a journal of its size does."""
+    if unpacked > max(_ALWAYS_UNPACKED, _TIGHTEST * packed):
+        raise JournalError(f"it unpacks to {unpacked >> 20:,} MiB, more than a journal of its size; name another file")
 
 
 def _header(record: Any) -> dict[str, Any]:

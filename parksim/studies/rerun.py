@@ -42,7 +42,10 @@ def load(path: str | Path) -> Study | Sweep:
         StoreError: the file is not a store, holds nothing finished, or some of it is damaged.
     """
     with Store.open(path, read_only=True) as store:
+        store.check()
         plans = store.plans()
+        if store.damaged:
+            raise _damaged(store, "what was finished is")
         if not plans:
             raise StoreError(
                 f"{path}: holds no finished study or sweep; finish one: parksim run or sweep with --out {path}"
@@ -52,7 +55,7 @@ def load(path: str | Path) -> Study | Sweep:
         except ArgumentError as error:
             raise StoreError(f"{path}: its scenario {error}; {_AGAIN}") from None
         except ValidationError as error:
-            raise StoreError(f"{path}: its last plan is none of parksim ({fault_in(error)}); {_AGAIN}") from None
+            raise StoreError(f"{path}: its last plan is not one of parksim ({fault_in(error)}); {_AGAIN}") from None
 
 
 _AGAIN: Final = "move the file away, and run the command that wrote it again"

@@ -278,6 +278,16 @@ class Store:
                 self._report(Damage("scenarios", (_readable(digest),), "its digest is not that of its text"))
         return found
 
+    def check(self) -> None:
+        """Read the file's pages and refuse one whose tables have lost rows.
+
+        Raises:
+            StoreError: it is damaged, or cannot be read.
+        """
+        (found,) = next(self._rows("PRAGMA quick_check(1)", ()))
+        if found != b"ok":
+            raise StoreError(f"{self.path}: {_NEXT[sqlite3.SQLITE_CORRUPT]} ({_readable(found)!s:.100})")
+
     def verify(self) -> list[Damage]:
         """Read every record and return the damaged ones.
 
@@ -399,6 +409,7 @@ def _locked(path: Path) -> Iterator[None]:
                 lock = _connected(file, "rwc", timeout_s=0.0)
                 with ExitStack() as failed:
                     failed.callback(lock.close)
+                    lock.execute("PRAGMA journal_mode = OFF")  # nothing is written, so nothing is undone
                     lock.execute("BEGIN EXCLUSIVE")
                     failed.pop_all()
         except StoreError as error:
