@@ -26,7 +26,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,8 +160,8 @@ class Table(Framed):
             write(path, self.to_csv())
         elif path.suffix == ".parquet":
             table = self.to_arrow()
-            with replacing(path) as file:
-                library("pyarrow.parquet").write_table(table, file)
+            with replacing(path) as beside:
+                library("pyarrow.parquet").write_table(table, beside)
         else:
             raise ArgumentError(
                 f"{path}: a table is written as .csv or .parquet, not {path.suffix or 'without ending'!r}"
@@ -337,8 +337,8 @@ def read(path: Path, most_mib: int, wrong: type[ParksimError]) -> bytes:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of ``path`` when it is whole; until then, and if it fails, the old one stays.
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the name of a file that takes the place of ``path`` when it is whole; if it fails, the old one stays.
 
     A link stays a link, and the new file has the old one's permissions. A pipe or a device is written as it is.
 
@@ -346,31 +346,28 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         OutputError: the file cannot be written.
     """
     place = path.resolve()
-    is_file = place.is_file() or not place.exists()
-    beside = place.with_name(f".{secrets.token_hex(8)}.part") if is_file else place
+    beside = place.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        if place.exists() and not place.is_file():
+            yield place
+            return
         try:
-            with beside.open("wb") as file:
-                yield file
-                if is_file:
-                    file.flush()
-                    os.fsync(file.fileno())
-            if is_file:
-                if place.exists():
-                    shutil.copymode(place, beside)
-                beside.replace(place)
+            yield beside
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            if place.exists():
+                shutil.copymode(place, beside)
+            beside.replace(place)
         finally:
-            if is_file:
-                beside.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
     except OSError as error:
-        why = error.strerror or error
-        raise OutputError(f"{path}: cannot be written ({why}); free some space, or name another file") from error
+        raise OutputError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def write(path: Path, content: str) -> None:
     """Write a text as UTF-8 in place of a file (see ``replacing``)."""
-    with replacing(path) as file:
-        file.write(content.encode())
+    with replacing(path) as beside:
+        beside.write_text(content, encoding="utf-8", newline="")
 
 
 def names_of(values: Sequence[object]) -> Names:

@@ -79,7 +79,7 @@ def run_command(
         if options["workers"] is not None and replications is not None:
             options["workers"] = min(options["workers"], replications)
         result = study(loaded, replications, precision=wanted, **options)
-    text = result.to_json() + "\n"
+    text = result.to_json(sealed=out != kept) + "\n"
     if out is not None and kept is None:
         write(out, text)
     return opt.Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else opt.DONE)

@@ -186,7 +186,7 @@ class Journal(Framed):
             )
         own = json.loads(json.dumps(self.header))
         header = json.dumps({**_MARK, "checksum": checksum(own, *self.columns.values()), **own}, ensure_ascii=False)
-        with replacing(path) as file:
+        with replacing(path) as beside, beside.open("wb") as file:
             if path.suffix == ".jsonl":
                 rows = self.lines()
                 next(rows)

@@ -151,8 +151,8 @@ def save(chart: Any, path: str | Path) -> None:
         write(path, svg_of(chart))
     else:
         library("vl_convert", "report")
-        with replacing(path) as file:
-            styled.save(file, path.suffix[1:], scale_factor=2 if path.suffix == ".png" else 1)
+        with replacing(path) as beside:
+            styled.save(str(beside), path.suffix[1:], scale_factor=2 if path.suffix == ".png" else 1)
 
 
 def svg_of(chart: Any) -> str:

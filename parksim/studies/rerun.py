@@ -319,11 +319,8 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
     differing = _versions(result.made.versions, result.made.engine)
     if replication is None:
         again = study_of(result, own, how)
-        content = json.loads(again.to_json())
-        if not result.has_checksum:
-            del content["checksum"]
-        text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-        then, now = result.content | _NOT_COMPARED, content | _NOT_COMPARED
+        text = again.to_json(sealed=result.has_checksum) + "\n"
+        then, now = result.content | _NOT_COMPARED, json.loads(text) | _NOT_COMPARED
         differences = list(_differences(then, now))
         if not differences and not differing and path.read_bytes() != text.encode():
             what = "checksum" if result.altered else "layout"

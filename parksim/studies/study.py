@@ -143,13 +143,16 @@ class Study(Reported):
         text: str = shower("summary")(self)
         return text
 
-    def to_json(self) -> str:
+    def to_json(self, *, sealed: bool = False) -> str:
         """Return the study as one JSON object: what is undefined is null, equal studies give equal text.
 
-        Beside what ``to_dict`` has it has a checksum of that (``results.checksum``).
+        Args:
+            sealed: whether it has a checksum as well (``results.checksum``), as a file has.
         """
         content = nulled(self.to_dict())
-        return json.dumps(content | {"checksum": checksum(content)}, ensure_ascii=False, allow_nan=False, indent=2)
+        if sealed:
+            content["checksum"] = checksum(content)
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:

@@ -31,7 +31,7 @@ def kept(tmp_path_factory):
     """Return a folder with a study and a sweep in stores, and a study in a .json."""
     folder = tmp_path_factory.mktemp("kept")
     done = parksim.study(SMALL, 3, seed=4, engine="simpy", store=folder / "study.db")
-    (folder / "study.json").write_text(done.to_json() + "\n", encoding="utf-8")
+    (folder / "study.json").write_text(done.to_json(sealed=True) + "\n", encoding="utf-8")
     parksim.sweep(SMALL, {"lot.slots": [3, 4]}, 2, seed=4, engine="simpy", store=folder / "sweep.db")
     return folder
 
