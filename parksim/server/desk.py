@@ -297,6 +297,8 @@ class Desk:
         before = self.register
         outcome = uapi.respond(before, request, now_us=now_us)
         if request.method == "GET" or (not outcome.facts and outcome.register == before):
+            if again:
+                raise ArgumentError("it changes nothing, and a session has only what changed something")
             self._followed = outcome.register  # at most a telephone has stopped ringing
             return outcome.reply
         self._check(outcome.facts, now_us)

@@ -343,6 +343,19 @@ def test_a_pipe_is_no_session(tmp_path):
             open_at(path)
 
 
+def test_a_request_that_changes_nothing_is_no_part_of_a_session(tmp_path):
+    """A damaged method in a file without checksums: the line is named, and the file stays as it is."""
+    journal = tmp_path / "s.journal"
+    lines = [json.loads(line) for line in filled(journal).splitlines()]
+    for line in lines:
+        del line["checksum"]
+    number = next(index for index, line in enumerate(lines) if line.get("method") in {"PUT", "POST"})
+    lines[number]["method"] = "P_ST"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(SessionError, match=rf"line {number + 1}: cannot be done again \(it changes nothing"):
+        open_at(journal, traffic=False)
+
+
 def test_a_gap_beyond_the_clock_is_refused(tmp_path, wall):
     """A session of long ago at a great rate: the message says which option."""
     journal = tmp_path / "s.journal"
