@@ -17,7 +17,6 @@ import json
 import math
 import os
 import re
-import secrets
 import shutil
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -346,7 +345,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: the file cannot be written.
     """
     place = path.resolve()
-    beside = place.with_name(f".{secrets.token_hex(8)}.part")
+    beside = place.with_name(f".{place.name[:60]}.{os.getpid()}.part")
     try:
         if place.exists() and not place.is_file():
             yield place

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from cyclopts import Parameter
 
 from parksim.cli import options as opt
+from parksim.cli.report import loaded_result
 from parksim.errors import UnfitError, UsageError
 
 if TYPE_CHECKING:
@@ -177,15 +178,11 @@ def compare_command(
 
 def _result_at(path: Path, unchecked: bool) -> "Study":
     """Return the study in a store, or that of a written result made again."""
-    from parksim.studies.rerun import load, result_of, study_of
     from parksim.studies.study import Study
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
-    if path.suffix == ".json":
-        result = result_of(path, unchecked=unchecked)
-        return _files_named(lambda: study_of(result, None, {}))
-    loaded = load(path)
+    loaded = _files_named(lambda: loaded_result(path, unchecked=unchecked))
     if isinstance(loaded, Study):
         return loaded
     raise UsageError(

@@ -60,7 +60,7 @@ def report_command(
     own = None if scenario is None else opt.scenario_with(scenario, values)
     opt.check_not_read("-o", out, own, result=result, scenario=scenario)
     try:
-        loaded = _loaded(result, own, unchecked=unchecked)
+        loaded = loaded_result(result, own, unchecked=unchecked)
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **of_chart), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
@@ -92,7 +92,7 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def _loaded(path: Path, own: "Scenario | None", *, unchecked: bool) -> "Study | Sweep":
+def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep":
     """Return the result in a file, with the notes and files of its own scenario where there is one."""
     from parksim.studies.rerun import load, result_of, study_of, with_files
     from parksim.studies.study import Study

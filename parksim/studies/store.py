@@ -401,7 +401,7 @@ def _locked(path: Path) -> Iterator[None]:
     The file that was locked may be one that its last holder has just removed; then it is not there, or not the same,
     before and after, and the lock is sought again.
     """
-    file = path.with_name(path.name + ".lock")
+    file, holder = path.with_name(path.name + ".lock"), os.getpid()
     while True:
         before = _identity(file)
         try:
@@ -423,8 +423,9 @@ def _locked(path: Path) -> Iterator[None]:
                 try:
                     yield
                 finally:
-                    with suppress(OSError):
-                        file.unlink(missing_ok=True)
+                    if os.getpid() == holder:  # and not a worker that was forked from it
+                        with suppress(OSError):
+                            file.unlink(missing_ok=True)
                 return
 
 
