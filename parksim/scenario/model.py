@@ -209,9 +209,11 @@ class Scenario(sections.Section):
             named = [*scenario_errors.named_files(raw)]
             if not isinstance(raw, dict) or named:
                 raise ArgumentError(f"names {scenario_errors.shown_value(named[0])}" if named else "no object")
-            return cls.model_validate(raw if objectives is None else raw | {"objectives": objectives})
+            scenario = cls.model_validate(raw if objectives is None else raw | {"objectives": objectives})
+            _ = scenario.canonical  # raises where a value cannot be written again
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise ArgumentError("is not the scenario that parksim keeps in a result") from error
+        return scenario
 
     def with_values(self, values: Mapping[str, object]) -> Self:
         """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
