@@ -10,11 +10,17 @@ there twice. Units are the last word of a column's name; what is undefined is na
 """
 
 import csv
+import hashlib
 import html
 import io
+import json
 import math
+import os
+import re
+import shutil
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +30,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.errors import ArgumentError, MissingLibraryError
+from parksim.errors import ArgumentError, MissingLibraryError, OutputError, ParksimError
 
 SHOWN_ROWS: Final = 20
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -146,13 +152,15 @@ class Table(Framed):
         Raises:
             ArgumentError: the ending names neither.
             MissingLibraryError: for Parquet, pyarrow is not installed.
-            OSError: the file cannot be written.
+            OutputError: the file cannot be written.
         """
         path = Path(path)
         if path.suffix == ".csv":
-            path.write_text(self.to_csv(), encoding="utf-8", newline="")
+            write(path, self.to_csv())
         elif path.suffix == ".parquet":
-            library("pyarrow.parquet").write_table(self.to_arrow(), path)
+            table = self.to_arrow()
+            with replacing(path) as beside:
+                library("pyarrow.parquet").write_table(table, beside)
         else:
             raise ArgumentError(
                 f"{path}: a table is written as .csv or .parquet, not {path.suffix or 'without ending'!r}"
@@ -194,7 +202,7 @@ class Reported(Drawn):
         Raises:
             ArgumentError: the file's name ends otherwise.
             MissingLibraryError: altair or vl-convert is not installed.
-            OSError: the file cannot be written.
+            OutputError: the file cannot be written.
         """
         shower("report")(self, path, interactive=interactive)
 
@@ -270,6 +278,95 @@ def nulled(value: Any) -> Any:
     if isinstance(value, list | tuple | array):
         return [nulled(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def canonical(value: Any) -> str:
+    """Return plain values as JSON text: keys sorted, no spaces, shortest digits that give the same double, nan as null.
+
+    >>> canonical({"b": [0.1, float("nan")], "a": 1.0})
+    '{"a":1.0,"b":[0.1,null]}'
+    """
+    return json.dumps(nulled(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def checksum(content: Mapping[str, Any], *further: NDArray[Any]) -> str:
+    """Return what stands as "checksum" in a file: the SHA-256 of its canonical content, and of further columns."""
+    digest = hashlib.sha256(canonical(content).encode())
+    for one in further:
+        digest.update(one.data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def is_altered(content: dict[str, Any], *further: NDArray[Any]) -> bool:
+    """Take the checksum out of what was read from a file, and say whether the rest is not what was written.
+
+    A file of an older parksim has no checksum. A checksum under another name is a damaged one.
+    """
+    found = content.pop("checksum", None)
+    if found is None:
+        return any(isinstance(one, str) and _CHECKSUM.fullmatch(one) for one in content.values())
+    try:
+        return bool(found != checksum(content, *further))
+    except RecursionError:
+        return True
+
+
+_CHECKSUM: Final = re.compile("sha256:[0-9a-f]{64}")
+ALTERED: Final = "it was edited by hand or is damaged, since its content is not that of its checksum"
+
+
+def read(path: Path, most_mib: int, wrong: type[ParksimError]) -> bytes:
+    """Return the content of a file of at most ``most_mib``.
+
+    Raises:
+        ParksimError: of the class ``wrong``: it cannot be read, is larger, or is a pipe or a device (without end).
+    """
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise wrong(f"{path}: cannot be read (it is not a regular file); name a file")
+        with path.open("rb") as file:
+            content = file.read((most_mib << 20) + 1)
+    except ParksimError:
+        raise
+    except (OSError, ValueError) as error:
+        raise wrong(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if len(content) > most_mib << 20:
+        raise wrong(f"{path}: is larger than {most_mib} MiB, the most that is read; name another file")
+    return content
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the name of a file that takes the place of ``path`` when it is whole; if it fails, the old one stays.
+
+    A link stays a link, and the new file has the old one's permissions. A pipe or a device is written as it is.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    place = path.resolve()
+    beside = place.with_name(f".{place.name[:60]}.{os.getpid()}.part")
+    try:
+        if place.exists() and not place.is_file():
+            yield place
+            return
+        try:
+            yield beside
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            if place.exists():
+                shutil.copymode(place, beside)
+            beside.replace(place)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def write(path: Path, content: str) -> None:
+    """Write a text as UTF-8 in place of a file (see ``replacing``)."""
+    with replacing(path) as beside:
+        beside.write_text(content, encoding="utf-8", newline="")
 
 
 def names_of(values: Sequence[object]) -> Names:

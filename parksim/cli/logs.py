@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from parksim.cli.options import DONE, MISSED, Answer, Json, as_json, check_count, check_out, pairs
+from parksim.cli.options import DONE, MISSED, Answer, Json, as_json, check_count, check_not_read, check_out, pairs
 from parksim.errors import LogError, UnfitError, UsageError
 from parksim.rules.codes import CHOICE_NAMES
 
@@ -78,14 +78,17 @@ def calibrate_command(
     max_in_parking: MaxInParking = None,
 ) -> Answer:
     """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
+    from parksim.results import write
+
     check_out(out, (".toml",))
+    check_not_read("-o", out, log=log)
     met = _met(log, tolerance, slots, choice, max_in_parking)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     _ = result.scenario  # raises where parksim could not load it
     if out is None:
         return Answer(result.toml)
-    out.write_text(result.toml, encoding="utf-8")
+    write(out, result.toml)
     first = met.agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(

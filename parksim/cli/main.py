@@ -5,7 +5,6 @@ disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish;
 """
 
 import io
-import json
 import os
 import sys
 from contextlib import suppress
@@ -18,7 +17,7 @@ from cyclopts import App, Parameter
 
 from parksim.cli import logs, plans, report, serve
 from parksim.cli import options as opt
-from parksim.errors import OutputError, ParksimError, ScenarioError, UsageError
+from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -61,6 +60,7 @@ def run_command(
 ) -> opt.Answer:
     """Simulate a scenario and answer its questions, each with its interval."""
     from parksim.reports.screen import screen
+    from parksim.results import write
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.replication import expected_calls
     from parksim.studies.study import study
@@ -73,14 +73,15 @@ def run_command(
     wanted = opt.fraction_of("--precision", precision, "5%")
     kept = out if out is not None and out.suffix == ".db" else None
     loaded = opt.scenario_with(scenario, values)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
     calls = expected_calls(loaded) * (replications or REPLICATIONS)
     with how.running(calls, may_end_early=precision is not None, store=kept) as options:
         if options["workers"] is not None and replications is not None:
             options["workers"] = min(options["workers"], replications)
         result = study(loaded, replications, precision=wanted, **options)
-    text = result.to_json() + "\n"
+    text = result.to_json(sealed=out != kept) + "\n"
     if out is not None and kept is None:
-        out.write_text(text, encoding="utf-8")
+        write(out, text)
     return opt.Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
@@ -106,6 +107,7 @@ def journal_command(
     if replication < 0:
         raise UsageError(f"--replication {replication}: replications are numbered from 0")
     opt.check_out(out, (".jsonl", ".npz"))
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
     journal = run(loaded, seed, replication, engine).journal
     if out is None:
         return opt.Answer(journal.lines())
@@ -121,14 +123,18 @@ def validate_command(scenario: opt.ScenarioFile, *, values: opt.Set = ()) -> opt
 
 
 @app.command
-def check_command(journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")]) -> opt.Answer:
+def check_command(
+    journal: Annotated[Path, Parameter(help="A journal, .jsonl or .npz.")], *, unchecked: opt.Unchecked = False
+) -> opt.Answer:
     """Check whether the rules would have written this journal, and name the first row that disagrees."""
     from parksim.journal.journal import Journal
 
-    loaded = Journal.load(journal)
+    loaded = Journal.load(journal, unchecked=True)
     workload = _workload_of(loaded)
     finding = loaded.check(workload)
     if finding is None:
+        if loaded.altered and not unchecked:
+            raise JournalError(loaded.altered)
         calls = "; its calls are those of its seed" if workload is not None else ""
         return opt.Answer(f"{journal}: all {len(loaded):,} facts follow the rules{calls}\n")
     line = f", line {finding.line}" if journal.suffix == ".jsonl" else ""
@@ -142,7 +148,7 @@ def _workload_of(journal: "Journal") -> Any:
 
     header = journal.header
     try:
-        scenario = Scenario.model_validate(json.loads(header["scenario"]))
+        scenario = Scenario.of_canonical(header["scenario"])
         seed, replication = header["seed"], header["replication"]
         if not all(isinstance(number, int) and number >= 0 for number in (seed, replication)):
             return None
@@ -168,6 +174,7 @@ def init_command(
     ] = None,
 ) -> opt.Answer:
     """Write a commented scenario to start from."""
+    from parksim.results import write
     from parksim.scenario import shipped
     from parksim.scenario.model import TEMPLATE
 
@@ -182,12 +189,10 @@ def init_command(
     for target in copies:
         if target.exists():
             raise UsageError(f"{target} exists already; parksim init overwrites nothing, name another file")
+        if not target.parent.is_dir():
+            raise UsageError(f"{target}: there is no folder {target.parent}")
     for target, content in copies.items():
-        try:
-            with target.open("x", encoding="utf-8") as file:
-                file.write(content)
-        except (FileNotFoundError, NotADirectoryError):
-            raise UsageError(f"{target}: there is no folder {target.parent}") from None
+        write(target, content)
     return opt.Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
 
 

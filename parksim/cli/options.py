@@ -51,6 +51,9 @@ Set = Annotated[
     tuple[str, ...],
     Parameter(name="--set", negative=(), help="Override a scenario value: `--set lot.slots=8`. Repeatable."),
 ]
+Unchecked = Annotated[
+    bool, Parameter(negative=(), help="Take a file as it is that was edited by hand: its checksum need not be right.")
+]
 EngineName = Annotated[str, Parameter(help=f"One of: {ENGINES}.")]
 Json = Annotated[bool, Parameter(negative=(), help="Print one JSON object.")]
 StoreFile = Annotated[
@@ -217,6 +220,15 @@ def check_out(out: Path | None, endings: tuple[str, ...], option: str = "--out")
         raise UsageError(f"{option} {out}: there is no folder {out.parent}")
     if out.is_dir():
         raise UsageError(f"{option} {out}: is a folder; name a file")
+
+
+def check_not_read(option: str, out: Path | None, loaded: "Scenario | None" = None, **read: Path | None) -> None:
+    """Refuse an output that is a file which the command reads, under any name, or which its scenario reads."""
+    inputs = [(path, f"the {name.replace('_', ' ')} itself") for name, path in read.items() if path is not None]
+    inputs += [(path, f"{path.name}, which the scenario reads") for path in (loaded.files if loaded else ())]
+    for path, what in inputs:
+        if out is not None and out.exists() and path.exists() and out.samefile(path):
+            raise UsageError(f"{option} {out}: is {what}; name another file")
 
 
 def check_result(result: Path, what: str, scenario: Path | None, values: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from cyclopts import Parameter
 
 from parksim.cli import options as opt
+from parksim.cli.report import loaded_result
 from parksim.errors import UnfitError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def sweep_command(
 ) -> opt.Answer:
     """Offer the same calls to every combination of some values, and say which designs meet the objectives."""
     from parksim.reports.screen_plans import sweep_screen
-    from parksim.results import rows_to_csv
+    from parksim.results import rows_to_csv, write
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.replication import expected_calls
     from parksim.studies.sweep import sweep
@@ -46,11 +47,13 @@ def sweep_command(
     replications = replications or REPLICATIONS
     loaded = opt.scenario_with(scenario, values)
     grid = _grid(over)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
+    opt.check_not_read("--csv", csv, loaded, scenario=scenario)
     calls = expected_calls(loaded) * replications * math.prod(map(len, grid.values()))
     with how.running(calls, store=out) as options:
         swept = sweep(loaded, grid, replications, **options)
     if csv is not None:
-        csv.write_text(rows_to_csv(swept.flat()), encoding="utf-8", newline="")
+        write(csv, rows_to_csv(swept.flat()))
     return opt.Answer(opt.as_json(swept.to_dict()) if json else sweep_screen(swept, out))
 
 
@@ -92,6 +95,7 @@ def solve_command(
     opt.check_out(out, (".db",))
     nearer = opt.fraction_of("--precision", precision, "5%")
     loaded = opt.scenario_with(scenario, values)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
     ranges = _ranges_of(keys, within)
     tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
     calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * tried
@@ -133,6 +137,7 @@ def compare_command(
         tuple[str, ...], Parameter(name="--set", negative=(), help="Override a value in both: `--set run.horizon=1d`.")
     ] = (),
     out: opt.StoreFile = None,
+    unchecked: opt.Unchecked = False,
     json: opt.Json = False,
 ) -> opt.Answer:
     """Say what changes from one scenario or result to another, each measure with the interval of its difference."""
@@ -149,7 +154,12 @@ def compare_command(
     results = {path: path.suffix in {".json", ".db"} for path in paths}
     if values and any(results.values()):
         raise UsageError("--set changes a scenario, not a result; compare two scenarios")
-    one, other = (_result_at(path) if results[path] else opt.scenario_with(path, values) for path in paths)
+    one, other = (_result_at(path, unchecked) if results[path] else opt.scenario_with(path, values) for path in paths)
+    for path, side in zip(paths, (one, other), strict=True):
+        if isinstance(side, Study):
+            opt.check_not_read("--out", out, result=path)
+        else:
+            opt.check_not_read("--out", out, side, scenario=path)
     if isinstance(one, Study) and isinstance(other, Study):
         of_runs = {"--replications": replications, "--seed": how.seed, "--level": how.level, "--engine": how.engine}
         for option, value in (of_runs | {"--out": out}).items():
@@ -166,17 +176,13 @@ def compare_command(
     return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out))
 
 
-def _result_at(path: Path) -> "Study":
+def _result_at(path: Path, unchecked: bool) -> "Study":
     """Return the study in a store, or that of a written result made again."""
-    from parksim.studies.rerun import load, result_of, study_of
     from parksim.studies.study import Study
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
-    if path.suffix == ".json":
-        result = result_of(path)
-        return _files_named(lambda: study_of(path, result, None, {}))
-    loaded = load(path)
+    loaded = _files_named(lambda: loaded_result(path, unchecked=unchecked))
     if isinstance(loaded, Study):
         return loaded
     raise UsageError(

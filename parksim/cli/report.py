@@ -43,6 +43,7 @@ def report_command(
         Path | None, Parameter(help="The scenario's file: for its notes, or because it reads other files.")
     ] = None,
     values: opt.Set = (),
+    unchecked: opt.Unchecked = False,
 ) -> opt.Answer:
     """Write a result as a page to read: verdicts, charts, assumptions, and how it was made."""
     from parksim.reports import charts, drawing
@@ -51,16 +52,15 @@ def report_command(
     opt.check_out(out, charts.SAVED_AS if chart is not None else page.ENDINGS, "-o")
     opt.check_count("--width", width, charts.NARROWEST, charts.WIDEST)
     opt.check_result(result, "a .db file of run or sweep, or a .json file of run", scenario, values)
-    if out.exists() and out.samefile(result):
-        raise UsageError(f"-o {out}: is the result itself; name another file")
     if interactive and (chart is not None or out.suffix != ".html"):
         raise UsageError("--interactive goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     of_chart = _options(options)
     own = None if scenario is None else opt.scenario_with(scenario, values)
+    opt.check_not_read("-o", out, own, result=result, scenario=scenario)
     try:
-        loaded = _loaded(result, own)
+        loaded = loaded_result(result, own, unchecked=unchecked)
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **of_chart), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
@@ -92,14 +92,14 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def _loaded(path: Path, own: "Scenario | None") -> "Study | Sweep":
+def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep":
     """Return the result in a file, with the notes and files of its own scenario where there is one."""
     from parksim.studies.rerun import load, result_of, study_of, with_files
     from parksim.studies.study import Study
 
     if path.suffix == ".json":
         with opt.Hands().ready(0, "simpy") as how:
-            return study_of(path, result_of(path), own, how)
+            return study_of(result_of(path, unchecked=unchecked), own, how)
     loaded = load(path)
     if own is None:
         return loaded

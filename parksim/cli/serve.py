@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from parksim.cli.options import Answer, ScenarioFile, Seed, Set, check_seed, scenario_with
+from parksim.cli.options import Answer, ScenarioFile, Seed, Set, check_not_read, check_seed, scenario_with
 from parksim.errors import FailedError, InterruptedByUserError, TokenError, UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def serve_command(
     _check(rate, port, answer, fsync, session)
     check_seed(seed)
     loaded = scenario_with(scenario, values)
+    check_not_read("--session", session, loaded, scenario=scenario, token_file=token_file, register=register)
     try:
         from parksim.server import desk, serving
     except ModuleNotFoundError as error:

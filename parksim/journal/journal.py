@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from parksim.errors import JournalError
 from parksim.journal import audit
-from parksim.results import Framed
+from parksim.results import ALTERED, Framed, checksum, is_altered, read, replacing
 from parksim.rules import codes as c
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
 from parksim.rules.lot import Fact
@@ -35,6 +35,8 @@ COLUMNS: Final = (
     ("reason", "u1"),
 )
 """Names and types of the columns, in order: the fields of ``rules.lot.Fact``."""
+LARGEST_MIB: Final = 1024
+"""A larger file is not read."""
 SCHEMA: Final = 1
 """Grows when a column is added; a file with a greater number is refused."""
 
@@ -47,6 +49,9 @@ _ROW_TYPE: Final = np.dtype(list(COLUMNS))
 assert _ROW_TYPE.itemsize == _ROW.size
 _PACKED: Final = _ROW.pack
 _BLOCK_BYTES: Final = 65_536 * _ROW.size
+_ALWAYS_UNPACKED: Final = 64 << 20
+_TIGHTEST: Final = 100
+_MARK: Final = {"journal": "parksim", "schema": SCHEMA}
 _CODES: Final = {
     "kind": {name: code for code, name in enumerate(KIND_NAMES)},
     "reason": {name: code for code, name in enumerate(REASON_NAMES)},
@@ -62,7 +67,8 @@ class Journal(Framed):
     """The facts of one replication, in the order in which they happened.
 
     ``columns`` maps each name of ``COLUMNS`` to a contiguous array, all of one length, read-only; each is an attribute
-    too (``journal.time_us``). ``header`` tells how the journal was made and takes no part in equality.
+    too (``journal.time_us``). ``header`` tells how the journal was made and takes no part in equality. ``altered`` says
+    why the journal is not the one that was written to its file; it is empty where nothing speaks against that.
     """
 
     time_us: NDArray[np.int64]
@@ -73,6 +79,8 @@ class Journal(Framed):
     extension: NDArray[np.int16]
     kind: NDArray[np.uint8]
     reason: NDArray[np.uint8]
+
+    altered: str = ""
 
     def __init__(self, columns: Mapping[str, NDArray[Any]], header: Mapping[str, Any] | None = None) -> None:
         lengths = {len(columns[name]) for name, _ in COLUMNS}
@@ -111,7 +119,7 @@ class Journal(Framed):
 
     def lines(self) -> Iterator[str]:
         """Yield the journal as JSON Lines: its header, then one object a fact, with names for kind and reason."""
-        yield json.dumps({"journal": "parksim", "schema": SCHEMA, **self.header}, ensure_ascii=False) + "\n"
+        yield json.dumps({**_MARK, **self.header}, ensure_ascii=False) + "\n"
         for fact in self.facts():
             row = fact._asdict() | {"kind": KIND_NAMES[fact.kind], "reason": REASON_NAMES[fact.reason]}
             yield json.dumps(row) + "\n"
@@ -165,38 +173,47 @@ class Journal(Framed):
             )
 
     def save(self, path: str | Path) -> None:
-        """Write the journal to ``path``: ``.jsonl`` to read, ``.npz`` to load fast.
+        """Write the journal to ``path``: ``.jsonl`` to read, ``.npz`` to load fast; its header gets a checksum of all.
 
         Raises:
             JournalError: the ending names neither.
-            OSError: the file cannot be written.
+            OutputError: the file cannot be written.
         """
         path = Path(path)
-        if path.suffix == ".jsonl":
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(self.lines())
-        elif path.suffix == ".npz":
-            header = json.dumps({"journal": "parksim", "schema": SCHEMA, **self.header}, ensure_ascii=False)
-            with path.open("wb") as file:
-                np.savez_compressed(file, header=np.array(header), **self.columns)  # type: ignore[arg-type]  # its stub has no **kwargs of arrays
-        else:
+        if path.suffix not in {".jsonl", ".npz"}:
             raise JournalError(
                 f"{path}: a journal is written as .jsonl or .npz, not {path.suffix or 'without ending'!r}"
             )
+        own = json.loads(json.dumps(self.header))
+        header = json.dumps({**_MARK, "checksum": checksum(own, *self.columns.values()), **own}, ensure_ascii=False)
+        with replacing(path) as beside, beside.open("wb") as file:
+            if path.suffix == ".jsonl":
+                rows = self.lines()
+                next(rows)
+                file.write(header.encode() + b"\n")
+                file.writelines(line.encode() for line in rows)
+            else:
+                np.savez_compressed(file, header=np.array(header), **self.columns)  # type: ignore[arg-type]  # its stub has no **kwargs of arrays
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, unchecked: bool = False) -> Self:
         """Read a journal that ``save`` wrote; the content, not the ending, tells its form.
+
+        Args:
+            path: the file.
+            unchecked: whether a journal is read that was edited by hand; ``altered`` then says so.
 
         Raises:
             JournalError: the file is missing or no journal; the message names the first wrong line.
         """
         path = Path(path)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise JournalError(f"{path}: cannot be read ({error.strerror})") from None
-        return cls(*(_from_npz(content, path) if content[:2] == b"PK" else _from_lines(content, path)))
+        content = read(path, LARGEST_MIB, JournalError)
+        loaded = cls(*(_from_npz(content, path) if content[:2] == b"PK" else _from_lines(content, path)))
+        if is_altered(loaded.header, *loaded.columns.values()):
+            loaded.altered = f"{path}: {ALTERED}; --unchecked, or a header without its checksum, takes it as it is"
+        if loaded.altered and not unchecked:
+            raise JournalError(loaded.altered)
+        return loaded
 
 
 class JournalWriter:
@@ -282,6 +299,7 @@ def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
     """Read the archive of ``numpy.savez``, without pickles; JournalError says what is wrong with it."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            _check_unpacked(sum(member.file_size for member in archive.zip.infolist()), len(content))
             header = _header(json.loads(str(archive["header"])))
             columns = {name: archive[name] for name, _ in COLUMNS}
     except JournalError as error:
@@ -295,6 +313,12 @@ def _from_npz(content: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
     if columns["kind"].max(initial=0) >= len(KIND_NAMES) or columns["reason"].max(initial=0) >= len(REASON_NAMES):
         raise JournalError(f"{path}: a kind or reason has a code that this parksim does not know")
     return columns, header
+
+
+def _check_unpacked(unpacked: int, packed: int) -> None:
+    """Refuse an archive that unpacks to more than a journal of its size does."""
+    if unpacked > max(_ALWAYS_UNPACKED, _TIGHTEST * packed):
+        raise JournalError(f"it unpacks to {unpacked >> 20:,} MiB, more than a journal of its size; name another file")
 
 
 def _header(record: Any) -> dict[str, Any]:

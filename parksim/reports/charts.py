@@ -34,7 +34,7 @@ from parksim.errors import ArgumentError, PlanError, WrongTypeError
 from parksim.reports import figures
 from parksim.reports.drawing import DRAWERS, INK, WIDTH
 from parksim.reports.figures import Figure, one_of
-from parksim.results import library
+from parksim.results import library, replacing, write
 from parksim.studies.replication import Run, run
 from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
@@ -139,21 +139,20 @@ def save(chart: Any, path: str | Path) -> None:
     Raises:
         ArgumentError: another ending.
         MissingLibraryError: vl-convert is not installed.
-        OSError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
     path = Path(path)
     if path.suffix not in SAVED_AS:
         raise ArgumentError(f"{path}: a chart is written as {', '.join(SAVED_AS)}")
     styled = chart.configure(**CONFIG)
     if path.suffix == ".json":
-        path.write_text(json.dumps(styled.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write(path, json.dumps(styled.to_dict(), indent=1, ensure_ascii=False) + "\n")
     elif path.suffix == ".svg":
-        path.write_text(svg_of(chart), encoding="utf-8")
+        write(path, svg_of(chart))
     else:
         library("vl_convert", "report")
-        binary = io.BytesIO()
-        styled.save(binary, path.suffix[1:], scale_factor=2 if path.suffix == ".png" else 1)
-        path.write_bytes(binary.getvalue())
+        with replacing(path) as beside:
+            styled.save(str(beside), path.suffix[1:], scale_factor=2 if path.suffix == ".png" else 1)
 
 
 def svg_of(chart: Any) -> str:

@@ -19,7 +19,7 @@ from parksim.reports import charts as plots
 from parksim.reports.markdown import markdown
 from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story, story_of
 from parksim.reports.words import VERDICTS
-from parksim.results import library
+from parksim.results import library, write
 from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
@@ -68,7 +68,7 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         WrongTypeError: no study or sweep.
         ArgumentError: the file's name ends otherwise.
         MissingLibraryError: altair or vl-convert is not installed (a page needs them, Markdown does not).
-        OSError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
     if not isinstance(result, Study | Sweep):
         raise WrongTypeError(f"a report is written of a Study or a Sweep, not of a {type(result).__name__}")
@@ -77,7 +77,7 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         raise ArgumentError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
     story = story_of(result, source)
     written = markdown(story) if path.suffix == ".md" else page(story, interactive=interactive)
-    path.write_text(written, encoding="utf-8")
+    write(path, written)
 
 
 ENDINGS: Final = (".html", ".md")

@@ -8,6 +8,7 @@ from operator import index
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.scenario.model import Scenario
@@ -59,6 +60,13 @@ def proportion(what: str, example: str, value: Any) -> float:
     except (TypeError, ValueError):
         pass
     raise ArgumentError(f"{what} lies between 0 and 1 ({example}), not {value!r}")
+
+
+def fault_in(error: ValidationError) -> str:
+    """Return what is first wrong with what a model refuses, and where: "calls.2.peer: Field required"."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
+    return f"{place[:80] or 'the file'}: {first['msg']:.160}"
 
 
 def plain(value: object) -> object:

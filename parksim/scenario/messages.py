@@ -8,7 +8,7 @@ import copy
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -82,6 +82,17 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ScenarioError([f"{name}, line {line}: is not UTF-8 text; save the file as UTF-8"]) from None
+
+
+def named_files(value: Any) -> Iterator[str]:
+    """Yield the names of the files that the tables of a scenario name; a digest is no name."""
+    if isinstance(value, Mapping):
+        file = value.get("file")
+        if isinstance(file, str) and not is_reference(file):
+            yield file
+    if isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from named_files(one)
 
 
 def _files_beside(path: Path) -> str:

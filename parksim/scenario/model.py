@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 import pydantic
 
-from parksim.errors import ScenarioError, UnfitError
+from parksim.errors import ArgumentError, ScenarioError, UnfitError
 from parksim.results import html_table
 from parksim.rules import codes
 from parksim.scenario import messages as scenario_errors
@@ -202,6 +202,28 @@ class Scenario(sections.Section):
         scenario._origin = origin  # noqa: SLF001 - its own
         return scenario
 
+    @classmethod
+    def of_canonical(cls, text: str, objectives: Mapping[str, str] | None = None) -> Self:
+        """Return the scenario of a ``canonical`` text; no file that the text names is opened.
+
+        Args:
+            text: kept in a result, a store or a journal.
+            objectives: the targets as they were written, by measure; by default those of the text.
+
+        Raises:
+            ArgumentError: it is no such text.
+        """
+        try:
+            raw = json.loads(text)
+            named = [*scenario_errors.named_files(raw)]
+            if not isinstance(raw, dict) or named:
+                raise ArgumentError(f"names {scenario_errors.shown_value(named[0])}" if named else "no object")
+            scenario = cls.model_validate(raw if objectives is None else raw | {"objectives": objectives})
+            _ = scenario.canonical  # raises where a value cannot be written again
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise ArgumentError("is not the scenario that parksim keeps in a result") from error
+        return scenario
+
     def with_values(self, values: Mapping[str, object]) -> Self:
         """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
 
@@ -214,6 +236,12 @@ class Scenario(sections.Section):
         """
         raw, paths = scenario_errors.overridden(self._raw, values, resolved)
         return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were read for it: its own, and those that it names."""
+        named = scenario_errors.named_files(self._raw)
+        return (Path(self._origin.name), *(recordings.located(one, self._origin._asdict()) for one in named))
 
     @property
     def queue_patience(self) -> Law | None:
@@ -314,8 +342,8 @@ class Scenario(sections.Section):
     def canonical(self) -> str:
         """The effective configuration as JSON text that is the same however the file was written.
 
-        Files enter by the digest of their contents. ``model_validate(json.loads(canonical))`` gives an equal
-        scenario (which cannot draw from files that are not at hand).
+        Files enter by the digest of their contents. ``of_canonical`` gives an equal scenario (which cannot draw from
+        files that are not at hand).
         """
         plain = _plain(self)
         if self.run.horizon is None:

@@ -3,8 +3,6 @@
 In a wheel they lie in the package, in a source tree in the folder beside it.
 """
 
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -57,13 +55,4 @@ def _hint(name: str) -> str:
 
 def files_of(path: Path) -> list[Path]:
     """Return the files beside a scenario that it reads, such as recorded calls."""
-    named = (path.parent / text for text in _texts(tomllib.loads(path.read_text(encoding="utf-8"))))
-    return sorted({file for file in named if file.suffix == ".csv" and file.is_file()})
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+    return sorted(set(Scenario.load(path).files) - {path})

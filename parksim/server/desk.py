@@ -34,7 +34,7 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
-from parksim.server.session import Mark, Resumed, Session, Taken
+from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -164,6 +164,11 @@ class Desk:
         at_us = max(last.at_us, self.switchboard.reached_us) + 1
         passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
         gap_us = max(0, last.at_us + passed_us - at_us)
+        if at_us + gap_us > LAST_US:
+            raise SessionError(
+                f"{session.path}: more simulated time has passed since its last line than a clock shows; "
+                "give a lower --rate, or name another --session file"
+            )
         resumed = Resumed(at_us, time.time(), gap_us)
         self._put_off(resumed)
         try:
@@ -290,6 +295,8 @@ class Desk:
         before = self.register
         outcome = uapi.respond(before, request, now_us=now_us)
         if request.method == "GET" or (not outcome.facts and outcome.register == before):
+            if again:
+                raise ArgumentError("it changes nothing, and a session has only what changed something")
             self._followed = outcome.register  # at most a telephone has stopped ringing
             return outcome.reply
         self._check(outcome.facts, now_us)

@@ -7,7 +7,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from parksim.errors import ArgumentError
+from parksim.results import read
 from parksim.rules.uapi.models import MAX_IN_PARKING_S
+from parksim.scenario.arguments import fault_in
 
 
 class Given(BaseModel):
@@ -57,15 +59,15 @@ def read_given(path: Path) -> tuple[Given, ...]:
         ArgumentError: with file, place, value and rule.
     """
     try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ArgumentError(f"{path}: cannot be read ({error.strerror})") from None
+        content = json.loads(read(path, 16, ArgumentError))
+    except UnicodeDecodeError as error:
+        raise ArgumentError(f"{path}: is no JSON ({error.reason})") from None
+    except ArgumentError:
+        raise
     except (ValueError, RecursionError) as error:
         raise ArgumentError(f"{path}: is no JSON ({error})") from None
     try:
         return tuple(GivenCalls.model_validate(content).calls)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
         known = ", ".join(Given.model_fields)
-        raise ArgumentError(f"{path}: {place or 'the file'}: {first['msg']}; a call may have {known}") from None
+        raise ArgumentError(f"{path}: {fault_in(error)}; a call may have {known}") from None

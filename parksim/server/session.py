@@ -2,24 +2,32 @@
 
 JSON Lines. The first line says which scenario, seed and given calls the session began with; each further one is a
 request with the simulated instant at which it took effect, a mark (how far simulated time had come at which time of
-day), or a resumption. The file is its owner's alone (mode 0600) and locked while a server writes it. A torn last line,
-which was never answered, is cut off.
+day), or a resumption. Each line has a checksum (those of an older parksim have none). The file is its owner's alone
+(mode 0600) and locked while a server writes it. A torn last line, which was never answered, is cut off.
 """
 
 import fcntl
 import json
 import os
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from parksim.errors import SessionError
+from parksim.results import ALTERED, checksum, is_altered, read
 from parksim.rules import uapi
+from parksim.rules.uapi.service import Scope
+from parksim.scenario.arguments import fault_in
 
 SCHEMA: Final = 1
-_KEPT: Final = ("method", "target", "body", "user", "scope")
-"""What a line keeps of a request."""
+LAST_US: Final = 2**62
+"""The last simulated instant of a session."""
+LARGEST_MIB: Final = 256
+"""A larger file is not read."""
 _BEGINNING: Final = b'{"parksim": "session"'
 _NO_SESSION: Final = "is no session file of parksim serve; name another --session file"
 
@@ -45,6 +53,34 @@ class Resumed(NamedTuple):
     at_us: int
     wall_s: float
     gap_us: int
+
+
+_Instant = Annotated[int, Field(ge=0, le=LAST_US)]
+
+
+class _Line(BaseModel):
+    """A line after the first, as it stands in the file."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    at_us: _Instant
+    wall_s: Annotated[float, Field(ge=0, le=1e11)]
+
+
+class _Request(_Line):
+    method: str
+    target: str
+    body: str
+    user: str | None
+    scope: Scope
+
+
+class _Resumption(_Line):
+    gap_us: _Instant
+
+
+_KEPT: Final = tuple(name for name in _Request.model_fields if name not in _Line.model_fields)
+"""What a line keeps of a request."""
 
 
 class Session:
@@ -82,7 +118,9 @@ class Session:
             raise SessionError(
                 f"{self.path}: another server writes it; stop that one, or name another --session file"
             ) from None
-        content = self.path.read_bytes()
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            raise SessionError(f"{self.path}: {_NO_SESSION}")
+        content = read(self.path, LARGEST_MIB, SessionError)
         whole = content.rfind(b"\n") + 1
         self._end = whole
         self.records: list[Taken | Mark | Resumed] = []
@@ -93,6 +131,9 @@ class Session:
             self.records = [self._record(self._object(line, n), n) for n, line in enumerate(lines[1:], 2)]
         elif not content.startswith(_BEGINNING[: len(content)]):
             raise SessionError(f"{self.path}: {_NO_SESSION}")
+        with suppress(ValueError, RecursionError):
+            if isinstance(json.loads(content[whole:-1]), dict):
+                raise _damaged(self.path, len(lines) + 1, "its end is damaged")
         # From here on it is known to be ours: nothing of another's file has been touched.
         self.cut_bytes = len(content) - whole
         try:
@@ -109,10 +150,7 @@ class Session:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise SessionError(
-                f"{self.path}, line {number}: this is no line of a session file, or it is damaged; "
-                "name another --session file, or cut the file before this line to lose what follows"
-            )
+            raise _damaged(self.path, number, "this is no line of a session file, or it is damaged")
         return found
 
     def _check(self, header: dict[str, Any], opening: dict[str, Any]) -> None:
@@ -129,16 +167,26 @@ class Session:
                 f"{self.path}: was begun with another {', '.join(unlike)}; "
                 "start with what it was begun with, or name another --session file"
             )
+        if is_altered(header):
+            raise _damaged(self.path, 1, ALTERED)
 
     def _record(self, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
+        altered = is_altered(line)
         try:
-            mark = Mark(int(line["at_us"]), float(line["wall_s"]))
-            if "method" in line:
-                told = {name: line[name] for name in _KEPT}
-                return Taken(*mark, uapi.Request(**told | {"body": told["body"].encode("latin-1")}))
-            return Resumed(*mark, int(line["gap_us"])) if "gap_us" in line else mark
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SessionError(f"{self.path}, line {number}: is damaged ({error!r})") from None
+            found = (_Request if "method" in line else _Resumption if "gap_us" in line else _Line).model_validate(line)
+            mark = Mark(found.at_us, found.wall_s)
+            if isinstance(found, _Request):
+                told = {name: line[name] for name in _KEPT} | {"body": found.body.encode("latin-1")}
+                record: Taken | Mark | Resumed = Taken(*mark, uapi.Request(**told))
+            else:
+                record = Resumed(*mark, found.gap_us) if isinstance(found, _Resumption) else mark
+        except ValidationError as error:
+            raise _damaged(self.path, number, f"is damaged ({fault_in(error)})") from None
+        except UnicodeEncodeError:
+            raise _damaged(self.path, number, "is damaged (body: no bytes)") from None
+        if altered:
+            raise _damaged(self.path, number, ALTERED)
+        return record
 
     def take(self, at_us: int, request: uapi.Request) -> None:
         """Append a request; nothing of its token is kept.
@@ -166,7 +214,7 @@ class Session:
         self._append({"at_us": at_us, "wall_s": time.time(), "gap_us": gap_us})
 
     def _append(self, line: dict[str, Any]) -> None:
-        content = json.dumps(line).encode() + b"\n"
+        content = json.dumps(line | {"checksum": checksum(line)}).encode() + b"\n"
         if self._torn:  # a piece of a line that could not be written, nor be cut off
             os.ftruncate(self._file, self._end)
             self._torn = False
@@ -187,3 +235,10 @@ class Session:
     def close(self) -> None:
         """Let go of the file and its lock."""
         os.close(self._file)
+
+
+def _damaged(path: Path, number: int, what: str) -> SessionError:
+    return SessionError(
+        f"{path}, line {number}: {what}; name another --session file, take the checksum out of a line that you edited, "
+        "or cut the file before this line to lose what follows"
+    )

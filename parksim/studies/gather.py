@@ -282,7 +282,8 @@ class Gatherer:
         if digest not in self._held:
             self._held[digest] = {}
             if self.store is not None:
-                self._held[digest] = self.store.results(digest, self.seed, self.engine, made_by(self.engine))
+                stored = self.store.results(digest, self.seed, self.engine, made_by(self.engine))
+                self._held[digest] = {number: one for number, one in stored.items() if engines.fits(one, scenario)}
                 self._unused[digest] = set(self._held[digest])
                 self._keep_scenario(scenario)
         used = self._unused.get(digest, set()).intersection(replications)

@@ -4,6 +4,7 @@ A replication is a function of (scenario, seed, replication number, engine). ``r
 ``replicate`` is the work of a worker, which returns the measures alone.
 """
 
+import math
 import platform
 from array import array
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from parksim.catalogue import BY_NAME, VECTORS
 from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
 from parksim.errors import ArgumentError
@@ -185,6 +187,48 @@ def replicate(scenario: Scenario, seed: int, replications: Iterable[int], engine
         measures = measure(_simulated(scenario, seed, replication, engine), scenario)
         results.append({name: _plain(value) for name, value in measures.items()})
     return results
+
+
+def fits(result: Result, scenario: Scenario) -> bool:
+    """Say whether stored measures can be those of a replication of ``scenario``: all of them, each within its bounds.
+
+    A number is undefined (nan) only where there may be nothing to divide by.
+    """
+    slots = scenario.settings.slots
+    lengths = {"hour": 24, "lot": len(slots), "occupancy_pmf": sum(slots) + 1, "slot_utilisation": sum(slots)}
+    if result.keys() != BY_NAME.keys():
+        return False
+    for name, value in result.items():
+        if isinstance(value, float) == (name in VECTORS):
+            return False
+        values = (value,) if isinstance(value, float) else value
+        if len(values) != lengths.get(name.partition("_by_")[2] or name, 1):
+            return False
+        most = min(BY_NAME[name].greatest(sum(slots)) + _ROUNDING, _GREATEST)
+        wholes = result.get(_NEEDS.get(name, name), math.nan)
+        for number, of in zip(values, (wholes,) if isinstance(wholes, float) else wholes, strict=False):
+            if not -_ROUNDING <= number <= most and not (math.isnan(number) and name not in _DEFINED and not of > 0):
+                return False
+    return True
+
+
+_ROUNDING: Final = 1e-6
+_GREATEST: Final = 1e15
+_NEEDS: Final = {
+    "queue_abandoned_share": "calls_offered",
+    "queue_full_share": "calls_offered",
+    "expired_share": "parks_made",
+    "refused_share": "parks_requested",
+    "refused_share_by_hour": "parks_requested_by_hour",
+    "refused_share_by_lot": "parks_requested_by_lot",
+}
+"""Shares that are undefined only where the number that they are of is 0."""
+_DEFINED: Final = frozenset(
+    ["calls_offered", "calls_offered_by_hour", "parks_made", "recalls_per_hour", "slot_utilisation", "time_full_share"]
+    + [f"parks_requested{part}" for part in ("", "_by_hour", "_by_lot")]
+    + [f"occupancy_{part}" for part in ("max", "mean", "mean_by_lot", "p95", "pmf")]
+)
+"""Measures that every replication has."""
 
 
 def _keep_memory_at_hand() -> None:

@@ -7,20 +7,28 @@ by their measures.
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from parksim.errors import PlanError, StoreError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from parksim.errors import ArgumentError, PlanError, StoreError
+from parksim.results import ALTERED, canonical, is_altered, read
+from parksim.scenario.arguments import fault_in
 from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
 from parksim.studies.gather import MOST_RUNS, Execution, Progress, Workers, gathering, requested
-from parksim.studies.replication import ENGINES, versions
-from parksim.studies.store import Result, Store, canonical, sum_of
+from parksim.studies.replication import fits, versions
+from parksim.studies.store import Result, Store, sum_of
 from parksim.studies.study import Study, study
 from parksim.studies.sweep import Row, Sweep
 
+LARGEST_MIB: Final = 256
+"""A larger ``.json`` is not read."""
 MOST_NAMED: Final = 10
 """This many differences are named; the others are counted."""
 
@@ -34,52 +42,106 @@ def load(path: str | Path) -> Study | Sweep:
         StoreError: the file is not a store, holds nothing finished, or some of it is damaged.
     """
     with Store.open(path, read_only=True) as store:
+        store.check()
         plans = store.plans()
+        if store.damaged:
+            raise _damaged(store, "what was finished is")
         if not plans:
             raise StoreError(
                 f"{path}: holds no finished study or sweep; finish one: parksim run or sweep with --out {path}"
             )
-        return _restored(plans[-1], store)
+        try:
+            return _restored(_Plan.model_validate(plans[-1]), store)
+        except ArgumentError as error:
+            raise StoreError(f"{path}: its scenario {error}; {_AGAIN}") from None
+        except ValidationError as error:
+            raise StoreError(f"{path}: its last plan is not one of parksim ({fault_in(error)}); {_AGAIN}") from None
 
 
-def restored(
-    text: str, objectives: Mapping[str, str] | None = None, notes: Mapping[str, Any] | None = None
-) -> Scenario:
-    """Return the scenario of a canonical text, with its targets and its notes as they were written."""
-    values = json.loads(text)
-    scenario = Scenario.model_validate(values if objectives is None else values | {"objectives": objectives})
-    return scenario if notes is None else scenario.with_notes(Notes.of_dict(notes))
+_AGAIN: Final = "move the file away, and run the command that wrote it again"
+_Share = Annotated[float, Field(gt=0, lt=1)]
+_Replications = Annotated[int, Field(ge=1, le=MOST_RUNS)]
 
 
-def _restored(plan: Mapping[str, Any], store: Store) -> Study | Sweep:
+class _Kept(BaseModel):
+    """What a file of results has kept: of the right kinds and within bounds before anything is made of it."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class _Made(_Kept):
+    """What a study, or a sweep, was made with."""
+
+    seed: Annotated[int, Field(ge=0)]
+    engine: Literal["simpy", "kernel", "auto"]
+    versions: dict[str, str]
+
+
+class _Notes(_Kept):
+    head: tuple[str, ...] = Field(strict=False)
+    of_keys: dict[str, str]
+    given: tuple[str, ...] = Field(strict=False)
+
+
+class _Plan(_Made):
+    """A finished study or sweep, as ``Gatherer.finish`` stores it."""
+
+    kind: Literal["study", "sweep"]
+    level: _Share
+    made_by: str
+    scenario: str
+    objectives: dict[str, str]
+    notes: _Notes | None = None
+    replications: _Replications
+    stopped: str = ""
+    precision: _Share | None = None
+    over: dict[str, list[JsonValue]] = {}
+    designs: list[str] = []
+
+    @model_validator(mode="after")
+    def _has_a_design_each(self) -> Self:
+        if self.kind == "sweep" and not (
+            0 < len(self.designs) == math.prod(map(len, self.over.values())) <= MOST_RUNS / self.replications
+        ):
+            raise PlanError("designs do not go with over")
+        return self
+
+    def scenario_of(self, text: str, *, as_written: bool) -> Scenario:
+        """Return the scenario of a canonical text, with the plan's notes and, if so, its targets ``as_written``."""
+        scenario = Scenario.of_canonical(text, self.objectives if as_written else None)
+        return scenario if self.notes is None else scenario.with_notes(Notes(**dict(self.notes)))
+
+
+def _restored(plan: _Plan, store: Store) -> Study | Sweep:
     texts = store.scenarios()
-    made_with, wanted = plan["versions"], range(plan["replications"])
-    if plan["scenario"] not in texts:
+    wanted = range(plan.replications)
+    if plan.scenario not in texts:
         raise _damaged(store, "the scenario's text is")
-    base, missing = texts[plan["scenario"]], 0
+    base, missing = plan.scenario_of(texts[plan.scenario], as_written=True), 0
+    targets = plan.scenario_of(texts[plan.scenario], as_written=False).objectives
 
-    def study_of(digest: str, stopped: str, precision: float | None = None) -> Study:
+    def study_of(digest: str, stopped: str) -> Study:
         nonlocal missing
-        held = store.results(digest, plan["seed"], plan["engine"], plan["made_by"]) if digest in texts else {}
-        missing += sum(number not in held for number in wanted)
-        results = tuple(held[number] for number in wanted if number in held)
-        text = texts.get(digest, base)
-        same_targets = json.loads(text).get("objectives") == json.loads(base).get("objectives")
-        scenario = restored(text, plan["objectives"] if same_targets else None, plan.get("notes"))
-        return Study(scenario, plan["seed"], plan["engine"], plan["level"], results, stopped, precision, made_with)
+        held = store.results(digest, plan.seed, plan.engine, plan.made_by) if digest in texts else {}
+        text = texts.get(digest, texts[plan.scenario])
+        scenario = plan.scenario_of(text, as_written=False)
+        if scenario.objectives == targets:
+            scenario = plan.scenario_of(text, as_written=True)
+        results = tuple(held[number] for number in wanted if number in held and fits(held[number], scenario))
+        missing += len(wanted) - len(results)
+        return Study(scenario, plan.seed, plan.engine, plan.level, results, stopped, plan.precision, plan.versions)
 
-    if plan["kind"] == "study":
-        done: Study | Sweep = study_of(plan["scenario"], plan["stopped"], plan["precision"])
+    if plan.kind == "study":
+        done: Study | Sweep = study_of(plan.scenario, plan.stopped)
     else:
-        over = {key: tuple(values) for key, values in plan["over"].items()}
+        over = {key: tuple(values) for key, values in plan.over.items()}
         combinations = [dict(zip(over, row, strict=True)) for row in itertools.product(*over.values())]
-        stopped = requested(plan["replications"])
+        stopped = requested(plan.replications)
         rows = tuple(
-            Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan["designs"], strict=True)
+            Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan.designs, strict=True)
         )
-        scenario = restored(base, plan["objectives"], plan.get("notes"))
-        fixed = (plan["seed"], plan["engine"], plan["replications"], plan["level"])
-        done = Sweep(scenario, over, *fixed, rows, 0, len(wanted) * len(rows), (), made_with)
+        fixed = (plan.seed, plan.engine, plan.replications, plan.level)
+        done = Sweep(base, over, *fixed, rows, 0, len(wanted) * len(rows), (), plan.versions)
     if missing:
         raise _damaged(store, f"{missing:,} of its replications are")
     return done
@@ -166,69 +228,109 @@ def rerun(
     return Rerun(path, made, (*differences[:MOST_NAMED], *more), differing, results)
 
 
-def result_of(path: Path) -> dict[str, Any]:
-    """Return the object that ``parksim run`` has written, checked to hold all it takes to make it again.
+class _Request(_Kept):
+    scenario: str
+    objectives: dict[str, str]
+    level: _Share
+    replications: _Replications | None
+    precision: _Share | None
+    sums: list[str]
+
+    @model_validator(mode="after")
+    def _asks_for_one(self) -> Self:
+        if (self.replications is None) == (self.precision is None):
+            raise PlanError("either replications or a precision")
+        return self
+
+
+class _Named(_Kept):
+    digest: str
+
+
+class _Result(_Made):
+    """What ``parksim run`` writes, as far as it takes that to make it again; other keys may be there."""
+
+    scenario: _Named
+    request: _Request
+
+
+class Written(NamedTuple):
+    """A result that ``parksim run`` has written.
+
+    Attributes:
+        path: The file.
+        content: All of it but its checksum.
+        made: The part of it that makes it again.
+        scenario: What was simulated.
+        has_checksum: Whether it had a checksum (older files have none).
+        altered: Whether the content is not what was written.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    made: _Result
+    scenario: Scenario
+    has_checksum: bool
+    altered: bool
+
+
+def result_of(path: Path, *, unchecked: bool = False) -> Written:
+    """Return the result that ``parksim run`` has written, checked to hold all it takes to make it again.
+
+    Args:
+        path: the file.
+        unchecked: whether one is returned that was edited by hand.
 
     Raises:
-        PlanError: it is another file.
+        PlanError: it is another file, or was altered.
     """
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        request = result["request"]
-        restored(request["scenario"], request["objectives"])
-        if not _is_whole(result, request):
-            raise PlanError("a value is missing or of another kind")
-    except OSError as error:
-        raise PlanError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        content = json.loads(read(path, LARGEST_MIB, PlanError))
+        has_checksum = "checksum" in content
+        made = _Result.model_validate(content)
+        scenario = Scenario.of_canonical(made.request.scenario, made.request.objectives)
+        altered = is_altered(content) or sha256(made.request.scenario.encode()).hexdigest() != made.scenario.digest
+    except PlanError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
         raise PlanError(f"{path}: is not a result of parksim run (run --out FILE.json writes one)") from error
-    return dict(result)
+    if altered and not unchecked:
+        raise PlanError(f"{path}: {ALTERED}; --unchecked takes it as it is, rerun says what differs")
+    return Written(path, content, made, scenario, has_checksum, altered)
 
 
-def _is_whole(result: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    """Say whether what a run is started with is of the right kinds and within its bounds; other keys may be there."""
-    seed, engine, count, precision = result["seed"], result["engine"], request["replications"], request["precision"]
-    is_one_requested = (count is None) != (precision is None)
-    return (
-        isinstance(result["versions"], dict)
-        and (type(seed) is int and seed >= 0)
-        and engine in ENGINES
-        and is_one_requested
-        and (count is None or (type(count) is int and 1 <= count <= MOST_RUNS))
-        and (precision is None or (isinstance(precision, float) and 0 < precision < 1))
-        and (isinstance(request["level"], float) and 0 < request["level"] < 1)
-        and isinstance(request["sums"], list)
-    )
-
-
-def study_of(path: Path, result: Mapping[str, Any], own: Scenario | None, how: Mapping[str, Any]) -> Study:
+def study_of(result: Written, own: Scenario | None, how: Mapping[str, Any]) -> Study:
     """Make the study of a written result again, with all its arguments."""
-    request = result["request"]
-    scenario = with_files(path, restored(request["scenario"], request["objectives"]), own)
-    fixed = _as_made(how, result["seed"], result["engine"], request["level"])
-    return study(scenario, request["replications"], precision=request["precision"], **fixed)
+    request = result.made.request
+    fixed = _as_made(how, result.made.seed, result.made.engine, request.level)
+    scenario = with_files(result.path, result.scenario, own)
+    return study(scenario, request.replications, precision=request.precision, **fixed)
 
 
 def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float) -> dict[str, Any]:
     return {**how, "seed": seed, "engine": engine, "level": level}
 
 
+_NOT_COMPARED: Final = {"versions": None, "checksum": None}
+
+
 def _rerun_written(path: Path, replication: int | None, own: Scenario | None, how: Mapping[str, Any]) -> _Again:
-    result = result_of(path)
-    differing = _versions(result["versions"], result["engine"])
+    result = result_of(path, unchecked=True)
+    differing = _versions(result.made.versions, result.made.engine)
     if replication is None:
-        again = study_of(path, result, own, how)
-        text = again.to_json() + "\n"
-        then, now = result | {"versions": None}, json.loads(text) | {"versions": None}
+        again = study_of(result, own, how)
+        text = again.to_json(sealed=result.has_checksum) + "\n"
+        then, now = result.content | _NOT_COMPARED, json.loads(text) | _NOT_COMPARED
         differences = list(_differences(then, now))
         if not differences and not differing and path.read_bytes() != text.encode():
-            differences = ["the layout of the file; its values are the same"]
+            what = "checksum" if result.altered else "layout"
+            differences = [f"the {what} of the file; its values are the same"]
         made = {(again.scenario.digest, number): one for number, one in enumerate(again.results)}
         return f"{len(again.results):,} replications", differences, made, differing
-    sums = result["request"]["sums"]
+    sums = result.made.request.sums
     _check_number(path, replication, len(sums))
-    scenario = with_files(path, restored(result["request"]["scenario"], result["request"]["objectives"]), own)
-    execution = Execution.of(_as_made(how, result["seed"], result["engine"], result["request"]["level"]))
+    scenario = with_files(path, result.scenario, own)
+    execution = Execution.of(_as_made(how, result.made.seed, result.made.engine, result.made.request.level))
     with gathering(execution, [scenario], 1) as gatherer:
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)

@@ -5,8 +5,9 @@ canonical JSON, and a checksum over both. So a study that was killed resumes whe
 changed is found and made again, and the file can be read by any program that reads SQLite. The file also has the
 scenarios' texts, and the plans: which studies and sweeps were finished, the last one last.
 
-One process writes, any number read: the writer holds a lock on ``FILE.lock`` (an empty file that stays), which the
-operating system releases however the writer ends. Readers see what is committed (write-ahead log).
+One process writes, any number read: the writer holds a lock on ``FILE.lock`` (an empty file, which goes with its
+writer), which the operating system releases however the writer ends. Readers see what is committed (write-ahead log);
+who is the last to close the file takes the log away.
 
 >>> from tempfile import TemporaryDirectory
 >>> key = Key("d" * 64, seed=1, replication=0, engine="simpy", version="0.1.0")
@@ -24,13 +25,15 @@ import platform
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from parksim.errors import ArgumentError, StoreError
-from parksim.results import nulled
+from parksim.results import canonical
 
 SCHEMA: Final = 1
 """Version of the tables below, in the file's ``user_version``; a newer one is refused."""
@@ -81,25 +84,20 @@ def _short(value: object) -> str:
     return text if len(text) <= 16 else text[:12] + "…"
 
 
-def canonical(result: Mapping[str, Any]) -> str:
-    """Return measures as JSON text: keys sorted, no spaces, shortest digits that give the same double, nan as null.
-
-    >>> canonical({"b": [0.1, float("nan")], "a": 1.0})
-    '{"a":1.0,"b":[0.1,null]}'
-    """
-    return json.dumps(nulled(dict(result)), sort_keys=True, separators=(",", ":"), allow_nan=False)
+_Number = Annotated[float, Field(allow_inf_nan=False)] | None
+_MEASURES: Final = TypeAdapter(dict[str, _Number | list[_Number]], config=ConfigDict(strict=True))
 
 
 def parsed(text: str) -> Result:
     """Return the measures of a ``canonical`` text: the same doubles, null as nan.
 
     Raises:
-        ArgumentError: it is not a JSON object.
+        ArgumentError: it is not a JSON object of numbers and of lists of numbers.
     """
-    values = json.loads(text)
-    if not isinstance(values, dict):
-        raise ArgumentError("measures are a JSON object")
-    return {name: _restored(value) for name, value in values.items()}
+    try:
+        return {name: _restored(value) for name, value in _MEASURES.validate_json(text).items()}
+    except ValidationError:
+        raise ArgumentError("measures are a JSON object of numbers and of lists of numbers") from None
 
 
 def _restored(value: Any) -> Any:
@@ -175,7 +173,7 @@ class Store:
             raise StoreError(f"{path}: there is no folder {path.parent}; make it, or name a file elsewhere")
         with _explained(path), ExitStack() as opened:
             if not read_only:
-                opened.enter_context(closing(_lock(path)))
+                opened.enter_context(_locked(path))
             connection = opened.enter_context(closing(_read_only(path) if read_only else _connected(path, "rwc")))
             _check(path, connection, may_make=not read_only)
             if not read_only:
@@ -238,10 +236,13 @@ class Store:
         found = []
         for number, text, sum_of_row in self._rows("SELECT number, plan, checksum FROM plans ORDER BY number", ()):
             whole = isinstance(text, bytes) and _plan_sum(number, text.decode(errors="replace")).encode() == sum_of_row
-            if whole:
-                found.append(json.loads(text))
-            else:
-                self._report(Damage("plans", (_readable(number),), "its checksum is wrong"))
+            try:
+                if whole:
+                    found.append(json.loads(text))
+            except (ValueError, RecursionError):
+                whole = False
+            if not whole:
+                self._report(Damage("plans", (_readable(number),), "its checksum is wrong, or it is not JSON"))
         return found
 
     def results(self, scenario: str, seed: int, engine: str, version: str) -> dict[int, Result]:
@@ -276,6 +277,16 @@ class Store:
             else:
                 self._report(Damage("scenarios", (_readable(digest),), "its digest is not that of its text"))
         return found
+
+    def check(self) -> None:
+        """Read the file's pages and refuse one whose tables have lost rows.
+
+        Raises:
+            StoreError: it is damaged, or cannot be read.
+        """
+        (found,) = next(self._rows("PRAGMA quick_check(1)", ()))
+        if found != b"ok":
+            raise StoreError(f"{self.path}: {_NEXT[sqlite3.SQLITE_CORRUPT]} ({_readable(found)!s:.100})")
 
     def verify(self) -> list[Damage]:
         """Read every record and return the damaged ones.
@@ -363,9 +374,13 @@ def _connected(path: Path, mode: str, timeout_s: float = BUSY_S) -> sqlite3.Conn
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection that reads, also where not even SQLite's index of its log may be written beside the file."""
-    connection = _connected(path, "ro")
+    """Return a connection that reads, also where not even SQLite's index of its log may be written beside the file.
+
+    Where it may, the connection is one that could write: else SQLite would leave its log and that index there.
+    """
+    connection = _connected(path, "rw")
     try:
+        connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         connection.close()
@@ -379,23 +394,48 @@ def _log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def _lock(path: Path) -> sqlite3.Connection:
-    """Return the connection that holds the writer's lock: released with the process, not inherited by its children."""
-    file = path.with_name(path.name + ".lock")
-    lock = None
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the writer's lock: released with the process, not inherited by its children; its file goes with it.
+
+    The file that was locked may be one that its last holder has just removed; then it is not there, or not the same,
+    before and after, and the lock is sought again.
+    """
+    file, holder = path.with_name(path.name + ".lock"), os.getpid()
+    while True:
+        before = _identity(file)
+        try:
+            with _explained(file):
+                lock = _connected(file, "rwc", timeout_s=0.0)
+                with ExitStack() as failed:
+                    failed.callback(lock.close)
+                    lock.execute("PRAGMA journal_mode = OFF")  # nothing is written, so nothing is undone
+                    lock.execute("BEGIN EXCLUSIVE")
+                    failed.pop_all()
+        except StoreError as error:
+            if isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) == sqlite3.SQLITE_BUSY:
+                raise StoreError(
+                    f"{path}: {_holder(path)} is writing it; wait until that ends, or name another file"
+                ) from None
+            raise
+        with closing(lock):
+            if before is not None and before == _identity(file):
+                try:
+                    yield
+                finally:
+                    if os.getpid() == holder:  # and not a worker that was forked from it
+                        with suppress(OSError):
+                            file.unlink(missing_ok=True)
+                return
+
+
+def _identity(file: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from one that takes its place; None where there is none."""
     try:
-        with _explained(file):
-            lock = _connected(file, "rwc", timeout_s=0.0)
-            lock.execute("BEGIN EXCLUSIVE")
-    except StoreError as error:
-        if lock is not None:
-            lock.close()
-        if isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) == sqlite3.SQLITE_BUSY:
-            raise StoreError(
-                f"{path}: {_holder(path)} is writing it; wait until that ends, or name another file"
-            ) from None
-        raise
-    return lock
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _holder(path: Path) -> str:

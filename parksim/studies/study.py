@@ -9,7 +9,7 @@ from typing import Any, Final, Unpack
 
 from parksim.catalogue import BY_NAME, SCALARS, VECTORS
 from parksim.errors import ArgumentError
-from parksim.results import Reported, nulled, shower
+from parksim.results import Reported, checksum, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
@@ -150,9 +150,16 @@ class Study(Reported):
         text: str = shower("summary")(self)
         return text
 
-    def to_json(self) -> str:
-        """Return the study as one JSON object: what is undefined is null, equal studies give equal text."""
-        return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
+    def to_json(self, *, sealed: bool = False) -> str:
+        """Return the study as one JSON object: what is undefined is null, equal studies give equal text.
+
+        Args:
+            sealed: whether it has a checksum as well (``results.checksum``), as a file has.
+        """
+        content = nulled(self.to_dict())
+        if sealed:
+            content["checksum"] = checksum(content)
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:

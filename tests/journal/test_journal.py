@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -311,6 +313,59 @@ def test_damaged_bytes_never_bring_the_reader_down(tmp_path, ending):
             refusals.append(str(error))
     assert len(refusals) > 400
     assert all(str(path) in refusal for refusal in refusals)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".npz"])
+def test_a_flipped_byte_never_changes_a_journal_unnoticed(tmp_path, ending):
+    """Of 600 files with one byte flipped (seed 6) each is refused with its name, or is the same journal."""
+    draw, path = Random(6), tmp_path / f"journal{ending}"
+    made = Journal.of(ROWS * 20, {"name": "x", "seed": 3})
+    made.save(path)
+    whole, refusals = path.read_bytes(), []
+    for _ in range(600):
+        content = bytearray(whole)
+        content[draw.randrange(len(content))] ^= draw.randrange(1, 256)
+        path.write_bytes(content)
+        try:
+            loaded = Journal.load(path)
+        except JournalError as error:
+            refusals.append(str(error))
+            continue
+        assert (loaded, loaded.header) == (made, made.header)
+    assert len(refusals) > 400
+    assert all(str(path) in refusal for refusal in refusals)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".npz"])
+def test_a_journal_edited_by_hand_is_told_from_one_that_was_not(tmp_path, ending):
+    """Unchecked it is read and says so; an untouched one says nothing, nor does one without checksum."""
+    path = tmp_path / f"journal{ending}"
+    Journal.of(ROWS, {"name": "x"}).save(path)
+    assert Journal.load(path).altered == ""
+    if ending == ".jsonl":
+        path.write_text(path.read_text().replace('"name": "x"', '"name": "y"'))
+    else:
+        with np.load(path) as archive:
+            members = dict(archive)
+        np.savez_compressed(path, **members | {"header": np.array(str(members["header"]).replace('"x"', '"y"'))})
+    with pytest.raises(JournalError, match=r"edited by hand or is damaged.*--unchecked"):
+        Journal.load(path)
+    loaded = Journal.load(path, unchecked=True)
+    assert (loaded.header, str(path) in loaded.altered) == ({"name": "y"}, True)
+    old = tmp_path / "old.jsonl"
+    old.write_text("".join(Journal.of(ROWS, {"name": "x"}).lines()))
+    assert Journal.load(old).altered == ""
+
+
+def test_what_has_no_end_is_no_journal(tmp_path):
+    """A pipe, a device and an archive of zeros that unpacks to 256 MiB are refused at once."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in (tmp_path / "pipe.jsonl", Path("/dev/zero")):
+        with pytest.raises(JournalError, match=r"cannot be read \(it is not a regular file\)"):
+            Journal.load(path)
+    archive(tmp_path / "bomb.npz", time_us=np.zeros(1 << 25, np.int64))
+    with pytest.raises(JournalError, match="it unpacks to 256 MiB"):
+        Journal.load(tmp_path / "bomb.npz")
 
 
 # The auditor, by way of the journal.

@@ -263,6 +263,7 @@ def test_a_line_that_cannot_be_done_again_is_named(tmp_path):
     """A request at an instant that is past by then, or one that breaks the model: file, line, why and what to do."""
     journal = tmp_path / "s.journal"
     lines = [json.loads(line) for line in filled(journal).splitlines()]
+    assert [line.pop("checksum")[:7] for line in lines] == ["sha256:"] * len(lines)
     lines[2]["at_us"] = lines[1]["at_us"]
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
     before = journal.read_bytes()
@@ -272,6 +273,96 @@ def test_a_line_that_cannot_be_done_again_is_named(tmp_path):
     lines[2]["at_us"] += 1
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
     kill(open_at(journal, traffic=False))  # the file was let go
+
+
+def test_a_flipped_byte_never_changes_a_session_unnoticed(tmp_path):
+    """Of 600 sessions with one byte flipped (seed 6) each is refused with its name, or has the same records."""
+    journal, draw = tmp_path / "s.journal", Random(6)
+    whole, opening = filled(journal), {}
+    header = json.loads(whole.splitlines()[0])
+    opening = {key: header[key] for key in ("scenario", "seed", "traffic", "given")}
+    first = Session(journal, opening)
+    first.close()
+    refusals = []
+    for _ in range(600):
+        content = bytearray(whole)
+        content[draw.randrange(len(content))] ^= draw.randrange(1, 256)
+        journal.write_bytes(content)
+        try:
+            session = Session(journal, opening)
+        except SessionError as error:
+            refusals.append((str(error), journal.read_bytes() == content))
+            continue
+        session.close()
+        assert (session.records, session.cut_bytes) == (first.records, 0)
+    assert len(refusals) > 590
+    assert all(told.startswith(str(journal)) and len(told) <= 500 and same for told, same in refusals)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at_us": float("inf")},
+        {"at_us": 2**63},
+        {"at_us": -1},
+        {"wall_s": float("nan")},
+        {"wall_s": "1.0"},
+        {"gap_us": 5},
+        {"scope": "the world"},
+        {"body": "\u2603"},
+    ],
+    ids=str,
+)
+def test_a_crafted_line_is_refused(tmp_path, change):
+    """Numbers without end, of another kind or beyond a clock, and keys that a request does not have."""
+    journal = tmp_path / "s.journal"
+    lines = [json.loads(line) for line in filled(journal).splitlines()]
+    lines[2] = {key: value for key, value in (lines[2] | change).items() if key != "checksum"}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(SessionError, match=r"s\.journal, line 3: is damaged"):
+        open_at(journal, traffic=False)
+
+
+def test_a_session_without_checksums_is_read(tmp_path):
+    """A file of an older parksim goes on, and what is appended to it has checksums."""
+    journal = tmp_path / "s.journal"
+    lines = [json.loads(line) for line in filled(journal).splitlines()]
+    for line in lines:
+        del line["checksum"]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kill(open_at(journal, traffic=False))
+    kill(open_at(journal, traffic=False))
+    assert ["checksum" in json.loads(line) for line in journal.read_bytes().splitlines()[-2:]] == [True, True]
+
+
+def test_a_pipe_is_no_session(tmp_path):
+    """A pipe and a device are refused at once; nothing waits for them."""
+    os.mkfifo(tmp_path / "s.journal")
+    for path in (tmp_path / "s.journal", Path("/dev/zero")):
+        with pytest.raises(SessionError, match="is no session file"):
+            open_at(path)
+
+
+def test_a_request_that_changes_nothing_is_no_part_of_a_session(tmp_path):
+    """A damaged method in a file without checksums: the line is named, and the file stays as it is."""
+    journal = tmp_path / "s.journal"
+    lines = [json.loads(line) for line in filled(journal).splitlines()]
+    for line in lines:
+        del line["checksum"]
+    number = next(index for index, line in enumerate(lines) if line.get("method") in {"PUT", "POST"})
+    lines[number]["method"] = "P_ST"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(SessionError, match=rf"line {number + 1}: cannot be done again \(it changes nothing"):
+        open_at(journal, traffic=False)
+
+
+def test_a_gap_beyond_the_clock_is_refused(tmp_path, wall):
+    """A session of long ago at a great rate: the message says which option."""
+    journal = tmp_path / "s.journal"
+    filled(journal)
+    wall.seconds += 4e9
+    with pytest.raises(SessionError, match="give a lower --rate"):
+        open_at(journal, traffic=False, rate=100_000.0)
 
 
 def test_a_session_of_something_else_is_refused(tmp_path):
@@ -322,7 +413,7 @@ def test_the_file_is_its_owners_alone(tmp_path):
     kill(open_at(journal, traffic=False))
     assert stat.S_IMODE(journal.stat().st_mode) == 0o600
     fields = set(json.loads(journal.read_bytes().splitlines()[1]))
-    assert fields == {"at_us", "wall_s", "method", "target", "body", "user", "scope"}
+    assert fields == {"at_us", "wall_s", "method", "target", "body", "user", "scope", "checksum"}
 
 
 def test_fsync_is_done_before_the_answer(tmp_path, monkeypatch):
