@@ -50,6 +50,9 @@ def run_command(
     precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
     how: opt.Execution = opt.BY_DEFAULT,
     values: opt.Set = (),
+    every: Annotated[
+        bool, Parameter(name="--all", negative=(), help="Print every measure, with theory beside it.")
+    ] = False,
     json: opt.Json = False,
     out: Annotated[
         Path | None,
@@ -60,6 +63,7 @@ def run_command(
     ] = False,
 ) -> opt.Answer:
     """Simulate a scenario and answer its questions, each with its interval."""
+    from parksim.reports.answer import answer
     from parksim.reports.screen import screen
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.replication import expected_calls
@@ -81,7 +85,8 @@ def run_command(
     text = result.to_json() + "\n"
     if out is not None and kept is None:
         out.write_text(text, encoding="utf-8")
-    return opt.Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else opt.DONE)
+    shown = screen(result) if every else answer(result, str(scenario))
+    return opt.Answer(text if json else shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
 _VERDICT_CODES: Final = {"met": opt.DONE, "missed": opt.MISSED, "undecided": opt.UNDECIDED}

@@ -59,7 +59,13 @@ def cases() -> Iterator[Case]:
     values = exponential | {"run.horizon": "75m", "lot.slots": 3}
     precise = Case("3 slots, 1 h, precision 10 %", lot_only(values), 0.925, 0.98, 0.05, precision=0.1)
     yield precise._replace(measures=("refused_share", "occupancy_mean"))
-    values = {"run.warm_up": "30m", "run.horizon": "90m", "attendants.count": 2, "lot.slots": 3, "arrivals.rate": "60/h"}
+    values = {
+        "run.warm_up": "30m",
+        "run.horizon": "90m",
+        "attendants.count": 2,
+        "lot.slots": 3,
+        "arrivals.rate": "60/h",
+    }
     yield Case("waits and returns, 1 h", Scenario.loads(TEMPLATE).with_values(values))
 
 
