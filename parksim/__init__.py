@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from parksim.studies.compare import Comparison, compare
     from parksim.studies.replication import Run, run
     from parksim.studies.rerun import Rerun, load, rerun
+    from parksim.studies.sensitivity import Sensitivity, sensitivity
     from parksim.studies.solve import Frontier, Solution, solve
     from parksim.studies.store import Store
     from parksim.studies.study import Study, study
@@ -49,6 +50,8 @@ _HOMES: Final = {
     "Solution": "parksim.studies.solve",
     "Frontier": "parksim.studies.solve",
     "solve": "parksim.studies.solve",
+    "Sensitivity": "parksim.studies.sensitivity",
+    "sensitivity": "parksim.studies.sensitivity",
     "Comparison": "parksim.studies.compare",
     "compare": "parksim.studies.compare",
     # What is kept, and made again.
@@ -85,6 +88,7 @@ __all__ = [
     "Run",
     "Scenario",
     "ScenarioError",
+    "Sensitivity",
     "Solution",
     "Store",
     "StoreError",
@@ -100,6 +104,7 @@ __all__ = [
     "replay",
     "rerun",
     "run",
+    "sensitivity",
     "solve",
     "study",
     "sweep",

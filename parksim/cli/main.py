@@ -36,7 +36,13 @@ app = App(
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,
 )
-for plan in (plans.sweep_command, plans.solve_command, plans.compare_command, plans.rerun_command):
+for plan in (
+    plans.sweep_command,
+    plans.solve_command,
+    plans.sensitivity_command,
+    plans.compare_command,
+    plans.rerun_command,
+):
     app.command(plan)
 for other in (report.report_command, logs.replay_command, logs.calibrate_command, serve.serve_command):
     app.command(other)

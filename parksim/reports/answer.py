@@ -52,7 +52,10 @@ def answer(study: Study, name: str) -> RenderableType:
     parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
     parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
     if guesses := story.story_of(study).guesses:
-        parts.append(Text(f"{guesses} values of the scenario are guesses: the answer is as good as they are."))
+        told = (
+            f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
+        )
+        parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
     parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
     return Group(*parts)
 
