@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from parksim.studies.compare import Comparison, compare
     from parksim.studies.replication import Run, run
     from parksim.studies.rerun import Rerun, load, rerun
+    from parksim.studies.sensitivity import Sensitivity, sensitivity
     from parksim.studies.solve import Frontier, Solution, solve
     from parksim.studies.store import Store
     from parksim.studies.study import Study, study
@@ -40,6 +41,7 @@ _NAMES: Final = {
     "parksim.studies.compare": ("Comparison", "compare"),
     "parksim.studies.replication": ("Run", "run"),
     "parksim.studies.rerun": ("Rerun", "load", "rerun"),
+    "parksim.studies.sensitivity": ("Sensitivity", "sensitivity"),
     "parksim.studies.solve": ("Frontier", "Solution", "solve"),
     "parksim.studies.store": ("Store",),
     "parksim.studies.study": ("Study", "study"),
@@ -62,6 +64,7 @@ __all__ = [
     "Run",
     "Scenario",
     "ScenarioError",
+    "Sensitivity",
     "Solution",
     "Store",
     "StoreError",
@@ -77,6 +80,7 @@ __all__ = [
     "replay",
     "rerun",
     "run",
+    "sensitivity",
     "solve",
     "study",
     "sweep",

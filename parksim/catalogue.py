@@ -87,9 +87,7 @@ MEASURES: Final = (
     Measure("refused_share", "parks refused because the lot is full", "park requests", "The lot", also=("hour", "lot")),
     Measure("time_full_share", "time in which the lot is full", "the time", "The lot"),
     Measure("retrieved_share", "parked calls fetched in time", "parks", "How a stay ends"),
-    Measure(
-        "expired_share", "parked calls that come back at the time-out", "parks", "How a stay ends", "", ("hour", "lot")
-    ),
+    Measure("expired_share", "calls that come back at the time-out", "parks", "How a stay ends", "", ("hour", "lot")),
     Measure("abandoned_share", "parked callers who hang up", "parks", "How a stay ends"),
     Measure("recalls_per_hour", "calls that come back per hour", "", "Calls that come back", "1/h", ("hour",)),
     Measure("recall_busy_share", "returns that find their parker busy", "returns", "Calls that come back"),

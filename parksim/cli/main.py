@@ -35,7 +35,13 @@ app = App(
     # Ctrl-C is main's to answer, with a word and a code.
     suppress_keyboard_interrupt=False,
 )
-for plan in (plans.sweep_command, plans.solve_command, plans.compare_command, plans.rerun_command):
+for plan in (
+    plans.sweep_command,
+    plans.solve_command,
+    plans.sensitivity_command,
+    plans.compare_command,
+    plans.rerun_command,
+):
     app.command(plan)
 for other in (report.report_command, logs.replay_command, logs.calibrate_command, serve.serve_command):
     app.command(other)
@@ -49,6 +55,9 @@ def run_command(
     precision: Annotated[str | None, Parameter(help="Run until half-widths are this share of the means: 5%.")] = None,
     how: opt.Execution = opt.BY_DEFAULT,
     values: opt.Set = (),
+    every: Annotated[
+        bool, Parameter(name="--all", negative=(), help="Print every measure, with theory beside it.")
+    ] = False,
     json: opt.Json = False,
     out: Annotated[
         Path | None,
@@ -59,6 +68,7 @@ def run_command(
     ] = False,
 ) -> opt.Answer:
     """Simulate a scenario and answer its questions, each with its interval."""
+    from parksim.reports.answer import answer
     from parksim.reports.screen import screen
     from parksim.results import write
     from parksim.studies.gather import REPLICATIONS
@@ -82,7 +92,8 @@ def run_command(
     text = result.to_json(sealed=out != kept) + "\n"
     if out is not None and kept is None:
         write(out, text)
-    return opt.Answer(text if json else screen(result), _VERDICT_CODES[result.verdict] if strict else opt.DONE)
+    shown = screen(result) if every else answer(result, str(scenario))
+    return opt.Answer(text if json else shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
 _VERDICT_CODES: Final = {"met": opt.DONE, "missed": opt.MISSED, "undecided": opt.UNDECIDED}

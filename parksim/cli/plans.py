@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from cyclopts import Parameter
 
@@ -123,6 +123,34 @@ def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
 
     return [range_of(one) for one in within]
 
+
+def sensitivity_command(
+    scenario: opt.ScenarioFile,
+    *,
+    replications: Annotated[int | None, Parameter(help="How many of each design. Default: 30.")] = None,
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    out: opt.StoreFile = None,
+    json: opt.Json = False,
+) -> opt.Answer:
+    """Say which guesses of a scenario matter: each is moved by a fifth, down and up, and what that changes is shown."""
+    from parksim.reports.screen_plans import sensitivity_screen
+    from parksim.studies.gather import REPLICATIONS
+    from parksim.studies.replication import expected_calls
+    from parksim.studies.sensitivity import sensitivity
+
+    opt.check_count("--replications", replications, 2)
+    how.check()
+    opt.check_out(out, (".db",))
+    loaded, number = opt.scenario_with(scenario, values), replications or REPLICATIONS
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
+    with how.running(expected_calls(loaded) * number * _GUESSES, store=out) as options:
+        made = sensitivity(loaded, number, **options)
+    return opt.Answer(opt.as_json(made.to_dict()) if json else sensitivity_screen(made))
+
+
+_GUESSES: Final = 20
+"""About how many designs a sensitivity has; whether a pool of workers pays depends on it."""
 
 Side = Annotated[Path, Parameter(help="A scenario (.toml), or a result of run (.json, or a store .db).")]
 

@@ -7,11 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.catalogue import SECTIONS
+from parksim.catalogue import BY_NAME, SECTIONS, SHARES
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison
 from parksim.studies.search import Step
+from parksim.studies.sensitivity import Effect, Sensitivity
 from parksim.studies.solve import Frontier, Solution
 from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
@@ -87,6 +88,41 @@ def _which_meet(sweep: Sweep) -> Text:
     first = f"; the first of them: {design}" if met else ""
     more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
     return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
+
+
+def sensitivity_screen(made: Sensitivity) -> RenderableType:
+    """Return what to measure first, what moves nothing, and a table of what each guess moves, the most first."""
+    moving = [one.key for one in made.effects if one.key not in made.idle]
+    about = " and ".join(BY_NAME[name].words for name in made.asked)
+    table = empty_table("Guess", "Value", *(name for name in made.measures), right=made.measures)
+    for one in made.effects:
+        table.add_row(one.key, _short(one.value), *(_both(one, name) for name in made.measures))
+    lines = [
+        f"Each guess is moved by a fifth, down and up. What matters: {about}.",
+        f"Measure first: {', '.join(moving[:3])}." if moving else "No guess moves it beyond noise.",
+        f"These move nothing beyond noise: {', '.join(made.idle)}." if made.idle else "",
+        f"A verdict would change with: {', '.join(made.deciding)}." if made.deciding else "No verdict would change.",
+    ]
+    number = len(made.base.results)
+    last = (
+        f"{number} replications of {len(made.effects)} guesses, down and up; ~ is within noise; seed {made.base.seed}"
+    )
+    text = Text("\n".join(line for line in lines if line))
+    return Group(Text(made.base.scenario.name, "bold"), text, table, Text(last, "dim"))
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value.values())
+    return "by the hour" if isinstance(value, list) else str(value)
+
+
+def _both(effect: Effect, name: str) -> Text:
+    """Return what a guess changes of a measure, moved down and up, in points for shares."""
+    scale = 100.0 if name in SHARES else 1.0
+    if not effect.moves(name):
+        return Text("~", "dim")
+    return Text(" / ".join(f"{(side.changes[name].mean or 0.0) * scale:+.2f}" for side in effect.sides))
 
 
 def _made(result: Sweep | Solution | Frontier | Comparison, store: object) -> Text:

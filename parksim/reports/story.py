@@ -201,15 +201,6 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
             f"{capital(label_of(name))}: {measured(study, name)}."
             for name in ("refused_share", "expired_share", "occupancy_mean")
         )
-    number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
-    if study.verdict == "met":
-        told = "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
-    elif study.verdict == "undecided":
-        told = "Not decided: an interval holds the target."
-    elif number == 1:
-        told = "No: its objective is missed."
-    else:
-        told = f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
     details = [
         f"{capital(label_of(one.objective.measure))}: {measured(study, one.objective.measure)}; the target is "
         f"{one.objective.text}: {one.verdict}."
@@ -221,7 +212,19 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
         number_needed = replications_needed(study, unclear)
         would = "no number of replications" if number_needed is None else f"some {number_needed:,} replications"
         details.append(f"{capital(would)} would probably decide what is undecided.")
-    return told, (*details, *_counts(study))
+    return headline_of(study), (*details, *_counts(study))
+
+
+def headline_of(study: Study) -> str:
+    """Return the verdict on all objectives in a sentence."""
+    number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
+    if study.verdict == "met":
+        return "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
+    if study.verdict == "undecided":
+        return "Not decided: an interval holds the target."
+    if number == 1:
+        return "No: its objective is missed."
+    return f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
 
 
 def _counts(study: Study) -> list[str]:
@@ -231,16 +234,16 @@ def _counts(study: Study) -> list[str]:
     if not asked or not made or refused.mean is None or back.mean is None:
         return []
     hours = span(study.scenario.horizon_us - study.scenario.warm_up_us)
-    none = "none was seen to be refused" if refused.mean == 0 else f"some {_some(refused.mean * asked)} are refused"
+    none = "none was seen to be refused" if refused.mean == 0 else f"some {some(refused.mean * asked)} are refused"
     return [
-        f"In {hours}, of some {_some(asked)} park requests {none}, and some {_some(back.mean * made)} calls come back."
+        f"In {hours}, of some {some(asked)} park requests {none}, and some {some(back.mean * made)} calls come back."
     ]
 
 
-def _some(count: float) -> str:
+def some(count: float) -> str:
     """Return a mean count for people: two digits below ten, whole above.
 
-    >>> _some(0.031), _some(3.14), _some(825.3)
+    >>> some(0.031), some(3.14), some(825.3)
     ('0.03', '3.1', '825')
     """
     return f"{count:,.0f}" if count >= 10 else f"{count:.1f}" if count >= 1 else f"{count:.1g}"

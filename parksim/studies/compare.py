@@ -96,7 +96,7 @@ def compare(
     if replications < 2:
         raise PlanError(f"a comparison has at least 2 replications (an interval needs two), not {replications}")
     changed = _changes_alike(a, b)
-    unlike = _unlike(a, b, execution.seed, min(replications, _STREAMS_COMPARED))
+    unlike = unlike_columns(a, b, execution.seed, min(replications, STREAMS_COMPARED))
     first = 0 if "arrival_us" not in unlike else replications
     with gather.gathering(execution, [a, b], replications) as gatherer:
         of_a, of_b = (
@@ -126,7 +126,7 @@ def compare_results(a: Study, b: Study) -> Comparison:
         raise PlanError(f"results are compared from 4 replications on each side, not {most}; run more")
     if a.seed != b.seed:
         return _compared(a, b, changed, ("seed",))
-    unlike = _unlike(a.scenario, b.scenario, a.seed, min(most, _STREAMS_COMPARED))
+    unlike = unlike_columns(a.scenario, b.scenario, a.seed, min(most, STREAMS_COMPARED))
     if "arrival_us" not in unlike:
         first, second = a.results[:most], b.results[:most]
     else:
@@ -161,11 +161,11 @@ def _compared(
     return Comparison(a, b, changed, same_calls, unlike, differences, *counts)
 
 
-_STREAMS_COMPARED: Final = 3
+STREAMS_COMPARED: Final = 3
 """Replications whose calls are drawn to see whether two scenarios get the same: by chance they are not equal thrice."""
 
 
-def _unlike(a: Scenario, b: Scenario, seed: int, replications: int) -> tuple[str, ...]:
+def unlike_columns(a: Scenario, b: Scenario, seed: int, replications: int) -> tuple[str, ...]:
     """Return the columns that differ in one of the first replications.
 
     Compared are calls that both could be offered: a longer cool-down only adds calls after those that are counted.

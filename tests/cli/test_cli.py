@@ -284,7 +284,8 @@ def test_init_validate_run(command):
     assert out.startswith("new.toml: valid. My switchboard (")
     code, out, err = command("run", "new.toml", *SHORT, "--replications", 2)
     assert (code, err) == (DONE, "")
-    assert "refused_share" in out
+    assert "parks refused because the lot is full" in out
+    assert "refused_share" in command("run", "new.toml", *SHORT, "--replications", 2, "--all")[1]
 
 
 def test_the_schema_is_json_and_describes_the_template(command):

@@ -1,0 +1,141 @@
+"""The planner's answer: a study on at most sixteen lines of eighty columns, the verdict first.
+
+What is missed comes before what is met; shares are told as calls of a day; what is badly wrong is said whether or not
+an objective asks about it. Every measure with its theory is on ``screen``.
+"""
+
+import textwrap
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from parksim.catalogue import BY_NAME
+from parksim.reports import story
+from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, slots_in_words, thin
+from parksim.reports.words import span
+from parksim.studies.study import ObjectiveVerdict, Study
+
+WIDTH: Final = 80
+MOST_OBJECTIVES: Final = 5
+"""How many objectives the answer shows; the missed ones first."""
+_ORDER: Final = {"missed": 0, "undecided": 1, "met": 2}
+_MENDED_BY: Final = {
+    "refused_share": ("lot.slots", "slots"),
+    "time_full_share": ("lot.slots", "slots"),
+    "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
+    "answered_within_share": ("attendants.count", "attendants"),
+    "queue_abandoned_share": ("attendants.count", "attendants"),
+    "answer_wait_s_mean": ("attendants.count", "attendants"),
+    "lost_share": ("attendants.count", "attendants"),
+}
+"""measure -> the key that moves it first, and what the key counts."""
+_BAD: Final = (
+    ("queue_abandoned_share", 0.05, "of the callers hang up before an answer"),
+    ("queue_full_share", 0.05, "of the callers are turned away because the queue is full"),
+    ("refused_share", 0.05, "of the parks are refused because the lot is full"),
+)
+"""What is badly wrong from this share on, whether or not an objective asks about it."""
+
+
+def answer(study: Study, name: str) -> RenderableType:
+    """Return the planner's answer to a study of the scenario that the command line calls ``name``."""
+    scenario, number = study.scenario, len(study.results)
+    design = f"{slots_in_words(scenario)}, {scenario.attendants.in_words}"
+    made = f"{number} replications of {_window(study)}" if number != 1 else f"one replication of {_window(study)}"
+    parts: list[RenderableType] = [Text.assemble((scenario.name, "bold"), f"\n{design}; {made}, seed {study.seed}")]
+    objectives = sorted(study.objectives, key=lambda one: _ORDER[one.verdict])
+    if objectives:
+        parts += [Text(story.headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
+    else:
+        parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
+    lines = [thin(study), _calls(study), _busiest(study), *_unasked(study)]
+    parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
+    parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
+    if guesses := story.story_of(study).guesses:
+        told = (
+            f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
+        )
+        parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
+    parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
+    return Group(*parts)
+
+
+def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableType:
+    table = empty_table("", "Estimate", f"{study.level * 100:g} % interval", "Wanted", "Objective")
+    for one in objectives[:MOST_OBJECTIVES]:
+        name = one.objective.measure
+        estimate = shown(name, study.estimate(name))
+        words = Text(BY_NAME[name].words, no_wrap=True, overflow="ellipsis")
+        table.add_row(Text(one.verdict, VERDICT_STYLES[one.verdict]), *estimate, one.objective.text, words)
+    table.padding = (0, 1, 0, 0)
+    table.width = WIDTH
+    if len(objectives) > MOST_OBJECTIVES:
+        table.add_row("...", "", "", "", f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
+    return table
+
+
+def _window(study: Study) -> str:
+    return span(study.scenario.horizon_us - study.scenario.warm_up_us)
+
+
+def _calls(study: Study) -> str:
+    """Return a window in whole calls, which are easier to weigh than shares."""
+    names = (
+        "calls_offered",
+        "parks_requested",
+        "refused_share",
+        "parks_made",
+        "expired_share",
+        "queue_abandoned_share",
+    )
+    calls, asked, refused, made, back, gone = (study.estimate(name).mean for name in names)
+    if not calls or not asked or refused is None or made is None or back is None or gone is None:
+        return ""
+    some = story.some
+    return (
+        f"In {_window(study)}: {some(calls)} calls, {some(asked)} parks asked for, {some(refused * asked)} refused, "
+        f"{some(back * made)} come back, {some(gone * calls)} give up waiting."
+    )
+
+
+def _busiest(study: Study) -> str:
+    """Return the hour with the most park requests, where the arrivals change by the hour."""
+    if study.scenario.arrivals.kind == "poisson" or not study.results:
+        return ""
+    hours = [study.estimate("parks_requested_by_hour", hour).mean or 0.0 for hour in range(24)]
+    hour = max(range(24), key=hours.__getitem__)
+    refused = study.estimate("refused_share_by_hour", hour)
+    return f"Busiest from {hour} to {hour + 1} h: {story.some(hours[hour])} parks asked for, " + (
+        "" if refused.mean is None else f"{refused.mean * hours[hour]:.2g} of them refused."
+    )
+
+
+def _unasked(study: Study) -> list[str]:
+    """Return what is badly wrong although no objective asks about it."""
+    asked = {one.objective.measure for one in study.objectives}
+    seen = [(study.estimate(name), name, words) for name, share, words in _BAD if name not in asked]
+    limits = {name: share for name, share, _ in _BAD}
+    return [
+        f"Not asked, but badly wrong: {one.mean:.0%} {words}."
+        for one, name, words in seen
+        if one.mean is not None and one.low is not None and one.low > limits[name]
+    ]
+
+
+def _mended(study: Study, objectives: list[ObjectiveVerdict], name: str) -> list[str]:
+    """Return the command that finds what would meet the first missed objective."""
+    missed = [one.objective.measure for one in objectives if one.verdict == "missed"]
+    if not missed or missed[0] not in _MENDED_BY or len(study.scenario.lots) > 1:
+        return []
+    key, what = _MENDED_BY[missed[0]]
+    return [f"How many {what} would do? Try:", f"  parksim solve {name} {key} --within {_range(study, key)}"]
+
+
+def _range(study: Study, key: str) -> str:
+    settings = study.scenario.settings
+    if key == "lot.slots":
+        return f"{settings.slots[0]}..{4 * settings.slots[0]}"
+    if key == "attendants.count":
+        return f"{max(1, settings.attendants)}..{4 * max(1, settings.attendants)}"
+    return "10s..600s:10"

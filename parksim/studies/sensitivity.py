@@ -1,0 +1,205 @@
+"""What the answer owes to each guess: every value marked as a guess moved down and up, all else equal.
+
+Each moved design is compared with the scenario as ``compare`` does it: in pairs where both are offered the same calls,
+and with replications of its own where the calls themselves change.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, Unpack
+
+from parksim.errors import PlanError, ScenarioError
+from parksim.scenario.arguments import checked_scenario, whole
+from parksim.scenario.comments import keyed
+from parksim.scenario.model import Scenario
+from parksim.stats import estimate as est
+from parksim.studies import compare, gather
+from parksim.studies.study import Study
+
+MOVED_BY: Final = 0.2
+"""How far a guess is moved down and up, as a share of its value."""
+_SCALED: Final = ("mean", "median", "low", "high", "value", "means", "values")
+"""Parameters of laws that are times."""
+_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share")
+
+
+class Side(NamedTuple):
+    """One guess moved one way: its value, what that changes of each measure, and the verdicts that it would give."""
+
+    value: object
+    changes: Mapping[str, est.Estimate]
+    verdicts: Mapping[str, est.Verdict]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one guess does.
+
+    Attributes:
+        key: Of the scenario.
+        value: As the scenario has it.
+        sides: Moved down and up; a side that makes no valid scenario is left out.
+    """
+
+    key: str
+    value: object
+    sides: tuple[Side, ...]
+
+    def size(self, measure: str) -> float:
+        """Return by how much it moves a measure, the further side."""
+        return max((abs(side.changes[measure].mean or 0.0) for side in self.sides), default=0.0)
+
+    def moves(self, measure: str) -> bool:
+        """Say whether it moves a measure beyond noise: whether an interval of the change leaves 0 out."""
+        ends = [(side.changes[measure].low, side.changes[measure].high) for side in self.sides]
+        return any(low is not None and high is not None and (low > 0 or high < 0) for low, high in ends)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What each guess of a scenario moves.
+
+    Attributes:
+        base: The study of the scenario as it is.
+        measures: Which are looked at: those of the objectives.
+        effects: A guess each, that which moves the first of ``asked`` most first.
+        ran: Replications that were run now.
+        reused: Replications taken from the store.
+    """
+
+    base: Study
+    measures: tuple[str, ...]
+    effects: tuple[Effect, ...] = field(repr=False)
+    ran: int
+    reused: int
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The measures that matter: those of objectives that are not met; where all are, all of them."""
+        return tuple(o.objective.measure for o in self.base.objectives if o.verdict != "met") or self.measures
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The guesses that move none of the measures that matter beyond noise."""
+        return tuple(one.key for one in self.effects if not any(map(one.moves, self.asked)))
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The guesses of which a moved value gives another verdict."""
+        verdicts = {one.objective.measure: one.verdict for one in self.base.objectives}
+        return tuple(one.key for one in self.effects if any(side.verdicts != verdicts for side in one.sides))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {
+            "scenario": {"name": self.base.scenario.name, "digest": self.base.scenario.digest},
+            "seed": self.base.seed,
+            "engine": self.base.engine,
+            "replications": len(self.base.results),
+            "level": self.base.level,
+            "effects": [
+                {
+                    "key": one.key,
+                    "value": one.value,
+                    "moved": [
+                        {
+                            "value": side.value,
+                            "changes": {name: change.as_dict() for name, change in side.changes.items()},
+                            "verdicts": dict(side.verdicts),
+                        }
+                        for side in one.sides
+                    ],
+                }
+                for one in self.effects
+            ],
+            "move_nothing": list(self.idle),
+            "change_a_verdict": list(self.deciding),
+        }
+
+
+@gather.shows_execution
+def sensitivity(
+    scenario: Scenario, replications: int = gather.REPLICATIONS, **how: Unpack[gather.ExecutionArguments]
+) -> Sensitivity:
+    """Move every value that the scenario's file marks as a guess, down and up by a fifth, and say what that changes.
+
+    Args:
+        scenario: read from a file whose comments mark its guesses ("guess").
+        replications: how many of each design, at least 2.
+        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
+
+    Raises:
+        PlanError: no value is marked as a guess, or too few replications.
+        WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
+        StoreError: the store cannot be used; what was stored stays.
+        StudyError: a worker died; what was stored stays.
+    """
+    execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
+    checked_scenario(scenario)
+    values = keyed(json.loads(scenario.canonical))
+    guesses = {key: value for key, value in values.items() if scenario.notes.is_guess(key)}
+    if not guesses or replications < 2:
+        few = f"sensitivity needs at least 2 replications, not {replications}"
+        raise PlanError(few if guesses else 'no value is marked as a guess; write "# guess" behind those that are')
+    moved = [(key, other) for key, value in guesses.items() for other in _moved(value)]
+    designs = [design for key, other in moved if (design := _design(scenario, key, other)) is not None]
+    kept = [(key, other) for key, other in moved if _design(scenario, key, other) is not None]
+    measures = tuple(one.measure for one in scenario.objectives) or _WITHOUT_OBJECTIVES
+    with gather.gathering(execution, [scenario, *designs], replications) as gatherer:
+        looked = min(replications, compare.STREAMS_COMPARED)
+        other_calls = [
+            "arrival_us" in compare.unlike_columns(scenario, design, gatherer.seed, looked) for design in designs
+        ]
+        same = [design for design, other in zip(designs, other_calls, strict=True) if not other]
+        apart = [design for design, other in zip(designs, other_calls, strict=True) if other]
+        base, *paired = gatherer.results([scenario, *same], range(replications))
+        strange = list(gatherer.results(apart, range(replications, 2 * replications))) if apart else []
+    fixed = (gatherer.seed, gatherer.engine, gatherer.level)
+    of_base = Study(scenario, *fixed, base, gather.requested(replications))
+    sides: dict[str, list[Side]] = {key: [] for key in guesses}
+    for (key, value), design, other in zip(kept, designs, other_calls, strict=True):
+        results = strange.pop(0) if other else paired.pop(0)
+        study = Study(design, *fixed, results, gather.requested(replications))
+        by = est.apart if other else est.together
+        changes = {name: compare.difference(study, of_base, name, replications, by) for name in measures}
+        sides[key].append(Side(value, changes, {one.objective.measure: one.verdict for one in study.objectives}))
+    effects = [Effect(key, value, tuple(sides[key])) for key, value in guesses.items()]
+    unsorted = Sensitivity(of_base, measures, tuple(effects), gatherer.ran, gatherer.reused)
+    effects.sort(key=lambda one: -one.size(unsorted.asked[0]))
+    return replace(unsorted, effects=tuple(effects))
+
+
+def _design(scenario: Scenario, key: str, value: object) -> Scenario | None:
+    try:
+        return scenario.with_values({key: value})
+    except ScenarioError:
+        return None
+
+
+def _moved(value: Any) -> list[object]:
+    """Return a value moved down and up by a fifth: whole numbers by one at least; nothing where it is no number.
+
+    >>> _moved(0.6), _moved(3), _moved({"kind": "exponential", "mean": 45.0})[1]
+    ([0.48, 0.72], [2, 4], {'kind': 'exponential', 'mean': 54.0})
+    """
+    if isinstance(value, bool) or value is None:
+        return []
+    if isinstance(value, int):
+        step = max(1, round(MOVED_BY * value))
+        return [value - step, value + step]
+    try:
+        return [_scaled(value, 1.0 - MOVED_BY), _scaled(value, 1.0 + MOVED_BY)]
+    except ValueError:
+        return []
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _scaled(one, factor) if key in _SCALED else one for key, one in value.items()}
+    if isinstance(value, list):
+        return [_scaled(one, factor) for one in value]
+    if isinstance(value, str):  # a rate, which the canonical text writes as a number per second
+        number, _, unit = value.partition("/")
+        return f"{float(number) * factor!r}/{unit}"
+    return float(f"{value * factor:.15g}")

@@ -1,0 +1,67 @@
+"""Guesses moved down and up: what each changes is what ``compare`` says of edited files, and noise is called noise."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from parksim.errors import PlanError
+from parksim.scenario.model import TEMPLATE, Scenario
+from parksim.studies.compare import compare
+from parksim.studies.sensitivity import sensitivity
+
+ENGINE = "kernel" if find_spec("numba") else "simpy"
+HOSPITAL = Scenario.load(Path(__file__).parents[2] / "scenarios" / "hospital.toml")
+SHORT = {"run.horizon": "12h"}
+
+
+@pytest.fixture(scope="module")
+def hospital():
+    """The guesses of the hospital's morning, ten replications of each."""
+    return sensitivity(HOSPITAL.with_values(SHORT), 10, engine=ENGINE)
+
+
+def test_each_guess_is_moved_down_and_up(hospital):
+    """All values that the file marks as guesses are there, each with both sides, and nothing else is."""
+    keys = {one.key for one in hospital.effects}
+    assert {"parking.probability", "arrivals.calls_per_hour", "retrieval.delay", "queue.limit"} <= keys
+    assert all(HOSPITAL.notes.is_guess(key) for key in keys)
+    assert {len(one.sides) for one in hospital.effects} == {2}
+    (share,) = (one for one in hospital.effects if one.key == "parking.probability")
+    assert (share.value, [side.value for side in share.sides]) == (0.6, [0.48, 0.72])
+
+
+@pytest.mark.parametrize("key", ["parking.probability", "arrivals.calls_per_hour"])
+def test_a_change_is_that_of_edited_files(hospital, key):
+    """To the digit it is what ``compare`` says of the scenario and of one with the moved value, paired or Welch's."""
+    (effect,) = (one for one in hospital.effects if one.key == key)
+    base = HOSPITAL.with_values(SHORT)
+    for side in effect.sides:
+        compared = compare(base, base.with_values({key: side.value}), 10, engine=ENGINE)
+        for name in hospital.measures:
+            assert side.changes[name] == compared.differences[name]
+
+
+def test_what_moves_nothing_is_named(hospital):
+    """The limit of a queue that is never full changes no refusal; the share of callers who are parked does."""
+    assert "queue.limit" in hospital.idle
+    assert "parking.probability" not in hospital.idle
+    sizes = [one.size(hospital.asked[0]) for one in hospital.effects]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_json_says_what_matters(hospital):
+    """Each effect has its values, changes and verdicts; what moves nothing and what changes a verdict are lists."""
+    made = hospital.to_dict()
+    assert made["move_nothing"] == list(hospital.idle)
+    assert made["change_a_verdict"] == list(hospital.deciding)
+    assert {"value", "changes", "verdicts"} == set(made["effects"][0]["moved"][0])
+
+
+def test_a_scenario_without_guesses_says_so():
+    """Nothing marked, or one replication: refused with what to write."""
+    plain = Scenario.loads("\n".join(line.partition("#")[0] for line in TEMPLATE.splitlines()))
+    with pytest.raises(PlanError, match="no value is marked as a guess"):
+        sensitivity(plain)
+    with pytest.raises(PlanError, match="at least 2 replications"):
+        sensitivity(HOSPITAL, 1)
