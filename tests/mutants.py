@@ -59,7 +59,7 @@ JUDGES: Final[dict[str, tuple[int, str]]] = {
     "parksim/stats/estimate.py": (40, "tests/stats/test_estimate.py"),
     "parksim/stats/events.py": (40, "tests/stats/test_events.py"),
     "parksim/stats/stopping.py": (20, "tests/stats/test_estimate_run_length.py"),
-    "parksim/studies/estimates.py": (40, "-m quick tests/studies/test_study.py tests/studies/test_planning.py"),
+    "parksim/studies/estimates.py": (40, "-m quick tests/studies/test_estimates.py tests/studies/test_study.py"),
 }
 """How many faults a file gets (fewer where it has fewer places), and the arguments of pytest for the tests that fit."""
 
