@@ -1,5 +1,8 @@
-"""Faults of ``tests.mutants`` that change nothing that anybody can see, by name, each with the reason."""
+"""Faults of ``tests.mutants`` that change nothing that anybody could see, by name, each with the reason."""
 
 from typing import Final
 
-EQUIVALENT: Final[dict[str, str]] = {}
+EQUIVALENT: Final[dict[str, str]] = {
+    "parksim/studies/estimates.py Measured._occupancy_quantile: value <= 1.0 - share + 1e-12 -> "
+    "value < 1.0 - share + 1e-12": "the 1e-12 is there for roundings; no share of time is exactly that much off",
+}
