@@ -5,4 +5,5 @@ from typing import Final
 EQUIVALENT: Final[dict[str, str]] = {
     "parksim/studies/estimates.py Measured._occupancy_quantile: value <= 1.0 - share + 1e-12 -> "
     "value < 1.0 - share + 1e-12": "the 1e-12 is there for roundings; no share of time is exactly that much off",
+    "parksim/studies/estimates.py Measured._occupancy_quantile: 1e-12 -> 2e-12": "likewise, twice as much",
 }
