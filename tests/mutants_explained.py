@@ -6,4 +6,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/studies/estimates.py Measured._occupancy_quantile: value <= 1.0 - share + 1e-12 -> "
     "value < 1.0 - share + 1e-12": "the 1e-12 is there for roundings; no share of time is exactly that much off",
     "parksim/studies/estimates.py Measured._occupancy_quantile: 1e-12 -> 2e-12": "likewise, twice as much",
+    "parksim/journal/measures.py _by_lot: lots == 1 -> False": "of one lot the general way gives the same, later",
+    "parksim/engines/processes.py Alarm.__init__: 32 -> 33": "numbers of calls are below 2^32: the order is the same",
+    "parksim/journal/measures.py _by_hour.hours#4: 1 -> 2": "asked too often whether rows are late, it adds no row",
 }
