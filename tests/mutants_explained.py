@@ -9,4 +9,9 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/journal/measures.py _by_lot: lots == 1 -> False": "of one lot the general way gives the same, later",
     "parksim/engines/processes.py Alarm.__init__: 32 -> 33": "numbers of calls are below 2^32: the order is the same",
     "parksim/journal/measures.py _by_hour.hours#4: 1 -> 2": "asked too often whether rows are late, it adds no row",
+    "parksim/rules/lot.py next_deadline: lot.occupants[slot] < lot.occupants[first] -> "
+    "lot.occupants[slot] <= lot.occupants[first]": "no call is in two slots",
+    "parksim/rules/routing.py -: 2 -> 3": "any number below BUSY_NOW serves for OFF_DUTY",
+    "parksim/engines/processes.py Exchange._serve: self.duty < self.settings.attendants -> "
+    "self.duty <= self.settings.attendants": "with all on duty there is no return to hand over",
 }
