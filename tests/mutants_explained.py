@@ -14,4 +14,5 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/rules/routing.py -: 2 -> 3": "any number below BUSY_NOW serves for OFF_DUTY",
     "parksim/engines/processes.py Exchange._serve: self.duty < self.settings.attendants -> "
     "self.duty <= self.settings.attendants": "with all on duty there is no return to hand over",
+    "parksim/stats/events.py share: events >= ENOUGH -> events > ENOUGH": "a product of roundings is not exactly 500",
 }
