@@ -15,4 +15,5 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange._serve: self.duty < self.settings.attendants -> "
     "self.duty <= self.settings.attendants": "with all on duty there is no return to hand over",
     "parksim/stats/events.py share: events >= ENOUGH -> events > ENOUGH": "a product of roundings is not exactly 500",
+    "parksim/stats/events.py median: n < 1000 -> n <= 1000": "of 1,000 the normal law's rank replaces what was counted",
 }
