@@ -222,11 +222,10 @@ def _occupancy(changes_us: Ints, levels: Ints, settings: Settings, window: Windo
     # Weights are whole numbers whose sum is the window's length, far below 2**53: bincount adds them exactly.
     time_us = np.bincount(levels, lengths_us, minlength=slots + 1).astype(np.int64)
     busy_us = int((time_us * np.arange(len(time_us))).sum())
-    met = np.flatnonzero(time_us)
     return {
         "occupancy_mean": busy_us / window.length_us,
         "occupancy_p95": float(np.searchsorted(np.cumsum(time_us) * 100, 95 * window.length_us)),
-        "occupancy_max": float(met[-1]) if len(met) else 0.0,
+        "occupancy_max": float(np.flatnonzero(time_us)[-1]),
         "time_full_share": int(time_us[slots]) / window.length_us,
         "occupancy_pmf": time_us[: slots + 1] / window.length_us,
     }

@@ -117,7 +117,7 @@ def median(values: Sequence[float], level: float = 0.95) -> Estimate:
     """
     ordered, n, tail = sorted(values), len(values), tail_of(level)
     point = ordered[n // 2] if n % 2 else 0.5 * (ordered[n // 2 - 1] + ordered[n // 2])
-    rank, below = 0, 0.5**n if n < 1000 else 0.0
+    rank, below = 0, 0.5**n
     chance = below
     while n < 1000 and below <= tail:
         rank += 1

@@ -167,7 +167,7 @@ class Measured:
         if resource != "lot":
             return self._mean("attendant_utilisation" if resource == "attendants" else "staff_utilisation")
         slots, hour = self.scenario.settings.slots, index if part == "hour" else None
-        if not part or index is None:
+        if index is None:
             requests, places = self._mean("parks_requested"), sum(slots)
         else:
             counted = [result[f"parks_requested_by_{part}"][index] for result in self.results]
@@ -209,7 +209,7 @@ class Measured:
         """
         ends: list[int | None] = [None, None, None]  # of the upper limit, the point, and the lower limit
         slots = sum(self.scenario.settings.slots)
-        for busy in range(slots + 1):
+        for busy in range(slots):
             beyond = [sum(result["occupancy_pmf"][busy + 1 :]) for result in self.results]
             of = est.sample((beyond, [1.0] * len(beyond)))
             if of is None:
@@ -237,7 +237,7 @@ class Measured:
 
 def _wholes(of: str, result: Result, part: str, index: int | None) -> float:
     """Return how many calls, park requests, parks, returns or answers a replication had, or had in one hour or lot."""
-    if not part or index is None:
+    if index is None:
         return _WHOLES[of](result)
     if of == "calls":
         return float(result[f"calls_offered_by_{part}"][index])

@@ -173,6 +173,19 @@ def test_a_measure_by_hour_as_counted_by_hand(name):
     assert np.array_equal(values[1:23], [empty] * 22, equal_nan=True)
 
 
+def test_what_follows_after_the_window_counts_once_in_its_hour():
+    """Two calls of the first hour, one parked in it and one in the second, after the window: one request an hour."""
+    rows = [
+        *(fact(10, c.OFFERED, call) for call in (0, 1)),
+        fact(20, c.PARKED, 0, 0, slot=0, until_s=99),
+        fact(30, c.RETRIEVED, 0, 2, slot=0),
+        fact(3700, c.PARKED, 1, 1, slot=0, until_s=3999),
+        fact(3710, c.RETRIEVED, 1, 2, slot=0),
+    ]
+    values = measured(rows, OFFICE._replace(attendants=c.UNLIMITED, staff=c.UNLIMITED), from_s=0, to_s=3600)
+    assert values["parks_requested_by_hour"][:3].tolist() == [1, 1, 0]
+
+
 BY_HAND_BY_LOT = {
     "parks_requested_by_lot": [3, 3],  # calls 0, 1, 3 and calls 1, 2, 4
     "refused_share_by_lot": [1 / 3, 1 / 3],  # call 1, which the second lot takes, and call 2

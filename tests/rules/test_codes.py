@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from parksim.rules import codes
+from parksim.rules import codes, life
 
 KINDS = [
     *("OFFERED", "ANSWERED", "REFUSED", "PARKED", "RELEASED", "RETRIEVED", "ABANDONED", "EXPIRED"),
@@ -79,3 +79,9 @@ def test_codes_fit_their_columns_and_are_plain_integers():
 def test_nothing_is_minus_one():
     """Nobody and never are -1, which is no call, no slot, no extension and no instant."""
     assert codes.NOBODY == codes.NEVER == -1
+
+
+def test_what_is_absent_is_no_number_of_anything():
+    """Nobody, never and unlimited are -1, below every number; what is forbidden is no state of a call."""
+    assert (codes.NOBODY, codes.NEVER, codes.UNLIMITED) == (-1, -1, -1)
+    assert life.FORBIDDEN == -1

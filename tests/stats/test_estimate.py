@@ -186,6 +186,15 @@ def test_pairs_that_never_differ():
     assert (seen.method, seen.reason) == ("all-equal", "no pair differs")
     with pytest.raises(ValueError, match="zip"):
         together([1.0], [1.0, 2.0])
+    alone = estimate.Sample(0.5, (0.0,), 1), estimate.Sample(0.25, (0.0,), 1)
+    assert estimate.together(*alone).reason == "an interval needs two"
+
+
+def test_a_difference_of_shares_is_within_one():
+    """An interval of a difference is clipped to -1 and 1."""
+    assert SHARE_DIFFERENCE == (-1.0, 1.0)
+    seen = together([0.0, 1.0, 0.5], [1.0, 0.0, 0.5], bounds=SHARE_DIFFERENCE)
+    assert (seen.mean, seen.low, seen.high) == (0.0, -1.0, 1.0)
 
 
 RATIOS = ([3.0, 0.0, 5.0, 2.0], [10.0, 0.0, 12.0, 4.0])
@@ -211,7 +220,28 @@ def test_a_product_of_ratios_is_left_out_factor_by_factor():
     assert seen.point == pytest.approx(5.0 * 320 / 14)
     without = [(15 - r) / 2 * (320 - s) / (14 - n) for r, s, n in zip(rates[0], *stays, strict=True)]
     assert seen.residuals == pytest.approx([2 * (seen.point - one) for one in without])
+    assert seen.n == 3
     assert estimate.sample(rates, ([0.0], [0.0])) is None
+    partly = estimate.sample(rates, ([80.0, 0.0, 90.0], [4.0, 0.0, 5.0]))
+    assert partly.n == estimate.sample(([80.0, 0.0, 90.0], [4.0, 0.0, 5.0]), rates).n == 2  # the second has no stay
+
+
+def test_two_replications_have_a_variance():
+    """Of two replications, and of two samples that share their numbers, it is half the sum of squares."""
+    two = estimate.sample(([1.0, 3.0], [1.0, 1.0]))
+    assert (two.residuals, two.variance) == ((-1.0, 1.0), 1.0)
+    assert estimate.sample(([1.0], [1.0])).variance == 0.0
+    third = estimate.sample(([1.0, 3.0, 0.0], [1.0, 1.0, 0.0]))
+    other = estimate.sample(([1.0, 1.0, 4.0], [1.0, 1.0, 1.0]))
+    assert (estimate.together(third, other).n, estimate.together(other, third).n) == (2, 2)
+
+
+def test_the_mirror_image_of_a_share_goes_the_other_way():
+    """One less the share, and where a replication was above the point its image is below."""
+    one = estimate.sample(([1.0, 3.0, 5.0], [10.0, 10.0, 10.0]))
+    image = one.mirrored()
+    assert (image.point, image.n, image.variance) == (pytest.approx(0.7), 3, one.variance)
+    assert estimate.correlation(one, image) == pytest.approx(-1.0)
 
 
 def test_equal_ratios_have_no_spread():
@@ -300,11 +330,21 @@ def test_widths():
     assert seen.half_width == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize("ends", [(None, 0.5), (0.1, None)])
+def test_one_end_is_no_interval(ends):
+    """With one end only there is no width, no verdict and no interval in the text."""
+    seen = Estimate(0.25, *ends, 0.95, 3, "student-t")
+    assert (seen.half_width, str(seen)) == (None, "0.25 [no interval from 3]")
+    assert {estimate.verdict(seen, relation, 0.9) for relation in ("<", ">")} == {"undecided"}
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: student_t([0.5, 0.6], level=1.0), "confidence level"),
         (lambda: student_t([0.5, 0.6], level=math.nan), "confidence level"),
+        (lambda: student_t([0.5, 0.6], level=0.0), "confidence level"),
+        (lambda: together([0.5, 0.6], [0.5, 0.7], level=1.5), "confidence level"),
         (lambda: estimate.verdict(estimate.certain(0.0, 3, 0.95, ""), "=", 1.0), "relation is one of"),
         (lambda: estimate.verdict(estimate.certain(0.0, 3, 0.95, ""), "<", math.nan), "target must be"),
     ],

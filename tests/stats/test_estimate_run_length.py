@@ -52,6 +52,13 @@ def test_the_cap_ends_it_and_says_so():
     assert told(rule, [1.0] * 8 + [0.01] * 2)[-1] == Stopping(10, 2, "precise")
 
 
+@pytest.mark.parametrize("target", [Target(relative=0.125), Target(absolute=0.125)])
+def test_a_width_that_is_exactly_the_target_reaches_it(target):
+    """At most the width: an eighth reaches an eighth, and what is a little wider does not."""
+    assert target.reached(within(0.125))
+    assert not target.reached(within(0.126))
+
+
 def test_every_target_must_hold():
     """One wide measure keeps the study going; measures without a target do not matter."""
     rule = StoppingRule({"a": Target(relative=0.1), "b": Target(absolute=0.1)}, minimum=2, look_ahead=0, most=9)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from parksim.stats import events
-from parksim.stats.estimate import UNBOUNDED, certain, mean_of, sample, t_interval
+from parksim.stats.estimate import UNBOUNDED, Sample, certain, mean_of, sample, t_interval
 
 Z_OVER_T = (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 29)) ** 2
 
@@ -59,6 +59,47 @@ def test_few_bursts_are_worth_no_more_than_theory_says():
     assert events.share(often, 2000) == events.share(often, 50)  # thousands of events need no theory
 
 
+def jeffreys_and_clopper(count, trials):
+    """Return the limits of so many events, whole or not, in so many trials, where there are five events or more."""
+    low = stats.beta.ppf(0.025, count + 0.5, trials - count + 0.5)
+    return pytest.approx((low, stats.beta.ppf(0.975, count + 1, trials - count)), rel=1e-9)
+
+
+def test_fifteen_bursts_are_enough():
+    """Where theory expects 15 bursts or more the spread alone counts, with fewer the trials are worth the units."""
+    even = of([20, 20, 21] * 10)
+    trials = even.point * (1 - even.point) / even.variance * Z_OVER_T
+    assert trials > 100_000
+    at_15 = math.nextafter(15 / even.point, math.inf)
+    assert events.share(even, at_15).method == "student-t"
+    fewer = events.share(even, at_15 * 0.999)
+    assert (fewer.low, fewer.high) == jeffreys_and_clopper(14.985 * Z_OVER_T, at_15 * 0.999 * Z_OVER_T)
+    assert "worth 13.8 of 135 trials" in fewer.reason
+
+
+def test_five_hundred_events_are_enough():
+    """The t interval begins at 500 effective events, of a share and of a rate; equal replications never get it."""
+    for worth, method in ((499.9, "binomial"), (500.1, "student-t")):
+        d = math.sqrt(29 * Z_OVER_T / worth)  # thirty residuals of d have the variance d^2 / 29
+        share = Sample(0.1, (0.1 * math.sqrt(0.9) * d, -0.1 * math.sqrt(0.9) * d) * 15, 30)
+        assert events.share(share, 1e6).method == method
+        rate = events.rate(Sample(3.0, (3.0 * d, -3.0 * d) * 15, 30), 1e6)
+        assert rate.method == method.replace("binomial", "poisson")
+    equal = events.share(of([100] * 30), 6000)
+    assert equal.method == "binomial"
+    assert (equal.low, equal.high) == jeffreys_and_clopper(3000 * Z_OVER_T, 6000 * Z_OVER_T)
+    assert events.rate(of([100] * 30, 1.0), 3000).method == "poisson"
+
+
+def test_few_whole_events_move_jeffreys_limit():
+    """Up to two events the lower limit is Clopper and Pearson's, from five on Jeffreys', in between in between."""
+    for count, half in ((1, 0.0), (2, 0.0), (3.5, 0.25), (5, 0.5), (9, 0.5)):
+        one = of([0.5] * 30, 100.0)
+        units = count / one.point / Z_OVER_T
+        low = stats.beta.ppf(0.025, count + half, 200 * count - count + 1 - half)
+        assert events.share(one, units).low == pytest.approx(low, rel=1e-9)
+
+
 def test_many_events_get_the_t_interval():
     """From 500 effective events on it is Student's; just below, nearly the same."""
     rng = np.random.default_rng(4)
@@ -77,7 +118,9 @@ def test_equal_replications_are_worth_their_units():
     """One event in each of 30 replications: no spread, and yet a share of 0.5 % is not certain."""
     seen = events.share(of([1] * 30), 6000)
     assert 0.003 < seen.low < 0.005 < seen.high < 0.008
-    assert events.share(of([1]), 6000).method == "one-replication"
+    for parts in ([1], [199]):
+        one = events.share(of(parts), 6000)
+        assert (one.mean, one.low, one.high, one.method) == (parts[0] / 200, None, None, "one-replication")
 
 
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=30), st.floats(1.0, 1e6))
@@ -124,16 +167,47 @@ def test_rates_of_few_events_are_poissons():
     assert events.rate(of([3], 1.0), 3).method == "one-replication"
 
 
+def gamma_limits(worth, point):
+    """Return the limits of a rate that rests on ``worth`` events."""
+    half = min(0.5, max(0.0, (worth - 2) / 6))
+    low, high = stats.gamma.ppf(0.025, worth + half), stats.gamma.ppf(0.975, worth + 1)
+    return pytest.approx((low / worth * point, high / worth * point), rel=1e-6)
+
+
+def test_a_rate_rests_on_the_spread_from_fifteen_events_on():
+    """Two replications have an interval; 14 events count as no more than 14, 15 as what their spread says."""
+    shrink = (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 1)) ** 2
+    for counts in ([10, 12], [7, 8]):
+        one = of(counts, 2.0)
+        seen = events.rate(one, sum(counts))
+        assert seen.method == "poisson"
+        assert (seen.low, seen.high) == gamma_limits(one.point**2 / one.variance * shrink, one.point)
+    shrink = Z_OVER_T
+    few = of([1, 0] * 14 + [0, 0], 2.0)
+    assert few.point**2 / few.variance > 14
+    seen = events.rate(few, 14)
+    assert (seen.low, seen.high) == gamma_limits(14 * shrink, few.point)
+    assert seen.reason == "worth 12.9 events"
+    assert events.rate(of([0, 0]), 0.0).high == math.inf
+
+
 def test_a_median_lies_between_two_replications():
     """Of six the extremes hold the median with 96.9 %; of five none do; of 30 the 10th and the 21st."""
     assert events.median([6, 1, 2, 5, 3, 4]).low == 1
     assert events.median([1, 2, 3, 4, 5]).low is None
+    assert (events.median([1, 2, 3, 4, 5]).mean, events.median([4, 1, 2, 9]).mean) == (3, 3)
     assert "needs 6 replications" in events.median([1.0, 2.0]).reason
+    assert "needs 8 replications" in events.median([1.0, 2.0], 0.99).reason
     thirty = events.median([float(n) for n in range(1, 31)])
     assert (thirty.mean, thirty.low, thirty.high) == (15.5, 10, 21)
     assert stats.binom.cdf(9, 30, 0.5) <= 0.025 < stats.binom.cdf(10, 30, 0.5)
     many = events.median([float(n) for n in range(1, 1001)])
-    assert abs(many.low - stats.binom.ppf(0.025, 1000, 0.5)) <= 1
+    assert (many.low, many.high) == (469, 532)  # 500 less 1.96 times half the root of 1,000
+    for n in (7, 100, 999):
+        seen = events.median([float(value) for value in range(1, n + 1)])
+        rank = int(stats.binom.ppf(0.025, n, 0.5))
+        assert stats.binom.cdf(rank - 1, n, 0.5) <= 0.025 < stats.binom.cdf(rank, n, 0.5)
+        assert (seen.low, seen.high) == (rank, n + 1 - rank)
 
 
 def test_a_difference_of_few_events_has_the_limits_of_both():
@@ -143,7 +217,9 @@ def test_a_difference_of_few_events_has_the_limits_of_both():
     assert (seen.mean, seen.low, seen.high, seen.reason) == (0, -b.high, a.high, "none seen on either side")
     one, other = certain(0.4, 30, 0.95, ""), certain(0.1, 30, 0.95, "")
     assert events.difference(one, other, 0.0, UNBOUNDED).half_width == pytest.approx(0)
-    assert events.difference(t_interval(mean_of([0.1])), a, 0.0, UNBOUNDED).low is None
+    for few, many in ((t_interval(mean_of([0.1])), a), (a, t_interval(mean_of([0.1])))):
+        seen = events.difference(few, many, 0.0, UNBOUNDED)
+        assert (seen.low, seen.high, seen.n, seen.reason) == (None, None, 1, "a side has no interval")
 
 
 def test_a_difference_of_t_intervals_is_the_paired_one():
