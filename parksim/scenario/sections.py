@@ -402,6 +402,8 @@ def _goal(measure: str, text: str) -> float:
 
 def _objective_rows(value: object) -> object:
     if isinstance(value, Mapping):
+        if len(value) > 2 * len(SCALARS):
+            raise UnfitError(f"has {len(value):,} lines, and there are {len(SCALARS)} measures", "keep those that count")
         return [{"measure": measure, "text": text} for measure, text in value.items()]
     if isinstance(value, list | tuple) and all(isinstance(one, Objective) for one in value):
         return value
