@@ -249,7 +249,7 @@ def _instant_us(value: Any, path: Path, line: int, name: str) -> int:
     """Return an instant in microseconds from a number of seconds, however it is written."""
     try:
         seconds = math.nan if value is None or isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds < LATEST_S:
         said = "it has none" if value is None else f"it is {str(value)[:40]!r}"

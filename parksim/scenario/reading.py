@@ -26,24 +26,27 @@ def read(path: Path, most: int) -> bytes:
         UnfitError: it is no file, larger, or cannot be read.
     """
     try:
-        found = path.stat()
-        if stat.S_ISFIFO(found.st_mode):
-            most = min(most, LARGEST_PIPE)
-            content = _from_pipe(path, most)
-        elif not stat.S_ISREG(found.st_mode):
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-            raise UnfitError(f"is {kind}", "name a file")
-        else:
-            with path.open("rb") as file:
-                # Where the size is said to be 0, as of files of the system's own, it is not known.
-                content = file.read(min(max(found.st_size, MIB), most) + 1) if found.st_size <= most else b""
-        if max(found.st_size, len(content)) > most:
-            raise UnfitError(f"is larger than {most // MIB} MiB", "split it")
+        return _content(path, most)
     except (FileNotFoundError, UnfitError):
         raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
+
+
+def _content(path: Path, most: int) -> bytes:
+    found = path.stat()
+    if stat.S_ISFIFO(found.st_mode):
+        most = min(most, LARGEST_PIPE)
+        content = _from_pipe(path, most)
+    elif not stat.S_ISREG(found.st_mode):
+        raise UnfitError(f"is {'a folder' if stat.S_ISDIR(found.st_mode) else 'not a regular file'}", "name a file")
+    else:
+        with path.open("rb") as file:
+            # Where the size is said to be 0, as of files of the system's own, it is not known.
+            content = file.read(min(max(found.st_size, MIB), most) + 1) if found.st_size <= most else b""
+    if max(found.st_size, len(content)) > most:
+        raise UnfitError(f"is larger than {most // MIB} MiB", "split it")
     return content
 
 
