@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -24,7 +24,9 @@ from parksim.scenario.quantities import duration_s
 from parksim.scenario.reading import MIB, names_beside, read
 
 DAY_US: Final = 86_400_000_000
-LARGEST_FILE: Final = 256 * MIB
+LARGEST_FILE: Final = 64 * MIB
+MOST_VALUES: Final = 1_000_000
+"""Of a column: what is kept of so many fits into a few hundred MB."""
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)
@@ -69,25 +71,38 @@ def read_column(path: Path, column: str | None) -> Table:
         raise UnfitError(f"{path.name} is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8") from None
     if "\0" in text:
         raise UnfitError(f"{path.name} is not a text file", "save it as CSV in UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise UnfitError(f"{path.name}, line {reader.line_num}: {error}", "save it as CSV in UTF-8") from None
-    if not rows:
-        raise UnfitError(f"{path.name} is empty", "it needs at least one value")
-    header = [cell.strip() for cell in rows[0][1]]
-    position = _position(header, column, path.name)
-    cells = []
-    for line, row in rows if column is None and _is_value(header[0]) else rows[1:]:
+    cells: list[tuple[int, str]] = []
+    header: list[str] = []
+    position = 0
+    for line, row in _rows(text, path.name):
+        if not header:
+            header = [cell.strip() for cell in row]
+            position = _position(header, column, path.name)
+            if column is not None or not _is_value(header[0]):
+                continue
         if position >= len(row) or not row[position].strip():
             raise UnfitError(
                 f"{path.name}, line {line}: the column has no value there", "fill it in or remove the line"
             )
+        if len(cells) == MOST_VALUES:
+            raise UnfitError(f"{path.name} has more than {MOST_VALUES:,} values", "split it")
         cells.append((line, row[position].strip()))
+    if not header:
+        raise UnfitError(f"{path.name} is empty", "it needs at least one value")
     if not cells:
         raise UnfitError(f"{path.name} has a header and no values", "it needs at least one value")
     return Table(path.name, hashlib.sha256(raw).hexdigest(), tuple(cells))
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of the rows that are not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise UnfitError(f"{name}, line {reader.line_num}: {error}", "save it as CSV in UTF-8") from None
 
 
 def _content(path: Path) -> bytes:
