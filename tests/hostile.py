@@ -247,7 +247,7 @@ def main() -> int:
         further = sorted(given.more.iterdir()) if given.more.is_dir() else []
         sources += [path for path in further if path.suffix in {".toml", ".csv", ".json", ".db"}]
         sources = [path for path in sources if path.suffix in given.kinds.split(",") or not given.kinds]
-        tasks = [(-1 - place, source) for place, source in enumerate(sources)]
+        tasks: list[tuple[int, Path | None]] = [(-1 - place, source) for place, source in enumerate(sources)]
         tasks += [(number, None) for number in range(given.mutations)]
         ends: Counter[str] = Counter()
         wrong: list[str] = []
