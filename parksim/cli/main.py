@@ -4,6 +4,7 @@ Results go to stdout, progress and complaints to stderr. Exit codes: 0 done; 1 a
 disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish; 130 interrupted.
 """
 
+import errno
 import io
 import os
 import sys
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from parksim.journal.journal import Journal
 
+LONGEST_LINE: Final = 500
+LONGEST_WORD: Final = 100
+"""Characters of a message, where it would be too long otherwise: what was given may be a whole file."""
 MOST_SLOTS: Final = 10_000_000
 """Erlang's recursion takes one step per slot; this many take about a second."""
 
@@ -72,7 +76,6 @@ def run_command(
     from parksim.reports.screen import screen
     from parksim.results import write
     from parksim.studies.gather import REPLICATIONS
-    from parksim.studies.replication import expected_calls
     from parksim.studies.study import study
 
     if replications is not None and precision is not None:
@@ -84,7 +87,7 @@ def run_command(
     kept = out if out is not None and out.suffix == ".db" else None
     loaded = opt.scenario_with(scenario, values)
     opt.check_not_read("--out", out, loaded, scenario=scenario)
-    calls = expected_calls(loaded) * (replications or REPLICATIONS)
+    calls = loaded.expected_calls * (replications or REPLICATIONS)
     with how.running(calls, may_end_early=precision is not None, store=kept) as options:
         if options["workers"] is not None and replications is not None:
             options["workers"] = min(options["workers"], replications)
@@ -317,16 +320,28 @@ def main(arguments: list[str] | None = None) -> int:
         return opt.DONE
     except (OSError, MemoryError) as error:
         _complain(f"parksim: could not finish: {str(error) or type(error).__name__}")
-        return opt.NOT_FINISHED
+        return opt.BAD_INPUT if getattr(error, "errno", None) == errno.ENAMETOOLONG else opt.NOT_FINISHED
     return opt.DONE
 
 
 def _complain(text: str) -> None:
-    """Write a message to stderr, where there is one that takes it."""
+    """Write a message to stderr, where there is one that takes it; no line of it is long."""
+    text = "\n".join(map(_shortened, text.split("\n")))
     if sys.stderr is not None:
         with suppress(OSError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
+
+
+def _shortened(line: str) -> str:
+    """Return a line of at most ``LONGEST_LINE`` characters: long words lose their middle, then the line does."""
+    if len(line) > LONGEST_LINE:
+        line = " ".join(_cut(word, LONGEST_WORD) for word in line.split(" "))
+    return _cut(line, LONGEST_LINE)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2 - 2]}...{text[2 - most // 2 :]}"
 
 
 def _complaint(error: ParksimError) -> str:

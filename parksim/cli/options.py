@@ -35,6 +35,7 @@ ENGINES: Final = "auto, simpy, kernel"
 MOST_WORKERS: Final = 256
 """All workers start at once: a larger number is almost certainly a typo, and would stop the machine."""
 
+LARGEST_SEED: Final = 2**63 - 1
 Texts = Iterable[str]
 
 
@@ -188,9 +189,9 @@ def scenario_with(path: Path, values: Iterable[str]) -> "Scenario":
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a negative seed."""
-    if seed < 0:
-        raise UsageError(f"--seed {seed}: a whole number from 0")
+    """Refuse a negative seed, and one that no store can keep."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"--seed {seed}: a whole number from 0" + (" to 2^63 - 1" if seed > 0 else ""))
 
 
 def check_engine(engine: str) -> None:
@@ -218,8 +219,8 @@ def check_out(out: Path | None, endings: tuple[str, ...], option: str = "--out")
         raise UsageError(f"{option} {out}: the file's name ends in {' or '.join(endings)}")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"{option} {out}: there is no folder {out.parent}")
-    if out.is_dir():
-        raise UsageError(f"{option} {out}: is a folder; name a file")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"{option} {out}: is {'a folder' if out.is_dir() else 'no regular file'}; name a file")
 
 
 def check_not_read(option: str, out: Path | None, loaded: "Scenario | None" = None, **read: Path | None) -> None:

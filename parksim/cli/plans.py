@@ -37,7 +37,6 @@ def sweep_command(
     from parksim.reports.screen_plans import sweep_screen
     from parksim.results import rows_to_csv, write
     from parksim.studies.gather import REPLICATIONS
-    from parksim.studies.replication import expected_calls
     from parksim.studies.sweep import sweep
 
     opt.check_count("--replications", replications)
@@ -49,7 +48,7 @@ def sweep_command(
     grid = _grid(over)
     opt.check_not_read("--out", out, loaded, scenario=scenario)
     opt.check_not_read("--csv", csv, loaded, scenario=scenario)
-    calls = expected_calls(loaded) * replications * math.prod(map(len, grid.values()))
+    calls = loaded.expected_calls * replications * math.prod(map(len, grid.values()))
     with how.running(calls, store=out) as options:
         swept = sweep(loaded, grid, replications, **options)
     if csv is not None:
@@ -86,7 +85,6 @@ def solve_command(
     With two keys: the smallest value of the first for each value of the second (3 when one of them is undecided).
     """
     from parksim.reports.screen_plans import frontier_screen, solution_screen
-    from parksim.studies.replication import expected_calls
     from parksim.studies.search import FIRST_LOOK
     from parksim.studies.solve import Solution, solve
 
@@ -98,7 +96,7 @@ def solve_command(
     opt.check_not_read("--out", out, loaded, scenario=scenario)
     ranges = _ranges_of(keys, within)
     tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
-    calls = expected_calls(loaded) * (replications or 2 * FIRST_LOOK) * tried
+    calls = loaded.expected_calls * (replications or 2 * FIRST_LOOK) * tried
     with how.running(calls, may_end_early=True, store=out) as options:
         options |= {"sense": "largest" if largest else "smallest", "precision": nearer}
         ends, steps = [(one[0], one[-1]) for one in ranges], [one.step for one in ranges]
@@ -136,7 +134,6 @@ def sensitivity_command(
     """Say which guesses of a scenario matter: each is moved by a fifth, down and up, and what that changes is shown."""
     from parksim.reports.screen_plans import sensitivity_screen
     from parksim.studies.gather import REPLICATIONS
-    from parksim.studies.replication import expected_calls
     from parksim.studies.sensitivity import sensitivity
 
     opt.check_count("--replications", replications, 2)
@@ -144,7 +141,7 @@ def sensitivity_command(
     opt.check_out(out, (".db",))
     loaded, number = opt.scenario_with(scenario, values), replications or REPLICATIONS
     opt.check_not_read("--out", out, loaded, scenario=scenario)
-    with how.running(expected_calls(loaded) * number * _GUESSES, store=out) as options:
+    with how.running(loaded.expected_calls * number * _GUESSES, store=out) as options:
         made = sensitivity(loaded, number, **options)
     return opt.Answer(opt.as_json(made.to_dict()) if json else sensitivity_screen(made))
 
@@ -172,7 +169,6 @@ def compare_command(
     from parksim.reports.screen_plans import comparison_screen
     from parksim.studies.compare import compare, compare_results
     from parksim.studies.gather import REPLICATIONS
-    from parksim.studies.replication import expected_calls
     from parksim.studies.study import Study
 
     opt.check_count("--replications", replications, 2)
@@ -198,7 +194,7 @@ def compare_command(
         made = one if isinstance(one, Study) else other if isinstance(other, Study) else None
         first, second = (side.scenario if isinstance(side, Study) else side for side in (one, other))
         number = replications or (REPLICATIONS if made is None else len(made.results))
-        calls = (expected_calls(first) + expected_calls(second)) * number
+        calls = (first.expected_calls + second.expected_calls) * number
         with how.running(calls, store=out, like=made) as options:
             compared = _files_named(lambda: compare(first, second, number, **options))
     return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out))

@@ -26,12 +26,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from parksim.errors import LogError
+from parksim.errors import LogError, UnfitError
 from parksim.scenario.messages import nearest
+from parksim.scenario.reading import MIB, names_beside, read
 
 DAY_US: Final = 86_400_000_000
-LARGEST_FILE: Final = 512 * 1024 * 1024
-LONGEST_LINE: Final = 1024 * 1024
+LARGEST_FILE: Final = 512 * MIB
+LONGEST_LINE: Final = MIB
 ORDER_US: Final = 5_000
 """Entries may be out of order by this much: several threads write events."""
 LATEST_S: Final = 1e11
@@ -115,16 +116,12 @@ def content_of(path: Path) -> bytes:
         LogError: there is no such file, it is empty, larger than ``LARGEST_FILE``, or cannot be read.
     """
     try:
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
-            raise LogError(path, None, f"the file is larger than {LARGEST_FILE >> 20} MiB", "split it by days")
-        content = path.read_bytes()
+        content = read(path, LARGEST_FILE)
     except FileNotFoundError:
-        beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else ()
-        step = did_you_mean(path.name, (entry.name for entry in beside), "name a log", 0.6)
+        step = did_you_mean(path.name, names_beside(path), "name a log", 0.6)
         raise LogError(path, None, "there is no such file", step) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise LogError(path, None, f"cannot be read ({reason})", "name a readable file") from None
+    except UnfitError as error:
+        raise LogError(path, None, error.rule, error.step) from None
     if not content.strip():
         raise LogError(path, None, "the file is empty", "record the PBX's events into it first")
     return content
@@ -252,7 +249,7 @@ def _instant_us(value: Any, path: Path, line: int, name: str) -> int:
     """Return an instant in microseconds from a number of seconds, however it is written."""
     try:
         seconds = math.nan if value is None or isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds < LATEST_S:
         said = "it has none" if value is None else f"it is {str(value)[:40]!r}"

@@ -22,7 +22,7 @@ from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import compare_results
 from parksim.studies.gather import DEFAULT_LEVEL
-from parksim.studies.replication import Run, expected_calls, run, versions
+from parksim.studies.replication import Run, run, versions
 from parksim.studies.search import replications_needed
 from parksim.studies.study import Study
 from parksim.studies.sweep import Row, Sweep
@@ -324,7 +324,7 @@ def _replication_charts(study: Study) -> list[Chart]:
 def run_again(study: Study) -> Run | str:
     """Return replication 0 of a study, simulated again for its pictures, or why it is not drawn."""
     try:
-        if expected_calls(study.scenario) > MOST_CALLS_AGAIN:
+        if study.scenario.expected_calls > MOST_CALLS_AGAIN:
             return f"a replication has more than {MOST_CALLS_AGAIN:,} calls"
         again = run(study.scenario, study.seed, 0, "simpy")  # whose journal is the kernel's, byte for byte
     except UnfitError as error:

@@ -33,7 +33,8 @@ Seconds = NDArray[np.float64]
 BEYOND: Final = 1e-9
 """At most this share of a law may lie beyond ``LONGEST_S``; what is drawn there becomes ``LONGEST_S``."""
 
-Positive = Annotated[float, pydantic.Field(gt=0, strict=True)]
+Spread = Annotated[float, pydantic.Field(gt=0, le=1e6, strict=True)]
+"""Of a lognormal; far from any real one, and its square is a number."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,9 @@ class Lognormal(LawBase):
 
     kind: Literal["lognormal"]
     median: Duration | None = None
-    sigma: Positive | None = None
+    sigma: Spread | None = None
     mean: Duration | None = None
-    cv: Positive | None = None
+    cv: Spread | None = None
 
     def _check(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - only files need it
         given = {key for key in ("median", "sigma", "mean", "cv") if getattr(self, key) is not None}

@@ -19,10 +19,16 @@ from pydantic_core import ErrorDetails
 
 from parksim.errors import ScenarioError, UnfitError, UnknownWordError
 from parksim.scenario.positions import KeyPath, scan
-from parksim.scenario.recordings import is_reference, names_beside
+from parksim.scenario.reading import MIB, names_beside, read
+from parksim.scenario.recordings import is_reference
 
-LARGEST_FILE: Final = 1024 * 1024
+LARGEST_FILE: Final = MIB
 WIDEST_VALUE: Final = 64
+MOST_VALUES: Final = 100_000
+"""In one scenario; each that is wrong takes some memory to be refused."""
+MOST_EXPLAINED: Final = 100
+"""Of so many unknown keys it is looked up what they may mean."""
+_TOO_LARGE: Final = "put long lists into a file of their own (CSV)"
 
 Vocabulary = Callable[[KeyPath], tuple[str, ...]]
 """From the place of a table (keys, and the kinds of laws on the way) to the keys it may have."""
@@ -58,23 +64,13 @@ def read_text(path: Path) -> str:
     """
     name = str(path)
     try:
-        if path.exists() and not path.is_file():
-            raw = None
-        else:
-            with path.open("rb") as file:
-                raw = file.read(LARGEST_FILE + 1)
+        raw = read(path, LARGEST_FILE)
     except FileNotFoundError:
         raise ScenarioError([f"{name}: there is no such file; {_files_beside(path)}"]) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ScenarioError(
-            [_one_line(f"{_cut(name, 300)}: cannot be read ({reason}); name a readable file")]
-        ) from None
-    if raw is None:
-        kind = "a folder" if path.is_dir() else "not a regular file"
-        raise ScenarioError([f"{name}: is {kind}; name a scenario file (TOML)"])
-    if len(raw) > LARGEST_FILE:
-        raise ScenarioError([f"{name}: is larger than 1 MiB; put long lists into a file of their own (CSV)"])
+    except UnfitError as error:
+        kinds = {"is larger": _TOO_LARGE, "cannot be": error.step}
+        step = kinds.get(error.rule[:9], "name a scenario file (TOML)")
+        raise ScenarioError([_one_line(f"{_cut(name, 300)}: {error.rule}; {step}")]) from None
     if b"\0" in raw:
         raise ScenarioError([f"{name}: is a binary file; name a scenario file (TOML)"])
     try:
@@ -111,7 +107,7 @@ def parse(origin: Origin) -> dict[str, Any]:
         ScenarioError: the text is empty or no TOML; one message with line and column.
     """
     if len(origin.text) > LARGEST_FILE:
-        raise ScenarioError([f"{origin.name}: is larger than 1 MiB; put long lists into a file of their own (CSV)"])
+        raise ScenarioError([f"{origin.name}: is larger than 1 MiB; {_TOO_LARGE}"])
     long_key = _LONG_KEY.search(origin.text)
     if long_key is not None:
         line = origin.text.count("\n", 0, long_key.start()) + 1
@@ -126,9 +122,18 @@ def parse(origin: Origin) -> dict[str, Any]:
         ) from None
     except ValueError:  # an integer of thousands of digits
         raise ScenarioError([f"{origin.name}: a number has too many digits; write it shorter"]) from None
+    if (values := _count(raw)) > MOST_VALUES:
+        raise ScenarioError([f"{origin.name}: has {values:,} values, more than {MOST_VALUES:,}; {_TOO_LARGE}"])
     if not raw:
         raise ScenarioError([f"{origin.name}: is empty; parksim init writes a scenario to begin with"])
     return raw
+
+
+def _count(value: object) -> int:
+    """Return how many values stand in a table or a list, with all that is in them."""
+    if not isinstance(value, dict | list):
+        return 1
+    return 1 + sum(map(_count, value.values() if isinstance(value, dict) else value))
 
 
 def _broken(text: str, origin: Origin) -> str:
@@ -157,13 +162,19 @@ def _broken(text: str, origin: Origin) -> str:
 
 def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vocabulary: Vocabulary) -> ScenarioError:
     """Return all of a validation's errors as messages, in the order of the file."""
-    faults = _faults(error.errors(include_url=False), raw, vocabulary)
     lines = scan(origin.text).lines
-    ordered = sorted(faults, key=lambda fault: (_line_of(fault.path, lines) or math.inf, fault.order))
+
+    def line_of(path: KeyPath) -> float:
+        return _line_of(path, lines) or math.inf
+
+    faults = _faults(error.errors(include_url=False), raw, vocabulary, line_of)
+    ordered = sorted(faults, key=lambda fault: (line_of(fault.path), fault.order))
     return ScenarioError(_message(fault, raw, origin, lines) for fault in ordered)
 
 
-def _faults(errors: list[ErrorDetails], raw: Mapping[str, Any], vocabulary: Vocabulary) -> list[Fault]:
+def _faults(
+    errors: list[ErrorDetails], raw: Mapping[str, Any], vocabulary: Vocabulary, line_of: Callable[[KeyPath], float]
+) -> list[Fault]:
     faults: list[Fault] = []
     missing: dict[KeyPath, Fault] = {}
     unknown: list[tuple[KeyPath, tuple[str, ...]]] = []
@@ -175,7 +186,9 @@ def _faults(errors: list[ErrorDetails], raw: Mapping[str, Any], vocabulary: Voca
             missing[path] = Fault(path, "is missing", _add(path), order)
         else:
             faults.append(_fault(error, path, raw, order))
-    for path, words in unknown:
+    unknown.sort(key=lambda one: line_of(one[0]))
+    faults += [Fault(path, "unknown key") for path, _ in unknown[MOST_EXPLAINED:]]
+    for path, words in unknown[:MOST_EXPLAINED]:
         table = _found(raw, path[:-1])
         likely_first = sorted(words, key=lambda word: (word in table, (*path[:-1], word) not in missing))
         near = nearest(str(path[-1]), likely_first)
@@ -307,7 +320,7 @@ def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
 
 
 def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def dotted(path: KeyPath) -> str:

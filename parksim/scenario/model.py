@@ -30,7 +30,7 @@ from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
 from parksim.scenario.positions import KeyPath
-from parksim.scenario.quantities import UNLIMITED, microseconds
+from parksim.scenario.quantities import LONGEST_S, UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 
 __all__ = ["TEMPLATE", "Scenario", "ScenarioError", "Settings"]
@@ -38,6 +38,10 @@ __all__ = ["TEMPLATE", "Scenario", "ScenarioError", "Settings"]
 DAY_S: Final = 86_400
 MOST_CALLS: Final = 20_000_000
 """A replication of more calls would not fit into memory."""
+MOST_SLOTS: Final = 10_000
+"""Of all lots together; each slot has figures of its own."""
+MOST_S: Final = 2**62 / 1e6
+"""Instants and sums of times are whole microseconds in 64 bits; half of them is left to chance."""
 
 
 class Settings(NamedTuple):
@@ -161,17 +165,52 @@ class Scenario(sections.Section):
                     'give a longer horizon such as "1d", or leave it out',
                     ("run", "horizon"),
                 )
-            return
-        if isinstance(self.arrivals, sections.Poisson):
-            calls = self.arrivals.rate * end_s
-        else:
-            calls = sum(self.arrivals.calls_per_hour) * (end_s // DAY_S + 1)
-        if calls > MOST_CALLS:
+        if self.expected_calls > MOST_CALLS:
             raise UnfitError(
-                f"some {calls:.3g} calls a replication are more than {MOST_CALLS:,} and would not fit into memory",
+                f"some {self.expected_calls:.3g} calls a replication are more than {MOST_CALLS:,} and would not fit "
+                "into memory",
                 "shorten horizon and run more replications",
                 ("run", "horizon"),
             )
+        self._check_whole_numbers(end_s)
+
+    def _check_whole_numbers(self, end_s: float) -> None:
+        """Refuse what may pass the largest whole number: an instant, or a sum of times, in microseconds.
+
+        Sums are those of expected values; half the range of 64 bits is left for what is drawn beside them.
+        """
+        calls = self.expected_calls + 6 * self.expected_calls**0.5 + 10
+        parks, slots = self.parking.max_parks, sum(lot.slots for lot in self.lots)
+        if slots > MOST_SLOTS:
+            rule = f"all lots together have {slots:,} slots, more than {MOST_SLOTS:,}"
+            raise UnfitError(rule, "take fewer lots, or smaller ones", (*self._lot_places[0], "slots"))
+        held, staff = self.attendants.most, self.retrieval.staff
+        # What an attendant does after another: with one of them, all calls wait for all others.
+        times = 1.0 if held == UNLIMITED else calls
+        ring_s = LONGEST_S if self.recall.ring == UNLIMITED else self.recall.ring
+        ends: dict[KeyPath, float] = {
+            ("run", "horizon"): end_s,
+            ("attendants", "handling"): times * (parks + 1) * _mean_s(self.attendants.handling),
+            ("attendants", "talk"): times * _mean_s(self.attendants.talk),
+            ("parking", "announcement"): times * parks * self.parking.announcement,
+            ("recall", "ring"): times * parks * self.recall.attempts * ring_s,
+            (*self._lot_places[0], "retry_after"): times * parks * self.retries * (self.retry_after_s or 0.0),
+            ("retrieval", "talk"): (1.0 if staff == UNLIMITED else calls) * parks * _mean_s(self.retrieval.talk),
+        }
+        _check_sum(ends, "until the last call has ended")
+        waiting_s = 0.0
+        if held != UNLIMITED and self.queue_patience is None:
+            waiting_s = calls * max(calls * _mean_s(self.attendants.handling) / held - end_s, 0.0)
+        stays = [lot.max_in_parking for lot in self.lots] if self.retrieval.delay is None else [self.retrieval.delay]
+        sums: dict[KeyPath, float] = {
+            (*self._lot_places[0], "slots"): slots * end_s,
+            ("attendants", "count"): 0.0 if held == UNLIMITED else held * end_s,
+            ("retrieval", "staff"): 0.0 if staff == UNLIMITED else staff * end_s,
+            ("attendants", "handling"): waiting_s,
+            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)),
+        }
+        for key, seconds in sums.items():
+            _check_sum({key: seconds}, "when all of them are added up")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -307,6 +346,18 @@ class Scenario(sections.Section):
         return (last_us // recordings.DAY_US + 1) * recordings.DAY_US
 
     @property
+    def expected_calls(self) -> float:
+        """How many calls one replication offers on average."""
+        end_us = self.horizon_us + self.cool_down_us
+        if isinstance(self.arrivals, sections.Poisson):
+            return self.arrivals.rate * end_us / 1e6
+        if isinstance(self.arrivals, sections.Hourly):
+            return sum(self.arrivals.calls_per_hour) * end_us / recordings.DAY_US
+        assert isinstance(self.arrivals, sections.Recorded)
+        days = self.arrivals.recording.days if self.horizon_us <= recordings.DAY_US else 1
+        return len(self.arrivals.recording.instant_us) / days
+
+    @property
     def warm_up_us(self) -> int:
         """Start that is not counted."""
         return microseconds(self.run.warm_up)
@@ -383,6 +434,21 @@ class Scenario(sections.Section):
 
     def __hash__(self) -> int:
         return hash(self.canonical)
+
+
+def _mean_s(law: Law | None) -> float:
+    """Return a law's mean; the longest duration for no limit, 0 for durations in a file that is not at hand."""
+    if law is None:
+        return LONGEST_S
+    return 0.0 if isinstance(law, Empirical) and not law.at_hand else law.mean_s
+
+
+def _check_sum(terms: Mapping[KeyPath, float], when: str) -> None:
+    """Refuse times that together pass half of 64 bits of microseconds, at the key of the longest."""
+    seconds = sum(terms.values())
+    if seconds > MOST_S:
+        key = max(terms, key=lambda one: terms[one])
+        raise UnfitError(f"some {seconds:.3g} s may pass {when}, more than {MOST_S:.3g} s (2^62 us)", "lower it", key)
 
 
 def _limit(count: int | Literal["unlimited"]) -> int:

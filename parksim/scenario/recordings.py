@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -21,11 +21,17 @@ from numpy.typing import NDArray
 
 from parksim.errors import ArgumentError, UnfitError
 from parksim.scenario.quantities import duration_s
+from parksim.scenario.reading import MIB, names_beside, read
 
 DAY_US: Final = 86_400_000_000
-LARGEST_FILE: Final = 256 * 1024 * 1024
+LARGEST_FILE: Final = 64 * MIB
+MOST_VALUES: Final = 1_000_000
+"""Of a column: what is kept of so many fits into a few hundred MB."""
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)
+_MOST_DIGITS: Final = 11
+"""Before the point: more seconds than this many digits write are no instant."""
 
 
 class Table(NamedTuple):
@@ -65,49 +71,47 @@ def read_column(path: Path, column: str | None) -> Table:
         raise UnfitError(f"{path.name} is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8") from None
     if "\0" in text:
         raise UnfitError(f"{path.name} is not a text file", "save it as CSV in UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise UnfitError(f"{path.name}, line {reader.line_num}: {error}", "save it as CSV in UTF-8") from None
-    if not rows:
-        raise UnfitError(f"{path.name} is empty", "it needs at least one value")
-    header = [cell.strip() for cell in rows[0][1]]
-    position = _position(header, column, path.name)
-    cells = []
-    for line, row in rows if column is None and _is_value(header[0]) else rows[1:]:
+    cells: list[tuple[int, str]] = []
+    header: list[str] = []
+    position = 0
+    for line, row in _rows(text, path.name):
+        if not header:
+            header = [cell.strip() for cell in row]
+            position = _position(header, column, path.name)
+            if column is not None or not _is_value(header[0]):
+                continue
         if position >= len(row) or not row[position].strip():
             raise UnfitError(
                 f"{path.name}, line {line}: the column has no value there", "fill it in or remove the line"
             )
+        if len(cells) == MOST_VALUES:
+            raise UnfitError(f"{path.name} has more than {MOST_VALUES:,} values", "split it")
         cells.append((line, row[position].strip()))
+    if not header:
+        raise UnfitError(f"{path.name} is empty", "it needs at least one value")
     if not cells:
         raise UnfitError(f"{path.name} has a header and no values", "it needs at least one value")
     return Table(path.name, hashlib.sha256(raw).hexdigest(), tuple(cells))
 
 
+def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of the rows that are not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise UnfitError(f"{name}, line {reader.line_num}: {error}", "save it as CSV in UTF-8") from None
+
+
 def _content(path: Path) -> bytes:
     try:
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
-            raise UnfitError(f"{path.name} is larger than 256 MiB", "split it")
-        return path.read_bytes()
+        return read(path, LARGEST_FILE)
     except FileNotFoundError:
         near = get_close_matches(path.name, names_beside(path), 1)
         step = f'did you mean "{near[0]}"?' if near else "names are relative to the folder of the scenario file"
         raise UnfitError("there is no such file", step) from None
-    except IsADirectoryError:
-        raise UnfitError("is a folder, not a file", "name a file in it") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
-
-
-def names_beside(path: Path) -> list[str]:
-    """Return the names of what lies in the folder of a file; none where that cannot be read."""
-    try:
-        return sorted(entry.name for entry in path.parent.iterdir())
-    except (OSError, ValueError):
-        return []
 
 
 def _position(header: list[str], column: str | None, name: str) -> int:
@@ -203,12 +207,12 @@ def _from_seconds(table: Table) -> Recording:
     values = []
     for line, text in table.cells:
         try:
-            microseconds = int((_seconds(text) * 1_000_000).to_integral_value())
+            seconds = _seconds(text)
         except ValueError:
             raise table.wrong(line, text, "is not a number of seconds", "the lines above hold seconds") from None
-        if abs(microseconds) > 1 << 62:
+        if seconds.adjusted() > _MOST_DIGITS:
             raise table.wrong(line, text, "is out of range", "write seconds")
-        values.append(microseconds)
+        values.append(int((seconds * 1_000_000).to_integral_value()))
     stamps = np.array(values, dtype=np.int64)
     stamps = np.sort(stamps - stamps.min() // DAY_US * DAY_US)
     return _bounded(Recording(table.digest, stamps, stamps // DAY_US, stamps % DAY_US), table.name)
@@ -227,7 +231,7 @@ def _from_dates(table: Table) -> Recording:
             raise table.wrong(line, text, rule, "give all of them an offset, or none")
         moments.append(moment)
     walls = [moment.replace(tzinfo=UTC) for moment in moments]
-    order = sorted(range(len(moments)), key=lambda i: walls[i] - (moments[i].utcoffset() or timedelta()))
+    order = sorted(range(len(moments)), key=lambda i: walls[i] - _FIRST_DAY - (moments[i].utcoffset() or timedelta()))
     first = moments[order[0]]
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     first_day = min(wall.date() for wall in walls).toordinal()

@@ -402,6 +402,10 @@ def _goal(measure: str, text: str) -> float:
 
 def _objective_rows(value: object) -> object:
     if isinstance(value, Mapping):
+        if len(value) > 2 * len(SCALARS):
+            raise UnfitError(
+                f"has {len(value):,} lines, and there are {len(SCALARS)} measures", "keep those that count"
+            )
         return [{"measure": measure, "text": text} for measure, text in value.items()]
     if isinstance(value, list | tuple) and all(isinstance(one, Objective) for one in value):
         return value
@@ -428,6 +432,14 @@ def _moment(value: object) -> object:
     return value
 
 
+def _within_calendar(value: datetime) -> datetime:
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        rule = f"must be in the years {EARLIEST_YEAR} to {LATEST_YEAR}: calls end long after it"
+        raise UnfitError(rule, "write epoch = 2026-01-05T08:00:00Z")
+    return value
+
+
+EARLIEST_YEAR, LATEST_YEAR = 1900, 9000
 _USER = re.compile(r"(?:[A-Za-z0-9_.-]{1,64}:)?[A-Za-z0-9_.-]{1,64}")
 _EXTENSION = re.compile(r"[0-9*]{1,32}")
 _URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
@@ -438,7 +450,9 @@ class Uapi(Section):
 
     base_url: str = "http://127.0.0.1:8080"
     """From which links are built."""
-    epoch: Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_moment)] = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    epoch: Annotated[
+        pydantic.AwareDatetime, pydantic.BeforeValidator(_moment), pydantic.AfterValidator(_within_calendar)
+    ] = datetime(2026, 1, 5, 8, tzinfo=UTC)
     """The date of instant 0; a midnight where [arrivals] go by the hour of the day."""
     organization: str = "0003"
     owner_id: str = "3"

@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, TypeVar
 
-from parksim.errors import ArgumentError, StudyError, WrongTypeError
+from parksim.errors import ArgumentError, PlanError, StudyError, WrongTypeError
 from parksim.scenario.arguments import proportion, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
@@ -39,6 +39,12 @@ REPLICATIONS: Final = 30
 """Replications of a design unless the caller says how many."""
 MOST_RUNS: Final = 1_000_000
 """Replications of all designs together; a larger number is almost certainly a typo."""
+MOST_CALLS: Final = 10_000_000_000
+"""Calls of all replications together: hours of all cores of a large machine with the compiled engine."""
+MOST_FIGURES: Final = 500_000_000
+"""Figures that all replications leave in memory, of eight bytes."""
+FIGURES: Final = 450
+"""Of a replication, beside two for each slot."""
 MOST_VALUES: Final = 10_000
 """Values of one key; a larger number is almost certainly a typo."""
 TASK_CALLS: Final = {"simpy": 20_000, "kernel": 400_000}
@@ -269,11 +275,7 @@ class Gatherer:
         absent = [(one, self._absent(digest, one, replications)) for digest, one in designs.items()]
 
         def largest(scenario: Scenario) -> int:
-            return (
-                1
-                if self.pool is None
-                else math.ceil(TASK_CALLS[self.engine] / max(1.0, engines.expected_calls(scenario)))
-            )
+            return 1 if self.pool is None else math.ceil(TASK_CALLS[self.engine] / max(1.0, scenario.expected_calls))
 
         return tasks_of(absent, self.workers, largest)
 
@@ -396,6 +398,24 @@ def requested(replications: int) -> str:
     return f"{replications} replications were asked for" if replications > 1 else "one replication was asked for"
 
 
+def check_work(scenarios: Sequence[Scenario], replications: int) -> None:
+    """Refuse more replications, calls or figures than a machine can do, before anything is run.
+
+    Raises:
+        PlanError: what is too much, the bound, and what would be less.
+    """
+    calls = sum(one.expected_calls for one in scenarios) * replications
+    figures = sum(2 * sum(one.settings.slots) + FIGURES for one in scenarios) * replications
+    for what, need, bound, step in (
+        ("replications", len(scenarios) * replications, MOST_RUNS, "fewer replications or values"),
+        ("calls", calls, MOST_CALLS, "fewer replications, or a shorter run.horizon"),
+        ("figures", figures, MOST_FIGURES, "fewer replications, or fewer lot.slots"),
+    ):
+        if need > bound:
+            many = f"{need:,}" if what == "replications" and need < 1e15 else f"some {need:.3g}"
+            raise PlanError(f"{many} {what} are more than {bound:,}; take {step}")
+
+
 @contextmanager
 def gathering(how: Execution, scenarios: Sequence[Scenario], replications: int) -> Iterator[Gatherer]:
     """Open what it takes to gather replications, and close what was opened here.
@@ -404,8 +424,10 @@ def gathering(how: Execution, scenarios: Sequence[Scenario], replications: int) 
     ``replications`` of each scenario together.
 
     Raises:
+        PlanError: it is more than a machine can do: nothing has been run then.
         StoreError: the store cannot be opened.
     """
+    check_work(scenarios, replications)
     engine = engines.chosen_engine(how.engine, scenarios, replications)
     opened = Store.open(how.store) if isinstance(how.store, str | Path) else None
     pools: list[Executor] = []

@@ -25,8 +25,6 @@ from parksim.journal.measures import Measures, measure
 from parksim.results import Drawn
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
-from parksim.scenario.recordings import DAY_US
-from parksim.scenario.sections import Hourly, Poisson
 from parksim.scenario.workload import Workload, draw
 from parksim.studies.store import Result, code_digest
 
@@ -121,7 +119,7 @@ def chosen_engine(engine: str, scenarios: Iterable[Scenario], replications: int)
     """
     if checked_engine(engine) != "auto":
         return engine
-    return engine_for_calls(sum(map(expected_calls, scenarios)) * replications)
+    return engine_for_calls(sum(one.expected_calls for one in scenarios) * replications)
 
 
 def engine_for_calls(calls: float) -> str:
@@ -132,18 +130,6 @@ def engine_for_calls(calls: float) -> str:
 def has_compiler() -> bool:
     """Return whether Numba is installed: without it the kernel is slower than SimPy."""
     return find_spec("numba") is not None
-
-
-def expected_calls(scenario: Scenario) -> float:
-    """Return how many calls one replication offers on average."""
-    if scenario.recording is not None:
-        days = scenario.recording.days if scenario.horizon_us <= DAY_US else 1
-        return len(scenario.recording.instant_us) / days
-    end_us = scenario.horizon_us + scenario.cool_down_us
-    if isinstance(scenario.arrivals, Hourly):
-        return sum(scenario.arrivals.calls_per_hour) * end_us / DAY_US
-    assert isinstance(scenario.arrivals, Poisson)
-    return scenario.arrivals.rate * end_us / 1e6
 
 
 def versions(engine: str = "simpy") -> dict[str, str]:

@@ -15,7 +15,7 @@ from parksim.errors import ArgumentError, PlanError, UnfitError
 from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, plain, whole
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import duration_s
+from parksim.scenario.quantities import LONGEST_S, duration_s
 from parksim.studies import gather
 from parksim.studies.replication import versions
 from parksim.studies.store import Damage
@@ -117,10 +117,10 @@ def sweep(
         raise PlanError(_NO_KEY)
     values = {key: _listed(key, ones) for key, ones in over.items()}
     runs = math.prod(map(len, values.values())) * replications
-    if not values or runs > gather.MOST_RUNS:
-        raise PlanError(
-            f"{runs:,} replications are more than {gather.MOST_RUNS:,}; take fewer values" if values else _NO_KEY
-        )
+    if not values:
+        raise PlanError(_NO_KEY)
+    if runs > gather.MOST_RUNS:
+        raise PlanError(f"{runs:,} replications are more than {gather.MOST_RUNS:,}; take fewer values")
     combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     designs = [scenario.with_values(one) for one in combinations]
     _check_each_once(combinations, designs)
@@ -166,6 +166,8 @@ def _check_each_once(combinations: Sequence[Mapping[str, object]], designs: Sequ
             raise PlanError(f"a sweep has each design once, and {same} is there {also}; list each value once")
 
 
+MOST_DIGITS: Final = 100
+"""Longer numbers stay texts: no key takes them, and Python reads at most some thousand digits."""
 _NO_KEY: Final = 'a sweep needs a key and its values, such as {"lot.slots": range(4, 21)}'
 
 
@@ -222,6 +224,8 @@ def range_of(text: str) -> range:
         numbers = range(_second(low), _second(high) + 1, int(step) if step else 1)
     except (ValueError, UnfitError):
         raise PlanError(f"{text!r} is not a range; write 4..20, 4..20:2 or 60s..300s:30") from None
+    if max(abs(numbers.start), abs(numbers.stop)) > LONGEST_S:
+        raise PlanError(f"{text!r} goes beyond {LONGEST_S:,.0f}; write smaller ends, as 4..20")
     if not numbers or numbers.step < 1:
         raise PlanError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
     return numbers
@@ -236,4 +240,4 @@ def _second(text: str) -> int:
 
 
 def _whole(text: str) -> object:
-    return int(text) if text.isascii() and text.isdecimal() else text
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS else text

@@ -9,7 +9,7 @@ from parksim.cli.main import app, main
 from parksim.cli.options import BAD_INPUT, DONE
 from parksim.scenario.model import TEMPLATE
 
-HOSTILE = ("x", "", "-1", "1e999", "100%", "nan")
+HOSTILE = ("x", "", "-1", "1e999", "100%", "nan", "9" * 5000)
 WORDS = {
     "run": ("s.toml", "--replications", "2"),
     "sweep": ("s.toml", "--over", "lot.slots=4..5", "--replications", "2"),

@@ -58,7 +58,7 @@ def test_what_is_no_file_is_told(command, name):
     assert command(name) == (
         BAD_INPUT,
         "",
-        "parksim: log: cannot be read (Is a directory); name a readable file\n",
+        "parksim: log: is a folder; name a file\n",
     )
     Path("log").rmdir()
     Path("log").symlink_to(os.devnull)

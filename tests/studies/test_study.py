@@ -20,7 +20,7 @@ from parksim.stats.estimate import mean_of, t_interval
 from parksim.stats.special import clopper_pearson_limits
 from parksim.studies import study as studies
 from parksim.studies.gather import tasks_of
-from parksim.studies.replication import KERNEL_PAYS_CALLS, chosen_engine, expected_calls, replicate, versions
+from parksim.studies.replication import KERNEL_PAYS_CALLS, chosen_engine, replicate, versions
 from parksim.studies.store import canonical
 from parksim.studies.study import Study
 
@@ -447,7 +447,7 @@ def test_a_study_without_replications_has_no_estimates():
 def test_the_expected_number_of_calls(values):
     """What "auto" decides by is the mean of what is offered: seed 1 within 4 sd of a Poisson count (level 6e-5)."""
     scenario = SHORT.with_values(values)
-    expected = expected_calls(scenario)
+    expected = scenario.expected_calls
     assert abs(len(draw(scenario, 1).arrival_us) - expected) < 4 * math.sqrt(expected)
 
 
@@ -457,14 +457,14 @@ def test_the_expected_number_of_recorded_calls():
     recording = scenario.recording
     arrivals = {"kind": "recorded", "file": str(SCENARIOS / "recorded-calls.csv"), "column": "offered_at"}
     whole = scenario.with_values({"arrivals": arrivals})
-    assert expected_calls(scenario) * recording.days == len(recording.instant_us)
-    assert expected_calls(whole) == len(draw(whole, 1).arrival_us)
+    assert scenario.expected_calls * recording.days == len(recording.instant_us)
+    assert whole.expected_calls == len(draw(whole, 1).arrival_us)
 
 
 def test_auto_takes_the_kernel_for_large_work_only():
     """The limit is on calls times replications; without the compiler, or when asked, it is SimPy."""
     pytest.importorskip("numba")
-    calls = expected_calls(SHORT)
+    calls = SHORT.expected_calls
     enough = math.ceil(KERNEL_PAYS_CALLS / calls)
 
     assert (chosen_engine("auto", [SHORT], enough), chosen_engine("auto", [SHORT], enough - 1)) == ("kernel", "simpy")
