@@ -124,9 +124,9 @@ def test_a_study_takes_what_a_store_has(tmp_path):
         with Store.open(tmp_path / "a.db") as store:
             first = study(lot(), 3, engine="simpy", store=store)
             key = Key(lot().digest, 1, 1, "simpy", made_by("simpy"))
-            store.put({key: dict(first.results[1], parks_made=-1.0)})  # so that one sees where it came from
+            store.put({key: dict(first.results[1], parks_made=7.0)})  # so that one sees where it came from
             second = study(lot(), 5, engine="simpy", store=store, **options)
-            assert second.results[1]["parks_made"] == -1.0
+            assert second.results[1]["parks_made"] == 7.0
             store.put({key: first.results[1]})
             assert study(lot(), 5, engine="simpy", store=store).to_json() == study(lot(), 5, engine="simpy").to_json()
             assert len(dict(store.records())) == 5
@@ -148,8 +148,8 @@ def test_a_store_without_its_plan_or_text_says_so(plain, tmp_path):
     with pytest.raises(StoreError, match="holds no finished study or sweep"):
         load(path)
     for change, told in [
-        ("UPDATE plans SET plan = replace(plan, '1', '2')", "holds no finished"),
-        ("UPDATE plans SET number = 7", "holds no finished"),
+        ("UPDATE plans SET plan = replace(plan, '1', '2')", "what was finished is damaged"),
+        ("UPDATE plans SET number = 7", "what was finished is damaged"),
         (f"UPDATE scenarios SET canonical = '{{}}' WHERE digest = '{lot().digest}'", "scenario's text is damaged"),
         ("UPDATE scenarios SET canonical = '{}'", "scenario's text is damaged"),
         (f"DELETE FROM scenarios WHERE digest = '{plain.rows[0].study.scenario.digest}'", "5 of its replications are"),
