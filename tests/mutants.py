@@ -13,10 +13,10 @@ The exit code is 1 where more survive. ``--keep FILE`` resumes: what was killed 
 
 import argparse
 import ast
+import hashlib
 import itertools
 import os
 import queue
-import random
 import shlex
 import shutil
 import subprocess
@@ -198,12 +198,15 @@ class Planter(ast.NodeVisitor):
 
 
 def mutants_of(file: str, wanted: int) -> list[Mutant]:
-    """Return the faults that a file gets: the seed orders those of each kind, and the kinds take turns."""
-    found = Planter(file, (ROOT / file).read_bytes()).found
-    chance = random.Random(f"{SEED} {file}")
+    """Return the faults that a file gets: a digest of seed and name orders those of a kind, and the kinds take turns.
+
+    So another change of the file leaves the choice among all other faults as it was.
+    """
+    found = sorted(
+        Planter(file, (ROOT / file).read_bytes()).found,
+        key=lambda one: hashlib.sha256(f"{SEED} {one.name}".encode()).digest(),
+    )
     by_kind = [[one for one in found if one.kind == kind] for kind in sorted({one.kind for one in found})]
-    for of_a_kind in by_kind:
-        chance.shuffle(of_a_kind)
     turns = [one for turn in itertools.zip_longest(*by_kind) for one in turn if one is not None]
     faults = [one for one in turns if one.name not in EQUIVALENT]
     return sorted(faults[:wanted], key=lambda one: one.start)
