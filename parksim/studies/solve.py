@@ -184,7 +184,6 @@ def solve(
     Every value is offered the same calls, and is decided by the intervals of the objectives' measures: met when all
     lie on their side of the targets, missed when one lies on the other. Without ``replications`` a value gets 10, and
     twice as many until it is decided or has 320; the intervals' level is then divided over these looks (Bonferroni).
-    Of fewer than a hundred refusals (say) Student's interval alone decides nothing (``search.careful_verdict``).
     The search assumes that the values which meet the objectives lie on one side, and checks the tried ones for it.
 
     With two keys, the first is searched for each value of the second. A search begins at the answer of the value
