@@ -300,6 +300,7 @@ def test_no_call_makes_no_fact(simulate):
     assert [journal.columns[name].dtype for name, _ in COLUMNS] == [np.dtype(dtype) for _, dtype in COLUMNS]
 
 
+@pytest.mark.slow
 @engines
 def test_the_largest_exchange_has_room(simulate):
     """10,000 attendants, staff and slots: the last extension and the last slot fit into their columns."""

@@ -291,6 +291,7 @@ def test_every_recording_gives_a_scenario_that_runs(name):
     assert parksim.run(scenario, seed=1).journal.check() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["hospital", "contact-centre", "overload", "shifts", "small-office", "warehouse"])
 def test_every_shipped_scenario_can_be_calibrated_from_its_own_journal(tmp_path, file):
     """Six scenarios, half a day each: all policies of the header come back, and the scenario found runs."""

@@ -105,6 +105,7 @@ def test_refusals_come_out_again():
     assert refused(calls.changed(Change(slots=9)).simulate()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawn", [False, True])
 @pytest.mark.parametrize("file", sorted(path.stem for path in SCENARIOS.glob("*.toml") if path.stem != "park1"))
 def test_a_journal_of_parksim_comes_out_again_to_the_byte(tmp_path, file, drawn):

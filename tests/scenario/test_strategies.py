@@ -83,6 +83,7 @@ def test_drawn_workloads_are_full_of_ties():
     assert tied[True] > tied[False] > 0
 
 
+@pytest.mark.slow
 def test_a_failing_workload_shrinks():
     """The smallest workload in which a call expires is one call that is parked for the shortest time there is."""
     strategy = testing.settings_and_workloads(max_calls=1, max_lots=1, grid_us=1)
@@ -103,6 +104,7 @@ def test_a_drawn_law_is_one(law):
     assert 0 < parsed.mean_s < 90 * np.exp(2.0**2 / 2) + 1
 
 
+@pytest.mark.slow
 def test_every_law_is_drawn():
     """Each kind of law there is comes up, and a bare number as well."""
     for kind in LAWS:
@@ -150,6 +152,7 @@ SCENARIOS = {
 }
 
 
+@pytest.mark.slow
 def test_every_feature_is_drawn():
     """Each feature of a scenario comes up among 300 drawn ones."""
     met = set()

@@ -101,6 +101,7 @@ def run(tmp_path_factory):
         made.session.close()
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(run):
     """240 generated requests (seed 20) get only answers that are described; the command sends 10,000."""
     run.run(240, 20, at_once=5)

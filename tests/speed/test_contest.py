@@ -22,6 +22,7 @@ def pretender(name, seconds_a_run, watch, ran):
     return Contender(name, prepare, tuple, 100)
 
 
+@pytest.mark.slow
 def test_all_run_once_a_round_in_rotating_order_and_ratios_are_within_a_round():
     """Three contenders of 2, 1 and 4 s a run, four rounds: each starts in turn; 1x, 2x and 0.5x to the first."""
     watch, ran = [0.0], []
@@ -36,12 +37,14 @@ def test_all_run_once_a_round_in_rotating_order_and_ratios_are_within_a_round():
     ]
 
 
+@pytest.mark.slow
 def test_the_rival_simulates_park_1():
     """Idiomatic SimPy gives the six figures within four standard errors (60 runs, seeds from 1000, level 0.1 %)."""
     rival = Contender("rival", lambda seed, calls: partial(idiomatic_simpy.simulate, seed, calls), tuple, 1)
     contest.checked(rival, calls=2000)
 
 
+@pytest.mark.slow
 def test_a_simulator_of_something_else_is_turned_away(monkeypatch):
     """Negative control: with patience 20 % shorter the rival is noticed, and so is one whose figures never vary."""
     monkeypatch.setattr(park1, "PATIENCE_S", 0.8 * park1.PATIENCE_S)

@@ -350,6 +350,7 @@ def test_solve_goes_on_until_it_is_decided_or_says_that_it_is_not():
     assert [len(step.study.results) for step in careless.trail if step.value == 6] == [10]
 
 
+@pytest.mark.slow
 def test_solve_looks_again_where_ten_replications_decide_nothing():
     """With the target a tenth above Erlang's value some value gets more than ten replications, and six is found.
 

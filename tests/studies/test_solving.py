@@ -160,6 +160,7 @@ def test_a_frontier_has_rows_without_an_answer(tmp_path):
             assert tried.get(row.solution.value - 1, "missed") == "missed"
 
 
+@pytest.mark.slow
 def test_a_frontier_tells_what_it_leaves_open():
     """With the target at Erlang's value for one of two time-outs that row stays open, and so does the whole."""
     near = day(**{"objectives.refused_share": "< 3 %"})

@@ -160,6 +160,7 @@ def test_two_poisson_streams_are_one():
     assert checks.faults(results, {"refused_share": checks.known(half)["refused_share"]})
 
 
+@pytest.mark.slow
 def test_refusals_do_not_ask_for_the_law_of_the_stay():
     """The same calls with stays of 80 s by three other laws are refused alike in the mean; by one of 84 s they are not.
 

@@ -36,6 +36,7 @@ def per_call(results):
     return np.stack(columns, axis=1)
 
 
+@pytest.mark.slow
 def test_the_reference_model_gives_its_six_numbers():
     """Park-1, 25 replications of 200,000 s, seed 131: six numbers within 4 standard errors (red once in 300 trials)."""
     numbers = per_call(checks.simulated(checks.scenario("park1"), 25, 131))
