@@ -542,13 +542,12 @@ def test_endless_traffic_has_the_scenarios_rates(name, values, days):
 
 
 def test_endless_traffic_may_be_rare():
-    """A call in ten thousand hours is found at once; a recording that is cut soon after its first call ends."""
+    """A call in ten thousand hours is found at once; so is the first of a recording that is cut soon after it."""
     scenario = short("lot-only").with_values({"arrivals.rate": "0.0001/h"})
     first = Traffic(endless_batches(scenario, 1, 0)).next_call()
     assert first is not None
     assert first[2] > 86_400_000_000
     early = Scenario.load("scenarios/recorded.toml").with_values({"run.horizon": "26000s", "run.warm_up": "0s"})
-    traffic = Traffic(endless_batches(early, 1, 0))
-    assert traffic.next_call() is not None
-    while traffic.next_call() is not None:
-        pass
+    first = Traffic(endless_batches(early, 1, 0)).next_call()
+    assert first is not None
+    assert first[2] < 26_000_000_000
