@@ -37,7 +37,7 @@ SEED: Final = 11
 MOST_SURVIVORS: Final = 0.05
 _BY_HAND: Final = "tests/engines/test_engines.py"
 _UAPI: Final = " ".join(
-    f"tests/rules/test_uapi_{one}.py" for one in ("vectors", "tables", "decisions", "ladder", "list", "mirror")
+    f"tests/rules/test_uapi_{one}.py" for one in ("vectors", "tables", "decisions", "ladder", "list", "mirror", "edges")
 )
 JUDGES: Final[dict[str, tuple[int, str]]] = {
     "parksim/rules/codes.py": (20, "tests/rules/test_codes.py"),

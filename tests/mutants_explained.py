@@ -11,6 +11,8 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/journal/measures.py _by_hour.hours#4: 1 -> 2": "asked too often whether rows are late, it adds no row",
     "parksim/rules/lot.py next_deadline: lot.occupants[slot] < lot.occupants[first] -> "
     "lot.occupants[slot] <= lot.occupants[first]": "no call is in two slots",
+    "parksim/rules/lot.py choose_slot: start > 0 -> start >= 0": "from slot 0 on nothing was free, and is not",
+    "parksim/rules/routing.py -: 6 -> 7": "the number of OVERFLOW is compared by its name only",
     "parksim/rules/routing.py -: 2 -> 3": "any number below BUSY_NOW serves for OFF_DUTY",
     "parksim/engines/processes.py Exchange._serve: self.duty < self.settings.attendants -> "
     "self.duty <= self.settings.attendants": "with all on duty there is no return to hand over",
