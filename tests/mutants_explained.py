@@ -18,4 +18,27 @@ EQUIVALENT: Final[dict[str, str]] = {
     "self.duty <= self.settings.attendants": "with all on duty there is no return to hand over",
     "parksim/stats/events.py share: events >= ENOUGH -> events > ENOUGH": "a product of roundings is not exactly 500",
     "parksim/stats/events.py median: n < 1000 -> n <= 1000": "of 1,000 the normal law's rank replaces what was counted",
+    "parksim/engines/kernel.py free_attendant: ex.lists[s.QUEUE]['length'] > 0 -> "
+    "ex.lists[s.QUEUE]['length'] >= 0": "a SERVE when nobody waits changes nothing and writes no row",
+    "parksim/engines/kernel.py free_attendant: ex.lists[s.GROUP_RETURNS]['length'] > 0 -> "
+    "ex.lists[s.GROUP_RETURNS]['length'] >= 0": "likewise",
+    "parksim/engines/kernel.py hand_over_returns: call < first -> call <= first": "no call waits for two parkers",
+    "parksim/engines/_state.py -: True -> False": "how records lie in memory shows nowhere",
+    "parksim/engines/_state.py -#2: True -> False": "likewise",
+    "parksim/engines/_state.py push: ex.heap[1, parent] <= key -> "
+    "ex.heap[1, parent] < key": "equal entries change places, and are one event",
+    "parksim/engines/_state.py pop: key <= ex.heap[1, child] -> key < ex.heap[1, child]": "likewise",
+    "parksim/engines/_state.py pop: right < size -> "
+    "right <= size": "the entry at size is the one that is being placed: it ends there",
+    "parksim/engines/_state.py _drawn: t[:, 0] == t[0, 0] -> "
+    "t[:, 0] != t[0, 0]": "columns of one value are then copied, not shared",
+    "parksim/engines/_state.py longer: 2 -> 3": "a buffer grows faster",
+    "parksim/engines/processes.py Exchange._free_member: True -> "
+    "False": "a second STAFF_SERVE of one instant finds nothing to do",
+    "parksim/engines/processes.py Exchange._free_member: 0 -> "
+    "1": "an instant has one STAFF_SERVE: its number orders nothing",
+    "parksim/engines/commanded.py -: 2 ** 31 - 1 -> 2 ** 31 + 1": "any number above those of all calls comes last",
+    "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change of duty, before it counts",
+    "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
+    "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
 }

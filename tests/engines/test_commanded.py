@@ -319,6 +319,21 @@ CASES = {
             f.ended(85, 0, 0),
         ],
     ),
+    "the shortest stay": (
+        {},
+        [f.talks()],
+        [Command(15, PARK, 0, 0, 1)],
+        [
+            *[f.offered(0, 0), f.answered(0, 0, 0), f.parked(15, 0, 0, 0, 16), f.expired(16, 0, 0, 0)],
+            *[f.rings(16, 0, 0, 46), f.recalled(16, 0, 0), f.ended(46, 0, 0)],
+        ],
+    ),
+    "the longest stay": (
+        {},
+        [f.talks()],
+        [Command(15, PARK, 0, 0, 2**62), Command(20, HANG_UP, 0)],
+        [f.offered(0, 0), f.answered(0, 0, 0), f.parked(15, 0, 0, 0, 15 + 2**62), f.gave_up_parked(20, 0, 0, 0)],
+    ),
     "park while talking": (
         {},
         [f.talks()],
@@ -418,6 +433,19 @@ def test_worked_out_by_hand(name):
     journal = commanded.simulate(settings, f.workload(*calls), commands)
     assert list(map(tuple, journal.facts())) == rows
     assert sees(settings, rows) == []
+
+    """Of parks with talks of unlike lengths the first one's talk follows the first fetch, to the microsecond."""
+    """Of several parks with talks of unlike lengths the first one's talk follows the first fetch, to the microsecond."""
+    scenario = short("hospital")
+    workload = parksim.draw(scenario, 1, 0)
+    plain = processes.simulate(scenario.settings, workload).facts()
+    first = next(fact for fact in plain if fact.kind == c.PARKED)
+    talks_us = workload.staff_talk_us[:, first.call].tolist()
+    assert len(set(talks_us)) == len(talks_us) > 2
+    at_us = first.time_us + 1
+    journal = commanded.simulate(scenario.settings, workload, [Command(at_us, UNPARK, first.call, FAR)])
+    ends = [fact for fact in journal.facts() if (fact.call, fact.kind) == (first.call, c.ENDED)]
+    assert [(fact.time_us, fact.reason) for fact in ends] == [(at_us + talks_us[0], c.AFTER_RETRIEVAL)]
 
 
 REFUSALS = {
