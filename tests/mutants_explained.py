@@ -38,7 +38,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange._free_member: 0 -> "
     "1": "an instant has one STAFF_SERVE: its number orders nothing",
     "parksim/engines/commanded.py -: 2 ** 31 - 1 -> 2 ** 31 + 1": "any number above those of all calls comes last",
-    "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change of duty, before it counts",
+    "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change, before it counts",
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
     "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
 }

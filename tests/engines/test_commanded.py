@@ -434,8 +434,9 @@ def test_worked_out_by_hand(name):
     assert list(map(tuple, journal.facts())) == rows
     assert sees(settings, rows) == []
 
+
+def test_a_fetched_call_talks_as_long_as_its_own_park_says():
     """Of parks with talks of unlike lengths the first one's talk follows the first fetch, to the microsecond."""
-    """Of several parks with talks of unlike lengths the first one's talk follows the first fetch, to the microsecond."""
     scenario = short("hospital")
     workload = parksim.draw(scenario, 1, 0)
     plain = processes.simulate(scenario.settings, workload).facts()
