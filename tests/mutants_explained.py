@@ -41,4 +41,6 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change, before it counts",
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
     "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
+    "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else register.extensions[extension].user -> "
+    "register.extensions[extension].user": "an extension that is not there is refused later with the same words",
 }
