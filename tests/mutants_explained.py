@@ -42,5 +42,5 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
     "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
     "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else register.extensions[extension].user -> "
-    "register.extensions[extension].user": "an extension that is not there is refused later with the same words",
+    "register.extensions[extension].user": "an unknown one is refused later, in the same words",
 }
