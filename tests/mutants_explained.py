@@ -41,6 +41,9 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change, before it counts",
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
     "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
-    "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else register.extensions[extension].user -> "
-    "register.extensions[extension].user": "an unknown one is refused later, in the same words",
+    "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else "
+    "register.extensions[extension].user -> register.extensions[extension].user": "an unknown one is refused later, in the same words",
+    "parksim/journal/measures.py _stretches: len(set(counts)) > 1 -> len(set(counts)) >= 1": "more cuts, the same sums",
+    "parksim/journal/measures.py _by_hour.hours: begins[-1] < len(rows) -> begins[-1] <= len(rows)": "it adds no row",
+    "parksim/journal/measures.py open_by_hour_us: False -> True": "nobody writes into what is kept",
 }
