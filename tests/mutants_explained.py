@@ -42,8 +42,11 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
     "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
     "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else "
-    "register.extensions[extension].user -> register.extensions[extension].user": "an unknown one is refused later, in the same words",
-    "parksim/journal/measures.py _stretches: len(set(counts)) > 1 -> len(set(counts)) >= 1": "more cuts, the same sums",
+    "register.extensions[extension].user -> "
+    "register.extensions[extension].user": "an unknown one is refused later, in the same words",
+    "parksim/journal/measures.py _stretches: len(set(counts)) > 1 -> len(set(counts)) >= 1": "more cuts, equal sums",
     "parksim/journal/measures.py _by_hour.hours: begins[-1] < len(rows) -> begins[-1] <= len(rows)": "it adds no row",
+    "parksim/journal/measures.py _by_hour.hours#3: -1 -> 1": "asked too often, it adds no row",
+    "parksim/journal/measures.py _occupancy: 1 -> 2": "a zero more, which is cut off",
     "parksim/journal/measures.py open_by_hour_us: False -> True": "nobody writes into what is kept",
 }
