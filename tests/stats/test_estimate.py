@@ -353,3 +353,10 @@ def test_bad_arguments_are_named(call, words):
     """A number outside a function's domain is a ValueError that says which and what it was."""
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_two_replications_are_enough():
+    """Of two on each side there is an interval of the difference, and of two equal pairs that none differs."""
+    assert apart([1.0, 1.5], [0.25, 0.5]).method == "welch-t"
+    assert together([1.0, 2.0], [1.0, 2.0]).reason == "no pair differs"
+    assert estimate.undefined("no park").level == 0.95
