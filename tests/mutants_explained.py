@@ -49,4 +49,5 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/journal/measures.py _by_hour.hours#3: -1 -> 1": "asked too often, it adds no row",
     "parksim/journal/measures.py _occupancy: 1 -> 2": "a zero more, which is cut off",
     "parksim/journal/measures.py open_by_hour_us: False -> True": "nobody writes into what is kept",
+    "parksim/stats/events.py median: below <= tail -> below < tail": "no sum of powers of a half is a level's tail",
 }

@@ -230,3 +230,8 @@ def test_a_difference_of_t_intervals_is_the_paired_one():
     seen = events.difference(t_interval(mean_of(x)), t_interval(mean_of(y)), float(np.corrcoef(x, y)[0, 1]), UNBOUNDED)
     reference = stats.ttest_rel(x, y).confidence_interval(0.95)
     assert (seen.low, seen.high) == pytest.approx((reference.low, reference.high), rel=1e-6)
+
+
+def test_a_short_time_has_a_bound_as_well():
+    """Nothing seen in half an hour in all: 3.69 over that half hour."""
+    assert events.rate(of([0, 0], 0.25), 0.5).high == pytest.approx(-math.log(0.025) / 0.5)
