@@ -46,24 +46,21 @@ LOTS: Final = re.sub(
 )
 CALLS: Final = "at,what\n" + "".join(f"2026-01-05T08:{minute:02}:00Z,x\n" for minute in range(9))
 CSV_LOG: Final = "time,event,call,slot\n1,parked,a,1\n5,parked,b,2\n9,retrieved,a,1\n185,timeout,b,2\n190,parked,c,1\n"
+_EVENTS: Final = (
+    ("ParkedCall", 100, "a", 701),
+    ("ParkedCall", 103, "b", 702),
+    ("UnParkedCall", 107, "a", 701),
+    ("ParkedCallTimeOut", 148, "b", 702),
+)
 AMI_LOG: Final = "".join(
     f"Event: {event}\nTimestamp: {at}.5\nParkeeChannel: SIP/{call}\nParkeeUniqueid: {call}\nParkinglot: default\n"
     f"ParkingSpace: {slot}\nParkingTimeout: 45\nParkingDuration: 4\n\n"
-    for event, at, call, slot in (
-        ("ParkedCall", 100, "a", 701),
-        ("ParkedCall", 103, "b", 702),
-        ("UnParkedCall", 107, "a", 701),
-        ("ParkedCallTimeOut", 148, "b", 702),
-    )
+    for event, at, call, slot in _EVENTS
 )
 JSON_LOG: Final = "".join(
     f'{{"Event": "{event}", "t": {at}, "ParkeeChannel": "{call}", "ParkeeUniqueid": "{call}", "Parkinglot": "default", '
     f'"ParkingSpace": "{slot}", "ParkingTimeout": "45"}}\n'
-    for event, at, call, slot in (
-        ("ParkedCall", 1, "a", 701),
-        ("ParkedCall", 2, "b", 702),
-        ("UnParkedCall", 9, "a", 701),
-    )
+    for event, at, call, slot in _EVENTS
 )
 MONSTERS: Final = (
     *("0", "-1", "1e308", "1e-300", "-0.0", "nan", "inf", "9223372036854775807", "9223372036854775808", "1e999999"),

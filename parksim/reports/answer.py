@@ -52,7 +52,7 @@ def answer(study: Study, name: str) -> RenderableType:
     lines = [thin(study), _calls(study), _busiest(study), *_unasked(study)]
     parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
     parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
-    if guesses := story.story_of(study).guesses:
+    if guesses := len(scenario.guesses):
         told = (
             f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
         )

@@ -3,7 +3,6 @@
 ``story_of`` writes it down once, as plain texts and rows; ``html`` and ``markdown`` lay it out.
 """
 
-import json
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from parksim.reports.figures import Figure, answer_of, having, number_of
 from parksim.reports.screen import cells, shown, slots_in_words
 from parksim.reports.words import OUTCOMES, clock, label_of, span, unit_of, written
 from parksim.results import rows_to_csv
-from parksim.scenario.comments import keyed, needs_files, to_toml
+from parksim.scenario.comments import needs_files, to_toml
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import compare_results
@@ -610,23 +609,18 @@ def capital(text: str) -> str:
 
 _DURATIONS: Final = ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring")
 _LAW_SECONDS: Final = ("mean", "median", "value", "low", "high", "means", "values", "scale")
-_LEFT_OUT: Final = ("objectives", "uapi")
-"""Sections that are no assumption: what is asked, and how clients are answered."""
 
 
 def assumptions(scenario: Scenario, varied: Mapping[str, str]) -> Sheet:
     """Return the values of a scenario with their notes; the last cell marks a guess, ``varied`` has swept values."""
     notes, rows = scenario.notes, []
-    for key, value in keyed(json.loads(scenario.canonical)).items():
-        section, _, last = key.partition(".")
-        if section in _LEFT_OUT or key == "name" or last.endswith("limits"):
-            continue
+    for key, value in scenario.assumptions.items():
         row: tuple[Cell, ...] = (
             (key, varied[key], "varied here", "")
             if key in varied
             else (
                 key,
-                value_words(last.rpartition(".")[2], value),
+                value_words(key.rpartition(".")[2], value),
                 "given beside the file" if key in notes.given else notes.note(key),
                 Mark("guess") if notes.is_guess(key) else "",
             )

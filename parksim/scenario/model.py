@@ -413,6 +413,21 @@ class Scenario(sections.Section):
             return self._notes
         return notes_of(self._origin.text, self._raw, self._origin.given)
 
+    @property
+    def assumptions(self) -> dict[str, Any]:
+        """Each value of the scenario by its key, but the name, what is asked, and how clients are answered."""
+        values = keyed(json.loads(self.canonical)).items()
+        return {
+            key: value
+            for key, value in values
+            if key != "name" and not key.startswith(("objectives.", "uapi.")) and not key.endswith("limits")
+        }
+
+    @property
+    def guesses(self) -> dict[str, Any]:
+        """Those of the assumptions that the file marks as guesses."""
+        return {key: value for key, value in self.assumptions.items() if self.notes.is_guess(key)}
+
     def with_notes(self, notes: Notes) -> Self:
         """Return the same scenario with other notes."""
         noted = self.model_copy()

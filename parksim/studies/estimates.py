@@ -7,6 +7,7 @@ sums over all replications are here again. ``stats.estimate`` and ``stats.events
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Final, Literal
 
 from parksim.catalogue import BY_NAME
@@ -59,6 +60,7 @@ class Measured:
     ) -> None:
         self.scenario, self.results, self.level, self.formula_of = scenario, results, level, formula_of
         self._window = Window(scenario.warm_up_us, scenario.horizon_us)
+        self._means: dict[str, float] = {}
 
     def estimate(self, name: str, index: int | None = None) -> est.Estimate | None:
         """Return the estimate of one measure, or of one element of a vector; None where it is undefined."""
@@ -176,8 +178,11 @@ class Measured:
         return requests * self._mean("parked_s_mean") / (open_s * places) if open_s else 1.0
 
     def _mean(self, name: str) -> float:
-        of = self.sample(name)
-        return of.point if of is not None else 0.0
+        """Return a measure's point, 0 where it is undefined; kept, since each element of a vector asks for the same."""
+        if name not in self._means:
+            of = self.sample(name)
+            self._means[name] = of.point if of is not None else 0.0
+        return self._means[name]
 
     def _most(self, base: str, lot: int | None) -> float:
         """Return the greatest possible value of a mean."""
@@ -209,15 +214,21 @@ class Measured:
         """
         ends: list[int | None] = [None, None, None]  # of the upper limit, the point, and the lower limit
         slots = sum(self.scenario.settings.slots)
+        if not self.results:
+            return None
+        # at_least[k] is the share of time with at least k busy slots, by replication; added up from the rarest.
+        from_most = zip(*(accumulate(reversed(result["occupancy_pmf"])) for result in self.results), strict=True)
+        at_least = list(from_most)[::-1]
         for busy in range(slots):
-            beyond = [sum(result["occupancy_pmf"][busy + 1 :]) for result in self.results]
+            beyond = at_least[busy + 1]
             of = est.sample((beyond, [1.0] * len(beyond)))
-            if of is None:
-                return None
+            assert of is not None
             one = events.share(of, self._units("occupancy_pmf", busy, of.point), self.level)
             for place, value in enumerate((one.low, one.mean, one.high)):
                 if ends[place] is None and value is not None and value <= 1.0 - share + 1e-12:
                     ends[place] = busy
+            if None not in ends:
+                break
         low, point, high = (float(slots if end is None else end) for end in ends)
         if len(self.results) < 2:
             return est.Estimate(point, None, None, self.level, 1, "one-replication", "an interval needs two")

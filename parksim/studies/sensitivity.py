@@ -4,14 +4,12 @@ Each moved design is compared with the scenario as ``compare`` does it: in pairs
 and with replications of its own where the calls themselves change.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Unpack
 
 from parksim.errors import PlanError, ScenarioError
 from parksim.scenario.arguments import checked_scenario, whole
-from parksim.scenario.comments import keyed
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate as est
 from parksim.studies import compare, gather
@@ -39,7 +37,7 @@ class Effect:
     Attributes:
         key: Of the scenario.
         value: As the scenario has it.
-        sides: Moved down and up; a side that makes no valid scenario is left out.
+        sides: Moved down and up; a side that makes no valid scenario is left out, and a guess that has none.
     """
 
     key: str
@@ -137,35 +135,49 @@ def sensitivity(
     """
     execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
     checked_scenario(scenario)
-    values = keyed(json.loads(scenario.canonical))
-    guesses = {key: value for key, value in values.items() if scenario.notes.is_guess(key)}
+    guesses = {key: value for key, value in scenario.guesses.items() if not key.startswith("run.")}
     if not guesses or replications < 2:
         few = f"sensitivity needs at least 2 replications, not {replications}"
         raise PlanError(few if guesses else 'no value is marked as a guess; write "# guess" behind those that are')
-    moved = [(key, other) for key, value in guesses.items() for other in _moved(value)]
-    designs = [design for key, other in moved if (design := _design(scenario, key, other)) is not None]
-    kept = [(key, other) for key, other in moved if _design(scenario, key, other) is not None]
+    tried = [(key, other, _design(scenario, key, other)) for key, value in guesses.items() for other in _moved(value)]
+    moved = [(key, value, design) for key, value, design in tried if design is not None]
     measures = tuple(one.measure for one in scenario.objectives) or _WITHOUT_OBJECTIVES
-    with gather.gathering(execution, [scenario, *designs], replications) as gatherer:
-        looked = min(replications, compare.STREAMS_COMPARED)
-        other_calls = [
-            "arrival_us" in compare.unlike_columns(scenario, design, gatherer.seed, looked) for design in designs
+    designs = [scenario, *(design for _, _, design in moved)]
+    looked = min(replications, compare.STREAMS_COMPARED)
+    with gather.gathering(execution, designs, replications) as gatherer:
+        # Where the calls themselves change, other replications: those of one number would not be independent.
+        firsts = [
+            replications if "arrival_us" in compare.unlike_columns(scenario, one, gatherer.seed, looked) else 0
+            for one in designs
         ]
-        same = [design for design, other in zip(designs, other_calls, strict=True) if not other]
-        apart = [design for design, other in zip(designs, other_calls, strict=True) if other]
-        base, *paired = gatherer.results([scenario, *same], range(replications))
-        strange = list(gatherer.results(apart, range(replications, 2 * replications))) if apart else []
-    fixed = (gatherer.seed, gatherer.engine, gatherer.level)
-    of_base = Study(scenario, *fixed, base, gather.requested(replications))
-    sides: dict[str, list[Side]] = {key: [] for key in guesses}
-    for (key, value), design, other in zip(kept, designs, other_calls, strict=True):
-        results = strange.pop(0) if other else paired.pop(0)
-        study = Study(design, *fixed, results, gather.requested(replications))
-        by = est.apart if other else est.together
-        changes = {name: compare.difference(study, of_base, name, replications, by) for name in measures}
-        sides[key].append(Side(value, changes, {one.objective.measure: one.verdict for one in study.objectives}))
-    effects = [Effect(key, value, tuple(sides[key])) for key, value in guesses.items()]
-    unsorted = Sensitivity(of_base, measures, tuple(effects), gatherer.ran, gatherer.reused)
+        results = {
+            first: iter(
+                gatherer.results(
+                    [design for design, its in zip(designs, firsts, strict=True) if its == first],
+                    range(first, first + replications),
+                )
+            )
+            for first in set(firsts)
+        }
+        base, *studies = (
+            Study(
+                design,
+                gatherer.seed,
+                gatherer.engine,
+                gatherer.level,
+                next(results[first]),
+                gather.requested(replications),
+            )
+            for design, first in zip(designs, firsts, strict=True)
+        )
+    sides: dict[str, list[Side]] = {}
+    for (key, value, _), study, first in zip(moved, studies, firsts[1:], strict=True):
+        by = est.apart if first else est.together
+        changes = {name: compare.difference(study, base, name, replications, by) for name in measures}
+        verdicts = {one.objective.measure: one.verdict for one in study.objectives}
+        sides.setdefault(key, []).append(Side(value, changes, verdicts))
+    effects = [Effect(key, guesses[key], tuple(ones)) for key, ones in sides.items()]
+    unsorted = Sensitivity(base, measures, tuple(effects), gatherer.ran, gatherer.reused)
     effects.sort(key=lambda one: -one.size(unsorted.asked[0]))
     return replace(unsorted, effects=tuple(effects))
 

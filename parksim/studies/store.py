@@ -430,7 +430,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _identity(file: Path) -> tuple[int, ...] | None:
-    """Return what tells a file from one that takes its place; None where there is none."""
+    """Return what tells a file from one that takes its place; None if there is no file."""
     try:
         found = file.stat()
     except FileNotFoundError:
