@@ -179,7 +179,7 @@ class BindError(ParksimError, OSError):
 
 
 class OutputError(ParksimError, OSError):
-    """There is no place to write to."""
+    """A file that cannot be written."""
 
     exit_code: ClassVar[int] = 4
 

@@ -18,6 +18,7 @@ import math
 import os
 import re
 import shutil
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -312,7 +313,7 @@ def is_altered(content: dict[str, Any], *further: NDArray[Any]) -> bool:
 
 
 _CHECKSUM: Final = re.compile("sha256:[0-9a-f]{64}")
-ALTERED: Final = "it was edited by hand or is damaged, since its content is not that of its checksum"
+ALTERED: Final = "it was edited by hand or is damaged: its content does not match its checksum"
 
 
 def read(path: Path, most_mib: int, wrong: type[ParksimError]) -> bytes:
@@ -339,15 +340,16 @@ def read(path: Path, most_mib: int, wrong: type[ParksimError]) -> bytes:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the name of a file that takes the place of ``path`` when it is whole; if it fails, the old one stays.
 
-    A link stays a link, and the new file has the old one's permissions. A pipe or a device is written as it is.
+    A link stays a link, and the new file has the old one's permissions. Where nothing can take its place (a pipe, a
+    device, a file that is mounted, a file in a folder that is not writable), the file is written as it is.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    place = path.resolve()
-    beside = place.with_name(f".{place.name[:60]}.{os.getpid()}.part")
+    place = Path(os.path.realpath(path))
+    beside = place.with_name(f".{place.name[:60]}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        if place.exists() and not place.is_file():
+        if place.exists() and not (place.is_file() and os.access(place.parent, os.W_OK) and not os.path.ismount(place)):
             yield place
             return
         try:

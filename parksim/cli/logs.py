@@ -92,8 +92,7 @@ def calibrate_command(
     first = met.agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(
-        f"{out}: {len(result.figures)} figures with their intervals, "
-        f"{len(result.unknown)} things that the log cannot say\n"
+        f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         f"{doubt}Next: parksim run {out}\n"
     )
 

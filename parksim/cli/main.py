@@ -85,6 +85,7 @@ def run_command(
     opt.check_out(out, (".json", ".db"))
     wanted = opt.fraction_of("--precision", precision, "5%")
     kept = out if out is not None and out.suffix == ".db" else None
+    written = out if out is not None and out.suffix == ".json" else None
     loaded = opt.scenario_with(scenario, values)
     opt.check_not_read("--out", out, loaded, scenario=scenario)
     calls = loaded.expected_calls * (replications or REPLICATIONS)
@@ -92,9 +93,9 @@ def run_command(
         if options["workers"] is not None and replications is not None:
             options["workers"] = min(options["workers"], replications)
         result = study(loaded, replications, precision=wanted, **options)
-    text = result.to_json(sealed=out != kept) + "\n"
-    if out is not None and kept is None:
-        write(out, text)
+    text = result.to_json(sealed=written is not None) + "\n"
+    if written is not None:
+        write(written, text)
     shown = screen(result) if every else answer(result, str(scenario))
     return opt.Answer(text if json else shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 

@@ -98,8 +98,10 @@ def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool)
     from parksim.studies.study import Study
 
     if path.suffix == ".json":
-        with opt.Hands().ready(0, "simpy") as how:
-            return study_of(result_of(path, unchecked=unchecked), own, how)
+        written = result_of(path, unchecked=unchecked)
+        calls = (own or written.scenario).expected_calls * len(written.made.request.sums)
+        with opt.HERE.ready(calls, written.made.engine) as how:
+            return study_of(written, own, how)
     loaded = load(path)
     if own is None:
         return loaded

@@ -51,11 +51,6 @@ class Notes(NamedTuple):
         """Return the notes as plain values, for JSON."""
         return {"head": list(self.head), "of_keys": dict(self.of_keys), "given": list(self.given)}
 
-    @classmethod
-    def of_dict(cls, plain: Mapping[str, Any]) -> "Notes":
-        """Return the notes that ``to_dict`` gave."""
-        return cls(tuple(plain["head"]), dict(plain["of_keys"]), tuple(plain["given"]))
-
 
 def notes_of(text: str, raw: Mapping[str, Any], given: Iterable[KeyPath] = ()) -> Notes:
     r"""Return the notes of a TOML text that is a valid scenario.

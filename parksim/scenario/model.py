@@ -260,7 +260,7 @@ class Scenario(sections.Section):
             scenario = cls.model_validate(raw if objectives is None else raw | {"objectives": objectives})
             _ = scenario.canonical  # raises where a value cannot be written again
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise ArgumentError("is not the scenario that parksim keeps in a result") from error
+            raise ArgumentError("is not one that can be read back") from error
         return scenario
 
     def with_values(self, values: Mapping[str, object]) -> Self:

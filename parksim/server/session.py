@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from parksim.errors import SessionError
-from parksim.results import ALTERED, checksum, is_altered, read
+from parksim.results import ALTERED, checksum, is_altered
 from parksim.rules import uapi
 from parksim.rules.uapi.service import Scope
 from parksim.scenario.arguments import fault_in
@@ -26,8 +26,8 @@ from parksim.scenario.arguments import fault_in
 SCHEMA: Final = 1
 LAST_US: Final = 2**62
 """The last simulated instant of a session."""
-LARGEST_MIB: Final = 256
-"""A larger file is not read."""
+_OF_ANOTHERS: Final = 1 << 20
+"""How many bytes of a file are read before it is known to be a session."""
 _BEGINNING: Final = b'{"parksim": "session"'
 _NO_SESSION: Final = "is no session file of parksim serve; name another --session file"
 
@@ -120,7 +120,10 @@ class Session:
             ) from None
         if not stat.S_ISREG(os.fstat(self._file).st_mode):
             raise SessionError(f"{self.path}: {_NO_SESSION}")
-        content = read(self.path, LARGEST_MIB, SessionError)
+        with os.fdopen(os.dup(self._file), "rb") as file:
+            content = file.read(_OF_ANOTHERS)
+            if content.startswith(_BEGINNING):
+                content += file.read()  # ours, so however long: what a server has written it can resume
         whole = content.rfind(b"\n") + 1
         self._end = whole
         self.records: list[Taken | Mark | Resumed] = []
@@ -131,6 +134,7 @@ class Session:
             self.records = [self._record(self._object(line, n), n) for n, line in enumerate(lines[1:], 2)]
         elif not content.startswith(_BEGINNING[: len(content)]):
             raise SessionError(f"{self.path}: {_NO_SESSION}")
+        # A whole record whose newline has become another byte is damage; a torn one is the end of a killed server.
         with suppress(ValueError, RecursionError):
             if isinstance(json.loads(content[whole:-1]), dict):
                 raise _damaged(self.path, len(lines) + 1, "its end is damaged")

@@ -157,6 +157,11 @@ def _compared(
     same_calls = not {"arrival_us", "seed"} & set(unlike)
     by, most = est.together if same_calls else est.apart, max(len(a.results), len(b.results))
     differences = {name: difference(b, a, name, most, by) for name in SCALARS}
+    if same_calls and not changed:
+        differences = {
+            name: one if one.mean is None else est.certain(0.0, one.n, a.level, "nothing differs")
+            for name, one in differences.items()
+        }
     counts = (gatherer.ran, gatherer.reused, gatherer.damaged) if gatherer is not None else (0, 0, ())
     return Comparison(a, b, changed, same_calls, unlike, differences, *counts)
 
@@ -239,7 +244,8 @@ def difference(
             return est.undefined(reason, 0, one.level)
         a, b = map(est.mean_of, zip(*pairs, strict=True))
         return est.together(a, b, one.level, bounds, reason)
-    if {side.method for side in estimates} <= _BY_SPREAD:
+    no_pair_differs = alike and any(first.residuals) and first.residuals == second.residuals
+    if no_pair_differs or {side.method for side in estimates} <= _BY_SPREAD:
         return by(first, second, one.level, bounds)
     return events.difference(*estimates, est.correlation(first, second) if alike else 0.0, bounds)
 

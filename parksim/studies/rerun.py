@@ -58,7 +58,7 @@ def load(path: str | Path) -> Study | Sweep:
             raise StoreError(f"{path}: its last plan is not one of parksim ({fault_in(error)}); {_AGAIN}") from None
 
 
-_AGAIN: Final = "move the file away, and run the command that wrote it again"
+_AGAIN: Final = "move the file away, and repeat the command that wrote it"
 _Share = Annotated[float, Field(gt=0, lt=1)]
 _Replications = Annotated[int, Field(ge=1, le=MOST_RUNS)]
 
@@ -149,7 +149,7 @@ def _restored(plan: _Plan, store: Store) -> Study | Sweep:
 
 def _damaged(store: Store, what: str) -> StoreError:
     return StoreError(
-        f"{store.path}: {what} damaged or missing; run the command that wrote it again: this repairs the file"
+        f"{store.path}: {what} damaged or missing; repeat the command that wrote it: this repairs the file"
     )
 
 
@@ -262,7 +262,7 @@ class Written(NamedTuple):
         content: All of it but its checksum.
         made: The part of it that makes it again.
         scenario: What was simulated.
-        has_checksum: Whether it had a checksum (older files have none).
+        has_checksum: Whether it had a checksum (older files, and what ``--json`` prints, have none).
         altered: Whether the content is not what was written.
     """
 
@@ -295,7 +295,7 @@ def result_of(path: Path, *, unchecked: bool = False) -> Written:
     except (ValueError, TypeError, RecursionError) as error:
         raise PlanError(f"{path}: is not a result of parksim run (run --out FILE.json writes one)") from error
     if altered and not unchecked:
-        raise PlanError(f"{path}: {ALTERED}; --unchecked takes it as it is, rerun says what differs")
+        raise PlanError(f"{path}: {ALTERED}; --unchecked takes it anyway, and rerun says what differs")
     return Written(path, content, made, scenario, has_checksum, altered)
 
 

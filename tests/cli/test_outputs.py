@@ -271,3 +271,20 @@ def test_a_store_that_cannot_be_locked_is_told():
     with pytest.raises(StoreError, match=r"a\.db\.lock"):
         Store.open("a.db")
     assert StoreError.exit_code == NOT_FINISHED
+
+
+def test_a_link_to_itself_is_replaced(tmp_path):
+    """A loop of links leads to no file: the content takes its place."""
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    write(tmp_path / "loop.json", "x")
+    assert (tmp_path / "loop.json").read_text() == "x"
+
+
+def test_where_nothing_can_stand_beside_the_file_itself_is_written(tmp_path, monkeypatch):
+    """In a folder that is not writable a writable file gets the content, and stays the same file."""
+    path = tmp_path / "x.csv"
+    path.write_text("old")
+    inode = path.stat().st_ino
+    monkeypatch.setattr(os, "access", lambda where, _: Path(where) != tmp_path)
+    write(path, "new")
+    assert (path.read_text(), path.stat().st_ino) == ("new", inode)

@@ -574,3 +574,15 @@ def test_killed_often_under_load_nothing_acknowledged_is_lost(tmp_path):
         folder = tmp_path / str(seed)
         folder.mkdir()
         killed_and_started_again(folder, 10, seed)
+
+
+def test_a_session_is_read_whole_however_long(tmp_path, monkeypatch):
+    """What is read of another's file is bounded; of a session all requests are there again beyond that bound."""
+    journal = tmp_path / "s.journal"
+    before = filled(journal)
+    monkeypatch.setattr(session_module, "_OF_ANOTHERS", 64)
+    desk = open_at(journal, traffic=False)
+    assert len(desk.register.calls) == 2
+    kill(desk)
+    assert journal.read_bytes().startswith(before)
+    assert len(before) > 64

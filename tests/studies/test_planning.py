@@ -465,3 +465,11 @@ def test_unlike_scenarios_are_not_compared():
         compare(lot(), day(), 5)
     with pytest.raises(ValueError, match="at least 2 replications"):
         compare(lot(), lot(), 1)
+
+
+def test_nothing_changed_is_no_difference():
+    """Two scenarios that differ in nothing are offered the same calls: every difference is 0, and certain."""
+    compared = compare(lot(), lot(), 3)
+    assert compared.changed == {}
+    defined = [one for one in compared.differences.values() if one.mean is not None]
+    assert {(one.mean, one.low, one.high, one.method) for one in defined} == {(0.0, 0.0, 0.0, "certain")}
