@@ -54,7 +54,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         LogError: there is no park in it.
     """
     if lot is not None and lot not in log.lots:
-        raise ArgumentError(f"there is no lot {lot} in the log; its lots: {', '.join(map(shown, log.lots))}")
+        raise ArgumentError(f"there is no lot {lot} in the log; it has {', '.join(map(shown, log.lots))}")
     name = busiest(log) if lot is None else lot
     seen = observe(log, name)
     if not seen.arrivals_us or not seen.stays_s:
