@@ -14,6 +14,7 @@ step. Past this door nothing is checked twice: ``settings`` gives the engines in
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,7 +180,8 @@ class Scenario(sections.Section):
 
         Sums are those of expected values; half the range of 64 bits is left for what is drawn beside them.
         """
-        calls = self.expected_calls + 6 * self.expected_calls**0.5 + 10
+        spread = math.hypot(self.expected_calls**0.5, sections.busy_cv(self.arrivals) * self.expected_calls)
+        calls = self.expected_calls + 6 * spread + 10
         parks, slots = self.parking.max_parks, sum(lot.slots for lot in self.lots)
         if slots > MOST_SLOTS:
             rule = f"all lots together have {slots:,} slots, more than {MOST_SLOTS:,}"
@@ -207,7 +209,7 @@ class Scenario(sections.Section):
             ("attendants", "count"): 0.0 if held == UNLIMITED else held * end_s,
             ("retrieval", "staff"): 0.0 if staff == UNLIMITED else staff * end_s,
             ("attendants", "handling"): waiting_s,
-            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)),
+            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)) * max(self.retrieval.factors),
         }
         for key, seconds in sums.items():
             _check_sum({key: seconds}, "when all of them are added up")
@@ -475,7 +477,8 @@ def _plain(value: object) -> Any:
     if isinstance(value, Empirical | sections.Recorded):
         return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
     if isinstance(value, sections.Poisson):
-        return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
+        days = {} if value.busy_days is None else {"busy_days": _plain(value.busy_days)}
+        return {"kind": value.kind, "rate": f"{value.rate!r}/s", **days}
     if isinstance(value, pydantic.BaseModel):
         plain = {}
         for name in type(value).model_fields:
@@ -495,6 +498,7 @@ def _plain(value: object) -> Any:
 
 
 _KINDS: Final[dict[str, type[pydantic.BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
+_KINDS["busy_days"] = sections.BusyDays
 
 
 def _keys(place: KeyPath) -> tuple[str, ...]:

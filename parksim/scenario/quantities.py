@@ -168,16 +168,11 @@ Rate = Annotated[
     float, BeforeValidator(rate_per_s), WithJsonSchema({"type": "string", "description": '"120/h", "2/min", "0.2/s"'})
 ]
 """Events per second."""
-Share = Annotated[
-    float,
-    BeforeValidator(share),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}],
-            "description": 'from 0 to 1, or a text such as "5%"',
-        }
-    ),
-]
+SHARE_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}],
+    "description": 'from 0 to 1, or a text such as "5%"',
+}
+Share = Annotated[float, BeforeValidator(share), WithJsonSchema(SHARE_SCHEMA)]
 """From 0 to 1."""
 DurationOrUnlimited = Annotated[
     float | Literal["unlimited"], PlainValidator(unlimited_or(duration_s)), WithJsonSchema(_DURATION_SCHEMA)

@@ -208,7 +208,8 @@ def _moved(value: Any) -> list[object]:
 
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, Mapping):
-        return {key: _scaled(one, factor) if key in _SCALED else one for key, one in value.items()}
+        law = "kind" in value  # of which shapes stay as they are
+        return {key: one if law and key not in _SCALED else _scaled(one, factor) for key, one in value.items()}
     if isinstance(value, list):
         return [_scaled(one, factor) for one in value]
     if isinstance(value, str):  # a rate, which the canonical text writes as a number per second
