@@ -310,8 +310,10 @@ WRONG = [
     (
         "delay = {",
         "delay_factor = 1.5\ndelay = {",
-        "line 17: retrieval.delay_factor = 1.5: must be a list of 24 numbers; delay_factor = [ ... ], from 0-1 h to "
-        "23-24 h",
+        (
+            "line 17: retrieval.delay_factor = 1.5: must be a list of 24 numbers; delay_factor = [ ... ], from 0-1 h "
+            "to 23-24 h"
+        ),
     ),
     (
         'delay = { kind = "exponential", mean = "60s" }\nnever = 0.2',
