@@ -467,6 +467,19 @@ class Scenario(sections.Section):
             return tuple(self._limits)
         return (*self._limits, *(key for key in self.unknown.table.keys if key not in self.unknown.fixed))
 
+    @property
+    def has_unknown(self) -> bool:
+        """Whether something is not known: a number has limits, or a file of draws has keys that are not fixed."""
+        return bool(self.not_known) or (self.unknown is not None and not self.unknown.at_hand)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every number by its dotted key, but those of [run], [uapi] and the objectives: seconds, per second, shares.
+
+        Entries of lists have their place behind the key: ``"arrivals.calls_per_hour.7"``.
+        """
+        return {key: one.value for key, one in unknowns.numbers(self._plain()).items()}
+
     def drawn(self, draws: int, seed: int = 1) -> tuple[Self, ...]:
         """Return the scenario with values drawn for what is not known, once a draw: ordinary scenarios without limits.
 

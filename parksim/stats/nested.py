@@ -12,9 +12,10 @@ distances from their centre are shrunk until the variance is the input variance 
 lies between quantiles of what results (shrinkage: Barton, Lam and Song 2018, Proc. Winter Simulation Conference,
 1635-1645; the nested design and its aim: Barton, Nelson and Xie 2014, INFORMS Journal on Computing 26, 74-87).
 
-The r replications of the draws are few, and what they have in common moves all draws. The scenario as it stands has n of
-them: how far its first r are from all n says how far (a control variate; Lavenberg and Welch 1981, Management Science 27,
-322-335).
+The interval's centre is the scenario's own point, over all its n replications, and the offset of the draws from it, which
+is not 0 where a measure bends over its inputs. The offset rests on the r common replications; its noise variance v is
+known, and it counts with the weight (input variance) / (input variance + v), so that inputs that are nearly known give
+nearly the plain interval.
 
 Everything happens on a scale on which noise is alike everywhere: the arc sine of the root for shares, the root for other
 measures, which also keeps the limits possible.
@@ -95,7 +96,7 @@ def spread(base: Sample, draws: Sequence[Sample | None], level: float, scale: Sc
     >>> base = Sample(5.0, (-1.0, 1.0, 0.0, 0.0), 4)
     >>> found = spread(base, [Sample(4.0 + j / 10, (-1.0, 1.0), 2) for j in range(21)], 0.9, AS_IT_IS)
     >>> round(found.low, 1), round(found.high, 1), round(found.input_share, 1)
-    (3.8, 6.2, 0.5)
+    (3.8, 6.2, 0.7)
     """
     tail = tail_of(level)
     there = np.array([one is not None for one in draws])
@@ -109,33 +110,23 @@ def spread(base: Sample, draws: Sequence[Sample | None], level: float, scale: Sc
     rest_ms = float((rest**2).sum()) / ((number - 1) * (replications - 1))
     variance = float(points.var(ddof=1))
     input_variance = max(0.0, variance - rest_ms / replications)
-    slope = scale.slope(base.point)
-    residuals = slope * np.array(base.residuals)
-    shift, centre_variance = _centre(residuals, replications, rest_ms)
-    noise_variance = centre_variance + rest_ms / (replications * number)
+    of_base = scale.slope(base.point) * np.array(base.residuals)
+    # By how much the draws lie elsewhere than the point, both over the same replications, as far as that is no noise.
+    offset_variance = rest_ms / replications * (1 + 1 / number)
+    believed = input_variance / (input_variance + offset_variance) if offset_variance > 0 else 1.0
+    first = scale.to(base.point) + float(of_base[:replications].mean())
+    offset = believed * (float(points.mean()) - first)
+    n = len(of_base)
+    noise_variance = float((of_base**2).sum()) / (n * (n - 1))
+    noise_variance = max(0.0, noise_variance + rest_ms * (believed**2 / replications - 2 * believed / n))
     centre = float(points.mean())
     factor = math.sqrt((input_variance + noise_variance) / variance) if variance > 0 else 0.0
-    shrunk = centre + shift + factor * (points - centre)
+    shrunk = scale.to(base.point) + offset + factor * (points - centre)
     # Of J draws the k-th lies above a further one with the probability k / (J + 1).
     low, high = np.quantile(shrunk, [tail, 1.0 - tail], method="weibull").tolist()
     means = np.full(len(draws), math.nan)
     means[there] = points
     return Spread(scale.back(low), scale.back(high), input_variance, noise_variance, means)
-
-
-def _centre(residuals: Numbers, replications: int, rest_ms: float) -> tuple[float, float]:
-    """Return how far the first replications lead the centre astray, negated, and the variance of what remains.
-
-    With s2 the variance of a replication and c the part of it that the draws share, the best correction is the share
-    c / s2 of how far all n replications of the base are from its first r.
-    """
-    n = len(residuals)
-    whole = float((residuals**2).sum()) / (n - 1)
-    if whole <= 0.0:
-        return 0.0, 0.0
-    common = max(0.0, whole - rest_ms)
-    shift = common / whole * float(residuals.mean() - residuals[:replications].mean())
-    return shift, common / replications * (1.0 - common / whole * (1.0 - replications / n))
 
 
 def explained(means: Numbers, values: Numbers) -> float:
