@@ -12,7 +12,15 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME
 from parksim.reports import story
-from parksim.reports.screen import VERDICT_STYLES, empty_table, intervals_in_words, shown, shown_unknown, slots_in_words, thin
+from parksim.reports.screen import (
+    VERDICT_STYLES,
+    empty_table,
+    intervals_in_words,
+    shown,
+    shown_unknown,
+    slots_in_words,
+    thin,
+)
 from parksim.reports.words import span
 from parksim.studies.study import ObjectiveVerdict, Study
 

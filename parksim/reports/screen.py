@@ -78,7 +78,11 @@ def _objectives(study: Study) -> Table:
 def intervals_in_words(study: Study) -> list[str]:
     """Return the headings of the intervals: one, or two where something is not known."""
     level = f"{study.level * 100:g} %"
-    return [f"{level} interval"] if study.draws is None else [f"{level}, if the\ninputs are right", "With what is\nnot known"]
+    return (
+        [f"{level} interval"]
+        if study.draws is None
+        else [f"{level}, if the\ninputs are right", "With what is\nnot known"]
+    )
 
 
 def shown_unknown(study: Study, name: str) -> list[str]:

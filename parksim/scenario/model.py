@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
@@ -116,19 +117,18 @@ class Scenario(sections.Section):
         """Return the limits by dotted key, each checked to make a valid scenario in place of its value."""
         here, limits = unknowns.numbers(self._plain()), {}
         for path, table in found.items():
-            key = unknowns.key_of(path, here)
-            ends = []
+            key, section = unknowns.key_of(path, here), str(path[0])
+            ends = {}
             for end in ("low", "high"):
-                raw = {**values, str(path[0]): copy.deepcopy(values[path[0]])}
-                unknowns.with_number(raw, path, table[end])
-                sections_here = {name: getattr(self, name) for name in self.model_fields_set}
+                moved = {section: copy.deepcopy(values[section])}
+                unknowns.with_number(moved, path, table[end])
                 try:
-                    moved = handler(sections_here | {str(path[0]): raw[path[0]]})
-                    ends.append(unknowns.numbers(moved._plain())[key].value)  # noqa: SLF001 - its own
+                    design = handler({name: getattr(self, name) for name in self.model_fields_set} | moved)
                 except pydantic.ValidationError as error:
                     rule, step = scenario_errors.rule_of(error)
                     raise UnfitError(rule, step, (*path, end)) from None
-            limits[key] = unknowns.Limits(here[key].value, *ends, here[key].kind)
+                ends[end] = unknowns.numbers(design._plain())[key].value  # noqa: SLF001 - its own
+            limits[key] = unknowns.Limits(here[key].value, ends["low"], ends["high"], here[key].kind)
             limits[key].check(path)
         return limits
 
@@ -462,7 +462,7 @@ class Scenario(sections.Section):
 
     @property
     def not_known(self) -> tuple[str, ...]:
-        """The keys whose values are not known: those with limits, and the columns of a file of draws that is at hand."""
+        """The keys whose values are not known: those with limits, and those of a file of draws that is at hand."""
         if self.unknown is None or not self.unknown.at_hand:
             return tuple(self._limits)
         return (*self._limits, *(key for key in self.unknown.table.keys if key not in self.unknown.fixed))
@@ -493,27 +493,27 @@ class Scenario(sections.Section):
         Raises:
             UnfitError: hardly any draw makes a valid scenario, or the file of draws is not at hand.
         """
-        plain, limits = self._plain(), self._limits
-        here = unknowns.numbers(plain)
         base, _ = unknowns.taken_apart(self._raw)
         base.pop("unknown", None)
+        build = partial(self._with_numbers, base, unknowns.numbers(self._plain()))
+        return tuple(unknowns.drawn(self._limits, self.unknown, draws, seed, build))
 
-        def build(values: Mapping[str, float]) -> Self:
-            raw = copy.deepcopy(base)
-            for key, value in values.items():
-                unknowns.with_number(raw, here[key].place, unknowns.written(value, here[key].kind))
-            touched = {str(here[key].place[0]) for key in values}
-            # The other tables are taken as they are: their files are not read again.
-            kept = {name: getattr(self, name) for name in self.model_fields_set if name in base and name not in touched}
-            context = {"folder": self._origin.folder, "raw": raw}
-            try:
-                made = type(self).model_validate(kept | {name: raw[name] for name in touched}, context=context)
-            except pydantic.ValidationError as error:
-                raise scenario_errors.explained(error, raw, self._origin, _keys) from None
-            made._origin = self._origin  # noqa: SLF001 - its own
-            return made
-
-        return tuple(unknowns.drawn(limits, self.unknown, draws, seed, build))
+    def _with_numbers(
+        self, base: dict[str, Any], here: Mapping[str, unknowns.Number], values: Mapping[str, float]
+    ) -> Self:
+        """Return the scenario of some tables with other numbers; tables without one are not read again."""
+        raw = copy.deepcopy(base)
+        for key, value in values.items():
+            unknowns.with_number(raw, here[key].place, unknowns.written(value, here[key].kind))
+        touched = {str(here[key].place[0]) for key in values}
+        kept = {name: getattr(self, name) for name in self.model_fields_set if name in base and name not in touched}
+        context = {"folder": self._origin.folder, "raw": raw}
+        try:
+            made = type(self).model_validate(kept | {name: raw[name] for name in touched}, context=context)
+        except pydantic.ValidationError as error:
+            raise scenario_errors.explained(error, raw, self._origin, _keys) from None
+        made._origin = self._origin  # noqa: SLF001 - its own
+        return made
 
     @property
     def digest(self) -> str:

@@ -3,8 +3,8 @@
 A number may be written ``{ value = 0.6, low = 0.45, high = 0.75 }``: the value as it would stand alone, and the limits
 that hold the truth with 95 %. The law between them has the median ``value``, 2.5 % below ``low`` and 2.5 % above
 ``high``: logit-normal for a share, log-normal for any other number, each half with a spread of its own. Whole numbers
-are rounded. Values that belong together (the fits of one log) stand in a file of joint draws, which ``[unknown]`` names:
-CSV, a column a key, a row a draw.
+are rounded. Values that belong together (the fits of one log) stand in a file of joint draws, which ``[unknown]``
+names: CSV, a column a key, a row a draw.
 
 >>> share_limits = Limits(0.6, 0.45, 0.75, "share")
 >>> [round(share_limits.at(score), 2) for score in (-SCORE, 0.0, SCORE)]
@@ -17,13 +17,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from parksim.errors import UnfitError
+from parksim.errors import ScenarioError, UnfitError
 from parksim.scenario import recordings
 from parksim.scenario.messages import nearest
 from parksim.scenario.positions import KeyPath
@@ -35,7 +35,7 @@ SCORE: Final = NormalDist().inv_cdf(0.975)
 FEWEST_ROWS: Final = 20
 """Of a file of draws: fewer say nothing about 2.5 %."""
 MOST_ROWS: Final = 10_000
-_KEYS: Final = frozenset({"value", "low", "high"})
+KEYS: Final = frozenset({"value", "low", "high"})
 SHARES: Final = frozenset({"parking.probability", "retrieval.never", "recall.never"})
 """The keys whose values are shares, beside the weights of a law."""
 _ELSEWHERE: Final = ("name", "objectives", "uapi", "unknown")
@@ -156,7 +156,7 @@ def taken_apart(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyPath, M
         if not isinstance(held, Mapping) or path[0] in _ELSEWHERE:
             return held
         if len(path) > 1 and "kind" not in held and "value" in held and {"low", "high"} & held.keys():
-            if held.keys() != _KEYS:
+            if held.keys() != KEYS:
                 raise UnfitError("limits are a table of value, low and high", _WRITE, path)
             if path[0] == "run":
                 raise UnfitError("is chosen, not unknown: it has no limits", "write the value alone", path)
@@ -297,13 +297,14 @@ def _scores(key: str, number_of_draws: int, seed: int) -> Iterator[float]:
 
 
 _MOST_TRIED: Final = 100
-Build = Callable[[Mapping[str, float]], Any]
+Scenario = TypeVar("Scenario")
+Build = Callable[[Mapping[str, float]], Scenario]
 """From numbers by key to the scenario that has them."""
 
 
 def drawn(
-    limits: Mapping[str, Limits], unknown: Unknown | None, number_of_draws: int, seed: int, build: Build
-) -> list[Any]:
+    limits: Mapping[str, Limits], unknown: Unknown | None, number_of_draws: int, seed: int, build: Build[Scenario]
+) -> list[Scenario]:
     """Return one scenario a draw.
 
     A draw that makes no valid scenario (a longer stay than UAPI allows, say) is drawn again: the laws end where
@@ -313,29 +314,31 @@ def drawn(
         UnfitError: a row makes no valid scenario, or hardly any draw does.
     """
     scores = {key: _scores(key, number_of_draws, seed) for key in limits}
-    tried = [{key: next(scores[key]) for key in limits} for _ in range(number_of_draws)]
-    rows: list[dict[str, float]] = [{}] * number_of_draws
-    lines = [0] * number_of_draws
-    if unknown is not None:
-        table = unknown.table
-        order = np.random.default_rng([seed, len(table.rows)]).permutation(len(table.rows))
-        for place in range(number_of_draws):
-            row = int(order[place % len(order)])
-            of_keys = dict(zip(table.keys, table.rows[row].tolist(), strict=True))
-            rows[place] = {key: value for key, value in of_keys.items() if key not in unknown.fixed}
-            lines[place] = table.lines[row]
-    designs = []
-    for row_values, line, at in zip(rows, lines, tried, strict=True):
+    rows = _rows_of(unknown, number_of_draws, seed)
+    first = [{key: next(scores[key]) for key in limits} for _ in rows]
+
+    def valid(row: Mapping[str, float], where: str, at: Mapping[str, float]) -> Scenario:
         for _ in range(_MOST_TRIED):
             try:
-                designs.append(build({key: one.at(at[key]) for key, one in limits.items()} | row_values))
-                break
-            except ValueError as error:
+                return build({key: one.at(at[key]) for key, one in limits.items()} | dict(row))
+            except ScenarioError as error:
                 if not limits:
-                    where = f"{unknown.table.name if unknown else ''}, line {line}"
-                    raise UnfitError(f"{where}: this draw makes no valid scenario", str(error)[:200]) from None
-                at = {key: next(scores[key]) for key in limits}
-        else:
-            raise UnfitError("hardly any draw within the limits makes a valid scenario", "narrow the limits")
-    return designs
+                    raise UnfitError(f"{where}: this draw makes no valid scenario", f"{error:.300}") from None
+            at = {key: next(scores[key]) for key in limits}
+        raise UnfitError("hardly any draw within the limits makes a valid scenario", "narrow the limits")
 
+    return [valid(row, where, at) for (row, where), at in zip(rows, first, strict=True)]
+
+
+def _rows_of(unknown: Unknown | None, number_of_draws: int, seed: int) -> list[tuple[dict[str, float], str]]:
+    """Return for each draw the values that a row of the file gives, and where that row stands."""
+    if unknown is None:
+        return [({}, "")] * number_of_draws
+    table = unknown.table
+    order = np.random.default_rng([seed, len(table.rows)]).permutation(len(table.rows)).tolist()
+    found = []
+    for place in (order[draw % len(order)] for draw in range(number_of_draws)):
+        values = zip(table.keys, table.rows[place].tolist(), strict=True)
+        row = {key: value for key, value in values if key not in unknown.fixed}
+        found.append((row, f"{table.name}, line {table.lines[place]}"))
+    return found

@@ -6,19 +6,19 @@ the rest. With J draws, r replications, MS_draw and MS_rest the mean squares of 
 
     input variance  = max(0, (MS_draw - MS_rest) / r)
 
-(Scheffe, The Analysis of Variance, 1959, chapter 8; for nested simulation Sun, Apley and Staum 2011, Operations Research
-59, 998-1007). The means of the draws spread by more than that, since each rests on r replications only. So their
-distances from their centre are shrunk until the variance is the input variance plus that of the centre, and the interval
-lies between quantiles of what results (shrinkage: Barton, Lam and Song 2018, Proc. Winter Simulation Conference,
-1635-1645; the nested design and its aim: Barton, Nelson and Xie 2014, INFORMS Journal on Computing 26, 74-87).
+(Scheffe, The Analysis of Variance, 1959, chapter 8; for nested simulation Sun, Apley and Staum 2011, Operations
+Research 59, 998-1007). The means of the draws spread by more than that, since each rests on r replications only. So
+their distances from their centre are shrunk until the variance is the input variance plus that of the centre, and the
+interval lies between quantiles of what results (shrinkage: Barton, Lam and Song 2018, Proc. Winter Simulation
+Conference; the nested design and its aim: Barton, Nelson and Xie 2014, INFORMS Journal on Computing 26, 74-87).
 
-The interval's centre is the scenario's own point, over all its n replications, and the offset of the draws from it, which
-is not 0 where a measure bends over its inputs. The offset rests on the r common replications; its noise variance v is
-known, and it counts with the weight (input variance) / (input variance + v), so that inputs that are nearly known give
-nearly the plain interval.
+The interval's centre is the scenario's own point, over all its n replications, and the offset of the draws from it,
+which is not 0 where a measure bends over its inputs. The offset rests on the r common replications; its noise variance
+v is known, and it counts with the weight (input variance) / (input variance + v), so that inputs that are nearly known
+give nearly the plain interval.
 
-Everything happens on a scale on which noise is alike everywhere: the arc sine of the root for shares, the root for other
-measures, which also keeps the limits possible.
+Everything happens on a scale on which noise is alike everywhere: the arc sine of the root for shares, the root for
+other measures, which also keeps the limits possible.
 """
 
 import math
@@ -130,15 +130,15 @@ def spread(base: Sample, draws: Sequence[Sample | None], level: float, scale: Sc
 
 
 def explained(means: Numbers, values: Numbers) -> float:
-    """Return the share of the spread of ``means`` that goes with ``values``, both of shape (draws,): r squared of ranks.
+    """Return the share of the spread of ``means`` that goes with ``values``: r squared of ranks, nan left out.
 
-    Source: Spearman (1904), American Journal of Psychology 15, 72-101.
+    Both have the shape (draws,). Source: Spearman (1904), American Journal of Psychology 15, 72-101.
 
     >>> explained(np.array([1.0, 2.0, 3.0, np.nan]), np.array([10.0, 20.0, 90.0, 5.0]))
     1.0
     """
     there = ~np.isnan(means)
-    ranks = [one[there].argsort(kind="stable").argsort(kind="stable").astype(np.float64) for one in (means, values)]
     if there.sum() < 2 or np.ptp(means[there]) == 0 or np.ptp(values[there]) == 0:
         return 0.0
-    return float(round(np.corrcoef(*ranks)[0, 1] ** 2, 12))
+    one, other = (of[there].argsort(kind="stable").argsort(kind="stable").astype(np.float64) for of in (means, values))
+    return float(round(np.corrcoef(one, other)[0, 1] ** 2, 12))

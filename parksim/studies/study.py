@@ -266,9 +266,7 @@ def study(
     results: list[Result] = []
     stopping = Stopping()
     designs = drawing.designs_of(scenario, execution.seed)
-    expected = replications or REPLICATIONS
-    of_draws = len(designs) * drawing.replications_of(expected)
-    with gathering(execution, [scenario], expected + of_draws) as gatherer:
+    with gathering(execution, [scenario], drawing.work(replications or REPLICATIONS, designs)) as gatherer:
 
         def so_far(stopped: str) -> Study:
             return Study(scenario, gatherer.seed, gatherer.engine, gatherer.level, tuple(results), stopped, precision)
@@ -283,7 +281,7 @@ def study(
                     if stopping.state != "continue":
                         break
         why = requested(len(results)) if rule is None else _STOPPED[stopping.state].format(stopping.replications)
-        done = replace(so_far(why), draws=drawing.gathered(gatherer, designs, range(len(results))))
+        done = replace(so_far(why), draws=drawing.gathered_all(gatherer, [designs], range(len(results)))[0])
         plan = {} if done.draws is None else {"draws": done.draws.plan()}
         gatherer.finish(
             scenario, stopped=done.stopped, precision=precision, kind="study", replications=len(results), **plan
