@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
+import numpy as np
 import pydantic
 
 from parksim.errors import ArgumentError, ScenarioError, UnfitError
@@ -479,6 +480,30 @@ class Scenario(sections.Section):
         Entries of lists have their place behind the key: ``"arrivals.calls_per_hour.7"``.
         """
         return {key: one.value for key, one in unknowns.numbers(self._plain()).items()}
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """By key the limits, of 95 %, of what is not known: as the scenario has them, or those of its draws."""
+        found = {key: (one.low, one.high) for key, one in self._limits.items()}
+        if self.unknown is not None and self.unknown.at_hand:
+            table = self.unknown.table
+            ends = np.quantile(table.rows, (0.025, 0.975), axis=0).T.tolist()
+            columns = dict(zip(table.keys, ends, strict=True))
+            found |= {key: (columns[key][0], columns[key][1]) for key in self.not_known if key in columns}
+        return found
+
+    def with_numbers(self, values: Mapping[str, float]) -> Self:
+        """Return the scenario with some of its ``numbers`` replaced; these are known then.
+
+        Raises:
+            ScenarioError: the result is no valid scenario.
+        """
+        here, raw = unknowns.numbers(self._plain()), copy.deepcopy(self._raw)
+        for key, value in values.items():
+            unknowns.with_number(raw, here[key].place, unknowns.written(value, here[key].kind))
+        paths = tuple(here[key].place for key in values)
+        self._fix(raw, paths)
+        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
 
     def drawn(self, draws: int, seed: int = 1) -> tuple[Self, ...]:
         """Return the scenario with values drawn for what is not known, once a draw: ordinary scenarios without limits.

@@ -45,7 +45,7 @@ class Step:
             "replications": len(self.study.results),
             "needed": self.needed,
             "objectives": [
-                one.to_dict() | self.study.estimate(one.objective.measure).as_dict() for one in self.objectives
+                one.to_dict() | self.study.estimate_as_json(one.objective.measure) for one in self.objectives
             ],
         }
 

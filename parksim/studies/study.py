@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, Literal, Unpack
 
 from parksim.catalogue import BY_NAME, SCALARS, VECTORS
@@ -193,8 +194,11 @@ class Study(Reported):
             if name.endswith("_by_lot"):
                 return [{"lot": lot} | row for lot, row in zip(self.scenario.lot_names, rows, strict=True)]
             return rows
-        wider = self.with_unknown(name)
-        plain = estimates.as_dict() | self.formulas[name].at(None)
+        return self.estimate_as_json(name, self.formulas[name].at(None))
+
+    def estimate_as_json(self, name: str, beside: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """Return the estimate of a scalar measure as plain values, with what stands beside it, and both intervals."""
+        wider, plain = self.with_unknown(name), self.estimate(name).as_dict() | dict(beside)
         return plain if wider is None else plain | {"with_unknown": wider.to_dict()}
 
     def summary(self) -> str:
