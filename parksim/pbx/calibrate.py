@@ -11,16 +11,19 @@ from collections import Counter
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
+import numpy as np
+
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import HOUR_US, Window, open_by_hour_us
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
-from parksim.pbx.fitting import Calibration, empirical, number, percent, seconds, share_of, span
+from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import Settings
+from parksim.scenario.unknown import Limits
 from parksim.stats.survival import Interval, poisson_limits
 
 FEWEST_S: Final = 600
@@ -113,6 +116,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
         return
     if len(at) == 1:
         result.unknown.append("the rate of calls: the log has one call")
+    result.draws["arrivals.rate"] = result.generator("arrivals.rate").standard_gamma(gaps, DRAWN) / (span_us / 1e6)
     result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
@@ -128,6 +132,8 @@ def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[floa
         low, high = poisson_limits(counts[hour])
         one = Interval(counts[hour] / hours, low / hours, high / hours)
         result.figures[f"arrivals.calls_per_hour.{hour}"] = one
+        name = f"arrivals.calls_per_hour.{hour}"
+        result.draws[name] = result.generator(name).standard_gamma(counts[hour] + 0.5, DRAWN) / hours
         rates.append(one.value)
         lines.append(f"{hour:02d} h: {one.value:.1f} ({one.low:.1f} to {one.high:.1f})")
     if any("guess" in line for line in lines):
@@ -210,6 +216,8 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if one.low <= 0:
         result.put("attendants.talk", '"0s"', note + "; that may be nothing")
     else:
+        scores = result.generator("attendants.talk.mean").standard_normal(DRAWN).tolist()
+        result.draws["attendants.talk.mean"] = np.array([Limits(*one, "positive").at(score) for score in scores])
         result.put("attendants.talk", f'{{ kind = "exponential", mean = "{number(talk)}s" }}', note + "; law: guess")
 
 
@@ -222,8 +230,9 @@ def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
     most = max(seen.most_parks, 1) if known is None else known.max_parks
     free = [wished for parks, wished in seen.wishes if parks < most]
     if free:
-        one = share_of(sum(free), len(free))
-        result.put_share("parking.probability", one, f"; n = {len(free):,} answered calls and returns")
+        counted = sum(free), len(free)
+        note = f"; n = {len(free):,} answered calls and returns"
+        result.put_share("parking.probability", share_of(*counted), note, counted)
     else:
         result.put("parking.probability", "1", "guess: no call was seen that could have been parked and was not")
     source = f"the most that was seen, of {seen.calls:,} calls" if known is None else HEADER
@@ -358,12 +367,12 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
     busy, returns = seen.returns.get("busy", 0), sum(seen.returns.values())
     if known is None and busy:
         # With attendants unlimited no parker is ever busy: a return that found its own busy is one not answered.
-        one = share_of(busy + seen.returns.get("unanswered", 0), max(returns, 1))
+        counted = busy + seen.returns.get("unanswered", 0), max(returns, 1)
         note = (
             f"; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does not say how "
             "many attendants there are, those count as never answered"
         )
-        result.put_share("recall.never", one, note)
+        result.put_share("recall.never", share_of(*counted), note, counted)
     else:
         result.put_never("recall.never", best, seen.answer, "not answered")
 
