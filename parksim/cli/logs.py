@@ -78,22 +78,26 @@ def calibrate_command(
     max_in_parking: MaxInParking = None,
 ) -> Answer:
     """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
-    from parksim.results import write
+    from parksim.pbx.fitting import draws_beside
 
     check_out(out, (".toml",))
     check_not_read("-o", out, log=log)
+    if out is not None:
+        check_out(draws_beside(out), (".csv",))
+        check_not_read("-o", draws_beside(out), log=log)
     met = _met(log, tolerance, slots, choice, max_in_parking)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     _ = result.scenario  # raises where parksim could not load it
     if out is None:
         return Answer(result.toml)
-    write(out, result.toml)
+    draws = result.save(out)
     first = met.agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
-        f"{doubt}Next: parksim run {out}\n"
+        + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
+        + f"{doubt}Next: parksim run {out}\n"
     )
 
 

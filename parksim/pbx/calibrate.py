@@ -11,17 +11,20 @@ from collections import Counter
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
+import numpy as np
+
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import HOUR_US, Window, open_by_hour_us
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
-from parksim.pbx.fitting import Calibration, empirical, number, percent, seconds, share_of, span
+from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.log import FieldLog
-from parksim.pbx.variation import busy_days, chi_squared, shares_by_hour, widened
+from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_hour, widened
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import DAY_S, Settings
+from parksim.scenario.unknown import Limits
 from parksim.stats.survival import Interval, poisson_limits
 
 FEWEST_S: Final = 600
@@ -108,7 +111,8 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     low, high = (limit / (span_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
     busy = busy_days(at)
     cv = 0.0 if busy is None else busy[0].value
-    result.figures["arrivals.rate"] = mean = widened(Interval(middle, low, high), cv, middle * DAY_S)
+    by = dispersion(cv, middle * DAY_S)
+    result.figures["arrivals.rate"] = mean = widened(Interval(middle, low, high), by)
     text = f"{span(Interval(*(one * 3600 for one in mean)), '/h')}; n = {len(at):,} calls"
     result.put("arrivals.kind", '"hourly"' if varies else '"poisson"', why)
     if busy is not None:
@@ -122,6 +126,8 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
         return
     if len(at) == 1:
         result.unknown.append("the rate of calls: the log has one call")
+    drawn = result.generator("arrivals.rate").standard_gamma(gaps / by, DRAWN) * by
+    result.draws["arrivals.rate"] = drawn / (span_us / 1e6)
     result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
@@ -136,8 +142,10 @@ def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[floa
         hours = exposures[hour] / 3600
         low, high = poisson_limits(counts[hour])
         one = Interval(counts[hour] / hours, low / hours, high / hours)
-        one = widened(one, cv, one.value)
-        result.figures[f"arrivals.calls_per_hour.{hour}"] = one
+        name = f"arrivals.calls_per_hour.{hour}"
+        by = dispersion(cv, one.value)
+        result.figures[name] = one = widened(one, by)
+        result.draws[name] = result.generator(name).standard_gamma((counts[hour] + 0.5) / by, DRAWN) * by / hours
         rates.append(one.value)
         lines.append(f"{hour:02d} h: {one.value:.1f} ({one.low:.1f} to {one.high:.1f})")
     if any("guess" in line for line in lines):
@@ -218,6 +226,8 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if one.low <= 0:
         result.put("attendants.talk", '"0s"', note + "; that may be nothing")
     else:
+        scores = result.generator("attendants.talk.mean").standard_normal(DRAWN).tolist()
+        result.draws["attendants.talk.mean"] = np.array([Limits(*one, "positive").at(score) for score in scores])
         result.put("attendants.talk", f'{{ kind = "exponential", mean = "{number(talk)}s" }}', note + "; law: guess")
 
 
@@ -231,10 +241,9 @@ def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
     offered = zip(seen.wishes, seen.wished_us, strict=True)
     free = [(at_us // HOUR_US % 24, wished) for (parks, wished), at_us in offered if parks < most]
     if free:
-        one = share_of(sum(wished for _, wished in free), len(free))
         note = f"; n = {len(free):,} answered calls and returns"
         whole_day = seen.arrivals_us[-1] - seen.arrivals_us[0] > 24 * HOUR_US  # else its hours are not the scenario's
-        _park_shares(result, one, shares_by_hour(free) if whole_day else {}, note)
+        _park_shares(result, free, shares_by_hour(free) if whole_day else {}, note)
     else:
         result.put("parking.probability", "1", "guess: no call was seen that could have been parked and was not")
     source = f"the most that was seen, of {seen.calls:,} calls" if known is None else HEADER
@@ -243,11 +252,18 @@ def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("parking.announcement", seconds(known.announcement_us), HEADER)
 
 
-def _park_shares(result: Calibration, one: Interval, by_hour: dict[int, Interval], note: str) -> None:
+def _park_shares(
+    result: Calibration, wishes: list[tuple[int, bool]], by_hour: dict[int, Interval], note: str
+) -> None:
     """Put the share of parks: one number, or that of each hour where they differ beyond noise."""
+    counted = sum(wished for _, wished in wishes), len(wishes)
+    one = share_of(*counted)
     if not by_hour:
-        result.put_share("parking.probability", one, note)
+        result.put_share("parking.probability", one, note, counted)
         return
+    for hour in by_hour:
+        of_hour = [wished for at, wished in wishes if at == hour]
+        result.draw_share(f"parking.probability.{hour}", sum(of_hour), len(of_hour))
     result.figures["parking.probability"] = one
     result.figures |= {f"parking.probability.{hour}": share for hour, share in by_hour.items()}
     lines = [f"{hour:02d} h: {percent(share)}" for hour, share in by_hour.items()]
@@ -384,12 +400,12 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
     busy, returns = seen.returns.get("busy", 0), sum(seen.returns.values())
     if known is None and busy:
         # With attendants unlimited no parker is ever busy: a return that found its own busy is one not answered.
-        one = share_of(busy + seen.returns.get("unanswered", 0), max(returns, 1))
+        counted = busy + seen.returns.get("unanswered", 0), max(returns, 1)
         note = (
             f"; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does not say how "
             "many attendants there are, those count as never answered"
         )
-        result.put_share("recall.never", one, note)
+        result.put_share("recall.never", share_of(*counted), note, counted)
     else:
         result.put_never("recall.never", best, seen.answer, "not answered")
 

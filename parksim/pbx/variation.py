@@ -58,12 +58,16 @@ def busy_days(at_us: list[int]) -> tuple[Interval, int] | None:
     return Interval(cv(spread), cv(low), cv(high)), days
 
 
-def widened(rate: Interval, cv: float, calls_a_day: float) -> Interval:
-    """Return the limits of a rate of Poisson calls made as wide as days that differ make them."""
-    by = math.sqrt(1 + cv**2 * calls_a_day)
-    return Interval(
-        rate.value, max(rate.value - by * (rate.value - rate.low), 0.0), rate.value + by * (rate.high - rate.value)
-    )
+def dispersion(cv: float, calls_a_day: float) -> float:
+    """Return by what days that differ multiply the variance of Poisson counts."""
+    return 1 + cv**2 * calls_a_day
+
+
+def widened(rate: Interval, by: float) -> Interval:
+    """Return the limits of a rate of Poisson calls made as wide as a ``dispersion`` makes them."""
+    wider = math.sqrt(by)
+    low, high = wider * (rate.value - rate.low), wider * (rate.high - rate.value)
+    return Interval(rate.value, max(rate.value - low, 0.0), rate.value + high)
 
 
 def shares_by_hour(wishes: Iterable[tuple[int, bool]]) -> dict[int, Interval]:

@@ -12,7 +12,15 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME
 from parksim.reports import story
-from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, slots_in_words, thin
+from parksim.reports.screen import (
+    VERDICT_STYLES,
+    empty_table,
+    intervals_in_words,
+    shown,
+    shown_unknown,
+    slots_in_words,
+    thin,
+)
 from parksim.reports.words import span
 from parksim.studies.study import ObjectiveVerdict, Study
 
@@ -49,7 +57,7 @@ def answer(study: Study, name: str) -> RenderableType:
         parts += [Text(story.headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
     else:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
-    lines = [thin(study), _calls(study), _busiest(study), *_unasked(study)]
+    lines = [*map(_undecided, objectives), thin(study), _calls(study), _busiest(study), *_unasked(study)]
     parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
     parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
     if guesses := len(scenario.guesses):
@@ -62,17 +70,25 @@ def answer(study: Study, name: str) -> RenderableType:
 
 
 def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableType:
-    table = empty_table("", "Estimate", f"{study.level * 100:g} % interval", "Wanted", "Objective")
+    table = empty_table("", "Estimate", *intervals_in_words(study), "Wanted", "Objective")
     for one in objectives[:MOST_OBJECTIVES]:
         name = one.objective.measure
-        estimate = shown(name, study.estimate(name))
+        estimate = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
         words = Text(BY_NAME[name].words, no_wrap=True, overflow="ellipsis")
         table.add_row(Text(one.verdict, VERDICT_STYLES[one.verdict]), *estimate, one.objective.text, words)
     table.padding = (0, 1, 0, 0)
     table.width = WIDTH
     if len(objectives) > MOST_OBJECTIVES:
-        table.add_row("...", "", "", "", f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
+        table.add_row("...", *[""] * (len(table.columns) - 2), f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
     return table
+
+
+def _undecided(one: ObjectiveVerdict) -> str:
+    """Return what would decide an objective, where something is not known."""
+    words = BY_NAME[one.objective.measure].words
+    if one.measure_first:
+        return f"What is not known leaves it open: {words}. Measure {one.measure_first} first."
+    return f"Chance leaves it open: {words}. Simulate more: --replications." if one.undecided_by else ""
 
 
 def _window(study: Study) -> str:

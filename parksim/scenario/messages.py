@@ -28,6 +28,8 @@ MOST_VALUES: Final = 100_000
 """In one scenario; each that is wrong takes some memory to be refused."""
 MOST_EXPLAINED: Final = 100
 """Of so many unknown keys it is looked up what they may mean."""
+FILES: Final = ("file", "draws")
+"""The keys that name files."""
 _TOO_LARGE: Final = "put long lists into a file of their own (CSV)"
 
 Vocabulary = Callable[[KeyPath], tuple[str, ...]]
@@ -83,9 +85,10 @@ def read_text(path: Path) -> str:
 def named_files(value: Any) -> Iterator[str]:
     """Yield the names of the files that the tables of a scenario name; a digest is no name."""
     if isinstance(value, Mapping):
-        file = value.get("file")
-        if isinstance(file, str) and not is_reference(file):
-            yield file
+        for key in FILES:
+            file = value.get(key)
+            if isinstance(file, str) and not is_reference(file):
+                yield file
     if isinstance(value, Mapping | list):
         for one in value.values() if isinstance(value, Mapping) else value:
             yield from named_files(one)
@@ -170,6 +173,12 @@ def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vo
     faults = _faults(error.errors(include_url=False), raw, vocabulary, line_of)
     ordered = sorted(faults, key=lambda fault: (line_of(fault.path), fault.order))
     return ScenarioError(_message(fault, raw, origin, lines) for fault in ordered)
+
+
+def rule_of(error: ValidationError) -> tuple[str, str]:
+    """Return the rule and the step of a validation's first error."""
+    first = _fault(error.errors(include_url=False)[0], (), {}, 0)
+    return first.rule, first.step
 
 
 def _faults(
@@ -424,7 +433,7 @@ def _value(value: object) -> object:
 
 def _from_here(key: str, value: object) -> object:
     """Return the value with its names of files made to start at the working folder."""
-    if key == "file" and isinstance(value, str) and not is_reference(value):
+    if key in FILES and isinstance(value, str) and not is_reference(value):
         return str(Path.cwd() / value)
     if isinstance(value, dict):
         return {inner: _from_here(inner, one) for inner, one in value.items()}

@@ -16,6 +16,7 @@ from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, plain, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import LONGEST_S, duration_s
+from parksim.studies import draws as drawing
 from parksim.studies import gather
 from parksim.studies.replication import versions
 from parksim.studies.store import Damage
@@ -32,13 +33,18 @@ class Row:
     def flat(self) -> dict[str, Any]:
         """Return the design as one row of plain values: its values, each scalar's estimate, each verdict.
 
-        A measure M gives M, M_low, M_high (None where undefined) and M_n; an objective of it M_verdict.
+        A measure M gives M, M_low, M_high (None where undefined) and M_n, where something is not known M_unknown_low
+        and M_unknown_high; an objective of it M_verdict.
         """
         row: dict[str, Any] = dict(self.values)
         for name in SCALARS:
             estimate = self.study.estimate(name)
             row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
             row[f"{name}_n"] = estimate.n
+            if self.study.draws is not None:
+                wider = self.study.with_unknown(name)
+                ends = (None, None) if wider is None else (wider.low, wider.high)
+                row |= {f"{name}_unknown_low": ends[0], f"{name}_unknown_high": ends[1]}
         for objective in self.study.objectives:
             row[f"{objective.objective.measure}_verdict"] = objective.verdict
         return row
@@ -124,12 +130,14 @@ def sweep(
     combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     designs = [scenario.with_values(one) for one in combinations]
     _check_each_once(combinations, designs)
-    with gather.gathering(execution, designs, replications) as gatherer:
+    drawn = [drawing.designs_of(design, execution.seed) for design in designs]
+    with gather.gathering(execution, designs, drawing.work(replications, drawn[0])) as gatherer:
         seed, engine, level = gatherer.seed, gatherer.engine, gatherer.level
         results = gatherer.results(designs, range(replications))
+        gathered = drawing.gathered_all(gatherer, drawn, range(replications))
         rows = tuple(
-            Row(one, Study(design, seed, engine, level, measured, gather.requested(replications)))
-            for one, design, measured in zip(combinations, designs, results, strict=True)
+            Row(one, Study(design, seed, engine, level, measured, gather.requested(replications), draws=its))
+            for one, design, measured, its in zip(combinations, designs, results, gathered, strict=True)
         )
         gatherer.finish(
             scenario,
@@ -137,6 +145,7 @@ def sweep(
             over={key: list(ones) for key, ones in values.items()},
             replications=replications,
             designs=[design.digest for design in designs],
+            **({"draws_of": [one and one.plan() for one in gathered]} if any(gathered) else {}),
         )
     return Sweep(scenario=scenario, over=values, replications=replications, rows=rows, **gatherer.made_with())
 

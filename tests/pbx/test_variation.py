@@ -70,10 +70,10 @@ def test_shares_of_hours_that_may_be_alike_are_one():
 
 def test_limits_of_a_rate_know_the_days():
     """The variance of days of m calls is m + cv^2 m^2: limits sqrt(1 + cv^2 m) times as wide as Poisson's, from 0."""
-    wide = variation.widened(Interval(10.0, 9.0, 11.5), 0.2, 200.0)
+    wide = variation.widened(Interval(10.0, 9.0, 11.5), variation.dispersion(0.2, 200.0))
     assert wide == pytest.approx((10.0, 7.0, 14.5))
-    assert variation.widened(Interval(10.0, 9.0, 11.5), 3.0, 200.0).low == 0.0
-    assert variation.widened(Interval(10.0, 9.0, 11.5), 0.0, 200.0) == (10.0, 9.0, 11.5)
+    assert variation.widened(Interval(10.0, 9.0, 11.5), variation.dispersion(3.0, 200.0)).low == 0.0
+    assert variation.widened(Interval(10.0, 9.0, 11.5), 1.0) == (10.0, 9.0, 11.5)
 
 
 SMALL = """
