@@ -252,9 +252,7 @@ def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("parking.announcement", seconds(known.announcement_us), HEADER)
 
 
-def _park_shares(
-    result: Calibration, wishes: list[tuple[int, bool]], by_hour: dict[int, Interval], note: str
-) -> None:
+def _park_shares(result: Calibration, wishes: list[tuple[int, bool]], by_hour: dict[int, Interval], note: str) -> None:
     """Put the share of parks: one number, or that of each hour where they differ beyond noise."""
     counted = sum(wished for _, wished in wishes), len(wishes)
     one = share_of(*counted)
