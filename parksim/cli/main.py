@@ -18,6 +18,7 @@ from cyclopts import App, Parameter
 
 from parksim.cli import logs, plans, report, serve
 from parksim.cli import options as opt
+from parksim.cli.misused import misused
 from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
             return answer.code
     except cyclopts.CycloptsError as error:
-        _complain(f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help")
+        _complain(f"parksim: {misused(error)}")
         return opt.BAD_INPUT
     except KeyboardInterrupt as error:
         _complain("parksim: interrupted" + (f"; {error}" if str(error) else ""))
@@ -349,16 +350,6 @@ def _complaint(error: ParksimError) -> str:
     if isinstance(error, ScenarioError):  # its lines begin with the file
         return str(error)
     return f"parksim: {'' if error.exit_code == opt.BAD_INPUT else 'could not finish: '}{error}"
-
-
-def _misused(error: cyclopts.CycloptsError) -> str:
-    """Return what is wrong with a command's words, what is missing as the help names it."""
-    missing = error.argument if isinstance(error, cyclopts.MissingArgumentError) else None
-    if missing is None:
-        return str(error)
-    if missing.index is not None:
-        return f"{missing.name.lstrip('-').upper()} is missing"
-    return f"{missing.name} needs a value; one that begins with - is written {missing.name}=VALUE"
 
 
 def _speak_utf8() -> None:

@@ -89,7 +89,7 @@ def write(name, content):
 
 
 WRONG = [
-    ("no scenario", "run", "parksim: SCENARIO is missing\nTry: parksim run --help"),
+    ("no scenario", "run", "parksim: run needs SCENARIO\nType: parksim run hospital"),
     ("a value with a hyphen", "run s.toml --precision -5%", "one that begins with - is written --precision=VALUE"),
     ("a value after a hyphen", "run s.toml --precision=-5%", "--precision -5%: is not a share"),
     ("an unknown command", "runn s.toml", 'Did you mean "run"?'),
@@ -123,7 +123,7 @@ WRONG = [
     ("a scenario in a missing folder", "init gone/x.toml", "gone/x.toml: there is no folder gone"),
     ("neither slots nor blocking", "erlang --offered 3", "give either --slots or --blocking"),
     ("slots and blocking", "erlang --offered 3 --slots 3 --blocking 1%", "give either --slots or --blocking"),
-    ("no load", "erlang --slots 3", "--offered needs a value"),
+    ("no load", "erlang --slots 3", "erlang needs --offered, such as --offered 3.5"),
     ("a load that is no number", "erlang --offered nan --slots 3", "offered_erlang must be >= 0 and finite"),
     ("an infinite load", "erlang --offered inf --slots 3", "offered_erlang must be >= 0 and finite"),
     ("a negative load", "erlang --offered -3 --slots 3", "offered_erlang must be >= 0 and finite"),

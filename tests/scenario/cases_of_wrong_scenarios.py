@@ -130,7 +130,7 @@ WRONG = [
             'limits = "pbx" in [lot]'
         ),
     ),
-    ('"180s"', '"3 minutes"', "line 15: lot.max_in_parking = '3 minutes': is not a duration; {D}"),
+    ('"180s"', '"3 weeks"', "line 15: lot.max_in_parking = '3 weeks': is not a duration; {D}"),
     ('"180s"', "-5", "line 15: lot.max_in_parking = -5: a duration must not be negative; {D}"),
     ('"180s"', '"1e3s"', "line 15: lot.max_in_parking = '1e3s': is not a duration; {D}"),
     ('"180s"', "nan", "line 15: lot.max_in_parking = nan: a duration must be finite; {D}"),
