@@ -161,7 +161,7 @@ def _broken(text: str, origin: Origin) -> str:
     found = lines[line - 1].strip() if line <= len(lines) else ""
     shown = f" (in {_cut(repr(found), WIDEST_VALUE)})" if found else ""
     if plain := _plain_line(found):
-        return f"{origin.name}, line {line}: {_cut(found, WIDEST_VALUE)}: {plain}"
+        return _one_line(f"{origin.name}, line {line}: {_cut(found, WIDEST_VALUE)}: {plain}")
     return (
         f"{origin.name}, line {line}, column {column}: is no valid TOML: {_cut(rule, 120)}{shown}; "
         'write one key = value a line, texts in quotes such as horizon = "1d"'

@@ -65,3 +65,39 @@ def test_the_glossarys_other_words_lead_somewhere():
     for word in ("attendant", "recall, return", "refused", "slot"):
         for other in told[word]:
             assert other_word(other, "", ()) or other_word(other, "objectives", ("refused_share",)), (word, other)
+
+
+GOALS = [
+    ("refused_share", "< 1", 'everything meets it; 1 is 100 %; did you mean "< 1 %"?'),
+    ("refused_share", "<= 1.0", 'everything meets it; 1 is 100 %; did you mean "<= 1.0 %"?'),
+    ("answered_within_share", "> 1", 'nothing meets it; 1 is 100 %; did you mean "> 1 %"?'),
+    ("attendant_utilisation", "< 100 %", "everything meets it; a share lies from 0 to 1"),
+    ("refused_share", "> 0", "everything meets it; a share lies from 0 to 1"),
+    ("refused_share", ">= 0 %", "everything meets it; a share lies from 0 to 1"),
+    ("refused_share", "< 0", "nothing meets it; a share lies from 0 to 1"),
+    ("parks_requested", "> 0", "everything meets it; a measure is never below 0"),
+    ("answer_wait_s_mean", "< 0s", "nothing meets it; a measure is never below 0"),
+    ("refused_share", "1 %", 'is not an objective; write "< 1 %" for less, "> 1 %" for more'),
+    ("refused_share", "less than 1 %", 'is not an objective; write "< 1 %"'),
+    ("refused_share", "max. 1 %", 'is not an objective; write "<= 1 %"'),
+    ("refused_share", "\N{LESS-THAN OR EQUAL TO} 1 %", 'is not an objective; write "<= 1 %"'),
+    ("refused_share", "< 1,5 %", 'is not an objective; write "< 1.5 %"'),
+    ("refused_share", "< 5", 'is a share from 0 to 1; for per cent write "< 5 %"'),
+]
+
+
+@pytest.mark.parametrize(("measure", "goal", "said"), GOALS)
+def test_a_goal_that_decides_nothing_is_refused(measure, goal, said):
+    """What everything meets or nothing can, and what is written otherwise: the message has the goal to write."""
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.loads(RIGHT.replace('refused_share = "< 1 %"', f'{measure} = "{goal}"'))
+    assert len(caught.value.messages) == 1
+    assert caught.value.messages[0].endswith(said)
+
+
+@pytest.mark.parametrize(("goal", "value"), [("<= 0", 0.0), (">= 100 %", 1.0), ("< 99.9 %", 0.999), ("> 0.1 %", 0.001)])
+def test_a_strict_goal_that_can_fail_is_taken(goal, value):
+    """None at all, and all of them, are goals: both can be missed."""
+    scenario = Scenario.loads(RIGHT.replace("< 1 %", goal))
+    assert scenario.objectives[0].value == value
+    assert Scenario.of_canonical(scenario.canonical) == scenario
