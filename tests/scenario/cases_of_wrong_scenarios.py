@@ -429,10 +429,7 @@ WRONG = [
     (
         '"< 1 %"',
         '"1 %"',
-        (
-            "line 25: objectives.refused_share = '1 %': is not an objective; "
-            'write "< 1 %" for less, "> 1 %" for more'
-        ),
+        ('line 25: objectives.refused_share = \'1 %\': is not an objective; write "< 1 %" for less, "> 1 %" for more'),
     ),
     (
         '"< 1 %"',
@@ -442,10 +439,7 @@ WRONG = [
     (
         '"< 1 %"',
         "0.01",
-        (
-            "line 25: objectives.refused_share = 0.01: is not an objective; "
-            'write "< 0.01" for less, "> 0.01" for more'
-        ),
+        ('line 25: objectives.refused_share = 0.01: is not an objective; write "< 0.01" for less, "> 0.01" for more'),
     ),
     (
         '"< 1 %"',
