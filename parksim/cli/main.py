@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import cyclopts
 from cyclopts import App, Parameter
 
-from parksim.cli import logs, plans, report, serve
+from parksim.cli import init, logs, plans, report, serve
 from parksim.cli import options as opt
 from parksim.cli.misused import misused
 from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
@@ -48,7 +48,13 @@ for plan in (
     plans.rerun_command,
 ):
     app.command(plan)
-for other in (report.report_command, logs.replay_command, logs.calibrate_command, serve.serve_command):
+for other in (
+    init.init_command,
+    report.report_command,
+    logs.replay_command,
+    logs.calibrate_command,
+    serve.serve_command,
+):
     app.command(other)
 
 
@@ -179,37 +185,6 @@ def schema_command() -> opt.Answer:
     from parksim.scenario.model import Scenario
 
     return opt.Answer(opt.as_json(Scenario.model_json_schema()))
-
-
-@app.command
-def init_command(
-    path: Annotated[Path | None, Parameter(help="Where to write it; stdout if left out.")] = None,
-    *,
-    source: Annotated[
-        str | None, Parameter(name="--from", help="Copy this shipped scenario (`parksim scenarios` lists them).")
-    ] = None,
-) -> opt.Answer:
-    """Write a commented scenario to start from."""
-    from parksim.results import write
-    from parksim.scenario import shipped
-    from parksim.scenario.model import TEMPLATE
-
-    origin = None if source is None else shipped.found(source)
-    text = TEMPLATE if origin is None else origin.read_text(encoding="utf-8")
-    beside = [] if origin is None else shipped.files_of(origin)
-    if path is None:
-        if beside:
-            raise UsageError(f"{source} needs {beside[0].name} beside it; name a file to write, {source}.toml")
-        return opt.Answer(text)
-    copies = {path: text} | {path.parent / file.name: file.read_text(encoding="utf-8") for file in beside}
-    for target in copies:
-        if target.exists():
-            raise UsageError(f"{target} exists already; parksim init overwrites nothing, name another file")
-        if not target.parent.is_dir():
-            raise UsageError(f"{target}: there is no folder {target.parent}")
-    for target, content in copies.items():
-        write(target, content)
-    return opt.Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
 
 
 @app.command

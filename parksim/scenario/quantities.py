@@ -159,7 +159,9 @@ def share(value: object) -> float:
     else:
         result = number(value, "a share", step)
     if not 0 <= result <= 1:
-        raise UnfitError("a share must be from 0 to 1", step)
+        raise UnfitError(
+            "a share must be from 0 to 1", f'write "{result:g}%"' if value == result and 2 <= result <= 100 else step
+        )
     return result
 
 

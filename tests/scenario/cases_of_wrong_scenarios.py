@@ -370,10 +370,7 @@ WRONG = [
     (
         "probability = 0.6",
         "probability = 60",
-        (
-            "line 12: parking.probability = 60: a share must be from 0 to 1; write a number from 0 to 1 or a "
-            'text such as "5%"'
-        ),
+        ('line 12: parking.probability = 60: a share must be from 0 to 1; write "60%"'),
     ),
     (
         "probability = 0.6",
