@@ -22,6 +22,7 @@ from parksim.reports.screen import (
     thin,
 )
 from parksim.reports.words import span
+from parksim.scenario.sections import Hourly
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
@@ -116,14 +117,21 @@ def _calls(study: Study) -> str:
 
 
 def _busiest(study: Study) -> str:
-    """Return the hour with the most park requests, where the arrivals change by the hour."""
-    if study.scenario.arrivals.kind == "poisson" or not study.results:
+    """Return the hour with the most park requests; "" where hours do not differ beyond noise."""
+    arrivals = study.scenario.arrivals
+    if arrivals.kind == "poisson" or not study.results:
         return ""
-    hours = [study.estimate("parks_requested_by_hour", hour).mean or 0.0 for hour in range(24)]
-    hour = max(range(24), key=hours.__getitem__)
-    refused = study.estimate("refused_share_by_hour", hour)
-    return f"Busiest from {hour} to {hour + 1} h: {story.some(hours[hour])} parks asked for, " + (
-        "" if refused.mean is None else f"{refused.mean * hours[hour]:.2g} of them refused."
+    if isinstance(arrivals, Hourly):  # the file says which hours are the busiest
+        most = max(arrivals.calls_per_hour)
+        hours = [hour for hour, calls in enumerate(arrivals.calls_per_hour) if calls == most]
+    else:
+        hours = [*story.busiest_hours(study, "parks_requested")]
+    if not 0 < len(hours) <= story.MOST_ALIKE:
+        return ""
+    asked, refused = (study.estimate(f"{name}_by_hour", hours[0]).mean for name in ("parks_requested", "refused_share"))
+    others = f" (and {len(hours) - 1} more like it)" if len(hours) > 1 else ""
+    return f"Busiest from {hours[0]} to {hours[0] + 1} h{others}: {story.some(asked or 0.0)} parks asked for" + (
+        "." if refused is None else f", {refused * (asked or 0.0):.2g} of them refused."
     )
 
 

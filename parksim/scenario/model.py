@@ -300,19 +300,19 @@ class Scenario(sections.Section):
             raise ArgumentError("is not one that can be read back") from error
         return scenario
 
-    def with_values(self, values: Mapping[str, object]) -> Self:
-        """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
+    def with_values(self, values: Mapping[str, object], *, option: str = "") -> Self:
+        """Return the scenario with some values replaced; on the command line ``--set`` does it.
 
         Keys are dotted (``"lot.slots"``, and of several lots ``"lot.NAME.slots"``). A text is read as TOML and, where
         that fails, taken as it is; any other value is taken as it is. Names of files given here are relative to the
-        working folder.
+        working folder. Messages name the ``option`` of a command line that gave the values.
 
         Raises:
             ScenarioError: the result is no valid scenario.
         """
-        raw, paths = scenario_errors.overridden(self._raw, values, resolved)
+        raw, paths = scenario_errors.overridden(self._raw, values, resolved, option)
         self._fix(raw, paths)
-        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
+        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths), option=option))
 
     def _fix(self, raw: dict[str, Any], paths: tuple[KeyPath, ...]) -> None:
         """Let the draws of a file give way to values that were set."""

@@ -438,7 +438,7 @@ def _losses(scenario: Scenario, known: _Known) -> Table:
     to_parker = recall.to == "parker" and _can_expire(scenario)
     in_queue = limited and (scenario.queue.limit != UNLIMITED or (to_parker and recall.busy == "drop"))
     if not (scenario.when_full == "drop" or in_queue or (to_parker and recall.unanswered == "drop")):
-        return {"lost_share": Formula(0.0, "no call can be lost")}
+        return {"lost_share": Formula(0.0, "no call is dropped; hang-ups are not in it")}
     lot, back = known.lot, _return(scenario)
     if isinstance(lot, str):
         return _none(lot, ("lost_share",))

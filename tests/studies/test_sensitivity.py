@@ -89,7 +89,7 @@ def test_a_scenario_without_guesses_says_so():
 def test_what_cannot_be_moved_is_no_effect():
     """A guess that is a word, and one of the window that is counted, are left out: neither has two sides to compare."""
     text = TEMPLATE.replace('# choice = "lowest"                  #', 'choice = "lowest"  # guess').replace(
-        'horizon = "1d"  ', 'horizon = "2h"  # guess'
+        'horizon = "1d"', 'horizon = "2h"  # guess'
     )
     scenario = Scenario.loads(text)
     assert {"lot.choice", "run.horizon"} <= set(scenario.guesses)

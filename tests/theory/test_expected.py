@@ -262,7 +262,7 @@ def test_no_wait_is_certain_without_a_formula():
     parking = lot_only({"attendants.count": 4, "lot.when_full": "keep"})
     assert parking["queue_abandoned_share"] == Formula(0.0, "callers wait without end")
     assert parking["queue_full_share"] == Formula(0.0, "the queue has no limit")
-    assert parking["lost_share"] == Formula(0.0, "no call can be lost")
+    assert parking["lost_share"] == Formula(0.0, "no call is dropped; hang-ups are not in it")
     for way in ({"lot.when_full": "drop"}, {"queue.limit": 9}, {"recall": {"to": "parker", "busy": "drop"}},
                 {"recall": {"to": "parker", "unanswered": "drop"}}):  # fmt: skip
         assert lot_only({"attendants.count": 4, "lot.when_full": "keep"} | way)["lost_share"].value is None
