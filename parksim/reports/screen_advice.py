@@ -1,23 +1,26 @@
 """What to change, laid out for people: the recommendation first, on at most twenty lines of eighty columns."""
 
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SHARES
+from parksim.reports.answer import unasked
+from parksim.reports.orders import in_words, written
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
-from parksim.reports.words import span
 from parksim.studies.advise import Advice, Change, Failed
+from parksim.studies.levers import amount
 
 if TYPE_CHECKING:
     from parksim.studies.study import Study
 
 WIDTH: Final = 80
 MOST_OTHERS: Final = 3
-"""How many further changes, or keys that do not help, the screen tells; the rest is in the JSON."""
-_COUNTED: Final = {"slots": "slot", "count": "attendant", "staff": "staff member"}
+"""How many further changes, or keys that do not help, the screen shows; the JSON has all."""
+MOST_LINES: Final = 5
+"""Of further changes."""
 _SHORT: Final = {
     "refused_share": "parks refused",
     "expired_share": "parked calls that come back",
@@ -43,6 +46,7 @@ def advice_screen(advice: Advice, store: object = None) -> RenderableType:
         parts.append(_effects(advice, advice.spare[0]))
     elif advice.verdict != "met":
         parts.append(_ends(advice))
+    parts += [Text(line) for told in unasked(advice.base) for line in _filled(told)]
     gathered = f"{advice.ran:,} replications"
     if store is not None:
         damaged = f" ({len(advice.damaged):,} records were damaged: run again)" if advice.damaged else ""
@@ -82,7 +86,7 @@ def _recommended(advice: Advice) -> list[str]:
             lines += _filled(f"  {_done(one)}. {' '.join(_bounds(one))}", "    ")
         return lines
     if advice.verdict == "met":
-        return ["Nothing is more than needed: one step less of any key misses an objective, or may."]
+        return ["Nothing is more than needed: less of any key misses an objective, or may."]
     lines = ["No change of one key or two meets all objectives."]
     for name, why in advice.out_of_reach.items():
         lines += _filled(f"Out of reach: {_name(name)} {_target(advice, name)}: {why}.", "  ")
@@ -90,53 +94,7 @@ def _recommended(advice: Advice) -> list[str]:
 
 
 def _done(change: Change) -> str:
-    """Return what to do, in the words of somebody who orders it."""
-    said = [_do(key, change.now[key], value) for key, value in change.values.items()]
-    text = " and ".join(said)
-    return text[0].upper() + text[1:]
-
-
-def _do(key: str, now: Any, value: Any) -> str:
-    what = key.rpartition(".")[2]
-    of = f" in lot {key.split('.')[1]}" if key.count(".") > 1 else ""
-    if what == "max_in_parking":
-        verb = "lengthen" if now is not None and value > now else "shorten"
-        return f"{verb} the time-out{of}: {_written(key, value)} instead of {_written(key, now)}"
-    if isinstance(value, tuple):
-        hours = [hour for hour in range(len(value)) if value[hour] != now[hour]]
-        by = sum(value) - sum(now)
-        verb = "add" if by > 0 else "drop"
-        return f"{verb} {_some(abs(by), 'attendant-hour')} a day, in the hours from {_hours(hours)} h"
-    more = value - now
-    verb = "add" if more > 0 else "drop"
-    return f"{verb} {_some(abs(more), _COUNTED[what])}{of}: {value} instead of {now}"
-
-
-def _some(number: int, word: str) -> str:
-    return f"{'one' if number == 1 else number} {word}{'s' * (number != 1)}"
-
-
-def _hours(hours: list[int]) -> str:
-    """Return hours of the day as spans: 8-11, 14-15.
-
-    >>> _hours([8, 9, 10, 14])
-    '8-11, 14-15'
-    """
-    spans: list[list[int]] = []
-    for hour in hours:
-        if spans and spans[-1][1] == hour:
-            spans[-1][1] = hour + 1
-        else:
-            spans.append([hour, hour + 1])
-    return ", ".join(f"{begin}-{end}" for begin, end in spans)
-
-
-def _written(key: str, value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"{sum(value)} attendant-hours"
-    if key.endswith("max_in_parking"):
-        return "unlimited" if value is None else span(round(value * 1e6))
-    return str(value)
+    return in_words({key: (change.now[key], value) for key, value in change.values.items()})
 
 
 def _bounds(change: Change) -> list[str]:
@@ -146,17 +104,17 @@ def _bounds(change: Change) -> list[str]:
         close = change.close[key]
         unclear = ""
         if close:
-            values = f"{_written(key, close[0])}" + (f" to {_written(key, close[-1])}" if len(close) > 1 else "")
+            low, high = sorted((close[0], close[-1]), key=amount)
+            values = written(key, low) + (f" to {written(key, high)}" if len(close) > 1 else "")
             unclear = f"{values} {'is' if len(close) == 1 else 'are'} too close to call"
-        clear = "" if less is None else f"{_written(key, less)} would not do"
+        clear = "" if less is None else f"{written(key, less)} would not do"
         told.append(", ".join(part for part in (unclear, clear) if part))
     return _filled("; ".join(one for one in told if one) + ".") if any(told) else []
 
 
 def _effects(advice: Advice, change: Change) -> RenderableType:
     """Return a table of what else a change does: better, worse, or no difference beyond noise."""
-    table = empty_table("", "Measure", "Now", "Then", f"Change ({advice.level:.4g} interval)", right=("Now", "Then"))
-    table.columns[-1].header = f"Change ({advice.level * 100:g} %)"
+    table = empty_table("", "Measure", "Now", "Then", f"Change ({advice.level * 100:g} %)", right=("Now", "Then"))
     styles = {"better": "bold green", "worse": "bold red"}
     for side in ("better", "worse"):
         for name in change.effects:
@@ -172,9 +130,8 @@ def _effects(advice: Advice, change: Change) -> RenderableType:
 def _difference(change: Change, name: str) -> str:
     one = change.effects[name]
     scale, unit = (100.0, " points") if name in SHARES else (1.0, "")
-    assert one.mean is not None and one.low is not None  # a change with a side has an interval
-    assert one.high is not None
-    return f"{one.mean * scale:+.2f}{unit} ({one.low * scale:+.2f} to {one.high * scale:+.2f})"
+    ends = [(end or 0.0) * scale for end in (one.mean, one.low, one.high)]  # a change with a side has them all
+    return "{:+.2f}{unit} ({:+.2f} to {:+.2f})".format(*ends, unit=unit)
 
 
 def _further(advice: Advice, best: Change) -> list[str]:
@@ -184,10 +141,12 @@ def _further(advice: Advice, best: Change) -> list[str]:
     for one in others[:MOST_OTHERS]:
         worse = [_SHORT[name] for name in one.effects if one.side(name) == "worse"]
         lines += _filled(f"Or: {_done(one)}" + (f"; worse: {', '.join(worse)}." if worse else "."), "  ")
-    failed = list(dict.fromkeys(one.key for one in advice.failed))
-    if failed and len(best.values) == 1:
-        lines += _filled(f"Not enough alone: {', '.join(failed)}.", "  ")
-    return lines
+    for failed in advice.failed:
+        unclear = [_name(one.objective.measure) for one in failed.objectives if one.verdict != "met"]
+        if all(one.verdict != "missed" for one in failed.objectives):
+            change = in_words({failed.key: (failed.now, failed.value)})
+            lines += _filled(f"Too close to call ({', '.join(unclear)}): {change}.", "  ")
+    return lines[:MOST_LINES]
 
 
 def _ends(advice: Advice) -> RenderableType:
@@ -207,7 +166,7 @@ def _ends(advice: Advice) -> RenderableType:
 
 
 def _tried(failed: Failed) -> str:
-    return f"{failed.key} {_written(failed.key, failed.value)}"
+    return f"{failed.key} {written(failed.key, failed.value)}"
 
 
 def _name(measure: str) -> str:

@@ -9,22 +9,30 @@ value and the one before it are run once more, with replications that the search
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations, groupby
 from typing import Any, Final, Unpack
 
 from parksim.errors import PlanError
 from parksim.scenario.arguments import checked_scenario, whole
-from parksim.scenario.laws import Constant
-from parksim.scenario.lots import UAPI_LIMITS_S, LotSection
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict
 from parksim.studies.compare import difference
-from parksim.studies.gather import Execution, ExecutionArguments, Gatherer, gathering, requested, shows_execution
+from parksim.studies.gather import (
+    TASK_CALLS,
+    Execution,
+    ExecutionArguments,
+    Gatherer,
+    gathering,
+    requested,
+    shows_execution,
+)
+from parksim.studies.levers import Lever, amount, levers_of
 from parksim.studies.replication import versions
-from parksim.studies.search import MOST_LOOKED_AT, first, looks
+from parksim.studies.search import FIRST_LOOK, MOST_LOOKED_AT, first, looks
 from parksim.studies.store import Damage
 from parksim.studies.study import ObjectiveVerdict, Study, together
 
@@ -40,18 +48,18 @@ WATCHED: Final = (
     "attendant_utilisation",
 )
 """What a change may do to a planner's other measures. Less of each is better, but of those answered in time."""
-MOST_OF_A_KEY: Final = (4, 8)
-"""Up to 4 times the present number, and 8, are tried."""
-SHORT_STEP_S: Final = 10
-"""Step of a time-out up to 10 minutes; then it is a minute."""
-_SHORT_S: Final = 600
 EXPECTED: Final = 3_000
 """About how many replications an advice runs."""
 _ROUNDS: Final = 5
 """How often the two keys of a pair are searched in turn."""
-_HOURS: Final = 24
+_RANKED: Final = 80
+"""Replications that rank the hours of a roster."""
+_MOST_PAIRS: Final = 60
+"""Pairs of keys that are tried, the cheapest first: a scenario with many lots has thousands."""
 SATURATED: Final = 0.9
 """Attendants that are busy for more of the time than this answer late whatever else is changed."""
+_OF_SLOTS: Final = frozenset(["refused_share", "time_full_share"])
+"""Measures of which slots are the cause."""
 _OF_ATTENDANTS: Final = frozenset(
     [
         "answered_within_share",
@@ -64,35 +72,6 @@ _OF_ATTENDANTS: Final = frozenset(
     ]
 )
 """Measures of which attendants are the cause."""
-
-
-@dataclass(frozen=True)
-class Lever:
-    """A key and the values that it could take, from the present one outwards.
-
-    Attributes:
-        key: Of the scenario.
-        now: Its present value.
-        values: From the nearest to the furthest; rosters are 24 numbers.
-    """
-
-    key: str
-    now: Any
-    values: tuple[Any, ...]
-
-    @property
-    def what(self) -> str:
-        """The last word of the key: slots, count, staff, max_in_parking."""
-        return self.key.rpartition(".")[2]
-
-    @property
-    def is_less(self) -> bool:
-        """Whether its values are below the present one."""
-        return _amount(self.values[0]) < _amount(self.now)
-
-    def at(self, place: int) -> dict[str, Any]:
-        """Return what is changed at a place: nothing at -1."""
-        return {} if place < 0 else {self.key: self.values[place]}
 
 
 @dataclass(frozen=True)
@@ -121,7 +100,7 @@ class Change:
         """What it takes: attendant-hours a day, staff, slots, seconds by which time-outs move; the order of advice."""
         sums = dict.fromkeys(("count", "staff", "slots", "max_in_parking"), 0.0)
         for key, value in self.values.items():
-            moved = _amount(value) - _amount(self.now[key])
+            moved = amount(value) - amount(self.now[key])
             what = key.rpartition(".")[2]
             sums[what] += abs(moved) if what == "max_in_parking" else moved
         return tuple(sums.values())
@@ -250,11 +229,6 @@ def _as_json(study: Study, objectives: Collection[ObjectiveVerdict] | None = Non
     ]
 
 
-def _amount(value: Any) -> float:
-    """Return a value as a number that adds up: attendants as hours of a day, of a time-out without end an hour."""
-    return float(sum(value)) if isinstance(value, tuple) else float(UAPI_LIMITS_S[1] if value is None else value)
-
-
 class AdviceArguments(ExecutionArguments, total=False):
     """The keywords of ``advise``: those of ``ExecutionArguments``, and which keys may be changed."""
 
@@ -298,8 +272,8 @@ def advise(
     """
     execution = Execution.of(how)
     checked_scenario(scenario)
-    if whole("replications are", replications, 1) < looks(None)[0]:
-        raise PlanError(f"a change is confirmed by at least {looks(None)[0]} replications, not {replications}")
+    if whole("replications are", replications, 1) < FIRST_LOOK:
+        raise PlanError(f"a change is confirmed by at least {FIRST_LOOK} replications, not {replications}")
     if not scenario.objectives:
         raise PlanError(
             "the scenario sets no objective, so there is nothing to advise; add [objectives] with lines such as "
@@ -307,12 +281,11 @@ def advise(
         )
     with gathering(execution, [scenario], EXPECTED) as gatherer:
         bench = _Bench(scenario, gatherer, replications)
-        base = bench.confirmation({})
-        chosen = _chosen(scenario, base, keys)
+        chosen = _chosen(bench, keys)
         found = _spared(bench, chosen) if bench.verdict({}) == "met" else _changed(bench, chosen)
         return Advice(
             scenario=scenario,
-            base=base,
+            base=bench.confirmation({}),
             objectives=bench.objectives({}),
             keys=tuple(dict.fromkeys(lever.key for lever in chosen)),
             **{"changes": (), "pairs": (), "spare": (), "failed": (), "out_of_reach": {}} | found,
@@ -320,16 +293,45 @@ def advise(
         )
 
 
-# What can be changed --------------------------------------------------------------------------------------------------
+def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
+    """Return a change that would probably meet all objectives of a study, found in a part of the time that it took.
+
+    Tried are one slot more of the only lot, and one attendant more, where an objective about them is missed, with the
+    first replications of the study. Where that is more than some tenths of a second's work nothing is tried.
+
+    Returns:
+        By key the present and the new value; empty where nothing was found.
+
+    Raises:
+        StudyError: a replication cannot be run.
+    """
+    scenario = study.scenario
+    if len(study.results) < FIRST_LOOK or scenario.expected_calls * FIRST_LOOK > TASK_CALLS[study.engine]:
+        return {}
+    missed = {one.objective.measure for one in study.objectives if one.verdict == "missed"}
+    slots, attendants = scenario.lots[0].slots, scenario.attendants.count
+    tried: dict[str, int] = {}
+    if missed & _OF_SLOTS and len(scenario.lots) == 1:
+        tried["lot.slots"] = slots
+    if missed & _OF_ATTENDANTS and isinstance(attendants, int):
+        tried["attendants.count"] = attendants
+    with gathering(Execution(study.seed, study.level, engine=study.engine), [scenario], FIRST_LOOK) as gatherer:
+        bench = _Bench(scenario, gatherer, CONFIRMED)
+        for key, now in tried.items():
+            first_ones = bench.study(bench.design({key: now + 1}), range(FIRST_LOOK))
+            if together(foreseen(first_ones, CONFIRMED)) == "met":
+                return {key: (now, now + 1)}
+    return {}
 
 
-def _chosen(scenario: Scenario, base: Study, keys: Collection[str] | None) -> list[Lever]:
+def _chosen(bench: "_Bench", keys: Collection[str] | None) -> list[Lever]:
     """Return the levers of the keys, all of them by default.
 
     Raises:
         PlanError: a key is none of those that a planner can change.
     """
-    levers = list(_levers(scenario, base))
+    scenario = bench.scenario
+    levers = list(levers_of(scenario, partial(bench.study, scenario, range(_RANKED))))
     names = dict.fromkeys(lever.key for lever in levers)
     for key in keys or ():
         if key not in names:
@@ -339,58 +341,6 @@ def _chosen(scenario: Scenario, base: Study, keys: Collection[str] | None) -> li
                 + (f"did you mean {near}?" if near else f"choose from: {', '.join(names)}")
             )
     return [lever for lever in levers if keys is None or lever.key in keys]
-
-
-def _levers(scenario: Scenario, base: Study) -> Iterator[Lever]:
-    """Yield each key a planner can change, twice: up and down."""
-    for lot, name in zip(scenario.lots, scenario.lot_names, strict=True):
-        table = "lot" if isinstance(lot, LotSection) else f"lot.{name}"
-        yield from _counted(f"{table}.slots", lot.slots)
-        if lot.max_in_parking is None or isinstance(lot.max_in_parking, Constant):
-            yield from _timed(f"{table}.max_in_parking", lot.max_in_parking)
-    if isinstance(scenario.attendants.count, tuple):
-        yield from _rostered(scenario.attendants.count, base)
-    elif isinstance(scenario.attendants.count, int):
-        yield from _counted("attendants.count", scenario.attendants.count)
-    if isinstance(scenario.retrieval.staff, int):
-        yield from _counted("retrieval.staff", scenario.retrieval.staff)
-
-
-def _counted(key: str, now: int) -> Iterator[Lever]:
-    times, more = MOST_OF_A_KEY
-    yield Lever(key, now, tuple(range(now + 1, min(times * now + more, 10_000) + 1)))
-    yield Lever(key, now, tuple(range(now - 1, 0, -1)))
-
-
-def _timed(key: str, now: Constant | None) -> Iterator[Lever]:
-    """Yield the time-outs above and below the present one, of those that somebody would configure."""
-    least, most = UAPI_LIMITS_S
-    values = [*range(least, _SHORT_S, SHORT_STEP_S), *range(_SHORT_S, most + 1, 60)]
-    now_s = math.inf if now is None else now.value
-    value = None if now is None else int(now_s) if now_s == int(now_s) else now_s
-    yield Lever(key, value, tuple(one for one in values if one > now_s))
-    yield Lever(key, value, tuple(one for one in reversed(values) if one < now_s))
-
-
-def _rostered(now: tuple[int, ...], base: Study) -> Iterator[Lever]:
-    """Yield rosters with one attendant more, or less, in the hours in which most, or fewest, callers wait too long."""
-    late = [0.0] * _HOURS
-    for hour in range(_HOURS):
-        calls = base.estimate("calls_offered_by_hour", hour).mean or 0.0
-        late[hour] = calls * (1.0 - (base.estimate("answered_within_share_by_hour", hour).mean or 0.0))
-    worst = sorted((hour for hour in range(_HOURS) if late[hour] > 0), key=lambda hour: (-late[hour], hour))
-    more = _stepwise(now, worst * 3, 1)
-    yield Lever("attendants.count", now, more)
-    best = sorted((hour for hour in range(_HOURS) if now[hour] > 1), key=lambda hour: (late[hour], hour))
-    yield Lever("attendants.count", now, _stepwise(now, best, -1))
-
-
-def _stepwise(now: tuple[int, ...], hours: list[int], by: int) -> tuple[tuple[int, ...], ...]:
-    rosters, roster = [], list(now)
-    for hour in hours:
-        roster[hour] += by
-        rosters.append(tuple(roster))
-    return tuple(rosters)
 
 
 # Searching and confirming ---------------------------------------------------------------------------------------------
@@ -582,7 +532,7 @@ def _pairs(bench: _Bench, reach: Mapping[Lever, frozenset[str]], asked: frozense
         if one.key != other.key and reach[one] | reach[other] >= asked
     ]
     pairs.sort(key=lambda pair: [dear(pair[1]), dear(pair[0])])
-    for _, group in groupby(pairs, key=lambda pair: dear(pair[1])):
+    for _, group in groupby(pairs[:_MOST_PAIRS], key=lambda pair: dear(pair[1])):
         found = []
         for cheap, other in group:
             for of_cheap in dict.fromkeys((reach[cheap], bench.names - reach[other])):
