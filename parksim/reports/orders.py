@@ -20,7 +20,7 @@ def in_words(values: Mapping[str, tuple[Any, Any]]) -> str:
 
 def _do(key: str, now: Any, value: Any) -> str:
     what = key.rpartition(".")[2]
-    of = f" in lot {key.split('.')[1]}" if key.count(".") > 1 else ""
+    of = _in_lot(key)
     if what == "max_in_parking":
         verb = "lengthen" if now is not None and value > now else "shorten"
         return f"{verb} the time-out{of}: {written(key, value)} instead of {written(key, now)}"
@@ -59,3 +59,17 @@ def written(key: str, value: Any) -> str:
         return "unlimited" if value is None else span(round(value * 1e6))
     word = _COUNTED[key.rpartition(".")[2]]
     return f"{value} {word}{'s' * (value != 1)}"
+
+
+def named(key: str, value: Any) -> str:
+    """Return what a value of a key is: 5 slots in lot firm, a time-out of 2 min.
+
+    >>> named("lot.firm.max_in_parking", 120), named("attendants.count", 1)
+    ('a time-out of 2 min in lot firm', '1 attendant')
+    """
+    of = "a time-out of " if key.endswith("max_in_parking") else ""
+    return of + written(key, value) + _in_lot(key)
+
+
+def _in_lot(key: str) -> str:
+    return f" in lot {key.split('.')[1]}" if key.count(".") > 1 else ""

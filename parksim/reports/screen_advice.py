@@ -8,9 +8,9 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SHARES
 from parksim.reports.answer import unasked
-from parksim.reports.orders import in_words, written
+from parksim.reports.orders import in_words, named, written
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
-from parksim.studies.advise import Advice, Change, Failed
+from parksim.studies.advise import Advice, Change, OutOfReach
 from parksim.studies.levers import amount
 
 if TYPE_CHECKING:
@@ -89,8 +89,17 @@ def _recommended(advice: Advice) -> list[str]:
         return ["Nothing is more than needed: less of any key misses an objective, or may."]
     lines = ["No change of one key or two meets all objectives."]
     for name, why in advice.out_of_reach.items():
-        lines += _filled(f"Out of reach: {_name(name)} {_target(advice, name)}: {why}.", "  ")
+        lines += _filled(f"Out of reach: {_name(name)} {_target(advice, name)}: {_why(advice, why)}.", "  ")
     return lines
+
+
+def _why(advice: Advice, one: OutOfReach) -> str:
+    if one.key is not None:
+        return f"{named(one.key, one.value)} would do, but not for: {', '.join(map(_name, one.lost))}"
+    if one.load is not None:
+        people = advice.scenario.attendants.in_words
+        return f"{people} {one.busy:.0%} busy, and answering alone takes {one.load:.3g} hours of work an hour"
+    return f"no tried value of {', '.join(advice.keys)} meets it"
 
 
 def _done(change: Change) -> str:
@@ -160,13 +169,9 @@ def _ends(advice: Advice) -> RenderableType:
             Text(shown(one.objective.measure, study.estimate(one.objective.measure))[0], VERDICT_STYLES[one.verdict])
             for one in objectives
         ]
-        table.add_row("as it is" if failed is None else _tried(failed), *cells)
+        table.add_row("as it is" if failed is None else named(failed.key, failed.value), *cells)
     table.padding = (0, 1, 0, 0)
     return table
-
-
-def _tried(failed: Failed) -> str:
-    return f"{failed.key} {written(failed.key, failed.value)}"
 
 
 def _name(measure: str) -> str:

@@ -10,10 +10,10 @@ value and the one before it are run once more, with replications that the search
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import combinations, groupby
-from typing import Any, Final, Unpack
+from typing import Any, Final, Literal, Unpack
 
 from parksim.errors import PlanError
 from parksim.scenario.arguments import checked_scenario, whole
@@ -154,6 +154,28 @@ class Failed:
         }
 
 
+@dataclass(frozen=True)
+class OutOfReach:
+    """Why no change meets an objective.
+
+    Attributes:
+        why: "trade" where ``key`` at ``value`` meets it but misses ``lost``; "saturated" where the attendants are
+            ``busy`` for nearly all of the time; "far" where no tried value meets it.
+        key: Of a trade.
+        value: Of the key.
+        lost: Measures of the objectives that the trade misses, or that are then too close to call.
+        busy: Share of the time in which the attendants are busy now.
+        load: Hours of work an hour that the first handling of each call takes, in erlang.
+    """
+
+    why: Literal["trade", "saturated", "far"]
+    key: str | None = None
+    value: Any = None
+    lost: tuple[str, ...] = ()
+    busy: float | None = None
+    load: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Advice:
     """What to change so that all objectives are met, or what can be spared where they are.
@@ -183,7 +205,7 @@ class Advice:
     pairs: tuple[Change, ...]
     spare: tuple[Change, ...]
     failed: tuple[Failed, ...]
-    out_of_reach: Mapping[str, str]
+    out_of_reach: Mapping[str, OutOfReach]
     keys: tuple[str, ...]
     seed: int
     engine: str
@@ -212,7 +234,7 @@ class Advice:
             **{
                 name: [one.to_dict() for one in getattr(self, name)] for name in ("changes", "pairs", "spare", "failed")
             },
-            "out_of_reach": dict(self.out_of_reach),
+            "out_of_reach": {name: asdict(one) for name, one in self.out_of_reach.items()},
             "replications": len(self.base.results),
             "seed": self.seed,
             "engine": self.engine,
@@ -585,26 +607,17 @@ def _spared(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
     return {"spare": tuple(sorted(spare, key=lambda one: one.cost))}
 
 
-def _why(bench: _Bench, name: str, failed: list[Failed]) -> str:
-    """Return why an objective is out of reach: what has the furthest effect on it, and what stands against it."""
+def _why(bench: _Bench, name: str, failed: list[Failed]) -> OutOfReach:
+    """Return why an objective is out of reach."""
     for one in failed:
         verdicts = {o.objective.measure: o.verdict for o in one.objectives}
         if verdicts[name] == "met":
-            lost = [other for other, verdict in verdicts.items() if verdict != "met"]
-            return f"{one.key} = {_plain(one.value)} meets it, but not {' and '.join(lost)}"
+            lost = tuple(other for other, verdict in verdicts.items() if verdict != "met")
+            return OutOfReach("trade", one.key, one.value, lost)
     busy = bench.confirmation({}).estimate("attendant_utilisation").mean
-    scenario = bench.scenario
     if name in _OF_ATTENDANTS and busy is not None and busy > SATURATED:
-        calls = bench.confirmation({}).estimate("calls_offered").mean or 0.0
+        scenario = bench.scenario
         hours = (scenario.horizon_us - scenario.warm_up_us) / 3.6e9
-        load = calls / hours * scenario.attendants.handling.mean_s / 3600
-        return (
-            f"the attendants are busy {busy:.0%} of the time: the first handling of {calls / hours:.3g} calls an hour "
-            f"alone is {load:.3g} hours of work an hour, for {scenario.attendants.in_words}"
-        )
-    tried = ", ".join(f"{one.key} = {_plain(one.value)}" for one in failed)
-    return f"not even {tried} meets it" if tried else "no key that would move it may be changed"
-
-
-def _plain(value: Any) -> str:
-    return "unlimited" if value is None else str(list(value) if isinstance(value, tuple) else value)
+        calls = (bench.confirmation({}).estimate("calls_offered").mean or 0.0) / hours
+        return OutOfReach("saturated", busy=busy, load=calls * scenario.attendants.handling.mean_s / 3600)
+    return OutOfReach("far")

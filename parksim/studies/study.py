@@ -153,9 +153,9 @@ class Study(Reported):
     def advice(self, **how: Any) -> Any:
         """Return what would meet the scenario's objectives, an ``advise.Advice``; see ``parksim.advise``.
 
-        Seed, level and engine are this study's unless ``how`` has others.
+        Seed and level are this study's unless ``how`` has others.
         """
-        return shower("advice")(self.scenario, **{"seed": self.seed, "level": self.level, "engine": self.engine} | how)
+        return shower("advice")(self.scenario, **{"seed": self.seed, "level": self.level} | how)
 
     def to_json(self, *, sealed: bool = False) -> str:
         """Return the study as one JSON object: what is undefined is null, equal studies give equal text.
