@@ -10,6 +10,7 @@ import numpy as np
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
@@ -22,7 +23,7 @@ from parksim.studies.study import Study, why_undefined
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Reported):
     """What changes from scenario ``a`` to scenario ``b``.
 
     Attributes:
@@ -46,6 +47,11 @@ class Comparison:
     ran: int
     reused: int
     damaged: tuple[Damage, ...] = ()
+
+    @property
+    def scenario(self) -> Scenario:
+        """The first scenario, which the second changes."""
+        return self.a.scenario
 
     @property
     def how(self) -> str:
@@ -104,6 +110,7 @@ def compare(
             for one, numbers in ((a, range(replications)), (b, range(first, first + replications)))
             for results in gatherer.results([one], numbers)
         )
+        gatherer.finish(a, kind="compare", asked={"replications": replications}, other=gatherer.kept(b))
     return _compared(of_a, of_b, changed, unlike, gatherer)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Unpack
 
 from parksim.errors import PlanError, ScenarioError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate as est
@@ -55,7 +56,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Reported):
     """What each guess of a scenario moves.
 
     Attributes:
@@ -71,6 +72,11 @@ class Sensitivity:
     effects: tuple[Effect, ...] = field(repr=False)
     ran: int
     reused: int
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario as it is."""
+        return self.base.scenario
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -170,6 +176,7 @@ def sensitivity(
             )
             for design, first in zip(designs, firsts, strict=True)
         )
+        gatherer.finish(scenario, kind="sensitivity", asked={"replications": replications})
     sides: dict[str, list[Side]] = {}
     for (key, value, _), study, first in zip(moved, studies, firsts[1:], strict=True):
         by = est.apart if first else est.together

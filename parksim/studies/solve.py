@@ -11,6 +11,7 @@ from operator import index
 from typing import Any, Literal, NamedTuple, Unpack, overload
 
 from parksim.errors import ParksimError, PlanError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, certain, verdict
@@ -25,7 +26,7 @@ Ends = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Solved:
+class _Solved(Reported):
     """What a ``Solution`` and a ``Frontier`` have in common.
 
     Attributes:
@@ -37,6 +38,7 @@ class _Solved:
         ran: Replications that were run now.
         reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
+        made_with: The versions that made it; None for the installed ones.
     """
 
     scenario: Scenario
@@ -47,6 +49,7 @@ class _Solved:
     ran: int
     reused: int
     damaged: tuple[Damage, ...] = ()
+    made_with: Mapping[str, str] | None = None
 
     def _as_json(self, searched: Mapping[str, object], found: Mapping[str, object]) -> dict[str, Any]:
         """Return what was searched, what was found, and how, as plain values."""
@@ -58,7 +61,7 @@ class _Solved:
             "seed": self.seed,
             "engine": self.engine,
             "level": self.level,
-            "versions": versions(self.engine),
+            "versions": dict(self.made_with or versions(self.engine)),
         }
 
 
@@ -221,6 +224,14 @@ def solve(
     seen = looks(replications)
     with gathering(execution, *_first_looks(scenario, axes, seen[0])) as gatherer:
         rows = tuple(_rows(scenario, axes, sense, seen, precision, gatherer))
+        searched: dict[str, list[Any]] = {
+            "key": [axis.key for axis in axes],
+            "within": [list(axis.within) for axis in axes],
+            "step": [axis.values.step for axis in axes],
+        }
+        asked = {name: ones if len(axes) > 1 else ones[0] for name, ones in searched.items()}
+        how_many = {"replications": replications, "precision": precision}
+        gatherer.finish(scenario, kind="solve", asked=asked | how_many | {"sense": sense})
     if len(axes) == 1:
         return rows[0].solution
     keys, ends = zip(*((axis.key, axis.within) for axis in axes), strict=True)
