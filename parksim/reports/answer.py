@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME
-from parksim.reports import story
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, slots_in_words, thin
 from parksim.reports.words import span
 from parksim.studies.study import ObjectiveVerdict, Study
@@ -19,7 +18,7 @@ from parksim.studies.study import ObjectiveVerdict, Study
 WIDTH: Final = 80
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""
-_ORDER: Final = {"missed": 0, "undecided": 1, "met": 2}
+WORST_FIRST: Final = {"missed": 0, "undecided": 1, "met": 2}
 _MENDED_BY: Final = {
     "refused_share": ("lot.slots", "slots"),
     "time_full_share": ("lot.slots", "slots"),
@@ -44,13 +43,12 @@ def answer(study: Study, name: str) -> RenderableType:
     design = f"{slots_in_words(scenario)}, {scenario.attendants.in_words}"
     made = f"{number} replications of {_window(study)}" if number != 1 else f"one replication of {_window(study)}"
     parts: list[RenderableType] = [Text.assemble((scenario.name, "bold"), f"\n{design}; {made}, seed {study.seed}")]
-    objectives = sorted(study.objectives, key=lambda one: _ORDER[one.verdict])
+    objectives = sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict])
     if objectives:
-        parts += [Text(story.headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
+        parts += [Text(headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
     else:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
-    lines = [thin(study), _calls(study), _busiest(study), *_unasked(study)]
-    parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
+    parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
     parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
     if guesses := len(scenario.guesses):
         told = (
@@ -59,6 +57,39 @@ def answer(study: Study, name: str) -> RenderableType:
         parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
     parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
     return Group(*parts)
+
+
+def headline_of(study: Study) -> str:
+    """Return the verdict on all objectives in a sentence."""
+    number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
+    if study.verdict == "met":
+        return "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
+    if study.verdict == "undecided":
+        return "Not decided: an interval holds the target."
+    if number == 1:
+        return "No: its objective is missed."
+    return f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
+
+
+def found(study: Study) -> list[str]:
+    """Return what follows the objectives: a warning, a window in whole calls, the busiest hour, what is badly wrong."""
+    return [line for line in (thin(study), _calls(study), _busiest(study), *_unasked(study)) if line]
+
+
+def mended(study: Study, name: str) -> list[str]:
+    """Return what would meet the objectives of a study of the scenario ``name``, as far as it is known, in a line."""
+    objectives = sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict])
+    told = " ".join(line.strip() for line in _mended(study, objectives, name))
+    return [told] if told else []
+
+
+def some(count: float) -> str:
+    """Return a mean count for people: two digits below ten, whole above.
+
+    >>> some(0.031), some(3.14), some(825.3)
+    ('0.03', '3.1', '825')
+    """
+    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}" if count >= 1 else f"{count:.1g}"
 
 
 def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableType:
@@ -92,7 +123,6 @@ def _calls(study: Study) -> str:
     calls, asked, refused, made, back, gone = (study.estimate(name).mean for name in names)
     if not calls or not asked or refused is None or made is None or back is None or gone is None:
         return ""
-    some = story.some
     return (
         f"In {_window(study)}: {some(calls)} calls, {some(asked)} parks asked for, {some(refused * asked)} refused, "
         f"{some(back * made)} come back, {some(gone * calls)} give up waiting."
@@ -106,7 +136,7 @@ def _busiest(study: Study) -> str:
     hours = [study.estimate("parks_requested_by_hour", hour).mean or 0.0 for hour in range(24)]
     hour = max(range(24), key=hours.__getitem__)
     refused = study.estimate("refused_share_by_hour", hour)
-    return f"Busiest from {hour} to {hour + 1} h: {story.some(hours[hour])} parks asked for, " + (
+    return f"Busiest from {hour} to {hour + 1} h: {some(hours[hour])} parks asked for, " + (
         "" if refused.mean is None else f"{refused.mean * hours[hour]:.2g} of them refused."
     )
 

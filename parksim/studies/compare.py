@@ -62,6 +62,13 @@ class Comparison(Reported):
         what = "seeds" if "seed" in self.unlike else "arrivals"
         return f"Welch: the {what} differ, so each side has replications of its own ({', '.join(self.unlike)})"
 
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each measure: that of a, that of b, and the difference with its interval."""
+        return [
+            {"measure": name, "a": self.a.estimate(name).mean, "b": self.b.estimate(name).mean} | one.as_dict()
+            for name, one in self.differences.items()
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values, for JSON."""
         return {

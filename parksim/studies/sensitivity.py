@@ -94,6 +94,15 @@ class Sensitivity(Reported):
         verdicts = {one.objective.measure: one.verdict for one in self.base.objectives}
         return tuple(one.key for one in self.effects if any(side.verdicts != verdicts for side in one.sides))
 
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each guess, side and measure: the change with its interval."""
+        return [
+            {"key": one.key, "value": str(one.value), "moved": str(side.value), "measure": name} | change.as_dict()
+            for one in self.effects
+            for side in one.sides
+            for name, change in side.changes.items()
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
         return {
