@@ -59,14 +59,14 @@ def _axis_end(greatest: float, bound: float = math.inf) -> float:
     )
 
 
-def _value_axis(alt: Any, field: str, measure: str, end: float, title: str = "") -> Any:
-    """Return the upright axis of a measure, from 0 to ``end``, with its unit; shares in per cent."""
+def _value_axis(alt: Any, field: str, measure: str, end: float, title: str = "", start: float = 0.0) -> Any:
+    """Return the upright axis of a measure, from ``start`` to ``end``, with its unit; shares in per cent."""
     axis = alt.Axis(tickCount=6)
     if measure in SHARES:
-        decimals = 0 if end >= 0.05 else 1 if end >= 0.005 else 2
+        decimals = 0 if end - start >= 0.05 else 1 if end - start >= 0.005 else 2
         axis = alt.Axis(tickCount=6, labelExpr=f"format(100 * datum.value, '.{decimals}f') + ' %'")
     words = title or unit_of(measure).replace("% of", "share of")
-    scale = alt.Scale(domain=[0, end], nice=False)
+    scale = alt.Scale(domain=[start, end], nice=False)
     return alt.Y(field, type="quantitative", title=words or label_of(measure), axis=axis, scale=scale)
 
 
@@ -122,13 +122,14 @@ def _by_hour(alt: Any, figure: Figure, width: int) -> Any:
     return _titled(alt, alt.layer(*layers), figure, width, f"Over the day: {label_of(measure)}", replications, beside)
 
 
-def _limit(alt: Any, value: float, words: str, axis: Callable[..., Any]) -> list[Any]:
-    """Return a dashed line across the chart, with its words at its right end."""
+def _limit(alt: Any, value: float, words: str, axis: Callable[..., Any], *, below: bool = False) -> list[Any]:
+    """Return a dashed line across the chart, with its words at its right end, above or below it."""
     y = axis(field="limit")
     base = alt.Chart(_data(alt, [{"limit": value, "words": words}]))
     line = base.mark_rule(strokeDash=[5, 4], color=INK, strokeWidth=1.2).encode(y=y)
     places = {"x": alt.value("width"), "y": y, "text": "words:N"}
-    text = partial(base.mark_text, align="right", baseline="bottom", dy=-3, fontSize=12)
+    place = {"baseline": "top", "dy": 4} if below else {"baseline": "bottom", "dy": -3}
+    text = partial(base.mark_text, align="right", fontSize=12, **place)
     halo = text(stroke="white", strokeWidth=4, strokeOpacity=0.85)
     return [line, halo.encode(**places), text(color=INK).encode(**places)]
 
@@ -336,17 +337,20 @@ def _tried(alt: Any, figure: Figure, width: int) -> Any:
     facts = figure.facts
     together = width >= NARROW and len(facts["targets"]) > 1
     inner = (width - 150) // 2 if together else width - 80
-    panels = [_tried_panel(alt, figure, measure, inner) for measure in facts["targets"]]
+    panels = [_tried_panel(alt, figure, measure, inner, width) for measure in facts["targets"]]
     chart = alt.concat(*panels, columns=2 if together else 1).resolve_scale(color="shared", shape="shared")
     words = f"upright lines: {facts['level'] * 100:.4g} % intervals; dashed: the target"
     return _titled(alt, chart, figure, width, f"Against the {w.key_words(facts['key'])}", words)
 
 
-def _tried_panel(alt: Any, figure: Figure, measure: str, inner: int) -> Any:
-    key, target = figure.facts["key"], figure.facts["targets"][measure]
+def _tried_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int) -> Any:
+    key, (relation, target) = figure.facts["key"], figure.facts["targets"][measure]
     rows = [row | {"what": row["verdict"]} for row in figure.rows if row["measure"] == measure]
     rows = [row | {"words": w.value_words(key, row["value"])} for row in rows]
-    end = _axis_end(max(_greatest(rows, "mean", "high"), 1.1 * target), w.bounds_of(measure, 10**9)[1])
+    seen = [target, *(row[name] for row in rows for name in ("mean", "low", "high") if row[name] is not None)]
+    room = 0.15 * (max(seen) - min(seen)) or 0.1 * target
+    start = 0.0 if min(seen) < 0.5 * max(seen) else min(seen) - room
+    end = min(max(seen) + room, w.bounds_of(measure, 10**9)[1])
     base = alt.Chart(_data(alt, rows), width=inner, height=200)
     values = [row["value"] for row in rows][:: 1 + len(rows) * 26 // inner]
     unit = ", s" if w.is_seconds(key) else ""
@@ -356,24 +360,24 @@ def _tried_panel(alt: Any, figure: Figure, measure: str, inner: int) -> Any:
         axis=alt.Axis(grid=False, values=values),
         scale=alt.Scale(zero=False, padding=14, nice=False),
     )
-    y = partial(_value_axis, alt, measure=measure, end=end)
+    y = partial(_value_axis, alt, measure=measure, end=end, start=start)
     tips = [alt.Tooltip("words:N", title=w.key_words(key)), alt.Tooltip("verdict:N"), alt.Tooltip("replications:Q")]
     tips += _tooltip(alt, measure, "mean", "low", "high")
-    colour, shape = _by_look(alt, {name: (look.words, look.colour) for name, look in w.VERDICTS.items()})
+    colour, shape = _by_look(alt, {name: (look.words, look.colour) for name, look in w.VERDICTS.items()}, width)
     known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
     layers = [
         known.mark_rule(strokeWidth=1.4).encode(x=x, y=y(field="low"), y2="high", color=colour, tooltip=tips),
         base.transform_filter("isValid(datum.mean)")
         .mark_point(filled=True, size=60, opacity=1)
         .encode(x=x, y=y(field="mean"), color=colour, shape=shape, tooltip=tips),
-        *_limit(alt, target, f"target {w.written(measure, target)}", y),
+        *_limit(alt, target, f"target {w.written(measure, target)}", y, below=relation.startswith(">")),
     ]
     return alt.layer(*layers).properties(title=_panel_title(alt, label_of(measure), inner + 60))
 
 
-def _by_look(alt: Any, looks: Mapping[str, tuple[str, str]]) -> tuple[Any, Any]:
+def _by_look(alt: Any, looks: Mapping[str, tuple[str, str]], width: int) -> tuple[Any, Any]:
     """Return colour and shape of marks that say in ``what`` what they are, with one legend for both."""
-    legend = alt.Legend(title=None, orient="bottom")
+    legend = alt.Legend(title=None, orient="bottom", columns=1 if width < NARROW else 0)
     domain, colours = list(looks), [colour for _, colour in looks.values()]
     return (
         alt.Color("what:N", legend=legend, scale=alt.Scale(domain=domain, range=colours)),
@@ -399,8 +403,8 @@ def _differences(alt: Any, figure: Figure, width: int) -> Any:
     for unit in dict.fromkeys(row["unit"] for row in rows):
         of_unit = [row for row in rows if row["unit"] == unit]
         base, y, inner = _lines(alt, of_unit, [label_of(row["measure"]) for row in of_unit], width, 24)
-        x = _change_axis(alt, unit)
-        colour, shape = _by_look(alt, looks)
+        x = _change_axis(alt, unit, inner)
+        colour, shape = _by_look(alt, looks, width)
         tips = [alt.Tooltip("what:N"), *(alt.Tooltip(f"{end}:Q", format="+.3~f") for end in ("mean", "low", "high"))]
         layers = [
             _zero(alt, x),
@@ -422,7 +426,7 @@ def _tornado(alt: Any, figure: Figure, width: int) -> Any:
         if not rows:
             continue
         base, y, inner = _lines(alt, rows, [w.key_words(row["key"]) for row in rows], width, 40)
-        x = _change_axis(alt, "percentage points" if measure in SHARES else unit_of(measure))
+        x = _change_axis(alt, "percentage points" if measure in SHARES else unit_of(measure), inner)
         scale = alt.Scale(domain=list(SIDES), range=[colour for _, colour in SIDES.values()])
         colour = alt.Color("what:N", scale=scale, legend=alt.Legend(title="moved to a value that is", orient="top"))
         within = alt.YOffset("what:N", scale=alt.Scale(domain=list(SIDES), paddingInner=0.1))
@@ -444,17 +448,18 @@ def _lines(
     Long words are broken: a third of a wide chart is theirs, and two fifths of a narrow one.
     """
     room = width // 3 if width >= NARROW else 2 * width // 5
-    broken = ["\n".join(textwrap.wrap(one, max(8, room // 7))) for one in words]
+    broken = ["\n".join(textwrap.wrap(one, max(8, room // 8))) for one in words]  # 8 pixels a letter, of any font
     order = list(dict.fromkeys(broken))
     lines = max(one.count("\n") + 1 for one in order)
-    axis = alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=room, grid=False, ticks=False, labelPadding=6)
+    fixed = {"minExtent": room, "maxExtent": room}
+    axis = alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=room, grid=False, ticks=False, **fixed)
     y = alt.Y("line:N", sort=order, scale=alt.Scale(domain=order), title=None, axis=axis)
     data = _data(alt, [{**row, "line": line} for row, line in zip(rows, broken, strict=True)])
     return alt.Chart(data, height=len(order) * max(step, 14 * lines + 8)), y, width - room - 40
 
 
-def _change_axis(alt: Any, unit: str) -> Callable[[str], Any]:
-    axis = alt.Axis(format="+.3~f", tickCount=5)
+def _change_axis(alt: Any, unit: str, inner: int) -> Callable[[str], Any]:
+    axis = alt.Axis(format="+.3~f", tickCount=max(2, inner // 80))
     return lambda field: alt.X(field, type="quantitative", title=f"change, {unit}" if unit else "change", axis=axis)
 
 
@@ -503,7 +508,7 @@ def _timeline(alt: Any, figure: Figure, width: int) -> Any:
     order = [name_of[slot] for slot in slots] + ["refused"] * any(row["place"] == "refused" for row in rows)
     looks = [look for name, look in OUTCOMES.items() if any(row["outcome"] == name for row in rows)]
     domain = [look.words for look in looks]
-    legend = alt.Legend(title=None, orient="top", columns=2 if width < NARROW else 0)
+    legend = alt.Legend(title=None, orient="top", columns=1 if width < NARROW else 0)
     colour = alt.Color("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.colour for look in looks]))
     shape = alt.Shape("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.shape for look in looks]))
     height = max(60, (24 if len(order) <= 20 else 14) * len(order))

@@ -339,7 +339,7 @@ def tried(solution: Solution) -> Figure:
     ]
     facts = {
         "key": solution.key,
-        "targets": {one.measure: one.value for one in solution.scenario.objectives},
+        "targets": {one.measure: (one.relation, one.value) for one in solution.scenario.objectives},
         "level": solution.trail[0].study.level,
     }
     return Figure("tried", solution.scenario.name, tuple(rows), facts)

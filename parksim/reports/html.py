@@ -39,13 +39,11 @@ def page(story: Story, *, interactive: bool = False) -> str:
     Raises:
         MissingLibraryError: altair or vl-convert is not installed.
     """
+    interactive = interactive and bool(story.charts)
     parts = [
         *_head(story, interactive=interactive),
         *_answer(story),
-        '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>',
-        *([_BUTTON] if interactive else ()),
-        *(_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts)),
-        "</section>",
+        *_charts(story, interactive=interactive),
         *_tables(story),
         *_assumptions(story),
         *_made(story),
@@ -159,6 +157,16 @@ def _right(sheet: Sheet, column: int) -> str:
 
 
 # Charts ---------------------------------------------------------------------------------------------------------------
+
+
+def _charts(story: Story, *, interactive: bool) -> Iterator[str]:
+    if not story.charts:
+        return
+    yield '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>'
+    if interactive:
+        yield _BUTTON
+    yield from (_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts))
+    yield "</section>"
 
 
 def _figure(chart: Chart, number: int, *, interactive: bool) -> str:

@@ -46,10 +46,12 @@ def _lines(story: Story) -> Iterator[str]:
         yield from _table(story.choices)
     if story.warning:
         yield from ("", story.warning)
-    yield from ("", "## What was seen")
+    if story.charts:
+        yield from ("", "## What was seen")
     for chart in story.charts:
         yield from _chart(chart)
-    yield from ("", "## All that was measured")
+    if story.tables:
+        yield from ("", "## All that was measured")
     for sheet in story.tables:
         yield from _table(sheet)
     yield from (line for n, words in enumerate(story.footnotes, 1) for line in ("", f"\\[{n}\\] {escaped(words)}"))

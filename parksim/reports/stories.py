@@ -92,7 +92,7 @@ def _of_solution(solution: Solution, source: str) -> Story:
     key, ends = solution.key, solution.within
     chosen = _step_at(solution, solution.value) or _nearest(solution)
     table = objectives_of(chosen.study)
-    caption = f"The objectives with {words_of({key: chosen.value})}"
+    caption = f"The objectives with {words_of({key: chosen.value})}{' [1]' if _looks(solution) else ''}"
     own = {
         "kind": f"a search for the {solution.sense} value that meets the objectives",
         "question": f"Which is the {solution.sense} value that meets the objectives: {key_words(key)}, "
@@ -137,7 +137,7 @@ def _advice(solution: Solution) -> str:
     span = f"from {value_words(key, low)} to {value_words(key, high)}"
     number = "its objective" if len(solution.scenario.objectives) == 1 else "all objectives"
     if solution.outcome == "none":
-        return f"Nothing {span} meets {number}: {key_words(key)}."
+        return f"{capital(key_words(key))}: no value {span} meets {number}."
     if solution.between is not None:
         ends = [words_of({key: one}) if one is not None else "a value beyond the range" for one in solution.between]
         return f"Not decided: the answer lies between {' and '.join(ends)}."
@@ -153,32 +153,28 @@ def _why(solution: Solution) -> list[str]:
     base = _as_it_stands(solution)
     if solution.value is not None and misses:
         nearest = min(misses, key=lambda step: abs(step.value - (solution.value or 0)))
-        told.append(f"{_capital_design(key, nearest)}: not enough. {_missed(nearest)}")
+        told.append(_missed(key, nearest))
         gains = "; ".join(filter(None, (moved(name, one) for name, one in solution.gain.items())))
         told += [f"What the step changes, with the very same calls: {gains}."] if gains else []
     elif solution.outcome == "none":
-        told.append(f"{_capital_design(key, _nearest(solution))}: {_missed(_nearest(solution))}")
+        told.append(_missed(key, _nearest(solution)))
     elif solution.outcome == "undecided":
         told.append(f"{capital(solution.reason.replace(f'{key} = ', key_words(key) + ' '))}.")
-    if base is not None and base.value != solution.value and base not in misses[:1]:
-        told.append(f"The scenario as it stands ({words_of({key: base.value})}): {base.verdict}.")
+    if base is not None and base.value != solution.value:
+        told.append(f"The scenario as it stands has {words_of({key: base.value})}: {base.verdict}.")
     if solution.erlang is not None:
         told.append(f"Formulas say {words_of({key: solution.erlang})} ({solution.erlang_reason}).")
     return told
 
 
-def _capital_design(key: str, step: Step) -> str:
-    return capital(words_of({key: step.value}))
-
-
-def _missed(step: Step) -> str:
+def _missed(key: str, step: Step) -> str:
     """Return which objectives a step misses, with what was measured."""
     words = [
         f"{label_of(one.objective.measure)} {measured(step.study, one.objective.measure)}, target {one.objective.text}"
         for one in step.objectives
         if one.verdict == "missed"
     ]
-    return f"Missed: {'; '.join(words)}."
+    return f"With {words_of({key: step.value})}, missed: {'; '.join(words)}."
 
 
 def _tried_chart(solution: Solution) -> Chart:
@@ -211,10 +207,8 @@ def _looks(solution: Solution | Frontier) -> tuple[str, ...]:
     level = steps[0].study.level
     if level == solution.level:
         return ()
-    return (
-        f"Intervals of {100 * level:.4g} %: a value gets more replications until it is decided, and is looked at after "
-        f"each step; all these looks together keep {100 * solution.level:g} %.",
-    )
+    words = f"Intervals of {100 * level:.4g} %: a value gets more replications until it is decided, and is looked at "
+    return (f"{words}after each step; all these looks together keep {100 * solution.level:g} %.",)
 
 
 def _solve_words(asked: Mapping[str, Any]) -> list[str]:
@@ -249,10 +243,10 @@ def _of_frontier(frontier: Frontier, source: str) -> Story:
     mark = " [1]" if _looks(frontier) else ""
     own = {
         "kind": f"a search for the {frontier.sense} values that meet the objectives",
-        "question": f"Which is the {frontier.sense} value that meets the objectives ({key_words(first)}), for each value "
-        f"of another ({key_words(second)})?",
+        "question": f"Which is the {frontier.sense} value that meets the objectives ({key_words(first)}), for each "
+        f"value of another ({key_words(second)})?",
         "verdict": {"found": "met", "undecided": "undecided", "none": "missed"}[frontier.outcome],
-        "headline": f"Take {' or '.join(answers)}." if answers else "No pair of values meets the objectives.",
+        "headline": _pairs_advice(frontier, answers),
         "details": (),
         "choices": Sheet(f"What each choice takes{mark}", headings, tuple(rows), (1,)),
         "footnotes": _looks(frontier),
@@ -263,6 +257,16 @@ def _of_frontier(frontier: Frontier, source: str) -> Story:
     }
     tried = f"{sum(len(step.study.results) for _, step in frontier.trail):,}, of {len(frontier.trail)} designs"
     return plan_story(frontier, source, _solve_words(frontier.asked), {"tried.csv": frontier.flat()}, tried, own, words)
+
+
+def _pairs_advice(frontier: Frontier, answers: Sequence[str]) -> str:
+    if answers:
+        return f"Take {' or '.join(answers)}."
+    undecided = frontier.outcome == "undecided"
+    return "Not decided: no pair of values is seen to meet all objectives." if undecided else _NO_PAIR
+
+
+_NO_PAIR: Final = "No pair of values meets all objectives."
 
 
 # A comparison ---------------------------------------------------------------------------------------------------------
@@ -281,13 +285,13 @@ def _of_comparison(comparison: Comparison, source: str) -> Story:
         told = "; ".join(f"{label_of(name)}: {change_of(name, comparison.differences[name])}" for name in names)
         details.append(f"{capital(kind)}: {told or 'nothing that could be told from chance'}.")
     other = "scenario-b.toml"
-    files = {other: text for text in scenario_file(b.scenario).values()}
+    files = dict.fromkeys([other] * bool(scenario_file(b.scenario)), "".join(scenario_file(b.scenario).values()))
     own = {
         "title": a.scenario.name if a.scenario.name == b.scenario.name else f"{a.scenario.name} and {b.scenario.name}",
         "kind": f"two scenarios compared, {len(a.results)} replications of each",
         "question": f"What changes from {design_of(a.scenario)} (a) to {design_of(b.scenario)} (b)?",
-        "verdict": b.verdict if b.objectives else "",
-        "headline": _what_changed(comparison, kinds),
+        "verdict": "",
+        "headline": _advice_of_two(comparison),
         "objectives": _objectives(comparison),
         "details": tuple(details),
         "charts": (_difference_chart(comparison),),
@@ -319,18 +323,28 @@ def _changes(comparison: Comparison) -> dict[str, str]:
     return known
 
 
-def _what_changed(comparison: Comparison, kinds: Mapping[str, str]) -> str:
-    """Return the verdicts that change, and where none does, what gets better and worse."""
-    a, b = ({o.objective.measure: o.verdict for o in side.objectives} for side in (comparison.a, comparison.b))
-    turned = [f"{label_of(name)}: {a[name]} becomes {b[name]}" for name in a if name in b and a[name] != b[name]]
+def _advice_of_two(comparison: Comparison) -> str:
+    """Return which of the two to choose, by their objectives; without any, how many measures get better and worse."""
+    a, b = comparison.a, comparison.b
     if not comparison.changed:
-        return "Nothing differs."
-    if turned:
-        return f"{capital('; '.join(turned))}."
-    counts = [list(kinds.values()).count(kind) for kind in ("better", "worse")]
-    verdicts = "No verdict changes" if a else "No objective is set"
-    better, worse = (f"{count or 'no'} measure{'s' * (count != 1)}" for count in counts)
-    return f"{verdicts}; {better} get{'s' * (counts[0] == 1)} better, {worse} worse."
+        return "The two are the same scenario."
+    if not a.objectives or not b.objectives:
+        return "No objective is set: b is neither better nor worse as a whole."
+    sides = {"a": a.verdict, "b": b.verdict}
+    met = [name for name, verdict in sides.items() if verdict == "met"]
+    if len(met) == 2:
+        return "Both meet all objectives."
+    others = "; ".join(f"{name} {_falls_short(side)}" for name, side in (("a", a), ("b", b)) if name not in met)
+    if met:
+        return f"{'Keep a' if met == ['a'] else 'Choose b'}: it meets all objectives; {others}."
+    seen = "meets" if a.verdict == b.verdict == "missed" else "is seen to meet"
+    return f"Neither {seen} all objectives: {others}."
+
+
+def _falls_short(study: Study) -> str:
+    """Return which objectives a study misses; where it misses none, which are undecided."""
+    names = [label_of(one.objective.measure) for one in study.objectives if one.verdict == study.verdict]
+    return f"{'misses' if study.verdict == 'missed' else 'is undecided on'} {', '.join(names)}"
 
 
 def _objectives(comparison: Comparison) -> Sheet | None:
@@ -347,7 +361,7 @@ def _objectives(comparison: Comparison) -> Sheet | None:
             Mark(one.verdict),
             shown(one.objective.measure, b.estimate(one.objective.measure))[0],
             Mark(other.verdict),
-            change_of(one.objective.measure, comparison.differences[one.objective.measure]),
+            change_of(one.objective.measure, comparison.differences[one.objective.measure], "points"),
         )
         for one, other in both
     ]
@@ -401,7 +415,7 @@ def _of_sensitivity(sensitivity: Sensitivity, source: str) -> Story:
     own = {
         "kind": f"{len(sensitivity.effects)} guesses, each moved down and up",
         "question": "Which of the guesses matter, and what should be measured first?",
-        "verdict": base.verdict if base.objectives else "",
+        "verdict": "",
         "headline": _first_to_measure(sensitivity),
         "objectives": objectives_of(base),
         "details": tuple(_what_matters(sensitivity)),
@@ -427,7 +441,7 @@ def _first_to_measure(sensitivity: Sensitivity) -> str:
 
 
 def _listed(keys: Sequence[str]) -> str:
-    return ", ".join(map(key_words, keys))
+    return "; ".join(map(key_words, keys))
 
 
 def _what_matters(sensitivity: Sensitivity) -> list[str]:
@@ -440,7 +454,7 @@ def _what_matters(sensitivity: Sensitivity) -> list[str]:
         else "No guess, moved so far, changes a verdict.",
     ]
     idle = sensitivity.idle
-    return told + ([f"These move nothing beyond noise, and need no measuring: {_listed(idle)}."] if idle else [])
+    return told + ([f"These do not move it beyond noise: {_listed(idle)}."] if idle else [])
 
 
 def _tornado_chart(sensitivity: Sensitivity, figure: Figure) -> Chart:
@@ -448,23 +462,16 @@ def _tornado_chart(sensitivity: Sensitivity, figure: Figure) -> Chart:
     if not figure.rows:
         return Chart(heading, "No guess moves a measure beyond noise.", "", None)
     first = figure.rows[0]
-    sides = [row for row in figure.rows if (row["measure"], row["key"]) == (first["measure"], first["key"])]
     effect = next(one for one in sensitivity.effects if one.key == first["key"])
-    changes = zip(sides, effect.sides, strict=True)
-    words = "; ".join(
-        f"{row['value']}: {change_of(first['measure'], side.changes[first['measure']])}" for row, side in changes
+    changes = "; ".join(
+        f"{_brief(effect.key, side.value)}: {change_of(first['measure'], side.changes[first['measure']])}"
+        for side in effect.sides
     )
-    about = f"{capital(key_words(first['key']))} moves it most: {label_of(first['measure'])}"
-    unmoved = [
-        f"{label_of(name)}: not moved beyond noise by {_listed(keys)}"
-        for name, keys in figure.facts["idle"].items()
-        if keys
-    ]
+    finding = f"{capital(label_of(first['measure']))}: moved most by {key_words(effect.key)} ({changes})."
     reading = (
         f"Bars: the change when the guess alone is moved. Thin lines: {100 * figure.facts['level']:g} % intervals. "
     )
-    reading += f"{'; '.join(unmoved)}." if unmoved else ""
-    finding = f"{about}. {capital(words)}." if not isinstance(effect.value, list) else f"{about}."
+    reading += "A guess that is not drawn does not move that measure beyond noise."
     return Chart(heading, finding, reading, figure)
 
 
@@ -476,7 +483,10 @@ def _effects(sensitivity: Sensitivity) -> Sheet:
         for n, side in enumerate(effect.sides):
             turned = [f"{label_of(name)}: {one}" for name, one in side.verdicts.items() if one != verdicts[name]]
             first = (capital(key_words(effect.key)), _brief(effect.key, effect.value)) if n == 0 else ("", "")
-            changes = (change_of(name, side.changes[name]) if effect.moves(name) else "within noise" for name in names)
+            changes = (
+                change_of(name, side.changes[name], "points") if effect.moves(name) else "within noise"
+                for name in names
+            )
             rows.append((*first, _brief(effect.key, side.value), *changes, "; ".join(turned)))
     headings = ("Guess", "Value", "Moved to", *(capital(label_of(name)) for name in names), "Verdicts then")
     return Sheet("Guess by guess", headings, tuple(rows))

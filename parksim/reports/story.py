@@ -136,8 +136,8 @@ class Story:
     def warning(self) -> str:
         """What the guesses mean for the answer; empty without any."""
         number = f"{self.guesses} values" if self.guesses > 1 else "One value"
-        told = f"{number} of the scenario are marked as guesses in its file: the answer is as good as they are "
-        return told + "(parksim sensitivity says which of them matter)." if self.guesses else ""
+        told = f"{number} of the scenario are marked as guesses in its file: the answer is as good as they are."
+        return told if self.guesses else ""
 
 
 # A study --------------------------------------------------------------------------------------------------------------
@@ -194,13 +194,18 @@ def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
     if not study.objectives:
         shares = ("refused_share", "expired_share", "occupancy_mean")
         details += [f"{capital(label_of(name))}: {measured(study, name)}." for name in shares]
-        return "The scenario sets no objective.", tuple(details)
+        return "The scenario sets no objective.", (*details, *_guesses(study))
     unclear = [one for one in study.objectives if one.verdict == "undecided"]
     if unclear:
         number_needed = replications_needed(study, unclear)
         would = "no number of replications" if number_needed is None else f"some {number_needed:,} replications"
         details.append(f"{capital(would)} would probably decide what is undecided.")
-    return headline_of(study), (*details, *mended(study, SCENARIO_FILE))
+    return headline_of(study), (*details, *mended(study, SCENARIO_FILE), *_guesses(study))
+
+
+def _guesses(study: Study) -> list[str]:
+    many = len(study.scenario.guesses) > 1
+    return [f"Which of the guesses matter? Try: parksim sensitivity {SCENARIO_FILE}"] if many else []
 
 
 def objectives_of(study: Study) -> Sheet | None:
@@ -212,14 +217,15 @@ def objectives_of(study: Study) -> Sheet | None:
         name = one.objective.measure
         point, interval = shown(name, study.estimate(name))
         rows.append((named(name), one.objective.text, point, interval, Mark(one.verdict)))
-    headings = ("Objective", "Target", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
+    headings = ("Objective", "Target", "Estimate", f"{study.level * 100:.4g} % interval", "Verdict")
     return Sheet("The objectives", headings, tuple(rows), (2,))
 
 
 def named(name: str) -> str:
     """Return what a measure is called in a table, with its unit."""
     unit = unit_of(name)
-    return capital(label_of(name) if not unit or name in SHARES else f"{label_of(name)}, {unit}")
+    words = label_of(name) if not unit or name in SHARES or unit == "1/h" else f"{label_of(name)}, {unit}"
+    return capital(words)
 
 
 def _measures(study: Study) -> tuple[list[Sheet], tuple[str, ...]]:
@@ -448,12 +454,12 @@ def moved(name: str, difference: Estimate) -> str:
     return f"{label_of(name)}: {change_of(name, difference)}"
 
 
-def change_of(name: str, difference: Estimate) -> str:
+def change_of(name: str, difference: Estimate, points: str = "percentage points") -> str:
     """Return a difference with its sign, unit and interval: "-1.38 percentage points (-2.01 to -0.98)"."""
     if difference.mean is None:
         return "undefined"
     point, interval = (text.replace(" %", "") for text in shown(name, difference))
-    unit = "percentage points" if name in SHARES else unit_of(name)
+    unit = points if name in SHARES else unit_of(name).replace("1/h", "")
     sign = "+" if difference.mean > 0 else ""
     beside = f" ({interval})" if difference.low is not None else ""
     return f"{sign}{point} {unit}".rstrip() + beside
@@ -532,8 +538,8 @@ def _designs(sweep: Sweep) -> Sheet:
         for row in sweep.rows[:MOST_DESIGNS]
     )
     headings = (
-        *map(key_words, sweep.over),
-        *(f"{label_of(name)} {text}".strip() for name, text in columns),
+        *(capital(key_words(key)) for key in sweep.over),
+        *(f"{capital(label_of(name))} {text}".strip() for name, text in columns),
         *(["All"] if objectives else []),
     )
     more = f"The first {MOST_DESIGNS:,} of {len(sweep.rows):,} designs; designs.csv has all"
@@ -544,8 +550,8 @@ def _designs(sweep: Sweep) -> Sheet:
 
 
 def aim(objective: Objective) -> str:
-    """Return an objective in words: "parks refused because the lot is full < 1 %"."""
-    return f"{label_of(objective.measure)} {objective.text}"
+    """Return an objective as a heading: "Parks refused because the lot is full < 1 %"."""
+    return f"{capital(label_of(objective.measure))} {objective.text}"
 
 
 def measured(study: Study, name: str) -> str:
