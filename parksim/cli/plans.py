@@ -253,15 +253,16 @@ def compare_command(
 def _result_at(path: Path, unchecked: bool) -> "Study":
     """Return the study in a store, or that of a written result made again."""
     from parksim.studies.study import Study
+    from parksim.studies.sweep import Sweep
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
     loaded = _files_named(lambda: loaded_result(path, unchecked=unchecked))
     if isinstance(loaded, Study):
         return loaded
+    what = f"a sweep of {len(loaded.rows):,} designs" if isinstance(loaded, Sweep) else f"a {type(loaded).__name__}"
     raise UsageError(
-        f"{path}: holds a sweep of {len(loaded.rows):,} designs; compare two scenarios, with --out {path}: "
-        "its replications are reused"
+        f"{path}: holds {what.lower()}; compare two scenarios, with --out {path}: its replications are reused"
     )
 
 
@@ -274,7 +275,7 @@ def _files_named(make: Callable[[], Made]) -> Made:
 
 
 def rerun_command(
-    result: Annotated[Path, Parameter(help="A result of run (.json), or a store of run or sweep (.db).")],
+    result: Annotated[Path, Parameter(help="A result of run (.json), or a store of any command with --out (.db).")],
     *,
     replication: Annotated[int | None, Parameter(help="Only this one, from 0; with --json its measures.")] = None,
     scenario: Annotated[
@@ -288,7 +289,7 @@ def rerun_command(
     from parksim.studies.rerun import rerun
 
     opt.check_count("--replication", replication, 0)
-    opt.check_result(result, "a .json file of run, or a .db file of run or sweep", scenario, values)
+    opt.check_result(result, "a .json file of run, or a .db file of a command with --out", scenario, values)
     own = None if scenario is None else opt.scenario_with(scenario, values)
     with how.ready(0, "simpy") as options:
         again = _files_named(lambda: rerun(result, replication, scenario=own, **options))

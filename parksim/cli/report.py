@@ -1,7 +1,6 @@
 """The command that writes a report of a result, or one chart of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,12 +12,15 @@ from parksim.errors import MissingLibraryError, UnfitError, UsageError
 
 if TYPE_CHECKING:
     from parksim.scenario.model import Scenario
+    from parksim.studies.rerun import Plan
     from parksim.studies.study import Study
     from parksim.studies.sweep import Sweep
 
 
 def report_command(
-    result: Annotated[Path, Parameter(help="A store of run or sweep (.db), or a result of run (.json).")],
+    result: Annotated[
+        Path, Parameter(help="A store (.db) of run, sweep, solve, compare or sensitivity, or a result of run (.json).")
+    ],
     *,
     out: Annotated[
         Path | None,
@@ -52,7 +54,7 @@ def report_command(
 
     opt.check_out(out, charts.SAVED_AS if chart is not None else page.ENDINGS, "-o")
     opt.check_count("--width", width, charts.NARROWEST, charts.WIDEST)
-    opt.check_result(result, "a .db file of run or sweep, or a .json file of run", scenario, values)
+    opt.check_result(result, "a .db file of a command with --out, or a .json file of run", scenario, values)
     if out is None:
         page_of = f"{result.stem}.{'svg' if chart is not None else 'html'}"
         of_chart = () if chart is None else ("--chart", chart)
@@ -99,21 +101,13 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep":
+def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep | Plan":
     """Return the result in a file, with the notes and files of its own scenario where there is one."""
-    from parksim.studies.rerun import load, result_of, study_of, with_files
-    from parksim.studies.study import Study
+    from parksim.studies.rerun import load, result_of, study_of
 
     if path.suffix == ".json":
         written = result_of(path, unchecked=unchecked)
         calls = (own or written.scenario).expected_calls * len(written.made.request.sums)
         with opt.HERE.ready(calls, written.made.engine) as how:
             return study_of(written, own, how)
-    loaded = load(path)
-    if own is None:
-        return loaded
-    own = with_files(path, loaded.scenario, own)
-    if isinstance(loaded, Study):
-        return replace(loaded, scenario=own)
-    rows = (replace(row, study=replace(row.study, scenario=own.with_values(row.values))) for row in loaded.rows)
-    return replace(loaded, scenario=own, rows=tuple(rows))
+    return load(path, own)

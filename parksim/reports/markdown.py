@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from parksim.reports.figures import Figure, cell_text
-from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story
+from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
 from parksim.reports.words import label_of, unit_of
 
 MOST_ROWS: Final = 30
@@ -35,21 +35,26 @@ def _cell_of(words: object) -> str:
 
 def _lines(story: Story) -> Iterator[str]:
     yield f"# {escaped(story.title)}"
-    yield from ("", f"Call parking: {escaped(story.kind)}.", "", "## The question", "")
+    yield from ("", f"Call parking: {escaped(story.kind)}.", "")
     if story.asked:
         yield from (escaped(story.asked), "")
     yield from (escaped(story.question), "", "## The answer", "", f"**{escaped(story.headline)}**", "")
+    if story.objectives is not None:
+        yield from _table(story.objectives)
     yield from (f"- {escaped(one)}" for one in story.details)
-    for sheet in story.answers:
-        yield from _table(sheet)
+    if story.choices is not None:
+        yield from _table(story.choices)
     if story.warning:
-        yield story.warning
-    yield from ("", "## What was seen")
+        yield from ("", story.warning)
+    if story.charts:
+        yield from ("", "## What was seen")
     for chart in story.charts:
         yield from _chart(chart)
-    yield from ("", "## All that was measured")
+    if story.tables:
+        yield from ("", "## All that was measured")
     for sheet in story.tables:
         yield from _table(sheet)
+    yield from (line for n, words in enumerate(story.footnotes, 1) for line in ("", f"\\[{n}\\] {escaped(words)}"))
     yield from ("", "## What was assumed", "")
     for paragraph in story.sources:
         yield from (f"> {escaped(paragraph)}", ">")
@@ -115,8 +120,6 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    if isinstance(cell, Measure):
-        return f"{_cell_of(cell.words)} (`{cell.name}`)"
     return f"**{cell}**" if isinstance(cell, Mark) else _cell_of(cell)
 
 
