@@ -25,7 +25,8 @@ from parksim.reports import figures
 from parksim.reports import html as report_page
 from parksim.reports.markdown import markdown
 from parksim.reports.screen import shown
-from parksim.reports.story import Mark, run_again, story_of
+from parksim.reports.stories import story_of
+from parksim.reports.story import Mark, run_again
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "scenarios" / "hospital.toml").read_text().replace('horizon = "1d"', 'horizon = "12h"')
