@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from parksim.reports.figures import Figure, cell_text
 from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
-from parksim.reports.words import label_of, unit_of
+from parksim.reports.words import key_words, label_of, unit_of
 
 MOST_ROWS: Final = 30
 """A chart of more rows is told by its finding alone; the page draws it."""
@@ -77,7 +77,8 @@ def _chart(chart: Chart) -> Iterator[str]:
         yield from _maps(chart.figure)
     elif rows and len(rows) <= MOST_ROWS:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        cells = tuple(tuple(_shown(row[name]) for name in names) for row in rows)
+        words = {"measure": label_of, "key": key_words}
+        cells = tuple(tuple(_shown(words.get(name, _same)(row[name])) for name in names) for row in rows)
         yield from _table(Sheet("", tuple(names), cells, tuple(range(len(names)))))
 
 
@@ -97,8 +98,12 @@ def _maps(figure: Figure) -> Iterator[str]:
         target = facts["targets"].get(measure)
         unit = f", in {unit_of(measure)}" if unit_of(measure) else ""
         caption = f"{label_of(measure)}{unit}" + (f"; target {target[2]}; * meets all objectives" if target else "")
-        corner = f"{facts['y']} / {facts['x']}" if facts["y"] else facts["x"]
+        corner = " / ".join(key_words(key) for key in (facts["y"], facts["x"]) if key)
         yield from _table(Sheet(caption, (corner, *map(str, facts["columns"])), tuple(rows)))
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _shown(value: object) -> str:

@@ -25,7 +25,7 @@ from parksim.results import ALTERED, canonical, is_altered, read
 from parksim.scenario.arguments import fault_in
 from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
-from parksim.studies.compare import Comparison, compare
+from parksim.studies.compare import Comparison, changes, compare
 from parksim.studies.gather import MOST_RUNS, Execution, Progress, Workers, gathering, requested
 from parksim.studies.replication import fits, versions
 from parksim.studies.sensitivity import Sensitivity, sensitivity
@@ -71,15 +71,13 @@ def load(path: str | Path, scenario: Scenario | None = None) -> Study | Sweep | 
             )
         try:
             plan = _Plan.model_validate(plans[-1])
-            if plan.kind in REMADE:
-                return _remade(plan, store, scenario)
-            done = _restored(plan, store)
-        except UnfitError:
-            raise
+            done = _restored(plan, store) if plan.kind not in REMADE else None
         except ArgumentError as error:
             raise StoreError(f"{path}: its scenario {error}; {_AGAIN}") from None
         except ValidationError as error:
             raise StoreError(f"{path}: its last plan is not one of parksim ({fault_in(error)}); {_AGAIN}") from None
+        if done is None:
+            return _remade(plan, store, scenario)
     if scenario is None:
         return done
     own = with_files(Path(path), done.scenario, scenario)
@@ -130,12 +128,15 @@ class _Scenario(_Kept):
         """Return the scenario itself.
 
         Raises:
-            StoreError: its text is damaged or missing.
+            StoreError: its text is damaged or missing, or this version cannot read it.
         """
         texts = store.scenarios()
         if self.scenario not in texts:
             raise _damaged(store, "the scenario's text is")
-        return self.scenario_of(texts[self.scenario], as_written=True)
+        try:
+            return self.scenario_of(texts[self.scenario], as_written=True)
+        except ArgumentError as error:
+            raise StoreError(f"{store.path}: its scenario {error}; {_AGAIN}") from None
 
 
 class _Plan(_Made, _Scenario):
@@ -226,7 +227,7 @@ def _made_of(plan: _Plan, store: Store, own: Scenario | None, how: Mapping[str, 
     scenario = with_files(store.path, plan.its_own(store), own)
     asked = {**{name: _tuples(value) for name, value in plan.asked.items()}, **how}
     if plan.other is not None:
-        asked["b"] = plan.other.its_own(store)
+        asked["b"] = _with_files_of(own, plan.other.its_own(store))
     wrong = f"{store.path}: its last plan is not one of parksim"
     try:
         inspect.signature(REMADE[plan.kind]).bind(scenario, **asked)
@@ -238,6 +239,19 @@ def _made_of(plan: _Plan, store: Store, own: Scenario | None, how: Mapping[str, 
         raise
     except (ArgumentError, ScenarioError, WrongTypeError) as error:
         raise StoreError(f"{wrong} ({error}); {_AGAIN}") from None
+
+
+def _with_files_of(own: Scenario | None, other: Scenario) -> Scenario:
+    """Return the second scenario of a comparison, with the files of the first where it differs in values alone."""
+    if own is None:
+        return other
+    values = {key: value for key, (_, value) in changes(own, other).items() if value is not None}
+    targets = {one.measure: one.text for one in other.objectives}
+    try:
+        again = own.with_values(values | {"name": other.name, "objectives": targets})
+    except ScenarioError:
+        return other
+    return again.with_notes(other.notes) if again == other else other
 
 
 def _tuples(value: Any) -> Any:
