@@ -1,8 +1,8 @@
 """A report as Markdown: the same words and tables as the page, and the charts' numbers where they are few."""
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from parksim.reports.figures import Figure, cell_text
 from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
@@ -77,8 +77,7 @@ def _chart(chart: Chart) -> Iterator[str]:
         yield from _maps(chart.figure)
     elif rows and len(rows) <= MOST_ROWS:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        words = {"measure": label_of, "key": key_words}
-        cells = tuple(tuple(_shown(words.get(name, _same)(row[name])) for name in names) for row in rows)
+        cells = tuple(tuple(_shown(_WORDS.get(name, str), row[name]) for name in names) for row in rows)
         yield from _table(Sheet("", tuple(names), cells, tuple(range(len(names)))))
 
 
@@ -102,12 +101,12 @@ def _maps(figure: Figure) -> Iterator[str]:
         yield from _table(Sheet(caption, (corner, *map(str, facts["columns"])), tuple(rows)))
 
 
-def _same(value: Any) -> Any:
-    return value
+_WORDS: Final = {"measure": label_of, "key": key_words}
+"""What is said in words of a column of a chart's numbers."""
 
 
-def _shown(value: object) -> str:
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+def _shown(words: Callable[[str], str], value: object) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else words(str(value))
 
 
 def _table(sheet: Sheet) -> Iterator[str]:
