@@ -42,6 +42,7 @@ app = App(
 for plan in (
     plans.sweep_command,
     plans.solve_command,
+    plans.advise_command,
     plans.sensitivity_command,
     plans.compare_command,
     plans.rerun_command,

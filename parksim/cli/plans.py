@@ -146,6 +146,40 @@ def sensitivity_command(
     return opt.Answer(opt.as_json(made.to_dict()) if json else sensitivity_screen(made))
 
 
+def advise_command(
+    scenario: opt.ScenarioFile,
+    *,
+    key: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), help="Change only this key: `--key lot.slots`. Repeatable. Default: all it can change."),
+    ] = (),
+    replications: Annotated[
+        int | None, Parameter(help="How many confirm each change, 10 or more. Default: 200.")
+    ] = None,
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    out: opt.StoreFile = None,
+    json: opt.Json = False,
+) -> opt.Answer:
+    """Say what to change so that all objectives are met, or what can be spared; exit 1 when no change meets them.
+
+    Slots and time-out of each lot, attendants or their roster, staff: of each the smallest change that meets all
+    objectives, confirmed by further replications, and what else it changes; of two keys where one is not enough.
+    """
+    from parksim.reports.screen_advice import advice_screen
+    from parksim.studies.advise import CONFIRMED, EXPECTED, advise
+
+    opt.check_count("--replications", replications, 10)
+    how.check()
+    opt.check_out(out, (".db",))
+    loaded = opt.scenario_with(scenario, values)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
+    with how.running(loaded.expected_calls * EXPECTED, may_end_early=True, store=out) as options:
+        advice = advise(loaded, keys=key or None, replications=replications or CONFIRMED, **options)
+    code = opt.DONE if advice.verdict == "met" or advice.best else opt.MISSED
+    return opt.Answer(opt.as_json(advice.to_dict()) if json else advice_screen(advice, out), code)
+
+
 _GUESSES: Final = 20
 """About how many designs a sensitivity has; whether a pool of workers pays depends on it."""
 

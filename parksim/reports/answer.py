@@ -11,24 +11,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME
+from parksim.errors import UnfitError
+from parksim.reports.orders import in_words
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, slots_in_words, thin
 from parksim.reports.words import span
+from parksim.studies.advise import at_once
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""
 WORST_FIRST: Final = {"missed": 0, "undecided": 1, "met": 2}
-_MENDED_BY: Final = {
-    "refused_share": ("lot.slots", "slots"),
-    "time_full_share": ("lot.slots", "slots"),
-    "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
-    "answered_within_share": ("attendants.count", "attendants"),
-    "queue_abandoned_share": ("attendants.count", "attendants"),
-    "answer_wait_s_mean": ("attendants.count", "attendants"),
-    "lost_share": ("attendants.count", "attendants"),
-}
-"""measure -> the key that moves it first, and what the key counts."""
 _BAD: Final = (
     ("queue_abandoned_share", 0.05, "of the callers hang up before an answer"),
     ("queue_full_share", 0.05, "of the callers are turned away because the queue is full"),
@@ -49,7 +42,7 @@ def answer(study: Study, name: str) -> RenderableType:
     else:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
     parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
-    parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
+    parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
     if guesses := len(scenario.guesses):
         told = (
             f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
@@ -73,13 +66,18 @@ def headline_of(study: Study) -> str:
 
 def found(study: Study) -> list[str]:
     """Return what follows the objectives: a warning, a window in whole calls, the busiest hour, what is badly wrong."""
-    return [line for line in (thin(study), _calls(study), _busiest(study), *_unasked(study)) if line]
+    return [line for line in (thin(study), _calls(study), _busiest(study), *unasked(study)) if line]
 
 
 def mended(study: Study, name: str) -> list[str]:
-    """Return what would meet the objectives of a study of the scenario ``name``, as far as it is known, in a line."""
-    objectives = sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict])
-    told = " ".join(line.strip() for line in _mended(study, objectives, name))
+    """Return what would meet the objectives of a study of the scenario ``name``, as far as it is known, in a line.
+
+    Nothing is tried where the scenario needs files that are not at hand.
+    """
+    try:
+        told = " ".join(line.strip() for line in _mended(study, name))
+    except UnfitError:
+        return []
     return [told] if told else []
 
 
@@ -141,7 +139,7 @@ def _busiest(study: Study) -> str:
     )
 
 
-def _unasked(study: Study) -> list[str]:
+def unasked(study: Study) -> list[str]:
     """Return what is badly wrong although no objective asks about it."""
     asked = {one.objective.measure for one in study.objectives}
     seen = [(study.estimate(name), name, words) for name, share, words in _BAD if name not in asked]
@@ -153,19 +151,10 @@ def _unasked(study: Study) -> list[str]:
     ]
 
 
-def _mended(study: Study, objectives: list[ObjectiveVerdict], name: str) -> list[str]:
-    """Return the command that finds what would meet the first missed objective."""
-    missed = [one.objective.measure for one in objectives if one.verdict == "missed"]
-    if not missed or missed[0] not in _MENDED_BY or len(study.scenario.lots) > 1:
+def _mended(study: Study, name: str) -> list[str]:
+    """Return what would meet the missed objectives, where it is found at once, and the command that finds all."""
+    if study.verdict != "missed":
         return []
-    key, what = _MENDED_BY[missed[0]]
-    return [f"How many {what} would do? Try:", f"  parksim solve {name} {key} --within {_range(study, key)}"]
-
-
-def _range(study: Study, key: str) -> str:
-    settings = study.scenario.settings
-    if key == "lot.slots":
-        return f"{settings.slots[0]}..{4 * settings.slots[0]}"
-    if key == "attendants.count":
-        return f"{max(1, settings.attendants)}..{4 * max(1, settings.attendants)}"
-    return "10s..600s:10"
+    found = at_once(study)
+    told = f"{in_words(found)}, and all are met." if found else "What would meet them?"
+    return [*textwrap.wrap(f"{told} {'To confirm it' if found else 'Try'}:", WIDTH), f"  parksim advise {name}"]

@@ -25,6 +25,7 @@ from parksim.results import ALTERED, canonical, is_altered, read
 from parksim.scenario.arguments import fault_in
 from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
+from parksim.studies.advise import Advice, advise
 from parksim.studies.compare import Comparison, changes, compare
 from parksim.studies.gather import MOST_RUNS, Execution, Progress, Workers, gathering, requested
 from parksim.studies.replication import fits, versions
@@ -40,8 +41,13 @@ MOST_NAMED: Final = 10
 """This many differences are named; the others are counted."""
 
 
-Plan = Solution | Frontier | Comparison | Sensitivity
-REMADE: Final[Mapping[str, Callable[..., Plan]]] = {"solve": solve, "compare": compare, "sensitivity": sensitivity}
+Plan = Solution | Frontier | Comparison | Sensitivity | Advice
+REMADE: Final[Mapping[str, Callable[..., Plan]]] = {
+    "solve": solve,
+    "compare": compare,
+    "sensitivity": sensitivity,
+    "advise": advise,
+}
 """The plans that a store keeps by what was asked: the kind that ``Gatherer.finish`` writes, and the function that makes
 the plan of its scenario and of what was ``asked``. One more kind is one more line here, and a page in ``reports``."""
 
@@ -211,11 +217,13 @@ def _remade(plan: _Plan, store: _Finished, own: Scenario | None) -> Plan:
     done = _made_of(plan, store, own, how | {"store": store, "executor": _Nobody(store)})
     if store.damaged:
         raise _damaged(store, "some of it is")
-    studies = {name: getattr(done, name, None) for name in ("a", "b", "base")}
+    parts = {name: getattr(done, name, None) for name in ("a", "b", "base")}
     dated: dict[str, Any] = {
-        name: replace(one, made_with=plan.versions) for name, one in studies.items() if isinstance(one, Study)
+        name: replace(one, made_with=plan.versions) for name, one in parts.items() if isinstance(one, Study)
     }
-    return replace(done, **(dated or {"made_with": plan.versions}))
+    if isinstance(done, Solution | Frontier | Advice):
+        dated["made_with"] = plan.versions
+    return replace(done, **dated)
 
 
 def _made_of(plan: _Plan, store: Store, own: Scenario | None, how: Mapping[str, Any]) -> Plan:
