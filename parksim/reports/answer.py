@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME
+from parksim.errors import UnfitError
 from parksim.reports.orders import in_words
 from parksim.reports.screen import (
     VERDICT_STYLES,
@@ -81,8 +82,14 @@ def found(study: Study) -> list[str]:
 
 
 def mended(study: Study, name: str) -> list[str]:
-    """Return what would meet the objectives of a study of the scenario ``name``, as far as it is known, in a line."""
-    told = " ".join(line.strip() for line in _mended(study, name))
+    """Return what would meet the objectives of a study of the scenario ``name``, as far as it is known, in a line.
+
+    Nothing is tried where the scenario needs files that are not at hand.
+    """
+    try:
+        told = " ".join(line.strip() for line in _mended(study, name))
+    except UnfitError:
+        return []
     return [told] if told else []
 
 

@@ -163,7 +163,7 @@ def _busy_slots(alt: Any, figure: Figure, width: int) -> Any:
 def _shares(alt: Any, figure: Figure, width: int) -> Any:
     facts = figure.facts
     together = width >= NARROW and len(facts["measures"]) > 1
-    inner = (width - 160) // 2 if together else width - 80
+    inner = (width - 176) // 2 if together else width - 88
     panels = [_share_panel(alt, figure, measure, inner, width) for measure in facts["measures"]]
     chart = alt.hconcat(*panels) if together else alt.vconcat(*panels)
     chart = chart.resolve_scale(color="shared", shape="shared", strokeDash="shared")
@@ -336,7 +336,7 @@ def _heat_colour(alt: Any, target: tuple[str, float, str] | None, rows: Sequence
 def _tried(alt: Any, figure: Figure, width: int) -> Any:
     facts = figure.facts
     together = width >= NARROW and len(facts["targets"]) > 1
-    inner = (width - 150) // 2 if together else width - 80
+    inner = (width - 176) // 2 if together else width - 88
     panels = [_tried_panel(alt, figure, measure, inner, width) for measure in facts["targets"]]
     chart = alt.concat(*panels, columns=2 if together else 1).resolve_scale(color="shared", shape="shared")
     words = f"upright lines: {facts['level'] * 100:.4g} % intervals; dashed: the target"

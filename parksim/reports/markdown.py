@@ -1,12 +1,12 @@
 """A report as Markdown: the same words and tables as the page, and the charts' numbers where they are few."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from parksim.reports.figures import Figure, cell_text
 from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
-from parksim.reports.words import label_of, unit_of
+from parksim.reports.words import key_words, label_of, unit_of
 
 MOST_ROWS: Final = 30
 """A chart of more rows is told by its finding alone; the page draws it."""
@@ -77,7 +77,7 @@ def _chart(chart: Chart) -> Iterator[str]:
         yield from _maps(chart.figure)
     elif rows and len(rows) <= MOST_ROWS:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        cells = tuple(tuple(_shown(row[name]) for name in names) for row in rows)
+        cells = tuple(tuple(_shown(_WORDS.get(name, str), row[name]) for name in names) for row in rows)
         yield from _table(Sheet("", tuple(names), cells, tuple(range(len(names)))))
 
 
@@ -97,12 +97,16 @@ def _maps(figure: Figure) -> Iterator[str]:
         target = facts["targets"].get(measure)
         unit = f", in {unit_of(measure)}" if unit_of(measure) else ""
         caption = f"{label_of(measure)}{unit}" + (f"; target {target[2]}; * meets all objectives" if target else "")
-        corner = f"{facts['y']} / {facts['x']}" if facts["y"] else facts["x"]
+        corner = " / ".join(key_words(key) for key in (facts["y"], facts["x"]) if key)
         yield from _table(Sheet(caption, (corner, *map(str, facts["columns"])), tuple(rows)))
 
 
-def _shown(value: object) -> str:
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+_WORDS: Final = {"measure": label_of, "key": key_words}
+"""What is said in words of a column of a chart's numbers."""
+
+
+def _shown(words: Callable[[str], str], value: object) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else words(str(value))
 
 
 def _table(sheet: Sheet) -> Iterator[str]:

@@ -13,6 +13,7 @@ from parksim.journal.journal import Journal
 from parksim.reports.screen import cells
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
+from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run
 from parksim.studies.sensitivity import Sensitivity
@@ -38,7 +39,7 @@ def table_of(result: object) -> Table:
     if isinstance(result, Study):
         numbers = {"replication": np.arange(len(result.results), dtype=np.int64)}
         return Table(numbers | {name: np.array([one[name] for one in result.results], np.float64) for name in SCALARS})
-    if isinstance(result, Sweep | Solution | Frontier | Comparison | Sensitivity):
+    if isinstance(result, Sweep | Solution | Frontier | Comparison | Sensitivity | Advice):
         rows = result.flat()
         names = list(dict.fromkeys(name for row in rows for name in row))
         return Table({name: _column([row.get(name) for row in rows]) for name in names})

@@ -201,8 +201,8 @@ _LAW_SECONDS: Final = ("mean", "median", "value", "low", "high", "means", "value
 
 def _general(key: str) -> tuple[str, str]:
     """Return a key without the name of its lot, and that name: ("lot.slots", "north") of lot.north.slots."""
-    section, *names, last = key.split(".")
-    return (f"{section}.{last}", ".".join(names)) if names else (key, "")
+    section, *names = key.split(".")
+    return (f"{section}.{names[-1]}", ".".join(names[:-1])) if len(names) > 1 else (key, "")
 
 
 def key_words(key: str) -> str:

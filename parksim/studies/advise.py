@@ -16,6 +16,7 @@ from itertools import combinations, groupby
 from typing import Any, Final, Literal, Unpack
 
 from parksim.errors import PlanError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
@@ -177,7 +178,7 @@ class OutOfReach:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Advice:
+class Advice(Reported):
     """What to change so that all objectives are met, or what can be spared where they are.
 
     Attributes:
@@ -196,6 +197,7 @@ class Advice:
         ran: Replications that were run now.
         reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
+        made_with: The versions that made it; None for the installed ones.
     """
 
     scenario: Scenario
@@ -213,6 +215,7 @@ class Advice:
     ran: int
     reused: int
     damaged: tuple[Damage, ...] = ()
+    made_with: Mapping[str, str] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -223,6 +226,17 @@ class Advice:
     def best(self) -> Change | None:
         """The first change, or pair, that meets all objectives; None when none does or none is needed."""
         return next(iter((*self.changes, *self.pairs)), None)
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each change and measure: what the change does to it, with its interval."""
+        return [
+            {"kind": kind, "change": ", ".join(f"{key} = {value}" for key, value in one.values.items())}
+            | {"measure": name, "side": one.side(name)}
+            | effect.as_dict()
+            for kind in ("changes", "pairs", "spare")
+            for one in getattr(self, kind)
+            for name, effect in one.effects.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the advice as plain values, for JSON."""
@@ -239,7 +253,7 @@ class Advice:
             "seed": self.seed,
             "engine": self.engine,
             "level": self.level,
-            "versions": versions(self.engine),
+            "versions": dict(self.made_with or versions(self.engine)),
         }
 
 
@@ -305,6 +319,8 @@ def advise(
         bench = _Bench(scenario, gatherer, replications)
         chosen = _chosen(bench, keys)
         found = _spared(bench, chosen) if bench.verdict({}) == "met" else _changed(bench, chosen)
+        asked = {"keys": None if keys is None else list(keys), "replications": replications}
+        gatherer.finish(scenario, kind="advise", asked=asked)
         return Advice(
             scenario=scenario,
             base=bench.confirmation({}),

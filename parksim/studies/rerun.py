@@ -25,7 +25,8 @@ from parksim.results import ALTERED, canonical, is_altered, read
 from parksim.scenario.arguments import fault_in
 from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
-from parksim.studies.compare import Comparison, compare
+from parksim.studies.advise import Advice, advise
+from parksim.studies.compare import Comparison, changes, compare
 from parksim.studies.draws import Draws
 from parksim.studies.gather import MOST_RUNS, Execution, Gatherer, Progress, Workers, gathering, requested
 from parksim.studies.replication import fits, versions
@@ -41,8 +42,13 @@ MOST_NAMED: Final = 10
 """This many differences are named; the others are counted."""
 
 
-Plan = Solution | Frontier | Comparison | Sensitivity
-REMADE: Final[Mapping[str, Callable[..., Plan]]] = {"solve": solve, "compare": compare, "sensitivity": sensitivity}
+Plan = Solution | Frontier | Comparison | Sensitivity | Advice
+REMADE: Final[Mapping[str, Callable[..., Plan]]] = {
+    "solve": solve,
+    "compare": compare,
+    "sensitivity": sensitivity,
+    "advise": advise,
+}
 """The plans that a store keeps by what was asked: the kind that ``Gatherer.finish`` writes, and the function that makes
 the plan of its scenario and of what was ``asked``. One more kind is one more line here, and a page in ``reports``."""
 
@@ -72,15 +78,13 @@ def load(path: str | Path, scenario: Scenario | None = None) -> Study | Sweep | 
             )
         try:
             plan = _Plan.model_validate(plans[-1])
-            if plan.kind in REMADE:
-                return _remade(plan, store, scenario)
-            done = _restored(plan, store)
-        except UnfitError:
-            raise
+            done = _restored(plan, store) if plan.kind not in REMADE else None
         except ArgumentError as error:
             raise StoreError(f"{path}: its scenario {error}; {_AGAIN}") from None
         except ValidationError as error:
             raise StoreError(f"{path}: its last plan is not one of parksim ({fault_in(error)}); {_AGAIN}") from None
+        if done is None:
+            return _remade(plan, store, scenario)
     if scenario is None:
         return done
     own = with_files(Path(path), done.scenario, scenario)
@@ -138,12 +142,15 @@ class _Scenario(_Kept):
         """Return the scenario itself.
 
         Raises:
-            StoreError: its text is damaged or missing.
+            StoreError: its text is damaged or missing, or this version cannot read it.
         """
         texts = store.scenarios()
         if self.scenario not in texts:
             raise _damaged(store, "the scenario's text is")
-        return self.scenario_of(texts[self.scenario], as_written=True)
+        try:
+            return self.scenario_of(texts[self.scenario], as_written=True)
+        except ArgumentError as error:
+            raise StoreError(f"{store.path}: its scenario {error}; {_AGAIN}") from None
 
 
 class _Plan(_Made, _Scenario):
@@ -222,11 +229,13 @@ def _remade(plan: _Plan, store: _Finished, own: Scenario | None) -> Plan:
     done = _made_of(plan, store, own, how | {"store": store, "executor": _Nobody(store)})
     if store.damaged:
         raise _damaged(store, "some of it is")
-    studies = {name: getattr(done, name, None) for name in ("a", "b", "base")}
+    parts = {name: getattr(done, name, None) for name in ("a", "b", "base")}
     dated: dict[str, Any] = {
-        name: replace(one, made_with=plan.versions) for name, one in studies.items() if isinstance(one, Study)
+        name: replace(one, made_with=plan.versions) for name, one in parts.items() if isinstance(one, Study)
     }
-    return replace(done, **(dated or {"made_with": plan.versions}))
+    if isinstance(done, Solution | Frontier | Advice):
+        dated["made_with"] = plan.versions
+    return replace(done, **dated)
 
 
 def _made_of(plan: _Plan, store: Store, own: Scenario | None, how: Mapping[str, Any]) -> Plan:
@@ -238,7 +247,7 @@ def _made_of(plan: _Plan, store: Store, own: Scenario | None, how: Mapping[str, 
     scenario = with_files(store.path, plan.its_own(store), own)
     asked = {**{name: _tuples(value) for name, value in plan.asked.items()}, **how}
     if plan.other is not None:
-        asked["b"] = plan.other.its_own(store)
+        asked["b"] = _with_files_of(own, plan.other.its_own(store))
     wrong = f"{store.path}: its last plan is not one of parksim"
     try:
         inspect.signature(REMADE[plan.kind]).bind(scenario, **asked)
@@ -250,6 +259,19 @@ def _made_of(plan: _Plan, store: Store, own: Scenario | None, how: Mapping[str, 
         raise
     except (ArgumentError, ScenarioError, WrongTypeError) as error:
         raise StoreError(f"{wrong} ({error}); {_AGAIN}") from None
+
+
+def _with_files_of(own: Scenario | None, other: Scenario) -> Scenario:
+    """Return the second scenario of a comparison, with the files of the first where it differs in values alone."""
+    if own is None:
+        return other
+    values = {key: value for key, (_, value) in changes(own, other).items() if value is not None}
+    targets = {one.measure: one.text for one in other.objectives}
+    try:
+        again = own.with_values(values | {"name": other.name, "objectives": targets})
+    except ScenarioError:
+        return other
+    return again.with_notes(other.notes) if again == other else other
 
 
 def _tuples(value: Any) -> Any:
