@@ -170,18 +170,22 @@ Side = Annotated[Path, Parameter(help="A scenario (.toml), or a result of run (.
 
 def compare_command(
     a: Side,
-    b: Side,
+    b: Side | None = None,
     *,
     replications: Annotated[int | None, Parameter(help="How many of each; 30, or as many as a result has.")] = None,
     how: opt.Execution = opt.BY_DEFAULT,
     values: Annotated[
-        tuple[str, ...], Parameter(name="--set", negative=(), help="Override a value in both: `--set run.horizon=1d`.")
+        tuple[str, ...],
+        Parameter(name="--set", negative=(), help="Without B: what changes, `--set lot.slots=5`; with B: in both."),
     ] = (),
     out: opt.StoreFile = None,
     unchecked: opt.Unchecked = False,
     json: opt.Json = False,
 ) -> opt.Answer:
-    """Say what changes from one scenario or result to another, each measure with the interval of its difference."""
+    """Say what changes from one scenario or result to another, or with other values: better, worse, verdicts.
+
+    `parksim compare A --set attendants.count=3` compares a scenario with its changed self.
+    """
     from parksim.reports.screen_plans import comparison_screen
     from parksim.studies.compare import compare, compare_results
     from parksim.studies.gather import REPLICATIONS
@@ -190,11 +194,23 @@ def compare_command(
     opt.check_count("--replications", replications, 2)
     how.check()
     opt.check_out(out, (".db",))
-    paths = (a, b)
+    if b is None and not values:
+        right = (
+            misused.line("compare", str(a), "--set", "lot.slots=8"),
+            misused.line("compare", str(a), "tomorrow.toml"),
+        )
+        raise UsageError(f"compare needs B, a second scenario or result, or --set; type {right[0]}, or {right[1]}")
+    paths = (a, a if b is None else b)
     results = {path: path.suffix in {".json", ".db"} for path in paths}
     if values and any(results.values()):
         raise UsageError("--set changes a scenario, not a result; compare two scenarios")
-    one, other = (_result_at(path, unchecked) if results[path] else opt.scenario_with(path, values) for path in paths)
+    both = all(results.values())
+    one, other = (
+        _result_at(path, unchecked, runs=both)
+        if results[path]
+        else opt.scenario_with(path, () if b is None and place == 0 else values)
+        for place, path in enumerate(paths)
+    )
     for path, side in zip(paths, (one, other), strict=True):
         if isinstance(side, Study):
             opt.check_not_read("--out", out, result=path)
@@ -209,19 +225,32 @@ def compare_command(
     else:
         made = one if isinstance(one, Study) else other if isinstance(other, Study) else None
         first, second = (side.scenario if isinstance(side, Study) else side for side in (one, other))
-        number = replications or (REPLICATIONS if made is None else len(made.results))
+        number = replications or (REPLICATIONS if made is None else _count_of(made, paths[one is not made]))
         calls = (first.expected_calls + second.expected_calls) * number
         with how.running(calls, store=out, like=made) as options:
             compared = _files_named(lambda: compare(first, second, number, **options))
-    return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out))
+    names = (str(a), f"{a} with {' and '.join(values)}" if b is None else str(b))
+    return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out, names))
 
 
-def _result_at(path: Path, unchecked: bool) -> "Study":
-    """Return the study in a store, or that of a written result made again."""
+def _count_of(made: "Study", path: Path) -> int:
+    """Return how many replications a result has, which may be a written one that was not made again."""
+    from parksim.studies.rerun import result_of
+
+    return len(made.results) or len(result_of(path, unchecked=True).made.request.sums)
+
+
+def _result_at(path: Path, unchecked: bool, *, runs: bool) -> "Study":
+    """Return the study in a store, or that of a written result: made again, or where it ``runs`` later without it."""
+    from parksim.studies.rerun import result_of
     from parksim.studies.study import Study
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
+    if path.suffix == ".json" and not runs:
+        written = result_of(path, unchecked=unchecked)
+        made = written.made
+        return Study(written.scenario, made.seed, made.engine, made.request.level, (), "")
     loaded = _files_named(lambda: loaded_result(path, unchecked=unchecked))
     if isinstance(loaded, Study):
         return loaded

@@ -8,14 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SECTIONS, SHARES
+from parksim.errors import UnfitError
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
+from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison
 from parksim.studies.search import Step
 from parksim.studies.sensitivity import Effect, Sensitivity
 from parksim.studies.solve import Frontier, Solution
 from parksim.studies.study import Study
-from parksim.studies.sweep import Sweep
+from parksim.studies.sweep import Row, Sweep
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
 """What a sweep's screen shows of a scenario that has no objectives."""
@@ -82,12 +84,29 @@ def _verdict(one: Study | Step) -> Text:
 
 
 def _which_meet(sweep: Sweep) -> Text:
-    met = [row for row in sweep.rows if row.study.verdict == "met"]
+    met = sorted((row for row in sweep.rows if row.study.verdict == "met"), key=_cost)
     undecided = sum(row.study.verdict == "undecided" for row in sweep.rows)
     design = ", ".join(f"{key} = {value}" for key, value in met[0].values.items()) if met else ""
-    first = f"; the first of them: {design}" if met else ""
+    first = f"; the cheapest of them (smallest {', then '.join(map(str, sweep.over))}): {design}" if met else ""
     more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
     return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
+
+
+def _cost(row: Row) -> tuple[tuple[bool, float, str], ...]:
+    """Return what orders designs from the cheapest: fewer of the first key, then of the next; words come last."""
+    ordered = []
+    for value in row.values.values():
+        number = _seconds(value)
+        ordered.append((number is None, number or 0.0, str(value)))
+    return tuple(ordered)
+
+
+def _seconds(value: object) -> float | None:
+    """Return a value as a number, a duration in seconds; None for any other."""
+    try:
+        return float(value) if isinstance(value, int | float) else duration_s(value)
+    except UnfitError:
+        return None
 
 
 def sensitivity_screen(made: Sensitivity) -> RenderableType:
@@ -229,20 +248,71 @@ def _gain(solution: Solution) -> list[Text]:
     return [Text(f"\nAgainst the neighbour that does not meet them, call by call: {words}")]
 
 
-def comparison_screen(comparison: Comparison, store: object = None) -> RenderableType:
-    """Return what changes from a to b: the keys, then each measure on both sides and its difference."""
+_LESS_IS_BETTER: Final = (
+    "refused_share",
+    "expired_share",
+    "queue_abandoned_share",
+    "queue_full_share",
+    "lost_share",
+    "abandoned_share",
+    "answer_wait_s_mean",
+    "recalls_per_hour",
+    "recall_abandoned_share",
+)
+_MORE_IS_BETTER: Final = ("answered_within_share", "retrieved_share", "recall_answered_share")
+
+
+def _better_and_worse(comparison: Comparison) -> list[str]:
+    """Return which verdicts change, what gets better and what worse beyond noise: what objectives ask about first."""
+    a, b = comparison.a, comparison.b
+    was, now = ({one.objective.measure: one for one in study.objectives} for study in (a, b))
+    changed = [
+        f"{BY_NAME[name].words} ({now[name].objective.text}): {was[name].verdict} -> {now[name].verdict}"
+        for name in was
+        if name in now and was[name].verdict != now[name].verdict
+    ]
+    told: dict[str, list[str]] = {"Better": [], "Worse": []}
+    names = sorted((*_LESS_IS_BETTER, *_MORE_IS_BETTER), key=lambda name: name not in was)
+    for name in names:
+        one = comparison.differences[name]
+        if not _is_clear(one):
+            continue
+        gets_less = (one.mean or 0.0) < 0
+        ends = " -> ".join(shown(name, study.estimate(name))[0] for study in (a, b))
+        unit = "" if name in SHARES or BY_NAME[name].is_count else f" {BY_NAME[name].unit}"
+        told["Better" if gets_less == (name in _LESS_IS_BETTER) else "Worse"].append(
+            f"{BY_NAME[name].words} {ends}{unit}"
+        )
+    lines = [f"{heading}: {'; '.join(ones)}." for heading, ones in told.items() if ones]
+    if was and now:
+        lines.insert(0, f"Verdicts that change: {'; '.join(changed)}." if changed else "No verdict changes.")
+    return lines if any(told.values()) else [*lines, "Nothing gets better or worse beyond noise."]
+
+
+def _named(name: str, study: Study) -> str:
+    return study.scenario.name if name in {"a", "b"} else f"{name} ({study.scenario.name})"
+
+
+def _is_clear(one: Estimate) -> bool:
+    return one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+
+
+def comparison_screen(
+    comparison: Comparison, store: object = None, names: tuple[str, str] = ("a", "b")
+) -> RenderableType:
+    """Return what changes from a to b, which ``names`` call: what is better and worse, then each measure."""
     a, b = comparison.a, comparison.b
     table = empty_table("Measure", "a", "b", f"b less a ({a.level * 100:g} % interval)", "", right=("a", "b"))
-    for section, names in SECTIONS.items():
+    for section, measures in SECTIONS.items():
         table.add_row(Text(section, "bold"))
-        for name in names:
+        for name in measures:
             one = comparison.differences[name]
-            clear = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
             sides = [shown(name, study.estimate(name))[0] for study in (a, b)]
-            table.add_row(f"  {name}", *sides, _figure(name, one), Text("differs" if clear else "", "bold"))
+            table.add_row(f"  {name}", *sides, _figure(name, one), Text("differs" if _is_clear(one) else "", "bold"))
     return Group(
-        Text(f"a: {a.scenario.name}\nb: {b.scenario.name}", "bold"),
+        Text(f"a: {_named(names[0], a)}\nb: {_named(names[1], b)}", "bold"),
         Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),
+        Text("\n".join(_better_and_worse(comparison))),
         Text(comparison.how),
         table,
         _made(comparison, store),

@@ -69,7 +69,11 @@ WRONG = [
     ("one replication", "solve s.toml lot.slots --within 1..9 --replications 1", "--replications 1: at least 2"),
     ("two ways to stop", "solve s.toml lot.slots --within 1..9 --replications 5 --precision 5%", "or a precision"),
     ("a law as a number", "solve s.toml retrieval.delay --within a..b", "'a..b' is not a range"),
-    ("no second scenario", "compare s.toml", "parksim: compare needs B\nType: parksim compare s.toml tomorrow.toml"),
+    (
+        "no second scenario",
+        "compare s.toml",
+        "parksim: compare needs B, a second scenario or result, or --set; type parksim compare s.toml --set",
+    ),
     ("one replication of each", "compare s.toml s.toml --replications 1", "--replications 1: at least 2"),
     ("a missing result", "rerun x.json", "x.json: there is no such file"),
     ("a scenario as a result", "rerun s.toml", "s.toml: is a scenario, not yet a result"),
@@ -444,3 +448,48 @@ def test_the_engine_does_not_show_in_the_rows(command):
         assert command(*SWEEP, "--engine", engine, "--csv", "x.csv")[0] == DONE
         files.append(Path("x.csv").read_bytes())
     assert files[0] == files[1]
+
+
+def test_a_scenario_is_compared_with_its_changed_self(command):
+    """``--set`` without a second file: the figures of two files; files are named, better and worse come first."""
+    text = Path("s.toml").read_text(encoding="utf-8")
+    Path("few.toml").write_text(text.replace("slots = 6", "slots = 1"), encoding="utf-8")
+    fixed = ("--replications", 3, "--json")
+    alone = json.loads(command("compare", "few.toml", "--set", "lot.slots=6", *fixed)[1])
+    two = json.loads(command("compare", "few.toml", "s.toml", *fixed)[1])
+    assert alone["differences"] == two["differences"]
+    code, out, _ = command("compare", "few.toml", "--set", "lot.slots=6", "--replications", 3)
+    lines = out.splitlines()
+    assert code == DONE
+    assert lines[0].startswith("a: few.toml (")
+    assert lines[1].startswith("b: few.toml with lot.slots=6 (")
+    assert lines[2] == "lot.slots: 1 -> 6"
+    better = next(line for line in lines if line.startswith("Better: "))
+    assert "parks refused because the lot is full" in better
+    assert lines.index(better) < next(place for place, line in enumerate(lines) if line.startswith("Measure"))
+    assert any(line.startswith(("Verdicts that change:", "No verdict changes.")) for line in lines)
+
+
+def test_a_written_result_is_simulated_once_in_a_comparison(command, monkeypatch):
+    """A result is not made again before it is compared with a scenario: each side has its replications run once."""
+    from parksim.studies import gather
+
+    command("run", "s.toml", "--replications", 3, "--out", "r.json")
+    ran = []
+    plain = gather.Gatherer.results
+    monkeypatch.setattr(
+        gather.Gatherer,
+        "results",
+        lambda self, designs, numbers: ran.append(len(numbers)) or plain(self, designs, numbers),
+    )
+    monkeypatch.setattr("parksim.studies.rerun.study", lambda *_, **__: pytest.fail("made again"))
+    assert command("compare", "r.json", "s.toml")[0] == DONE
+    assert ran == [3, 3]
+
+
+def test_the_cheapest_design_is_named_in_a_stated_order(command):
+    """Whatever order the values have, the design that meets all with the smallest first key is named, and the order."""
+    command_line = ("sweep", "s.toml", "--over", "lot.slots=40,12,30", "--set", "objectives.expired_share=< 90 %")
+    code, out, _ = command(*command_line, "--replications", 3)
+    assert code == DONE
+    assert "the cheapest of them (smallest lot.slots): lot.slots = 12" in " ".join(out.split())
