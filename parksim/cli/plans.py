@@ -13,6 +13,7 @@ from parksim.cli.report import loaded_result
 from parksim.errors import UnfitError, UsageError
 
 if TYPE_CHECKING:
+    from parksim.scenario.model import Scenario
     from parksim.studies.study import Study
 
 Made = TypeVar("Made")
@@ -64,8 +65,12 @@ def solve_command(
     ],
     within: Annotated[
         tuple[str, ...],
-        Parameter(negative=(), help="Lowest and highest value: 1..60, or 60s..300s:30 in steps. Once for each key."),
-    ],
+        Parameter(
+            negative=(),
+            help="Lowest and highest value: 1..60, or 60s..300s:30 in steps (of 10 s by default). Once for each key; "
+            "without it, up to four times what the scenario has.",
+        ),
+    ] = (),
     largest: Annotated[
         bool, Parameter(negative=(), help="The largest value that meets the objectives, where small ones do.")
     ] = False,
@@ -96,7 +101,7 @@ def solve_command(
     nearer = opt.fraction_of("--precision", precision, "5%")
     loaded = opt.scenario_with(scenario, values)
     opt.check_not_read("--out", out, loaded, scenario=scenario)
-    ranges = _ranges_of(keys, within)
+    ranges = _ranges_of(loaded, keys, within)
     tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
     calls = loaded.expected_calls * (replications or 2 * FIRST_LOOK) * tried
     with how.running(calls, may_end_early=True, store=out) as options:
@@ -109,7 +114,9 @@ def solve_command(
                 loaded, (keys[0], keys[1]), (ends[0], ends[1]), replications, step=(steps[0], steps[1]), **options
             )
         )
-    screen = solution_screen(solved, out) if isinstance(solved, Solution) else frontier_screen(solved, out)
+    screen = (
+        solution_screen(solved, out, str(scenario)) if isinstance(solved, Solution) else frontier_screen(solved, out)
+    )
     code = {"found": opt.DONE, "none": opt.MISSED, "undecided": opt.UNDECIDED}[solved.outcome]
     return opt.Answer(opt.as_json(solved.to_dict()) if json else screen, code)
 
@@ -128,14 +135,22 @@ def _check_order(scenario: Path, keys: tuple[str, ...]) -> None:
             raise UsageError(f"{key}: is not a key; a range is one word with two dots, as in --within 4..16")
 
 
-def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
-    if not 1 <= len(keys) == len(within) <= 2:
+def _ranges_of(loaded: "Scenario", keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
+    if not 1 <= len(keys) <= 2 or len(within) not in {0, len(keys)}:
         raise UsageError(
             "solve searches one key within one range, or two within two, as in: solve SCENARIO lot.slots --within 1..60"
         )
+    from parksim.studies.solve import CONFIGURED_STEP_S, is_time, usual_range
     from parksim.studies.sweep import range_of
 
-    return [range_of(one) for one in within]
+    if not within:
+        return [usual_range(loaded, key) for key in keys]
+    ranges = []
+    for key, text in zip(keys, within, strict=True):
+        values = range_of(text)
+        coarse = ":" not in text and len(values) > CONFIGURED_STEP_S and is_time(loaded, key)
+        ranges.append(values[::CONFIGURED_STEP_S] if coarse else values)
+    return ranges
 
 
 def sensitivity_command(

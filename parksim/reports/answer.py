@@ -21,7 +21,7 @@ WIDTH: Final = 80
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""
 _ORDER: Final = {"missed": 0, "undecided": 1, "met": 2}
-_MENDED_BY: Final = {
+MENDED_BY: Final = {
     "refused_share": ("lot.slots", "slots"),
     "time_full_share": ("lot.slots", "slots"),
     "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
@@ -139,9 +139,9 @@ def _unasked(study: Study) -> list[str]:
 def _mended(study: Study, objectives: list[ObjectiveVerdict], name: str) -> list[str]:
     """Return the command that finds what would meet the first missed objective."""
     missed = [one.objective.measure for one in objectives if one.verdict == "missed"]
-    if not missed or missed[0] not in _MENDED_BY or len(study.scenario.lots) > 1:
+    if not missed or missed[0] not in MENDED_BY or len(study.scenario.lots) > 1:
         return []
-    key, what = _MENDED_BY[missed[0]]
+    key, what = MENDED_BY[missed[0]]
     return [f"How many {what} would do? Try:", f"  parksim solve {name} {key} --within {_range(study, key)}"]
 
 

@@ -1,6 +1,7 @@
 """What sweeps, searches and comparisons answer, laid out for people, and as CSV for other programs."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -9,13 +10,14 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SECTIONS, SHARES
 from parksim.errors import UnfitError
+from parksim.reports.answer import MENDED_BY
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
-from parksim.studies.compare import Comparison
+from parksim.studies.compare import Comparison, difference
 from parksim.studies.search import Step
 from parksim.studies.sensitivity import Effect, Sensitivity
-from parksim.studies.solve import Frontier, Solution
+from parksim.studies.solve import Frontier, Solution, is_time
 from parksim.studies.study import Study
 from parksim.studies.sweep import Row, Sweep
 
@@ -158,25 +160,75 @@ def _made(result: Sweep | Solution | Frontier | Comparison, store: object) -> Te
     return Text(f"seed {one.seed}, engine {one.engine}, {of}; {gathered}", "dim")
 
 
-def solution_screen(solution: Solution, store: object = None) -> RenderableType:
+_COUNTED: Final = {"slots": "slot", "count": "attendant", "staff": "member"}
+"""The last word of a key -> what it counts."""
+
+
+def _written(key: str, value: int, *, is_time: bool) -> str:
+    """Return a value of a key as one says it: 5 slots, 2m10s."""
+    if is_time:
+        minutes, seconds = divmod(value, 60)
+        return f"{minutes}m" * bool(minutes) + f"{seconds}s" * bool(seconds or not minutes)
+    what = _COUNTED.get(key.rpartition(".")[2])
+    return f"{value} {what}{'s' * (value != 1)}" if what else f"{key} = {value}"
+
+
+def _short_answer(solution: Solution, *, is_time: bool) -> str:
+    """Return the answer in a line of its own."""
+    if solution.value is not None:
+        return f"Answer: {_written(solution.key, solution.value, is_time=is_time)}"
+    return "Answer: not decided" if solution.outcome == "undecided" else "Answer: none of these values"
+
+
+def _unmoved(solution: Solution, name: str) -> list[Text]:
+    """Return what the key does not move although it is missed, and the command for the key that does."""
+    tried = sorted(solution.trail, key=lambda step: step.value)
+    if solution.outcome != "none" or len(tried) < 2:
+        return []
+    low, high = tried[0], tried[-1]
+    pairs = min(len(low.study.results), len(high.study.results))
+    unmoved: dict[str, list[str]] = {}
+    for one in (high if solution.sense == "smallest" else low).objectives:
+        measure = one.objective.measure
+        key = MENDED_BY.get(measure, ("",))[0]
+        moved = _is_clear(difference(high.study, low.study, measure, pairs))
+        if one.verdict == "missed" and not moved and key and key != solution.key:
+            unmoved.setdefault(key, []).append(BY_NAME[measure].words)
+    return [
+        Text(f"{solution.key} does not move: {', '.join(words)}. {key} does:\n  parksim solve {name} {key}", "bold")
+        for key, words in unmoved.items()
+    ]
+
+
+def solution_screen(solution: Solution, store: object = None, name: str = "SCENARIO") -> RenderableType:
     """Return the answer with its reason, Erlang's beside it, what was tried, and the gain over the neighbour."""
+    timed = is_time(solution.scenario, solution.key)
+
+    def said(value: int) -> str:
+        return _written(solution.key, value, is_time=True) if timed else str(value)
+
+    def in_units(text: str) -> str:
+        return re.sub(r"(?<== )[0-9]+|(?<=objectives, )[0-9]+|(?<=but )[0-9]+", lambda one: said(int(one[0])), text)
+
     objectives = solution.scenario.objectives
     goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
-    level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
     answer, style = _answer(solution), _OUTCOME_STYLES[solution.outcome]
-    told = "No formula beside it" if solution.erlang is None else f"A formula says {solution.erlang}"
+    answer = answer if solution.value is None else said(solution.value)
+    ends = "..".join(map(said, solution.within))
+    told = "No formula beside it" if solution.erlang is None else f"A formula says {said(solution.erlang)}"
     table = _grid([_short_key(solution.key), "replications"], [(o.measure, o.text) for o in objectives], "All")
-    for step in solution.trail:
-        table.add_row(str(step.value), f"{len(step.study.results):,}", *_objective_cells(step), _verdict(step))
+    for step in sorted(solution.trail, key=lambda step: step.value):
+        table.add_row(said(step.value), f"{len(step.study.results):,}", *_objective_cells(step), _verdict(step))
     return Group(
-        Text(solution.scenario.name, "bold"),
+        Text.assemble((_short_answer(solution, is_time=timed), style), f"  ({solution.scenario.name})"),
         Text.assemble(
-            f"The {solution.sense} {solution.key} of {solution.within[0]}..{solution.within[1]} with {goal}: ",
+            f"The {solution.sense} {solution.key} of {ends} with {goal}: ",
             (answer, style),
-            _between(solution),
+            _between(solution, said),
         ),
-        Text(solution.reason),
-        Text(f"{told}: {solution.erlang_reason}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
+        Text(in_units(solution.reason)),
+        *_unmoved(solution, name),
+        Text(f"{told}: {solution.erlang_reason}\n\nWhat was tried; each verdict holds at {solution.level * 100:g} %"),
         table,
         *_gain(solution),
         _made(solution, store),
@@ -231,13 +283,14 @@ def _objective_cells(step: Step) -> list[Text]:
     ]
 
 
-def _between(solution: Solution) -> str:
+def _between(solution: Solution, said: Callable[[int], str] = str) -> str:
     if solution.between is None:
         return ""
     low, high = solution.between
     if low is None or high is None:
-        return f", {low if high is None else high} or beyond the range"
-    return f", between {min(low, high)} and {max(low, high)}"
+        end = low if high is None else high
+        return f", {end if end is None else said(end)} or beyond the range"
+    return f", between {said(min(low, high))} and {said(max(low, high))}"
 
 
 def _gain(solution: Solution) -> list[Text]:

@@ -64,7 +64,7 @@ WRONG = [
     ("one range for two", "solve s.toml lot.slots lot.first --within 1..9", "or two within two"),
     ("one key twice", "solve s.toml lot.slots lot.slots --within 1..9 --within 1..9", "two different keys"),
     ("three keys", "solve s.toml a b c --within 1..9 --within 1..9 --within 1..9", "or two within two"),
-    ("nowhere to search", "solve s.toml lot.slots", "--within"),
+    ("nowhere to search", "solve s.toml arrivals.kind", "say where: --within"),
     ("a value as the range", "solve s.toml lot.slots --within 9", "'9' is not a range"),
     ("one replication", "solve s.toml lot.slots --within 1..9 --replications 1", "--replications 1: at least 2"),
     ("two ways to stop", "solve s.toml lot.slots --within 1..9 --replications 5 --precision 5%", "or a precision"),
@@ -228,7 +228,10 @@ def test_solve_finds_the_largest(command):
     """Where small values meet the objectives ``--largest`` finds the last of them, in steps of seconds."""
     options = (*DAY, "--set", "lot.slots=5", "--set", "objectives.refused_share=< 3.4 %", "--largest")
     code, out, _ = command("solve", LOT, "lot.max_in_parking", "--within", "20s..3m:20", *options)
-    assert (code, "The largest lot.max_in_parking of 20..180 with refused_share < 3.4 %: 80\n" in out) == (DONE, True)
+    assert (code, "The largest lot.max_in_parking of 20s..3m with refused_share < 3.4 %: 1m20s\n" in out) == (
+        DONE,
+        True,
+    )
 
 
 def test_compare_says_how_it_compared(command):
@@ -493,3 +496,38 @@ def test_the_cheapest_design_is_named_in_a_stated_order(command):
     code, out, _ = command(*command_line, "--replications", 3)
     assert code == DONE
     assert "the cheapest of them (smallest lot.slots): lot.slots = 12" in " ".join(out.split())
+
+
+def test_solve_answers_first_and_needs_no_range(command):
+    """The first line is the answer with its unit; the range comes from the scenario; the trail is sorted."""
+    code, out, _ = command("solve", LOT, "lot.slots", *DAY)
+    lines = out.splitlines()
+    assert code == DONE
+    assert lines[0].startswith("Answer: 6 slots  (")
+    assert "The smallest lot.slots of 1..24 with" in out
+    rows = [int(line.split()[0]) for line in lines if line[:1].isdigit()]
+    assert rows == sorted(rows)
+    assert len(rows) > 2
+
+
+def test_a_time_out_is_searched_in_steps_that_people_set(command):
+    """Durations are tried ten seconds apart unless a step is given, and are written as people write them."""
+    line = ("solve", LOT, "lot.max_in_parking", *DAY, "--set", "lot.slots=5", "--largest", "--replications", 2)
+    tried = json.loads(command(*line, "--within", "1m..3m", "--json")[1])["trail"]
+    assert {step["value"] % 10 for step in tried} == {0}
+    fine = json.loads(command(*line, "--within", "60s..90s:1", "--json")[1])["trail"]
+    assert any(step["value"] % 10 for step in fine)
+    out = command(*line, "--within", "1m..3m")[1]
+    assert "of 1m..3m with" in out
+    assert "99." not in out
+
+
+def test_a_key_that_does_not_move_what_is_missed_names_the_one_that_does(command):
+    """More slots answer no call sooner: the attendants' key is named, with the command, where no slots will do."""
+    goals = ("--set", "objectives.answered_within_share=> 99 %", "--set", "attendants.count=2", "--replications", 3)
+    code, out, _ = command("solve", "s.toml", "lot.slots", "--within", "2..6", *SHORT, *goals)
+    assert code == MISSED
+    assert out.startswith("Answer: none of these values")
+    told = " ".join(out.split())
+    assert "lot.slots does not move: calls answered within the target. attendants.count does:" in told
+    assert "parksim solve s.toml attendants.count" in told
