@@ -90,9 +90,12 @@ class Calibration:
         """
         self.figures[name] = share
         if counted is not None:
-            events, trials = counted
-            self.draws[name] = self.generator(name).beta(events + 0.5, trials - events + 0.5, DRAWN)
+            self.draw_share(name, *counted)
         self.put(name, f"{share.value:.6f}", f"{percent(share)}{note}")
+
+    def draw_share(self, name: str, events: int, trials: int) -> None:
+        """Draw what a share may be after so many events in so many trials (Jeffreys)."""
+        self.draws[name] = self.generator(name).beta(events + 0.5, trials - events + 0.5, DRAWN)
 
     def put_patience(self, name: str, clock: Clock, ways: tuple[str, str], nobody: str) -> None:
         """Put how long callers wait; ``ways``: to hang up, or not to; ``nobody``: of whom, if no caller hung up."""

@@ -14,6 +14,7 @@ step. Past this door nothing is checked twice: ``settings`` gives the engines in
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -214,7 +215,8 @@ class Scenario(sections.Section):
 
         Sums are those of expected values; half the range of 64 bits is left for what is drawn beside them.
         """
-        calls = self.expected_calls + 6 * self.expected_calls**0.5 + 10
+        spread = math.hypot(self.expected_calls**0.5, sections.busy_cv(self.arrivals) * self.expected_calls)
+        calls = self.expected_calls + 6 * spread + 10
         parks, slots = self.parking.max_parks, sum(lot.slots for lot in self.lots)
         if slots > MOST_SLOTS:
             rule = f"all lots together have {slots:,} slots, more than {MOST_SLOTS:,}"
@@ -242,7 +244,7 @@ class Scenario(sections.Section):
             ("attendants", "count"): 0.0 if held == UNLIMITED else held * end_s,
             ("retrieval", "staff"): 0.0 if staff == UNLIMITED else staff * end_s,
             ("attendants", "handling"): waiting_s,
-            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)),
+            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)) * max(self.retrieval.factors),
         }
         for key, seconds in sums.items():
             _check_sum({key: seconds}, "when all of them are added up")
@@ -298,19 +300,19 @@ class Scenario(sections.Section):
             raise ArgumentError("is not one that can be read back") from error
         return scenario
 
-    def with_values(self, values: Mapping[str, object]) -> Self:
-        """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
+    def with_values(self, values: Mapping[str, object], *, option: str = "") -> Self:
+        """Return the scenario with some values replaced; on the command line ``--set`` does it.
 
         Keys are dotted (``"lot.slots"``, and of several lots ``"lot.NAME.slots"``). A text is read as TOML and, where
         that fails, taken as it is; any other value is taken as it is. Names of files given here are relative to the
-        working folder.
+        working folder. Messages name the ``option`` of a command line that gave the values.
 
         Raises:
             ScenarioError: the result is no valid scenario.
         """
-        raw, paths = scenario_errors.overridden(self._raw, values, resolved)
+        raw, paths = scenario_errors.overridden(self._raw, values, resolved, option)
         self._fix(raw, paths)
-        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
+        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths), option=option))
 
     def _fix(self, raw: dict[str, Any], paths: tuple[KeyPath, ...]) -> None:
         """Let the draws of a file give way to values that were set."""
@@ -614,7 +616,8 @@ def _plain(value: object) -> Any:
     if isinstance(value, Empirical | sections.Recorded | unknowns.Unknown):
         return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
     if isinstance(value, sections.Poisson):
-        return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
+        days = {} if value.busy_days is None else {"busy_days": _plain(value.busy_days)}
+        return {"kind": value.kind, "rate": f"{value.rate!r}/s", **days}
     if isinstance(value, pydantic.BaseModel):
         plain = {}
         for name in type(value).model_fields:
@@ -634,6 +637,7 @@ def _plain(value: object) -> Any:
 
 
 _KINDS: Final[dict[str, type[pydantic.BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
+_KINDS["busy_days"] = sections.BusyDays
 
 
 def _keys(place: KeyPath) -> tuple[str, ...]:

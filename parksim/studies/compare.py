@@ -10,6 +10,7 @@ import numpy as np
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError
+from parksim.results import Reported
 from parksim.scenario import unknown as unknowns
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
@@ -25,7 +26,7 @@ from parksim.studies.study import Study, why_undefined
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Reported):
     """What changes from scenario ``a`` to scenario ``b``.
 
     Attributes:
@@ -51,6 +52,11 @@ class Comparison:
     damaged: tuple[Damage, ...] = ()
 
     @property
+    def scenario(self) -> Scenario:
+        """The first scenario, which the second changes."""
+        return self.a.scenario
+
+    @property
     def how(self) -> str:
         """How the differences were made, in a sentence."""
         if self.paired:
@@ -58,6 +64,13 @@ class Comparison:
             return f"paired: both are offered the same calls at the same instants{others}"
         what = "seeds" if "seed" in self.unlike else "arrivals"
         return f"Welch: the {what} differ, so each side has replications of its own ({', '.join(self.unlike)})"
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each measure: that of a, that of b, and the difference with its interval."""
+        return [
+            {"measure": name, "a": self.a.estimate(name).mean, "b": self.b.estimate(name).mean} | one.as_dict()
+            for name, one in self.differences.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values, for JSON."""
@@ -133,6 +146,7 @@ def compare(
             )
             for results in gatherer.results([one], numbers)
         )
+        gatherer.finish(a, kind="compare", asked={"replications": replications}, other=gatherer.kept(b))
     return _compared(of_a, of_b, changed, unlike, gatherer)
 
 

@@ -37,6 +37,15 @@ class Step:
     study: Study = field(repr=False)
     needed: int | None
 
+    def flat(self) -> dict[str, Any]:
+        """Return the verdict and each objective's measure with its interval, as one row of plain values."""
+        row: dict[str, Any] = {"replications": len(self.study.results), "verdict": self.verdict}
+        for one in self.objectives:
+            name, estimate = one.objective.measure, self.study.estimate(one.objective.measure)
+            row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            row[f"{name}_verdict"] = one.verdict
+        return row
+
     def to_dict(self) -> dict[str, Any]:
         """Return the step as plain values, for JSON."""
         return {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Unpack
 
 from parksim.errors import PlanError, ScenarioError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate as est
@@ -58,7 +59,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Reported):
     """What each guess of a scenario moves.
 
     Attributes:
@@ -76,6 +77,11 @@ class Sensitivity:
     reused: int
 
     @property
+    def scenario(self) -> Scenario:
+        """The scenario as it is."""
+        return self.base.scenario
+
+    @property
     def asked(self) -> tuple[str, ...]:
         """The measures that matter: those of objectives that are not met; where all are, all of them."""
         return tuple(o.objective.measure for o in self.base.objectives if o.verdict != "met") or self.measures
@@ -90,6 +96,15 @@ class Sensitivity:
         """The guesses of which a moved value gives another verdict."""
         verdicts = {one.objective.measure: one.verdict for one in self.base.objectives}
         return tuple(one.key for one in self.effects if any(side.verdicts != verdicts for side in one.sides))
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each guess, side and measure: the change with its interval."""
+        return [
+            {"key": one.key, "value": str(one.value), "moved": str(side.value), "measure": name} | change.as_dict()
+            for one in self.effects
+            for side in one.sides
+            for name, change in side.changes.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -184,6 +199,7 @@ def sensitivity(
             )
             for design, first in zip(designs, firsts, strict=True)
         )
+        gatherer.finish(scenario, kind="sensitivity", asked={"replications": replications})
     sides: dict[str, list[Side]] = {}
     for (key, value, _), study, first in zip(moved, studies, firsts[1:], strict=True):
         by = est.apart if first else est.together
@@ -222,7 +238,8 @@ def _moved(value: Any) -> list[object]:
 
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, Mapping):
-        return {key: _scaled(one, factor) if key in _SCALED else one for key, one in value.items()}
+        law = "kind" in value  # of which shapes stay as they are
+        return {key: one if law and key not in _SCALED else _scaled(one, factor) for key, one in value.items()}
     if isinstance(value, list):
         return [_scaled(one, factor) for one in value]
     if isinstance(value, str):  # a rate, which the canonical text writes as a number per second

@@ -206,6 +206,13 @@ class Study(Reported):
         text: str = shower("summary")(self)
         return text
 
+    def advice(self, **how: Any) -> Any:
+        """Return what would meet the scenario's objectives, an ``advise.Advice``; see ``parksim.advise``.
+
+        Seed and level are this study's unless ``how`` has others.
+        """
+        return shower("advice")(self.scenario, **{"seed": self.seed, "level": self.level} | how)
+
     def to_json(self, *, sealed: bool = False) -> str:
         """Return the study as one JSON object: what is undefined is null, equal studies give equal text.
 

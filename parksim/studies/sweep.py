@@ -6,6 +6,7 @@ store, replications that were run before are not run again.
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Unpack
@@ -175,6 +176,10 @@ def _check_each_once(combinations: Sequence[Mapping[str, object]], designs: Sequ
             raise PlanError(f"a sweep has each design once, and {same} is there {also}; list each value once")
 
 
+_ENDS: Final = re.compile(
+    r" *(?P<low>[0-9]+ ?[a-z]*) *(?:-|\u2013|\u2014|\u2026|\.{2,}|:|to|until) *(?P<high>[0-9]+ ?[a-z]*) *"
+)
+"""How people write a range otherwise: 2-8, 2...8, 2 to 8."""
 MOST_DIGITS: Final = 100
 """Longer numbers stay texts: no key takes them, and Python reads at most some thousand digits."""
 _NO_KEY: Final = 'a sweep needs a key and its values, such as {"lot.slots": range(4, 21)}'
@@ -199,6 +204,8 @@ def values_of(text: str) -> tuple[object, ...]:
     for part in _parts(text):
         if not part:
             raise PlanError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
+        if ".." not in part and (meant := _meant(part)):
+            raise PlanError(f"{part!r} is not a value; for a range write {meant}")
         further = range_of(part) if ".." in part and part[0] not in "[{" else [_whole(part)]
         values.extend(further[: gather.MOST_VALUES + 1])
         if len(values) > gather.MOST_VALUES:
@@ -232,12 +239,18 @@ def range_of(text: str) -> range:
     try:
         numbers = range(_second(low), _second(high) + 1, int(step) if step else 1)
     except (ValueError, UnfitError):
-        raise PlanError(f"{text!r} is not a range; write 4..20, 4..20:2 or 60s..300s:30") from None
+        raise PlanError(f"{text!r} is not a range; write {_meant(text) or '4..20, 4..20:2 or 60s..300s:30'}") from None
     if max(abs(numbers.start), abs(numbers.stop)) > LONGEST_S:
         raise PlanError(f"{text!r} goes beyond {LONGEST_S:,.0f}; write smaller ends, as 4..20")
     if not numbers or numbers.step < 1:
         raise PlanError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
     return numbers
+
+
+def _meant(text: str) -> str:
+    """Return the range that a text probably means, with two dots; "" where it means none."""
+    ends = _ENDS.fullmatch(text) if len(text) < MOST_DIGITS else None
+    return "" if ends is None else f"{ends['low'].strip()}..{ends['high'].strip()}"
 
 
 def _second(text: str) -> int:
