@@ -1,5 +1,6 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,7 @@ def calibrate_command(
     max_in_parking: MaxInParking = None,
 ) -> Answer:
     """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
+    from parksim.pbx.check_of_fit import bands, in_words
     from parksim.pbx.fitting import draws_beside
 
     check_out(out, (".toml",))
@@ -89,6 +91,9 @@ def calibrate_command(
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     _ = result.scenario  # raises where parksim could not load it
+    checked = bands(result, met.log, met.measures)
+    fit = f"Check of fit: {in_words(checked)}" if checked else ""
+    result.head += [fit] if fit else []
     if out is None:
         return Answer(result.toml)
     draws = result.save(out)
@@ -97,6 +102,7 @@ def calibrate_command(
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
+        + (f"{textwrap.fill(fit, 80)}\n" if fit else "")
         + f"{doubt}Next: parksim run {out}\n"
     )
 

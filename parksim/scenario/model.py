@@ -319,7 +319,7 @@ class Scenario(sections.Section):
         if self.unknown is None or not self.unknown.at_hand or ("unknown", "draws") in paths:
             return
         here = unknowns.numbers(self._plain())
-        places = [(key, here[key].place) for key in self.unknown.table.keys]
+        places = [(key, here[key].place) for key in self.not_known if key not in self._limits]
         fixed = [key for key, place in places for path in paths if place[: len(path)] == path]
         if fixed:
             raw["unknown"]["fixed"] = sorted({*self.unknown.fixed, *fixed})

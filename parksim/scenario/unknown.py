@@ -271,6 +271,8 @@ def check_columns(unknown: Unknown, table: Mapping[str, Number], limited: Mappin
         UnfitError: which one, at ``unknown.draws``.
     """
     for key in unknown.table.keys if unknown.at_hand else ():
+        if key in unknown.fixed:
+            continue
         at = ("unknown", "draws")
         if key not in table:
             near = nearest(key, table)
@@ -323,7 +325,7 @@ def drawn(
                 return build({key: one.at(at[key]) for key, one in limits.items()} | dict(row))
             except ScenarioError as error:
                 if not limits:
-                    raise UnfitError(f"{where}: this draw makes no valid scenario", f"{error:.300}") from None
+                    raise UnfitError(f"{where}: this draw makes no valid scenario", str(error)[:300]) from None
             at = {key: next(scores[key]) for key in limits}
         raise UnfitError("hardly any draw within the limits makes a valid scenario", "narrow the limits")
 

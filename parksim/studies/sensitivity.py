@@ -162,7 +162,7 @@ def sensitivity(
     }
     if not guesses or replications < 2:
         few = f"sensitivity needs at least 2 replications, not {replications}"
-        none = 'no value has limits or is marked as a guess; write "# guess" behind those that are'
+        none = 'no value is marked as a guess, and none has limits; write "# guess" behind those that are'
         raise PlanError(few if guesses else none)
     tried = [
         (key, other, _design(scenario, key, other, key in ranges))
