@@ -8,6 +8,7 @@ log can show whether they are (Tsiatis 1975, Proc. Nat. Acad. Sci. 72, 20-22).
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
@@ -91,7 +92,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     first, last = at[0], at[-1]
     span_us = max(last - first, 1)
     counts, exposures = _by_hour(at)
-    varies, why = _rate_varies(counts, exposures)
+    varies, why = rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
     result.put("run.horizon", horizon, "one day" if whole_day else "as long as calls came in the log")
@@ -109,22 +110,24 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     text = f"{span(Interval(*(one * 3600 for one in mean)), '/h')}; n = {len(at):,} calls"
     result.put("arrivals.kind", '"hourly"' if varies else '"poisson"', why)
     if varies:
-        _calls_per_hour(result, counts, exposures, text)
+        put_calls_per_hour(result, counts, exposures, text)
         return
     if len(at) == 1:
         result.unknown.append("the rate of calls: the log has one call")
     result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
-def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], mean: str) -> None:
-    """Put the 24 rates, each with its limits (Garwood)."""
+def put_calls_per_hour(
+    result: Calibration, counts: Sequence[int], exposures: Sequence[float], mean: str, factor: float = 1.0
+) -> None:
+    """Put the 24 rates, each with its limits (Garwood); ``factor``: calls for each that was counted."""
     rates, lines = [], []
     for hour in range(24):
         if exposures[hour] < FEWEST_S:
             rates.append(0.0)
             lines.append(f"{hour:02d} h: guess, not in the log")
             continue
-        hours = exposures[hour] / 3600
+        hours = exposures[hour] / 3600 / factor
         low, high = poisson_limits(counts[hour])
         one = Interval(counts[hour] / hours, low / hours, high / hours)
         result.figures[f"arrivals.calls_per_hour.{hour}"] = one
@@ -146,7 +149,7 @@ def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
     return [counts[hour] for hour in range(24)], (open_us / 1e6).tolist()
 
 
-def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
+def rate_varies(counts: Sequence[int], exposures: Sequence[float]) -> tuple[bool, str]:
     """Say whether hours differ by more than chance, by Pearson's test at 1 % over hours with 5 calls expected."""
     rate = sum(counts) / max(sum(exposures), 1e-9)
     tested = [hour for hour in range(24) if exposures[hour] * rate >= 5]

@@ -42,11 +42,12 @@ class Calibration:
 
     ``toml`` loads with ``Scenario.loads``. ``figures`` maps a dotted name ("retrieval.delay.median", "retrieval.never")
     to its interval, seconds and shares; laws that the log cannot tell from the chosen one have theirs under their names
-    ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what the
-    log cannot tell.
+    ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what
+    ``recorded`` cannot tell.
     """
 
     name: str
+    recorded: str = "this log"
     figures: dict[str, Interval] = field(default_factory=dict)
     laws: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -133,7 +134,7 @@ class Calibration:
         """The scenario file."""
         text = [line for one in self.head for line in _comment(one)]
         if self.unknown:
-            text.append("#\n# What this log cannot tell, each a guess below:")
+            text.append(f"#\n# What {self.recorded} cannot tell, each a guess below:")
             for one in self.unknown:
                 text.extend(_comment("- " + one, "  "))
         text.append(f"name = {_quoted(self.name)}")
