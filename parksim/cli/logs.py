@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
 TOLERANCE: Final = "5ms"
+LONGEST_COUNTED_S: Final = 12 * 3600.0
+"""A time-out that whole hours can tell of, and whose lot is full again within the scenario's day."""
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
 Slots = Annotated[int | None, Parameter(help="Slots of the lot; by default those that the log names.")]
 Choice = Annotated[str | None, Parameter(help=f"Slot choice: {', '.join(CHOICE_NAMES)}; by default inferred.")]
@@ -138,8 +140,8 @@ def _from_counts(
     if max_in_parking == UNLIMITED:
         raise UsageError("--max-in-parking unlimited: counters tell how long a stay is only by the time-out; name one")
     limit_s = _seconds("--max-in-parking", max_in_parking)
-    if not 1.0 <= limit_s <= 86_400.0:
-        raise UsageError(f"--max-in-parking {max_in_parking}: from 1s to 1d")
+    if not 1.0 <= limit_s <= LONGEST_COUNTED_S:
+        raise UsageError(f"--max-in-parking {max_in_parking}: with --counts from 1s to 12h")
     read = read_counts(counts, slots)
     result = counted(read, slots, limit_s, choice or "")
     _ = result.calibration.scenario  # raises where parksim could not load it

@@ -5,8 +5,9 @@ tell how long a retrieval takes. Of each joint draw
 
 * the rate of calls is gamma distributed, the share that asks for a slot beta, and the three ends of a stay (retrieved,
   abandoned, returned) Dirichlet, each after its counts with Jeffreys' 1/2;
-* the retrieval is lognormal. Its sigma is drawn from 0.3 to 1.2 and its median, on a logarithmic scale, from 5 s to
-  the slowest that still lets that share be retrieved;
+* the retrieval is lognormal. Its sigma is drawn from 0.2 to 1.2, and its median from 5 s to the slowest that still lets
+  that share be retrieved, both on a logarithmic scale; one draw in four has that slowest median itself, with which
+  every call would be fetched in the end;
 * the mean of the caller's patience (exponential) and the share never fetched follow: they are the two numbers with
   which the race of the clocks (``theory.race``) ends in the drawn shares.
 
@@ -45,7 +46,9 @@ from parksim.stats.survival import Interval, poisson_limits
 Floats = NDArray[np.float64]
 
 DRAWS: Final = 200
-SIGMA: Final = (0.3, 1.2)
+SIGMA: Final = (0.2, 1.2)
+ALL_FETCHED: Final = 0.25
+"""The share of candidates in which no call is never fetched: else few would be near it, and some lots are."""
 SHORTEST_MEDIAN_S: Final = 5.0
 """Nobody hears a page, walks to a telephone and dials a slot in less; or a tenth of a shorter time-out."""
 TRIED: Final = (4_000, 20_000)
@@ -100,14 +103,12 @@ class Counted:
         calibration: The scenario with the limits of its figures.
         draws: By dotted key, shape (``DRAWS``,): seconds, calls a second (or an hour, as the key has it), shares.
         stay_s: Mean stay, with the limits of the draws.
-        hours: How many were counted.
         notes: What was noticed on the way: counters that contradict each other.
     """
 
     calibration: Calibration
     draws: dict[str, Floats]
     stay_s: Interval
-    hours: int
     notes: list[str]
 
     @property
@@ -135,7 +136,7 @@ def stays_with(sigma: Floats, score: Floats, abandoned: Floats, returned: Floats
     Args:
         sigma: Of the lognormal delay.
         score: Of the calls that are ever fetched the share Phi(score) would be by the time-out: the median is
-            limit exp(-sigma score).
+            limit exp(-sigma score). nan: every call is fetched in the end, and the score follows.
         abandoned: Share of stays, above 0.
         returned: Likewise; the others are retrieved.
         limit_s: Time-out.
@@ -156,13 +157,17 @@ def stays_with(sigma: Floats, score: Floats, abandoned: Floats, returned: Floats
     >>> round(ends.mean_s - float(found.mean_s[0]), 4)
     0.0
     """
-    fetched = np.interp(np.log(_NODES) / sigma[:, None] + score[:, None], *_normal())
-    by_limit = np.interp(score, *_normal())
-    t, weights = _NODES * limit_s, _WEIGHTS * limit_s
+    scores, shares = _normal()
+    t, weights, steps = _NODES * limit_s, _WEIGHTS * limit_s, np.log(_NODES) / sigma[:, None]
+    every = np.isnan(score)
+    fetched = np.interp(steps + score[:, None], scores, shares)
+    by_limit = np.interp(score, scores, shares)
 
     def alive(theta: Floats) -> tuple[Floats, Floats]:
         """Return H, and P(stay > t) at the nodes."""
         share = 1.0 - returned * np.exp(limit_s / theta)
+        by_limit[every] = np.maximum(share[every], 1e-12)
+        fetched[every] = np.interp(steps[every] + np.interp(by_limit[every], shares, scores)[:, None], scores, shares)
         return share, (1.0 - (share / by_limit)[:, None] * fetched) * np.exp(-t / theta[:, None])
 
     # The mean stay, theta times the share abandoned, is at least returned x limit and at most the limit.
@@ -176,7 +181,7 @@ def stays_with(sigma: Floats, score: Floats, abandoned: Floats, returned: Floats
     theta = np.minimum(np.exp(0.5 * (low + high)), LONGEST_MEAN_S)
     share, left = alive(theta)
     never = np.where((share >= 0.0) & (share <= by_limit), 1.0 - share / by_limit, np.nan)
-    median_s = limit_s * np.exp(-sigma * score)
+    median_s = limit_s * np.exp(-sigma * np.where(every, np.interp(by_limit, shares, scores), score))
     return Stays(sigma, median_s, never, theta, left @ weights, 2.0 * (left @ (weights * t)))
 
 
@@ -256,12 +261,13 @@ def _tried(
 ) -> _Tried:
     """Draw ``n`` candidates that agree with rates and shares as counted."""
     ends = [counts.total(end) + 0.5 for end in ENDS]
-    retrieved, returned, abandoned = generator.dirichlet(ends, n).T
-    sigma = generator.uniform(*SIGMA, n)
+    retrieved, returned, abandoned = np.maximum(generator.dirichlet(ends, n), 1e-12).T
+    sigma = np.exp(generator.uniform(*np.log(SIGMA), n))
     scores, shares = _normal()
     slowest = np.interp(retrieved / (retrieved + returned), shares, scores) - 0.5  # a little more than can be
     quickest = np.log(limit_s / min(SHORTEST_MEDIAN_S, limit_s / 10)) / sigma
     score = slowest + generator.random(n) * np.maximum(quickest - slowest, 1.0)
+    score[generator.random(n) < ALL_FETCHED] = np.nan
     stays = stays_with(sigma, score, abandoned, returned, limit_s)
     rates = generator.standard_gamma(arrivals.counts + 0.5, (n, len(arrivals.counts)))
     rates = np.where(arrivals.hours > 0, rates / np.maximum(arrivals.hours, 1e-9) / 3600.0, 0.0)
@@ -319,8 +325,8 @@ def _weights(tried: _Tried, counts: Counts, slots: int, limit_s: float, notes: l
         variance = others * np.maximum(square_s2 - mean_s**2, 0.0) + cut + 1e-9
         off = np.abs(counts.parked_s - returned_s - others * mean_s) / np.sqrt(variance)
         said = (
-            f"{counts.parked_s:,.0f} seconds parked in {stays:,} stays, {counts.parked_s / stays:.1f} s each, do not go with "
-            f"a time-out of {limit_s:g} s and with how these stays ended"
+            f"{counts.parked_s:,.0f} seconds parked are {counts.parked_s / stays:.1f} s for each of {stays:,} stays; a "
+            f"time-out of {limit_s:g} s and these endings do not allow that"
         )
         log_weight = _counting(log_weight, -0.5 * off**2 - 0.5 * np.log(variance), off, said, notes)
     weight: Floats = np.exp(log_weight - max(log_weight.max(), -1e300))
@@ -369,19 +375,6 @@ def _written(
 ) -> Counted:
     """Write the scenario, each figure with the limits that its draws have."""
     result = Calibration(f"Counted in {counts.path.name}", recorded="these counters")
-    stays, point = drawn.stays, _point(counts, drawn.stays, limit_s)
-    stay_s = _limits(float(point.mean_s[0]), stays.mean_s)
-    result.head = [
-        (
-            f"From the counters of {len(counts.hours):,} hours in {counts.path.name}: {counts.total('parked'):,} stays "
-            f"of {span(stay_s)} on average."
-        ),
-        (
-            "Limits are 95 %. Counters tell rates and shares; how long a retrieval takes they do not tell. What they "
-            f"leave open is drawn {DRAWS} times: each draw has a law of retrieval and a patience of its own, and its "
-            "stays end as they were counted."
-        ),
-    ]
     result.unknown = [
         f"how long a retrieval takes, and who is never fetched: assumed lognormal, of sigma {SIGMA[0]} to {SIGMA[1]}",
         "how long callers wait before they hang up: an exponential law is assumed",
@@ -390,14 +383,34 @@ def _written(
         "what becomes of a refused call: it stays with its attendant",
         *notes,
     ]
+    result.put("run.horizon", '"1d"')
+    if len(arrivals.counts) == 1:
+        result.put("run.warm_up", f'"{number(max(limit_s, 3600.0))}s"', "until the lot is as full as it is later")
     draws = _put_arrivals(result, counts, arrivals, drawn)
-    source = "an option"
-    result.put("lot.slots", str(slots), source)
+    result.put("lot.slots", str(slots), _OPTION)
     if choice:
-        result.put("lot.choice", f'"{choice}"', source)
+        result.put("lot.choice", f'"{choice}"', _OPTION)
     if not UAPI_LIMITS_S[0] <= limit_s <= UAPI_LIMITS_S[1]:
         result.put("lot.limits", '"pbx"', "a time-out outside 10 s to 3600 s, which UAPI does not allow")
-    result.put("lot.max_in_parking", f'"{number(limit_s)}s"', source)
+    result.put("lot.max_in_parking", f'"{number(limit_s)}s"', _OPTION)
+    point = _point(counts, drawn.stays, limit_s)
+    draws |= _put_stay(result, counts, point, drawn.stays)
+    result.put("recall.answer", '"0s"', "guess")
+    stay_s = _limits(float(point.mean_s[0]), drawn.stays.mean_s)
+    hours = f"the counters of {len(counts.hours):,} hours in {counts.path.name}"
+    result.head = [f"From {hours}: {counts.total('parked'):,} stays of {span(stay_s)} on average.", _WHAT]
+    return Counted(result, draws, stay_s, notes)
+
+
+_OPTION: Final = "an option"
+_WHAT: Final = (
+    "Limits are 95 %. Counters tell rates and shares; how long a retrieval takes they do not tell. What they leave "
+    f"open is drawn {DRAWS} times: each draw has a retrieval and a patience of its own, and its stays end as counted."
+)
+
+
+def _put_stay(result: Calibration, counts: Counts, point: Stays, stays: Stays) -> dict[str, Floats]:
+    """Put patience and retrieval; return the draws of their keys."""
     parks = counts.total("parked")
     shares = {end: share_of(min(counts.total(end), parks), parks) for end in ENDS}
     result.figures |= {f"{end}_share": one for end, one in shares.items()}
@@ -422,17 +435,12 @@ def _written(
         f"{percent(shares['retrieved'])} of {parks:,} were fetched, {percent(shares['returned'])} came back",
     )
     result.put("retrieval.never", f"{never.value:.6f}", f"{percent(never)}: guess, like the delay")
-    result.put("recall.answer", '"0s"', "guess")
-    draws |= {key: of for key, (_, of) in laws.items()}
-    return Counted(result, draws, stay_s, len(counts.hours), notes)
+    return {key: of for key, (_, of) in laws.items()}
 
 
 def _put_arrivals(result: Calibration, counts: Counts, arrivals: _Arrivals, drawn: _Tried) -> dict[str, Floats]:
-    """Put run, arrivals, attendants and parking; return the draws of their keys."""
+    """Put arrivals, attendants and parking; return the draws of their keys."""
     hourly = len(arrivals.counts) == 24
-    result.put("run.horizon", '"1d"')
-    if not hourly:
-        result.put("run.warm_up", '"1h"', "until the lot is as full as it is later")
     total = int(arrivals.counts.sum())
     what = "calls offered" if arrivals.of_calls else "requests for a slot"
     factor = 1.0 if arrivals.of_calls else float(np.median(drawn.asking))

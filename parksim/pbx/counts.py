@@ -171,6 +171,9 @@ def _places(header: list[str], path: Path, line: int) -> tuple[dict[str, int], t
             raise LogError(path, line, f"there are two columns {name}", "keep one of them")
         else:
             places[name] = place
+    if {"event", "call"} <= set(words):
+        rule = "this file has a row for each event, not for each hour"
+        raise LogError(path, line, rule, f"read it as a log, without --counts: parksim calibrate {path}")
     meant = {word_of(one): name for name, also in COLUMNS.items() for one in (name, *also) if name not in places}
     for heading in others:
         near = nearest(word_of(heading), meant, 0.75)
@@ -235,10 +238,10 @@ def _number(name: str, text: str, path: Path, line: int) -> float:
     value = float(text)
     if text.startswith("-"):
         raise LogError(path, line, f"{said} is negative", "counters count from 0 in each hour; write the difference")
-    if name in COUNTS and not value.is_integer():
-        raise LogError(path, line, f"{said} is not a whole number", "write counts, not averages or rates")
     if value > MOST * (1 if name in COUNTS else _HOUR_S):
         raise LogError(path, line, f"{said} is more than an hour has", "write the counts of one hour")
+    if name in COUNTS and not value.is_integer():
+        raise LogError(path, line, f"{said} is not a whole number", "write counts, not averages or rates")
     return value
 
 
