@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from parksim.scenario.model import TEMPLATE, Scenario
     from parksim.scenario.workload import Workload, draw
     from parksim.stats.estimate import Estimate
+    from parksim.studies.advise import Advice, advise
     from parksim.studies.compare import Comparison, compare
     from parksim.studies.replication import Run, run
     from parksim.studies.rerun import Rerun, load, rerun
@@ -38,6 +39,7 @@ _NAMES: Final = {
     "parksim.scenario.model": ("TEMPLATE", "Scenario"),
     "parksim.scenario.workload": ("Workload", "draw"),
     "parksim.stats.estimate": ("Estimate",),
+    "parksim.studies.advise": ("Advice", "advise"),
     "parksim.studies.compare": ("Comparison", "compare"),
     "parksim.studies.replication": ("Run", "run"),
     "parksim.studies.rerun": ("Rerun", "load", "rerun"),
@@ -51,6 +53,7 @@ _HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
     "TEMPLATE",
+    "Advice",
     "Comparison",
     "Estimate",
     "Fact",
@@ -72,6 +75,7 @@ __all__ = [
     "StudyError",
     "Sweep",
     "Workload",
+    "advise",
     "calibrate",
     "compare",
     "draw",

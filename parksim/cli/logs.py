@@ -88,7 +88,7 @@ def calibrate_command(
     max_in_parking: MaxInParking = None,
 ) -> Answer:
     """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
-    from parksim.results import write
+    from parksim.pbx.fitting import draws_beside
 
     check_out(out, (".toml",))
     if counts is not None:
@@ -101,18 +101,22 @@ def calibrate_command(
             "calibrate needs a log, or counters: parksim calibrate LOG, or parksim calibrate --counts FILE"
         )
     check_not_read("-o", out, log=log)
+    if out is not None:
+        check_out(draws_beside(out), (".csv",))
+        check_not_read("-o", draws_beside(out), log=log)
     met = _met(log, tolerance, slots, choice, max_in_parking)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     _ = result.scenario  # raises where parksim could not load it
     if out is None:
         return Answer(result.toml)
-    write(out, result.toml)
+    draws = result.save(out)
     first = met.agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
-        f"{doubt}Next: parksim run {out}\n"
+        + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
+        + f"{doubt}Next: parksim run {out}\n"
     )
 
 
@@ -122,11 +126,11 @@ def _from_counts(
     """Return the scenario of counters, or write it and the draws of what it leaves open beside it."""
     from parksim.pbx.counted import counted
     from parksim.pbx.counts import read_counts
+    from parksim.pbx.fitting import draws_beside
     from parksim.reports.screen_logs import counts_screen
-    from parksim.results import write
     from parksim.scenario.quantities import UNLIMITED
 
-    draws = None if out is None else out.with_name(f"{out.stem}-draws.csv")
+    draws = None if out is None else draws_beside(out)
     for option, file in (("-o", out), ("the file of draws", draws)):
         check_not_read(option, file, counts=counts)
     check_out(draws, (".csv",), "the file of draws")
@@ -147,9 +151,7 @@ def _from_counts(
     _ = result.calibration.scenario  # raises where parksim could not load it
     if out is None or draws is None:
         return Answer(result.calibration.toml)
-    write(draws, result.draws_csv)
-    result.name_draws(draws.name)
-    write(out, result.calibration.toml)
+    result.calibration.save(out)
     return Answer(counts_screen(read, result, out, draws))
 
 

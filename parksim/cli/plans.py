@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from cyclopts import Parameter
 
+from parksim.cli import misused
 from parksim.cli import options as opt
 from parksim.cli.report import loaded_result
 from parksim.errors import UnfitError, UsageError
@@ -91,6 +92,7 @@ def solve_command(
     opt.check_count("--replications", replications, 2)
     how.check()
     opt.check_out(out, (".db",))
+    _check_order(scenario, keys)
     nearer = opt.fraction_of("--precision", precision, "5%")
     loaded = opt.scenario_with(scenario, values)
     opt.check_not_read("--out", out, loaded, scenario=scenario)
@@ -110,6 +112,20 @@ def solve_command(
     screen = solution_screen(solved, out) if isinstance(solved, Solution) else frontier_screen(solved, out)
     code = {"found": opt.DONE, "none": opt.MISSED, "undecided": opt.UNDECIDED}[solved.outcome]
     return opt.Answer(opt.as_json(solved.to_dict()) if json else screen, code)
+
+
+def _check_order(scenario: Path, keys: tuple[str, ...]) -> None:
+    """Refuse a scenario behind the key, and a key with its values in one word."""
+    for key in keys:
+        if misused.is_key(str(scenario)) and not scenario.exists() and not misused.is_key(key):
+            right = misused.line("solve", key, str(scenario))
+            raise UsageError(f"{scenario}: is a key, not a scenario; the scenario comes first: {right}")
+        name, equals, values = key.partition("=")
+        if equals:
+            right = misused.line("solve", str(scenario), name, "--within", values)
+            raise UsageError(f"{key}: a key has its range behind --within; type: {right}")
+        if not misused.is_key(key) and key[:1].isdecimal():
+            raise UsageError(f"{key}: is not a key; a range is one word with two dots, as in --within 4..16")
 
 
 def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
@@ -144,6 +160,40 @@ def sensitivity_command(
     with how.running(loaded.expected_calls * number * _GUESSES, store=out) as options:
         made = sensitivity(loaded, number, **options)
     return opt.Answer(opt.as_json(made.to_dict()) if json else sensitivity_screen(made))
+
+
+def advise_command(
+    scenario: opt.ScenarioFile,
+    *,
+    key: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), help="Change only this key: `--key lot.slots`. Repeatable. Default: all it can change."),
+    ] = (),
+    replications: Annotated[
+        int | None, Parameter(help="How many confirm each change, 10 or more. Default: 200.")
+    ] = None,
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    out: opt.StoreFile = None,
+    json: opt.Json = False,
+) -> opt.Answer:
+    """Say what to change so that all objectives are met, or what can be spared; exit 1 when no change meets them.
+
+    Slots and time-out of each lot, attendants or their roster, staff: of each the smallest change that meets all
+    objectives, confirmed by further replications, and what else it changes; of two keys where one is not enough.
+    """
+    from parksim.reports.screen_advice import advice_screen
+    from parksim.studies.advise import CONFIRMED, EXPECTED, advise
+
+    opt.check_count("--replications", replications, 10)
+    how.check()
+    opt.check_out(out, (".db",))
+    loaded = opt.scenario_with(scenario, values)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
+    with how.running(loaded.expected_calls * EXPECTED, may_end_early=True, store=out) as options:
+        advice = advise(loaded, keys=key or None, replications=replications or CONFIRMED, **options)
+    code = opt.DONE if advice.verdict == "met" or advice.best else opt.MISSED
+    return opt.Answer(opt.as_json(advice.to_dict()) if json else advice_screen(advice, out), code)
 
 
 _GUESSES: Final = 20

@@ -36,16 +36,13 @@ from parksim import theory
 from parksim.errors import LogError
 from parksim.pbx.calibrate import put_calls_per_hour, rate_varies
 from parksim.pbx.counts import ENDS, Counts
-from parksim.pbx.fitting import LONGEST_MEAN_S, Calibration, number, percent, share_of, span
-from parksim.results import to_csv
+from parksim.pbx.fitting import DRAWN, LONGEST_MEAN_S, Calibration, number, percent, share_of, span
 from parksim.scenario.lots import UAPI_LIMITS_S
-from parksim.scenario.model import Scenario
 from parksim.scenario.workload import streams
 from parksim.stats.survival import Interval, poisson_limits
 
 Floats = NDArray[np.float64]
 
-DRAWS: Final = 200
 SIGMA: Final = (0.2, 1.2)
 ALL_FETCHED: Final = 0.25
 """The share of candidates in which no call is never fetched: else few would be near it, and some lots are."""
@@ -100,27 +97,19 @@ class Counted:
     """A scenario from counters.
 
     Attributes:
-        calibration: The scenario with the limits of its figures.
-        draws: By dotted key, shape (``DRAWS``,): seconds, calls a second (or an hour, as the key has it), shares.
+        calibration: The scenario with the limits of its figures, and the joint draws.
         stay_s: Mean stay, with the limits of the draws.
         notes: What was noticed on the way: counters that contradict each other.
     """
 
     calibration: Calibration
-    draws: dict[str, Floats]
     stay_s: Interval
     notes: list[str]
 
     @property
-    def draws_csv(self) -> str:
-        """The joint draws as a file: a column each key, a row each draw."""
-        return to_csv(self.draws, np.column_stack(list(self.draws.values())).tolist())
-
-    def name_draws(self, file: str) -> None:
-        """Name the file of draws in the scenario, where scenarios have the section for it."""
-        if "unknown" not in Scenario.model_fields:
-            return
-        self.calibration.put("unknown.draws", f'"{file}"', f"{DRAWS} joint draws of what these counters leave open")
+    def draws(self) -> dict[str, Floats]:
+        """The joint draws by dotted key, shape (``DRAWN``,): as the key has it, seconds, calls, shares."""
+        return self.calibration.draws
 
 
 @lru_cache
@@ -208,7 +197,7 @@ def counted(counts: Counts, slots: int, limit_s: float, choice: str) -> Counted:
     # Systematic resampling: each candidate comes as often as its weight says, give or take one.
     edges = np.cumsum(weight / weight.sum())
     edges[-1] = 1.0
-    chosen = np.searchsorted(edges, (np.arange(DRAWS) + generator.random()) / DRAWS)
+    chosen = np.searchsorted(edges, (np.arange(DRAWN) + generator.random()) / DRAWN)
     drawn = _Tried(Stays(*(column[chosen] for column in tried.stays)), *(column[chosen] for column in tried[1:]))
     return _written(counts, arrivals, drawn, slots, limit_s, choice, notes)
 
@@ -262,7 +251,7 @@ def _tried(
     """Draw ``n`` candidates that agree with rates and shares as counted."""
     ends = [counts.total(end) + 0.5 for end in ENDS]
     retrieved, returned, abandoned = np.maximum(generator.dirichlet(ends, n), 1e-12).T
-    sigma = np.exp(generator.uniform(*np.log(SIGMA), n))
+    sigma = np.exp(generator.uniform(math.log(SIGMA[0]), math.log(SIGMA[1]), n))
     scores, shares = _normal()
     slowest = np.interp(retrieved / (retrieved + returned), shares, scores) - 0.5  # a little more than can be
     quickest = np.log(limit_s / min(SHORTEST_MEDIAN_S, limit_s / 10)) / sigma
@@ -386,7 +375,7 @@ def _written(
     result.put("run.horizon", '"1d"')
     if len(arrivals.counts) == 1:
         result.put("run.warm_up", f'"{number(max(limit_s, 3600.0))}s"', "until the lot is as full as it is later")
-    draws = _put_arrivals(result, counts, arrivals, drawn)
+    _put_arrivals(result, counts, arrivals, drawn)
     result.put("lot.slots", str(slots), _OPTION)
     if choice:
         result.put("lot.choice", f'"{choice}"', _OPTION)
@@ -394,23 +383,23 @@ def _written(
         result.put("lot.limits", '"pbx"', "a time-out outside 10 s to 3600 s, which UAPI does not allow")
     result.put("lot.max_in_parking", f'"{number(limit_s)}s"', _OPTION)
     point = _point(counts, drawn.stays, limit_s)
-    draws |= _put_stay(result, counts, point, drawn.stays)
+    _put_stay(result, counts, point, drawn.stays)
     result.put("recall.answer", '"0s"', "guess")
     stay_s = _limits(float(point.mean_s[0]), drawn.stays.mean_s)
     hours = f"the counters of {len(counts.hours):,} hours in {counts.path.name}"
     result.head = [f"From {hours}: {counts.total('parked'):,} stays of {span(stay_s)} on average.", _WHAT]
-    return Counted(result, draws, stay_s, notes)
+    return Counted(result, stay_s, notes)
 
 
 _OPTION: Final = "an option"
 _WHAT: Final = (
     "Limits are 95 %. Counters tell rates and shares; how long a retrieval takes they do not tell. What they leave "
-    f"open is drawn {DRAWS} times: each draw has a retrieval and a patience of its own, and its stays end as counted."
+    f"open is drawn {DRAWN} times: each draw has a retrieval and a patience of its own, and its stays end as counted."
 )
 
 
-def _put_stay(result: Calibration, counts: Counts, point: Stays, stays: Stays) -> dict[str, Floats]:
-    """Put patience and retrieval; return the draws of their keys."""
+def _put_stay(result: Calibration, counts: Counts, point: Stays, stays: Stays) -> None:
+    """Put patience and retrieval, and their draws."""
     parks = counts.total("parked")
     shares = {end: share_of(min(counts.total(end), parks), parks) for end in ENDS}
     result.figures |= {f"{end}_share": one for end, one in shares.items()}
@@ -435,11 +424,11 @@ def _put_stay(result: Calibration, counts: Counts, point: Stays, stays: Stays) -
         f"{percent(shares['retrieved'])} of {parks:,} were fetched, {percent(shares['returned'])} came back",
     )
     result.put("retrieval.never", f"{never.value:.6f}", f"{percent(never)}: guess, like the delay")
-    return {key: of for key, (_, of) in laws.items()}
+    result.draws |= {key: of for key, (_, of) in laws.items()}
 
 
-def _put_arrivals(result: Calibration, counts: Counts, arrivals: _Arrivals, drawn: _Tried) -> dict[str, Floats]:
-    """Put arrivals, attendants and parking; return the draws of their keys."""
+def _put_arrivals(result: Calibration, counts: Counts, arrivals: _Arrivals, drawn: _Tried) -> None:
+    """Put arrivals, attendants and parking, and their draws."""
     hourly = len(arrivals.counts) == 24
     total = int(arrivals.counts.sum())
     what = "calls offered" if arrivals.of_calls else "requests for a slot"
@@ -457,18 +446,18 @@ def _put_arrivals(result: Calibration, counts: Counts, arrivals: _Arrivals, draw
     text = f"{span(mean, '/h')}; n = {total:,} {what}"
     result.put("arrivals.kind", '"hourly"' if hourly else '"poisson"', arrivals.why)
     if hourly:
-        put_calls_per_hour(result, arrivals.by_hour, arrivals.exposure_s, text, factor)
-        draws = {f"arrivals.calls_per_hour.{hour}": 3600.0 * rates[:, hour] for hour in range(24)}
+        put_calls_per_hour(result, arrivals.by_hour, [one / factor for one in arrivals.exposure_s], 0.0, text)
+        result.draws |= {f"arrivals.calls_per_hour.{hour}": 3600.0 * rates[:, hour] for hour in range(24)}
     else:
         result.put("arrivals.rate", f'"{mean.value:.6f}/h"', text)
-        draws = {"arrivals.rate": rates[:, 0]}
+        result.draws["arrivals.rate"] = rates[:, 0]
     result.put("attendants.count", '"unlimited"', "guess: counters do not say")
     result.put("attendants.handling", '"0s"', "guess: counters do not say")
     if not arrivals.of_calls:
         result.put("parking.probability", "1", "all arrivals ask for a slot")
-        return draws
+        return
     asked = _requests(counts)
     share = asked / total if "refused" in counts.columns else float(np.median(drawn.asking))
     asking = _limits(share, drawn.asking)
     result.put_share("parking.probability", asking, f"; {asked:,} of {total:,} calls")
-    return draws | {"parking.probability": drawn.asking}
+    result.draws["parking.probability"] = drawn.asking

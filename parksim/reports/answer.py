@@ -12,24 +12,25 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME
 from parksim.reports import story
-from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, slots_in_words, thin
+from parksim.reports.orders import in_words
+from parksim.reports.screen import (
+    VERDICT_STYLES,
+    empty_table,
+    intervals_in_words,
+    shown,
+    shown_unknown,
+    slots_in_words,
+    thin,
+)
 from parksim.reports.words import span
+from parksim.scenario.sections import Hourly
+from parksim.studies.advise import at_once
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""
 _ORDER: Final = {"missed": 0, "undecided": 1, "met": 2}
-_MENDED_BY: Final = {
-    "refused_share": ("lot.slots", "slots"),
-    "time_full_share": ("lot.slots", "slots"),
-    "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
-    "answered_within_share": ("attendants.count", "attendants"),
-    "queue_abandoned_share": ("attendants.count", "attendants"),
-    "answer_wait_s_mean": ("attendants.count", "attendants"),
-    "lost_share": ("attendants.count", "attendants"),
-}
-"""measure -> the key that moves it first, and what the key counts."""
 _BAD: Final = (
     ("queue_abandoned_share", 0.05, "of the callers hang up before an answer"),
     ("queue_full_share", 0.05, "of the callers are turned away because the queue is full"),
@@ -49,9 +50,9 @@ def answer(study: Study, name: str) -> RenderableType:
         parts += [Text(story.headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
     else:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
-    lines = [thin(study), _calls(study), _busiest(study), *_unasked(study)]
+    lines = [*map(_undecided, objectives), thin(study), _calls(study), _busiest(study), *unasked(study)]
     parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
-    parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
+    parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
     if guesses := len(scenario.guesses):
         told = (
             f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
@@ -62,17 +63,25 @@ def answer(study: Study, name: str) -> RenderableType:
 
 
 def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableType:
-    table = empty_table("", "Estimate", f"{study.level * 100:g} % interval", "Wanted", "Objective")
+    table = empty_table("", "Estimate", *intervals_in_words(study), "Wanted", "Objective")
     for one in objectives[:MOST_OBJECTIVES]:
         name = one.objective.measure
-        estimate = shown(name, study.estimate(name))
+        estimate = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
         words = Text(BY_NAME[name].words, no_wrap=True, overflow="ellipsis")
         table.add_row(Text(one.verdict, VERDICT_STYLES[one.verdict]), *estimate, one.objective.text, words)
     table.padding = (0, 1, 0, 0)
     table.width = WIDTH
     if len(objectives) > MOST_OBJECTIVES:
-        table.add_row("...", "", "", "", f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
+        table.add_row("...", *[""] * (len(table.columns) - 2), f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
     return table
+
+
+def _undecided(one: ObjectiveVerdict) -> str:
+    """Return what would decide an objective, where something is not known."""
+    words = BY_NAME[one.objective.measure].words
+    if one.measure_first:
+        return f"What is not known leaves it open: {words}. Measure {one.measure_first} first."
+    return f"Chance leaves it open: {words}. Simulate more: --replications." if one.undecided_by else ""
 
 
 def _window(study: Study) -> str:
@@ -100,18 +109,25 @@ def _calls(study: Study) -> str:
 
 
 def _busiest(study: Study) -> str:
-    """Return the hour with the most park requests, where the arrivals change by the hour."""
-    if study.scenario.arrivals.kind == "poisson" or not study.results:
+    """Return the hour with the most park requests; "" where hours do not differ beyond noise."""
+    arrivals = study.scenario.arrivals
+    if arrivals.kind == "poisson" or not study.results:
         return ""
-    hours = [study.estimate("parks_requested_by_hour", hour).mean or 0.0 for hour in range(24)]
-    hour = max(range(24), key=hours.__getitem__)
-    refused = study.estimate("refused_share_by_hour", hour)
-    return f"Busiest from {hour} to {hour + 1} h: {story.some(hours[hour])} parks asked for, " + (
-        "" if refused.mean is None else f"{refused.mean * hours[hour]:.2g} of them refused."
+    if isinstance(arrivals, Hourly):  # the file says which hours are the busiest
+        most = max(arrivals.calls_per_hour)
+        hours = [hour for hour, calls in enumerate(arrivals.calls_per_hour) if calls == most]
+    else:
+        hours = [*story.busiest_hours(study, "parks_requested")]
+    if not 0 < len(hours) <= story.MOST_ALIKE:
+        return ""
+    asked, refused = (study.estimate(f"{name}_by_hour", hours[0]).mean for name in ("parks_requested", "refused_share"))
+    others = f" (and {len(hours) - 1} more like it)" if len(hours) > 1 else ""
+    return f"Busiest from {hours[0]} to {hours[0] + 1} h{others}: {story.some(asked or 0.0)} parks asked for" + (
+        "." if refused is None else f", {refused * (asked or 0.0):.2g} of them refused."
     )
 
 
-def _unasked(study: Study) -> list[str]:
+def unasked(study: Study) -> list[str]:
     """Return what is badly wrong although no objective asks about it."""
     asked = {one.objective.measure for one in study.objectives}
     seen = [(study.estimate(name), name, words) for name, share, words in _BAD if name not in asked]
@@ -123,19 +139,10 @@ def _unasked(study: Study) -> list[str]:
     ]
 
 
-def _mended(study: Study, objectives: list[ObjectiveVerdict], name: str) -> list[str]:
-    """Return the command that finds what would meet the first missed objective."""
-    missed = [one.objective.measure for one in objectives if one.verdict == "missed"]
-    if not missed or missed[0] not in _MENDED_BY or len(study.scenario.lots) > 1:
+def _mended(study: Study, name: str) -> list[str]:
+    """Return what would meet the missed objectives, where it is found at once, and the command that finds all."""
+    if study.verdict != "missed":
         return []
-    key, what = _MENDED_BY[missed[0]]
-    return [f"How many {what} would do? Try:", f"  parksim solve {name} {key} --within {_range(study, key)}"]
-
-
-def _range(study: Study, key: str) -> str:
-    settings = study.scenario.settings
-    if key == "lot.slots":
-        return f"{settings.slots[0]}..{4 * settings.slots[0]}"
-    if key == "attendants.count":
-        return f"{max(1, settings.attendants)}..{4 * max(1, settings.attendants)}"
-    return "10s..600s:10"
+    found = at_once(study)
+    told = f"{in_words(found)}, and all are met." if found else "What would meet them?"
+    return [*textwrap.wrap(f"{told} {'To confirm it' if found else 'Try'}:", WIDTH), f"  parksim advise {name}"]

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Final, Literal
 
 from rich.console import Console, Group, RenderableType
@@ -65,25 +66,46 @@ def slots_in_words(scenario: Scenario) -> str:
 
 
 def _objectives(study: Study) -> Table:
-    table = empty_table("Objective", "", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
+    table = empty_table("Objective", "", "Estimate", *intervals_in_words(study), "Verdict")
     for objective in study.objectives:
         name = objective.objective.measure
         verdict = Text(objective.verdict, VERDICT_STYLES[objective.verdict])
-        table.add_row(name, objective.objective.text, *shown(name, study.estimate(name)), verdict)
+        intervals = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
+        table.add_row(name, objective.objective.text, *intervals, verdict)
     return table
 
 
+def intervals_in_words(study: Study) -> list[str]:
+    """Return the headings of the intervals: one, or two where something is not known."""
+    level = f"{study.level * 100:g} %"
+    return (
+        [f"{level} interval"]
+        if study.draws is None
+        else [f"{level}, if the\ninputs are right", "With what is\nnot known"]
+    )
+
+
+def shown_unknown(study: Study, name: str) -> list[str]:
+    """Return the interval with what is not known, in a list; an empty one where all is known."""
+    if study.draws is None:
+        return []
+    wider = study.with_unknown(name)
+    return [shown(name, replace(study.estimate(name), low=wider.low, high=wider.high))[1] if wider else "-"]
+
+
 def _estimates(study: Study) -> Table:
-    table = empty_table("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
+    table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory, or why none")
     for section, names in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in names:
-            table.add_row(f"  {name}", *cells(study, name))
+            point, interval, beside = cells(study, name)
+            table.add_row(f"  {name}", point, interval, *shown_unknown(study, name), beside)
     for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
         if len(study.scenario.lots) > 1:
             table.add_row(Text(f"Lot {name}, {lot.slots} slot{'s' * (lot.slots != 1)}", "bold"))
             for measure in OF_LOTS:
-                table.add_row(f"  {measure}", *cells(study, f"{measure}_by_lot", number))
+                point, interval, beside = cells(study, f"{measure}_by_lot", number)
+                table.add_row(f"  {measure}", point, interval, *([] if study.draws is None else [""]), beside)
     return table
 
 

@@ -114,7 +114,9 @@ def sensitivity_screen(made: Sensitivity) -> RenderableType:
 def _short(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value.values())
-    return "by the hour" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "by the hour"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _both(effect: Effect, name: str) -> Text:

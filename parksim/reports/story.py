@@ -293,13 +293,37 @@ def _occupancy_chart(study: Study) -> Chart:
     figure = figures.by_hour(study)
     if not figure.rows:
         return Chart("How full the lot is over the day", "No hour of day was measured.", "", None)
-    busiest = max(figure.rows, key=lambda row: float(row["mean"]))
-    hour, slots = busiest["hour"], figure.facts["slots"]
-    point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
-    finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
+    slots, hours = figure.facts["slots"], busiest_hours(study, "occupancy_mean")
+    if len(hours) > MOST_ALIKE:
+        point = with_interval("occupancy_mean", study.estimate("occupancy_mean"))
+        finding = f"No hour is the busiest beyond noise: {point} of {slots} slots, on average."
+    else:
+        hour, others = hours[0], f" ({len(hours) - 1} more are not told apart from it)" if len(hours) > 1 else ""
+        point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
+        finding = f"Busiest from {hour:02d} to {hour + 1:02d} h{others}: {point} of {slots} slots, on average."
     reading = f"Line: mean of the hour. Darker band: its {100 * study.level:g} % interval. "
     reading += "Paler band: the middle 90 % of replications."
     return Chart("How full the lot is over the day", finding, reading, figure)
+
+
+MOST_ALIKE: Final = 6
+"""Hours: where more of them may be the busiest, none is called so."""
+
+
+def busiest_hours(study: Study, measure: str) -> tuple[int, ...]:
+    """Return the hours that may be the busiest, that of the highest estimate first: their intervals overlap its."""
+    estimates = {hour: study.estimate(f"{measure}_by_hour", hour) for hour in range(24)}
+    known = {hour: one for hour, one in estimates.items() if one.mean is not None}
+    if not known:
+        return ()
+    first = max(known, key=lambda hour: known[hour].mean or 0.0)
+    least = known[first].low
+    alike = [
+        hour
+        for hour, one in known.items()
+        if hour != first and (least is None or one.high is None or one.high >= least)
+    ]
+    return (first, *alike)
 
 
 def _busy_chart(study: Study) -> Chart:

@@ -21,7 +21,8 @@ from parksim.results import ALTERED, canonical, is_altered, read
 from parksim.scenario.arguments import fault_in
 from parksim.scenario.comments import Notes
 from parksim.scenario.model import Scenario
-from parksim.studies.gather import MOST_RUNS, Execution, Progress, Workers, gathering, requested
+from parksim.studies.draws import Draws
+from parksim.studies.gather import MOST_RUNS, Execution, Gatherer, Progress, Workers, gathering, requested
 from parksim.studies.replication import fits, versions
 from parksim.studies.store import Result, Store, sum_of
 from parksim.studies.study import Study, study
@@ -83,6 +84,13 @@ class _Notes(_Kept):
     given: tuple[str, ...] = Field(strict=False)
 
 
+class _Draws(_Kept):
+    """The draws of one design: their digests, and how many replications each has."""
+
+    designs: list[str] = Field(min_length=1)
+    replications: Annotated[int, Field(ge=2, le=MOST_RUNS)]
+
+
 class _Plan(_Made):
     """A finished study or sweep, as ``Gatherer.finish`` stores it."""
 
@@ -97,6 +105,8 @@ class _Plan(_Made):
     precision: _Share | None = None
     over: dict[str, list[JsonValue]] = {}
     designs: list[str] = []
+    draws: _Draws | None = None
+    draws_of: list[_Draws | None] | None = None
 
     @model_validator(mode="after")
     def _has_a_design_each(self) -> Self:
@@ -104,6 +114,8 @@ class _Plan(_Made):
             0 < len(self.designs) == math.prod(map(len, self.over.values())) <= MOST_RUNS / self.replications
         ):
             raise PlanError("designs do not go with over")
+        if self.draws_of is not None and len(self.draws_of) != len(self.designs):
+            raise PlanError("draws_of does not go with designs")
         return self
 
     def scenario_of(self, text: str, *, as_written: bool) -> Scenario:
@@ -120,25 +132,39 @@ def _restored(plan: _Plan, store: Store) -> Study | Sweep:
     base, missing = plan.scenario_of(texts[plan.scenario], as_written=True), 0
     targets = plan.scenario_of(texts[plan.scenario], as_written=False).objectives
 
-    def study_of(digest: str, stopped: str) -> Study:
+    def held_of(digest: str, scenario: Scenario, numbers: range) -> tuple[Result, ...]:
         nonlocal missing
         held = store.results(digest, plan.seed, plan.engine, plan.made_by) if digest in texts else {}
+        results = tuple(held[number] for number in numbers if number in held and fits(held[number], scenario))
+        missing += len(numbers) - len(results)
+        return results
+
+    def draws_of(drawn: _Draws | None) -> Draws | None:
+        if drawn is None:
+            return None
+        designs = [Scenario.of_canonical(texts.get(digest, texts[plan.scenario])) for digest in drawn.designs]
+        numbers = range(drawn.replications)
+        pairs = zip(drawn.designs, designs, strict=True)
+        return Draws(tuple(designs), tuple(held_of(digest, design, numbers) for digest, design in pairs))
+
+    def study_of(digest: str, stopped: str, drawn: _Draws | None) -> Study:
         text = texts.get(digest, texts[plan.scenario])
         scenario = plan.scenario_of(text, as_written=False)
         if scenario.objectives == targets:
             scenario = plan.scenario_of(text, as_written=True)
-        results = tuple(held[number] for number in wanted if number in held and fits(held[number], scenario))
-        missing += len(wanted) - len(results)
-        return Study(scenario, plan.seed, plan.engine, plan.level, results, stopped, plan.precision, plan.versions)
+        fixed = (plan.seed, plan.engine, plan.level, held_of(digest, scenario, wanted), stopped)
+        return Study(scenario, *fixed, plan.precision, plan.versions, draws_of(drawn))
 
     if plan.kind == "study":
-        done: Study | Sweep = study_of(plan.scenario, plan.stopped)
+        done: Study | Sweep = study_of(plan.scenario, plan.stopped, plan.draws)
     else:
         over = {key: tuple(values) for key, values in plan.over.items()}
         combinations = [dict(zip(over, row, strict=True)) for row in itertools.product(*over.values())]
         stopped = requested(plan.replications)
+        drawn = plan.draws_of or [None] * len(plan.designs)
         rows = tuple(
-            Row(one, study_of(digest, stopped)) for one, digest in zip(combinations, plan.designs, strict=True)
+            Row(one, study_of(digest, stopped, its))
+            for one, digest, its in zip(combinations, plan.designs, drawn, strict=True)
         )
         fixed = (plan.seed, plan.engine, plan.replications, plan.level)
         done = Sweep(base, over, *fixed, rows, 0, len(wanted) * len(rows), (), plan.versions)
@@ -351,18 +377,36 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
         designs = [own] if isinstance(loaded, Study) else [own.with_values(row.values) for row in loaded.rows]
     execution = Execution.of(_as_made(how, loaded.seed, loaded.engine, loaded.level))
     with gathering(execution, designs, len(numbers)) as gatherer:
-        again = gatherer.results(designs, numbers)
+        pairs = list(zip((one.results for one in studies), designs, gatherer.results(designs, numbers), strict=True))
+        if replication is None:
+            pairs += [
+                one
+                for study, design in zip(studies, designs, strict=True)
+                for one in _draws_again(study, design, own, gatherer)
+            ]
     differences: list[str] = []
     made = {}
-    for one, results in zip(studies, again, strict=True):
-        for number, result in zip(numbers, results, strict=True):
-            made[one.scenario.digest, number] = result
-            then, now = (json.loads(canonical(x)) for x in (one.results[number], result))
-            place = f"scenario {one.scenario.short_digest}, replication {number}"
+    for before, design, results in pairs:
+        for number, result in zip(numbers, results, strict=False):  # of draws there are fewer
+            made[design.digest, number] = result
+            then, now = (json.loads(canonical(x)) for x in (before[number], result))
+            place = f"scenario {design.short_digest}, replication {number}"
             differences += _differences(then, now, place)
     of_designs = f" of {len(designs):,} designs" if len(designs) > 1 else ""
     what = f"{count:,} replications" if replication is None else f"replication {replication}"
     return what + of_designs, differences, made, _versions(loaded.made_with or {}, loaded.engine)
+
+
+_Pair = tuple[tuple[Result, ...], Scenario, tuple[Result, ...]]
+
+
+def _draws_again(study: Study, design: Scenario, own: Scenario | None, gatherer: Gatherer) -> list[_Pair]:
+    """Return the draws of a stored study made again: what was stored, the draw, and its results now."""
+    if study.draws is None:
+        return []
+    designs = study.draws.designs if own is None else design.drawn(len(study.draws.designs), study.seed)
+    again = gatherer.results(designs, range(len(study.draws.results[0])))
+    return list(zip(study.draws.results, designs, again, strict=True))
 
 
 def _versions(then: Mapping[str, str], engine: str) -> dict[str, tuple[str | None, str | None]]:

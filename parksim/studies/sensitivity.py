@@ -1,4 +1,7 @@
-"""What the answer owes to each guess: every value marked as a guess moved down and up, all else equal.
+"""What the answer owes to each guess: every value that is not known moved down and up, all else equal.
+
+A value with limits is moved to its limits, a key of a file of draws to the ends of the middle 95 % of these, and a
+value that is only marked as a guess by a fifth.
 
 Each moved design is compared with the scenario as ``compare`` does it: in pairs where both are offered the same calls,
 and with replications of its own where the calls themselves change.
@@ -120,26 +123,37 @@ class Sensitivity:
 def sensitivity(
     scenario: Scenario, replications: int = gather.REPLICATIONS, **how: Unpack[gather.ExecutionArguments]
 ) -> Sensitivity:
-    """Move every value that the scenario's file marks as a guess, down and up by a fifth, and say what that changes.
+    """Move every value that is not known to its limits, every other guess by a fifth, and say what that changes.
 
     Args:
-        scenario: read from a file whose comments mark its guesses ("guess").
+        scenario: has limits or a file of draws, or is read from a file whose comments mark its guesses ("guess").
         replications: how many of each design, at least 2.
         how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
 
     Raises:
-        PlanError: no value is marked as a guess, or too few replications.
+        PlanError: no value has limits or is marked as a guess, or too few replications.
         WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
     execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
     checked_scenario(scenario)
-    guesses = {key: value for key, value in scenario.guesses.items() if not key.startswith("run.")}
+    values = scenario.numbers
+    ranges = {key: ends for key, ends in scenario.ranges.items() if ends[0] < ends[1]}
+    guesses = {key: values[key] for key in ranges} | {
+        key: value
+        for key, value in scenario.guesses.items()
+        if not key.startswith("run.") and not any(f"{one}.".startswith(f"{key}.") for one in ranges)
+    }
     if not guesses or replications < 2:
         few = f"sensitivity needs at least 2 replications, not {replications}"
-        raise PlanError(few if guesses else 'no value is marked as a guess; write "# guess" behind those that are')
-    tried = [(key, other, _design(scenario, key, other)) for key, value in guesses.items() for other in _moved(value)]
+        none = 'no value has limits or is marked as a guess; write "# guess" behind those that are'
+        raise PlanError(few if guesses else none)
+    tried = [
+        (key, other, _design(scenario, key, other, key in ranges))
+        for key, value in guesses.items()
+        for other in ranges.get(key) or _moved(value)
+    ]
     moved = [(key, value, design) for key, value, design in tried if design is not None]
     measures = tuple(one.measure for one in scenario.objectives) or _WITHOUT_OBJECTIVES
     designs = [scenario, *(design for _, _, design in moved)]
@@ -182,9 +196,9 @@ def sensitivity(
     return replace(unsorted, effects=tuple(effects))
 
 
-def _design(scenario: Scenario, key: str, value: object) -> Scenario | None:
+def _design(scenario: Scenario, key: str, value: Any, is_number: bool) -> Scenario | None:
     try:
-        return scenario.with_values({key: value})
+        return scenario.with_numbers({key: value}) if is_number else scenario.with_values({key: value})
     except ScenarioError:
         return None
 
@@ -208,7 +222,8 @@ def _moved(value: Any) -> list[object]:
 
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, Mapping):
-        return {key: _scaled(one, factor) if key in _SCALED else one for key, one in value.items()}
+        law = "kind" in value  # of which shapes stay as they are
+        return {key: one if law and key not in _SCALED else _scaled(one, factor) for key, one in value.items()}
     if isinstance(value, list):
         return [_scaled(one, factor) for one in value]
     if isinstance(value, str):  # a rate, which the canonical text writes as a number per second

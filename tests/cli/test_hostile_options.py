@@ -14,6 +14,7 @@ WORDS = {
     "run": ("s.toml", "--replications", "2"),
     "sweep": ("s.toml", "--over", "lot.slots=4..5", "--replications", "2"),
     "solve": ("s.toml", "lot.slots", "--within", "4..5", "--replications", "2"),
+    "advise": ("s.toml", "--key", "lot.slots", "--replications", "10"),
     "sensitivity": ("s.toml", "--replications", "2"),
     "compare": ("s.toml", "s.toml", "--replications", "2"),
     "journal": ("s.toml",),

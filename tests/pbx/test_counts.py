@@ -11,7 +11,7 @@ import scipy.stats
 import parksim
 from parksim import theory
 from parksim.errors import LogError
-from parksim.pbx.counted import DRAWS, counted, stays_with
+from parksim.pbx.counted import DRAWN, counted, stays_with
 from parksim.pbx.counts import read_counts
 from parksim.scenario.laws import parse_law
 from parksim.studies import replication
@@ -271,7 +271,7 @@ def test_the_scenario_of_counters_runs_and_says_what_it_guesses(tmp_path):
     scenario = result.calibration.scenario
     assert replication.run(scenario, 1).journal.check() is None
     assert result.notes == []
-    assert {len(column) for column in result.draws.values()} == {DRAWS}
+    assert {len(column) for column in result.draws.values()} == {DRAWN}
     rows = list(zip(*(column.tolist() for column in result.draws.values()), strict=True))
     for row in rows[::20]:
         with_draw(scenario, dict(zip(result.draws, row, strict=True)))
@@ -279,8 +279,8 @@ def test_the_scenario_of_counters_runs_and_says_what_it_guesses(tmp_path):
     assert "# What these counters cannot tell, each a guess below:" in text
     assert "how many attendants there are" in text
     assert 'choice = "lowest"' in text
-    again = np.loadtxt(io.StringIO(result.draws_csv), delimiter=",", skiprows=1)
-    assert result.draws_csv.split("\r\n")[0] == ",".join(result.draws)
+    again = np.loadtxt(io.StringIO(result.calibration.draws_csv), delimiter=",", skiprows=1)
+    assert result.calibration.draws_csv.split("\r\n")[0] == ",".join(result.draws)
     assert again.tolist() == [list(row) for row in rows]
     low, high = np.quantile(drawn_values(scenario, result.draws), (0.025, 0.975), axis=0)
     point = values_of(scenario)
@@ -299,7 +299,7 @@ def test_rates_by_the_hour_have_a_draw_each(tmp_path):
     assert list(arrivals.calls_per_hour) == [0.0] * 8 + [20.0, 60.0, 120.0, 60.0, 20.0] + [0.0] * 11
     drawn = result.draws["arrivals.calls_per_hour.10"]
     assert scipy.stats.kstest(drawn, scipy.stats.gamma(120.5).cdf).pvalue > 0.001
-    assert result.draws["arrivals.calls_per_hour.0"].tolist() == [0.0] * DRAWS
+    assert result.draws["arrivals.calls_per_hour.0"].tolist() == [0.0] * DRAWN
 
 
 def test_requests_are_found_where_refused_ones_were_not_counted(tmp_path):

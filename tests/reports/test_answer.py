@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from parksim.catalogue import SCALARS
+from parksim.catalogue import BY_NAME, SCALARS
+from parksim.reports import story
 from parksim.reports.answer import WIDTH, answer
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.sections import Hourly
@@ -72,8 +73,36 @@ def test_only_a_profile_by_the_hour_has_a_busiest_hour():
 
 def test_many_objectives_are_cut_with_a_word():
     """With more than five objectives the answer shows five, and says how many more there are."""
-    goals = {name: "< 1" if "share" not in name else "< 90 %" for name in SCALARS[:9]}
+    goals = {name: "< 1e6" if "share" not in name else "< 90 %" for name in SCALARS[:9]}
     scenario = Scenario.loads(TEMPLATE).with_values({"objectives": goals})
     lines = lines_of(of_results(*[result()] * 2, scenario=scenario))
     assert any("and 4 more: --all" in line for line in lines)
     assert len(lines) <= 16
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"), [([90] * 24, ""), ([90] * 22 + [95] * 2, "Busiest from 22 to 23 h (and 1 more")]
+)
+def test_hours_that_do_not_differ_are_not_told_apart(calls, said):
+    """A profile whose hours are equal has no busiest one; of two equal hours both are meant."""
+    hourly = {"arrivals": {"kind": "hourly", "calls_per_hour": calls}, "run.horizon": "1d"}
+    lines = lines_of(study(Scenario.loads(TEMPLATE).with_values(hourly), 2))
+    found = [line for line in lines if "Busiest" in line]
+    assert [line[: len(said)] for line in found] == ([said] if said else [])
+
+
+def test_a_flat_rate_has_no_busiest_hour_and_a_day_has():
+    """Of a flat rate most hours may be the busiest; of the hospital's day the forenoon's, and no hour of the night."""
+    flat = study(Scenario.load(ROOT / "scenarios" / "lot-only.toml").with_values({"run.horizon": "2d"}), 10)
+    assert len(story.busiest_hours(flat, "occupancy_mean")) > story.MOST_ALIKE
+    assert "No hour is the busiest beyond noise" in story.story_of(flat).charts[0].finding
+    day = story.busiest_hours(study(Scenario.load(ROOT / "scenarios" / "hospital.toml"), 10), "parks_requested")
+    assert 10 in day
+    assert not set(range(7)) & set(day)
+
+
+def test_no_word_lets_a_hang_up_pass_for_no_loss():
+    """No hang-up is in the measure of dropped calls, and its words say so."""
+    made = study(Scenario.load(ROOT / "scenarios" / "hospital.toml"), 2)
+    assert "without hang-ups" in BY_NAME["lost_share"].words
+    assert "lost" not in made.formulas["lost_share"].reason

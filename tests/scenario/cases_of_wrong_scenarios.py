@@ -2,6 +2,9 @@
 
 DURATION = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
 ON_DUTY = "write how many are on duty, from 0 to 10000, for 0-1 h, 1-2 h and so on to 23-24 h"
+SHARES = 'write 24 numbers from 0 to 1 or texts such as "5%", for 0-1 h, 1-2 h and so on to 23-24 h'
+FACTORS = "write 24 numbers such as 1 (as usual) or 1.5 (half as long again), for 0-1 h, 1-2 h and so on to 23-24 h"
+LONG = f"{str([0.6] * 24)[:61]}...: "
 RIGHT = """\
 name = "Front desk"
 [run]
@@ -130,7 +133,7 @@ WRONG = [
             'limits = "pbx" in [lot]'
         ),
     ),
-    ('"180s"', '"3 minutes"', "line 15: lot.max_in_parking = '3 minutes': is not a duration; {D}"),
+    ('"180s"', '"3 weeks"', "line 15: lot.max_in_parking = '3 weeks': is not a duration; {D}"),
     ('"180s"', "-5", "line 15: lot.max_in_parking = -5: a duration must not be negative; {D}"),
     ('"180s"', '"1e3s"', "line 15: lot.max_in_parking = '1e3s': is not a duration; {D}"),
     ('"180s"', "nan", "line 15: lot.max_in_parking = nan: a duration must be finite; {D}"),
@@ -178,10 +181,7 @@ WRONG = [
     (
         '"1d"',
         "1d",
-        (
-            "line 3, column 12: is no valid TOML: Expected newline or end of document after a statement (in "
-            "'horizon = 1d'); write one key = value a line, texts in quotes such as horizon = \"1d\""
-        ),
+        'line 3: horizon = 1d: has a text without quotes; write horizon = "1d"',
     ),
     (
         '"1d"',
@@ -203,8 +203,8 @@ WRONG = [
     ),
     (
         '"90/h"',
-        '"90 per hour"',
-        'line 7: arrivals.rate = \'90 per hour\': is not a rate; write a text such as "120/h", "2/min" or "0.2/s"',
+        '"90 by the hour"',
+        'line 7: arrivals.rate = \'90 by the hour\': is not a rate; write a text such as "120/h", "2/min" or "0.2/s"',
     ),
     (
         '"90/h"',
@@ -248,7 +248,77 @@ WRONG = [
     (
         'rate = "90/h"',
         'rate = "90/h"\ncolumn = "a"',
-        "line 8: arrivals.column = 'a': unknown key for kind poisson; it may have kind, rate",
+        "line 8: arrivals.column = 'a': unknown key for kind poisson; it may have kind, rate, busy_days",
+    ),
+    (
+        'rate = "90/h"',
+        'rate = "90/h"\nbusy_days = 0.15',
+        "line 8: arrivals.busy_days = 0.15: must be a table; write busy_days = { cv = 0.15 }",
+    ),
+    (
+        'rate = "90/h"',
+        'rate = "90/h"\nbusy_days = {}',
+        "line 8: arrivals.busy_days.cv: is missing; add cv = ... to arrivals.busy_days",
+    ),
+    (
+        'rate = "90/h"',
+        'rate = "90/h"\nbusy_days = { vc = 0.15 }',
+        'line 8: arrivals.busy_days.vc = 0.15: unknown key; did you mean "cv"?',
+    ),
+    (
+        'rate = "90/h"',
+        'rate = "90/h"\nbusy_days.cv = 15',
+        (
+            "line 8: arrivals.busy_days.cv = 15: cv must be from 0.001 to 2, or 0 where all days are alike; write "
+            "cv = 0.15 where the calls of a day are typically 15 % more or fewer than on average"
+        ),
+    ),
+    (
+        'rate = "90/h"',
+        'rate = "90/h"\nbusy_days.cv = "15%"',
+        (
+            "line 8: arrivals.busy_days.cv = '15%': cv must be a number; write cv = 0.15 where the calls of a day are "
+            "typically 15 % more or fewer than on average"
+        ),
+    ),
+    (
+        'kind = "poisson"\nrate = "90/h"',
+        'kind = "recorded"\nfile = "calls.csv"\nbusy_days = { cv = 0.15 }',
+        (
+            "line 8: arrivals.busy_days = {'cv': 0.15}: recorded calls come on the days of their file, which differ as "
+            'they did; remove it; resample = "days" draws one recorded day a replication'
+        ),
+    ),
+    (
+        "probability = 0.6",
+        "probability = [0.6, 0.5]",
+        f"line 12: parking.probability = [0.6, 0.5]: must have 24 numbers, one an hour, and has 2; {SHARES}",
+    ),
+    (
+        "probability = 0.6",
+        f"probability = {[*[0.6] * 23, 1.5]}",
+        f"line 12: parking.probability = {LONG}hour 23: a share must be from 0 to 1; {SHARES}",
+    ),
+    (
+        "delay = {",
+        f"delay_factor = {[*[0.6] * 23, 0]}\ndelay = {{",
+        f"line 17: retrieval.delay_factor = {LONG}hour 23: a factor must be above 0, and at most 100; {FACTORS}",
+    ),
+    (
+        "delay = {",
+        "delay_factor = 1.5\ndelay = {",
+        (
+            "line 17: retrieval.delay_factor = 1.5: must be a list of 24 numbers; delay_factor = [ ... ], from 0-1 h "
+            "to 23-24 h"
+        ),
+    ),
+    (
+        'delay = { kind = "exponential", mean = "60s" }\nnever = 0.2',
+        f"never = 1\ndelay_factor = {[1] * 24}",
+        (
+            "line 18: retrieval.delay_factor = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ...: needs "
+            'a delay to multiply; add delay = "60s" or a law, or remove it'
+        ),
     ),
     (
         "count = 3",
@@ -373,10 +443,7 @@ WRONG = [
     (
         "probability = 0.6",
         "probability = 60",
-        (
-            "line 12: parking.probability = 60: a share must be from 0 to 1; write a number from 0 to 1 or a "
-            'text such as "5%"'
-        ),
+        ('line 12: parking.probability = 60: a share must be from 0 to 1; write "60%"'),
     ),
     (
         "probability = 0.6",
@@ -432,23 +499,17 @@ WRONG = [
     (
         '"< 1 %"',
         '"1 %"',
-        (
-            'line 25: objectives.refused_share = \'1 %\': is not an objective; write a text such as "< 1 %", "<= '
-            '0.01" or "> 80 %"'
-        ),
+        ('line 25: objectives.refused_share = \'1 %\': is not an objective; write "< 1 %" for less, "> 1 %" for more'),
     ),
     (
         '"< 1 %"',
         '"< 5"',
-        "line 25: objectives.refused_share = '< 5': refused_share is a share from 0 to 1; for per cent write \"5 %\"",
+        "line 25: objectives.refused_share = '< 5': refused_share is a share from 0 to 1; for per cent write \"< 5 %\"",
     ),
     (
         '"< 1 %"',
         "0.01",
-        (
-            'line 25: objectives.refused_share = 0.01: is not an objective; write a text such as "< 1 %", "<= '
-            '0.01" or "> 80 %"'
-        ),
+        ('line 25: objectives.refused_share = 0.01: is not an objective; write "< 0.01" for less, "> 0.01" for more'),
     ),
     (
         '"< 1 %"',

@@ -150,7 +150,7 @@ def test_bad_arguments_are_named(call, words):
 
 @pytest.mark.parametrize(("slots", "offered"), [(1, 3.0), (2, 0.5), (5, 3.0), (8, 12.0), (20, 12.0)])
 def test_refused_parks_clump_as_the_chain_says(slots, offered):
-    """Variance over mean of refusals: from the deviation matrix of the chain of busy slots, solved by NumPy, to 1e-9."""
+    """Variance over mean of refusals, by the deviation matrix of the chain, inverted by NumPy, to 1e-9."""
     births = np.diag(np.full(slots, offered), 1)
     deaths = np.diag(np.arange(1.0, slots + 1), -1)
     chain = births + deaths
