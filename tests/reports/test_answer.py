@@ -41,7 +41,7 @@ def test_missed_objectives_come_first_and_name_the_command():
     results = [result(refused_share=0.3 + place / 100, calls_offered=2000.0) for place in range(3)]
     lines = lines_of(of_results(*results, scenario=scenario))
     assert [line.split()[0] for line in lines[4:6]] == ["missed", "met"]
-    assert "  parksim solve s.toml lot.slots --within 6..24" in lines
+    assert "  parksim advise s.toml" in lines
 
 
 def test_a_window_is_told_in_whole_calls():
