@@ -64,7 +64,7 @@ _MOST_LOAD: Final = 50.0
 
 
 class Stays(NamedTuple):
-    """Laws of stays that end in given shares, an array of shape (n,) each; ``never`` is nan where there is none."""
+    """Laws of stays that end in given shares, arrays of shape (n,); ``never`` is nan where no such law exists."""
 
     sigma: Floats
     median_s: Floats
