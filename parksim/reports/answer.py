@@ -68,10 +68,9 @@ def answer(study: Study, name: str) -> RenderableType:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
     parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
     parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
-    if guesses := len(scenario.guesses):
-        told = (
-            f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
-        )
+    if guesses := len({*scenario.guesses, *scenario.not_known}):
+        many, one = ("not known for sure", "not known for sure") if scenario.not_known else ("guesses", "a guess")
+        told = f"{guesses} values of the scenario are {many}" if guesses > 1 else f"One value of the scenario is {one}"
         parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
     parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
     return Group(*parts)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -119,7 +120,7 @@ def sensitivity_screen(made: Sensitivity) -> RenderableType:
     for one in made.effects:
         table.add_row(one.key, _short(one.value), *(_both(one, name) for name in made.measures))
     lines = [
-        f"Each guess is moved by a fifth, down and up. What matters: {about}.",
+        f"Each guess is moved {_how_far(made)}, down and up. What matters: {about}.",
         f"Measure first: {', '.join(moving[:3])}." if moving else "No guess moves it beyond noise.",
         f"These move nothing beyond noise: {', '.join(made.idle)}." if made.idle else "",
         f"A verdict would change with: {', '.join(made.deciding)}." if made.deciding else "No verdict would change.",
@@ -130,6 +131,14 @@ def sensitivity_screen(made: Sensitivity) -> RenderableType:
     )
     text = Text("\n".join(line for line in lines if line))
     return Group(Text(made.base.scenario.name, "bold"), text, table, Text(last, "dim"))
+
+
+def _how_far(made: Sensitivity) -> str:
+    """Return how far guesses are moved: to their limits, by a fifth where they have none."""
+    limited = {one.key for one in made.effects} & made.base.scenario.ranges.keys()
+    if not limited:
+        return "by a fifth"
+    return "to its limits" if len(limited) == len(made.effects) else "to its limits, or by a fifth without any"
 
 
 def _short(value: object) -> str:
@@ -357,13 +366,19 @@ def comparison_screen(
 ) -> RenderableType:
     """Return what changes from a to b, which ``names`` call: what is better and worse, then each measure."""
     a, b = comparison.a, comparison.b
-    table = empty_table("Measure", "a", "b", f"b less a ({a.level * 100:g} % interval)", "", right=("a", "b"))
+    level = f"b less a ({a.level * 100:g} % interval)"
+    unsure = a.draws is not None or b.draws is not None
+    table = empty_table("Measure", "a", "b", level, *["With what is not known"] * unsure, "", right=("a", "b"))
     for section, measures in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in measures:
             one = comparison.differences[name]
+            wider = comparison.with_unknown(name)
+            ends = one if wider is None else replace(one, low=wider.low, high=wider.high)
             sides = [shown(name, study.estimate(name))[0] for study in (a, b)]
-            table.add_row(f"  {name}", *sides, _figure(name, one), Text("differs" if _is_clear(one) else "", "bold"))
+            second = [shown(name, ends)[1] if wider else "-"] * unsure
+            marked = Text("differs" if _is_clear(ends) else "", "bold")
+            table.add_row(f"  {name}", *sides, _figure(name, one), *second, marked)
     return Group(
         Text(f"a: {_named(names[0], a)}\nb: {_named(names[1], b)}", "bold"),
         Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),

@@ -15,7 +15,7 @@ from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.answer import MOST_ALIKE, WORST_FIRST, busiest_hours, found, headline_of, mended
 from parksim.reports.figures import Figure, answer_of, having
-from parksim.reports.screen import shown, slots_in_words
+from parksim.reports.screen import intervals_in_words, shown, shown_unknown, slots_in_words
 from parksim.reports.words import (
     OUTCOMES,
     clock,
@@ -212,13 +212,13 @@ def objectives_of(study: Study) -> Sheet | None:
     """Return the verdicts on a study's objectives, the missed ones first; None without objectives."""
     if not study.objectives:
         return None
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for one in sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict]):
         name = one.objective.measure
-        point, interval = shown(name, study.estimate(name))
-        rows.append((named(name), one.objective.text, point, interval, Mark(one.verdict)))
-    headings = ("Objective", "Target", "Estimate", f"{study.level * 100:.4g} % interval", "Verdict")
-    return Sheet("The objectives", headings, tuple(rows), (2,))
+        intervals = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
+        rows.append((named(name), one.objective.text, *intervals, Mark(one.verdict)))
+    intervals_of = [words.replace("\n", " ") for words in intervals_in_words(study)]
+    return Sheet("The objectives", ("Objective", "Target", "Estimate", *intervals_of, "Verdict"), tuple(rows), (2,))
 
 
 def named(name: str) -> str:
