@@ -84,7 +84,7 @@ def intervals_in_words(study: Study) -> list[str]:
     return (
         [f"{level} interval"]
         if study.draws is None
-        else [f"{level}, if the\ninputs are right", "With what is\nnot known"]
+        else [f"{level}, if in-\nputs are right", "With what is\nnot known"]
     )
 
 
