@@ -170,7 +170,7 @@ def test_a_wrong_limit_is_named_with_file_line_and_key(tmp_path):
 
 
 def test_every_share_is_known_as_one():
-    """The keys that refuse 1.5 because a share ends at 1 are those that limits take for shares; an hour's is one too."""
+    """The keys that refuse 1.5 because a share ends at 1 are those that limits take for shares; an hour's is one."""
 
     def is_share(key):
         try:
