@@ -129,7 +129,7 @@ def test_nothing_below_the_live_engine_asks_a_clock():
 
 
 def test_randomness_is_drawn_in_one_place():
-    """Generators are made in the workload, and in the file of what is not known; laws get one as an argument; engines do not know the word."""
+    """Generators are made in the workload, and where what is not known is drawn; laws get one; engines get none."""
     assert complaints_about_sources(randomness) == []
 
 
