@@ -95,7 +95,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     first, last = at[0], at[-1]
     span_us = max(last - first, 1)
     counts, exposures = _by_hour(at)
-    varies, why = _rate_varies(counts, exposures)
+    varies, why = rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
     result.put("run.horizon", horizon, "one day" if whole_day else "as long as calls came in the log")
@@ -122,7 +122,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
             "arrivals.busy_days", f"{{ cv = {cv:.3f} }}", f"{span(busy[0], '')}; n = {busy[1]} whole days; {note}"
         )
     if varies:
-        _calls_per_hour(result, counts, exposures, cv, text)
+        put_calls_per_hour(result, counts, exposures, cv, text)
         return
     if len(at) == 1:
         result.unknown.append("the rate of calls: the log has one call")
@@ -131,7 +131,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
-def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], cv: float, mean: str) -> None:
+def put_calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], cv: float, mean: str) -> None:
     """Put the 24 rates, each with its limits (Garwood, and what days that differ add)."""
     rates, lines = [], []
     for hour in range(24):
@@ -164,7 +164,7 @@ def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
     return [counts[hour] for hour in range(24)], (open_us / 1e6).tolist()
 
 
-def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
+def rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
     """Say whether hours differ by more than chance, by Pearson's test at 1 % over hours with 5 calls expected."""
     rate = sum(counts) / max(sum(exposures), 1e-9)
     tested = [hour for hour in range(24) if exposures[hour] * rate >= 5]

@@ -44,7 +44,7 @@ LONGEST_MEAN_S: Final = 1e7
 WIDTH: Final = 118
 DRAWN: Final = 200
 """Joint draws of the figures."""
-_OF_DRAWS: Final = "Joint draws of what this log leaves open; parksim run prints a second interval from them."
+_OF_DRAWS: Final = "Joint draws of what is left open; parksim run prints a second interval from them."
 _STEADY: Final = 0.01
 """Durations that spread by less than this share of their mean are a constant."""
 
@@ -55,12 +55,13 @@ class Calibration:
 
     ``toml`` loads with ``Scenario.loads``. ``figures`` maps a dotted name ("retrieval.delay.median", "retrieval.never")
     to its interval, seconds and shares; laws that the log cannot tell from the chosen one have theirs under their names
-    ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what the
-    log cannot tell. ``draws`` are joint draws of what the log leaves open, by the scenario's key, shape (``DRAWN``,);
-    ``draws_file`` names the file that holds ``draws_csv``, and stands in the scenario where it is set.
+    ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what
+    ``recorded`` cannot tell. ``draws`` are joint draws of what it leaves open, by the scenario's key, shape
+    (``DRAWN``,); ``draws_file`` names the file that holds ``draws_csv``, and stands in the scenario where it is set.
     """
 
     name: str
+    recorded: str = "this log"
     figures: dict[str, Interval] = field(default_factory=dict)
     laws: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -176,7 +177,7 @@ class Calibration:
         """The scenario file."""
         text = [line for one in self.head for line in _comment(one)]
         if self.unknown:
-            text.append("#\n# What this log cannot tell, each a guess below:")
+            text.append(f"#\n# What {self.recorded} cannot tell, each a guess below:")
             for one in self.unknown:
                 text.extend(_comment("- " + one, "  "))
         text.append(f"name = {_quoted(self.name)}")

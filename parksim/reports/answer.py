@@ -33,12 +33,26 @@ MOST_OBJECTIVES: Final = 5
 WORST_FIRST: Final = {"missed": 0, "undecided": 1, "met": 2}
 MOST_ALIKE: Final = 6
 """Hours: where more of them may be the busiest, none is called so."""
+MENDED_BY: Final = {
+    "refused_share": ("lot.slots", "slots"),
+    "time_full_share": ("lot.slots", "slots"),
+    "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
+    "answered_within_share": ("attendants.count", "attendants"),
+    "queue_abandoned_share": ("attendants.count", "attendants"),
+    "answer_wait_s_mean": ("attendants.count", "attendants"),
+    "lost_share": ("attendants.count", "attendants"),
+}
+"""measure -> the key that moves it first, and what the key counts."""
 _BAD: Final = (
-    ("queue_abandoned_share", 0.05, "of the callers hang up before an answer"),
-    ("queue_full_share", 0.05, "of the callers are turned away because the queue is full"),
-    ("refused_share", 0.05, "of the parks are refused because the lot is full"),
+    ("queue_abandoned_share", ">", 0.05, "of the callers hang up before an answer"),
+    ("queue_full_share", ">", 0.05, "of the callers are turned away because the queue is full"),
+    ("answered_within_share", "<", 0.5, "of the calls are answered in time, and no more"),
+    ("refused_share", ">", 0.05, "of the parks are refused because the lot is full"),
+    ("attendant_utilisation", ">", 0.95, "of their time the attendants are busy"),
+    ("staff_utilisation", ">", 0.95, "of their time those who fetch calls are busy"),
 )
-"""What is badly wrong from this share on, whether or not an objective asks about it."""
+"""What is badly wrong beyond this share, whether or not an objective asks about it; the worst for callers first."""
+_MOST_BAD: Final = 3
 
 
 def answer(study: Study, name: str) -> RenderableType:
@@ -184,13 +198,14 @@ def busiest_hours(study: Study, measure: str) -> tuple[int, ...]:
 def unasked(study: Study) -> list[str]:
     """Return what is badly wrong although no objective asks about it."""
     asked = {one.objective.measure for one in study.objectives}
-    seen = [(study.estimate(name), name, words) for name, share, words in _BAD if name not in asked]
-    limits = {name: share for name, share, _ in _BAD}
-    return [
-        f"Not asked, but badly wrong: {one.mean:.0%} {words}."
-        for one, name, words in seen
-        if one.mean is not None and one.low is not None and one.low > limits[name]
-    ]
+    told = []
+    for name, sign, limit, words in _BAD:
+        one = study.estimate(name)
+        if name in asked or one.mean is None or one.low is None or one.high is None:
+            continue
+        if one.low > limit if sign == ">" else one.high < limit:
+            told.append(f"{one.mean:.0%} {words}".replace("%", " %"))
+    return [f"Not asked, but badly wrong: {'; '.join(told[:_MOST_BAD])}."] if told else []
 
 
 def _mended(study: Study, name: str) -> list[str]:

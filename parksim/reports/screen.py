@@ -30,7 +30,10 @@ def screen(study: Study) -> RenderableType:
     if study.objectives:
         parts.append(_objectives(study))
     made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"
-    return Group(*parts, _estimates(study), Text(made, "dim"))
+    notes: dict[str, int] = {}
+    table = _estimates(study, notes)
+    told = [Text(f"[{number}] {reason}", "dim") for reason, number in notes.items()]
+    return Group(*parts, table, *told, Text(made, "dim"))
 
 
 def thin(study: Study) -> str:
@@ -93,19 +96,26 @@ def shown_unknown(study: Study, name: str) -> list[str]:
     return [shown(name, replace(study.estimate(name), low=wider.low, high=wider.high))[1] if wider else "-"]
 
 
-def _estimates(study: Study) -> Table:
-    table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory, or why none")
+def _estimates(study: Study, notes: dict[str, int]) -> Table:
+    """Return every measure with theory beside it; ``notes`` gets the number of each formula or reason, each once."""
+
+    def row(name: str, index: int | None = None) -> tuple[str | Text, ...]:
+        estimate, value, reason = _theory(study, name, index)
+        number = f"[{notes.setdefault(reason, len(notes) + 1)}]"
+        wider = shown_unknown(study, name) if index is None else [""] * (study.draws is not None)
+        beside = Text(f"none {number}", "dim") if value is None else Text(f"{value} {number}")
+        return *shown(name, estimate), *wider, beside
+
+    table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory")
     for section, names in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in names:
-            point, interval, beside = cells(study, name)
-            table.add_row(f"  {name}", point, interval, *shown_unknown(study, name), beside)
+            table.add_row(f"  {name}", *row(name))
     for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
         if len(study.scenario.lots) > 1:
             table.add_row(Text(f"Lot {name}, {lot.slots} slot{'s' * (lot.slots != 1)}", "bold"))
             for measure in OF_LOTS:
-                point, interval, beside = cells(study, f"{measure}_by_lot", number)
-                table.add_row(f"  {measure}", point, interval, *([] if study.draws is None else [""]), beside)
+                table.add_row(f"  {measure}", *row(f"{measure}_by_lot", number))
     return table
 
 
@@ -120,14 +130,19 @@ def empty_table(*headings: str, right: Collection[str] = ("Estimate",)) -> Table
 
 def cells(study: Study, name: str, index: int | None = None) -> tuple[str, str, Text]:
     """Return point, interval, and what theory says, dim where it says nothing or there is nothing to estimate."""
+    estimate, value, reason = _theory(study, name, index)
+    beside = Text(reason, "dim") if value is None else Text(f"{value}  {reason}")
+    beside.no_wrap, beside.overflow = True, "ellipsis"
+    return *shown(name, estimate), beside
+
+
+def _theory(study: Study, name: str, index: int | None) -> tuple[Estimate, str | None, str]:
+    """Return a measure's estimate, its formula's value (None without one), and which formula that is or why none."""
     estimate, formula = study.estimate(name, index), study.formulas[name]
     value = formula.at(index)["formula"] if estimate.mean is not None else None
     if isinstance(value, int | float):
-        beside = Text(f"{_number(name, value)}  {formula.reason}")
-    else:
-        beside = Text(estimate.reason if estimate.mean is None else formula.reason, "dim")
-    beside.no_wrap, beside.overflow = True, "ellipsis"
-    return *shown(name, study.estimate(name, index)), beside
+        return estimate, _number(name, value), formula.reason
+    return estimate, None, estimate.reason if estimate.mean is None else formula.reason
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:

@@ -580,6 +580,13 @@ class Scenario(sections.Section):
         """The first 12 digits of ``digest``."""
         return self.digest[:12]
 
+    def __repr__(self) -> str:
+        slots = sum(lot.slots for lot in self.lots)
+        goals = ", ".join(f"{one.measure} {one.text}" for one in self.objectives)
+        return f"<Scenario {self.name!r}: {slots} slots, {self.attendants.in_words}; {goals or 'no objectives'}>"
+
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
         return html_table(
             f"{self.name}, {self.short_digest}", ["key", "value"], keyed(json.loads(self.canonical)).items()

@@ -196,6 +196,58 @@ def count(low: int, high: int, what: str) -> Any:
     return unlimited_or(parsed)
 
 
+HOURS: Final = 24
+
+
+def a_day(value: object, what: str, step: str) -> list[object]:
+    """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
+    if not isinstance(value, list | tuple):
+        raise UnfitError("must be a list of 24 numbers", f"{what} = [ ... ], from 0-1 h to 23-24 h")
+    if len(value) != HOURS:
+        raise UnfitError(f"must have 24 numbers, one an hour, and has {len(value)}", step)
+    return list(value)
+
+
+def of_each_hour(value: object, what: str, step: str, parse: Callable[[object], float]) -> tuple[float, ...]:
+    """Return a number for each hour of the day, or raise UnfitError, which names the hour that does not fit."""
+    numbers = []
+    for hour, one in enumerate(a_day(value, what, step)):
+        try:
+            numbers.append(parse(one))
+        except UnfitError as error:
+            raise UnfitError(f"hour {hour}: {error.rule}", step) from None
+    return tuple(numbers)
+
+
+def hours_schema(one: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a number for each hour of the day."""
+    return {"type": "array", "items": one, "minItems": HOURS, "maxItems": HOURS}
+
+
+LEAST_CV: Final = 0.001
+MOST_CV: Final = 2.0
+
+
+def variation(value: object) -> float:
+    """Return how much days differ: a coefficient of variation."""
+    step = "write cv = 0.15 where the calls of a day are typically 15 % more or fewer than on average"
+    cv = number(value, "cv", step)
+    if cv != 0 and not LEAST_CV <= cv <= MOST_CV:
+        raise UnfitError(f"cv must be from {LEAST_CV:g} to {MOST_CV:g}, or 0 where all days are alike", step)
+    return cv
+
+
+MOST_TIMES: Final = 100.0
+
+
+def factor(value: object) -> float:
+    """Return by what a duration is multiplied."""
+    result = number(value, "a factor")
+    if not 0 < result <= MOST_TIMES:
+        raise UnfitError(f"a factor must be above 0, and at most {MOST_TIMES:g}")
+    return result
+
+
 _DURATION_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
     "description": 'seconds, or a text such as "45s", "2m30s", "1h", "1d", "500ms", "PT45S"',

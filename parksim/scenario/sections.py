@@ -8,7 +8,7 @@ import ast
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
@@ -21,8 +21,6 @@ from parksim.scenario import quantities as q
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law, by_kind
 from parksim.scenario.recordings import Recording
-
-HOURS: Final = 24
 
 
 def _described(schema: dict[str, Any], model: type[pydantic.BaseModel]) -> None:
@@ -78,31 +76,6 @@ def one_line(example: str) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(printable)
 
 
-def a_day(value: object, what: str, step: str) -> list[object]:
-    """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
-    if not isinstance(value, list | tuple):
-        raise UnfitError("must be a list of 24 numbers", f"{what} = [ ... ], from 0-1 h to 23-24 h")
-    if len(value) != HOURS:
-        raise UnfitError(f"must have 24 numbers, one an hour, and has {len(value)}", step)
-    return list(value)
-
-
-def _of_each_hour(value: object, what: str, step: str, parse: Callable[[object], float]) -> tuple[float, ...]:
-    """Return a number for each hour of the day, or raise UnfitError, which names the hour that does not fit."""
-    numbers = []
-    for hour, one in enumerate(a_day(value, what, step)):
-        try:
-            numbers.append(parse(one))
-        except UnfitError as error:
-            raise UnfitError(f"hour {hour}: {error.rule}", step) from None
-    return tuple(numbers)
-
-
-def _hours(number: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON Schema of a number for each hour of the day."""
-    return {"type": "array", "items": number, "minItems": HOURS, "maxItems": HOURS}
-
-
 class Run(Section):
     """[run]: how long a replication lasts. Counts are of calls offered in [warm_up, horizon)."""
 
@@ -133,18 +106,6 @@ class Run(Section):
         return self
 
 
-LEAST_CV: Final = 0.001
-MOST_CV: Final = 2.0
-
-
-def _variation(value: object) -> float:
-    step = "write cv = 0.15 where the calls of a day are typically 15 % more or fewer than on average"
-    cv = q.number(value, "cv", step)
-    if cv != 0 and not LEAST_CV <= cv <= MOST_CV:
-        raise UnfitError(f"cv must be from {LEAST_CV:g} to {MOST_CV:g}, or 0 where all days are alike", step)
-    return cv
-
-
 class BusyDays(Section):
     """arrivals.busy_days: the rate of each calendar day is multiplied by a gamma factor of mean 1.
 
@@ -153,8 +114,8 @@ class BusyDays(Section):
 
     cv: Annotated[
         float,
-        pydantic.PlainValidator(_variation),
-        pydantic.WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST_CV}),
+        pydantic.PlainValidator(q.variation),
+        pydantic.WithJsonSchema({"type": "number", "minimum": 0, "maximum": q.MOST_CV}),
     ]
     """Coefficient of variation of the factor: its standard deviation, as a share of the mean."""
 
@@ -190,7 +151,7 @@ class Hourly(Section):
     @pydantic.field_validator("calls_per_hour", mode="before")
     @classmethod
     def _a_day(cls, value: object) -> tuple[float, ...]:
-        hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
+        hours = q.a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
         numbers = tuple(q.number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(hours))
         for hour, one in enumerate(numbers):
             if not 0 <= one <= 1e9:
@@ -298,7 +259,7 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
             raise UnfitError(error.rule, step) from None
     step = f"write how many are on duty, from 0 to {_MOST_ATTENDANTS}, for 0-1 h, 1-2 h and so on to 23-24 h"
     numbers = []
-    for hour, one in enumerate(a_day(value, "count", step)):
+    for hour, one in enumerate(q.a_day(value, "count", step)):
         if isinstance(one, bool) or not isinstance(one, int):
             raise UnfitError(f"hour {hour} must be a whole number", step)
         if not 0 <= one <= _MOST_ATTENDANTS:
@@ -312,7 +273,7 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
 _ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
         *_counts(1, _MOST_ATTENDANTS),
-        _hours(_counts(0, _MOST_ATTENDANTS)[0]),
+        q.hours_schema(_counts(0, _MOST_ATTENDANTS)[0]),
     ]
 }
 
@@ -361,7 +322,7 @@ def _probability(value: object) -> float | tuple[float, ...]:
     if not isinstance(value, list | tuple):
         return q.share(value)
     step = 'write 24 numbers from 0 to 1 or texts such as "5%", for 0-1 h, 1-2 h and so on to 23-24 h'
-    return _of_each_hour(value, "probability", step, q.share)
+    return q.of_each_hour(value, "probability", step, q.share)
 
 
 class Parking(Section):
@@ -370,7 +331,7 @@ class Parking(Section):
     probability: Annotated[
         float | tuple[float, ...],
         pydantic.PlainValidator(_probability),
-        pydantic.WithJsonSchema({"anyOf": [*q.SHARE_SCHEMA["anyOf"], _hours(q.SHARE_SCHEMA)]}),
+        pydantic.WithJsonSchema({"anyOf": [*q.SHARE_SCHEMA["anyOf"], q.hours_schema(q.SHARE_SCHEMA)]}),
     ]
     """Share of handlings that end in a park request; or 24 shares, by the hour in which the call is offered."""
     max_parks: int = pydantic.Field(default=1, ge=1, le=100, strict=True)
@@ -387,22 +348,12 @@ class Parking(Section):
     @property
     def shares(self) -> tuple[float, ...]:
         """The share of each hour of the day."""
-        return self.probability if isinstance(self.probability, tuple) else (self.probability,) * HOURS
-
-
-MOST_TIMES: Final = 100.0
-
-
-def _times(value: object) -> float:
-    number = q.number(value, "a factor")
-    if not 0 < number <= MOST_TIMES:
-        raise UnfitError(f"a factor must be above 0, and at most {MOST_TIMES:g}")
-    return number
+        return self.probability if isinstance(self.probability, tuple) else (self.probability,) * q.HOURS
 
 
 def _factors(value: object) -> tuple[float, ...] | None:
     step = "write 24 numbers such as 1 (as usual) or 1.5 (half as long again), for 0-1 h, 1-2 h and so on to 23-24 h"
-    return None if value is None else _of_each_hour(value, "delay_factor", step, _times)
+    return None if value is None else q.of_each_hour(value, "delay_factor", step, q.factor)
 
 
 class Retrieval(Section):
@@ -413,7 +364,7 @@ class Retrieval(Section):
     delay_factor: Annotated[
         tuple[float, ...] | None,
         pydantic.PlainValidator(_factors),
-        pydantic.WithJsonSchema(_hours({"type": "number", "exclusiveMinimum": 0, "maximum": MOST_TIMES})),
+        pydantic.WithJsonSchema(q.hours_schema({"type": "number", "exclusiveMinimum": 0, "maximum": q.MOST_TIMES})),
     ] = None
     """24 numbers by which the delay is multiplied, by the hour in which the call is offered."""
     never: q.Share = 0.0
@@ -438,7 +389,7 @@ class Retrieval(Section):
     @property
     def factors(self) -> tuple[float, ...]:
         """What the delay is multiplied by in each hour of the day."""
-        return self.delay_factor or (1.0,) * HOURS
+        return self.delay_factor or (1.0,) * q.HOURS
 
 
 class Recall(Section):

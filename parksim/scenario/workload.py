@@ -17,8 +17,9 @@ from parksim.scenario.arguments import whole
 from parksim.scenario.laws import Constant, Law
 from parksim.scenario.lots import LotSection
 from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import HOURS
 from parksim.scenario.recordings import DAY_US
-from parksim.scenario.sections import HOURS, Arrivals, Hourly, Poisson, Recorded, busy_cv
+from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_cv
 
 Column = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=np.generic)

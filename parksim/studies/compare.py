@@ -51,6 +51,16 @@ class Comparison(Reported):
     reused: int
     damaged: tuple[Damage, ...] = ()
 
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{key}: {one!r:.20} -> {other!r:.20}" for key, (one, other) in self.changed.items())
+        asked = [one.measure for one in self.a.scenario.objectives] or ["refused_share", "expired_share"]
+        told = [
+            f"{name} {one.mean:+.3g} ({one.low:+.3g} to {one.high:+.3g})"
+            for name, one in ((name, self.differences[name]) for name in asked)
+            if one.mean is not None and one.low is not None and one.high is not None
+        ]
+        return f"<Comparison, {keys or 'nothing changed'}; {'; '.join(told)}>"
+
     @property
     def scenario(self) -> Scenario:
         """The first scenario, which the second changes."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from operator import index
-from typing import Any, Literal, NamedTuple, Unpack, overload
+from typing import Any, Final, Literal, NamedTuple, Unpack, overload
 
-from parksim.errors import ParksimError, PlanError
+from parksim.errors import ParksimError, PlanError, ScenarioError
 from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
@@ -338,6 +338,38 @@ def _rows(
             **gatherer.made_with() | {"ran": gatherer.ran - ran, "reused": gatherer.reused - reused},
         )
         yield FrontierRow(fixed, solution)
+
+
+CONFIGURED_STEP_S: Final = 10
+"""Distance of the durations that are tried by default: nobody sets a time-out of 128 s."""
+
+
+def is_time(scenario: Scenario, key: str) -> bool:
+    """Say whether the values of a key are durations."""
+    try:
+        scenario.with_values({key: "61s"})
+    except ScenarioError:
+        return False
+    return True
+
+
+def usual_range(scenario: Scenario, key: str) -> range:
+    """Return the values to search where nobody says which: up to four times what the scenario has.
+
+    Raises:
+        PlanError: the scenario has no number there.
+        ScenarioError: there is no such key.
+    """
+    value = scenario.assumptions.get(key)
+    value = value.get("value") if isinstance(value, dict) else value
+    if key not in scenario.assumptions:
+        scenario.with_values({key: 1})  # which says what is wrong with the key
+    if isinstance(value, int) and not isinstance(value, bool):
+        return range(1, 4 * max(1, value) + 1)
+    if isinstance(value, float) and is_time(scenario, key):
+        step = CONFIGURED_STEP_S if value >= CONFIGURED_STEP_S else 1
+        return range(step, int(4 * value) + step, step)
+    raise PlanError(f"{key} has no number from which to search; say where: --within 1..40")
 
 
 class _NoFormulaError(ParksimError):

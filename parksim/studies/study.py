@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Unpack
 
 from parksim.catalogue import BY_NAME, SCALARS, VECTORS
-from parksim.errors import ArgumentError
+from parksim.errors import ArgumentError, UnknownNameError
 from parksim.results import Reported, checksum, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
+from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
+from parksim.scenario.other_words import other_word
 from parksim.scenario.sections import Objective
 from parksim.stats import estimate as est
 from parksim.stats.stopping import Stopping, StoppingRule, Target
@@ -62,6 +64,19 @@ def together(objectives: Iterable[ObjectiveVerdict]) -> est.Verdict:
     return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
 
 
+class _ByName(dict[str, Any]):
+    """Estimates by the names of their measures; a wrong name is answered with the right one."""
+
+    def __missing__(self, name: object) -> Any:
+        raise _unknown(name)
+
+
+def _unknown(name: object) -> UnknownNameError:
+    meant = other_word(str(name), "objectives", SCALARS) or nearest(str(name), BY_NAME)
+    step = f'did you mean "{meant}"?' if meant else f"there are {', '.join(SCALARS[:6])} ..."
+    return UnknownNameError(f"{name!r:.80} is not a measure; {step}")
+
+
 @dataclass(frozen=True)
 class Study(Reported):
     """What the replications of one scenario say.
@@ -85,9 +100,8 @@ class Study(Reported):
     def estimates(self) -> dict[str, Any]:
         """Each measure's ``Estimate`` by name; a list of them for a vector."""
         lengths = {name: len(self.results[0][name]) if self.results else 0 for name in VECTORS}
-        return {name: self.estimate(name) for name in SCALARS} | {
-            name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()
-        }
+        vectors = {name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()}
+        return _ByName({name: self.estimate(name) for name in SCALARS} | vectors)
 
     @cached_property
     def formulas(self) -> Mapping[str, Formula]:
@@ -146,9 +160,21 @@ class Study(Reported):
         return Measured(self.scenario, self.results, self.level, lambda name: self.formulas[name])
 
     def estimate(self, name: str, index: int | None = None) -> est.Estimate:
-        """Return the estimate of one measure, or of one element of a vector."""
+        """Return the estimate of one measure, or of one element of a vector.
+
+        Raises:
+            UnknownNameError: there is no such measure.
+        """
+        if name not in BY_NAME:
+            raise _unknown(name)
         found = self.measured.estimate(name, index)
         return est.undefined(why_undefined(name, self.scenario), 0, self.level) if found is None else found
+
+    def __repr__(self) -> str:
+        of = f"{self.scenario.name!r}, {len(self.results):,} replications, seed {self.seed}"
+        told = [f"{one.objective.measure} {one.objective.text}: {one.verdict}" for one in self.objectives]
+        told = told or [f"{name} {_short(self.estimate(name))}" for name in ("refused_share", "expired_share")]
+        return f"<Study of {of}; {'; '.join(told)}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as ``parksim run --json`` prints it."""
@@ -225,6 +251,10 @@ class Study(Reported):
         return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
 
 
+def _short(estimate: est.Estimate) -> str:
+    return "undefined" if estimate.mean is None else f"{estimate.mean:.3g}"
+
+
 def why_undefined(name: str, scenario: Scenario) -> str:
     """Return why no replication has a value of ``name``."""
     if name.startswith("attendant_utilisation") and scenario.attendants.count == "unlimited":
@@ -245,6 +275,15 @@ def study(
     **how: Unpack[ExecutionArguments],
 ) -> Study:
     """Run many replications of ``scenario`` and estimate every measure.
+
+    >>> import parksim
+    >>> scenario = parksim.Scenario.loads(parksim.TEMPLATE).with_values({"run.horizon": "2h", "lot.slots": 4})
+    >>> made = parksim.study(scenario, replications=5, seed=1)
+    >>> refused = made.estimates["refused_share"]           # .mean, .low, .high (shares from 0 to 1), .n, .method
+    >>> refused.low <= refused.mean <= refused.high
+    True
+    >>> made
+    <Study of 'My switchboard', 5 replications, seed 1; refused_share < 1 %: undecided; expired_share < 25 %: undecided>
 
     Args:
         scenario: what is simulated.

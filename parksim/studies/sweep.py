@@ -77,6 +77,11 @@ class Sweep(Reported):
     damaged: tuple[Damage, ...] = ()
     made_with: Mapping[str, str] | None = None
 
+    def __repr__(self) -> str:
+        met = sum(row.study.verdict == "met" for row in self.rows) if self.scenario.objectives else None
+        told = "" if met is None else f"; {met:,} meet all objectives"
+        return f"<Sweep of {self.scenario.name!r} over {' and '.join(self.over)}: {len(self.rows):,} designs{told}>"
+
     def flat(self) -> list[dict[str, Any]]:
         """Return the rows as plain values (see ``Row.flat``): the same with any workers, stored or not."""
         return [row.flat() for row in self.rows]

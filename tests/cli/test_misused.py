@@ -33,11 +33,11 @@ TYPED = [
     ("sweep s.toml --over lot.slots 4..5", "parksim sweep s.toml --over lot.slots=4..5"),
     ("erlang --slots 4", "parksim erlang --slots 4 --offered 3.5"),
     ("erlang --offered 3,5 --slots 4", "parksim erlang --offered 3.5 --slots 4"),
-    ("compare s.toml", "parksim compare s.toml tomorrow.toml"),
     ("report", "parksim report result.db"),
 ]
 """A wrong line, and the one that is shown instead."""
 TOLD = [
+    ("compare s.toml", "needs B, a second scenario or result, or --set; type parksim compare s.toml --set lot.slots=8"),
     ("run s.toml --set 'lot.slots = 5 x'", "lot.slots = ' 5 x': must be a whole number"),
     ("run lot.slots=5", "is a value, not a scenario; type: parksim run hospital --set lot.slots=5"),
     ("serve lot.slots", "lot.slots: is a key, not a scenario; the scenario comes first"),

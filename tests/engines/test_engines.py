@@ -116,9 +116,9 @@ def test_engines_agree_on_scenario_files(scenario, seed):
 
 
 def test_engines_agree_where_days_and_hours_differ():
-    """Two days with busy days, shares and delays by the hour: equal bytes, live as well, and the naive model's rows."""
+    """26 hours with busy days, shares and delays by the hour: equal bytes, live as well, and the naive model's rows."""
     hours = {"parking.probability": [0.2, 1, 0.6] * 8, "retrieval.delay_factor": [0.5, 1, 2, 1] * 6}
-    small = Scenario.load("scenarios/hospital.toml").with_values({"run.horizon": "30h", **hours})
+    small = Scenario.load("scenarios/hospital.toml").with_values({"run.horizon": "26h", **hours})
     differing = small.with_values({"arrivals.busy_days": {"cv": 0.4}})
     workload = draw(differing, 5)
     assert len(workload.arrival_us) != len(draw(small, 5).arrival_us)

@@ -21,6 +21,7 @@ from parksim.reports.story import Mark
 from parksim.reports.words import KEY_WORDS, change_in_words, key_words, label_of, value_words
 from parksim.scenario import lots, sections
 from parksim.scenario.model import TEMPLATE, Scenario
+from parksim.studies.advise import advise
 from parksim.studies.compare import compare
 from parksim.studies.sensitivity import sensitivity
 from parksim.studies.solve import solve
@@ -61,7 +62,13 @@ def moved():
     return sensitivity(BASE, 6, **HOW)
 
 
-PLANS = pytest.mark.parametrize("plan", ["solution", "frontier", "comparison", "moved"])
+@pytest.fixture(scope="module")
+def advice():
+    """The fewest slots more that meet both objectives."""
+    return advise(BASE, keys=["lot.slots"], replications=20, **HOW)
+
+
+PLANS = pytest.mark.parametrize("plan", ["solution", "frontier", "comparison", "moved", "advice"])
 
 
 @PLANS
@@ -97,6 +104,7 @@ def test_hostile_words_are_words(plan, request):
         "frontier": lambda: solve(planted, ("lot.slots", "attendants.count"), ((4, 5), (3, 4)), 2, **HOW),
         "comparison": lambda: compare(planted, planted.with_values({"name": "</h1>", "lot.slots": 7}), 2, **HOW),
         "moved": lambda: sensitivity(planted, 2, **HOW),
+        "advice": lambda: advise(planted, keys=["lot.slots"], replications=10, **HOW),
     }
     story = story_of(make[plan](), HOSTILE + ".db")
     read = Elements(report_page.page(story))
@@ -140,10 +148,11 @@ def test_a_search_without_an_answer_says_so():
     assert none.headline == "Time-out: no value from 1 min to 3 min meets its objective."
     assert none.verdict == "missed"
     assert none.details[0].startswith("With a time-out of 3 min, missed: calls that come back")
-    share = parksim.study(BASE, 6, **HOW).estimate("refused_share").mean
+    share = parksim.study(BASE.with_values({"lot.slots": 5}), 6, **HOW).estimate("refused_share").mean
     close = BASE.with_values({"objectives": {"refused_share": f"< {share!r}"}})
-    undecided = story_of(solve(close, "lot.slots", (4, 6), 6, **HOW))
-    assert undecided.headline.startswith("Not decided: the answer lies between 4 slots and ")
+    undecided = story_of(solve(close, "lot.slots", (4, 8), 6, **HOW))
+    assert undecided.headline.startswith("Not decided: the answer lies between ")
+    assert undecided.headline.endswith(" slots.")
 
 
 def test_the_command_in_the_page_searches_again(solution, frontier):
@@ -251,6 +260,27 @@ def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved):
     assert "<svg" in charts.svg_of(moved.plot("tornado", measures=[moved.asked[0]]))
     with pytest.raises(WrongTypeError, match="has no charts"):
         charts.plot(3)
+
+
+# Advice ---------------------------------------------------------------------------------------------------------------
+
+
+def test_advice_begins_with_what_to_do(advice):
+    """The order, both objectives now and then, and each effect as it was measured."""
+    story, best = story_of(advice), advice.best
+    assert best is not None
+    slots = best.values["lot.slots"]
+    assert story.headline == f"Add {slots - 2} slots: {slots} instead of 2. Then all objectives are met."
+    rows = {row[0]: row for row in story.objectives.rows}
+    for one in advice.objectives:
+        name = one.objective.measure
+        row = rows[label_of(name)[0].upper() + label_of(name)[1:]]
+        assert row[2].startswith(shown(name, advice.base.estimate(name))[0])
+        assert (row[3], row[5]) == (Mark(one.verdict), Mark("met"))
+    in_file = list(csv.DictReader(io.StringIO(story.files["changes.csv"])))
+    assert {row["measure"]: float(row["mean"]) for row in in_file if row["mean"]} == {
+        name: one.mean for name, one in best.effects.items() if one.mean is not None
+    }
 
 
 # Words, and the command -----------------------------------------------------------------------------------------------
