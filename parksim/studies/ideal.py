@@ -117,7 +117,7 @@ class Ideal:
         inner = np.arange(np.floor(low_s / HOUR_S) + 1, np.ceil(high_s / HOUR_S)) * HOUR_S
         cuts_s = np.concatenate(([low_s], inner, [high_s]))
         hours = (cuts_s[:-1] // HOUR_S).astype(np.int64) % HOURS
-        return np.bincount(hours, self.sums(curve, rates, cuts_s), minlength=HOURS)
+        return np.bincount(hours, self.sums(curve, rates, cuts_s), minlength=HOURS).astype(np.float64)
 
 
 def ideal(scenario: Scenario, step_s: float | None = None) -> Ideal:

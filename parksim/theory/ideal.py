@@ -9,7 +9,7 @@ How it works: durations become masses on the grid 0, h, 2h, ... Each small cell 
 between a point and an atom, gives its mass to the two neighbours of its middle so that the middle is kept; an atom does
 the same. A life is then a sum of convolutions, done by FFT; masses are damped by exp(-a i) on the way, so that what
 leaves the grid at its end does not come back at its beginning. The rate enters by its jumps: at each of them a curve,
-integrated over the age of a call, begins. So everything has an error of order h^2, which ``error`` measures by doubling h.
+integrated over the age of a call, begins. So everything has an error of order h^2, which halving h shows.
 
 Sources: Eick, Massey and Whitt (1993), The physics of the Mt/G/infinity queue, Operations Research 41, 731-742; Massey
 and Whitt (1993), Networks of infinite-server queues with nonstationary Poisson input, Queueing Systems 13, 183-250.
@@ -175,15 +175,8 @@ def _race(laws: Sequence[Law | None], never: Sequence[float], step_s: float, poi
     widths_s = np.diff(edges_s)
     middle = after(edges_s[:-1] + 0.5 * widths_s)
     alive = np.prod(np.stack([left, middle, right]), axis=1)
-    falls = np.stack(
-        [
-            (left[i] - right[i])
-            * sum(
-                np.prod(np.delete(side, i, axis=0), axis=0) * weight
-                for side, weight in ((left, 1), (middle, 4), (right, 1))
-            )
-            for i in range(len(laws))
-        ]
+    falls = (left - right) * np.stack(
+        [_others(left, i) + 4 * _others(middle, i) + _others(right, i) for i in range(len(laws))]
     )
     total = falls.sum(axis=0)
     falls *= np.divide(alive[0] - alive[2], total, out=np.zeros_like(total), where=total > 0)  # no call is lost
@@ -199,6 +192,12 @@ def _race(laws: Sequence[Law | None], never: Sequence[float], step_s: float, poi
     return _Ends(tuple(masses), np.concatenate((at_nodes, np.full(points - points_used, at_nodes[-1]))))
 
 
+def _others(survivals: Floats, but: int) -> Floats:
+    """Return the product of the rows but one."""
+    product: Floats = np.prod(np.delete(survivals, but, axis=0), axis=0)
+    return product
+
+
 def _on_grid(masses: Floats, where_s: Floats, step_s: float, points: int) -> Floats:
     """Give each mass to the two points beside it, so that its place is kept on average; what is beyond the end goes."""
     place = where_s / step_s
@@ -206,9 +205,8 @@ def _on_grid(masses: Floats, where_s: Floats, step_s: float, points: int) -> Flo
     upper = masses * (place - low)
     inside = low < points
     low, masses, upper = low[inside], masses[inside], upper[inside]
-    found: Floats = np.bincount(low, masses - upper, minlength=points + 1)
-    found += np.bincount(low + 1, upper, minlength=points + 1)
-    return found[:points]
+    found = np.bincount(low, masses - upper, minlength=points + 1) + np.bincount(low + 1, upper, minlength=points + 1)
+    return np.asarray(found[:points], np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +242,7 @@ class Life:
     @property
     def ages_s(self) -> Floats:
         """The grid, shape (points,)."""
-        return np.arange(len(self.answers)) * self.step_s
+        return np.arange(len(self.answers), dtype=np.float64) * self.step_s
 
 
 def life(call: Call, longest_s: float, step_s: float | None = None) -> Life:
@@ -292,7 +290,7 @@ def _life(call: Call, step_s: float, points: int) -> Life:
         return np.fft.rfft(masses * damping, size)
 
     def back(transformed: Spectrum) -> Floats:
-        return np.fft.irfft(transformed, size)[:points] / damping
+        return np.asarray(np.fft.irfft(transformed, size)[:points] / damping)
 
     def single(law: Law) -> tuple[Spectrum, Spectrum]:
         ends = _race([law], [0.0], step_s, points)
@@ -365,15 +363,12 @@ def poisson_at_least(count: int, means: Floats) -> Floats:
     """
     if count <= 0:
         return np.ones_like(means)
-    with np.errstate(divide="ignore"):
-        logs = np.log(means)
+    logs = np.log(np.maximum(means, 1e-300))
 
     def sum_of(numbers: range) -> Floats:
         total = np.zeros_like(means)
         for number in numbers:
-            total += np.where(
-                means > 0, np.exp(number * np.maximum(logs, -1e300) - means - math.lgamma(number + 1)), 0.0
-            )
+            total += np.exp(number * logs - means - math.lgamma(number + 1))
         return total
 
     # Each tail is summed up where it is the smaller one: the other would lose its digits.
