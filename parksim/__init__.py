@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from parksim.scenario.workload import Workload, draw
     from parksim.stats.estimate import Estimate
     from parksim.studies.compare import Comparison, compare
+    from parksim.studies.quick import Quick, quick
     from parksim.studies.replication import Run, run
     from parksim.studies.rerun import Rerun, load, rerun
     from parksim.studies.sensitivity import Sensitivity, sensitivity
@@ -39,6 +40,7 @@ _NAMES: Final = {
     "parksim.scenario.workload": ("Workload", "draw"),
     "parksim.stats.estimate": ("Estimate",),
     "parksim.studies.compare": ("Comparison", "compare"),
+    "parksim.studies.quick": ("Quick", "quick"),
     "parksim.studies.replication": ("Run", "run"),
     "parksim.studies.rerun": ("Rerun", "load", "rerun"),
     "parksim.studies.sensitivity": ("Sensitivity", "sensitivity"),
@@ -60,6 +62,7 @@ __all__ = [
     "Lot",
     "Measures",
     "ParksimError",
+    "Quick",
     "Rerun",
     "Run",
     "Scenario",
@@ -77,6 +80,7 @@ __all__ = [
     "draw",
     "live",
     "load",
+    "quick",
     "replay",
     "rerun",
     "run",

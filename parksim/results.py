@@ -44,6 +44,7 @@ SHOWERS: Final = {
     "plot": "parksim.reports.charts:plot",
     "report": "parksim.reports.html:save",
     "summary": "parksim.reports.screen:screen_text",
+    "quick": "parksim.reports.screen_quick:screen_text",
 }
 """Who shows a result, as ``module:function``: the only place where a result knows of its readers, loaded on use."""
 

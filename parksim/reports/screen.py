@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Final, Literal
 
 from rich.console import Console, Group, RenderableType
@@ -13,10 +14,14 @@ from parksim.catalogue import OF_LOTS, SECTIONS, SHARES
 from parksim.reports.words import span
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
+from parksim.studies.formulas import Formula
+from parksim.studies.quick import quick
 from parksim.studies.study import Study
 
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
+MOST_SHOWN: Final = 1.0
+"""Errors that are a greater share of the value are not printed as a share."""
 FEWEST_PARKS: Final = 100
 """With fewer the screen warns: 95 % intervals of shares are then some 20 points wide."""
 
@@ -98,14 +103,30 @@ def empty_table(*headings: str, right: Collection[str] = ("Estimate",)) -> Table
 
 def cells(study: Study, name: str, index: int | None = None) -> tuple[str, str, Text]:
     """Return point, interval, and what theory says, dim where it says nothing or there is nothing to estimate."""
-    estimate, formula = study.estimate(name, index), study.formulas[name]
+    estimate, formula = study.estimate(name, index), theory_of(study.scenario)[name]
     value = formula.at(index)["formula"] if estimate.mean is not None else None
-    if isinstance(value, int | float):
-        beside = Text(f"{_number(name, value)}  {formula.reason}")
+    if isinstance(value, int | float) and not math.isnan(value):
+        beside = Text(f"{number(name, value)}  {marked(formula, value)}")
     else:
         beside = Text(estimate.reason if estimate.mean is None else formula.reason, "dim")
     beside.no_wrap, beside.overflow = True, "ellipsis"
     return *shown(name, study.estimate(name, index)), beside
+
+
+@lru_cache(maxsize=4)
+def theory_of(scenario: Scenario) -> Mapping[str, Formula]:
+    """Return what theory says of a scenario in a moment: formulas, and approximations by the offered load."""
+    return quick(scenario, "load").formulas
+
+
+def marked(formula: Formula, value: float) -> str:
+    """Return how exact a value of theory is, and what it is called: exact, or the error it may have."""
+    if formula.within is None:
+        return f"exact: {formula.reason}"
+    share = formula.within if isinstance(formula.value, tuple) else formula.within / abs(value) if value else math.inf
+    if share <= MOST_SHOWN:
+        return f"approximate (within {max(100 * share, 0.1):.2g} %): {formula.reason}"
+    return f"approximate (order of magnitude): {formula.reason}"
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:
@@ -114,13 +135,13 @@ def shown(name: str, estimate: Estimate) -> tuple[str, str]:
         return "-", "undefined"
     if estimate.low is None or estimate.high is None:
         too_few = estimate.reason.startswith("too few")
-        return _number(name, estimate.mean), "too few stays" if too_few else f"none from {estimate.n}"
+        return number(name, estimate.mean), "too few stays" if too_few else f"none from {estimate.n}"
     width = max(estimate.high - estimate.mean, estimate.mean - estimate.low)
-    low, high = (_number(name, end, width) for end in (estimate.low, estimate.high))
-    return _number(name, estimate.mean, width), f"{low} to {high}"
+    low, high = (number(name, end, width) for end in (estimate.low, estimate.high))
+    return number(name, estimate.mean, width), f"{low} to {high}"
 
 
-def _number(name: str, value: float, width: float | None = None) -> str:
+def number(name: str, value: float, width: float | None = None) -> str:
     """Return ``value`` with the decimals that an uncertainty of ``width`` leaves, shares in per cent.
 
     Without one a whole number is shown as one, any other to one part in a thousand.

@@ -14,8 +14,9 @@ Service Operations Management 16, 283-299 (calls that return to busy servers).
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ SETTLED: Final = 1e-9
 """Where no probability changes by more in a step the distribution stays until a rate changes."""
 
 
+FEW: Final = 1e-9
+"""Attendants who are about to ask for a slot: below this nobody is."""
 MOST_JUMPS: Final = 20_000
 """In a step; more of them need a shorter step."""
 LOG_FACTORIALS: Final = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, MOST_JUMPS)))))
@@ -43,9 +46,9 @@ class Exchange:
     """What the chain is made of.
 
     Attributes:
-        attendants: The numbers on duty that occur, ascending.
+        attendants: The numbers on duty that occur, ascending; (): they are unlimited, and what comes are requests.
         room: How many calls may wait; those that find more are lost.
-        phases: Of handling, >= 1.
+        phases: Of handling, >= 1; 0 where attendants are unlimited.
         talks: Whether a call that is not parked is talked to.
         slots: Of each lot; () leaves the lots out.
         shares: Which share of the requests asks each lot first.
@@ -71,10 +74,15 @@ class Exchange:
     @property
     def size(self) -> int:
         """How many states the chain has."""
+        if not self.attendants:
+            return self._places()
         most, stages = self.attendants[-1], self.phases + self.talks + (self.asks_again > 0)
         busy = math.comb(most + stages, stages)
         waiting = busy - math.comb(self.attendants[0] - 1 + stages, stages)
-        return (busy + waiting * self.room) * math.prod(math.comb(slots + self.stay_phases, slots) for slots in self.slots)
+        return (busy + waiting * self.room) * self._places()
+
+    def _places(self) -> int:
+        return math.prod(math.comb(slots + self.stay_phases, slots) for slots in self.slots)
 
 
 class Speeds(NamedTuple):
@@ -135,6 +143,12 @@ class _Moves(NamedTuple):
     kind: Ints  # which of the multipliers applies
 
 
+class _Move(Protocol):
+    def __call__(
+        self, kind: int, weight: Floats, change: Mapping[int, int], *, freed: bool = False, comes: bool = False
+    ) -> None: ...
+
+
 def _sums(most: int, parts: int) -> list[tuple[int, ...]]:
     """Return all ways to write 0 to ``most`` as a sum of that many numbers."""
     if parts == 0:
@@ -146,18 +160,24 @@ class Chain:
     """The chain of an exchange, empty at first."""
 
     def __init__(self, exchange: Exchange) -> None:
-        if not exchange.attendants or exchange.attendants[-1] < 1 or exchange.phases < 1:
-            raise ArgumentError("a chain needs attendants and a phase of handling")
+        if bool(exchange.attendants) != bool(exchange.phases) or exchange.attendants[-1:] == (0,):
+            raise ArgumentError("a chain of attendants needs one of them, and a phase of handling")
         self.exchange = exchange
-        most, least = exchange.attendants[-1], exchange.attendants[0]
-        self.stages = exchange.phases + exchange.talks + (exchange.asks_again > 0)
+        most, least = (exchange.attendants[-1], exchange.attendants[0]) if exchange.attendants else (0, 1)
+        self.stages = exchange.phases + exchange.talks + (exchange.asks_again > 0) if exchange.attendants else 0
         work = _sums(most, self.stages)
         people = [(*one, q) for one in work for q in range(exchange.room + 1 if sum(one) >= least else 1)]
         each = [_sums(slots, exchange.stay_phases) for slots in exchange.slots]
         lots = [sum(one, ()) for one in itertools.product(*each)]
         both = np.repeat(np.array(people, np.int64), len(lots), axis=0)
-        self.states: Ints = np.hstack([both, np.tile(np.array(lots, np.int64).reshape(len(lots), -1), (len(people), 1))])
-        radix = np.array([most + 1] * self.stages + [exchange.room + 1] + [slots + 1 for slots in exchange.slots for _ in range(exchange.stay_phases)])
+        self.states: Ints = np.hstack(
+            [both, np.tile(np.array(lots, np.int64).reshape(len(lots), -1), (len(people), 1))]
+        )
+        radix = np.array(
+            [most + 1] * self.stages
+            + [exchange.room + 1]
+            + [slots + 1 for slots in exchange.slots for _ in range(exchange.stay_phases)]
+        )
         self._places = np.append(np.cumprod(radix[:0:-1])[::-1], 1).astype(np.int64)
         keys = self.states @ self._places
         self._index = np.full(int(np.prod(radix)), -1, np.int64)
@@ -167,7 +187,7 @@ class Chain:
         by_phase = self.states[:, self.stages + 1 :]
         self.parked: Ints = by_phase.reshape(len(by_phase), len(exchange.slots), exchange.stay_phases).sum(axis=2)
         self._full = self.parked == np.array(exchange.slots, np.int64)
-        self._moves = {count: self._all_moves(count) for count in exchange.attendants}
+        self._moves = {count: self._all_moves(count) for count in exchange.attendants or (0,)}
 
     # The transitions --------------------------------------------------------------------------------------------
 
@@ -175,22 +195,48 @@ class Chain:
         exchange, lots = self.exchange, len(self.exchange.slots)
         found: list[tuple[Ints, Ints, Floats, Ints]] = []
 
-        def move(kind: int, weight: Floats, change: "dict[int, int]", *, freed: bool = False, comes: bool = False) -> None:
+        def move(
+            kind: int, weight: Floats, change: Mapping[int, int], *, freed: bool = False, comes: bool = False
+        ) -> None:
             source = np.flatnonzero(weight > 0)
             to = self.states[source].copy()
             for column, by in change.items():
                 to[:, column] += by
-            keep = np.ones(len(source), bool)
             if freed:
                 self._next(to, duty)
             if comes:
-                keep = self._join(to, duty)
+                self._join(to, duty)
             target = self._index[to @ self._places]
-            keep &= target != source
-            found.append(
-                (source[keep], target[keep], weight[source][keep], np.full(int(keep.sum()), kind, np.int64))
-            )
+            keep = target != source
+            found.append((source[keep], target[keep], weight[source][keep], np.full(int(keep.sum()), kind, np.int64)))
 
+        if exchange.attendants:
+            self._attend(move)
+        else:
+            for first, share in enumerate(exchange.shares):
+                self._ask(move, 0, np.full(len(self.states), share), None, first)
+        for lot in range(lots):
+            place = self._place(lot)
+            for _ in range(exchange.stay_phases - 1):
+                here = self.states[:, place].astype(float)
+                move(7 + 3 * lot, here, {place: -1, place + 1: 1})
+                place += 1
+            here = self.states[:, place].astype(float)
+            lost = self.busy / max(duty, 1) if exchange.drops_busy else np.zeros(len(here))
+            lost = np.minimum(lost, 1.0)
+            move(8 + 3 * lot, here, {place: -1})
+            move(9 + 3 * lot, here * (1.0 - lost), {place: -1}, comes=bool(exchange.attendants))
+            move(9 + 3 * lot, here * lost, {place: -1})
+        active = np.flatnonzero((self.waits == 0) | (self.busy >= duty))
+        number = np.full(len(self.states), -1, np.int64)
+        number[active] = np.arange(len(active))
+        source, target, weight, kind = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        inside = number[source] >= 0
+        return _Moves(active, number[source[inside]], number[target[inside]], weight[inside], kind[inside])
+
+    def _attend(self, move: "_Move") -> None:
+        """Add what attendants and waiting calls do."""
+        exchange = self.exchange
         last, talk, again = exchange.phases - 1, exchange.phases, exchange.phases + exchange.talks
         wait = self.stages
         move(0, np.ones(len(self.states)), {}, comes=True)
@@ -206,46 +252,27 @@ class Chain:
         if exchange.asks_again:
             asking.append((6, self.states[:, again].astype(float), again))
         for kind, count, column in asking:
-            for first, share in enumerate(exchange.shares if lots else (1.0,)):
-                self._ask(move, kind, count * share, column, first, again)
-        for lot in range(lots):
-            place = self._place(lot)
-            for phase in range(exchange.stay_phases - 1):
-                here = self.states[:, place].astype(float)
-                move(7 + 3 * lot, here, {place: -1, place + 1: 1})
-                place += 1
-            here = self.states[:, place].astype(float)
-            lost = self.busy / max(duty, 1) if exchange.drops_busy else np.zeros(len(here))
-            lost = np.minimum(lost, 1.0)
-            move(8 + 3 * lot, here, {place: -1})
-            move(9 + 3 * lot, here * (1.0 - lost), {place: -1}, comes=True)
-            move(9 + 3 * lot, here * lost, {place: -1})
-        active = np.flatnonzero((self.waits == 0) | (self.busy >= duty))
-        place = np.full(len(self.states), -1, np.int64)
-        place[active] = np.arange(len(active))
-        source, target, weight, kind = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        here = place[source] >= 0
-        return _Moves(active, place[source[here]], place[target[here]], weight[here], kind[here])
+            for first, share in enumerate(exchange.shares or (1.0,)):
+                self._ask(move, kind, count * share, column, first)
 
-    def _ask(self, move, kind: int, count: Floats, column: int, first: int, again: int) -> None:  # type: ignore[no-untyped-def]  # a function above
+    def _ask(self, move: "_Move", kind: int, count: Floats, column: int | None, first: int) -> None:
         """Add the moves of a request to the lot ``first``: granted there or later, or refused."""
-        exchange = self.exchange
+        exchange, again = self.exchange, self.exchange.phases + self.exchange.talks
+        done = {} if column is None else {column: -1}
         refused = count
-        if exchange.slots:
-            for lot in range(first, len(exchange.slots) if exchange.overflows else first + 1):
-                move(kind, refused * ~self._full[:, lot], {column: -1, self._place(lot): 1}, freed=True)
-                refused = refused * self._full[:, lot]
-        else:
-            move(kind, count, {column: -1}, freed=True)
+        for lot in range(first, len(exchange.slots) if exchange.overflows else min(first + 1, len(exchange.slots))):
+            move(kind, refused * ~self._full[:, lot], {**done, self._place(lot): 1}, freed=column is not None)
+            refused = refused * self._full[:, lot]
+        if column is None:
             return
-        if not exchange.kept:
-            move(kind, refused, {column: -1}, freed=True)
+        if not (exchange.kept and exchange.slots):
+            move(kind, refused, done, freed=True)
             return
         once_more = exchange.asks_again
         if once_more and column != again:
-            move(kind, refused * once_more, {column: -1, again: 1})
+            move(kind, refused * once_more, {**done, again: 1})
         to_talk = {exchange.phases: 1} if exchange.talks else {}
-        move(kind, refused * (1.0 - once_more), {column: -1, **to_talk}, freed=not exchange.talks)
+        move(kind, refused * (1.0 - once_more), {**done, **to_talk}, freed=not exchange.talks)
 
     def _place(self, lot: int) -> int:
         """Return the column of a lot's first phase."""
@@ -257,14 +284,13 @@ class Chain:
         to[takes, self.stages] -= 1
         to[takes, 0] += 1
 
-    def _join(self, to: Ints, duty: int) -> NDArray[np.bool_]:
+    def _join(self, to: Ints, duty: int) -> None:
         """Let a call come: to a free attendant, into the queue, or away."""
         busy = to[:, : self.stages].sum(axis=1)
         free = busy < duty
         room = ~free & (to[:, self.stages] < self.exchange.room)
         to[free, 0] += 1
         to[room, self.stages] += 1
-        return np.ones(len(to), bool)
 
     def jumps(self, speed: Speeds, length_s: float) -> float:
         """Return how much work the integration of a length of time is: transitions times jumps."""
@@ -312,7 +338,7 @@ class Chain:
         take = np.clip(np.minimum(duty - self.busy, self.waits), 0, None)
         to[:, self.stages] -= take
         to[:, 0] += take
-        return np.bincount(self._index[to @ self._places], p, minlength=len(p))
+        return np.bincount(self._index[to @ self._places], p, minlength=len(p)).astype(np.float64)
 
     def _multipliers(self, speed: Speeds) -> Floats:
         lots = []
@@ -331,21 +357,28 @@ class Chain:
         """Return what is summed up over the states: busy, parked in all, full and mean by lot."""
         lots, slots = len(self.exchange.slots), sum(self.exchange.slots)
         together = np.eye(slots + 1)[self.parked.sum(axis=1)]
-        last = self.states[:, self.exchange.phases - 1].astype(float)
-        refused = []
+        last = np.ones(len(self.states))
+        if self.exchange.attendants:
+            last = self.states[:, self.exchange.phases - 1].astype(float)
+        refused, always = [], []
         for first in range(lots):
             full = np.ones(len(self.states))
             for lot in range(lots):
                 if lot >= first:
                     full = full * self._full[:, lot]
                 refused.append(last * full if lot >= first else np.zeros(len(last)))
-        self._asked = np.stack([last, *refused], axis=1) if lots else last[:, None]
-        return np.hstack([self.busy[:, None].astype(float), together, self._full.astype(float), self.parked.astype(float)])
+                always.append(full if lot >= first else np.zeros(len(last)))
+        self._asked = np.stack([last, *refused, *always], axis=1)
+        return np.hstack(
+            [self.busy[:, None].astype(float), together, self._full.astype(float), self.parked.astype(float)]
+        )
 
     def _read(self, seen: Floats, asked: Floats, waiting: Floats) -> Seen:
         lots, slots = len(self.exchange.slots), sum(self.exchange.slots)
-        requests = np.maximum(asked[:, :1], 1e-300)
-        refused = (asked[:, 1:] / requests).reshape(len(seen), lots, lots)
+        requests, ends = asked[:, :1], 1 + lots * lots
+        of_requests = asked[:, 1:ends] / np.maximum(requests, FEW)
+        # Where hardly anybody asks a request would find what an instant does.
+        refused = np.where(requests > FEW, of_requests, asked[:, ends:]).reshape(len(seen), lots, lots)
         upto = 1 + slots + 1
         return Seen(seen[:, 0], waiting, refused, seen[:, 1:upto], seen[:, upto : upto + lots], seen[:, upto + lots :])
 

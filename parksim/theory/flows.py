@@ -11,17 +11,16 @@ and Whitt (1994), An analysis of the modified offered-load approximation, Annals
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parksim.theory.ideal import Call, Floats, Spectrum, _race
 from parksim.theory.race import At, Law
 
 __all__ = ["Delay", "Delayed", "Flow", "Kernels", "Limits", "blocked", "flows", "spread"]
 
-NOTHING = 1e-9
+NOTHING: Final = 1e-9
 """A generation of parks with fewer than this share of the calls is the last."""
 
 
@@ -39,6 +38,9 @@ class Delay(NamedTuple):
         return float(1.0 - self.share + self.share * np.mean(patience.survival(at)))
 
 
+NO_DELAY: Final = Delay()
+
+
 @dataclass(frozen=True)
 class Delayed:
     """A law with a further wait; itself a law."""
@@ -53,7 +55,7 @@ class Delayed:
         step = at[1]
         masses = _race([self.law], [0.0], step, len(at)).masses[0]
         decay = np.exp(-step / self.delay.mean_s)
-        # P(X + wait > t): what has come, times what of it still waits; one step at a time, in blocks of the recursion.
+        # Who has come and still waits: each by itself, for a wait without memory.
         waits = np.convolve(masses, decay ** np.arange(len(at)))[: len(at)]
         object.__setattr__(self, "_grid", (at, np.clip(1.0 - np.cumsum(masses) + waits, 0.0, 1.0)))
 
@@ -71,7 +73,9 @@ class Delayed:
         """Return P(X + wait > t)."""
         at, late = self._grid
         share = self.delay.share
-        result: Floats = (1.0 - share) * np.asarray(self.law.survival(t_s)) + share * np.interp(t_s, at, late, right=0.0)
+        result: Floats = (1.0 - share) * np.asarray(self.law.survival(t_s)) + share * np.interp(
+            t_s, at, late, right=0.0
+        )
         return result
 
 
@@ -84,7 +88,7 @@ class Limits:
         again: P(full once more) of a kept call that asks again, shape (lots, points).
         retries: How often it does.
         retry_s: After how long.
-        when_full: What a refused call does: "keep" is talked to, "drop" is lost, "overflow" asks the next lot and leaves
+        when_full: What a refused call does: "keep" is talked to, "drop" is lost, "overflow" asks the next lot or leaves
             after the last.
         back: The wait of a return.
         to_group: Share of returns that anybody takes after the wait, without ringing; the others wait, then ring.
@@ -97,7 +101,7 @@ class Limits:
     retries: int = 0
     retry_s: float = 0.0
     when_full: str = "keep"
-    back: Delay = Delay()
+    back: Delay = NO_DELAY
     to_group: float = 0.0
     back_lost: float = 0.0
     back_left: float = 0.0
@@ -110,6 +114,7 @@ class Flow:
     The first axis is that of the answered calls given to ``flows``; those by lot have a second, the lot's.
 
     Attributes:
+        requests: Requests by the lot that is asked first, each once.
         asked: Requests to each lot, each repetition and each further lot counted.
         refused: Of those, refused.
         wanted_s: Seconds that all first requests to each lot would stay there.
@@ -128,6 +133,7 @@ class Flow:
         staff_s: Seconds of the staff.
     """
 
+    requests: Floats
     asked: Floats
     refused: Floats
     wanted_s: Floats
@@ -226,10 +232,10 @@ def _smooth(least: int) -> int:
 
 
 def spread(counts: Floats) -> Floats:
-    """Return the calls of each cell of the grid, shape (..., cells), as masses at its two ends, shape (..., cells + 1)."""
+    """Return the calls of each cell of the grid, shape (..., cells), as masses at its ends, shape (..., cells + 1)."""
     half = 0.5 * counts
     zero = np.zeros((*counts.shape[:-1], 1))
-    return np.concatenate((half, zero), axis=-1) + np.concatenate((zero, half), axis=-1)
+    return np.asarray(np.concatenate((half, zero), axis=-1) + np.concatenate((zero, half), axis=-1))
 
 
 def flows(kernels: Kernels, answered: Floats, limits: Limits) -> Flow:
@@ -241,8 +247,22 @@ def flows(kernels: Kernels, answered: Floats, limits: Limits) -> Flow:
         limits: What is refused and who waits.
     """
     call, groups, points, lots = kernels.call, len(answered), kernels.points, len(kernels.call.lots)
-    by_lot = {name: np.zeros((groups, lots, points)) for name in ("asked", "refused", "wanted_s", "parked", "parked_s", "expired")}
-    names = ("retrieved", "hung_up", "lost", "rung", "back_hung_up", "back_taken", "answers", "talks", "attended_s", "staff_s")
+    by_lot = {
+        name: np.zeros((groups, lots, points))
+        for name in ("requests", "asked", "refused", "wanted_s", "parked", "parked_s", "expired")
+    }
+    names = (
+        "retrieved",
+        "hung_up",
+        "lost",
+        "rung",
+        "back_hung_up",
+        "back_taken",
+        "answers",
+        "talks",
+        "attended_s",
+        "staff_s",
+    )
     flow = Flow(**by_lot, **{name: np.zeros((groups, points)) for name in names})
     waits = kernels.delay(limits.back)
     stays = 1.0 - limits.back_lost - limits.back_left
@@ -265,6 +285,7 @@ def flows(kernels: Kernels, answered: Floats, limits: Limits) -> Flow:
             if not wish or masses.sum() < NOTHING * max(answered.sum(), 1e-300):
                 talks += asks
                 break
+            flow.requests[:, number] += asks
             made, gone, repeats = _asked(flow, kernels, number, asks, limits)
             if limits.when_full == "keep":
                 talks += gone
