@@ -26,12 +26,16 @@ RUN_IN_H: Final = 4
 LATE_S: Final = 7_200.0
 """Calls of the window are followed this much longer."""
 MOST_CELLS: Final = 12_000
+MOST_STEPS: Final = 400
+"""Of the chain."""
 STAYS_OF_A_LONG_WINDOW: Final = 30.0
 """In a shorter one the rates at which stays end follow the flows, instead of a law with phases."""
 MOST_STATES: Final = 20_000
 MOST_WORK: Final = 4e8
 """Of the chain: its transitions times the jumps of the integration; some seconds."""
 ROUNDS: Final = 2
+BUSY: Final = 0.8
+"""From this share of attendants at work on, errors are larger."""
 FASTEST: Final = 50.0
 """So many times in a typical wait a caller without patience hangs up."""
 SHORTEST_S: Final = 0.25
@@ -141,7 +145,7 @@ class _Work:
         """Return how many cells a step of the chain has: it divides the hour and is long enough."""
         cells, step_s = self.grid.cells, self.grid.step_s
         for seconds in (30, 60, 120, 300, 600, 900, 1800, 3600):
-            if seconds % step_s == 0 and cells * step_s / seconds <= 800:
+            if seconds % step_s == 0 and cells * step_s / seconds <= MOST_STEPS:
                 return int(seconds / step_s)
         return max(1, int(3600 / step_s))
 
@@ -559,11 +563,13 @@ class Answers(NamedTuple):
         values: By measure, nan where it is undefined; arrays for vectors.
         chained: Whether the chain of attendants and lots was small enough.
         settled: Whether the empty start is forgotten when the window begins.
+        strained: Whether attendants are very busy, or missing for an hour, or the calls are recorded ones.
     """
 
     values: dict[str, Any]
     chained: bool
     settled: bool
+    strained: bool
 
 
 def approximated(scenario: Scenario, method: Method = "chain") -> Answers:
@@ -581,7 +587,10 @@ def approximated(scenario: Scenario, method: Method = "chain") -> Answers:
     flow = work.run()
     pmf = _pmf(work)
     values = _counts(work, flow) | _of_lot(work, flow, pmf) | _of_people(work, flow) | _of_stays(work, flow)
-    return Answers(values | _by_hour(work, flow) | _by_lot(work, flow), work.chain is not None, _settled(work, flow))
+    missing = work.duty is not None and bool((work.duty[work.grid.weight > 0] == 0).any())
+    strained = values["attendant_utilisation"] >= BUSY or missing or scenario.recording is not None
+    values |= _by_hour(work, flow) | _by_lot(work, flow)
+    return Answers(values, work.chain is not None, _settled(work, flow), strained)
 
 
 def _share(part: float, whole: float) -> float:

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_DENSE: Final = 100
-"""States up to which a step is a matrix: Pade's (1, 2), which is of third order and damps what is fast."""
+"""States up to which a step is a matrix."""
 SETTLED: Final = 1e-9
 """Where no probability changes by more in a step the distribution stays until a rate changes."""
 
@@ -391,10 +391,10 @@ class _Step:
         out = np.bincount(moves.source, weight, minlength=self.size)
         if self.size <= MOST_DENSE:
             rates = np.bincount(moves.target * self.size + moves.source, weight, minlength=self.size**2)
-            q = step_s * (rates.reshape(self.size, self.size) - np.diag(out))
-            one = np.eye(self.size)
             self.jumps: Floats | None = None
-            self.matrix = np.linalg.solve(one - (2.0 / 3.0) * q + q @ q / 6.0, one + q / 3.0)
+            self.matrix, self.mean = _doubled(
+                step_s * np.asarray(rates.reshape(self.size, self.size) - np.diag(out), np.float64)
+            )
             return
         fastest = max(float(out.max()), 1e-12)
         mean = fastest * step_s
@@ -408,8 +408,7 @@ class _Step:
     def __call__(self, p: Floats) -> tuple[Floats, Floats]:
         """Return the distribution after the step, and its mean over the step."""
         if self.jumps is None:
-            after = self.matrix @ p
-            return after, 0.5 * (p + after)
+            return self.matrix @ p, self.mean @ p
         jumps = self.jumps.tolist()
         later = (np.cumsum(self.jumps[::-1])[::-1] - self.jumps).tolist()  # P(more jumps)
         after, mean = jumps[0] * p, later[0] * p
@@ -418,3 +417,14 @@ class _Step:
             after += now * p
             mean += more * p
         return after / after.sum(), mean / mean.sum()
+
+
+def _doubled(q: Floats) -> tuple[Floats, Floats]:
+    """Return exp(q) and its mean over the step, by doubling a step so short that its series is soon over."""
+    doublings = max(0, math.ceil(math.log2(max(float(np.abs(q).max()), 1e-12) * 4.0)))
+    q, one = q / 2.0**doublings, np.eye(len(q))
+    matrix = one + q @ (one + q @ (one + q / 3.0) / 2.0)
+    mean = one + q @ (one + q / 3.0) / 2.0
+    for _ in range(doublings):
+        matrix, mean = matrix @ matrix, 0.5 * (mean + mean @ matrix)
+    return matrix, mean
