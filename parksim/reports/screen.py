@@ -106,7 +106,7 @@ def cells(study: Study, name: str, index: int | None = None) -> tuple[str, str, 
     estimate, formula = study.estimate(name, index), theory_of(study.scenario)[name]
     value = formula.at(index)["formula"] if estimate.mean is not None else None
     if isinstance(value, int | float) and not math.isnan(value):
-        beside = Text(f"{number(name, value)}  {marked(formula, value)}")
+        beside = Text("  ".join(marked(name, formula, value)))
     else:
         beside = Text(estimate.reason if estimate.mean is None else formula.reason, "dim")
     beside.no_wrap, beside.overflow = True, "ellipsis"
@@ -119,14 +119,16 @@ def theory_of(scenario: Scenario) -> Mapping[str, Formula]:
     return quick(scenario, "load").formulas
 
 
-def marked(formula: Formula, value: float) -> str:
-    """Return how exact a value of theory is, and what it is called: exact, or the error it may have."""
+def marked(name: str, formula: Formula, value: float) -> tuple[str, str]:
+    """Return a value of theory, to two digits of the error it may have, and how exact it is."""
     if formula.within is None:
-        return f"exact: {formula.reason}"
-    share = formula.within if isinstance(formula.value, tuple) else formula.within / abs(value) if value else math.inf
-    if share <= MOST_SHOWN:
-        return f"approximate (within {max(100 * share, 0.1):.2g} %): {formula.reason}"
-    return f"approximate (order of magnitude): {formula.reason}"
+        return number(name, value), f"exact: {formula.reason}"
+    within = formula.within * abs(value) if isinstance(formula.value, tuple) else formula.within
+    if within <= MOST_SHOWN * abs(value):
+        share = f"within {max(100 * within / abs(value), 0.1):.2g} %"
+    else:
+        share = f"at most {number(name, value + within, within)}"
+    return number(name, value, within), f"approximate ({share}): {formula.reason}"
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME, OF_LOTS, SECTIONS
-from parksim.reports.screen import VERDICT_STYLES, WIDTH, empty_table, marked, number, slots_in_words
+from parksim.reports.screen import VERDICT_STYLES, WIDTH, empty_table, marked, slots_in_words
 from parksim.reports.words import span
 from parksim.studies.quick import Quick
 
@@ -27,7 +27,7 @@ def quick_screen(quick: Quick, name: str) -> RenderableType:
     parts: list[RenderableType] = [Text.assemble((scenario.name, "bold"), "\n", title)]
     if quick.objectives:
         parts.append(_objectives(quick))
-    made = f"Approximate rows: {METHODS[quick.method]}. Errors were measured on drawn scenarios, 95 % of them inside."
+    made = f"Approximate rows: {METHODS[quick.method]}. At least 95 % of the measured errors were smaller."
     return Group(*parts, _rows(quick), Text(made, "dim"), Text(f"To be sure: parksim run {name}", "dim"))
 
 
@@ -42,8 +42,8 @@ def _objectives(quick: Quick) -> RenderableType:
     table = empty_table("", "Theory", "Wanted", "Objective", right=("Theory",))
     for one in quick.objectives:
         measure = one.objective.measure
-        value = quick.formulas[measure].value
-        shown = number(measure, value) if isinstance(value, float) else "-"
+        formula = quick.formulas[measure]
+        shown = marked(measure, formula, formula.value)[0] if isinstance(formula.value, float) else "-"
         verdict = Text(VERDICTS[one.verdict], VERDICT_STYLES[one.verdict])
         table.add_row(verdict, shown, one.objective.text, BY_NAME[measure].words)
     return table
@@ -69,6 +69,6 @@ def _add(table: Table, quick: Quick, name: str, index: int | None) -> None:
     value = formula.at(index)["formula"]
     label = f"  {name.removesuffix('_by_lot')}"
     if isinstance(value, float) and not math.isnan(value):
-        table.add_row(label, number(name, value), marked(formula, value))
+        table.add_row(label, *marked(name, formula, value))
     else:
         table.add_row(label, "-", Text(formula.reason, "dim"))

@@ -4,6 +4,7 @@
 followed to its end, and of time in the window.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -17,12 +18,13 @@ from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.scenario.sections import Hourly, Poisson
-from parksim.theory import Call, Life, LotLaws, Rates
+from parksim.theory import Call, Life, LotLaws, Rates, poisson_at_least
 
 Floats = NDArray[np.float64]
 HOUR_S: Final = HOUR_US / 1e6
 MOST_INSTANTS: Final = 20_000
 """Of the grid of instants on which probabilities are integrated over time."""
+SMALLEST_CUT_S: Final = 5.0
 LATE_S: Final = 86_400.0
 """Calls of the window may live beyond its end; ages up to this much more are looked at."""
 RECORDED_BIN_S: Final = 60.0
@@ -95,17 +97,14 @@ class Ideal:
         """The window, seconds."""
         return self.scenario.warm_up_us / 1e6, self.scenario.horizon_us / 1e6
 
-    @cached_property
-    def instants_s(self) -> Floats:
-        """Instants from the beginning of the window to its end, on which probabilities are integrated."""
-        low_s, high_s = self.window_s
-        cuts = max(2, min(MOST_INSTANTS, int(np.ceil((high_s - low_s) / max(self.life.step_s, 5.0)))))
+    def cuts_s(self, low_s: float, high_s: float) -> Floats:
+        """Return instants from low to high, between which probabilities are taken to be constant."""
+        cuts = max(2, min(MOST_INSTANTS, int(np.ceil((high_s - low_s) / max(self.life.step_s, SMALLEST_CUT_S)))))
         return np.linspace(low_s, high_s, cuts + 1)
 
-    @cached_property
-    def parked_mean(self) -> Floats:
-        """The mean number parked at ``instants_s`` in each lot, shape (lots, instants)."""
-        return np.stack([self.rates.of(curve, self.life.step_s, self.instants_s) for curve in self.life.parked_s])
+    def parked_mean(self, time_s: Floats) -> Floats:
+        """Return the mean number parked in each lot at ascending instants, shape (lots, instants)."""
+        return np.stack([self.rates.of(curve, self.life.step_s, time_s) for curve in self.life.parked_s])
 
     def sums(self, curve: Floats, rates: Rates, cuts_s: Floats) -> Floats:
         """Return the events (or seconds) of these calls between each two instants, shape (cuts - 1,)."""
@@ -129,3 +128,77 @@ def ideal(scenario: Scenario, step_s: float | None = None) -> Ideal:
     """
     end_s = (scenario.horizon_us + scenario.cool_down_us) / 1e6
     return Ideal(scenario, theory.life(call_of(scenario), end_s + LATE_S, step_s))
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """Expected sums of one replication without limits, as a control needs them.
+
+    Attributes:
+        values: By name, see ``expectations``; float64, of shape () or, by hour of day, (24,).
+        grid_error: By the same names: by how much halving the grid has changed each, which is about thrice the error.
+    """
+
+    values: Mapping[str, Floats]
+    grid_error: Mapping[str, Floats]
+
+
+def expectations(scenario: Scenario) -> Expectations:
+    """Return what one replication of ``scenario`` sums up to on average if nothing were limited.
+
+    Of calls offered in the window, each followed to its end: ``calls``, ``park_requests`` (all of which are granted),
+    ``retrieved``, ``hung_up`` (in a lot), ``returns``, ``requests_at_full`` (that find at least as many calls in their
+    lot as it has slots). Of time in the window: ``busy_slot_s``, ``full_s`` (with at least as many calls as slots,
+    summed over the lots), ``time_outs``, ``attended_s`` and ``staff_s`` (seconds of work). ``calls``,
+    ``park_requests``, ``busy_slot_s`` and ``time_outs`` are there by hour of day as well, with ``_by_hour``.
+
+    Recorded calls are spread over their minute, and the two that need a Poisson number of calls are nan.
+
+    Raises:
+        UnfitError: A file of the scenario is not at hand.
+    """
+    fine = ideal(scenario)
+    finer = ideal(scenario, fine.life.step_s / 2)
+    values, rough = _sums(finer), _sums(fine)
+    return Expectations(values, {name: np.abs(value - rough[name]) for name, value in values.items()})
+
+
+def _sums(one: Ideal) -> dict[str, Floats]:
+    life, (low_s, high_s) = one.life, one.window_s
+    end_s = high_s + LATE_S
+
+    def counted(curve: Floats) -> Floats:
+        return one.by_hour(curve, one.counted, low_s, end_s)
+
+    def in_window(curve: Floats) -> Floats:
+        return one.by_hour(curve, one.rates, low_s, high_s)
+
+    calls = np.ones(len(life.answers))
+    found = {
+        "calls_by_hour": counted(calls),
+        "park_requests_by_hour": counted(life.requests.sum(axis=0)),
+        "busy_slot_s_by_hour": in_window(life.parked_s.sum(axis=0)),
+        "time_outs_by_hour": in_window(life.expired.sum(axis=0)),
+    }
+    found |= {name.removesuffix("_by_hour"): np.asarray(value.sum()) for name, value in found.items()}
+    for name, curve in (("retrieved", life.retrieved), ("hung_up", life.hung_up), ("returns", life.expired)):
+        found[name] = np.asarray(counted(curve.sum(axis=0)).sum())
+    for name, curve in (("attended_s", life.attended_s), ("staff_s", life.staff_s)):
+        found[name] = np.asarray(in_window(curve).sum())
+    return found | _at_full(one, low_s, high_s)
+
+
+def _at_full(one: Ideal, low_s: float, high_s: float) -> dict[str, Floats]:
+    """Return how long lots would have no free slot, and how many requests would find that (Mecke's formula)."""
+    if one.scenario.recording is not None:
+        return {"full_s": np.asarray(np.nan), "requests_at_full": np.asarray(np.nan)}
+    slots = [lot.slots for lot in one.scenario.lots]
+    cuts_s = one.cuts_s(low_s, high_s)
+    full_s = requests = 0.0
+    for first_s, cuts in ((low_s, cuts_s), (high_s, one.cuts_s(high_s, high_s + LATE_S))):
+        middles_s = 0.5 * (cuts[1:] + cuts[:-1])
+        for lot, mean in enumerate(one.parked_mean(middles_s)):
+            full = poisson_at_least(slots[lot], mean)
+            requests += float(one.sums(one.life.requests[lot], one.counted, cuts) @ full)
+            full_s += float(full @ np.diff(cuts)) if first_s == low_s else 0.0
+    return {"full_s": np.asarray(full_s), "requests_at_full": np.asarray(requests)}
