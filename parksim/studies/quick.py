@@ -20,7 +20,8 @@ from parksim.scenario.arguments import checked_scenario
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
 from parksim.stats import estimate as est
-from parksim.studies.approximate import Answers, Method, approximated
+from parksim.studies.approximate import Answers, approximated
+from parksim.studies.balance import Method
 from parksim.studies.formulas import NAMES, Formula, formulas
 from parksim.studies.study import ObjectiveVerdict, together, why_undefined
 

@@ -264,61 +264,64 @@ def flows(kernels: Kernels, answered: Floats, limits: Limits) -> Flow:
         "staff_s",
     )
     flow = Flow(**by_lot, **{name: np.zeros((groups, points)) for name in names})
-    waits = kernels.delay(limits.back)
-    stays = 1.0 - limits.back_lost - limits.back_left
     work = np.zeros_like(kernels.transform(answered))
     for number, lot in enumerate(call.lots):
-        if not lot.share:
-            continue
-        one = kernels.classes[number]
-        masses = lot.share * answered
-        attended = np.zeros_like(work)
-        talks = np.zeros_like(masses)
-        for parks in range(call.most_parks + 1):
-            flow.answers += masses
-            answers = kernels.transform(masses)
-            attended += answers * kernels.handled_s
-            handled = kernels.back(answers * kernels.handling)
-            wish = call.wish if parks < call.most_parks else 0.0
-            asks = wish * handled
-            talks += handled - asks
-            if not wish or masses.sum() < NOTHING * max(answered.sum(), 1e-300):
-                talks += asks
-                break
-            flow.requests[:, number] += asks
-            made, gone, repeats = _asked(flow, kernels, number, asks, limits)
-            if limits.when_full == "keep":
-                talks += gone
-            elif limits.when_full == "drop":
-                flow.lost += gone
-            if limits.retries:
-                attended += kernels.transform(repeats) * (limits.retry_s * _ramp(kernels))
-            if call.announcement_s:
-                attended += kernels.transform(made) * (call.announcement_s * _ramp(kernels))
-            parked = kernels.transform(made)
-            retrieved = parked * one.retrieved
-            expired = parked * one.expired
-            flow.retrieved += kernels.back(retrieved)
-            flow.hung_up += kernels.back(parked * one.hung_up)
-            if kernels.staff_s is not None:
-                flow.staff_s += kernels.back(retrieved * kernels.staff_s)
-            out = kernels.back(expired)
-            rung = stays * out
-            rings, waited = 1.0 - limits.to_group, 1.0 if limits.to_group else waits
-            taken = stays * kernels.back(expired * (rings * waited * kernels.taken + limits.to_group * waits))
-            flow.rung += rung
-            flow.back_hung_up += limits.back_left * out + rings * rung * kernels.ring_hung_up
-            flow.lost += limits.back_lost * out + rings * rung * kernels.ring_lost
-            flow.back_taken += taken
-            if kernels.ring_s is not None:
-                attended += stays * rings * expired * waited * kernels.ring_s
-            masses = taken
-        flow.talks += talks
-        if kernels.talk_s is not None:
-            attended += kernels.transform(talks) * kernels.talk_s
-        work += attended
+        if lot.share:
+            work += _follow(flow, kernels, number, lot.share * answered, limits)
     flow.attended_s += kernels.back(work)
     return flow
+
+
+def _follow(flow: Flow, kernels: Kernels, number: int, masses: Floats, limits: Limits) -> Spectrum:
+    """Add to the flow what the calls do that ask one lot first; return the seconds of attendants, transformed."""
+    call, one = kernels.call, kernels.classes[number]
+    waits, few = kernels.delay(limits.back), NOTHING * max(float(masses.sum()), 1e-300)
+    stays = 1.0 - limits.back_lost - limits.back_left
+    rings, waited = 1.0 - limits.to_group, 1.0 if limits.to_group else waits
+    attended = np.zeros_like(kernels.transform(masses))
+    talks = np.zeros_like(masses)
+    for parks in range(call.most_parks + 1):
+        flow.answers += masses
+        answers = kernels.transform(masses)
+        attended += answers * kernels.handled_s
+        handled = kernels.back(answers * kernels.handling)
+        wish = call.wish if parks < call.most_parks else 0.0
+        asks = wish * handled
+        talks += handled - asks
+        if not wish or masses.sum() < few:
+            talks += asks
+            break
+        flow.requests[:, number] += asks
+        made, gone, repeats = _asked(flow, kernels, number, asks, limits)
+        if limits.when_full == "keep":
+            talks += gone
+        elif limits.when_full == "drop":
+            flow.lost += gone
+        if limits.retries:
+            attended += kernels.transform(repeats) * (limits.retry_s * _ramp(kernels))
+        if call.announcement_s:
+            attended += kernels.transform(made) * (call.announcement_s * _ramp(kernels))
+        parked = kernels.transform(made)
+        retrieved = parked * one.retrieved
+        expired = parked * one.expired
+        flow.retrieved += kernels.back(retrieved)
+        flow.hung_up += kernels.back(parked * one.hung_up)
+        if kernels.staff_s is not None:
+            flow.staff_s += kernels.back(retrieved * kernels.staff_s)
+        out = kernels.back(expired)
+        rung = stays * out
+        taken = stays * kernels.back(expired * (rings * waited * kernels.taken + limits.to_group * waits))
+        flow.rung += rung
+        flow.back_hung_up += limits.back_left * out + rings * rung * kernels.ring_hung_up
+        flow.lost += limits.back_lost * out + rings * rung * kernels.ring_lost
+        flow.back_taken += taken
+        if kernels.ring_s is not None:
+            attended += stays * rings * expired * waited * kernels.ring_s
+        masses = taken
+    flow.talks += talks
+    if kernels.talk_s is not None:
+        attended += kernels.transform(talks) * kernels.talk_s
+    return attended
 
 
 def _ramp(kernels: Kernels) -> Spectrum:

@@ -89,8 +89,9 @@ def test_the_screen_has_theory_or_the_reason_why_not():
     """Where a formula holds its value stands in the measure's unit, elsewhere the reason."""
     scenario = Scenario.load(Path(__file__).parents[2] / "scenarios" / "lot-only.toml")
     lines = study(result(), result(), scenario=scenario).summary()
-    assert "% Erlang B" in line_of(lines, "refused_share")
-    assert line_of(lines, "occupancy_max").endswith("grows with the length of the run")
+    assert "% exact: Erlang B" in line_of(lines, "refused_share")
+    assert "approximate (within " in line_of(lines, "occupancy_max")
+    assert line_of(lines, "staff_utilisation").endswith("staff are unlimited")
 
 
 def test_the_screen_is_one_screen():
