@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from parksim.scenario.model import TEMPLATE, Scenario
     from parksim.scenario.workload import Workload, draw
     from parksim.stats.estimate import Estimate
+    from parksim.studies.advise import Advice, advise
     from parksim.studies.compare import Comparison, compare
     from parksim.studies.quick import Quick, quick
     from parksim.studies.replication import Run, run
@@ -39,6 +40,7 @@ _NAMES: Final = {
     "parksim.scenario.model": ("TEMPLATE", "Scenario"),
     "parksim.scenario.workload": ("Workload", "draw"),
     "parksim.stats.estimate": ("Estimate",),
+    "parksim.studies.advise": ("Advice", "advise"),
     "parksim.studies.compare": ("Comparison", "compare"),
     "parksim.studies.quick": ("Quick", "quick"),
     "parksim.studies.replication": ("Run", "run"),
@@ -53,6 +55,7 @@ _HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
     "TEMPLATE",
+    "Advice",
     "Comparison",
     "Estimate",
     "Fact",
@@ -75,6 +78,7 @@ __all__ = [
     "StudyError",
     "Sweep",
     "Workload",
+    "advise",
     "calibrate",
     "compare",
     "draw",

@@ -93,7 +93,7 @@ MEASURES: Final = (
     Measure("recall_busy_share", "returns that find their parker busy", "returns", "Calls that come back"),
     Measure("recall_answered_share", "returns that are answered", "returns", "Calls that come back"),
     Measure("recall_abandoned_share", "returns whose caller hangs up", "returns", "Calls that come back"),
-    Measure("lost_share", "calls lost", "calls", "Calls and people"),
+    Measure("lost_share", "calls dropped by the switchboard, without hang-ups", "calls", "Calls and people"),
     Measure("queue_abandoned_share", "callers who hang up before an answer", "calls", "Calls and people"),
     Measure("queue_full_share", "calls turned away because the queue is full", "calls"),
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),

@@ -33,6 +33,13 @@ class MissingNameError(ParksimError, AttributeError):
     """parksim has no public name like this."""
 
 
+class UnknownNameError(ParksimError, KeyError):
+    """A name under which a result holds nothing; the message has the nearest right one."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError's own shows it in quotes
+
+
 class UsageError(ArgumentError):
     """Options that exclude each other, or a value out of range."""
 

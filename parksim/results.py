@@ -45,8 +45,9 @@ SHOWERS: Final = {
     "report": "parksim.reports.html:save",
     "summary": "parksim.reports.screen:screen_text",
     "quick": "parksim.reports.screen_quick:screen_text",
+    "advice": "parksim.studies.advise:advise",
 }
-"""Who shows a result, as ``module:function``: the only place where a result knows of its readers, loaded on use."""
+"""Who shows a result or goes on from it, as ``module:function``, loaded on use: the only place where it knows them."""
 
 
 def shower(name: str) -> Callable[..., Any]:

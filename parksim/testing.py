@@ -17,7 +17,7 @@ the smallest one. Hypothesis is needed by this module alone.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -257,7 +257,7 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
         ),
         "parking": _given(
             draw,
-            {"probability": st.sampled_from((1, 0.6, "80%", 0))},
+            {"probability": st.sampled_from((1, 0.6, "80%", 0)) | _hours((0.5, 1, "70%", 0))},
             max_parks=st.integers(1, 3),
             announcement=_durations_s(0, 5),
         ),
@@ -286,10 +286,16 @@ def _given(draw: st.DrawFn, always: _Table, **sometimes: st.SearchStrategy[Any])
 
 def _arrivals() -> st.SearchStrategy[_Table]:
     rates = st.integers(1, 120).map("{}/h".format) | st.sampled_from(("1/min", "0.02/s"))
-    hours = st.lists(st.sampled_from((30, 0, 60.5)), min_size=23, max_size=23)
-    return st.fixed_dictionaries({"kind": st.just("poisson"), "rate": rates}) | hours.map(
-        lambda rest: {"kind": "hourly", "calls_per_hour": [40, *rest]}
+    hours = st.lists(st.sampled_from((30, 0, 60.5)), min_size=23, max_size=23).map(lambda rest: [40, *rest])
+    days = {"busy_days": st.fixed_dictionaries({"cv": st.sampled_from((0.2, 0, 1))})}
+    return st.fixed_dictionaries({"kind": st.just("poisson"), "rate": rates}, optional=days) | st.fixed_dictionaries(
+        {"kind": st.just("hourly"), "calls_per_hour": hours}, optional=days
     )
+
+
+def _hours(numbers: Sequence[float | str]) -> st.SearchStrategy[list[float | str]]:
+    """Draw one of the numbers for each hour of the day."""
+    return st.lists(st.sampled_from(numbers), min_size=24, max_size=24)
 
 
 def _rosters() -> st.SearchStrategy[list[int]]:
@@ -351,9 +357,11 @@ def _retrievals(draw: st.DrawFn) -> _Table:
         never=st.sampled_from((0, 1, 0.3, "20%", 1)),
         staff=st.integers(1, 3) | st.just("unlimited"),
         talk=laws(),
+        delay_factor=_hours((1, 0.5, 2.25)),
     )
     if table.get("never") == 1 and draw(st.booleans()):
         del table["delay"]
+        table.pop("delay_factor", None)
     return table
 
 

@@ -1,9 +1,10 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from parksim.pbx.replay import Replay
 
 LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
+TOLERANCE: Final = "5ms"
+LONGEST_COUNTED_S: Final = 12 * 3600.0
+"""A time-out that whole hours can tell of, and whose lot is full again within the scenario's day."""
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
 Slots = Annotated[int | None, Parameter(help="Slots of the lot; by default those that the log names.")]
 Choice = Annotated[str | None, Parameter(help=f"Slot choice: {', '.join(CHOICE_NAMES)}; by default inferred.")]
@@ -34,7 +38,7 @@ WhatIfOption = Annotated[
 def replay_command(
     log: LogFile,
     *,
-    tolerance: Tolerance = "5ms",
+    tolerance: Tolerance = TOLERANCE,
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
@@ -66,35 +70,95 @@ def replay_command(
 
 
 def calibrate_command(
-    log: LogFile,
+    log: LogFile | None = None,
     *,
+    counts: Annotated[
+        Path | None,
+        Parameter(
+            help="Instead of a log: counters, a CSV with a row for each hour and the columns time, offered, parked, "
+            "retrieved, returned, abandoned, refused. Needs --slots and --max-in-parking."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, Parameter(name=["--out", "-o"], help="Write the scenario to this file (.toml), not to stdout.")
     ] = None,
     lot: Annotated[str | None, Parameter(help="Of several lots, this one; by default the busiest.")] = None,
-    tolerance: Tolerance = "5ms",
+    tolerance: Tolerance = TOLERANCE,
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
 ) -> Answer:
-    """Turn a log into a scenario: each figure with its 95 % interval, n and source; guesses are marked."""
-    from parksim.results import write
+    """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
+    from parksim.pbx.check_of_fit import bands, in_words
+    from parksim.pbx.fitting import draws_beside
 
     check_out(out, (".toml",))
+    if counts is not None:
+        others = {"LOG": log is not None, "--lot": lot is not None, "--tolerance": tolerance != TOLERANCE}
+        if given := next((name for name, is_given in others.items() if is_given), None):
+            raise UsageError(f"--counts {counts}: {given} is for the log of single calls; leave it out")
+        return _from_counts(counts, out, slots, choice, max_in_parking)
+    if log is None:
+        raise UsageError(
+            "calibrate needs a log, or counters: parksim calibrate LOG, or parksim calibrate --counts FILE"
+        )
     check_not_read("-o", out, log=log)
+    if out is not None:
+        check_out(draws_beside(out), (".csv",))
+        check_not_read("-o", draws_beside(out), log=log)
     met = _met(log, tolerance, slots, choice, max_in_parking)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     _ = result.scenario  # raises where parksim could not load it
+    checked = bands(result, met.log, met.measures)
+    fit = f"Check of fit: {in_words(checked)}" if checked else ""
+    result.head += [fit] if fit else []
     if out is None:
         return Answer(result.toml)
-    write(out, result.toml)
+    draws = result.save(out)
     first = met.agreement.first
     doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
-        f"{doubt}Next: parksim run {out}\n"
+        + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
+        + (f"{textwrap.fill(fit, 80)}\n" if fit else "")
+        + f"{doubt}Next: parksim run {out}\n"
     )
+
+
+def _from_counts(
+    counts: Path, out: Path | None, slots: int | None, choice: str | None, max_in_parking: str | None
+) -> Answer:
+    """Return the scenario of counters, or write it and the draws of what it leaves open beside it."""
+    from parksim.pbx.counted import counted
+    from parksim.pbx.counts import read_counts
+    from parksim.pbx.fitting import draws_beside
+    from parksim.reports.screen_logs import counts_screen
+    from parksim.scenario.quantities import UNLIMITED
+
+    draws = None if out is None else draws_beside(out)
+    for option, file in (("-o", out), ("the file of draws", draws)):
+        check_not_read(option, file, counts=counts)
+    check_out(draws, (".csv",), "the file of draws")
+    for name, given in (("--slots 10", slots), ("--max-in-parking 180s", max_in_parking)):
+        if given is None:
+            raise UsageError(f"--counts {counts}: counters do not say it; add {name}, as the lot is configured")
+    assert slots is not None
+    assert max_in_parking is not None
+    check_count("--slots", slots, 1, 10_000)
+    _check_choice(choice)
+    if max_in_parking == UNLIMITED:
+        raise UsageError("--max-in-parking unlimited: counters tell how long a stay is only by the time-out; name one")
+    limit_s = _seconds("--max-in-parking", max_in_parking)
+    if not 1.0 <= limit_s <= LONGEST_COUNTED_S:
+        raise UsageError(f"--max-in-parking {max_in_parking}: with --counts from 1s to 12h")
+    read = read_counts(counts, slots)
+    result = counted(read, slots, limit_s, choice or "")
+    _ = result.calibration.scenario  # raises where parksim could not load it
+    if out is None or draws is None:
+        return Answer(result.calibration.toml)
+    result.calibration.save(out)
+    return Answer(counts_screen(read, result, out, draws))
 
 
 @contextmanager
@@ -113,11 +177,15 @@ def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_
     from parksim.scenario.quantities import UNLIMITED
 
     check_count("--slots", slots, 1, 10_000)
-    if choice is not None and choice not in CHOICE_NAMES:
-        raise UsageError(f"--choice {choice}: choose one of {', '.join(CHOICE_NAMES)}")
+    _check_choice(choice)
     limit = max_in_parking if max_in_parking in {None, UNLIMITED} else _seconds("--max-in-parking", max_in_parking)
     seconds = _seconds("--tolerance", tolerance)
     return replay(path, tolerance=seconds, slots=slots, choice=choice, max_in_parking=limit)
+
+
+def _check_choice(choice: str | None) -> None:
+    if choice is not None and choice not in CHOICE_NAMES:
+        raise UsageError(f"--choice {choice}: choose one of {', '.join(CHOICE_NAMES)}")
 
 
 def _seconds(option: str, text: str) -> float:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import cyclopts
 from cyclopts import App, Parameter
 
-from parksim.cli import logs, plans, report, serve
+from parksim.cli import init, logs, plans, report, serve
 from parksim.cli import options as opt
+from parksim.cli.misused import misused
 from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
 
 if TYPE_CHECKING:
@@ -42,12 +43,19 @@ app = App(
 for plan in (
     plans.sweep_command,
     plans.solve_command,
+    plans.advise_command,
     plans.sensitivity_command,
     plans.compare_command,
     plans.rerun_command,
 ):
     app.command(plan)
-for other in (report.report_command, logs.replay_command, logs.calibrate_command, serve.serve_command):
+for other in (
+    init.init_command,
+    report.report_command,
+    logs.replay_command,
+    logs.calibrate_command,
+    serve.serve_command,
+):
     app.command(other)
 
 
@@ -201,37 +209,6 @@ def schema_command() -> opt.Answer:
 
 
 @app.command
-def init_command(
-    path: Annotated[Path | None, Parameter(help="Where to write it; stdout if left out.")] = None,
-    *,
-    source: Annotated[
-        str | None, Parameter(name="--from", help="Copy this shipped scenario (`parksim scenarios` lists them).")
-    ] = None,
-) -> opt.Answer:
-    """Write a commented scenario to start from."""
-    from parksim.results import write
-    from parksim.scenario import shipped
-    from parksim.scenario.model import TEMPLATE
-
-    origin = None if source is None else shipped.found(source)
-    text = TEMPLATE if origin is None else origin.read_text(encoding="utf-8")
-    beside = [] if origin is None else shipped.files_of(origin)
-    if path is None:
-        if beside:
-            raise UsageError(f"{source} needs {beside[0].name} beside it; name a file to write, {source}.toml")
-        return opt.Answer(text)
-    copies = {path: text} | {path.parent / file.name: file.read_text(encoding="utf-8") for file in beside}
-    for target in copies:
-        if target.exists():
-            raise UsageError(f"{target} exists already; parksim init overwrites nothing, name another file")
-        if not target.parent.is_dir():
-            raise UsageError(f"{target}: there is no folder {target.parent}")
-    for target, content in copies.items():
-        write(target, content)
-    return opt.Answer(f"{' and '.join(map(str, copies))}: written. Next: parksim run {path}\n")
-
-
-@app.command
 def scenarios_command() -> opt.Answer:
     """List the shipped scenarios; `parksim run NAME` runs one, `parksim init --from NAME` copies it."""
     from parksim.scenario import shipped
@@ -327,7 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
             return answer.code
     except cyclopts.CycloptsError as error:
-        _complain(f"parksim: {_misused(error)}\nTry: {' '.join(('parksim', *(error.command_chain or ())))} --help")
+        _complain(f"parksim: {misused(error)}")
         return opt.BAD_INPUT
     except KeyboardInterrupt as error:
         _complain("parksim: interrupted" + (f"; {error}" if str(error) else ""))
@@ -369,16 +346,6 @@ def _complaint(error: ParksimError) -> str:
     if isinstance(error, ScenarioError):  # its lines begin with the file
         return str(error)
     return f"parksim: {'' if error.exit_code == opt.BAD_INPUT else 'could not finish: '}{error}"
-
-
-def _misused(error: cyclopts.CycloptsError) -> str:
-    """Return what is wrong with a command's words, what is missing as the help names it."""
-    missing = error.argument if isinstance(error, cyclopts.MissingArgumentError) else None
-    if missing is None:
-        return str(error)
-    if missing.index is not None:
-        return f"{missing.name.lstrip('-').upper()} is missing"
-    return f"{missing.name} needs a value; one that begins with - is written {missing.name}=VALUE"
 
 
 def _speak_utf8() -> None:

@@ -5,6 +5,7 @@ Nothing here loads NumPy, pydantic or an engine before a command runs.
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from cyclopts import Parameter
 
+from parksim.cli.misused import is_key, line
 from parksim.cli.progress import Progress
 from parksim.errors import UnfitError, UsageError
 
@@ -167,6 +169,9 @@ def pairs(option: str, texts: Iterable[str], example: str) -> list[tuple[str, st
     """
     split = []
     for text in texts:
+        straight = "".join(sign for sign in text if sign not in "\u201c\u201d\u201e\u00ab\u00bb")
+        if straight != text:
+            raise UsageError(f"{option} {text}: has typographic quotes; type {option} {shlex.quote(straight)}")
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"{option} {text}: write KEY=VALUE, as in {option} {example}")
@@ -184,8 +189,29 @@ def scenario_with(path: Path, values: Iterable[str]) -> "Scenario":
     from parksim.scenario import shipped
 
     replaced = dict(pairs("--set", values, "lot.slots=8"))
+    check_is_scenario(path)
     loaded = shipped.load(path)
-    return loaded.with_values(replaced) if replaced else loaded
+    return loaded.with_values(replaced, option="--set") if replaced else loaded
+
+
+def check_is_scenario(path: Path) -> None:
+    """Refuse a key, or a result, in the place of the scenario.
+
+    Raises:
+        UsageError: it is one.
+    """
+    text = str(path)
+    if path.exists():
+        if path.suffix in {".db", ".json"}:
+            raise UsageError(
+                f"{path}: is a result, not a scenario (.toml); type: {line('report', text, '-o', 'page.html')}"
+            )
+    elif "=" in text:
+        raise UsageError(f"{path}: is a value, not a scenario; type: {line('run', 'hospital', '--set', text)}")
+    elif is_key(text):
+        raise UsageError(
+            f"{path}: is a key, not a scenario; the scenario comes first: {line('solve', 'hospital', text)}"
+        )
 
 
 def check_seed(seed: int) -> None:
@@ -234,6 +260,12 @@ def check_not_read(option: str, out: Path | None, loaded: "Scenario | None" = No
 
 def check_result(result: Path, what: str, scenario: Path | None, values: tuple[str, ...]) -> None:
     """Refuse what is no result (``what`` says which files are), and ``--set`` without a scenario."""
+    from parksim.scenario import shipped
+
+    if result.suffix == ".toml" or (str(result) in shipped.shipped() and not result.exists()):
+        store = f"{result.stem}.db"
+        run, report = line("run", str(result), "--out", store), line("report", store, "-o", f"{result.stem}.html")
+        raise UsageError(f"{result}: is a scenario, not yet a result; type {run}, then {report}")
     if result.suffix not in {".json", ".db"}:
         raise UsageError(f"{result}: a result is {what}")
     if not result.is_file():

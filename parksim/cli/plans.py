@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from cyclopts import Parameter
 
+from parksim.cli import misused
 from parksim.cli import options as opt
 from parksim.cli.report import loaded_result
 from parksim.errors import UnfitError, UsageError
 
 if TYPE_CHECKING:
+    from parksim.scenario.model import Scenario
     from parksim.studies.study import Study
 
 Made = TypeVar("Made")
@@ -63,8 +65,12 @@ def solve_command(
     ],
     within: Annotated[
         tuple[str, ...],
-        Parameter(negative=(), help="Lowest and highest value: 1..60, or 60s..300s:30 in steps. Once for each key."),
-    ],
+        Parameter(
+            negative=(),
+            help="Lowest and highest value: 1..60, or 60s..300s:30 in steps (of 10 s by default). Once for each key; "
+            "without it, up to four times what the scenario has.",
+        ),
+    ] = (),
     largest: Annotated[
         bool, Parameter(negative=(), help="The largest value that meets the objectives, where small ones do.")
     ] = False,
@@ -91,10 +97,11 @@ def solve_command(
     opt.check_count("--replications", replications, 2)
     how.check()
     opt.check_out(out, (".db",))
+    _check_order(scenario, keys)
     nearer = opt.fraction_of("--precision", precision, "5%")
     loaded = opt.scenario_with(scenario, values)
     opt.check_not_read("--out", out, loaded, scenario=scenario)
-    ranges = _ranges_of(keys, within)
+    ranges = _ranges_of(loaded, keys, within)
     tried = len(ranges[0]).bit_length() + sum(2 * len(more) for more in ranges[1:])
     calls = loaded.expected_calls * (replications or 2 * FIRST_LOOK) * tried
     with how.running(calls, may_end_early=True, store=out) as options:
@@ -107,19 +114,43 @@ def solve_command(
                 loaded, (keys[0], keys[1]), (ends[0], ends[1]), replications, step=(steps[0], steps[1]), **options
             )
         )
-    screen = solution_screen(solved, out) if isinstance(solved, Solution) else frontier_screen(solved, out)
+    screen = (
+        solution_screen(solved, out, str(scenario)) if isinstance(solved, Solution) else frontier_screen(solved, out)
+    )
     code = {"found": opt.DONE, "none": opt.MISSED, "undecided": opt.UNDECIDED}[solved.outcome]
     return opt.Answer(opt.as_json(solved.to_dict()) if json else screen, code)
 
 
-def _ranges_of(keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
-    if not 1 <= len(keys) == len(within) <= 2:
+def _check_order(scenario: Path, keys: tuple[str, ...]) -> None:
+    """Refuse a scenario behind the key, and a key with its values in one word."""
+    for key in keys:
+        if misused.is_key(str(scenario)) and not scenario.exists() and not misused.is_key(key):
+            right = misused.line("solve", key, str(scenario))
+            raise UsageError(f"{scenario}: is a key, not a scenario; the scenario comes first: {right}")
+        name, equals, values = key.partition("=")
+        if equals:
+            right = misused.line("solve", str(scenario), name, "--within", values)
+            raise UsageError(f"{key}: a key has its range behind --within; type: {right}")
+        if not misused.is_key(key) and key[:1].isdecimal():
+            raise UsageError(f"{key}: is not a key; a range is one word with two dots, as in --within 4..16")
+
+
+def _ranges_of(loaded: "Scenario", keys: tuple[str, ...], within: tuple[str, ...]) -> list[range]:
+    if not 1 <= len(keys) <= 2 or len(within) not in {0, len(keys)}:
         raise UsageError(
             "solve searches one key within one range, or two within two, as in: solve SCENARIO lot.slots --within 1..60"
         )
+    from parksim.studies.solve import CONFIGURED_STEP_S, is_time, usual_range
     from parksim.studies.sweep import range_of
 
-    return [range_of(one) for one in within]
+    if not within:
+        return [usual_range(loaded, key) for key in keys]
+    ranges = []
+    for key, text in zip(keys, within, strict=True):
+        values = range_of(text)
+        coarse = ":" not in text and len(values) > CONFIGURED_STEP_S and is_time(loaded, key)
+        ranges.append(values[::CONFIGURED_STEP_S] if coarse else values)
+    return ranges
 
 
 def sensitivity_command(
@@ -146,6 +177,40 @@ def sensitivity_command(
     return opt.Answer(opt.as_json(made.to_dict()) if json else sensitivity_screen(made))
 
 
+def advise_command(
+    scenario: opt.ScenarioFile,
+    *,
+    key: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), help="Change only this key: `--key lot.slots`. Repeatable. Default: all it can change."),
+    ] = (),
+    replications: Annotated[
+        int | None, Parameter(help="How many confirm each change, 10 or more. Default: 200.")
+    ] = None,
+    how: opt.Execution = opt.BY_DEFAULT,
+    values: opt.Set = (),
+    out: opt.StoreFile = None,
+    json: opt.Json = False,
+) -> opt.Answer:
+    """Say what to change so that all objectives are met, or what can be spared; exit 1 when no change meets them.
+
+    Slots and time-out of each lot, attendants or their roster, staff: of each the smallest change that meets all
+    objectives, confirmed by further replications, and what else it changes; of two keys where one is not enough.
+    """
+    from parksim.reports.screen_advice import advice_screen
+    from parksim.studies.advise import CONFIRMED, EXPECTED, advise
+
+    opt.check_count("--replications", replications, 10)
+    how.check()
+    opt.check_out(out, (".db",))
+    loaded = opt.scenario_with(scenario, values)
+    opt.check_not_read("--out", out, loaded, scenario=scenario)
+    with how.running(loaded.expected_calls * EXPECTED, may_end_early=True, store=out) as options:
+        advice = advise(loaded, keys=key or None, replications=replications or CONFIRMED, **options)
+    code = opt.DONE if advice.verdict == "met" or advice.best else opt.MISSED
+    return opt.Answer(opt.as_json(advice.to_dict()) if json else advice_screen(advice, out), code)
+
+
 _GUESSES: Final = 20
 """About how many designs a sensitivity has; whether a pool of workers pays depends on it."""
 
@@ -154,18 +219,22 @@ Side = Annotated[Path, Parameter(help="A scenario (.toml), or a result of run (.
 
 def compare_command(
     a: Side,
-    b: Side,
+    b: Side | None = None,
     *,
     replications: Annotated[int | None, Parameter(help="How many of each; 30, or as many as a result has.")] = None,
     how: opt.Execution = opt.BY_DEFAULT,
     values: Annotated[
-        tuple[str, ...], Parameter(name="--set", negative=(), help="Override a value in both: `--set run.horizon=1d`.")
+        tuple[str, ...],
+        Parameter(name="--set", negative=(), help="Without B: what changes, `--set lot.slots=5`; with B: in both."),
     ] = (),
     out: opt.StoreFile = None,
     unchecked: opt.Unchecked = False,
     json: opt.Json = False,
 ) -> opt.Answer:
-    """Say what changes from one scenario or result to another, each measure with the interval of its difference."""
+    """Say what changes from one scenario or result to another, or with other values: better, worse, verdicts.
+
+    `parksim compare A --set attendants.count=3` compares a scenario with its changed self.
+    """
     from parksim.reports.screen_plans import comparison_screen
     from parksim.studies.compare import compare, compare_results
     from parksim.studies.gather import REPLICATIONS
@@ -174,11 +243,23 @@ def compare_command(
     opt.check_count("--replications", replications, 2)
     how.check()
     opt.check_out(out, (".db",))
-    paths = (a, b)
+    if b is None and not values:
+        right = (
+            misused.line("compare", str(a), "--set", "lot.slots=8"),
+            misused.line("compare", str(a), "tomorrow.toml"),
+        )
+        raise UsageError(f"compare needs B, a second scenario or result, or --set; type {right[0]}, or {right[1]}")
+    paths = (a, a if b is None else b)
     results = {path: path.suffix in {".json", ".db"} for path in paths}
     if values and any(results.values()):
         raise UsageError("--set changes a scenario, not a result; compare two scenarios")
-    one, other = (_result_at(path, unchecked) if results[path] else opt.scenario_with(path, values) for path in paths)
+    both = all(results.values())
+    one, other = (
+        _result_at(path, unchecked, runs=both)
+        if results[path]
+        else opt.scenario_with(path, () if b is None and place == 0 else values)
+        for place, path in enumerate(paths)
+    )
     for path, side in zip(paths, (one, other), strict=True):
         if isinstance(side, Study):
             opt.check_not_read("--out", out, result=path)
@@ -193,25 +274,39 @@ def compare_command(
     else:
         made = one if isinstance(one, Study) else other if isinstance(other, Study) else None
         first, second = (side.scenario if isinstance(side, Study) else side for side in (one, other))
-        number = replications or (REPLICATIONS if made is None else len(made.results))
+        number = replications or (REPLICATIONS if made is None else _count_of(made, paths[one is not made]))
         calls = (first.expected_calls + second.expected_calls) * number
         with how.running(calls, store=out, like=made) as options:
             compared = _files_named(lambda: compare(first, second, number, **options))
-    return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out))
+    names = (str(a), f"{a} with {' and '.join(values)}" if b is None else str(b))
+    return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out, names))
 
 
-def _result_at(path: Path, unchecked: bool) -> "Study":
-    """Return the study in a store, or that of a written result made again."""
+def _count_of(made: "Study", path: Path) -> int:
+    """Return how many replications a result has, which may be a written one that was not made again."""
+    from parksim.studies.rerun import result_of
+
+    return len(made.results) or len(result_of(path, unchecked=True).made.request.sums)
+
+
+def _result_at(path: Path, unchecked: bool, *, runs: bool) -> "Study":
+    """Return the study in a store, or that of a written result: made again, or where it ``runs`` later without it."""
+    from parksim.studies.rerun import result_of
     from parksim.studies.study import Study
+    from parksim.studies.sweep import Sweep
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
+    if path.suffix == ".json" and not runs:
+        written = result_of(path, unchecked=unchecked)
+        made = written.made
+        return Study(written.scenario, made.seed, made.engine, made.request.level, (), "")
     loaded = _files_named(lambda: loaded_result(path, unchecked=unchecked))
     if isinstance(loaded, Study):
         return loaded
+    what = f"a sweep of {len(loaded.rows):,} designs" if isinstance(loaded, Sweep) else f"a {type(loaded).__name__}"
     raise UsageError(
-        f"{path}: holds a sweep of {len(loaded.rows):,} designs; compare two scenarios, with --out {path}: "
-        "its replications are reused"
+        f"{path}: holds {what.lower()}; compare two scenarios, with --out {path}: its replications are reused"
     )
 
 
@@ -224,7 +319,7 @@ def _files_named(make: Callable[[], Made]) -> Made:
 
 
 def rerun_command(
-    result: Annotated[Path, Parameter(help="A result of run (.json), or a store of run or sweep (.db).")],
+    result: Annotated[Path, Parameter(help="A result of run (.json), or a store of any command with --out (.db).")],
     *,
     replication: Annotated[int | None, Parameter(help="Only this one, from 0; with --json its measures.")] = None,
     scenario: Annotated[
@@ -238,7 +333,7 @@ def rerun_command(
     from parksim.studies.rerun import rerun
 
     opt.check_count("--replication", replication, 0)
-    opt.check_result(result, "a .json file of run, or a .db file of run or sweep", scenario, values)
+    opt.check_result(result, "a .json file of run, or a .db file of a command with --out", scenario, values)
     own = None if scenario is None else opt.scenario_with(scenario, values)
     with how.ready(0, "simpy") as options:
         again = _files_named(lambda: rerun(result, replication, scenario=own, **options))

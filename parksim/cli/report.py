@@ -1,31 +1,34 @@
 """The command that writes a report of a result, or one chart of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
 from parksim.cli import options as opt
+from parksim.cli.misused import line
 from parksim.errors import MissingLibraryError, UnfitError, UsageError
 
 if TYPE_CHECKING:
     from parksim.scenario.model import Scenario
+    from parksim.studies.rerun import Plan
     from parksim.studies.study import Study
     from parksim.studies.sweep import Sweep
 
 
 def report_command(
-    result: Annotated[Path, Parameter(help="A store of run or sweep (.db), or a result of run (.json).")],
+    result: Annotated[
+        Path, Parameter(help="A store (.db) of run, sweep, solve, compare or sensitivity, or a result of run (.json).")
+    ],
     *,
     out: Annotated[
-        Path,
+        Path | None,
         Parameter(
             name=("--out", "-o"),
             help="The report, .html (opens offline) or .md; with --chart a picture, .svg, .png, .pdf or .json.",
         ),
-    ],
+    ] = None,
     chart: Annotated[str | None, Parameter(help="Only this chart, such as occupancy or heat_map.")] = None,
     options: Annotated[
         tuple[str, ...],
@@ -51,18 +54,24 @@ def report_command(
 
     opt.check_out(out, charts.SAVED_AS if chart is not None else page.ENDINGS, "-o")
     opt.check_count("--width", width, charts.NARROWEST, charts.WIDEST)
-    opt.check_result(result, "a .db file of run or sweep, or a .json file of run", scenario, values)
+    opt.check_result(result, "a .db file of a command with --out, or a .json file of run", scenario, values)
+    if out is None:
+        page_of = f"{result.stem}.{'svg' if chart is not None else 'html'}"
+        of_chart = () if chart is None else ("--chart", chart)
+        raise UsageError(
+            f"report needs -o FILE, where to write; type: {line('report', str(result), *of_chart, '-o', page_of)}"
+        )
     if interactive and (chart is not None or out.suffix != ".html"):
         raise UsageError("--interactive goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
-    of_chart = _options(options)
+    chosen = _options(options)
     own = None if scenario is None else opt.scenario_with(scenario, values)
     opt.check_not_read("-o", out, own, result=result, scenario=scenario)
     try:
         loaded = loaded_result(result, own, unchecked=unchecked)
         if chart is not None:
-            charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **of_chart), out)
+            charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **chosen), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
         page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
     except MissingLibraryError as error:
@@ -92,21 +101,13 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep":
+def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep | Plan":
     """Return the result in a file, with the notes and files of its own scenario where there is one."""
-    from parksim.studies.rerun import load, result_of, study_of, with_files
-    from parksim.studies.study import Study
+    from parksim.studies.rerun import load, result_of, study_of
 
     if path.suffix == ".json":
         written = result_of(path, unchecked=unchecked)
         calls = (own or written.scenario).expected_calls * len(written.made.request.sums)
         with opt.HERE.ready(calls, written.made.engine) as how:
             return study_of(written, own, how)
-    loaded = load(path)
-    if own is None:
-        return loaded
-    own = with_files(path, loaded.scenario, own)
-    if isinstance(loaded, Study):
-        return replace(loaded, scenario=own)
-    rows = (replace(row, study=replace(row.study, scenario=own.with_values(row.values))) for row in loaded.rows)
-    return replace(loaded, scenario=own, rows=tuple(rows))
+    return load(path, own)

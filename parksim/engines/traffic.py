@@ -12,9 +12,10 @@ import numpy as np
 
 from parksim.rules.codes import NEVER
 from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import HOURS
 from parksim.scenario.recordings import DAY_US
-from parksim.scenario.sections import Hourly, Poisson, Recorded
-from parksim.scenario.workload import HOUR_US, Columns, Workload, columns, draw
+from parksim.scenario.sections import Hourly, Poisson, Recorded, busy_cv
+from parksim.scenario.workload import HOUR_US, Columns, Workload, columns, day_factors, draw, streams
 
 CALLS_AT_ONCE: Final = 2_000
 """Calls of endless traffic that are drawn at once: some milliseconds, in which the loop does nothing else."""
@@ -117,39 +118,56 @@ def one_batch(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch
 
 
 def endless_batches(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch]:
-    """Yield stretch after stretch of traffic, each with the streams of the next replication."""
-    start_us = 0
+    """Yield stretch after stretch of traffic, each with the streams of the next replication.
+
+    How busy a day is, is drawn once, however many stretches it has.
+    """
+    start_us, days = 0, day_factors(scenario.arrivals, streams(seed, replication))
+    busy = next(days)
     while True:
-        stretch, end_us = _stretch(scenario, start_us)
+        stretch, end_us = _stretch(scenario, start_us, busy)
         drawn = draw(stretch, seed, replication)
         if isinstance(scenario.arrivals, Recorded) and not len(drawn.arrival_us):
             return  # the horizon lies before the first recorded call: no stretch has one
         yield batch(drawn, start_us)
         replication += 1
+        if end_us // DAY_US > start_us // DAY_US:  # where days differ, the next; else all are alike
+            busy = next(days)
         start_us = end_us
 
 
-def _stretch(scenario: Scenario, start_us: int) -> tuple[Scenario, int]:
+def _stretch(scenario: Scenario, start_us: int, busy: float) -> tuple[Scenario, int]:
     """Return a scenario whose traffic is that of ``scenario`` from ``start_us`` on for a while, and its end.
 
-    A Poisson process may be cut anywhere. Where its rate changes by the hour, a stretch is whole days where these
-    are quiet, else it does not cross the hour and has that hour's rate. A recording is repeated as a whole.
+    A Poisson process may be cut anywhere. Where days differ, a stretch does not cross midnight, and has the rate of its
+    day, ``busy`` times the mean. Where something changes by the hour, a stretch is whole days where these are quiet,
+    else it does not cross the hour and has what is that hour's. A recording is repeated as a whole, with its own clock.
     """
-    source = scenario.arrivals
-    if isinstance(source, Poisson):
-        length_us = _length_us(source.rate * 3600, 10_000 * DAY_US)
-    elif isinstance(source, Hourly):
-        a_day = sum(source.calls_per_hour)
-        if start_us % DAY_US == 0 and a_day <= CALLS_AT_ONCE:
-            length_us = _length_us(a_day / 24, 10_000 * DAY_US) // DAY_US * DAY_US
-        else:
-            an_hour = source.calls_per_hour[start_us // HOUR_US % 24]
-            length_us = _length_us(an_hour, HOUR_US - start_us % HOUR_US)
-            source = source.model_copy(update={"calls_per_hour": (an_hour,) * 24})
-    else:
+    source, parking, retrieval = scenario.arrivals, scenario.parking, scenario.retrieval
+    if isinstance(source, Recorded):
         return scenario, start_us + scenario.horizon_us + scenario.cool_down_us
+    most_us = DAY_US - start_us % DAY_US if busy_cv(source) else 10_000 * DAY_US
+    if isinstance(source, Poisson):
+        source = source.model_copy(update={"rate": source.rate * busy, "busy_days": None})
+        hours: tuple[float, ...] = (source.rate * 3600,) * HOURS
+    else:
+        hours = tuple(busy * one for one in source.calls_per_hour)
+        source = source.model_copy(update={"calls_per_hour": hours, "busy_days": None})
+    if isinstance(source, Poisson) and not isinstance(parking.probability, tuple) and retrieval.delay_factor is None:
+        length_us = _length_us(hours[0], most_us)
+    elif start_us % DAY_US == 0 and sum(hours) <= CALLS_AT_ONCE:
+        length_us = _length_us(sum(hours) / HOURS, most_us) // DAY_US * DAY_US
+    else:
+        hour = start_us // HOUR_US % HOURS
+        length_us = _length_us(hours[hour], HOUR_US - start_us % HOUR_US)
+        if isinstance(source, Hourly):
+            source = source.model_copy(update={"calls_per_hour": (hours[hour],) * HOURS})
+        parking = parking.model_copy(update={"probability": parking.shares[hour]})
+        factors = None if retrieval.delay_factor is None else (retrieval.delay_factor[hour],) * HOURS
+        retrieval = retrieval.model_copy(update={"delay_factor": factors})
     run = scenario.run.model_copy(update={"horizon": length_us / 1e6, "warm_up": 0.0, "cool_down": 0.0})
-    return scenario.model_copy(update={"arrivals": source, "run": run}), start_us + length_us
+    its = {"arrivals": source, "parking": parking, "retrieval": retrieval, "run": run}
+    return scenario.model_copy(update=its), start_us + length_us
 
 
 def _length_us(calls_per_hour: float, most_us: int) -> int:

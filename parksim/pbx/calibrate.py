@@ -11,16 +11,20 @@ from collections import Counter
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
+import numpy as np
+
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import HOUR_US, Window, open_by_hour_us
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
-from parksim.pbx.fitting import Calibration, empirical, number, percent, seconds, share_of, span
+from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.log import FieldLog
+from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_hour, widened
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
-from parksim.scenario.model import Settings
+from parksim.scenario.model import DAY_S, Settings
+from parksim.scenario.unknown import Limits
 from parksim.stats.survival import Interval, poisson_limits
 
 FEWEST_S: Final = 600
@@ -91,7 +95,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     first, last = at[0], at[-1]
     span_us = max(last - first, 1)
     counts, exposures = _by_hour(at)
-    varies, why = _rate_varies(counts, exposures)
+    varies, why = rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
     result.put("run.horizon", horizon, "one day" if whole_day else "as long as calls came in the log")
@@ -105,19 +109,30 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     gaps = max(len(at) - 1, 1)
     middle = gaps / (span_us / 1e6) if len(at) > 1 else 1 / 3600
     low, high = (limit / (span_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
-    result.figures["arrivals.rate"] = mean = Interval(middle, low, high)
+    busy = busy_days(at)
+    cv = 0.0 if busy is None else busy[0].value
+    by = dispersion(cv, middle * DAY_S)
+    result.figures["arrivals.rate"] = mean = widened(Interval(middle, low, high), by)
     text = f"{span(Interval(*(one * 3600 for one in mean)), '/h')}; n = {len(at):,} calls"
     result.put("arrivals.kind", '"hourly"' if varies else '"poisson"', why)
+    if busy is not None:
+        result.figures["arrivals.busy_days.cv"] = busy[0]
+        note = "the counts of days differ by more than chance (dispersion at 1 %); weekdays are not told apart"
+        result.put(
+            "arrivals.busy_days", f"{{ cv = {cv:.3f} }}", f"{span(busy[0], '')}; n = {busy[1]} whole days; {note}"
+        )
     if varies:
-        _calls_per_hour(result, counts, exposures, text)
+        put_calls_per_hour(result, counts, exposures, cv, text)
         return
     if len(at) == 1:
         result.unknown.append("the rate of calls: the log has one call")
+    drawn = result.generator("arrivals.rate").standard_gamma(gaps / by, DRAWN) * by
+    result.draws["arrivals.rate"] = drawn / (span_us / 1e6)
     result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
-def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], mean: str) -> None:
-    """Put the 24 rates, each with its limits (Garwood)."""
+def put_calls_per_hour(result: Calibration, counts: list[int], exposures: list[float], cv: float, mean: str) -> None:
+    """Put the 24 rates, each with its limits (Garwood, and what days that differ add)."""
     rates, lines = [], []
     for hour in range(24):
         if exposures[hour] < FEWEST_S:
@@ -127,7 +142,10 @@ def _calls_per_hour(result: Calibration, counts: list[int], exposures: list[floa
         hours = exposures[hour] / 3600
         low, high = poisson_limits(counts[hour])
         one = Interval(counts[hour] / hours, low / hours, high / hours)
-        result.figures[f"arrivals.calls_per_hour.{hour}"] = one
+        name = f"arrivals.calls_per_hour.{hour}"
+        by = dispersion(cv, one.value)
+        result.figures[name] = one = widened(one, by)
+        result.draws[name] = result.generator(name).standard_gamma((counts[hour] + 0.5) / by, DRAWN) * by / hours
         rates.append(one.value)
         lines.append(f"{hour:02d} h: {one.value:.1f} ({one.low:.1f} to {one.high:.1f})")
     if any("guess" in line for line in lines):
@@ -146,7 +164,7 @@ def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
     return [counts[hour] for hour in range(24)], (open_us / 1e6).tolist()
 
 
-def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
+def rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
     """Say whether hours differ by more than chance, by Pearson's test at 1 % over hours with 5 calls expected."""
     rate = sum(counts) / max(sum(exposures), 1e-9)
     tested = [hour for hour in range(24) if exposures[hour] * rate >= 5]
@@ -155,9 +173,7 @@ def _rate_varies(counts: list[int], exposures: list[float]) -> tuple[bool, str]:
     calls, seconds = sum(counts[hour] for hour in tested), sum(exposures[hour] for hour in tested)
     expected = [calls * exposures[hour] / seconds for hour in tested]
     chi = sum((counts[hour] - mean) ** 2 / mean for hour, mean in zip(tested, expected, strict=True))
-    degrees = len(tested) - 1
-    # Wilson and Hilferty (1931): (chi2 / k)**(1/3) is nearly normal.
-    limit = degrees * (1 - 2 / (9 * degrees) + NormalDist().inv_cdf(0.99) * math.sqrt(2 / (9 * degrees))) ** 3
+    limit = chi_squared(0.99, len(tested) - 1)
     text = f"chi-squared over {len(tested)} hours of the day is {chi:.1f}, {limit:.1f} is the limit at 1 %"
     return chi > limit, f"the rate {'changes by' if chi > limit else 'is the same in every'} hour: {text}"
 
@@ -210,6 +226,8 @@ def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if one.low <= 0:
         result.put("attendants.talk", '"0s"', note + "; that may be nothing")
     else:
+        scores = result.generator("attendants.talk.mean").standard_normal(DRAWN).tolist()
+        result.draws["attendants.talk.mean"] = np.array([Limits(*one, "positive").at(score) for score in scores])
         result.put("attendants.talk", f'{{ kind = "exponential", mean = "{number(talk)}s" }}', note + "; law: guess")
 
 
@@ -220,16 +238,38 @@ def _parking(result: Calibration, log: FieldLog, seen: Observed) -> None:
         result.put("parking.max_parks", "1", "returns that are parked again count as arrivals")
         return
     most = max(seen.most_parks, 1) if known is None else known.max_parks
-    free = [wished for parks, wished in seen.wishes if parks < most]
+    offered = zip(seen.wishes, seen.wished_us, strict=True)
+    free = [(at_us // HOUR_US % 24, wished) for (parks, wished), at_us in offered if parks < most]
     if free:
-        one = share_of(sum(free), len(free))
-        result.put_share("parking.probability", one, f"; n = {len(free):,} answered calls and returns")
+        note = f"; n = {len(free):,} answered calls and returns"
+        whole_day = seen.arrivals_us[-1] - seen.arrivals_us[0] > 24 * HOUR_US  # else its hours are not the scenario's
+        _park_shares(result, free, shares_by_hour(free) if whole_day else {}, note)
     else:
         result.put("parking.probability", "1", "guess: no call was seen that could have been parked and was not")
     source = f"the most that was seen, of {seen.calls:,} calls" if known is None else HEADER
     result.put("parking.max_parks", str(most), source)
     if known is not None and known.announcement_us:
         result.put("parking.announcement", seconds(known.announcement_us), HEADER)
+
+
+def _park_shares(result: Calibration, wishes: list[tuple[int, bool]], by_hour: dict[int, Interval], note: str) -> None:
+    """Put the share of parks: one number, or that of each hour where they differ beyond noise."""
+    counted = sum(wished for _, wished in wishes), len(wishes)
+    one = share_of(*counted)
+    if not by_hour:
+        result.put_share("parking.probability", one, note, counted)
+        return
+    for hour in by_hour:
+        of_hour = [wished for at, wished in wishes if at == hour]
+        result.draw_share(f"parking.probability.{hour}", sum(of_hour), len(of_hour))
+    result.figures["parking.probability"] = one
+    result.figures |= {f"parking.probability.{hour}": share for hour, share in by_hour.items()}
+    lines = [f"{hour:02d} h: {percent(share)}" for hour, share in by_hour.items()]
+    if len(by_hour) < 24:
+        lines.append("other hours: too few calls, so the mean")
+    shares = ", ".join(f"{by_hour.get(hour, one).value:.6f}" for hour in range(24))
+    why = "hours differ by more than chance (chi-squared at 1 %)"
+    result.put("parking.probability", f"[{shares}]", f"mean {percent(one)}{note}; {why}: " + "; ".join(lines))
 
 
 def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreement) -> None:
@@ -358,12 +398,12 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
     busy, returns = seen.returns.get("busy", 0), sum(seen.returns.values())
     if known is None and busy:
         # With attendants unlimited no parker is ever busy: a return that found its own busy is one not answered.
-        one = share_of(busy + seen.returns.get("unanswered", 0), max(returns, 1))
+        counted = busy + seen.returns.get("unanswered", 0), max(returns, 1)
         note = (
             f"; n = {returns:,} returns, {busy:,} of which found their parker busy: since the log does not say how "
             "many attendants there are, those count as never answered"
         )
-        result.put_share("recall.never", one, note)
+        result.put_share("recall.never", share_of(*counted), note, counted)
     else:
         result.put_never("recall.never", best, seen.answer, "not answered")
 

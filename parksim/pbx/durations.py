@@ -86,6 +86,8 @@ class Observed:
     """From the last refusal to the end of calls that got no slot."""
     wishes: list[tuple[int, bool]] = field(default_factory=list)
     """Each handling: (parks made before, whether it ended in a request)."""
+    wished_us: list[int] = field(default_factory=list)
+    """When the call of each of these handlings was offered."""
     requests: int = 0
     refused: int = 0
     retries: list[int] = field(default_factory=list)
@@ -181,6 +183,7 @@ class _Life:
         self.to = observed
         self._since: dict[str, int] = {}  # what runs -> since when, in us
         self._parks = 0
+        self._offered_us = 0
         self._refusals: list[int] = []
 
     def _ends(self, what: str, at_us: int, kind: int, *clocks: Clock) -> bool:
@@ -197,6 +200,7 @@ class _Life:
         at_us, kind, to = row.time_us, row.kind, self.to
         if kind == c.OFFERED:
             to.arrivals_us.append(at_us)
+            self._offered_us = at_us
             self._since["queue"] = at_us
         elif kind in ANSWERED:
             self._ends("queue", at_us, kind, to.queue)
@@ -226,7 +230,7 @@ class _Life:
         to = self.to
         to.requests += 1
         if self._ends("handling", at_us, kind, to.handling):
-            to.wishes.append((self._parks, True))
+            self._wished(parked=True)
             self._refusals = []
         elif self._refusals:
             to.retry_after_s.append((at_us - self._refusals[-1]) / 1e6)
@@ -241,6 +245,10 @@ class _Life:
         self._parks += 1
         self._since["stay"] = at_us
 
+    def _wished(self, *, parked: bool) -> None:
+        self.to.wishes.append((self._parks, parked))
+        self.to.wished_us.append(self._offered_us)
+
     def _returned(self, at_us: int, kind: int, how: str) -> None:
         self._ends("ring", at_us, kind, self.to.answer)
         if self._ends("return", at_us, kind, self.to.return_patience):
@@ -254,7 +262,7 @@ class _Life:
             to.after_full[{(c.LOST, c.LOT_FULL): "drop", (c.ENDED, c.OVERFLOWED): "overflow"}.get(ends, "keep")] += 1
         if ends == (c.ENDED, c.TALKED):
             if self._ends("handling", at_us, kind, to.whole_talks):
-                to.wishes.append((self._parks, False))
+                self._wished(parked=False)
         elif ends == (c.ENDED, c.AFTER_RETRIEVAL):
             self._ends("staff", at_us, kind, to.staff_talk)
         elif ends == (c.ABANDONED, c.WAITING):

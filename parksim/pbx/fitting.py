@@ -3,24 +3,35 @@
 A clock of which some durations were cut short gets the law that fits best (``survival.fits``). Laws that the log
 cannot tell from it widen the limits of what both have: the mean, the median, the never-share. If no law fits, and
 nothing was cut short within the durations seen, the scenario has the durations themselves.
+
+What the log leaves open is kept as joint draws of the figures: a share's from the beta law of its counts, a rate's
+from the gamma law of its calls (where these are counted over a time, with half an event added: Jeffreys 1961, Theory of
+Probability, 3.10), a law's parameters and its never-share together (``survival.Fit.draws``). The choice of a law is
+taken as right.
 """
 
 import math
 import textwrap
 import tomllib
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from parksim.errors import ScenarioError
 from parksim.pbx.calls import shown
 from parksim.pbx.durations import Clock
+from parksim.results import to_csv, write
 from parksim.rules.codes import NEVER
 from parksim.scenario.laws import parse_law
 from parksim.scenario.model import Scenario
+from parksim.scenario.unknown import FEWEST_ROWS
 from parksim.stats import survival
 from parksim.stats.special import clopper_pearson_limits
 from parksim.stats.survival import FAMILIES, Fit, Interval, hull
@@ -32,6 +43,9 @@ ENOUGH: Final = 20
 LONGEST_MEAN_S: Final = 1e7
 """Means and medians are cut to this, some four months, which a scenario's exponential may have."""
 WIDTH: Final = 118
+DRAWN: Final = 200
+"""Joint draws of the figures."""
+_OF_DRAWS: Final = "Joint draws of what is left open; parksim run prints a second interval from them."
 _STEADY: Final = 0.01
 """Durations that spread by less than this share of their mean are a constant."""
 
@@ -42,16 +56,25 @@ class Calibration:
 
     ``toml`` loads with ``Scenario.loads``. ``figures`` maps a dotted name ("retrieval.delay.median", "retrieval.never")
     to its interval, seconds and shares; laws that the log cannot tell from the chosen one have theirs under their names
-    ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what the
-    log cannot tell.
+    ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what
+    ``recorded`` cannot tell. ``draws`` are joint draws of what it leaves open, by the scenario's key, shape
+    (``DRAWN``,); ``draws_file`` names the file that holds ``draws_csv``, and stands in the scenario where it is set.
     """
 
     name: str
+    recorded: str = "this log"
     figures: dict[str, Interval] = field(default_factory=dict)
     laws: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     head: list[str] = field(default_factory=list)
+    draws: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    draws_file: str = ""
+    _nevers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     _lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def generator(self, name: str) -> np.random.Generator:
+        """Return the generator of a figure's draws: equal logs give equal draws."""
+        return np.random.default_rng([DRAWN, zlib.crc32(name.encode())])
 
     def put(self, name: str, value: str, *comments: str) -> None:
         """Set the key of a dotted name ("lot.slots"), with comments above it."""
@@ -61,10 +84,19 @@ class Calibration:
             lines.extend(_comment(comment))
         lines.append(f"{key} = {value}")
 
-    def put_share(self, name: str, share: Interval, note: str) -> None:
-        """Set a key to a share, with its limits and a note above it, and keep it as a figure."""
+    def put_share(self, name: str, share: Interval, note: str, counted: tuple[int, int] | None = None) -> None:
+        """Set a key to a share, with its limits and a note above it, and keep it as a figure.
+
+        ``counted`` is the number of events and of trials that it is the ratio of.
+        """
         self.figures[name] = share
+        if counted is not None:
+            self.draw_share(name, *counted)
         self.put(name, f"{share.value:.6f}", f"{percent(share)}{note}")
+
+    def draw_share(self, name: str, events: int, trials: int) -> None:
+        """Draw what a share may be after so many events in so many trials (Jeffreys)."""
+        self.draws[name] = self.generator(name).beta(events + 0.5, trials - events + 0.5, DRAWN)
 
     def put_patience(self, name: str, clock: Clock, ways: tuple[str, str], nobody: str) -> None:
         """Put how long callers wait; ``ways``: to hang up, or not to; ``nobody``: of whom, if no caller hung up."""
@@ -103,6 +135,8 @@ class Calibration:
         elif rivals:
             remark = f"; the log cannot tell it from {' and '.join(map(_rival, rivals))}, which the limits allow for"
         self.laws[name] = kind
+        if kind != "empirical":
+            self._draw(name, best)
         self.figures.update({f"{name}.{parameter}": one for parameter, one in parameters.items()})
         for rival in rivals:
             self.figures.update({f"{name}.{rival.kind}.{one}": value for one, value in rival.parameters.items()})
@@ -111,10 +145,20 @@ class Calibration:
         self.put(name, law, f"{tried[0].kind}: {_parameters(parameters)}; {source}{remark}", f"{others}; {beside}")
         return best
 
+    def _draw(self, name: str, best: Fit) -> None:
+        """Draw the parameters of a law, and the never-share that goes with them."""
+        drawn = best.draws(DRAWN, self.generator(name))
+        if "never" in drawn:
+            self._nevers[name.partition(".")[0]] = drawn.pop("never")
+        for parameter, values in drawn.items():
+            ends = (0.05, 1000.0) if parameter == "shape" else (1e-6, LONGEST_MEAN_S)
+            self.draws[f"{name}.{parameter}"] = np.clip(values, *ends)
+
     def put_never(self, name: str, best: Fit | None, clock: Clock, what: str) -> None:
         """Put the never-share beside its law: fitted, or counted where the law is constant."""
         if best is not None and best.never is not None:
-            one = best.never
+            one, counted = best.never, None
+            self.draws[name] = self._nevers[name.partition(".")[0]]
             curve = survival.kaplan_meier(*clock.arrays)
             last_s = float(curve.times_s[curve.at_risk >= min(10, len(clock.spells))][-1])
             note = (
@@ -122,29 +166,63 @@ class Calibration:
                 f"{percent(curve.at(last_s))} (KM). Never and much later look alike in a log: the law decides"
             )
         elif clock.spells:
-            one = share_of(len(clock.spells) - clock.events, len(clock.spells))
+            counted = len(clock.spells) - clock.events, len(clock.spells)
+            one = share_of(*counted)
             note = f"all that were cut short count as never: guess; n = {len(clock.spells):,}"
         else:
             return
-        self.put_share(name, one, f", {note}")
+        self.put_share(name, one, f", {note}", counted)
 
     @property
     def toml(self) -> str:
         """The scenario file."""
         text = [line for one in self.head for line in _comment(one)]
         if self.unknown:
-            text.append("#\n# What this log cannot tell, each a guess below:")
+            text.append(f"#\n# What {self.recorded} cannot tell, each a guess below:")
             for one in self.unknown:
                 text.extend(_comment("- " + one, "  "))
         text.append(f"name = {_quoted(self.name)}")
         for section, lines in self._lines.items():
             text.extend(["", f"[{section}]", *lines])
+        if self.draws_file:
+            text.extend(["", "[unknown]", *_comment(_OF_DRAWS), f"draws = {_quoted(self.draws_file)}"])
         return "\n".join(text) + "\n"
+
+    def save(self, path: Path) -> Path | None:
+        """Write the scenario, and its draws to a file beside it, whose name is returned; None where there are none.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        beside = draws_beside(path)
+        drawn = self.draws_csv if self.draws else ""
+        if drawn:
+            self.draws_file = beside.name
+            write(beside, drawn)
+        write(path, self.toml)
+        return beside if drawn else None
+
+    @property
+    def draws_csv(self) -> str:
+        """The draws as a scenario reads them: a column a key, a row a joint draw; "" where too few are valid."""
+        scenario = replace(self, draws_file="").scenario
+        drawn = [dict(zip(self.draws, row, strict=True)) for row in np.array(list(self.draws.values())).T.tolist()]
+        rows = []
+        for row in drawn:
+            with suppress(ScenarioError):
+                scenario.with_numbers(row)
+                rows.append(row)
+        return to_csv(self.draws, (row.values() for row in rows)) if len(rows) >= FEWEST_ROWS else ""
 
     @property
     def scenario(self) -> Scenario:
         """The scenario itself."""
         return Scenario.loads(self.toml, name="the calibrated scenario")
+
+
+def draws_beside(path: Path) -> Path:
+    """Return the name of the file of draws that belongs to a scenario's."""
+    return path.with_name(f"{path.stem}-draws.csv")
 
 
 def _comment(text: str, indent: str = "") -> list[str]:

@@ -92,7 +92,7 @@ def read_entries(path: Path, content: bytes) -> Entries:
     Raises:
         LogError: something in it does not fit its form.
     """
-    text = _text(content, path)
+    text = text_of(content, path)
     form = form_of(text, path)
     reader = {JSON_LINES: _from_json, AMI: _from_ami, CSV: _from_csv}[form]
     meta: dict[str, Any] = {}
@@ -127,7 +127,12 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def _text(content: bytes, path: Path) -> str:
+def text_of(content: bytes, path: Path) -> str:
+    """Return a file's content as text.
+
+    Raises:
+        LogError: it is not UTF-8 text, or a line is longer than an event.
+    """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise LogError(path, 1, "the file is UTF-16", "save it as UTF-8")
     if content[:2] == b"\x1f\x8b":
@@ -290,23 +295,27 @@ def _lacking(fields: Mapping[str, str]) -> bool:
     return not needed <= fields.keys()
 
 
-def _delimiter(header: str) -> str:
+def delimiter_of(header: str) -> str:
+    """Return what separates the cells of a CSV: the comma, or what a header has more of."""
     return max(",;\t", key=header.count)
 
 
-def _word(text: str) -> str:
+def word_of(text: str) -> str:
+    """Return a heading without capitals, blanks, and marks."""
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def _cells(line: str) -> list[str]:
     """Return the cells of a header; an empty list for a line too long to be one."""
-    return next(csv.reader([line], delimiter=_delimiter(line)), []) if len(line) < 10_000 else []
+    return next(csv.reader([line], delimiter=delimiter_of(line)), []) if len(line) < 10_000 else []
 
 
 def _headings(cells: Sequence[str]) -> dict[str, int]:
     """Return the position of each column that the cells of a header name."""
-    words = [_word(cell) for cell in cells]
-    aliases = {name: next((one for one in map(_word, known) if one in words), None) for name, known in COLUMNS.items()}
+    words = [word_of(cell) for cell in cells]
+    aliases = {
+        name: next((one for one in map(word_of, known) if one in words), None) for name, known in COLUMNS.items()
+    }
     return {name: words.index(alias) for name, alias in aliases.items() if alias is not None}
 
 
@@ -324,21 +333,21 @@ def _other_columns(cells: Sequence[str], path: Path) -> tuple[str, str]:
 def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:
     """Return the next step when columns are missing: a nearly right heading, or the accepted names."""
     for name in missing:
-        words = {_word(cell): cell.strip() for cell in header}
-        if near := nearest(_word(name), words, 0.7):
+        words = {word_of(cell): cell.strip() for cell in header}
+        if near := nearest(word_of(name), words, 0.7):
             return f"did you mean {name} where it says {words[near]}?"
     return f"name a column {missing[0]} ({', '.join(COLUMNS[missing[0]][1:4])} are also accepted)"
 
 
 def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  # noqa: ARG001 - CSV does not list the lots
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.lstrip().splitlines()[0]))
-    rows = _csv_rows(reader, path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.lstrip().splitlines()[0]))
+    rows = csv_rows(reader, path)
     line, header = next(rows)
     named = _headings(header)
     if missing := [name for name in NEEDED if name not in named]:
         rule = f"the columns {', '.join(header)[:120]} lack {' and '.join(missing)}"
         raise LogError(path, line, rule, _lacking_columns(header, missing))
-    words = [_word(cell) for cell in header]
+    words = [word_of(cell) for cell in header]
     if twice := [header[at].strip() for at in named.values() if words.count(words[at]) > 1]:
         raise LogError(path, line, f"there are two columns {twice[0]}", "keep one of them")
     written: str | None = None
@@ -355,7 +364,7 @@ def _from_csv(text: str, path: Path, meta: dict[str, Any]) -> Iterator[Entry]:  
         yield Entry(number, time_us, fields)
 
 
-def _csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells) of the rows that are not empty."""
     try:
         for row in reader:

@@ -11,16 +11,29 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME
-from parksim.reports import story
-from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, slots_in_words, thin
+from parksim.errors import UnfitError
+from parksim.reports.orders import in_words
+from parksim.reports.screen import (
+    VERDICT_STYLES,
+    empty_table,
+    intervals_in_words,
+    shown,
+    shown_unknown,
+    slots_in_words,
+    thin,
+)
 from parksim.reports.words import span
+from parksim.scenario.sections import Hourly
+from parksim.studies.advise import at_once
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""
-_ORDER: Final = {"missed": 0, "undecided": 1, "met": 2}
-_MENDED_BY: Final = {
+WORST_FIRST: Final = {"missed": 0, "undecided": 1, "met": 2}
+MOST_ALIKE: Final = 6
+"""Hours: where more of them may be the busiest, none is called so."""
+MENDED_BY: Final = {
     "refused_share": ("lot.slots", "slots"),
     "time_full_share": ("lot.slots", "slots"),
     "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
@@ -31,11 +44,15 @@ _MENDED_BY: Final = {
 }
 """measure -> the key that moves it first, and what the key counts."""
 _BAD: Final = (
-    ("queue_abandoned_share", 0.05, "of the callers hang up before an answer"),
-    ("queue_full_share", 0.05, "of the callers are turned away because the queue is full"),
-    ("refused_share", 0.05, "of the parks are refused because the lot is full"),
+    ("queue_abandoned_share", ">", 0.05, "of the callers hang up before an answer"),
+    ("queue_full_share", ">", 0.05, "of the callers are turned away because the queue is full"),
+    ("answered_within_share", "<", 0.5, "of the calls are answered in time, and no more"),
+    ("refused_share", ">", 0.05, "of the parks are refused because the lot is full"),
+    ("attendant_utilisation", ">", 0.95, "of their time the attendants are busy"),
+    ("staff_utilisation", ">", 0.95, "of their time those who fetch calls are busy"),
 )
-"""What is badly wrong from this share on, whether or not an objective asks about it."""
+"""What is badly wrong beyond this share, whether or not an objective asks about it; the worst for callers first."""
+_MOST_BAD: Final = 3
 
 
 def answer(study: Study, name: str) -> RenderableType:
@@ -44,35 +61,80 @@ def answer(study: Study, name: str) -> RenderableType:
     design = f"{slots_in_words(scenario)}, {scenario.attendants.in_words}"
     made = f"{number} replications of {_window(study)}" if number != 1 else f"one replication of {_window(study)}"
     parts: list[RenderableType] = [Text.assemble((scenario.name, "bold"), f"\n{design}; {made}, seed {study.seed}")]
-    objectives = sorted(study.objectives, key=lambda one: _ORDER[one.verdict])
+    objectives = sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict])
     if objectives:
-        parts += [Text(story.headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
+        parts += [Text(headline_of(study), VERDICT_STYLES[study.verdict]), _objectives(study, objectives)]
     else:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
-    lines = [thin(study), _calls(study), _busiest(study), *_unasked(study)]
-    parts += [Text(textwrap.fill(line, WIDTH)) for line in lines if line]
-    parts += [Text(line, overflow="fold") for line in _mended(study, objectives, name)]  # a command is never wrapped
-    if guesses := len(scenario.guesses):
-        told = (
-            f"{guesses} values of the scenario are guesses" if guesses > 1 else "One value of the scenario is a guess"
-        )
+    parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
+    parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
+    if guesses := len({*scenario.guesses, *scenario.not_known}):
+        many, one = ("not known for sure", "not known for sure") if scenario.not_known else ("guesses", "a guess")
+        told = f"{guesses} values of the scenario are {many}" if guesses > 1 else f"One value of the scenario is {one}"
         parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
     parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
     return Group(*parts)
 
 
+def headline_of(study: Study) -> str:
+    """Return the verdict on all objectives in a sentence."""
+    number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
+    if study.verdict == "met":
+        return "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
+    if study.verdict == "undecided":
+        return "Not decided: an interval holds the target."
+    if number == 1:
+        return "No: its objective is missed."
+    return f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
+
+
+def found(study: Study) -> list[str]:
+    """Return what follows the objectives: a warning, a window in whole calls, the busiest hour, what is badly wrong."""
+    undecided = map(_undecided, sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict]))
+    return [line for line in (*undecided, thin(study), _calls(study), _busiest(study), *unasked(study)) if line]
+
+
+def mended(study: Study, name: str) -> list[str]:
+    """Return what would meet the objectives of a study of the scenario ``name``, as far as it is known, in a line.
+
+    Nothing is tried where the scenario needs files that are not at hand.
+    """
+    try:
+        told = " ".join(line.strip() for line in _mended(study, name))
+    except UnfitError:
+        return []
+    return [told] if told else []
+
+
+def some(count: float) -> str:
+    """Return a mean count for people: two digits below ten, whole above.
+
+    >>> some(0.031), some(3.14), some(825.3)
+    ('0.03', '3.1', '825')
+    """
+    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}" if count >= 1 else f"{count:.1g}"
+
+
 def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableType:
-    table = empty_table("", "Estimate", f"{study.level * 100:g} % interval", "Wanted", "Objective")
+    table = empty_table("", "Estimate", *intervals_in_words(study), "Wanted", "Objective")
     for one in objectives[:MOST_OBJECTIVES]:
         name = one.objective.measure
-        estimate = shown(name, study.estimate(name))
+        estimate = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
         words = Text(BY_NAME[name].words, no_wrap=True, overflow="ellipsis")
         table.add_row(Text(one.verdict, VERDICT_STYLES[one.verdict]), *estimate, one.objective.text, words)
     table.padding = (0, 1, 0, 0)
     table.width = WIDTH
     if len(objectives) > MOST_OBJECTIVES:
-        table.add_row("...", "", "", "", f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
+        table.add_row("...", *[""] * (len(table.columns) - 2), f"and {len(objectives) - MOST_OBJECTIVES} more: --all")
     return table
+
+
+def _undecided(one: ObjectiveVerdict) -> str:
+    """Return what would decide an objective, where something is not known."""
+    words = BY_NAME[one.objective.measure].words
+    if one.measure_first:
+        return f"What is not known leaves it open: {words}. Measure {one.measure_first} first."
+    return f"Chance leaves it open: {words}. Simulate more: --replications." if one.undecided_by else ""
 
 
 def _window(study: Study) -> str:
@@ -92,7 +154,6 @@ def _calls(study: Study) -> str:
     calls, asked, refused, made, back, gone = (study.estimate(name).mean for name in names)
     if not calls or not asked or refused is None or made is None or back is None or gone is None:
         return ""
-    some = story.some
     return (
         f"In {_window(study)}: {some(calls)} calls, {some(asked)} parks asked for, {some(refused * asked)} refused, "
         f"{some(back * made)} come back, {some(gone * calls)} give up waiting."
@@ -100,42 +161,57 @@ def _calls(study: Study) -> str:
 
 
 def _busiest(study: Study) -> str:
-    """Return the hour with the most park requests, where the arrivals change by the hour."""
-    if study.scenario.arrivals.kind == "poisson" or not study.results:
+    """Return the hour with the most park requests; "" where hours do not differ beyond noise."""
+    arrivals = study.scenario.arrivals
+    if arrivals.kind == "poisson" or not study.results:
         return ""
-    hours = [study.estimate("parks_requested_by_hour", hour).mean or 0.0 for hour in range(24)]
-    hour = max(range(24), key=hours.__getitem__)
-    refused = study.estimate("refused_share_by_hour", hour)
-    return f"Busiest from {hour} to {hour + 1} h: {story.some(hours[hour])} parks asked for, " + (
-        "" if refused.mean is None else f"{refused.mean * hours[hour]:.2g} of them refused."
+    if isinstance(arrivals, Hourly):  # the file says which hours are the busiest
+        most = max(arrivals.calls_per_hour)
+        hours = [hour for hour, calls in enumerate(arrivals.calls_per_hour) if calls == most]
+    else:
+        hours = [*busiest_hours(study, "parks_requested")]
+    if not 0 < len(hours) <= MOST_ALIKE:
+        return ""
+    asked, refused = (study.estimate(f"{name}_by_hour", hours[0]).mean for name in ("parks_requested", "refused_share"))
+    others = f" (and {len(hours) - 1} more like it)" if len(hours) > 1 else ""
+    return f"Busiest from {hours[0]} to {hours[0] + 1} h{others}: {some(asked or 0.0)} parks asked for" + (
+        "." if refused is None else f", {refused * (asked or 0.0):.2g} of them refused."
     )
 
 
-def _unasked(study: Study) -> list[str]:
+def busiest_hours(study: Study, measure: str) -> tuple[int, ...]:
+    """Return the hours that may be the busiest, that of the highest estimate first: their intervals overlap its."""
+    estimates = {hour: study.estimate(f"{measure}_by_hour", hour) for hour in range(24)}
+    known = {hour: one for hour, one in estimates.items() if one.mean is not None}
+    if not known:
+        return ()
+    first = max(known, key=lambda hour: known[hour].mean or 0.0)
+    least = known[first].low
+    alike = [
+        hour
+        for hour, one in known.items()
+        if hour != first and (least is None or one.high is None or one.high >= least)
+    ]
+    return (first, *alike)
+
+
+def unasked(study: Study) -> list[str]:
     """Return what is badly wrong although no objective asks about it."""
     asked = {one.objective.measure for one in study.objectives}
-    seen = [(study.estimate(name), name, words) for name, share, words in _BAD if name not in asked]
-    limits = {name: share for name, share, _ in _BAD}
-    return [
-        f"Not asked, but badly wrong: {one.mean:.0%} {words}."
-        for one, name, words in seen
-        if one.mean is not None and one.low is not None and one.low > limits[name]
-    ]
+    told = []
+    for name, sign, limit, words in _BAD:
+        one = study.estimate(name)
+        if name in asked or one.mean is None or one.low is None or one.high is None:
+            continue
+        if one.low > limit if sign == ">" else one.high < limit:
+            told.append(f"{one.mean:.0%} {words}".replace("%", " %"))
+    return [f"Not asked, but badly wrong: {'; '.join(told[:_MOST_BAD])}."] if told else []
 
 
-def _mended(study: Study, objectives: list[ObjectiveVerdict], name: str) -> list[str]:
-    """Return the command that finds what would meet the first missed objective."""
-    missed = [one.objective.measure for one in objectives if one.verdict == "missed"]
-    if not missed or missed[0] not in _MENDED_BY or len(study.scenario.lots) > 1:
+def _mended(study: Study, name: str) -> list[str]:
+    """Return what would meet the missed objectives, where it is found at once, and the command that finds all."""
+    if study.verdict != "missed":
         return []
-    key, what = _MENDED_BY[missed[0]]
-    return [f"How many {what} would do? Try:", f"  parksim solve {name} {key} --within {_range(study, key)}"]
-
-
-def _range(study: Study, key: str) -> str:
-    settings = study.scenario.settings
-    if key == "lot.slots":
-        return f"{settings.slots[0]}..{4 * settings.slots[0]}"
-    if key == "attendants.count":
-        return f"{max(1, settings.attendants)}..{4 * max(1, settings.attendants)}"
-    return "10s..600s:10"
+    found = at_once(study)
+    told = f"{in_words(found)}, and all are met." if found else "What would meet them?"
+    return [*textwrap.wrap(f"{told} {'To confirm it' if found else 'Try'}:", WIDTH), f"  parksim advise {name}"]

@@ -14,7 +14,9 @@ of a sweep
     heat_map     measures over two keys, and the line around the designs that meet all objectives: x=, y=, measures=
     shares       refused and returned share against a key, Erlang B beside it: over="lot.max_in_parking", series=[4, 5]
 
-and of a ``Run`` timeline and time_parked. Each takes ``width`` (pixels; below 480 panels stand one below the other).
+of a solution ``tried`` (the objectives' measures at each value that was tried, and the targets), of a comparison
+``differences``, of a sensitivity ``tornado`` (what each guess moves: measures=["refused_share"]), and of a ``Run``
+timeline and time_parked. Each takes ``width`` (pixels; below 480 panels stand one below the other).
 Nothing is drawn that cannot be: bands end at the bounds of the possible, and no line crosses what is undefined. Every
 eye tells the colours apart, and a second sign (shape, dash, place, number) says the same.
 
@@ -35,7 +37,10 @@ from parksim.reports import figures
 from parksim.reports.drawing import DRAWERS, INK, WIDTH
 from parksim.reports.figures import Figure, one_of
 from parksim.results import library, replacing, write
+from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run, run
+from parksim.studies.sensitivity import Sensitivity
+from parksim.studies.solve import Solution
 from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
@@ -52,14 +57,17 @@ CONFIG: Final = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "titlePadding": 12,
     }
     | {"gridColor": "#ececec", "domainColor": "#888888", "tickColor": "#888888"},
-    "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 300},
+    "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 300}
+    | {"columnPadding": 36},
     "title": {"anchor": "start", "color": INK, "fontSize": 14, "subtitleColor": "#444444", "subtitleFontSize": 12},
     "concat": {"spacing": 18},
 }
 """How charts look when they are saved here; a chart that is shown or edited has Vega-Lite's own fonts. A picture has
-one description, in the page around it, and not one a mark."""
+one description, in the page around it, and not one a mark. Paddings leave room for a reader's font: texts are placed by
+the letters of Helvetica, and those of DejaVu, say, are a fifth wider."""
 SAVED_AS: Final = (".svg", ".png", ".pdf", ".json")
 
 
@@ -127,6 +135,8 @@ _OF_NO_HOUR: Final = "{measure} is undefined in every hour of the day"
 _NO_ROWS: Final = {
     "timeline": "no call is in the lot in the time that is shown",
     "time_parked": "no stay in the lot has ended",
+    "tornado": "no guess moves a measure beyond noise",
+    "differences": "no difference has an interval",
     "occupancy": _OF_NO_HOUR,
     "by_hour": _OF_NO_HOUR,
 }
@@ -168,10 +178,11 @@ def svg_of(chart: Any) -> str:
 
 
 def _kind(result: object) -> str:
-    for kind, of in (("study", Study), ("sweep", Sweep), ("run", Run)):
-        if isinstance(result, of):
-            return kind
-    raise WrongTypeError(f"a {type(result).__name__} has no charts; a Run, a Study or a Sweep has")
+    kind = type(result).__name__.lower()
+    if isinstance(result, _CHARTED):
+        return kind
+    known = ", ".join(one.__name__ for one in _CHARTED)
+    raise WrongTypeError(f"a {type(result).__name__} has no charts; these have: {known}")
 
 
 def _of_replication(of: Callable[..., Figure], study: Study, replication: int = 0, **options: Any) -> Figure:
@@ -191,4 +202,9 @@ _FIGURES: Final[dict[str, dict[str, Callable[..., Figure]]]] = {
     },
     "sweep": {"heat_map": figures.heat_map, "shares": figures.shares},
     "run": {"timeline": figures.timeline, "time_parked": figures.time_parked},
+    "solution": {"tried": figures.tried},
+    "comparison": {"differences": figures.differences},
+    "sensitivity": {"tornado": figures.tornado},
 }
+"""By the type of a result, in small letters."""
+_CHARTED: Final = (Run, Study, Sweep, Solution, Comparison, Sensitivity)

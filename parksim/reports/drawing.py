@@ -59,14 +59,14 @@ def _axis_end(greatest: float, bound: float = math.inf) -> float:
     )
 
 
-def _value_axis(alt: Any, field: str, measure: str, end: float, title: str = "") -> Any:
-    """Return the upright axis of a measure, from 0 to ``end``, with its unit; shares in per cent."""
+def _value_axis(alt: Any, field: str, measure: str, end: float, title: str = "", start: float = 0.0) -> Any:
+    """Return the upright axis of a measure, from ``start`` to ``end``, with its unit; shares in per cent."""
     axis = alt.Axis(tickCount=6)
     if measure in SHARES:
-        decimals = 0 if end >= 0.05 else 1 if end >= 0.005 else 2
+        decimals = 0 if end - start >= 0.05 else 1 if end - start >= 0.005 else 2
         axis = alt.Axis(tickCount=6, labelExpr=f"format(100 * datum.value, '.{decimals}f') + ' %'")
     words = title or unit_of(measure).replace("% of", "share of")
-    scale = alt.Scale(domain=[0, end], nice=False)
+    scale = alt.Scale(domain=[start, end], nice=False)
     return alt.Y(field, type="quantitative", title=words or label_of(measure), axis=axis, scale=scale)
 
 
@@ -122,13 +122,14 @@ def _by_hour(alt: Any, figure: Figure, width: int) -> Any:
     return _titled(alt, alt.layer(*layers), figure, width, f"Over the day: {label_of(measure)}", replications, beside)
 
 
-def _limit(alt: Any, value: float, words: str, axis: Callable[..., Any]) -> list[Any]:
-    """Return a dashed line across the chart, with its words at its right end."""
+def _limit(alt: Any, value: float, words: str, axis: Callable[..., Any], *, below: bool = False) -> list[Any]:
+    """Return a dashed line across the chart, with its words at its right end, above or below it."""
     y = axis(field="limit")
     base = alt.Chart(_data(alt, [{"limit": value, "words": words}]))
     line = base.mark_rule(strokeDash=[5, 4], color=INK, strokeWidth=1.2).encode(y=y)
     places = {"x": alt.value("width"), "y": y, "text": "words:N"}
-    text = partial(base.mark_text, align="right", baseline="bottom", dy=-3, fontSize=12)
+    place = {"baseline": "top", "dy": 4} if below else {"baseline": "bottom", "dy": -3}
+    text = partial(base.mark_text, align="right", fontSize=12, **place)
     halo = text(stroke="white", strokeWidth=4, strokeOpacity=0.85)
     return [line, halo.encode(**places), text(color=INK).encode(**places)]
 
@@ -162,7 +163,7 @@ def _busy_slots(alt: Any, figure: Figure, width: int) -> Any:
 def _shares(alt: Any, figure: Figure, width: int) -> Any:
     facts = figure.facts
     together = width >= NARROW and len(facts["measures"]) > 1
-    inner = (width - 160) // 2 if together else width - 80
+    inner = (width - 176) // 2 if together else width - 88
     panels = [_share_panel(alt, figure, measure, inner, width) for measure in facts["measures"]]
     chart = alt.hconcat(*panels) if together else alt.vconcat(*panels)
     chart = chart.resolve_scale(color="shared", shape="shared", strokeDash="shared")
@@ -170,9 +171,9 @@ def _shares(alt: Any, figure: Figure, width: int) -> Any:
     beside = "thin lines: Erlang B" if known else ""
     if not all(row["erlang_exact"] for row in known):
         beside += " at the load measured; no exact formula here"
-    title = f"Against {facts['key']}: parks refused, and calls that come back"
+    title = f"Against the {w.key_words(facts['key'])}: parks refused, and calls that come back"
     if facts["measures"] != figures.SHARES_SHOWN:
-        title = f"Against {facts['key']}"
+        title = f"Against the {w.key_words(facts['key'])}"
     return _titled(alt, chart, figure, width, title, f"upright bars: {facts['level'] * 100:g} % intervals", beside)
 
 
@@ -229,11 +230,12 @@ def _legend_of(alt: Any, others: Sequence[str], words: Sequence[str], width: int
     if words == [""]:
         return None
     one = len(others) == 1
-    before = f"{others[0]} = " if one else ""
+    before = f"{w.key_words(others[0])}: " if one else ""
     longest = max(len(word) - len(before) for word in words)
     columns = max(1, (width - 60 - 6 * len(before)) // (6 * longest + 36))
     shorter = {"labelExpr": f"replace(datum.label, {json.dumps(before)}, '')"} if one else {}
-    named = {"title": others[0], "titleOrient": "left" if width >= NARROW else "top", "titleFontWeight": "normal"}
+    named = {"titleOrient": "left" if width >= NARROW else "top", "titleFontWeight": "normal"}
+    named["title"] = before.removesuffix(": ")
     return alt.Legend(
         orient="bottom", columns=columns, labelLimit=width, **(shorter | named if one else {"title": None})
     )
@@ -252,7 +254,7 @@ def _heat_map(alt: Any, figure: Figure, width: int) -> Any:
     turned = width < NARROW and len(facts["columns"]) > max(6, len(facts["lines"]))
     panels = [_heat_panel(alt, figure, measure, width, turned=turned) for measure in facts["measures"]]
     chart = panels[0] if len(panels) == 1 else alt.vconcat(*panels).resolve_scale(color="independent")
-    fixed = ", ".join(f"{key} = {value}" for key, value in facts["fixed"].items())
+    fixed = w.words_of(facts["fixed"])
     line = "" if not facts["targets"] else "corner cut: target missed; within the thick line: all objectives met"
     sign = "; ?: undecided" if any(row["verdict"] == "undecided" for row in figure.rows) else ""
     title = "Which designs meet the objectives" if facts["targets"] else "Over the designs"
@@ -263,7 +265,7 @@ def _heat_panel(alt: Any, figure: Figure, measure: str, width: int, *, turned: b
     facts = figure.facts
     across, up = ("line", "column") if turned else ("column", "line")
     columns, lines = (facts["lines"], facts["columns"]) if turned else (facts["columns"], facts["lines"])
-    titles = (facts["y"], facts["x"]) if turned else (facts["x"], facts["y"])
+    titles = [w.key_words(key) for key in ((facts["y"], facts["x"]) if turned else (facts["x"], facts["y"]))]
     rows = [row for row in figure.rows if row["measure"] == measure]
     cell = max(1, (width - 90) // len(columns))
     height = 30 if len(lines) <= 8 else 20 if len(lines) <= 40 else max(2, 800 // len(lines))
@@ -328,6 +330,143 @@ def _heat_colour(alt: Any, target: tuple[str, float, str] | None, rows: Sequence
     return alt.Color("mean:Q", legend=None, scale=scale)
 
 
+# Other plans ----------------------------------------------------------------------------------------------------------
+
+
+def _tried(alt: Any, figure: Figure, width: int) -> Any:
+    facts = figure.facts
+    together = width >= NARROW and len(facts["targets"]) > 1
+    inner = (width - 176) // 2 if together else width - 88
+    panels = [_tried_panel(alt, figure, measure, inner, width) for measure in facts["targets"]]
+    chart = alt.concat(*panels, columns=2 if together else 1).resolve_scale(color="shared", shape="shared")
+    words = f"upright lines: {facts['level'] * 100:.4g} % intervals; dashed: the target"
+    return _titled(alt, chart, figure, width, f"Against the {w.key_words(facts['key'])}", words)
+
+
+def _tried_panel(alt: Any, figure: Figure, measure: str, inner: int, width: int) -> Any:
+    key, (relation, target) = figure.facts["key"], figure.facts["targets"][measure]
+    rows = [row | {"what": row["verdict"]} for row in figure.rows if row["measure"] == measure]
+    rows = [row | {"words": w.value_words(key, row["value"])} for row in rows]
+    seen = [target, *(row[name] for row in rows for name in ("mean", "low", "high") if row[name] is not None)]
+    room = 0.15 * (max(seen) - min(seen)) or 0.1 * target
+    start = 0.0 if min(seen) < 0.5 * max(seen) else min(seen) - room
+    end = min(max(seen) + room, w.bounds_of(measure, 10**9)[1])
+    base = alt.Chart(_data(alt, rows), width=inner, height=200)
+    values = [row["value"] for row in rows][:: 1 + len(rows) * 26 // inner]
+    unit = ", s" if w.is_seconds(key) else ""
+    x = alt.X(
+        "value:Q",
+        title=w.key_words(key) + unit,
+        axis=alt.Axis(grid=False, values=values),
+        scale=alt.Scale(zero=False, padding=14, nice=False),
+    )
+    y = partial(_value_axis, alt, measure=measure, end=end, start=start)
+    tips = [alt.Tooltip("words:N", title=w.key_words(key)), alt.Tooltip("verdict:N"), alt.Tooltip("replications:Q")]
+    tips += _tooltip(alt, measure, "mean", "low", "high")
+    colour, shape = _by_look(alt, {name: (look.words, look.colour) for name, look in w.VERDICTS.items()}, width)
+    known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+    layers = [
+        known.mark_rule(strokeWidth=1.4).encode(x=x, y=y(field="low"), y2="high", color=colour, tooltip=tips),
+        base.transform_filter("isValid(datum.mean)")
+        .mark_point(filled=True, size=60, opacity=1)
+        .encode(x=x, y=y(field="mean"), color=colour, shape=shape, tooltip=tips),
+        *_limit(alt, target, f"target {w.written(measure, target)}", y, below=relation.startswith(">")),
+    ]
+    return alt.layer(*layers).properties(title=_panel_title(alt, label_of(measure), inner + 60))
+
+
+def _by_look(alt: Any, looks: Mapping[str, tuple[str, str]], width: int) -> tuple[Any, Any]:
+    """Return colour and shape of marks that say in ``what`` what they are, with one legend for both."""
+    legend = alt.Legend(title=None, orient="bottom", columns=1 if width < NARROW else 0)
+    domain, colours = list(looks), [colour for _, colour in looks.values()]
+    return (
+        alt.Color("what:N", legend=legend, scale=alt.Scale(domain=domain, range=colours)),
+        alt.Shape("what:N", legend=legend, scale=alt.Scale(domain=domain, range=list(w.SERIES_SHAPES[: len(domain)]))),
+    )
+
+
+CHANGES: Final = {
+    "better": ("better", w.VERDICTS["met"].colour),
+    "worse": ("worse", w.VERDICTS["missed"].colour),
+    "differs": ("differs", MEAN),
+    "unclear": ("not told apart", "#777777"),
+}
+"""What a change is, in words, and its colour."""
+SIDES: Final = {"lower": ("lower", MEAN), "higher": ("higher", "#E58B57")}
+"""Which way a guess is moved, and its colour."""
+
+
+def _differences(alt: Any, figure: Figure, width: int) -> Any:
+    rows = [row | {"what": CHANGES[row["change"]][0]} for row in figure.rows]
+    looks = {words: (words, colour) for words, colour in CHANGES.values() if any(row["what"] == words for row in rows)}
+    panels = []
+    for unit in dict.fromkeys(row["unit"] for row in rows):
+        of_unit = [row for row in rows if row["unit"] == unit]
+        base, y, inner = _lines(alt, of_unit, [label_of(row["measure"]) for row in of_unit], width, 24)
+        x = _change_axis(alt, unit, inner)
+        colour, shape = _by_look(alt, looks, width)
+        tips = [alt.Tooltip("what:N"), *(alt.Tooltip(f"{end}:Q", format="+.3~f") for end in ("mean", "low", "high"))]
+        layers = [
+            _zero(alt, x),
+            base.mark_rule(strokeWidth=1.8).encode(x=x("low"), x2="high", y=y, color=colour, tooltip=tips),
+            base.mark_point(filled=True, size=60, opacity=1).encode(
+                x=x("mean"), y=y, color=colour, shape=shape, tooltip=tips
+            ),
+        ]
+        panels.append(alt.layer(*layers).properties(width=inner))
+    chart = alt.vconcat(*panels).resolve_scale(color="shared", shape="shared")
+    told = f"lines: {figure.facts['level'] * 100:g} % intervals of the differences"
+    return _titled(alt, chart, figure, width, "What changes", told)
+
+
+def _tornado(alt: Any, figure: Figure, width: int) -> Any:
+    panels = []
+    for measure in figure.facts["measures"]:
+        rows = [row | {"what": row["side"]} for row in figure.rows if row["measure"] == measure]
+        if not rows:
+            continue
+        base, y, inner = _lines(alt, rows, [w.key_words(row["key"]) for row in rows], width, 40)
+        x = _change_axis(alt, "percentage points" if measure in SHARES else unit_of(measure), inner)
+        scale = alt.Scale(domain=list(SIDES), range=[colour for _, colour in SIDES.values()])
+        colour = alt.Color("what:N", scale=scale, legend=alt.Legend(title="moved to a value that is", orient="top"))
+        within = alt.YOffset("what:N", scale=alt.Scale(domain=list(SIDES), paddingInner=0.1))
+        tips = [alt.Tooltip("value:N"), *(alt.Tooltip(f"{end}:Q", format="+.3~f") for end in ("mean", "low", "high"))]
+        bars = base.mark_bar().encode(x=x("mean"), y=y, yOffset=within, color=colour, tooltip=tips)
+        arms = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(color=INK, strokeWidth=1.2)
+        arms = arms.encode(x=x("low"), x2="high", y=y, yOffset=within, tooltip=tips)
+        heading = _panel_title(alt, label_of(measure), width)
+        panels.append(alt.layer(bars, arms, _zero(alt, x)).properties(width=inner, title=heading))
+    told = f"thin lines: {figure.facts['level'] * 100:g} % intervals of the changes"
+    return _titled(alt, alt.vconcat(*panels), figure, width, "What each guess moves", told)
+
+
+def _lines(
+    alt: Any, rows: Sequence[Mapping[str, Any]], words: Sequence[str], width: int, step: int
+) -> tuple[Any, Any, int]:
+    """Return a chart whose rows stand under each other, its upright axis of ``words``, and the width that is left.
+
+    Long words are broken: a third of a wide chart is theirs, and two fifths of a narrow one.
+    """
+    room = width // 3 if width >= NARROW else 2 * width // 5
+    broken = ["\n".join(textwrap.wrap(one, max(8, room // 8))) for one in words]  # 8 pixels a letter, of any font
+    order = list(dict.fromkeys(broken))
+    lines = max(one.count("\n") + 1 for one in order)
+    fixed = {"minExtent": room, "maxExtent": room}
+    axis = alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=room, grid=False, ticks=False, **fixed)
+    y = alt.Y("line:N", sort=order, scale=alt.Scale(domain=order), title=None, axis=axis)
+    data = _data(alt, [{**row, "line": line} for row, line in zip(rows, broken, strict=True)])
+    return alt.Chart(data, height=len(order) * max(step, 14 * lines + 8)), y, width - room - 40
+
+
+def _change_axis(alt: Any, unit: str, inner: int) -> Callable[[str], Any]:
+    axis = alt.Axis(format="+.3~f", tickCount=max(2, inner // 80))
+    return lambda field: alt.X(field, type="quantitative", title=f"change, {unit}" if unit else "change", axis=axis)
+
+
+def _zero(alt: Any, x: Callable[[str], Any]) -> Any:
+    return alt.Chart(_data(alt, [{"zero": 0}])).mark_rule(color=INK, strokeWidth=1.2).encode(x=x("zero"))
+
+
 # One replication ------------------------------------------------------------------------------------------------------
 
 
@@ -369,7 +508,7 @@ def _timeline(alt: Any, figure: Figure, width: int) -> Any:
     order = [name_of[slot] for slot in slots] + ["refused"] * any(row["place"] == "refused" for row in rows)
     looks = [look for name, look in OUTCOMES.items() if any(row["outcome"] == name for row in rows)]
     domain = [look.words for look in looks]
-    legend = alt.Legend(title=None, orient="top", columns=2 if width < NARROW else 0)
+    legend = alt.Legend(title=None, orient="top", columns=1 if width < NARROW else 0)
     colour = alt.Color("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.colour for look in looks]))
     shape = alt.Shape("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.shape for look in looks]))
     height = max(60, (24 if len(order) <= 20 else 14) * len(order))
@@ -417,5 +556,8 @@ DRAWERS: Final[dict[str, Callable[[Any, Figure, int], Any]]] = {
     "heat_map": _heat_map,
     "time_parked": _time_parked,
     "timeline": _timeline,
+    "tried": _tried,
+    "differences": _differences,
+    "tornado": _tornado,
 }
 """By the name of a figure."""

@@ -9,25 +9,35 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from parksim import theory
-from parksim.catalogue import SCALARS, SHARES
-from parksim.errors import PlanError, UnfitError
+from parksim.catalogue import SCALARS, SECTIONS, SHARES
+from parksim.errors import PlanError
 from parksim.journal.journal import stays_of
 from parksim.journal.measures import HOURS
-from parksim.reports.words import bounds_of, clipped
+from parksim.reports.words import (
+    bounds_of,
+    change_in_words,
+    clipped,
+    is_seconds,
+    key_words,
+    number_of,
+    unit_of,
+    value_words,
+)
 from parksim.results import rows_to_csv
 from parksim.rules import codes
 from parksim.rules.lot import Fact
 from parksim.scenario.messages import nearest
-from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
+from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run
+from parksim.studies.sensitivity import Effect, Sensitivity, Side
+from parksim.studies.solve import Solution
 from parksim.studies.study import Study
 from parksim.studies.sweep import Row, Sweep
 
@@ -125,30 +135,13 @@ def busy_slots(study: Study) -> Figure:
 # Sweeps ---------------------------------------------------------------------------------------------------------------
 
 
-def number_of(value: object) -> float | None:
-    """Return what a swept value measures: a number as it is, a duration in seconds; None for a word.
-
-    >>> number_of("3m"), number_of(4), number_of("lowest"), number_of(True)
-    (180.0, 4.0, None, None)
-    """
-    if isinstance(value, bool):
-        return None
-    for read in (float, duration_s):
-        with suppress(UnfitError, ValueError):
-            return read(str(value))
-    return None
-
-
 def axis_of(sweep: Sweep, key: str) -> str:
     """Return the title of a key's axis, with its unit where its values are durations: written so, or known to be."""
     values = sweep.over[key]
     if not all(number_of(value) is not None for value in values):
-        return key
+        return key_words(key)
     written_so = any(isinstance(value, str) and not _plain_number(value) for value in values)
-    return f"{key}, s" if written_so or key.rpartition(".")[2] in _DURATIONS else key
-
-
-_DURATIONS: Final = frozenset(("max_in_parking", "ring", "target", "retry_after", "announcement", "patience"))
+    return f"{key_words(key)}, s" if written_so or is_seconds(key) else key_words(key)
 
 
 def _plain_number(text: str) -> bool:
@@ -251,7 +244,7 @@ def _groups(sweep: Sweep, others: Sequence[str], series: Sequence[object] | None
         first = max(0, min(at - 1, len(combinations) - SHOWN_SERIES))
         combinations = combinations[first : first + SHOWN_SERIES]
     chosen = [dict(zip(others, one, strict=True)) for one in combinations]
-    return {", ".join(f"{key} = {value}" for key, value in one.items()): one for one in chosen}
+    return {", ".join(f"{key_words(key)}: {value}" for key, value in one.items()): one for one in chosen}
 
 
 def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None = None, y: str | None = None) -> Figure:
@@ -327,6 +320,96 @@ def cell_text(measure: str, row: Mapping[str, Any], *, short: bool = False) -> s
         low = 100 * (row["mean"] if row["low"] is None else row["low"])
         text = f">{min(99.9, math.floor(10 * low) / 10):.1f}"
     return f"{text}?" if row["verdict"] == "undecided" else text
+
+
+# Other plans ----------------------------------------------------------------------------------------------------------
+
+
+def tried(solution: Solution) -> Figure:
+    """Return the objectives' measures at each value that a search tried.
+
+    Rows: measure, value (a number; durations in seconds), mean, low, high, verdict (of the objective), replications.
+    """
+    rows = [
+        {"measure": one.objective.measure, "value": step.value}
+        | _interval(step.study.estimate(one.objective.measure), bounds_of(one.objective.measure, 10**9))
+        | {"verdict": one.verdict, "replications": len(step.study.results)}
+        for step in sorted(solution.trail, key=lambda step: step.value)
+        for one in step.objectives
+    ]
+    facts = {
+        "key": solution.key,
+        "targets": {one.measure: (one.relation, one.value) for one in solution.scenario.objectives},
+        "level": solution.trail[0].study.level,
+    }
+    return Figure("tried", solution.scenario.name, tuple(rows), facts)
+
+
+def differences(comparison: Comparison) -> Figure:
+    """Return what changes from a to b: the shares and times whose difference has an interval.
+
+    Rows: measure, unit ("percentage points" or "s"), mean, low, high (in that unit), change ("better", "worse",
+    "differs", or "unclear" where the interval holds 0).
+    """
+    relations = {one.measure: one.relation for side in (comparison.a, comparison.b) for one in side.scenario.objectives}
+    rows = []
+    for name in (name for names in SECTIONS.values() for name in names):
+        one, unit = comparison.differences[name], "percentage points" if name in SHARES else unit_of(name)
+        if one.low is not None and one.high is not None and unit in ("percentage points", "s"):
+            scale = 100.0 if name in SHARES else 1.0
+            ends = {end: _scaled(getattr(one, end), scale) for end in ("mean", "low", "high")}
+            change = change_in_words(name, one.low, one.high, relations.get(name, ""))
+            rows.append({"measure": name, "unit": unit} | ends | {"change": change})
+    facts = {"level": comparison.a.level, "paired": comparison.paired}
+    return Figure("differences", comparison.scenario.name, tuple(rows), facts)
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else scale * value
+
+
+def tornado(sensitivity: Sensitivity, measures: Sequence[str] | None = None) -> Figure:
+    """Return what each guess moves of the objectives' measures: down and up, the most first.
+
+    Args:
+        sensitivity: the guesses, moved.
+        measures: some of those it looked at; by default all, those that matter first.
+
+    Rows: measure, key, side ("lower" or "higher" than the value), value (as moved, in words), mean, low, high (of the
+    change: percentage points for shares). A guess that moves a measure no more than noise has no row of it, and stands
+    under ``idle`` in the facts.
+
+    Raises:
+        PlanError: a measure that was not looked at.
+    """
+    known = tuple(dict.fromkeys((*sensitivity.asked, *sensitivity.measures)))
+    chosen = known if measures is None else tuple(one_of(name, known, "measure of this result") for name in measures)
+    rows, idle = [], {}
+    for name in chosen:
+        scale = 100.0 if name in SHARES else 1.0
+        moving = [one for one in sensitivity.effects if one.moves(name)]
+        idle[name] = tuple(one.key for one in sensitivity.effects if not one.moves(name))
+        for effect in sorted(moving, key=lambda one: -one.size(name)):
+            for side in effect.sides:
+                ends = {end: _scaled(getattr(side.changes[name], end), scale) for end in ("mean", "low", "high")}
+                place = {"measure": name, "key": effect.key, "side": _side(effect, side)}
+                rows.append(place | {"value": value_words(effect.key, side.value)} | ends)
+    facts = {"measures": chosen, "idle": idle, "level": sensitivity.base.level}
+    facts |= {"replications": len(sensitivity.base.results)}
+    return Figure("tornado", sensitivity.scenario.name, tuple(rows), facts)
+
+
+def _side(effect: Effect, side: Side) -> str:
+    return "lower" if _total(side.value) < _total(effect.value) else "higher"
+
+
+def _total(value: object) -> float:
+    """Return the sum of the numbers in a value, which is less where all of them are scaled down."""
+    if isinstance(value, Mapping):
+        return sum(map(_total, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_total, value))
+    return number_of(str(value).partition("/")[0]) or 0.0
 
 
 # One replication ------------------------------------------------------------------------------------------------------

@@ -11,17 +11,17 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.reports import charts as plots
 from parksim.reports.markdown import markdown
-from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story, story_of
+from parksim.reports.stories import STORIES, story_of
+from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
 from parksim.reports.words import VERDICTS
 from parksim.results import library, write
-from parksim.studies.study import Study
-from parksim.studies.sweep import Sweep
 
 WIDE: Final = 760
 PHONE: Final = 340
@@ -39,13 +39,11 @@ def page(story: Story, *, interactive: bool = False) -> str:
     Raises:
         MissingLibraryError: altair or vl-convert is not installed.
     """
+    interactive = interactive and bool(story.charts)
     parts = [
         *_head(story, interactive=interactive),
         *_answer(story),
-        '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>',
-        *([_BUTTON] if interactive else ()),
-        *(_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts)),
-        "</section>",
+        *_charts(story, interactive=interactive),
         *_tables(story),
         *_assumptions(story),
         *_made(story),
@@ -56,7 +54,7 @@ def page(story: Story, *, interactive: bool = False) -> str:
 
 
 def save(result: object, path: str | Path, *, source: str = "", interactive: bool = False) -> None:
-    """Write the report of a study or a sweep: a page (``.html``), or Markdown (``.md``).
+    """Write the report of a result: a page (``.html``), or Markdown (``.md``).
 
     Args:
         result: what is reported.
@@ -65,13 +63,14 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         interactive: whether the page contains Vega, so that charts can show their numbers.
 
     Raises:
-        WrongTypeError: no study or sweep.
+        WrongTypeError: there is no report of such a result.
         ArgumentError: the file's name ends otherwise.
         MissingLibraryError: altair or vl-convert is not installed (a page needs them, Markdown does not).
         OutputError: the file cannot be written.
     """
-    if not isinstance(result, Study | Sweep):
-        raise WrongTypeError(f"a report is written of a Study or a Sweep, not of a {type(result).__name__}")
+    if type(result) not in STORIES:
+        known = " or ".join(one.__name__ for one in STORIES)
+        raise WrongTypeError(f"a report is written of a {known}, not of a {type(result).__name__}")
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ArgumentError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
@@ -105,19 +104,21 @@ def _head(story: Story, *, interactive: bool) -> Iterator[str]:
     yield f"<title>{text(story.title)}</title>"
     yield f"<style>\n{STYLE}</style></head>"
     yield "<body><main>"
-    yield f'<header><p class="kind">Call parking: {text(story.kind)}</p><h1>{text(story.title)}</h1></header>'
+    asked = f'<p class="asked">{text(story.asked)}</p>' if story.asked else ""
+    yield f'<header><p class="kind">Call parking: {text(story.kind)}</p><h1>{text(story.title)}</h1>'
+    yield f'{asked}<p class="question">{text(story.question)}</p></header>'
 
 
 def _answer(story: Story) -> Iterator[str]:
-    asked = f'<p class="asked">{text(story.asked)}</p>' if story.asked else ""
-    yield f'<section aria-labelledby="question"><h2 id="question">The question</h2>{asked}'
-    yield f"<p>{text(story.question)}</p></section>"
     sign = _sign(story.verdict) if story.verdict else ""
-    yield f'<section aria-labelledby="answer"><h2 id="answer">The answer</h2><div class="answer {story.verdict}">'
-    yield f'<p class="headline">{sign}{text(story.headline)}</p><ul>'
-    yield from (f"<li>{text(one)}</li>" for one in story.details)
-    yield "</ul></div>"
-    yield from map(_table, story.answers)
+    yield '<section aria-labelledby="answer"><h2 id="answer">The answer</h2>'
+    yield f'<div class="answer {story.verdict}"><p class="headline">{sign}{text(story.headline)}</p></div>'
+    if story.objectives is not None:
+        yield _table(story.objectives)
+    if story.details:
+        yield f'<ul class="details">{"".join(f"<li>{text(one)}</li>" for one in story.details)}</ul>'
+    if story.choices is not None:
+        yield _table(story.choices)
     if story.warning:
         place = 'They stand under <a href="#assumptions">What was assumed</a>.'
         yield f'<p class="warning"><span class="guess">guess</span> {text(story.warning)} {place}</p>'
@@ -132,8 +133,6 @@ def _cell(cell: Cell, kind: str) -> str:
     if isinstance(cell, Mark):
         sign = _sign(cell.kind) if cell.kind in VERDICTS else ""
         return f'<td><span class="{cell.kind}">{sign}{text(cell)}</span></td>'
-    if isinstance(cell, Measure):
-        return f"<td{kind}>{text(cell.words)} <code>{text(cell.name)}</code></td>"
     return f"<td{kind}>{text(cell)}</td>"
 
 
@@ -158,6 +157,16 @@ def _right(sheet: Sheet, column: int) -> str:
 
 
 # Charts ---------------------------------------------------------------------------------------------------------------
+
+
+def _charts(story: Story, *, interactive: bool) -> Iterator[str]:
+    if not story.charts:
+        return
+    yield '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>'
+    if interactive:
+        yield _BUTTON
+    yield from (_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts))
+    yield "</section>"
 
 
 def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
@@ -233,8 +242,14 @@ def _tables(story: Story) -> Iterator[str]:
             yield f'<p class="paper">{text(sheet.caption)} ({len(sheet.rows):,} rows): on the screen, not on paper.</p>'
         else:
             yield _table(sheet)
+    if story.footnotes:
+        yield f'<div class="footnotes">{"".join(map(_footnote, story.footnotes, count(1)))}</div>'
     links = [_download(name, content, name) for name, content in story.files.items() if name.endswith(".csv")]
     yield f'<p class="files">With every measure and interval: {", ".join(links)}.</p></section>'
+
+
+def _footnote(words: str, number: int) -> str:
+    return f"<p>[{number}] {text(words)}</p>"
 
 
 def _assumptions(story: Story) -> Iterator[str]:

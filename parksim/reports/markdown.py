@@ -1,12 +1,12 @@
 """A report as Markdown: the same words and tables as the page, and the charts' numbers where they are few."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from parksim.reports.figures import Figure, cell_text
-from parksim.reports.story import Cell, Chart, Mark, Measure, Sheet, Story
-from parksim.reports.words import label_of, unit_of
+from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
+from parksim.reports.words import key_words, label_of, unit_of
 
 MOST_ROWS: Final = 30
 """A chart of more rows is told by its finding alone; the page draws it."""
@@ -35,21 +35,26 @@ def _cell_of(words: object) -> str:
 
 def _lines(story: Story) -> Iterator[str]:
     yield f"# {escaped(story.title)}"
-    yield from ("", f"Call parking: {escaped(story.kind)}.", "", "## The question", "")
+    yield from ("", f"Call parking: {escaped(story.kind)}.", "")
     if story.asked:
         yield from (escaped(story.asked), "")
     yield from (escaped(story.question), "", "## The answer", "", f"**{escaped(story.headline)}**", "")
+    if story.objectives is not None:
+        yield from _table(story.objectives)
     yield from (f"- {escaped(one)}" for one in story.details)
-    for sheet in story.answers:
-        yield from _table(sheet)
+    if story.choices is not None:
+        yield from _table(story.choices)
     if story.warning:
-        yield story.warning
-    yield from ("", "## What was seen")
+        yield from ("", story.warning)
+    if story.charts:
+        yield from ("", "## What was seen")
     for chart in story.charts:
         yield from _chart(chart)
-    yield from ("", "## All that was measured")
+    if story.tables:
+        yield from ("", "## All that was measured")
     for sheet in story.tables:
         yield from _table(sheet)
+    yield from (line for n, words in enumerate(story.footnotes, 1) for line in ("", f"\\[{n}\\] {escaped(words)}"))
     yield from ("", "## What was assumed", "")
     for paragraph in story.sources:
         yield from (f"> {escaped(paragraph)}", ">")
@@ -72,7 +77,7 @@ def _chart(chart: Chart) -> Iterator[str]:
         yield from _maps(chart.figure)
     elif rows and len(rows) <= MOST_ROWS:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        cells = tuple(tuple(_shown(row[name]) for name in names) for row in rows)
+        cells = tuple(tuple(_shown(_WORDS.get(name, str), row[name]) for name in names) for row in rows)
         yield from _table(Sheet("", tuple(names), cells, tuple(range(len(names)))))
 
 
@@ -92,12 +97,16 @@ def _maps(figure: Figure) -> Iterator[str]:
         target = facts["targets"].get(measure)
         unit = f", in {unit_of(measure)}" if unit_of(measure) else ""
         caption = f"{label_of(measure)}{unit}" + (f"; target {target[2]}; * meets all objectives" if target else "")
-        corner = f"{facts['y']} / {facts['x']}" if facts["y"] else facts["x"]
+        corner = " / ".join(key_words(key) for key in (facts["y"], facts["x"]) if key)
         yield from _table(Sheet(caption, (corner, *map(str, facts["columns"])), tuple(rows)))
 
 
-def _shown(value: object) -> str:
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+_WORDS: Final = {"measure": label_of, "key": key_words}
+"""What is said in words of a column of a chart's numbers."""
+
+
+def _shown(words: Callable[[str], str], value: object) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else words(str(value))
 
 
 def _table(sheet: Sheet) -> Iterator[str]:
@@ -115,8 +124,6 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    if isinstance(cell, Measure):
-        return f"{_cell_of(cell.words)} (`{cell.name}`)"
     return f"**{cell}**" if isinstance(cell, Mark) else _cell_of(cell)
 
 

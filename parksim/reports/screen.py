@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -34,7 +35,10 @@ def screen(study: Study) -> RenderableType:
     if study.objectives:
         parts.append(_objectives(study))
     made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"
-    return Group(*parts, _estimates(study), Text(made, "dim"))
+    notes: dict[str, int] = {}
+    table = _estimates(study, notes)
+    told = [Text(f"[{number}] {reason}", "dim") for reason, number in notes.items()]
+    return Group(*parts, table, *told, Text(made, "dim"))
 
 
 def thin(study: Study) -> str:
@@ -70,25 +74,53 @@ def slots_in_words(scenario: Scenario) -> str:
 
 
 def _objectives(study: Study) -> Table:
-    table = empty_table("Objective", "", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
+    table = empty_table("Objective", "", "Estimate", *intervals_in_words(study), "Verdict")
     for objective in study.objectives:
         name = objective.objective.measure
         verdict = Text(objective.verdict, VERDICT_STYLES[objective.verdict])
-        table.add_row(name, objective.objective.text, *shown(name, study.estimate(name)), verdict)
+        intervals = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
+        table.add_row(name, objective.objective.text, *intervals, verdict)
     return table
 
 
-def _estimates(study: Study) -> Table:
-    table = empty_table("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
+def intervals_in_words(study: Study) -> list[str]:
+    """Return the headings of the intervals: one, or two where something is not known."""
+    level = f"{study.level * 100:g} %"
+    return (
+        [f"{level} interval"]
+        if study.draws is None
+        else [f"{level}, if the\ninputs are right", "With what is\nnot known"]
+    )
+
+
+def shown_unknown(study: Study, name: str) -> list[str]:
+    """Return the interval with what is not known, in a list; an empty one where all is known."""
+    if study.draws is None:
+        return []
+    wider = study.with_unknown(name)
+    return [shown(name, replace(study.estimate(name), low=wider.low, high=wider.high))[1] if wider else "-"]
+
+
+def _estimates(study: Study, notes: dict[str, int]) -> Table:
+    """Return every measure with theory beside it; ``notes`` gets the number of each formula or reason, each once."""
+
+    def row(name: str, index: int | None = None) -> tuple[str | Text, ...]:
+        estimate, value, reason = _theory(study, name, index)
+        note = f"[{notes.setdefault(reason, len(notes) + 1)}]"
+        wider = shown_unknown(study, name) if index is None else [""] * (study.draws is not None)
+        beside = Text(f"none {note}", "dim") if value is None else Text(f"{value} {note}")
+        return *shown(name, estimate), *wider, beside
+
+    table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory")
     for section, names in SECTIONS.items():
         table.add_row(Text(section, "bold"))
         for name in names:
-            table.add_row(f"  {name}", *cells(study, name))
+            table.add_row(f"  {name}", *row(name))
     for number, (name, lot) in enumerate(zip(study.scenario.lot_names, study.scenario.lots, strict=True)):
         if len(study.scenario.lots) > 1:
             table.add_row(Text(f"Lot {name}, {lot.slots} slot{'s' * (lot.slots != 1)}", "bold"))
             for measure in OF_LOTS:
-                table.add_row(f"  {measure}", *cells(study, f"{measure}_by_lot", number))
+                table.add_row(f"  {measure}", *row(f"{measure}_by_lot", number))
     return table
 
 
@@ -103,14 +135,19 @@ def empty_table(*headings: str, right: Collection[str] = ("Estimate",)) -> Table
 
 def cells(study: Study, name: str, index: int | None = None) -> tuple[str, str, Text]:
     """Return point, interval, and what theory says, dim where it says nothing or there is nothing to estimate."""
+    estimate, value, reason = _theory(study, name, index)
+    beside = Text(reason, "dim") if value is None else Text(f"{value}  {reason}")
+    beside.no_wrap, beside.overflow = True, "ellipsis"
+    return *shown(name, estimate), beside
+
+
+def _theory(study: Study, name: str, index: int | None) -> tuple[Estimate, str | None, str]:
+    """Return a measure's estimate, what theory says and how exactly (None if nothing), and its name or why none."""
     estimate, formula = study.estimate(name, index), theory_of(study.scenario)[name]
     value = formula.at(index)["formula"] if estimate.mean is not None else None
     if isinstance(value, int | float) and not math.isnan(value):
-        beside = Text("  ".join(marked(name, formula, value)))
-    else:
-        beside = Text(estimate.reason if estimate.mean is None else formula.reason, "dim")
-    beside.no_wrap, beside.overflow = True, "ellipsis"
-    return *shown(name, study.estimate(name, index)), beside
+        return estimate, ", ".join(marked(name, formula, value)), formula.reason
+    return estimate, None, estimate.reason if estimate.mean is None else formula.reason
 
 
 @lru_cache(maxsize=4)
@@ -122,13 +159,13 @@ def theory_of(scenario: Scenario) -> Mapping[str, Formula]:
 def marked(name: str, formula: Formula, value: float) -> tuple[str, str]:
     """Return a value of theory, to two digits of the error it may have, and how exact it is."""
     if formula.within is None:
-        return number(name, value), f"exact: {formula.reason}"
+        return number(name, value), "exact"
     within = formula.within * abs(value) if isinstance(formula.value, tuple) else formula.within
     if within <= MOST_SHOWN * abs(value):
         share = f"within {max(100 * within / abs(value), 0.1):.2g} %"
     else:
         share = f"at most {number(name, value + within, within)}"
-    return number(name, value, within), f"approximate ({share}): {formula.reason}"
+    return number(name, value, within), f"approximate ({share})"
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:

@@ -1,6 +1,8 @@
-"""The screen of ``parksim replay``: whether a log follows the rules, its measures, and those of another lot."""
+"""The screens of a log (does it follow the rules, and its measures) and of counters (what they tell, and do not)."""
 
 import math
+from pathlib import Path
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -8,10 +10,13 @@ from rich.text import Text
 
 from parksim.catalogue import SHARES
 from parksim.pbx.conformance import Agreement
+from parksim.pbx.counted import Counted
+from parksim.pbx.counts import Counts
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.reports.screen import empty_table
+from parksim.stats.survival import Interval
 
 
 def log_screen(
@@ -91,3 +96,51 @@ def _figure(name: str, value: float) -> str:
     if value == math.floor(value) and abs(value) < 1e9:
         return f"{value:,.0f}"
     return f"{value:,.3f}"
+
+
+_OPEN: Final = {
+    "retrieval.delay.median": ("half of the fetched calls are fetched within", 1.0, " s"),
+    "retrieval.never": ("of the parked calls are never fetched", 100.0, " %"),
+    "lot.patience.mean": ("a caller waits in the lot, on average, before hanging up", 1.0, " s"),
+}
+"""What counters leave open, in words, with its factor and unit."""
+
+
+def counts_screen(counts: Counts, result: Counted, out: Path, draws: Path) -> RenderableType:
+    """Return what counters tell, what they do not tell, and what to do next."""
+    figures = result.calibration.figures
+    told = [
+        (
+            "calls an hour" if "parking.probability" in figures else "parks asked for, an hour",
+            "arrivals.rate",
+            3600.0,
+            "",
+        ),
+        ("of the calls are to be parked", "parking.probability", 100.0, " %"),
+        ("of the parked calls are fetched", "retrieved_share", 100.0, " %"),
+        ("of the parked calls come back at the time-out", "returned_share", 100.0, " %"),
+        ("of the parked callers hang up", "abandoned_share", 100.0, " %"),
+    ]
+    parts: list[RenderableType] = [
+        Text(f"{counts.path.name}: {len(counts.hours):,} hours, {counts.total('parked'):,} calls parked", "bold"),
+        Text("What the counters tell (with 95 % limits):"),
+    ]
+    parts += [_line(words, figures[key], factor, unit) for words, key, factor, unit in told if key in figures]
+    parts.append(Text("What they leave open; every value between these limits fits them:"))
+    parts.append(_line("is the mean stay in a slot", result.stay_s, 1.0, " s"))
+    parts += [_line(words, figures[key], factor, unit) for key, (words, factor, unit) in _OPEN.items()]
+    parts += [Text(f"These counters contradict each other: {note}.", "bold red") for note in result.notes]
+    if counts.ignored:
+        parts.append(Text(f"Not used: the columns {', '.join(counts.ignored)}."))
+    parts.append(Text(f"Written: {out}, and {draws} with {len(next(iter(result.draws.values())))} sets of values."))
+    if counts.parked_s is None:
+        parts.append(
+            Text("To narrow the limits: count the seconds parked in each hour as well (column parked_seconds).")
+        )
+    parts.append(Text(f"Next: parksim run {out}"))
+    return Group(*parts)
+
+
+def _line(words: str, one: Interval, factor: float, unit: str) -> Text:
+    value, low, high = (f"{factor * limit:,.0f}" if factor * limit >= 100 else f"{factor * limit:.3g}" for limit in one)
+    return Text(f"  {value + unit:>9}  {words} ({low} to {high})")

@@ -1,6 +1,8 @@
 """What sweeps, searches and comparisons answer, laid out for people, and as CSV for other programs."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -8,14 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SECTIONS, SHARES
+from parksim.errors import UnfitError
+from parksim.reports.answer import MENDED_BY
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
+from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
-from parksim.studies.compare import Comparison
+from parksim.studies.compare import Comparison, difference
 from parksim.studies.search import Step
 from parksim.studies.sensitivity import Effect, Sensitivity
-from parksim.studies.solve import Frontier, Solution
+from parksim.studies.solve import Frontier, Solution, is_time
 from parksim.studies.study import Study
-from parksim.studies.sweep import Sweep
+from parksim.studies.sweep import Row, Sweep
 
 SHOWN_WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share", "occupancy_mean")
 """What a sweep's screen shows of a scenario that has no objectives."""
@@ -82,12 +87,29 @@ def _verdict(one: Study | Step) -> Text:
 
 
 def _which_meet(sweep: Sweep) -> Text:
-    met = [row for row in sweep.rows if row.study.verdict == "met"]
+    met = sorted((row for row in sweep.rows if row.study.verdict == "met"), key=_cost)
     undecided = sum(row.study.verdict == "undecided" for row in sweep.rows)
     design = ", ".join(f"{key} = {value}" for key, value in met[0].values.items()) if met else ""
-    first = f"; the first of them: {design}" if met else ""
+    first = f"; the cheapest of them (smallest {', then '.join(map(str, sweep.over))}): {design}" if met else ""
     more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
     return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
+
+
+def _cost(row: Row) -> tuple[tuple[bool, float, str], ...]:
+    """Return what orders designs from the cheapest: fewer of the first key, then of the next; words come last."""
+    ordered = []
+    for value in row.values.values():
+        number = _seconds(value)
+        ordered.append((number is None, number or 0.0, str(value)))
+    return tuple(ordered)
+
+
+def _seconds(value: object) -> float | None:
+    """Return a value as a number, a duration in seconds; None for any other."""
+    try:
+        return float(value) if isinstance(value, int | float) else duration_s(value)
+    except UnfitError:
+        return None
 
 
 def sensitivity_screen(made: Sensitivity) -> RenderableType:
@@ -98,7 +120,7 @@ def sensitivity_screen(made: Sensitivity) -> RenderableType:
     for one in made.effects:
         table.add_row(one.key, _short(one.value), *(_both(one, name) for name in made.measures))
     lines = [
-        f"Each guess is moved by a fifth, down and up. What matters: {about}.",
+        f"Each guess is moved {_how_far(made)}, down and up. What matters: {about}.",
         f"Measure first: {', '.join(moving[:3])}." if moving else "No guess moves it beyond noise.",
         f"These move nothing beyond noise: {', '.join(made.idle)}." if made.idle else "",
         f"A verdict would change with: {', '.join(made.deciding)}." if made.deciding else "No verdict would change.",
@@ -111,10 +133,20 @@ def sensitivity_screen(made: Sensitivity) -> RenderableType:
     return Group(Text(made.base.scenario.name, "bold"), text, table, Text(last, "dim"))
 
 
+def _how_far(made: Sensitivity) -> str:
+    """Return how far guesses are moved: to their limits, by a fifth where they have none."""
+    limited = {one.key for one in made.effects} & made.base.scenario.ranges.keys()
+    if not limited:
+        return "by a fifth"
+    return "to its limits" if len(limited) == len(made.effects) else "to its limits, or by a fifth without any"
+
+
 def _short(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value.values())
-    return "by the hour" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "by the hour"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _both(effect: Effect, name: str) -> Text:
@@ -139,25 +171,75 @@ def _made(result: Sweep | Solution | Frontier | Comparison, store: object) -> Te
     return Text(f"seed {one.seed}, engine {one.engine}, {of}; {gathered}", "dim")
 
 
-def solution_screen(solution: Solution, store: object = None) -> RenderableType:
+_COUNTED: Final = {"slots": "slot", "count": "attendant", "staff": "member"}
+"""The last word of a key -> what it counts."""
+
+
+def _written(key: str, value: int, *, is_time: bool) -> str:
+    """Return a value of a key as one says it: 5 slots, 2m10s."""
+    if is_time:
+        minutes, seconds = divmod(value, 60)
+        return f"{minutes}m" * bool(minutes) + f"{seconds}s" * bool(seconds or not minutes)
+    what = _COUNTED.get(key.rpartition(".")[2])
+    return f"{value} {what}{'s' * (value != 1)}" if what else f"{key} = {value}"
+
+
+def _short_answer(solution: Solution, *, is_time: bool) -> str:
+    """Return the answer in a line of its own."""
+    if solution.value is not None:
+        return f"Answer: {_written(solution.key, solution.value, is_time=is_time)}"
+    return "Answer: not decided" if solution.outcome == "undecided" else "Answer: none of these values"
+
+
+def _unmoved(solution: Solution, name: str) -> list[Text]:
+    """Return what the key does not move although it is missed, and the command for the key that does."""
+    tried = sorted(solution.trail, key=lambda step: step.value)
+    if solution.outcome != "none" or len(tried) < 2:
+        return []
+    low, high = tried[0], tried[-1]
+    pairs = min(len(low.study.results), len(high.study.results))
+    unmoved: dict[str, list[str]] = {}
+    for one in (high if solution.sense == "smallest" else low).objectives:
+        measure = one.objective.measure
+        key = MENDED_BY.get(measure, ("",))[0]
+        moved = _is_clear(difference(high.study, low.study, measure, pairs))
+        if one.verdict == "missed" and not moved and key and key != solution.key:
+            unmoved.setdefault(key, []).append(BY_NAME[measure].words)
+    return [
+        Text(f"{solution.key} does not move: {', '.join(words)}. {key} does:\n  parksim solve {name} {key}", "bold")
+        for key, words in unmoved.items()
+    ]
+
+
+def solution_screen(solution: Solution, store: object = None, name: str = "SCENARIO") -> RenderableType:
     """Return the answer with its reason, Erlang's beside it, what was tried, and the gain over the neighbour."""
+    timed = is_time(solution.scenario, solution.key)
+
+    def said(value: int) -> str:
+        return _written(solution.key, value, is_time=True) if timed else str(value)
+
+    def in_units(text: str) -> str:
+        return re.sub(r"(?<== )[0-9]+|(?<=objectives, )[0-9]+|(?<=but )[0-9]+", lambda one: said(int(one[0])), text)
+
     objectives = solution.scenario.objectives
     goal = " and ".join(f"{one.measure} {one.text}" for one in objectives)
-    level = solution.trail[0].study.level * 100  # of one look, so that the answer's is solution.level
     answer, style = _answer(solution), _OUTCOME_STYLES[solution.outcome]
-    told = "No formula beside it" if solution.erlang is None else f"A formula says {solution.erlang}"
+    answer = answer if solution.value is None else said(solution.value)
+    ends = "..".join(map(said, solution.within))
+    told = "No formula beside it" if solution.erlang is None else f"A formula says {said(solution.erlang)}"
     table = _grid([_short_key(solution.key), "replications"], [(o.measure, o.text) for o in objectives], "All")
-    for step in solution.trail:
-        table.add_row(str(step.value), f"{len(step.study.results):,}", *_objective_cells(step), _verdict(step))
+    for step in sorted(solution.trail, key=lambda step: step.value):
+        table.add_row(said(step.value), f"{len(step.study.results):,}", *_objective_cells(step), _verdict(step))
     return Group(
-        Text(solution.scenario.name, "bold"),
+        Text.assemble((_short_answer(solution, is_time=timed), style), f"  ({solution.scenario.name})"),
         Text.assemble(
-            f"The {solution.sense} {solution.key} of {solution.within[0]}..{solution.within[1]} with {goal}: ",
+            f"The {solution.sense} {solution.key} of {ends} with {goal}: ",
             (answer, style),
-            _between(solution),
+            _between(solution, said),
         ),
-        Text(solution.reason),
-        Text(f"{told}: {solution.erlang_reason}\n\nWhat was tried, in this order; estimate ({level:.4g} % interval)"),
+        Text(in_units(solution.reason)),
+        *_unmoved(solution, name),
+        Text(f"{told}: {solution.erlang_reason}\n\nWhat was tried; each verdict holds at {solution.level * 100:g} %"),
         table,
         *_gain(solution),
         _made(solution, store),
@@ -212,13 +294,14 @@ def _objective_cells(step: Step) -> list[Text]:
     ]
 
 
-def _between(solution: Solution) -> str:
+def _between(solution: Solution, said: Callable[[int], str] = str) -> str:
     if solution.between is None:
         return ""
     low, high = solution.between
     if low is None or high is None:
-        return f", {low if high is None else high} or beyond the range"
-    return f", between {min(low, high)} and {max(low, high)}"
+        end = low if high is None else high
+        return f", {end if end is None else said(end)} or beyond the range"
+    return f", between {said(min(low, high))} and {said(max(low, high))}"
 
 
 def _gain(solution: Solution) -> list[Text]:
@@ -229,20 +312,77 @@ def _gain(solution: Solution) -> list[Text]:
     return [Text(f"\nAgainst the neighbour that does not meet them, call by call: {words}")]
 
 
-def comparison_screen(comparison: Comparison, store: object = None) -> RenderableType:
-    """Return what changes from a to b: the keys, then each measure on both sides and its difference."""
+_LESS_IS_BETTER: Final = (
+    "refused_share",
+    "expired_share",
+    "queue_abandoned_share",
+    "queue_full_share",
+    "lost_share",
+    "abandoned_share",
+    "answer_wait_s_mean",
+    "recalls_per_hour",
+    "recall_abandoned_share",
+)
+_MORE_IS_BETTER: Final = ("answered_within_share", "retrieved_share", "recall_answered_share")
+
+
+def _better_and_worse(comparison: Comparison) -> list[str]:
+    """Return which verdicts change, what gets better and what worse beyond noise: what objectives ask about first."""
     a, b = comparison.a, comparison.b
-    table = empty_table("Measure", "a", "b", f"b less a ({a.level * 100:g} % interval)", "", right=("a", "b"))
-    for section, names in SECTIONS.items():
+    was, now = ({one.objective.measure: one for one in study.objectives} for study in (a, b))
+    changed = [
+        f"{BY_NAME[name].words} ({now[name].objective.text}): {was[name].verdict} -> {now[name].verdict}"
+        for name in was
+        if name in now and was[name].verdict != now[name].verdict
+    ]
+    told: dict[str, list[str]] = {"Better": [], "Worse": []}
+    names = sorted((*_LESS_IS_BETTER, *_MORE_IS_BETTER), key=lambda name: name not in was)
+    for name in names:
+        one = comparison.differences[name]
+        if not _is_clear(one):
+            continue
+        gets_less = (one.mean or 0.0) < 0
+        ends = " -> ".join(shown(name, study.estimate(name))[0] for study in (a, b))
+        unit = "" if name in SHARES or BY_NAME[name].is_count else f" {BY_NAME[name].unit}"
+        told["Better" if gets_less == (name in _LESS_IS_BETTER) else "Worse"].append(
+            f"{BY_NAME[name].words} {ends}{unit}"
+        )
+    lines = [f"{heading}: {'; '.join(ones)}." for heading, ones in told.items() if ones]
+    if was and now:
+        lines.insert(0, f"Verdicts that change: {'; '.join(changed)}." if changed else "No verdict changes.")
+    return lines if any(told.values()) else [*lines, "Nothing gets better or worse beyond noise."]
+
+
+def _named(name: str, study: Study) -> str:
+    return study.scenario.name if name in {"a", "b"} else f"{name} ({study.scenario.name})"
+
+
+def _is_clear(one: Estimate) -> bool:
+    return one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+
+
+def comparison_screen(
+    comparison: Comparison, store: object = None, names: tuple[str, str] = ("a", "b")
+) -> RenderableType:
+    """Return what changes from a to b, which ``names`` call: what is better and worse, then each measure."""
+    a, b = comparison.a, comparison.b
+    level = f"b less a ({a.level * 100:g} % interval)"
+    unsure = a.draws is not None or b.draws is not None
+    table = empty_table("Measure", "a", "b", level, *["With what is not known"] * unsure, "", right=("a", "b"))
+    for section, measures in SECTIONS.items():
         table.add_row(Text(section, "bold"))
-        for name in names:
+        for name in measures:
             one = comparison.differences[name]
-            clear = one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+            wider = comparison.with_unknown(name)
+            ends = one if wider is None else replace(one, low=wider.low, high=wider.high)
             sides = [shown(name, study.estimate(name))[0] for study in (a, b)]
-            table.add_row(f"  {name}", *sides, _figure(name, one), Text("differs" if clear else "", "bold"))
+            second = [shown(name, ends)[1] if wider else "-"] * unsure
+            marked = Text("differs" if _is_clear(ends) else "", "bold")
+            table.add_row(f"  {name}", *sides, _figure(name, one), *second, marked)
     return Group(
-        Text(f"a: {a.scenario.name}\nb: {b.scenario.name}", "bold"),
+        Text(f"a: {_named(names[0], a)}\nb: {_named(names[1], b)}", "bold"),
         Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),
+        Text("\n".join(_better_and_worse(comparison))),
         Text(comparison.how),
         table,
         _made(comparison, store),

@@ -69,6 +69,7 @@ def _add(table: Table, quick: Quick, name: str, index: int | None) -> None:
     value = formula.at(index)["formula"]
     label = f"  {name.removesuffix('_by_lot')}"
     if isinstance(value, float) and not math.isnan(value):
-        table.add_row(label, *marked(name, formula, value))
+        shown, mark = marked(name, formula, value)
+        table.add_row(label, shown, f"{mark}: {formula.reason}")
     else:
         table.add_row(label, "-", Text(formula.reason, "dim"))

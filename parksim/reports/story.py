@@ -1,6 +1,7 @@
 """What a report says of a study or a sweep: question, answer, verdicts, charts with their findings, tables.
 
-``story_of`` writes it down once, as plain texts and rows; ``html`` and ``markdown`` lay it out.
+A ``Story`` says it once, as plain texts and rows; ``html`` and ``markdown`` lay it out. ``stories`` has those of
+the other plans, and the way in.
 """
 
 import math
@@ -12,12 +13,25 @@ from typing import Any, Final, NamedTuple
 from parksim.catalogue import OF_LOTS, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
-from parksim.reports.figures import Figure, answer_of, having, number_of
-from parksim.reports.screen import cells, shown, slots_in_words
-from parksim.reports.words import OUTCOMES, clock, label_of, span, unit_of, written
+from parksim.reports.answer import MOST_ALIKE, WORST_FIRST, busiest_hours, found, headline_of, mended
+from parksim.reports.figures import Figure, answer_of, having
+from parksim.reports.screen import intervals_in_words, shown, shown_unknown, slots_in_words
+from parksim.reports.words import (
+    OUTCOMES,
+    clock,
+    key_words,
+    label_of,
+    number_of,
+    span,
+    unit_of,
+    value_words,
+    words_of,
+    written,
+)
 from parksim.results import rows_to_csv
 from parksim.scenario.comments import needs_files, to_toml
 from parksim.scenario.model import Scenario
+from parksim.scenario.sections import Objective
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import compare_results
 from parksim.studies.gather import DEFAULT_LEVEL
@@ -43,17 +57,7 @@ class Mark(NamedTuple):
         return self.kind
 
 
-class Measure(NamedTuple):
-    """A cell that names a measure, in words and as ``estimates`` spells it."""
-
-    words: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.words} ({self.name})"
-
-
-Cell = str | Mark | Measure
+Cell = str | Mark
 
 
 class Sheet(NamedTuple):
@@ -89,14 +93,15 @@ class Story:
         title: The scenario's name.
         kind: What was done: "30 replications of one design", "68 designs, 30 replications of each".
         asked: The question in the scenario file's own words; empty when it has none.
-        question: The question that the objectives ask of the design.
+        question: What the result answers, in one sentence.
         verdict: Of all objectives together; empty without objectives.
         headline: The answer in a sentence.
-        details: What stands behind the answer, a sentence each.
         objectives: Verdicts, a row each; None without objectives.
+        details: What stands behind the answer, a sentence each.
         choices: Of a sweep, the first value that meets all objectives for each of the others; None where no value does.
         charts: In the order of the page.
         tables: Further ones.
+        footnotes: What "[1]", "[2]", ... in the tables stand for.
         assumptions: Each value of the scenario, with its note and whether it is a guess.
         sources: What the scenario file says at its head.
         made: How it was made: what, and which.
@@ -110,11 +115,12 @@ class Story:
     question: str
     verdict: str
     headline: str
-    details: tuple[str, ...]
     objectives: Sheet | None
+    details: tuple[str, ...]
     choices: Sheet | None
     charts: tuple[Chart, ...]
     tables: tuple[Sheet, ...]
+    footnotes: tuple[str, ...]
     assumptions: Sheet
     sources: tuple[str, ...]
     made: tuple[tuple[str, str], ...]
@@ -133,28 +139,15 @@ class Story:
         told = f"{number} of the scenario are marked as guesses in its file: the answer is as good as they are."
         return told if self.guesses else ""
 
-    @property
-    def answers(self) -> tuple[Sheet, ...]:
-        """The tables that stand below the answer."""
-        return tuple(sheet for sheet in (self.objectives, self.choices) if sheet is not None)
-
-
-def story_of(result: Study | Sweep, source: str = "") -> Story:
-    """Return what a report of a study or a sweep says.
-
-    Args:
-        result: the study or sweep.
-        source: the name of its store, for the command that makes it again; empty when it has none.
-    """
-    return _of_study(result, source) if isinstance(result, Study) else _of_sweep(result, source)
-
 
 # A study --------------------------------------------------------------------------------------------------------------
 
 
-def _of_study(study: Study, source: str) -> Story:
+def of_study(study: Study, source: str) -> Story:
+    """Return what a report of a study says; ``source`` is the name of its store, empty when it has none."""
     scenario = study.scenario
     headline, details = _study_answer(study)
+    tables, footnotes = _measures(study)
     design, number = design_of(scenario), len(study.results)
     how_many = ["--replications", str(number)]
     if study.precision is not None:
@@ -171,10 +164,11 @@ def _of_study(study: Study, source: str) -> Story:
         verdict=study.verdict if study.objectives else "",
         headline=headline,
         details=details,
-        objectives=_objectives(study),
+        objectives=objectives_of(study),
         choices=None,
         charts=(_occupancy_chart(study), _busy_chart(study), *_replication_charts(study)),
-        tables=(*_measures(study), *_lots(study)),
+        tables=(*tables, *_lots(study)),
+        footnotes=footnotes,
         assumptions=assumptions(scenario, {}),
         sources=scenario.notes.head,
         made=made(study, f"{number:,}: {study.stopped}" if study.precision is not None else f"{number:,}"),
@@ -189,88 +183,77 @@ def design_of(scenario: Scenario) -> str:
     limits = {lot.max_in_parking for lot in scenario.lots}
     limit = limits.pop() if len(limits) == 1 else None
     if limit is not None and limit.kind == "constant":
-        words.append(f"a time-out of {limit.mean_s:g} s")
+        words.append(words_of({"lot.max_in_parking": limit.mean_s}))
     words.append(scenario.attendants.in_words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _study_answer(study: Study) -> tuple[str, tuple[str, ...]]:
+    """Return the verdict, and what stands behind it, in the order of the screen."""
+    details = found(study)
     if not study.objectives:
-        return "The scenario sets no objective.", tuple(
-            f"{capital(label_of(name))}: {measured(study, name)}."
-            for name in ("refused_share", "expired_share", "occupancy_mean")
-        )
-    details = [
-        f"{capital(label_of(one.objective.measure))}: {measured(study, one.objective.measure)}; the target is "
-        f"{one.objective.text}: {one.verdict}."
-        for one in sorted(study.objectives, key=lambda one: one.verdict != "missed")
-        if one.verdict != "met"
-    ]
+        shares = ("refused_share", "expired_share", "occupancy_mean")
+        details += [f"{capital(label_of(name))}: {measured(study, name)}." for name in shares]
+        return "The scenario sets no objective.", (*details, *_guesses(study))
     unclear = [one for one in study.objectives if one.verdict == "undecided"]
     if unclear:
         number_needed = replications_needed(study, unclear)
         would = "no number of replications" if number_needed is None else f"some {number_needed:,} replications"
         details.append(f"{capital(would)} would probably decide what is undecided.")
-    return headline_of(study), (*details, *_counts(study))
+    return headline_of(study), (*details, *mended(study, SCENARIO_FILE), *_guesses(study))
 
 
-def headline_of(study: Study) -> str:
-    """Return the verdict on all objectives in a sentence."""
-    number, missed = len(study.objectives), sum(one.verdict == "missed" for one in study.objectives)
-    if study.verdict == "met":
-        return "Yes: its objective is met." if number == 1 else f"Yes: all {number} objectives are met."
-    if study.verdict == "undecided":
-        return "Not decided: an interval holds the target."
-    if number == 1:
-        return "No: its objective is missed."
-    return f"No: {missed} of {number} objectives {'is' if missed == 1 else 'are'} missed."
+def _guesses(study: Study) -> list[str]:
+    many = len(study.scenario.guesses) > 1
+    return [f"Which of the guesses matter? Try: parksim sensitivity {SCENARIO_FILE}"] if many else []
 
 
-def _counts(study: Study) -> list[str]:
-    """Return what the shares of refusals and returns come to: counts, which are easier to weigh."""
-    asked, made = (study.estimate(name).mean for name in ("parks_requested", "parks_made"))
-    refused, back = (study.estimate(name) for name in ("refused_share", "expired_share"))
-    if not asked or not made or refused.mean is None or back.mean is None:
-        return []
-    hours = span(study.scenario.horizon_us - study.scenario.warm_up_us)
-    none = "none was seen to be refused" if refused.mean == 0 else f"some {some(refused.mean * asked)} are refused"
-    return [
-        f"In {hours}, of some {some(asked)} park requests {none}, and some {some(back.mean * made)} calls come back."
-    ]
-
-
-def some(count: float) -> str:
-    """Return a mean count for people: two digits below ten, whole above.
-
-    >>> some(0.031), some(3.14), some(825.3)
-    ('0.03', '3.1', '825')
-    """
-    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}" if count >= 1 else f"{count:.1g}"
-
-
-def _objectives(study: Study) -> Sheet | None:
+def objectives_of(study: Study) -> Sheet | None:
+    """Return the verdicts on a study's objectives, the missed ones first; None without objectives."""
     if not study.objectives:
         return None
-    rows = []
-    for one in study.objectives:
+    rows: list[tuple[Cell, ...]] = []
+    for one in sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict]):
         name = one.objective.measure
-        point, interval = shown(name, study.estimate(name))
-        rows.append((_named_measure(name), one.objective.text, point, interval, Mark(one.verdict)))
-    headings = ("Objective", "Target", "Estimate", f"{study.level * 100:g} % interval", "Verdict")
-    return Sheet("The objectives", headings, tuple(rows), (2,))
+        intervals = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
+        rows.append((named(name), one.objective.text, *intervals, Mark(one.verdict)))
+    intervals_of = [words.replace("\n", " ") for words in intervals_in_words(study)]
+    return Sheet("The objectives", ("Objective", "Target", "Estimate", *intervals_of, "Verdict"), tuple(rows), (2,))
 
 
-def _named_measure(name: str) -> Measure:
+def named(name: str) -> str:
+    """Return what a measure is called in a table, with its unit."""
     unit = unit_of(name)
-    words = label_of(name) if not unit or name in SHARES else f"{label_of(name)}, {unit}"
-    return Measure(capital(words), name)
+    words = label_of(name) if not unit or name in SHARES or unit == "1/h" else f"{label_of(name)}, {unit}"
+    return capital(words)
 
 
-def _measures(study: Study) -> Iterable[Sheet]:
-    headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "Theory, or why none")
+def _measures(study: Study) -> tuple[list[Sheet], tuple[str, ...]]:
+    """Return the tables of all measures, and their footnotes: which formula a value is, why there is no estimate.
+
+    A table in which no formula holds has no column for it.
+    """
+    notes: dict[str, int] = {}
+    sheets = []
+
+    def noted(text: str, why: str) -> str:
+        return f"{text} [{notes.setdefault(why, len(notes) + 1)}]"
+
     for section, names in SECTIONS.items():
-        rows: list[tuple[Cell, ...]] = [(_named_measure(name), *map(str, cells(study, name))) for name in names]
-        yield Sheet(section, headings, tuple(rows), (1,))
+        rows: list[tuple[str, ...]] = []
+        for name in names:
+            estimate, formula = study.estimate(name), study.formulas[name]
+            point, interval = shown(name, estimate)
+            value = formula.at(None)["formula"]
+            theory = ""
+            if isinstance(value, int | float) and estimate.mean is not None:
+                theory = noted(written(name, float(value)), formula.reason)
+            interval = noted(interval, estimate.reason) if estimate.mean is None and estimate.reason else interval
+            rows.append((named(name), point, interval, theory))
+        headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "By formula")
+        columns = 4 if any(row[3] for row in rows) else 3
+        sheets.append(Sheet(section, headings[:columns], tuple(row[:columns] for row in rows), (1,)))
+    return sheets, tuple(notes)
 
 
 def _lots(study: Study) -> Iterable[Sheet]:
@@ -293,10 +276,14 @@ def _occupancy_chart(study: Study) -> Chart:
     figure = figures.by_hour(study)
     if not figure.rows:
         return Chart("How full the lot is over the day", "No hour of day was measured.", "", None)
-    busiest = max(figure.rows, key=lambda row: float(row["mean"]))
-    hour, slots = busiest["hour"], figure.facts["slots"]
-    point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
-    finding = f"Busiest from {hour:02d} to {hour + 1:02d} h: {point} of {slots} slots, on average."
+    slots, hours = figure.facts["slots"], busiest_hours(study, "occupancy_mean")
+    if len(hours) > MOST_ALIKE:
+        point = with_interval("occupancy_mean", study.estimate("occupancy_mean"))
+        finding = f"No hour is the busiest beyond noise: {point} of {slots} slots, on average."
+    else:
+        hour, others = hours[0], f" ({len(hours) - 1} more are not told apart from it)" if len(hours) > 1 else ""
+        point = with_interval("occupancy_mean", study.estimate("occupancy_mean_by_hour", hour))
+        finding = f"Busiest from {hour:02d} to {hour + 1:02d} h{others}: {point} of {slots} slots, on average."
     reading = f"Line: mean of the hour. Darker band: its {100 * study.level:g} % interval. "
     reading += "Paler band: the middle 90 % of replications."
     return Chart("How full the lot is over the day", finding, reading, figure)
@@ -357,7 +344,8 @@ def _time_parked_chart(figure: Figure) -> Chart:
 # A sweep --------------------------------------------------------------------------------------------------------------
 
 
-def _of_sweep(sweep: Sweep, source: str) -> Story:
+def of_sweep(sweep: Sweep, source: str) -> Story:
+    """Return what a report of a sweep says; ``source`` is the name of its store, empty when it has none."""
     scenario = sweep.scenario
     answer, base = answer_of(sweep), _base_of(sweep)
     headline, details = _sweep_answer(sweep, answer, base)
@@ -365,22 +353,19 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
     words = words_of(told.values)
     undecided = any(row.study.verdict == "undecided" for row in sweep.rows)
     verdict = "met" if answer else "undecided" if undecided else "missed"
-    keys = " and which ".join(key_words(key) for key in sweep.over)
-    keys = keys if scenario.objectives else keys.replace(" and which ", " and ")
+    keys = " and ".join(map(key_words, sweep.over))
     charts = (
         chart._replace(heading=f"{chart.heading}: {words}")
         for chart in (_occupancy_chart(told.study), _busy_chart(told.study))
     )
-    objectives = _objectives(told.study)
+    objectives = objectives_of(told.study)
     if objectives is not None:
         objectives = objectives._replace(caption=f"The objectives with {words}")
     return Story(
         title=scenario.name,
         kind=f"{len(sweep.rows):,} designs offered the same calls, {sweep.replications:,} replications of each",
         asked=scenario.notes.question,
-        question=f"Which {keys} {'meet' if len(sweep.over) > 1 else 'meets'} the objectives?"
-        if scenario.objectives
-        else f"What follows from {keys}?",
+        question=f"Which values meet the objectives: {keys}?" if scenario.objectives else f"What changes with {keys}?",
         verdict=verdict if scenario.objectives else "",
         headline=headline,
         details=details,
@@ -388,6 +373,7 @@ def _of_sweep(sweep: Sweep, source: str) -> Story:
         choices=_choices(sweep),
         charts=(*_sweep_charts(sweep), *charts),
         tables=(_designs(sweep),),
+        footnotes=(),
         assumptions=assumptions(scenario, {key: listed(values) for key, values in sweep.over.items()}),
         sources=scenario.notes.head,
         made=made(sweep, f"{sweep.replications:,} of each of {len(sweep.rows):,} designs"),
@@ -412,32 +398,6 @@ def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
 def _base_of(sweep: Sweep) -> Row | None:
     """Return the design that is the scenario as it stands; None when it was not among those tried."""
     return next((row for row in sweep.rows if row.study.scenario.digest == sweep.scenario.digest), None)
-
-
-_KEY_WORDS: Final = {
-    "lot.slots": ("number of slots", "{} slots"),
-    "lot.max_in_parking": ("time-out", "a time-out of {} s"),
-    "attendants.count": ("number of attendants", "{} attendants"),
-}
-
-
-def key_words(key: str) -> str:
-    """Return what a swept key is called: "time-out"; itself where it has no name."""
-    return _KEY_WORDS[key][0] if key in _KEY_WORDS else key
-
-
-def words_of(values: Mapping[str, object]) -> str:
-    """Return a design in words.
-
-    >>> words_of({"lot.slots": 5, "lot.max_in_parking": "3m", "lot.choice": "lowest"})
-    '5 slots, a time-out of 180 s, lot.choice = lowest'
-    """
-    words = []
-    for key, value in values.items():
-        number = number_of(value)
-        known = key in _KEY_WORDS and number is not None
-        words.append(_KEY_WORDS[key][1].format(f"{number:g}") if known else f"{key} = {value}")
-    return ", ".join(words)
 
 
 def listed(values: Sequence[object]) -> str:
@@ -486,16 +446,27 @@ def _gain(base: Study, answer: Study) -> list[str]:
         compared = compare_results(base, answer)
     except (PlanError, ValueError):  # too few replications, other times, or calls whose files are not at hand
         return []
-    words = []
-    for name in (one.objective.measure for one in answer.objectives):
-        difference = compared.differences[name]
-        if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
-            continue
-        point, interval = (text.replace(" %", "") for text in shown(name, difference))
-        unit = "percentage points" if name in SHARES else unit_of(name)
-        sign = "+" if difference.low > 0 else ""
-        words.append(f"{label_of(name)}: {sign}{point} {unit}".rstrip() + f" ({interval})")
-    return [f"Against it, with the very same calls: {'; '.join(words)}."] if words and compared.paired else []
+    words = [moved(name, compared.differences[name]) for name in (one.objective.measure for one in answer.objectives)]
+    told = "; ".join(filter(None, words))
+    return [f"Against it, with the very same calls: {told}."] if told and compared.paired else []
+
+
+def moved(name: str, difference: Estimate) -> str:
+    """Return by how much a measure changes, in words; "" where the interval of the difference holds 0."""
+    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+        return ""
+    return f"{label_of(name)}: {change_of(name, difference)}"
+
+
+def change_of(name: str, difference: Estimate, points: str = "percentage points") -> str:
+    """Return a difference with its sign, unit and interval: "-1.38 percentage points (-2.01 to -0.98)"."""
+    if difference.mean is None:
+        return "undefined"
+    point, interval = (text.replace(" %", "") for text in shown(name, difference))
+    unit = points if name in SHARES else unit_of(name).replace("1/h", "")
+    sign = "+" if difference.mean > 0 else ""
+    beside = f" ({interval})" if difference.low is not None else ""
+    return f"{sign}{point} {unit}".rstrip() + beside
 
 
 def _sweep_charts(sweep: Sweep) -> Iterable[Chart]:
@@ -539,7 +510,7 @@ def _against(sweep: Sweep, key: str) -> Chart:
     )
     of = f", with {words_of(others)}" if others else ""
     finding = f"From {words_of({key: least})} to {words_of({key: most})}{of}: {changes}."
-    return Chart(f"What the {key_words(key)} changes", finding, reading, figure)
+    return Chart(f"What changes with the {key_words(key)}", finding, reading, figure)
 
 
 def _choices(sweep: Sweep) -> Sheet | None:
@@ -555,7 +526,7 @@ def _choices(sweep: Sweep) -> Sheet | None:
         met = next((row for row in designs if row.study.verdict == "met"), None)
         ends = [measured(met.study, o.measure) if met else "-" for o in objectives]
         rows.append((*values, "none" if met is None else str(met.values[first]), *ends))
-    headings = (*others, f"first {first} that does", *(f"{o.measure} {o.text}" for o in objectives))
+    headings = (*map(key_words, others), f"first {key_words(first)} that does", *map(aim, objectives))
     return Sheet("What each choice takes", headings, tuple(rows), (len(others),))
 
 
@@ -570,12 +541,21 @@ def _designs(sweep: Sweep) -> Sheet:
         )
         for row in sweep.rows[:MOST_DESIGNS]
     )
-    headings = (*sweep.over, *(f"{name} {text}".strip() for name, text in columns), *(["All"] if objectives else []))
+    headings = (
+        *(capital(key_words(key)) for key in sweep.over),
+        *(f"{capital(label_of(name))} {text}".strip() for name, text in columns),
+        *(["All"] if objectives else []),
+    )
     more = f"The first {MOST_DESIGNS:,} of {len(sweep.rows):,} designs; designs.csv has all"
     return Sheet("All designs" if len(sweep.rows) <= MOST_DESIGNS else more, headings, rows)
 
 
 # Words for measures ---------------------------------------------------------------------------------------------------
+
+
+def aim(objective: Objective) -> str:
+    """Return an objective as a heading: "Parks refused because the lot is full < 1 %"."""
+    return f"{capital(label_of(objective.measure))} {objective.text}"
 
 
 def measured(study: Study, name: str) -> str:
@@ -607,57 +587,26 @@ def capital(text: str) -> str:
 
 # Assumptions, and how it was made -------------------------------------------------------------------------------------
 
-_DURATIONS: Final = ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring")
-_LAW_SECONDS: Final = ("mean", "median", "value", "low", "high", "means", "values", "scale")
-
 
 def assumptions(scenario: Scenario, varied: Mapping[str, str]) -> Sheet:
     """Return the values of a scenario with their notes; the last cell marks a guess, ``varied`` has swept values."""
     notes, rows = scenario.notes, []
     for key, value in scenario.assumptions.items():
         row: tuple[Cell, ...] = (
-            (key, varied[key], "varied here", "")
+            (capital(key_words(key)), varied[key], "varied here", "")
             if key in varied
             else (
-                key,
-                value_words(key.rpartition(".")[2], value),
+                capital(key_words(key)),
+                value_words(key, value),
                 "given beside the file" if key in notes.given else notes.note(key),
                 Mark("guess") if notes.is_guess(key) else "",
             )
         )
         rows.append(row)
-    return Sheet("The scenario, value by value", ("Key", "Value", "Note in the scenario file", ""), tuple(rows))
+    return Sheet("The scenario, value by value", ("What", "Value", "Note in the scenario file", ""), tuple(rows))
 
 
-def value_words(name: str, value: Any) -> str:
-    """Return a value of a scenario for people: durations with their units, laws by name and parameters.
-
-    >>> value_words("warm_up", 1800.0), value_words("talk", {"kind": "exponential", "mean": 45.0})
-    ('30 min', 'exponential, mean 45 s')
-    """
-    if isinstance(value, dict):
-        if value.get("kind") == "constant" and isinstance(value.get("value"), int | float):
-            return span(round(value["value"] * 1e6))
-        inner = [f"{key} {_parameter(key, one)}" for key, one in value.items() if key != "kind"]
-        return ", ".join([str(value.get("kind", "")), *inner]).lstrip(", ")
-    if isinstance(value, list):
-        return ", ".join(value_words(name, one) for one in value)
-    if name in _DURATIONS and isinstance(value, int | float):
-        return span(round(value * 1e6))
-    if isinstance(value, str) and name == "rate" and value.endswith("/s"):
-        return f"{float(value[:-2]) * 3600:.6g}/h"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _parameter(name: str, value: Any) -> str:
-    if isinstance(value, list):
-        return " and ".join(_parameter(name, one) for one in value)
-    if isinstance(value, int | float):
-        return f"{value:g} s" if name in _LAW_SECONDS else f"{value:g}"
-    return str(value)
-
-
-def made(result: Study | Sweep, replications: str) -> tuple[tuple[str, str], ...]:
+def made(result: Any, replications: str) -> tuple[tuple[str, str], ...]:
     """Return how a result was made: what, and which; ``replications`` says how many in words."""
     scenario = result.scenario
     made_with = result.made_with or versions(result.engine)
@@ -673,7 +622,7 @@ def made(result: Study | Sweep, replications: str) -> tuple[tuple[str, str], ...
     )
 
 
-def commands(result: Study | Sweep, source: str, words: list[str]) -> tuple[Command, ...]:
+def commands(result: Any, source: str, words: list[str]) -> tuple[Command, ...]:
     """Return the commands that make a result again: from its store ``source``, and by ``words``, what was asked for."""
     words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine, *_level(result.level)]
     again = Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source]))

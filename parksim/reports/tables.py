@@ -13,7 +13,11 @@ from parksim.journal.journal import Journal
 from parksim.reports.screen import cells
 from parksim.results import Names, Table, html_table, names_of
 from parksim.rules.codes import KIND_NAMES, REASON_NAMES
+from parksim.studies.advise import Advice
+from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run
+from parksim.studies.sensitivity import Sensitivity
+from parksim.studies.solve import Frontier, Solution
 from parksim.studies.study import Study
 from parksim.studies.sweep import Sweep
 
@@ -22,7 +26,8 @@ def table_of(result: object) -> Table:
     """Return the table of a result.
 
     A run and a journal: one row a fact, the journal's own columns. A study: one row a replication, one column a scalar
-    measure. A sweep: one row a design, its values, each measure with its interval, each verdict.
+    measure. Any other plan: the rows of its ``flat()``; of a sweep one row a design, its values, each measure with its
+    interval, each verdict.
 
     Raises:
         WrongTypeError: no result of parksim.
@@ -34,7 +39,7 @@ def table_of(result: object) -> Table:
     if isinstance(result, Study):
         numbers = {"replication": np.arange(len(result.results), dtype=np.int64)}
         return Table(numbers | {name: np.array([one[name] for one in result.results], np.float64) for name in SCALARS})
-    if isinstance(result, Sweep):
+    if isinstance(result, Sweep | Solution | Frontier | Comparison | Sensitivity | Advice):
         rows = result.flat()
         names = list(dict.fromkeys(name for row in rows for name in row))
         return Table({name: _column([row.get(name) for row in rows]) for name in names})

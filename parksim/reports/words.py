@@ -1,13 +1,17 @@
-"""Words for people: what each measure is called on an axis and in a report, in which unit, and what is drawn how.
+"""Words for people: what measures, keys and values are called in a chart or a report, and what is drawn how.
 
 >>> label_of("refused_share"), unit_of("refused_share"), written("refused_share", 0.0123)
 ('parks refused because the lot is full', '% of park requests', '1.23 %')
 """
 
 import math
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
 from parksim.catalogue import BY_NAME, SHARES
+from parksim.errors import UnfitError
+from parksim.scenario.quantities import duration_s
 
 
 class Look(NamedTuple):
@@ -48,6 +52,33 @@ def label_of(name: str) -> str:
 def unit_of(name: str) -> str:
     """Return the unit of a measure: "% of parks", "s", "erlang"; empty for a plain number."""
     return BY_NAME[name].unit if name in BY_NAME else ""
+
+
+_LESS_IS_BETTER: Final = frozenset(
+    ("refused_share", "time_full_share", "expired_share", "abandoned_share", "recalls_per_hour", "recall_busy_share")
+) | {"recall_abandoned_share", "lost_share", "queue_abandoned_share", "queue_full_share"}
+_MORE_IS_BETTER: Final = frozenset(("retrieved_share", "recall_answered_share", "answered_within_share"))
+
+
+def change_in_words(name: str, low: float, high: float, relation: str = "") -> str:
+    """Return what a change of a measure is whose interval is given: "better", "worse", "differs", or "unclear".
+
+    Args:
+        name: of the measure.
+        low: of the interval of the difference.
+        high: likewise.
+        relation: of the objective on it, such as "<"; it says which way is better, before what callers would say.
+
+    >>> change_in_words("refused_share", -0.02, -0.01), change_in_words("occupancy_mean", 0.1, 0.2)
+    ('better', 'differs')
+    """
+    if low <= 0 <= high:
+        return "unclear"
+    less = relation.startswith("<") if relation else name in _LESS_IS_BETTER or name.startswith("answer_wait")
+    more = relation.startswith(">") if relation else name in _MORE_IS_BETTER
+    if not less and not more:
+        return "differs"
+    return "better" if (high < 0) == less else "worse"
 
 
 def bounds_of(name: str, slots: int) -> tuple[float, float]:
@@ -98,3 +129,160 @@ def clock(time_s: float) -> str:
     """
     of_day_s = time_s % 86_400 or (86_400 if time_s else 0)
     return f"{int(of_day_s // 3600):02d}:{int(of_day_s // 60) % 60:02d}"
+
+
+# Keys and values ------------------------------------------------------------------------------------------------------
+
+KEY_WORDS: Final = {
+    "name": "name of the scenario",
+    "run.horizon": "end of a replication",
+    "run.warm_up": "warm-up (not counted)",
+    "run.cool_down": "cool-down (not counted)",
+    "run.precision": "wanted precision",
+    "arrivals.kind": "how calls arrive",
+    "arrivals.rate": "calls that arrive",
+    "arrivals.calls_per_hour": "calls per hour of the day",
+    "arrivals.file": "file of recorded calls",
+    "arrivals.column": "column of the recorded instants",
+    "arrivals.resample": "how recorded days are drawn",
+    "queue.limit": "places in the queue",
+    "queue.patience": "how long a caller waits for an answer",
+    "queue.target": "target time for an answer",
+    "attendants.count": "attendants",
+    "attendants.handling": "time to handle a call",
+    "attendants.talk": "talk of a call that is not parked",
+    "parking.probability": "share of calls that are parked",
+    "parking.max_parks": "how often a call may be parked",
+    "parking.announcement": "time to announce a parked call",
+    "parking.when_full": "what happens when all lots are full",
+    "parking.retries": "further tries when all lots are full",
+    "parking.retry_after": "time until the next try",
+    "lot": "order of the lots",
+    "lot.name": "name of the lot",
+    "lot.organization": "organisation of the lot",
+    "lot.weight": "share of the calls for the lot",
+    "lot.slots": "slots of the lot",
+    "lot.first": "label of the first slot",
+    "lot.choice": "which free slot is taken",
+    "lot.max_in_parking": "time-out",
+    "lot.when_full": "what happens when the lot is full",
+    "lot.retries": "further tries when the lot is full",
+    "lot.retry_after": "time until the next try",
+    "lot.patience": "how long a parked caller waits",
+    "lot.limits": "allowed time-outs",
+    "retrieval.delay": "time until a parked call is fetched",
+    "retrieval.never": "share of parked calls that nobody fetches",
+    "retrieval.staff": "people who fetch parked calls",
+    "retrieval.talk": "talk after a call is fetched",
+    "recall.to": "who gets a call that comes back",
+    "recall.ring": "how long a returning call rings",
+    "recall.attempts": "how often a returning call is offered",
+    "recall.answer": "time until a returning call is answered",
+    "recall.never": "share of returning calls that are not answered",
+    "recall.busy": "what a returning call does when its parker is busy",
+    "recall.unanswered": "what becomes of a returning call that is not answered",
+    "recall.patience": "how long a returning caller waits",
+    "caller.patience": "how long a caller waits",
+}
+"""What each key of a scenario file is called. A lot's own key is ``lot.NAME.slots``: "slots of lot NAME"."""
+_SET_TO: Final = {
+    "lot.slots": ("{} slot", "{} slots"),
+    "lot.max_in_parking": ("a time-out of {}",) * 2,
+    "attendants.count": ("{} attendant", "{} attendants"),
+    "retrieval.staff": ("{} person who fetches calls", "{} people who fetch calls"),
+}
+"""What a design is called in which a key has one value, and several."""
+_SECONDS: Final = frozenset(
+    ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring", "max_in_parking", "patience")
+)
+_PERCENT: Final = frozenset(("probability", "never", "precision"))
+_LAW_SECONDS: Final = ("mean", "median", "value", "low", "high", "means", "values", "scale")
+
+
+def _general(key: str) -> tuple[str, str]:
+    """Return a key without the name of its lot, and that name: ("lot.slots", "north") of lot.north.slots."""
+    section, *names = key.split(".")
+    return (f"{section}.{names[-1]}", ".".join(names[:-1])) if len(names) > 1 else (key, "")
+
+
+def key_words(key: str) -> str:
+    """Return what a key of a scenario is called; itself where it has no words.
+
+    >>> key_words("lot.max_in_parking"), key_words("lot.north.slots"), key_words("no.such")
+    ('time-out', 'slots of lot north', 'no.such')
+    """
+    general, lot = _general(key)
+    words = KEY_WORDS.get(general)
+    if words is None or not lot:
+        return words or key
+    return f"{words.removesuffix(' of the lot')} of lot {lot}"
+
+
+def is_seconds(key: str) -> bool:
+    """Say whether a plain number of a key is a time in seconds."""
+    return key.rpartition(".")[2] in _SECONDS
+
+
+def number_of(value: object) -> float | None:
+    """Return what a value of a key measures: a number as it is, a duration in seconds; None for a word.
+
+    >>> number_of("3m"), number_of(4), number_of("lowest"), number_of(True)
+    (180.0, 4.0, None, None)
+    """
+    if isinstance(value, bool):
+        return None
+    for read in (float, duration_s):
+        with suppress(UnfitError, ValueError):
+            return read(str(value))
+    return None
+
+
+def value_words(key: str, value: Any) -> str:
+    """Return a value of a key for people: durations with their units, shares in per cent, laws by name and parameters.
+
+    >>> value_words("lot.max_in_parking", 120), value_words("retrieval.never", 0.15), value_words("lot.slots", "4")
+    ('2 min', '15 %', '4')
+    >>> value_words("attendants.talk", {"kind": "exponential", "mean": 45.0})
+    'exponential, mean 45 s'
+    """
+    if isinstance(value, Mapping):
+        if value.keys() == {"value", "low", "high"}:
+            point, low, high = (value_words(key, value[name]) for name in ("value", "low", "high"))
+            return f"{point} ({low} to {high})"
+        if value.get("kind") == "constant" and isinstance(value.get("value"), int | float):
+            return span(round(value["value"] * 1e6))
+        inner = [f"{name} {_parameter(name, one)}" for name, one in value.items() if name != "kind"]
+        return ", ".join([str(value.get("kind", "")), *inner]).lstrip(", ")
+    if isinstance(value, list | tuple):
+        return ", ".join(value_words(key, one) for one in value)
+    if is_seconds(key) and (seconds := number_of(value)) is not None:
+        return span(round(seconds * 1e6))
+    if key.rpartition(".")[2] in _PERCENT and isinstance(value, int | float):
+        return f"{100 * value:.12g} %"
+    if isinstance(value, str) and key.endswith("rate") and value.endswith("/s"):
+        return f"{float(value[:-2]) * 3600:.6g}/h"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parameter(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return " and ".join(_parameter(name, one) for one in value)
+    if isinstance(value, int | float):
+        return f"{value:g} s" if name in _LAW_SECONDS else f"{value:g}"
+    return str(value)
+
+
+def words_of(values: Mapping[str, object]) -> str:
+    """Return a design in words.
+
+    >>> words_of({"lot.slots": 5, "lot.max_in_parking": "3m", "lot.choice": "lowest"})
+    '5 slots, a time-out of 3 min, which free slot is taken: lowest'
+    """
+    words = []
+    for key, value in values.items():
+        (general, lot), shown = _general(key), value_words(key, value)
+        if general in _SET_TO and number_of(value) is not None:
+            words.append(_SET_TO[general][number_of(value) != 1].format(shown) + (f" in lot {lot}" if lot else ""))
+        else:
+            words.append(f"{key_words(key)}: {shown}")
+    return ", ".join(words)

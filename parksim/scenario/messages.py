@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from parksim.errors import ScenarioError, UnfitError, UnknownWordError
+from parksim.scenario.other_words import other_word
 from parksim.scenario.positions import KeyPath, scan
+from parksim.scenario.quantities import QUOTES, mended, number, plainer
 from parksim.scenario.reading import MIB, names_beside, read
 from parksim.scenario.recordings import is_reference
 
@@ -26,8 +29,12 @@ LARGEST_FILE: Final = MIB
 WIDEST_VALUE: Final = 64
 MOST_VALUES: Final = 100_000
 """In one scenario; each that is wrong takes some memory to be refused."""
+MOST_OF_A_LINE: Final = 200
+"""Characters of a line that is no TOML in which it is looked up what may be meant."""
 MOST_EXPLAINED: Final = 100
 """Of so many unknown keys it is looked up what they may mean."""
+FILES: Final = ("file", "draws")
+"""The keys that name files."""
 _TOO_LARGE: Final = "put long lists into a file of their own (CSV)"
 
 Vocabulary = Callable[[KeyPath], tuple[str, ...]]
@@ -39,12 +46,13 @@ Resolver = Callable[[Mapping[str, Any], tuple[str, ...]], KeyPath]
 
 
 class Origin(NamedTuple):
-    """Where a scenario came from: its name in messages, its text, its folder, and the keys replaced since."""
+    """Where a scenario came from: its name in messages, its text, its folder, and the keys replaced since by what."""
 
     name: str = "scenario"
     text: str = ""
     folder: str = "."
     given: tuple[KeyPath, ...] = ()
+    option: str = ""
 
 
 class Fault(NamedTuple):
@@ -83,9 +91,10 @@ def read_text(path: Path) -> str:
 def named_files(value: Any) -> Iterator[str]:
     """Yield the names of the files that the tables of a scenario name; a digest is no name."""
     if isinstance(value, Mapping):
-        file = value.get("file")
-        if isinstance(file, str) and not is_reference(file):
-            yield file
+        for key in FILES:
+            file = value.get(key)
+            if isinstance(file, str) and not is_reference(file):
+                yield file
     if isinstance(value, Mapping | list):
         for one in value.values() if isinstance(value, Mapping) else value:
             yield from named_files(one)
@@ -154,10 +163,36 @@ def _broken(text: str, origin: Origin) -> str:
         line, column = int(match[1]), int(match[2])
     found = lines[line - 1].strip() if line <= len(lines) else ""
     shown = f" (in {_cut(repr(found), WIDEST_VALUE)})" if found else ""
+    if plain := _plain_line(found):
+        return _one_line(f"{origin.name}, line {line}: {_cut(found, WIDEST_VALUE)}: {plain}")
     return (
         f"{origin.name}, line {line}, column {column}: is no valid TOML: {_cut(rule, 120)}{shown}; "
         'write one key = value a line, texts in quotes such as horizon = "1d"'
     )
+
+
+_PAIR = re.compile(r"(?P<key>[A-Za-z0-9_.-]+) *(?P<sign>[=:]) *(?P<value>[^\s\"'#][^\"'#]*?) *(?:#.*)?")
+
+
+def _plain_line(line: str) -> str:
+    """Return what is wrong with a line as people write them, and the line to write; "" where it is another fault."""
+    pair = _PAIR.fullmatch(line) if len(line) <= MOST_OF_A_LINE else None
+    if len(line) <= MOST_OF_A_LINE and re.search(f"[=,\\[:] *[{QUOTES}]", line):
+        straight = re.sub(f"[{QUOTES}]", '"', line)
+        return f"has typographic quotes; write {straight}"
+    if pair is None or pair["value"][0] in "[{":
+        comma = re.search(r"= *[0-9]+,[0-9]+(?= *[,}])", line[:MOST_OF_A_LINE])
+        return f"has a decimal comma; write {plainer(comma[0].lstrip('= '))}" if comma else ""
+    value = plainer(pair["value"])
+    text = value if re.fullmatch(r"-?[0-9]+(?:\.[0-9]+)?|true|false", value) else f'"{value}"'
+    rule = (
+        "has a colon"
+        if pair["sign"] == ":"
+        else "has a decimal comma"
+        if text == value
+        else "has a text without quotes"
+    )
+    return f"{rule}; write {pair['key']} = {text}"
 
 
 def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vocabulary: Vocabulary) -> ScenarioError:
@@ -170,6 +205,12 @@ def explained(error: ValidationError, raw: Mapping[str, Any], origin: Origin, vo
     faults = _faults(error.errors(include_url=False), raw, vocabulary, line_of)
     ordered = sorted(faults, key=lambda fault: (line_of(fault.path), fault.order))
     return ScenarioError(_message(fault, raw, origin, lines) for fault in ordered)
+
+
+def rule_of(error: ValidationError) -> tuple[str, str]:
+    """Return the rule and the step of a validation's first error."""
+    first = _fault(error.errors(include_url=False)[0], (), {}, 0)
+    return first.rule, first.step
 
 
 def _faults(
@@ -191,10 +232,14 @@ def _faults(
     for path, words in unknown[:MOST_EXPLAINED]:
         table = _found(raw, path[:-1])
         likely_first = sorted(words, key=lambda word: (word in table, (*path[:-1], word) not in missing))
-        near = nearest(str(path[-1]), likely_first)
+        called = other_word(str(path[-1]), dotted(path[:-1]), words)
+        near = called.rpartition(".")[2] if called else nearest(str(path[-1]), likely_first)
         if near:
             missing.pop((*path[:-1], near), None)
         rule = f"unknown key for kind {table['kind']}" if "kind" in table else "unknown key"
+        if called:
+            faults.append(Fault(path, rule, _called(called, path, _found(raw, path))))
+            continue
         faults.append(Fault(path, rule, _step(near, words, str(path[-1]), path[:-1], vocabulary)))
     return [*faults, *missing.values()]
 
@@ -207,6 +252,16 @@ def _step(near: str, words: tuple[str, ...], word: str, table: KeyPath, vocabula
     if homes:
         return f"{word} belongs in [{homes[0]}]"
     return f'did you mean "{near}"?' if near else f"it may have {', '.join(words)}"
+
+
+def _called(name: str, path: KeyPath, value: object) -> str:
+    """Return how something is written here that others call otherwise; ``path`` is where they wrote it."""
+    table, _, word = name.rpartition(".")
+    if isinstance(value, Mapping):
+        return f"here it is called {name}; write [{name}]"
+    shown = f'"{value}"' if isinstance(value, str) else shown_value(value)
+    elsewhere = f" in [{table}]" if table and table != path[0] else ""
+    return f"here it is called {word}; write {word} = {_cut(shown, WIDEST_VALUE)}{elsewhere}"
 
 
 def _add(path: KeyPath) -> str:
@@ -227,6 +282,8 @@ def _fault(error: ErrorDetails, path: KeyPath, raw: Mapping[str, Any], order: in
         path = (*path, *cause.at)
         if isinstance(cause, UnknownWordError):
             word = path[-1] if not cause.at else _found(raw, path)
+            if not cause.at and (called := other_word(str(word), dotted(path[:-1]), cause.words)):
+                return Fault(path, cause.rule, _called(called, path, _found(raw, path)), order)
             near = nearest(str(word), cause.words) if isinstance(word, str) else ""
             return Fault(path, cause.rule, f'did you mean "{near}"?' if near else cause.step, order)
         return Fault(path, cause.rule, cause.step, order)
@@ -236,6 +293,8 @@ def _fault(error: ErrorDetails, path: KeyPath, raw: Mapping[str, Any], order: in
         rule = f"must be {', '.join(words[:-1])} or {words[-1]}" if words[1:] else f"must be {words[0]}"
         return Fault(path, rule, f'did you mean "{near}"?' if near else f'write "{words[0]}", say', order)
     rule, step = _RULES.get(error["type"], (error["msg"], ""))
+    if error["type"] in {"float_type", "int_type"}:
+        step = mended(error["input"], partial(number, what="a value"), step)
     bounds = {name: f"{one:g}" if isinstance(one, float) else one for name, one in error.get("ctx", {}).items()}
     return Fault(path, rule.format(**bounds), step, order)
 
@@ -300,8 +359,12 @@ def _has(table: Any, key: str | int) -> bool:
 def _message(fault: Fault, raw: Mapping[str, Any], origin: Origin, lines: Mapping[KeyPath, int]) -> str:
     place = origin.name
     line = _line_of(fault.path, lines)
-    if any(fault.path[: len(path)] == path for path in origin.given):
-        place += ", --set"
+    if any(
+        fault.path[: len(path)] == path or (line is None and path[: len(fault.path)] == fault.path)
+        for path in origin.given
+        if fault.path
+    ):
+        place += f", {origin.option}" if origin.option else ""
     elif line is not None:
         place += f", line {line}"
     value = _found(raw, fault.path)
@@ -368,27 +431,29 @@ def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def overridden(
-    raw: Mapping[str, Any], values: Mapping[str, object], resolved: Resolver
+    raw: Mapping[str, Any], values: Mapping[str, object], resolved: Resolver, option: str
 ) -> tuple[dict[str, Any], tuple[KeyPath, ...]]:
     """Return a copy of the tables with values replaced, and the paths of what was replaced.
+
+    Messages begin with the ``option`` that gave the values, where there is one.
 
     Raises:
         ScenarioError: a key cannot be read, leads nowhere, or leads through something that is no table.
     """
     result = copy.deepcopy(dict(raw))
-    paths = []
+    paths, before = [], f"{option} " if option else ""
     for key, value in values.items():
         try:
-            path = resolved(result, _key_path(key))
+            path = resolved(result, _key_path(key, before))
         except UnfitError as error:
-            raise ScenarioError([f"--set {_cut(key, 64)}: {error}"]) from None
+            raise ScenarioError([f"{before}{_cut(key, 64)}: {error}"]) from None
         table: Any = result
         for depth, part in enumerate(path[:-1]):
             inner = table[part] if isinstance(part, int) else table.setdefault(part, {})
             if not isinstance(inner, dict) and not isinstance(path[depth + 1], int):
                 above = dotted(path[: depth + 1])
                 raise ScenarioError(
-                    [f"--set {_cut(key, 64)}: {above} = {shown_value(inner)} is no table; set {above} as a whole"]
+                    [f"{before}{_cut(key, 64)}: {above} = {shown_value(inner)} is no table; set {above} as a whole"]
                 )
             table = inner
         table[path[-1]] = _from_here(str(path[-1]), _value(value))
@@ -396,7 +461,7 @@ def overridden(
     return result, tuple(paths)
 
 
-def _key_path(key: str) -> tuple[str, ...]:
+def _key_path(key: str, before: str) -> tuple[str, ...]:
     path: tuple[str, ...] = ()
     try:
         here: Any = tomllib.loads(f"{key} = 0") if len(key) <= 256 and "\n" not in key else {}
@@ -406,7 +471,8 @@ def _key_path(key: str) -> tuple[str, ...]:
         path = (*path, next(iter(here)))
         here = here[path[-1]]
     if here != 0 or not path:
-        raise ScenarioError([f"--set {_cut(repr(key), WIDEST_VALUE)}: is no key; write KEY=VALUE, such as lot.slots=8"])
+        form = "write KEY=VALUE, such as lot.slots=8" if before else "write one such as lot.slots"
+        raise ScenarioError([f"{before}{_cut(repr(key), WIDEST_VALUE)}: is no key; {form}"])
     return path
 
 
@@ -424,7 +490,7 @@ def _value(value: object) -> object:
 
 def _from_here(key: str, value: object) -> object:
     """Return the value with its names of files made to start at the working folder."""
-    if key == "file" and isinstance(value, str) and not is_reference(value):
+    if key in FILES and isinstance(value, str) and not is_reference(value):
         return str(Path.cwd() / value)
     if isinstance(value, dict):
         return {inner: _from_here(inner, one) for inner, one in value.items()}

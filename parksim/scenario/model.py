@@ -14,11 +14,14 @@ step. Past this door nothing is checked twice: ``settings`` gives the engines in
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
+import numpy as np
 import pydantic
 
 from parksim.errors import ArgumentError, ScenarioError, UnfitError
@@ -26,6 +29,7 @@ from parksim.results import html_table
 from parksim.rules import codes
 from parksim.scenario import messages as scenario_errors
 from parksim.scenario import recordings, sections
+from parksim.scenario import unknown as unknowns
 from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
@@ -84,6 +88,8 @@ class Scenario(sections.Section):
     caller: sections.Caller = sections.Caller()
     objectives: sections.Objectives = ()
     uapi: sections.Uapi = sections.Uapi()
+    unknown: unknowns.Unknown | None = None
+    _limits: dict[str, unknowns.Limits] = pydantic.PrivateAttr(default_factory=dict)
     _raw: dict[str, Any] = pydantic.PrivateAttr(default_factory=dict)
     _origin: scenario_errors.Origin = pydantic.PrivateAttr(default_factory=scenario_errors.Origin)
     _notes: Notes | None = pydantic.PrivateAttr(default=None)
@@ -91,12 +97,42 @@ class Scenario(sections.Section):
     @pydantic.model_validator(mode="wrap")
     @classmethod
     def _kept(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self], info: pydantic.ValidationInfo) -> Self:
-        scenario = handler(data)
-        if isinstance(data, Mapping):
-            folder = str((info.context or {}).get("folder", "."))
-            scenario._raw = copy.deepcopy(dict(data))  # noqa: SLF001 - its own
-            scenario._origin = scenario_errors.Origin(folder=folder)  # noqa: SLF001 - its own
+        if not isinstance(data, Mapping):
+            return handler(data)
+        values, limits = unknowns.taken_apart(data)
+        scenario = handler(values)
+        context = info.context or {}
+        scenario._raw = context.get("raw") or copy.deepcopy(dict(data))  # noqa: SLF001 - its own
+        scenario._origin = scenario_errors.Origin(folder=str(context.get("folder", ".")))  # noqa: SLF001 - its own
+        if limits:
+            scenario._limits = scenario._limits_of(limits, values, handler)  # noqa: SLF001 - its own
+        if scenario.unknown is not None:
+            unknowns.check_columns(scenario.unknown, unknowns.numbers(scenario._plain()), scenario._limits)  # noqa: SLF001 - its own
         return scenario
+
+    def _limits_of(
+        self,
+        found: Mapping[KeyPath, Mapping[str, Any]],
+        values: Mapping[str, Any],
+        handler: pydantic.ModelWrapValidatorHandler[Self],
+    ) -> dict[str, unknowns.Limits]:
+        """Return the limits by dotted key, each checked to make a valid scenario in place of its value."""
+        here, limits = unknowns.numbers(self._plain()), {}
+        for path, table in found.items():
+            key, section = unknowns.key_of(path, here), str(path[0])
+            ends = {}
+            for end in ("low", "high"):
+                moved = {section: copy.deepcopy(values[section])}
+                unknowns.with_number(moved, path, table[end])
+                try:
+                    design = handler({name: getattr(self, name) for name in self.model_fields_set} | moved)
+                except pydantic.ValidationError as error:
+                    rule, step = scenario_errors.rule_of(error)
+                    raise UnfitError(rule, step, (*path, end)) from None
+                ends[end] = unknowns.numbers(design._plain())[key].value  # noqa: SLF001 - its own
+            limits[key] = unknowns.Limits(here[key].value, ends["low"], ends["high"], here[key].kind)
+            limits[key].check(path)
+        return limits
 
     @pydantic.model_validator(mode="after")
     def _ends(self) -> Self:
@@ -179,7 +215,8 @@ class Scenario(sections.Section):
 
         Sums are those of expected values; half the range of 64 bits is left for what is drawn beside them.
         """
-        calls = self.expected_calls + 6 * self.expected_calls**0.5 + 10
+        spread = math.hypot(self.expected_calls**0.5, sections.busy_cv(self.arrivals) * self.expected_calls)
+        calls = self.expected_calls + 6 * spread + 10
         parks, slots = self.parking.max_parks, sum(lot.slots for lot in self.lots)
         if slots > MOST_SLOTS:
             rule = f"all lots together have {slots:,} slots, more than {MOST_SLOTS:,}"
@@ -207,7 +244,7 @@ class Scenario(sections.Section):
             ("attendants", "count"): 0.0 if held == UNLIMITED else held * end_s,
             ("retrieval", "staff"): 0.0 if staff == UNLIMITED else staff * end_s,
             ("attendants", "handling"): waiting_s,
-            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)),
+            ("retrieval", "delay"): calls * parks * max(map(_mean_s, stays)) * max(self.retrieval.factors),
         }
         for key, seconds in sums.items():
             _check_sum({key: seconds}, "when all of them are added up")
@@ -263,18 +300,29 @@ class Scenario(sections.Section):
             raise ArgumentError("is not one that can be read back") from error
         return scenario
 
-    def with_values(self, values: Mapping[str, object]) -> Self:
-        """Return the scenario with some values replaced, as ``--set KEY=VALUE`` does.
+    def with_values(self, values: Mapping[str, object], *, option: str = "") -> Self:
+        """Return the scenario with some values replaced; on the command line ``--set`` does it.
 
         Keys are dotted (``"lot.slots"``, and of several lots ``"lot.NAME.slots"``). A text is read as TOML and, where
         that fails, taken as it is; any other value is taken as it is. Names of files given here are relative to the
-        working folder.
+        working folder. Messages name the ``option`` of a command line that gave the values.
 
         Raises:
             ScenarioError: the result is no valid scenario.
         """
-        raw, paths = scenario_errors.overridden(self._raw, values, resolved)
-        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
+        raw, paths = scenario_errors.overridden(self._raw, values, resolved, option)
+        self._fix(raw, paths)
+        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths), option=option))
+
+    def _fix(self, raw: dict[str, Any], paths: tuple[KeyPath, ...]) -> None:
+        """Let the draws of a file give way to values that were set."""
+        if self.unknown is None or not self.unknown.at_hand or ("unknown", "draws") in paths:
+            return
+        here = unknowns.numbers(self._plain())
+        places = [(key, here[key].place) for key in self.not_known if key not in self._limits]
+        fixed = [key for key, place in places for path in paths if place[: len(path)] == path]
+        if fixed:
+            raw["unknown"]["fixed"] = sorted({*self.unknown.fixed, *fixed})
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -396,10 +444,103 @@ class Scenario(sections.Section):
         Files enter by the digest of their contents. ``of_canonical`` gives an equal scenario (which cannot draw from
         files that are not at hand).
         """
-        plain = _plain(self)
+        plain = self._plain()
+        here = unknowns.numbers(plain) if self._limits else {}
+        for key, one in self._limits.items():
+            table = {end: unknowns.written(getattr(one, end), one.kind) for end in ("value", "low", "high")}
+            unknowns.with_number(plain, here[key].canonical, table)
+        return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    def _plain(self) -> dict[str, Any]:
+        """Return the values as JSON knows them, without limits."""
+        plain: dict[str, Any] = _plain(self)
         if self.run.horizon is None:
             plain["run"] = {"horizon": self.horizon_us / 1e6, **plain["run"]}
-        return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return plain
+
+    @property
+    def limits(self) -> Mapping[str, unknowns.Limits]:
+        """The numbers that the scenario has with limits, by dotted key (``"retrieval.delay.median"``)."""
+        return self._limits
+
+    @property
+    def not_known(self) -> tuple[str, ...]:
+        """The keys whose values are not known: those with limits, and those of a file of draws that is at hand."""
+        if self.unknown is None or not self.unknown.at_hand:
+            return tuple(self._limits)
+        return (*self._limits, *(key for key in self.unknown.table.keys if key not in self.unknown.fixed))
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether something is not known: a number has limits, or a file of draws has keys that are not fixed."""
+        return bool(self.not_known) or (self.unknown is not None and not self.unknown.at_hand)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every number by its dotted key, but those of [run], [uapi] and the objectives: seconds, per second, shares.
+
+        Entries of lists have their place behind the key: ``"arrivals.calls_per_hour.7"``.
+        """
+        return {key: one.value for key, one in unknowns.numbers(self._plain()).items()}
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """By key the limits, of 95 %, of what is not known: as the scenario has them, or those of its draws."""
+        found = {key: (one.low, one.high) for key, one in self._limits.items()}
+        if self.unknown is not None and self.unknown.at_hand:
+            table = self.unknown.table
+            ends = np.quantile(table.rows, (0.025, 0.975), axis=0).T.tolist()
+            columns = dict(zip(table.keys, ends, strict=True))
+            found |= {key: (columns[key][0], columns[key][1]) for key in self.not_known if key in columns}
+        return found
+
+    def with_numbers(self, values: Mapping[str, float]) -> Self:
+        """Return the scenario with some of its ``numbers`` replaced; these are known then.
+
+        Raises:
+            ScenarioError: the result is no valid scenario.
+        """
+        here, raw = unknowns.numbers(self._plain()), copy.deepcopy(self._raw)
+        for key, value in values.items():
+            unknowns.with_number(raw, here[key].place, unknowns.written(value, here[key].kind))
+        paths = tuple(here[key].place for key in values)
+        self._fix(raw, paths)
+        return self._built(raw, self._origin._replace(given=(*self._origin.given, *paths)))
+
+    def drawn(self, draws: int, seed: int = 1) -> tuple[Self, ...]:
+        """Return the scenario with values drawn for what is not known, once a draw: ordinary scenarios without limits.
+
+        Equal seeds and numbers of draws give the values of one key in any scenario that has its limits: designs are
+        compared over the same draws.
+
+        Args:
+            draws: how many.
+            seed: any whole number from 0.
+
+        Raises:
+            UnfitError: hardly any draw makes a valid scenario, or the file of draws is not at hand.
+        """
+        base, _ = unknowns.taken_apart(self._raw)
+        base.pop("unknown", None)
+        build = partial(self._with_numbers, base, unknowns.numbers(self._plain()))
+        return tuple(unknowns.drawn(self._limits, self.unknown, draws, seed, build))
+
+    def _with_numbers(
+        self, base: dict[str, Any], here: Mapping[str, unknowns.Number], values: Mapping[str, float]
+    ) -> Self:
+        """Return the scenario of some tables with other numbers; tables without one are not read again."""
+        raw = copy.deepcopy(base)
+        for key, value in values.items():
+            unknowns.with_number(raw, here[key].place, unknowns.written(value, here[key].kind))
+        touched = {str(here[key].place[0]) for key in values}
+        kept = {name: getattr(self, name) for name in self.model_fields_set if name in base and name not in touched}
+        context = {"folder": self._origin.folder, "raw": raw}
+        try:
+            made = type(self).model_validate(kept | {name: raw[name] for name in touched}, context=context)
+        except pydantic.ValidationError as error:
+            raise scenario_errors.explained(error, raw, self._origin, _keys) from None
+        made._origin = self._origin  # noqa: SLF001 - its own
+        return made
 
     @property
     def digest(self) -> str:
@@ -416,11 +557,11 @@ class Scenario(sections.Section):
     @property
     def assumptions(self) -> dict[str, Any]:
         """Each value of the scenario by its key, but the name, what is asked, and how clients are answered."""
-        values = keyed(json.loads(self.canonical)).items()
+        values = keyed(self._plain()).items()
         return {
             key: value
             for key, value in values
-            if key != "name" and not key.startswith(("objectives.", "uapi.")) and not key.endswith("limits")
+            if key != "name" and not key.startswith(("objectives.", "uapi.", "unknown.")) and not key.endswith("limits")
         }
 
     @property
@@ -438,6 +579,13 @@ class Scenario(sections.Section):
     def short_digest(self) -> str:
         """The first 12 digits of ``digest``."""
         return self.digest[:12]
+
+    def __repr__(self) -> str:
+        slots = sum(lot.slots for lot in self.lots)
+        goals = ", ".join(f"{one.measure} {one.text}" for one in self.objectives)
+        return f"<Scenario {self.name!r}: {slots} slots, {self.attendants.in_words}; {goals or 'no objectives'}>"
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         return html_table(
@@ -472,10 +620,11 @@ def _limit(count: int | Literal["unlimited"]) -> int:
 
 def _plain(value: object) -> Any:
     """Return a value as JSON knows it, without what was not given, in the order in which the models are written."""
-    if isinstance(value, Empirical | sections.Recorded):
+    if isinstance(value, Empirical | sections.Recorded | unknowns.Unknown):
         return {key: one for key, one in value.model_dump(mode="json").items() if one is not None}
     if isinstance(value, sections.Poisson):
-        return {"kind": value.kind, "rate": f"{value.rate!r}/s"}
+        days = {} if value.busy_days is None else {"busy_days": _plain(value.busy_days)}
+        return {"kind": value.kind, "rate": f"{value.rate!r}/s", **days}
     if isinstance(value, pydantic.BaseModel):
         plain = {}
         for name in type(value).model_fields:
@@ -495,6 +644,7 @@ def _plain(value: object) -> Any:
 
 
 _KINDS: Final[dict[str, type[pydantic.BaseModel]]] = {"lot": LotSection, SEVERAL: NamedLot, **sections.ARRIVALS, **LAWS}
+_KINDS["busy_days"] = sections.BusyDays
 
 
 def _keys(place: KeyPath) -> tuple[str, ...]:

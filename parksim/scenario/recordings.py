@@ -64,17 +64,11 @@ def read_column(path: Path, column: str | None) -> Table:
     Raises:
         UnfitError: the file is missing, empty, not UTF-8 text, or has no such column.
     """
-    raw = _content(path)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnfitError(f"{path.name} is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8") from None
-    if "\0" in text:
-        raise UnfitError(f"{path.name} is not a text file", "save it as CSV in UTF-8")
+    digest, rows = read_rows(path)
     cells: list[tuple[int, str]] = []
     header: list[str] = []
     position = 0
-    for line, row in _rows(text, path.name):
+    for line, row in rows:
         if not header:
             header = [cell.strip() for cell in row]
             position = _position(header, column, path.name)
@@ -91,7 +85,23 @@ def read_column(path: Path, column: str | None) -> Table:
         raise UnfitError(f"{path.name} is empty", "it needs at least one value")
     if not cells:
         raise UnfitError(f"{path.name} has a header and no values", "it needs at least one value")
-    return Table(path.name, hashlib.sha256(raw).hexdigest(), tuple(cells))
+    return Table(path.name, digest, tuple(cells))
+
+
+def read_rows(path: Path) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """Return the SHA-256 of a CSV file, and its rows that are not empty, each with its line.
+
+    Raises:
+        UnfitError: the file is missing, not UTF-8 text, or no CSV.
+    """
+    raw = _content(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnfitError(f"{path.name} is not UTF-8 text (byte {error.start})", "save it as CSV in UTF-8") from None
+    if "\0" in text:
+        raise UnfitError(f"{path.name} is not a text file", "save it as CSV in UTF-8")
+    return hashlib.sha256(raw).hexdigest(), _rows(text, path.name)
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:

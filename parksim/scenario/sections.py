@@ -6,6 +6,7 @@ events per second, shares numbers from 0 to 1; a patience or a limit that is Non
 
 import ast
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,14 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import pydantic
 
-from parksim.catalogue import SCALARS
+from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import UnfitError, UnknownWordError
 from parksim.scenario import quantities as q
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law, by_kind
 from parksim.scenario.recordings import Recording
-
-HOURS: Final = 24
 
 
 def _described(schema: dict[str, Any], model: type[pydantic.BaseModel]) -> None:
@@ -77,15 +76,6 @@ def one_line(example: str) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(printable)
 
 
-def a_day(value: object, what: str, step: str) -> list[object]:
-    """Return what stands for each hour of the day, or raise UnfitError when it is no list of 24."""
-    if not isinstance(value, list | tuple):
-        raise UnfitError("must be a list of 24 numbers", f"{what} = [ ... ], from 0-1 h to 23-24 h")
-    if len(value) != HOURS:
-        raise UnfitError(f"must have 24 numbers, one an hour, and has {len(value)}", step)
-    return list(value)
-
-
 class Run(Section):
     """[run]: how long a replication lasts. Counts are of calls offered in [warm_up, horizon)."""
 
@@ -116,12 +106,37 @@ class Run(Section):
         return self
 
 
+class BusyDays(Section):
+    """arrivals.busy_days: the rate of each calendar day is multiplied by a gamma factor of mean 1.
+
+    Days are independent; a day is from one midnight to the next, counted from instant 0.
+    """
+
+    cv: Annotated[
+        float,
+        pydantic.PlainValidator(q.variation),
+        pydantic.WithJsonSchema({"type": "number", "minimum": 0, "maximum": q.MOST_CV}),
+    ]
+    """Coefficient of variation of the factor: its standard deviation, as a share of the mean."""
+
+
+def _days(value: object) -> object:
+    if not isinstance(value, Mapping | BusyDays | None):
+        raise UnfitError("must be a table", "write busy_days = { cv = 0.15 }")
+    return value
+
+
+Days = Annotated[BusyDays | None, pydantic.BeforeValidator(_days)]
+
+
 class Poisson(Section):
     """[arrivals] of kind poisson: a constant rate."""
 
     kind: Literal["poisson"]
     rate: q.Rate
     """Calls per second, written "120/h", "2/min" or "0.2/s"."""
+    busy_days: Days = None
+    """How much the rate differs from day to day; not given: all days are alike."""
 
 
 class Hourly(Section):
@@ -130,11 +145,13 @@ class Hourly(Section):
     kind: Literal["hourly"]
     calls_per_hour: tuple[float, ...]
     """24 numbers; the hour of an instant is (instant // 1 h) % 24."""
+    busy_days: Days = None
+    """How much the rates differ from day to day; not given: all days are alike."""
 
     @pydantic.field_validator("calls_per_hour", mode="before")
     @classmethod
     def _a_day(cls, value: object) -> tuple[float, ...]:
-        hours = a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
+        hours = q.a_day(value, "calls_per_hour", "from 0-1 h to 23-24 h")
         numbers = tuple(q.number(one, f"hour {hour}", "write calls an hour") for hour, one in enumerate(hours))
         for hour, one in enumerate(numbers):
             if not 0 <= one <= 1e9:
@@ -155,6 +172,14 @@ class Recorded(Section):
     resample: Literal["days"] | None = None
     """"days": each replication is one recorded calendar day, drawn at random."""
     _recording: Recording | None = pydantic.PrivateAttr(default=None)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _of_the_file(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "busy_days" in value:
+            rule = "recorded calls come on the days of their file, which differ as they did"
+            raise UnfitError(rule, 'remove it; resample = "days" draws one recorded day a replication', ("busy_days",))
+        return value
 
     @pydantic.model_validator(mode="after")
     def _loaded(self, info: pydantic.ValidationInfo) -> Self:
@@ -200,6 +225,11 @@ else:
     Arrivals = by_kind(ARRIVALS, "needs its kind", "arrivals", _no_table)
 
 
+def busy_cv(arrivals: Arrivals) -> float:
+    """Return the coefficient of variation of a day's rate; 0 where all days are alike."""
+    return 0.0 if isinstance(arrivals, Recorded) or arrivals.busy_days is None else arrivals.busy_days.cv
+
+
 class Queue(Section):
     """[queue]: calls waiting for an attendant."""
 
@@ -229,7 +259,7 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
             raise UnfitError(error.rule, step) from None
     step = f"write how many are on duty, from 0 to {_MOST_ATTENDANTS}, for 0-1 h, 1-2 h and so on to 23-24 h"
     numbers = []
-    for hour, one in enumerate(a_day(value, "count", step)):
+    for hour, one in enumerate(q.a_day(value, "count", step)):
         if isinstance(one, bool) or not isinstance(one, int):
             raise UnfitError(f"hour {hour} must be a whole number", step)
         if not 0 <= one <= _MOST_ATTENDANTS:
@@ -243,7 +273,7 @@ def _attendants(value: object) -> int | str | tuple[int, ...]:
 _ATTENDANTS_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
         *_counts(1, _MOST_ATTENDANTS),
-        {"type": "array", "items": _counts(0, _MOST_ATTENDANTS)[0], "minItems": HOURS, "maxItems": HOURS},
+        q.hours_schema(_counts(0, _MOST_ATTENDANTS)[0]),
     ]
 }
 
@@ -288,11 +318,22 @@ RetryAfter = Annotated[q.Duration, _longer("retry_after", "10s")]
 """The time between two requests of a kept call."""
 
 
+def _probability(value: object) -> float | tuple[float, ...]:
+    if not isinstance(value, list | tuple):
+        return q.share(value)
+    step = 'write 24 numbers from 0 to 1 or texts such as "5%", for 0-1 h, 1-2 h and so on to 23-24 h'
+    return q.of_each_hour(value, "probability", step, q.share)
+
+
 class Parking(Section):
     """[parking]: which calls are parked."""
 
-    probability: q.Share
-    """Share of handlings that end in a park request."""
+    probability: Annotated[
+        float | tuple[float, ...],
+        pydantic.PlainValidator(_probability),
+        pydantic.WithJsonSchema({"anyOf": [*q.SHARE_SCHEMA["anyOf"], q.hours_schema(q.SHARE_SCHEMA)]}),
+    ]
+    """Share of handlings that end in a park request; or 24 shares, by the hour in which the call is offered."""
     max_parks: int = pydantic.Field(default=1, ge=1, le=100, strict=True)
     """How often one call may be parked."""
     announcement: q.Duration = 0.0
@@ -304,12 +345,28 @@ class Parking(Section):
     retry_after: RetryAfter | None = None
     """Of several lots: time between two requests."""
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of each hour of the day."""
+        return self.probability if isinstance(self.probability, tuple) else (self.probability,) * q.HOURS
+
+
+def _factors(value: object) -> tuple[float, ...] | None:
+    step = "write 24 numbers such as 1 (as usual) or 1.5 (half as long again), for 0-1 h, 1-2 h and so on to 23-24 h"
+    return None if value is None else q.of_each_hour(value, "delay_factor", step, q.factor)
+
 
 class Retrieval(Section):
     """[retrieval]: how parked calls are fetched."""
 
     delay: Law | None = None
     """From the park until somebody comes for the call; may be left out when never = 1."""
+    delay_factor: Annotated[
+        tuple[float, ...] | None,
+        pydantic.PlainValidator(_factors),
+        pydantic.WithJsonSchema(q.hours_schema({"type": "number", "exclusiveMinimum": 0, "maximum": q.MOST_TIMES})),
+    ] = None
+    """24 numbers by which the delay is multiplied, by the hour in which the call is offered."""
     never: q.Share = 0.0
     """Share never fetched."""
     staff: Annotated[int | Literal["unlimited"], *_count(1, 10_000, "the number of staff")] = q.UNLIMITED
@@ -325,7 +382,14 @@ class Retrieval(Section):
                 'add delay = "60s" or a law, or never = 1',
                 ("delay",),
             )
+        if self.delay is None and self.delay_factor is not None:
+            raise UnfitError("needs a delay to multiply", 'add delay = "60s" or a law, or remove it', ("delay_factor",))
         return self
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What the delay is multiplied by in each hour of the day."""
+        return self.delay_factor or (1.0,) * q.HOURS
 
 
 class Recall(Section):
@@ -380,16 +444,41 @@ class Objective(Section):
             raise UnknownWordError("is not a measure", "", SCALARS)
         match = _OBJECTIVE.fullmatch(text) if isinstance(text, str) and len(text) <= 64 else None
         if match is None:
-            raise UnfitError("is not an objective", 'write a text such as "< 1 %", "<= 0.01" or "> 80 %"')
-        return {"measure": measure, "relation": match[1], "value": _goal(measure, match[2]), "text": text}
+            raise UnfitError("is not an objective", _goal_step(text))
+        if (plain := q.plainer(match[2])) != match[2]:
+            raise UnfitError("is not an objective", f'write "{match[1]} {plain}"')
+        goal = _goal(measure, match[1], match[2])
+        _check_possible(measure, match[1], goal, match[2])
+        return {"measure": measure, "relation": match[1], "value": goal, "text": text}
 
 
-def _goal(measure: str, text: str) -> float:
+def _goal_step(text: object) -> str:
+    """Return how to write a goal that lacks its sign, or has it in words."""
+    plain = str(text).strip().lower()
+    for sign, words in _SIGNS.items():
+        for word in words:
+            if plain.startswith(word) and (rest := plain.removeprefix(word).lstrip(". ")):
+                return f'write "{sign} {rest[:32]}"'
+    if not isinstance(text, bool) and plain[:1].isdecimal():
+        return f'write "< {plain[:32]}" for less, "> {plain[:32]}" for more'
+    return 'write a text such as "< 1 %", "<= 0.01" or "> 80 %"'
+
+
+_SIGNS: Final = {
+    "<=": ("\N{LESS-THAN OR EQUAL TO}", "=<", "at most", "max", "up to"),
+    ">=": ("\N{GREATER-THAN OR EQUAL TO}", "=>", "at least", "min"),
+    "<": ("less than", "below", "under", "fewer than"),
+    ">": ("more than", "above", "over"),
+}
+"""How people write the sign of a goal otherwise."""
+
+
+def _goal(measure: str, relation: str, text: str) -> float:
     """Return the number an objective compares with, in the measure's unit."""
     plain = float(text) if _PLAIN_NUMBER.fullmatch(text) else None
     if measure.endswith(("_share", "_utilisation")):
         if plain is not None and plain > 1:
-            raise UnfitError(f"{measure} is a share from 0 to 1", f'for per cent write "{text} %"')
+            raise UnfitError(f"{measure} is a share from 0 to 1", f'for per cent write "{relation} {text} %"')
         return q.share(text if plain is None else plain)
     if "_s_" in measure:
         return q.duration_s(text if plain is None else plain)
@@ -398,6 +487,18 @@ def _goal(measure: str, text: str) -> float:
     if plain is None:
         raise UnfitError(f"{measure} is compared with a plain number", 'write a text such as "< 12"')
     return plain
+
+
+def _check_possible(measure: str, relation: str, goal: float, text: str) -> None:
+    """Refuse what everything meets, or nothing does: below 100 %, above 0."""
+    greatest = 1.0 if measure in SHARES else math.inf
+    fails = (relation == "<" and goal <= 0) or (relation == ">" and goal >= greatest)
+    if not fails and not (goal >= greatest if relation in {"<", "<="} else goal <= 0):
+        return
+    rule = "nothing meets it" if fails else "everything meets it"
+    if goal == greatest and "%" not in text:
+        raise UnfitError(rule, f'1 is 100 %; did you mean "{relation} {text} %"?')
+    raise UnfitError(rule, "a share lies from 0 to 1" if measure in SHARES else "a measure is never below 0")
 
 
 def _objective_rows(value: object) -> object:

@@ -4,8 +4,9 @@ A ``Workload`` is a set of integer columns. Engines read them and draw nothing, 
 staffings can be compared call by call (common random numbers), and any replication can be run again alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice, repeat
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,7 +17,9 @@ from parksim.scenario.arguments import whole
 from parksim.scenario.laws import Constant, Law
 from parksim.scenario.lots import LotSection
 from parksim.scenario.model import Scenario
-from parksim.scenario.sections import Hourly, Poisson, Recorded
+from parksim.scenario.quantities import HOURS
+from parksim.scenario.recordings import DAY_US
+from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_cv
 
 Column = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=np.generic)
@@ -70,6 +73,7 @@ def columns(workload: Workload) -> Columns:
 # Purposes of the streams: append-only, since the purpose is part of a stream's seed.
 (_ARRIVAL, _QUEUE_PATIENCE, _HANDLING, _TALK, _WANTS_PARK, _MAX_IN_PARKING, _PATIENCE, _RETRIEVAL) = range(8)
 (_NEVER_RETRIEVED, _STAFF_TALK, _SLOT, _ANSWER, _NEVER_ANSWERED, _RECALL_PATIENCE, _DAY, _LOT) = range(8, 16)
+_BUSY_DAYS: Final = 16
 
 HOUR_US: Final = 3_600_000_000
 _SLOT_NUMBERS: Final = 2**62
@@ -121,6 +125,10 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     calls, parks = len(arrival_us), scenario.parking.max_parks
     retrieval, recall = scenario.retrieval, scenario.recall
 
+    def of_hour(numbers: Sequence[float]) -> NDArray[np.float64]:
+        """Return the number of the hour of the day in which each call is offered."""
+        return np.array(numbers)[arrival_us // HOUR_US % HOURS]
+
     def rows(purpose: int, times: int = parks) -> list[Opened]:
         return [partial(stream, purpose, k) for k in range(times)]
 
@@ -130,6 +138,14 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     def unless_never(column: Column, purpose: int, share: float) -> Column:
         return np.where(_happens(share, rows(purpose), calls), np.int64(NEVER), column) if share else column
 
+    share: float | NDArray[np.float64] = (
+        scenario.parking.probability
+        if isinstance(scenario.parking.probability, float)
+        else of_hour(scenario.parking.probability)
+    )
+    retrieval_us = per_park(_RETRIEVAL, retrieval.delay)
+    if retrieval.delay_factor is not None:
+        retrieval_us = np.rint(retrieval_us * of_hour(retrieval.delay_factor)).astype(np.int64)
     lot = _lots(scenario, stream, calls)
 
     def by_lot(purpose: int, laws: list[Law | None], least_us: int = 0) -> Column:
@@ -146,10 +162,10 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
         lot=lot,
         handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
         talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
-        wants_park=_happens(scenario.parking.probability, rows(_WANTS_PARK), calls),
+        wants_park=_happens(share, rows(_WANTS_PARK), calls),
         max_in_parking_us=by_lot(_MAX_IN_PARKING, [one.max_in_parking for one in scenario.lots], least_us=1),
         patience_us=by_lot(_PATIENCE, [scenario.stay_patience(one) for one in scenario.lots]),
-        retrieval_us=unless_never(per_park(_RETRIEVAL, retrieval.delay), _NEVER_RETRIEVED, retrieval.never),
+        retrieval_us=unless_never(retrieval_us, _NEVER_RETRIEVED, retrieval.never),
         staff_talk_us=per_park(_STAFF_TALK, retrieval.talk),
         slot_u=_slot_numbers(rows(_SLOT), calls)
         if any(one.choice == "random" for one in scenario.lots)
@@ -163,18 +179,37 @@ def arrivals(scenario: Scenario, stream: Streams) -> Column:
     """Return the instants at which calls are offered, ascending, in [0, horizon + cool-down)."""
     end_us = scenario.horizon_us + scenario.cool_down_us
     source = scenario.arrivals
-    if isinstance(source, Poisson):
+    if isinstance(source, Recorded):
+        return _recorded(source, stream(_DAY, 0), end_us)
+    if isinstance(source, Poisson) and not busy_cv(source):
         us_a_call = 1e6 / source.rate
         return _poisson(source.rate * end_us / 1e6, lambda ticks: ticks * us_a_call, end_us, stream(_ARRIVAL, 0))
-    if isinstance(source, Hourly):
-        hours = -(-end_us // HOUR_US)
-        rates = np.resize(np.array(source.calls_per_hour, np.float64), hours)
-        bounds_us = np.arange(hours + 1, dtype=np.float64) * HOUR_US
-        expected = np.concatenate(([0.0], np.cumsum(rates)))
-        return _poisson(
-            float(expected[-1]), lambda ticks: np.interp(ticks, expected, bounds_us), end_us, stream(_ARRIVAL, 0)
-        )
-    return _recorded(source, stream(_DAY, 0), end_us)
+    hours = -(-end_us // HOUR_US)
+    a_day = source.calls_per_hour if isinstance(source, Hourly) else (source.rate * 3_600,)
+    rates = np.resize(np.array(a_day, np.float64), hours)
+    if busy_cv(source):
+        days = -(-end_us // DAY_US)
+        rates *= np.repeat(np.fromiter(islice(day_factors(source, stream), days), np.float64, days), HOURS)[:hours]
+    bounds_us = np.arange(hours + 1, dtype=np.float64) * HOUR_US
+    expected = np.concatenate(([0.0], np.cumsum(rates)))
+    return _poisson(
+        float(expected[-1]), lambda ticks: np.interp(ticks, expected, bounds_us), end_us, stream(_ARRIVAL, 0)
+    )
+
+
+def day_factors(source: Arrivals, stream: Streams) -> Iterator[float]:
+    """Yield without end by what the rate of each calendar day is multiplied: gamma of mean 1, or 1 if days are alike.
+
+    A Poisson count of such a rate is negative binomial: with the mean m its variance is m + (cv m)^2. Source: Greenwood
+    and Yule (1920), J. Roy. Statist. Soc. 83, 255-279; of call centres: Jongbloed and Koole (2001), Appl. Stochastic
+    Models Bus. Ind. 17, 307-318.
+    """
+    cv = busy_cv(source)
+    if not cv:
+        yield from repeat(1.0)
+    shape, gamma = cv**-2, stream(_BUSY_DAYS, 0)
+    while True:
+        yield gamma.standard_gamma(shape) / shape
 
 
 def _poisson(
@@ -240,9 +275,9 @@ def _durations(law: Law | None, rows: Sequence[Opened], calls: int, least_us: in
     return np.maximum(table, least_us, out=table) if least_us else table  # what is drawn is not negative
 
 
-def _happens(share: float, rows: Sequence[Opened], calls: int) -> NDArray[np.int8]:
-    """Draw one yes (1) or no (0) a row and call."""
-    if share in (0, 1):
+def _happens(share: float | NDArray[np.float64], rows: Sequence[Opened], calls: int) -> NDArray[np.int8]:
+    """Draw one yes (1) or no (0) a row and call; ``share`` is of all calls, or one number a call."""
+    if isinstance(share, float) and share in (0, 1):
         return np.broadcast_to(np.int8(share), (len(rows), calls))
     return _table(rows, calls, np.int8, lambda stream: stream.random(calls) < share)
 

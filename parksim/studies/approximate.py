@@ -5,13 +5,16 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from parksim.catalogue import BY_NAME
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.studies.balance import HOUR_S, Balance, Method
-from parksim.studies.ideal import Floats
+from parksim.studies.ideal import Floats, day_factors
 from parksim.theory.flows import Flow
 from parksim.theory.race import quantile_s
 
+DAYS: Final = 3
+"""Days of other factors that busy days are averaged over."""
 BUSY: Final = 0.8
 """From this share of attendants at work on, errors are larger."""
 FORGOTTEN: Final = 2e-3
@@ -25,7 +28,8 @@ class Answers(NamedTuple):
         values: By measure, nan where it is undefined; arrays for vectors.
         chained: Whether the chain of attendants and lots was small enough.
         settled: Whether the empty start is forgotten when the window begins.
-        strained: Whether attendants are very busy, or missing for an hour, or the calls are recorded ones.
+        strained: Whether attendants are very busy or missing for an hour, shares or delays change by the hour (the
+            average stands for them), or the calls are recorded ones.
     """
 
     values: dict[str, Any]
@@ -45,12 +49,41 @@ def approximated(scenario: Scenario, method: Method = "chain") -> Answers:
     Raises:
         UnfitError: A file of the scenario is not at hand.
     """
-    work = Balance(scenario, method)
+    found = [(weight, _on_a_day(scenario, method, factor)) for factor, weight in day_factors(scenario, DAYS)]
+    usual = found[len(found) // 2][1]
+    if len(found) == 1:
+        return usual
+    values = {name: _mixed(name, found) for name in usual.values}
+    return Answers(values, all(one.chained for _, one in found), settled=False, strained=usual.strained)
+
+
+def _mixed(name: str, found: list[tuple[float, Answers]]) -> Any:
+    """Return the mean of a measure over days: of a share or a mean, by what it is a share of, or a mean over."""
+    measure = BY_NAME[name]
+    counted = _COUNTED.get(measure.of or measure.per, lambda _: 1.0)
+    weights = [weight * counted(one.values) for weight, one in found]
+    return sum(weight * one.values[name] for weight, (_, one) in zip(weights, found, strict=True)) / sum(weights)
+
+
+_COUNTED: Final[dict[str, Any]] = {
+    "calls": lambda values: values["calls_offered"],
+    "answers": lambda values: values["calls_offered"] * (1.0 - values["queue_abandoned_share"]),
+    "park requests": lambda values: values["parks_requested"],
+    "parks": lambda values: values["parks_made"],
+    "returns": lambda values: values["parks_made"] * values["expired_share"],
+}
+
+
+def _on_a_day(scenario: Scenario, method: Method, factor: float) -> Answers:
+    """Return what theory expects of days whose rates are multiplied by a factor."""
+    work = Balance(scenario, method, factor)
     flow = work.run()
     pmf = _pmf(work)
     values = _counts(work, flow) | _of_lot(work, flow, pmf) | _of_people(work, flow) | _of_stays(work, flow)
     missing = work.duty is not None and bool((work.duty[work.grid.weight > 0] == 0).any())
-    strained = values["attendant_utilisation"] >= BUSY or missing or scenario.recording is not None
+    by_hour = len(set(scenario.parking.shares)) > 1 or len(set(scenario.retrieval.factors)) > 1
+    busy = values["attendant_utilisation"] >= BUSY
+    strained = busy or missing or by_hour or scenario.recording is not None
     values |= _by_hour(work, flow) | _by_lot(work, flow)
     return Answers(values, work.chain is not None, _settled(work, flow), strained)
 

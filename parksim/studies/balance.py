@@ -13,7 +13,7 @@ import numpy as np
 
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
-from parksim.studies.ideal import Floats, call_of, rates_of
+from parksim.studies.ideal import Floats, call_of, rates_of, typical
 from parksim.theory.chain import MOST_DENSE, Chain, Exchange, Seen, Speeds
 from parksim.theory.flows import Delay, Delayed, Flow, Kernels, Limits, blocked, flows, spread
 
@@ -98,10 +98,10 @@ class People(NamedTuple):
 class Balance:
     """A scenario whose flows, staff, attendants and lots are brought into balance, round by round."""
 
-    def __init__(self, scenario: Scenario, method: Method) -> None:
-        self.scenario, self.method = scenario, method
+    def __init__(self, scenario: Scenario, method: Method, day_factor: float = 1.0) -> None:
+        self.scenario, self.method, self.day_factor = scenario, method, day_factor
         self.grid = grid_of(scenario)
-        self.call = call_of(scenario)
+        self.call = call_of(scenario, *typical(scenario))
         self.plain = Kernels(self.call, self.grid.step_s, self.grid.cells + 1)
         self.kernels = self.plain
         self.offered = self._offered()
@@ -133,7 +133,7 @@ class Balance:
         end_s = rates.starts_s[-1] - grid.days * DAY_S
         edges_s = np.minimum(grid.start_s + np.arange(grid.cells + 1) * grid.step_s, end_s)
         upto = np.concatenate(([0.0], np.cumsum(rates.per_s[:-1] * np.diff(rates.starts_s))))
-        calls = np.diff(np.interp(edges_s, rates.starts_s, upto))
+        calls = self.day_factor * np.diff(np.interp(edges_s, rates.starts_s, upto))
         return np.stack([calls, calls * grid.weight / grid.step_s])
 
     def _every(self) -> int:

@@ -10,19 +10,23 @@ import numpy as np
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import PlanError
+from parksim.results import Reported
+from parksim.scenario import unknown as unknowns
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
 from parksim.stats import estimate as est
-from parksim.stats import events
-from parksim.stats.estimate import Estimate
+from parksim.stats import events, nested
+from parksim.stats.estimate import Estimate, Sample
+from parksim.studies import draws as drawing
 from parksim.studies import gather
+from parksim.studies.draws import WithUnknown
 from parksim.studies.store import Damage
 from parksim.studies.study import Study, why_undefined
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Reported):
     """What changes from scenario ``a`` to scenario ``b``.
 
     Attributes:
@@ -47,6 +51,21 @@ class Comparison:
     reused: int
     damaged: tuple[Damage, ...] = ()
 
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{key}: {one!r:.20} -> {other!r:.20}" for key, (one, other) in self.changed.items())
+        asked = [one.measure for one in self.a.scenario.objectives] or ["refused_share", "expired_share"]
+        told = [
+            f"{name} {one.mean:+.3g} ({one.low:+.3g} to {one.high:+.3g})"
+            for name, one in ((name, self.differences[name]) for name in asked)
+            if one.mean is not None and one.low is not None and one.high is not None
+        ]
+        return f"<Comparison, {keys or 'nothing changed'}; {'; '.join(told)}>"
+
+    @property
+    def scenario(self) -> Scenario:
+        """The first scenario, which the second changes."""
+        return self.a.scenario
+
     @property
     def how(self) -> str:
         """How the differences were made, in a sentence."""
@@ -56,6 +75,13 @@ class Comparison:
         what = "seeds" if "seed" in self.unlike else "arrivals"
         return f"Welch: the {what} differ, so each side has replications of its own ({', '.join(self.unlike)})"
 
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each measure: that of a, that of b, and the difference with its interval."""
+        return [
+            {"measure": name, "a": self.a.estimate(name).mean, "b": self.b.estimate(name).mean} | one.as_dict()
+            for name, one in self.differences.items()
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values, for JSON."""
         return {
@@ -64,8 +90,24 @@ class Comparison:
             "changed": {key: list(values) for key, values in self.changed.items()},
             "paired": self.paired,
             "how": self.how,
-            "differences": {name: one.as_dict() for name, one in self.differences.items()},
+            "differences": {name: self._as_json(name) for name in self.differences},
         }
+
+    def _as_json(self, name: str) -> dict[str, Any]:
+        wider, plain = self.with_unknown(name), self.differences[name].as_dict()
+        return plain if wider is None else plain | {"with_unknown": wider.to_dict()}
+
+    def with_unknown(self, name: str) -> WithUnknown | None:
+        """Return the interval of a difference with what is not known; None where all is known in both.
+
+        Differences are taken draw by draw: what both have not known is drawn alike in both.
+        """
+        estimate, (a, b) = self.differences[name], (self.a, self.b)
+        if estimate.low is None or estimate.high is None or (a.draws is None and b.draws is None):
+            return None
+        if estimate.method == "certain":
+            return WithUnknown(estimate.low, estimate.high, 0.0, {})
+        return difference_with_unknown(b, a, name, estimate)
 
 
 @gather.shows_execution
@@ -98,12 +140,23 @@ def compare(
     changed = _changes_alike(a, b)
     unlike = unlike_columns(a, b, execution.seed, min(replications, STREAMS_COMPARED))
     first = 0 if "arrival_us" not in unlike else replications
-    with gather.gathering(execution, [a, b], replications) as gatherer:
+    drawn = [drawing.designs_of(one, execution.seed) for one in (a, b)]
+    with gather.gathering(execution, [a, b], drawing.work(replications, max(drawn, key=len))) as gatherer:
+        made = gatherer.seed, gatherer.engine, gatherer.level
         of_a, of_b = (
-            Study(one, gatherer.seed, gatherer.engine, gatherer.level, results, gather.requested(replications))
-            for one, numbers in ((a, range(replications)), (b, range(first, first + replications)))
+            Study(
+                one,
+                *made,
+                results,
+                gather.requested(replications),
+                draws=drawing.gathered_all(gatherer, [designs], numbers)[0],
+            )
+            for one, designs, numbers in zip(
+                (a, b), drawn, (range(replications), range(first, first + replications)), strict=True
+            )
             for results in gatherer.results([one], numbers)
         )
+        gatherer.finish(a, kind="compare", asked={"replications": replications}, other=gatherer.kept(b))
     return _compared(of_a, of_b, changed, unlike, gatherer)
 
 
@@ -125,12 +178,13 @@ def compare_results(a: Study, b: Study) -> Comparison:
     if most < 4:
         raise PlanError(f"results are compared from 4 replications on each side, not {most}; run more")
     if a.seed != b.seed:
-        return _compared(a, b, changed, ("seed",))
+        return _compared(replace(a, draws=None), replace(b, draws=None), changed, ("seed",))
     unlike = unlike_columns(a.scenario, b.scenario, a.seed, min(most, STREAMS_COMPARED))
     if "arrival_us" not in unlike:
         first, second = a.results[:most], b.results[:most]
-    else:
+    else:  # draws have the first replications, which are not independent between the sides
         first, second = a.results[: most // 2], b.results[most - most // 2 : most]
+        a, b = replace(a, draws=None), replace(b, draws=None)
     return _compared(replace(a, results=first), replace(b, results=second), changed, unlike)
 
 
@@ -204,7 +258,7 @@ def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in table.items():
         path = before + key
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value.keys() != unknowns.KEYS:
             flat |= _flat(value, f"{path}.")
         elif isinstance(value, list) and value and all(isinstance(one, dict) and "name" in one for one in value):
             flat[path] = [one["name"] for one in value]
@@ -248,6 +302,36 @@ def difference(
     if no_pair_differs or {side.method for side in estimates} <= _BY_SPREAD:
         return by(first, second, one.level, bounds)
     return events.difference(*estimates, est.correlation(first, second) if alike else 0.0, bounds)
+
+
+def difference_with_unknown(one: Study, other: Study, name: str, plain: Estimate) -> WithUnknown | None:
+    """Return the interval of a measure of ``one`` less that of ``other`` with what is not known, draw by draw.
+
+    A side of which all is known has the same value in every draw.
+    """
+    studies = (one, other)
+    bases = [drawing.sample_of(study.measured, name) for study in studies]
+    draws = next(study.draws for study in studies if study.draws is not None)
+    number, replications = len(draws.designs), len(draws.results[0])
+    columns = []
+    for study, base in zip(studies, bases, strict=True):
+        if base is None:
+            return None
+        own = Sample(base.point, base.residuals[:replications], replications)
+        columns.append([own] * number if study.draws is None else study.draws.samples(name))
+    base, *samples = (
+        None
+        if a is None or b is None
+        else Sample(a.point - b.point, tuple(x - y for x, y in zip(a.residuals, b.residuals, strict=False)), a.n)
+        for a, b in zip((bases[0], *columns[0]), (bases[1], *columns[1]), strict=True)
+    )
+    assert base is not None
+    found = nested.spread(base, samples, one.level, nested.AS_IT_IS)
+    if found is None or plain.low is None or plain.high is None:
+        return None
+    most = 1.0 if name in SHARES else math.inf
+    low, high = max(-most, min(found.low, plain.low)), min(most, max(found.high, plain.high))
+    return WithUnknown(low, high, found.input_share, draws.keys(found.means))
 
 
 _BY_SPREAD: Final = frozenset({"student-t", "all-equal", "certain", "one-replication"})

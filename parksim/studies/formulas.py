@@ -21,7 +21,7 @@ from parksim.scenario.laws import Law
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
-from parksim.scenario.sections import Hourly, Poisson, Recorded
+from parksim.scenario.sections import Hourly, Poisson, Recorded, busy_cv
 from parksim.theory import LossLot, Race
 
 NAMES: Final = (*SCALARS, *VECTORS)
@@ -86,7 +86,7 @@ class _Known(NamedTuple):
     calls: Hours  # expected in the window, by hour of day
     rate_per_s: float | str  # of a Poisson process
     stay: Race | str
-    asking: float | str  # park requests a call
+    asking: Hours | str  # park requests a call, by the hour in which it is offered
     of_lots: NDArray[np.float64]  # what share of the calls asks each lot
     lots: tuple[LossLot, ...] | str
     lot: LossLot | str  # all of them together
@@ -119,7 +119,7 @@ def _table(scenario: Scenario) -> Table:
     queue = _queue(scenario, known)
     queue |= _by_hour(queue, "attendant_utilisation", "answered_within_share")
     table = _arrivals(scenario, known) | queue
-    if scenario.parking.probability == 0:
+    if not any(scenario.parking.shares):
         return table | _no_parks(scenario) | {"lost_share": table["queue_full_share"]}
     lot = _lot(known)
     return (
@@ -147,10 +147,12 @@ def _known(scenario: Scenario) -> _Known:
     weights = np.array([lot.weight if isinstance(lot, NamedLot) else 1.0 for lot in scenario.lots])
     of_lots = weights / weights.sum()
     limited = "limited attendants: parks are not Poisson" if scenario.attendants.count != UNLIMITED else None
-    lots: tuple[LossLot, ...] | str = next((why for why in (rate, limited, stay, asking) if isinstance(why, str)), "")
-    if not (isinstance(rate, str) or limited or isinstance(stay, str) or isinstance(asking, str)):
+    uneven = "the share of parks changes by the hour" if len(set(scenario.parking.shares)) > 1 else None
+    whys = (rate, limited, stay, asking, uneven)
+    lots: tuple[LossLot, ...] | str = next((why for why in whys if isinstance(why, str)), "")
+    if not (isinstance(rate, str) or limited or isinstance(stay, str) or isinstance(asking, str) or uneven):
         lots = tuple(
-            theory.loss_lot(rate * asking * share, stay, lot.slots, lot.choice)
+            theory.loss_lot(rate * float(asking[0]) * share, stay, lot.slots, lot.choice)
             for lot, share in zip(scenario.lots, of_lots.tolist(), strict=True)
         )
     lot = lots if isinstance(lots, str) else _together(lots, of_lots)
@@ -203,10 +205,12 @@ def _open_hours(start_us: int, end_us: int) -> Hours:
 def _poisson_rate(scenario: Scenario) -> float | str:
     """Return the calls a second of a Poisson process of constant rate, or why it is not one."""
     arrivals = scenario.arrivals
-    if isinstance(arrivals, Poisson):
-        return arrivals.rate
     if isinstance(arrivals, Recorded):
         return "recorded calls are not Poisson"
+    if busy_cv(arrivals):
+        return "the rate of calls differs from day to day"
+    if isinstance(arrivals, Poisson):
+        return arrivals.rate
     rates = set(arrivals.calls_per_hour)
     return rates.pop() / 3_600 if len(rates) == 1 else "the rate of calls changes by the hour"
 
@@ -215,6 +219,8 @@ def _stay(scenario: Scenario) -> Race | str:
     if _staff_may_be_busy(scenario):
         return "limited staff: retrievals may wait"
     retrieval = scenario.retrieval
+    if set(retrieval.factors) != {1.0}:
+        return "the delay has a factor by the hour"
     lot, *others = scenario.lots
     if any(
         (one.max_in_parking, scenario.stay_patience(one)) != (lot.max_in_parking, scenario.stay_patience(lot))
@@ -241,15 +247,20 @@ def _can_expire(scenario: Scenario) -> bool:
     fetched = scenario.retrieval.never == 0 and not _staff_may_be_busy(scenario)
     for lot in scenario.lots:
         if lot.max_in_parking is not None:
-            others = (scenario.stay_patience(lot), scenario.retrieval.delay if fetched else None)
-            latest_s = min((law.support_s[1] for law in others if law is not None), default=math.inf)
+            patience, delay = scenario.stay_patience(lot), scenario.retrieval.delay if fetched else None
+            latest_s = math.inf if patience is None else patience.support_s[1]
+            if delay is not None:
+                latest_s = min(latest_s, delay.support_s[1] * max(scenario.retrieval.factors))
             if latest_s > lot.max_in_parking.support_s[0]:
                 return True
     return False
 
 
-def _asking(scenario: Scenario) -> float | str:
-    """Return the park requests a call makes on average: at most one each, or why they are more or fewer."""
+def _asking(scenario: Scenario) -> Hours | str:
+    """Return the park requests a call makes on average, by the hour in which it is offered: at most one each.
+
+    A text says why they are more or fewer.
+    """
     queue = scenario.queue
     if scenario.when_full == "keep" and scenario.retries > 0:
         return "refused calls ask again"
@@ -259,7 +270,7 @@ def _asking(scenario: Scenario) -> float | str:
         return "returned calls are parked again"
     if scenario.attendants.count != UNLIMITED and (queue.limit != UNLIMITED or scenario.queue_patience is not None):
         return "calls may be lost before they are parked"
-    return scenario.parking.probability
+    return np.array(scenario.parking.shares)
 
 
 # Arrivals and requests: the same in every steady or unsteady state ----------------------------------------------------
@@ -329,14 +340,15 @@ def _lot(known: _Known) -> Table:
     assert not isinstance(known.asking, str)
     assert not isinstance(known.rate_per_s, str)
     assert not isinstance(known.lots, str)
-    parked = known.asking * (1.0 - lot.refused_share)
+    asking = float(known.asking[0])  # in every hour, since the lots are known
+    parked = asking * (1.0 - lot.refused_share)
     values: dict[str, float | tuple[float, ...]] = {
         **{name: getattr(lot, name) for name in _OF_LOT},
         **{f"{name}_by_lot": tuple(getattr(one, name) for one in known.lots) for name in _BY_LOT},
         "occupancy_p95": float(lot.occupancy_p95),
         "parks_made": parked * math.fsum(known.calls.tolist()),
         "parks_per_call": parked,
-        "recalls_per_hour": 3_600 * known.rate_per_s * known.asking * (1.0 - lot.refused_share) * lot.expired_share,
+        "recalls_per_hour": 3_600 * known.rate_per_s * asking * (1.0 - lot.refused_share) * lot.expired_share,
     }
     return {name: Formula(value, LOSS) for name, value in values.items()} | longest
 
@@ -434,7 +446,7 @@ def _losses(scenario: Scenario, known: _Known) -> Table:
     to_parker = recall.to == "parker" and _can_expire(scenario)
     in_queue = limited and (scenario.queue.limit != UNLIMITED or (to_parker and recall.busy == "drop"))
     if not (scenario.when_full == "drop" or in_queue or (to_parker and recall.unanswered == "drop")):
-        return {"lost_share": Formula(0.0, "no call can be lost")}
+        return {"lost_share": Formula(0.0, "no call is dropped; hang-ups are not in it")}
     lot, back = known.lot, _return(scenario)
     if isinstance(lot, str):
         return _none(lot, ("lost_share",))
@@ -445,7 +457,7 @@ def _losses(scenario: Scenario, known: _Known) -> Table:
     assert not isinstance(known.asking, str)
     refused = lot.refused_share if scenario.when_full == "drop" else 0.0
     unanswered = (1.0 - lot.refused_share) * lot.expired_share * back.lost
-    return {"lost_share": Formula(known.asking * (refused + unanswered), LOSS)}
+    return {"lost_share": Formula(float(known.asking[0]) * (refused + unanswered), LOSS)}
 
 
 # People ---------------------------------------------------------------------------------------------------------------
@@ -483,7 +495,7 @@ def _zeros(reason: str) -> Table:
 
 def _attendants(scenario: Scenario, known: _Known) -> Table:
     """Return what limited attendants do when they are alone: every call is one stretch of service, then ends."""
-    if scenario.parking.probability > 0:
+    if any(scenario.parking.shares):
         return _none("attendants park calls as well", _OF_QUEUE)
     rate, queue, patience = known.rate_per_s, scenario.queue, scenario.queue_patience
     if isinstance(rate, str):

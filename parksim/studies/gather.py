@@ -72,7 +72,7 @@ class ExecutionArguments(TypedDict, total=False):
         workers: size of the pool made for "processes", by default one per core; how much an executor runs at once.
         engine: "simpy", "kernel", or "auto" (the default): the kernel when it is installed and the work is large.
         store: where each replication is stored as it comes, and looked up first; an open ``Store`` or its file's name.
-            A finished study or sweep is stored as well, so that ``load`` returns it.
+            What was finished (a study, sweep, solution, ...) is stored as well, so that ``load`` returns it.
         progress: called with how many replications are done and to do. A study counts all of them; the others count
             those that must be run.
     """
@@ -295,7 +295,8 @@ class Gatherer:
 
     def _keep_scenario(self, scenario: Scenario) -> None:
         """Store a scenario's text unless the store has it, undamaged."""
-        assert self.store is not None
+        if self.store is None:
+            return
         if self._texts is None:
             self._texts = self.store.scenarios()
         if scenario.digest not in self._texts:
@@ -303,10 +304,9 @@ class Gatherer:
             self._texts[scenario.digest] = scenario.canonical
 
     def finish(self, scenario: Scenario, **plan: object) -> None:
-        """Store that a study or sweep is finished, if there is a store: all of it but its replications."""
+        """Store that a study or plan is finished, if there is a store: all of it but its replications."""
         if self.store is None:
             return
-        self._keep_scenario(scenario)
         self.store.put_plan(
             {
                 "seed": self.seed,
@@ -314,12 +314,19 @@ class Gatherer:
                 "level": self.level,
                 "made_by": made_by(self.engine),
                 "versions": engines.versions(self.engine),
-                "scenario": scenario.digest,
-                "objectives": {one.measure: one.text for one in scenario.objectives},
-                "notes": scenario.notes.to_dict(),
+                **self.kept(scenario),
                 **plan,
             }
         )
+
+    def kept(self, scenario: Scenario) -> dict[str, Any]:
+        """Store a scenario's text, and return what a plan says of it: its digest, targets as written, and notes."""
+        self._keep_scenario(scenario)
+        return {
+            "scenario": scenario.digest,
+            "objectives": {one.measure: one.text for one in scenario.objectives},
+            "notes": scenario.notes.to_dict(),
+        }
 
     def _run(self, tasks: deque[Task]) -> Generator[int, None, None]:
         """Run the tasks and keep their results; yield after each how many replications it had.

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict
+from parksim.studies import draws as drawing
 from parksim.studies.compare import difference
 from parksim.studies.gather import MOST_RUNS, Gatherer, requested
 from parksim.studies.study import ObjectiveVerdict, Study, together
@@ -36,6 +37,15 @@ class Step:
     study: Study = field(repr=False)
     needed: int | None
 
+    def flat(self) -> dict[str, Any]:
+        """Return the verdict and each objective's measure with its interval, as one row of plain values."""
+        row: dict[str, Any] = {"replications": len(self.study.results), "verdict": self.verdict}
+        for one in self.objectives:
+            name, estimate = one.objective.measure, self.study.estimate(one.objective.measure)
+            row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            row[f"{name}_verdict"] = one.verdict
+        return row
+
     def to_dict(self) -> dict[str, Any]:
         """Return the step as plain values, for JSON."""
         return {
@@ -44,9 +54,7 @@ class Step:
             "replications": len(self.study.results),
             "needed": self.needed,
             "objectives": [
-                {"measure": one.objective.measure, "target": one.objective.text, "verdict": one.verdict}
-                | self.study.estimate(one.objective.measure).as_dict()
-                for one in self.objectives
+                one.to_dict() | self.study.estimate_as_json(one.objective.measure) for one in self.objectives
             ],
         }
 
@@ -161,6 +169,10 @@ class Search:
 
     def _why_undecided(self) -> str:
         undecided = [step for step in self.tried.values() if step.verdict == "undecided"]
+        first = [one.measure_first for step in undecided for one in step.objectives if one.measure_first]
+        if first:
+            values = ", ".join(f"{step.value}" for step in undecided)
+            return f"what is not known leaves {self.key} = {values} open: measure {first[0]} first"
         words = ", ".join(
             f"{step.value} ({'no number of' if step.needed is None else f'some {step.needed:,}'} replications"
             " would decide it)"
@@ -176,15 +188,17 @@ class Search:
 
     def _try(self, value: int) -> Step:
         design = self.scenario.with_values({self.key: value})
+        drawn = drawing.designs_of(design, self.gatherer.seed)
         for replications in self.looks:
             (results,) = self.gatherer.results([design], range(replications))
-            study = Study(
-                design, self.gatherer.seed, self.gatherer.engine, self.level, results, requested(replications)
-            )
+            (draws,) = drawing.gathered_all(self.gatherer, [drawn], range(replications))
+            made = (self.gatherer.seed, self.gatherer.engine, self.level, results, requested(replications))
+            study = Study(design, *made, draws=draws)
             objectives = tuple(study.objectives)
             verdict = together(objectives)
             unclear = [one for one in objectives if one.verdict == "undecided"]
-            if verdict != "undecided" or all(self._is_near_enough(study, one) for one in unclear):
+            # Where what is not known leaves it open, no number of replications decides it.
+            if verdict != "undecided" or all(one.measure_first or self._is_near_enough(study, one) for one in unclear):
                 break
         needed = replications_needed(study, unclear) if verdict == "undecided" else None
         return Step(value, verdict, objectives, study, needed)
@@ -209,6 +223,8 @@ def replications_needed(study: Study, unclear: Sequence[ObjectiveVerdict]) -> in
     """Return how many replications would probably make the intervals exclude the targets: widths go with 1/sqrt(n)."""
     needed = 0
     for one in unclear:
+        if one.measure_first:
+            return None
         estimate = study.estimate(one.objective.measure)
         if estimate.mean is None or estimate.half_width is None or estimate.mean == one.objective.value:
             return None

@@ -1,4 +1,7 @@
-"""What the answer owes to each guess: every value marked as a guess moved down and up, all else equal.
+"""What the answer owes to each guess: every value that is not known moved down and up, all else equal.
+
+A value with limits is moved to its limits, a key of a file of draws to the ends of the middle 95 % of these, and a
+value that is only marked as a guess by a fifth.
 
 Each moved design is compared with the scenario as ``compare`` does it: in pairs where both are offered the same calls,
 and with replications of its own where the calls themselves change.
@@ -9,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Unpack
 
 from parksim.errors import PlanError, ScenarioError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate as est
@@ -55,7 +59,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Reported):
     """What each guess of a scenario moves.
 
     Attributes:
@@ -73,6 +77,11 @@ class Sensitivity:
     reused: int
 
     @property
+    def scenario(self) -> Scenario:
+        """The scenario as it is."""
+        return self.base.scenario
+
+    @property
     def asked(self) -> tuple[str, ...]:
         """The measures that matter: those of objectives that are not met; where all are, all of them."""
         return tuple(o.objective.measure for o in self.base.objectives if o.verdict != "met") or self.measures
@@ -87,6 +96,15 @@ class Sensitivity:
         """The guesses of which a moved value gives another verdict."""
         verdicts = {one.objective.measure: one.verdict for one in self.base.objectives}
         return tuple(one.key for one in self.effects if any(side.verdicts != verdicts for side in one.sides))
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each guess, side and measure: the change with its interval."""
+        return [
+            {"key": one.key, "value": str(one.value), "moved": str(side.value), "measure": name} | change.as_dict()
+            for one in self.effects
+            for side in one.sides
+            for name, change in side.changes.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -120,26 +138,37 @@ class Sensitivity:
 def sensitivity(
     scenario: Scenario, replications: int = gather.REPLICATIONS, **how: Unpack[gather.ExecutionArguments]
 ) -> Sensitivity:
-    """Move every value that the scenario's file marks as a guess, down and up by a fifth, and say what that changes.
+    """Move every value that is not known to its limits, every other guess by a fifth, and say what that changes.
 
     Args:
-        scenario: read from a file whose comments mark its guesses ("guess").
+        scenario: has limits or a file of draws, or is read from a file whose comments mark its guesses ("guess").
         replications: how many of each design, at least 2.
         how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
 
     Raises:
-        PlanError: no value is marked as a guess, or too few replications.
+        PlanError: no value has limits or is marked as a guess, or too few replications.
         WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
         StoreError: the store cannot be used; what was stored stays.
         StudyError: a worker died; what was stored stays.
     """
     execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
     checked_scenario(scenario)
-    guesses = {key: value for key, value in scenario.guesses.items() if not key.startswith("run.")}
+    values = scenario.numbers
+    ranges = {key: ends for key, ends in scenario.ranges.items() if ends[0] < ends[1]}
+    guesses = {key: values[key] for key in ranges} | {
+        key: value
+        for key, value in scenario.guesses.items()
+        if not key.startswith("run.") and not any(f"{one}.".startswith(f"{key}.") for one in ranges)
+    }
     if not guesses or replications < 2:
         few = f"sensitivity needs at least 2 replications, not {replications}"
-        raise PlanError(few if guesses else 'no value is marked as a guess; write "# guess" behind those that are')
-    tried = [(key, other, _design(scenario, key, other)) for key, value in guesses.items() for other in _moved(value)]
+        none = 'no value is marked as a guess, and none has limits; write "# guess" behind those that are'
+        raise PlanError(few if guesses else none)
+    tried = [
+        (key, other, _design(scenario, key, other, key in ranges))
+        for key, value in guesses.items()
+        for other in ranges.get(key) or _moved(value)
+    ]
     moved = [(key, value, design) for key, value, design in tried if design is not None]
     measures = tuple(one.measure for one in scenario.objectives) or _WITHOUT_OBJECTIVES
     designs = [scenario, *(design for _, _, design in moved)]
@@ -170,6 +199,7 @@ def sensitivity(
             )
             for design, first in zip(designs, firsts, strict=True)
         )
+        gatherer.finish(scenario, kind="sensitivity", asked={"replications": replications})
     sides: dict[str, list[Side]] = {}
     for (key, value, _), study, first in zip(moved, studies, firsts[1:], strict=True):
         by = est.apart if first else est.together
@@ -182,9 +212,9 @@ def sensitivity(
     return replace(unsorted, effects=tuple(effects))
 
 
-def _design(scenario: Scenario, key: str, value: object) -> Scenario | None:
+def _design(scenario: Scenario, key: str, value: Any, is_number: bool) -> Scenario | None:
     try:
-        return scenario.with_values({key: value})
+        return scenario.with_numbers({key: value}) if is_number else scenario.with_values({key: value})
     except ScenarioError:
         return None
 
@@ -208,7 +238,8 @@ def _moved(value: Any) -> list[object]:
 
 def _scaled(value: Any, factor: float) -> Any:
     if isinstance(value, Mapping):
-        return {key: _scaled(one, factor) if key in _SCALED else one for key, one in value.items()}
+        law = "kind" in value  # of which shapes stay as they are
+        return {key: one if law and key not in _SCALED else _scaled(one, factor) for key, one in value.items()}
     if isinstance(value, list):
         return [_scaled(one, factor) for one in value]
     if isinstance(value, str):  # a rate, which the canonical text writes as a number per second

@@ -5,12 +5,13 @@ decide it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from operator import index
-from typing import Any, Literal, NamedTuple, Unpack, overload
+from typing import Any, Final, Literal, NamedTuple, Unpack, overload
 
-from parksim.errors import ParksimError, PlanError
+from parksim.errors import ParksimError, PlanError, ScenarioError
+from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, certain, verdict
@@ -25,7 +26,7 @@ Ends = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Solved:
+class _Solved(Reported):
     """What a ``Solution`` and a ``Frontier`` have in common.
 
     Attributes:
@@ -37,6 +38,8 @@ class _Solved:
         ran: Replications that were run now.
         reused: Replications taken from the store.
         damaged: Records of the store that were not what was written; they were run again.
+        made_with: The versions that made it; None for the installed ones.
+        asked: The arguments that make it again: key, within, step, sense, replications, precision.
     """
 
     scenario: Scenario
@@ -47,6 +50,8 @@ class _Solved:
     ran: int
     reused: int
     damaged: tuple[Damage, ...] = ()
+    made_with: Mapping[str, str] | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def _as_json(self, searched: Mapping[str, object], found: Mapping[str, object]) -> dict[str, Any]:
         """Return what was searched, what was found, and how, as plain values."""
@@ -58,7 +63,7 @@ class _Solved:
             "seed": self.seed,
             "engine": self.engine,
             "level": self.level,
-            "versions": versions(self.engine),
+            "versions": dict(self.made_with or versions(self.engine)),
         }
 
 
@@ -92,6 +97,10 @@ class Solution(_Solved):
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain values, for JSON."""
         return self._as_json({"key": self.key, "within": list(self.within)}, self.answer())
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return the steps as plain values: each value, its verdict, and each objective's measure with its interval."""
+        return [{self.key: step.value} | step.flat() for step in self.trail]
 
     def answer(self) -> dict[str, Any]:
         """Return what was found, and how, as plain values."""
@@ -139,6 +148,11 @@ class Frontier(_Solved):
     def trail(self) -> tuple[tuple[int, Step], ...]:
         """What was tried, in order: the second key's value, and the step with that of the first."""
         return tuple((row.fixed, step) for row in self.rows for step in row.solution.trail)
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return the steps as plain values, as ``Solution.flat`` does, with the second key's value."""
+        first, second = self.keys
+        return [{second: fixed, first: step.value} | step.flat() for fixed, step in self.trail]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the frontier as plain values, for JSON."""
@@ -221,10 +235,20 @@ def solve(
     seen = looks(replications)
     with gathering(execution, *_first_looks(scenario, axes, seen[0])) as gatherer:
         rows = tuple(_rows(scenario, axes, sense, seen, precision, gatherer))
+        searched: dict[str, list[Any]] = {
+            "key": [axis.key for axis in axes],
+            "within": [list(axis.within) for axis in axes],
+            "step": [axis.values.step for axis in axes],
+        }
+        asked = {name: ones if len(axes) > 1 else ones[0] for name, ones in searched.items()}
+        how_many = {"replications": replications, "precision": precision}
+        asked |= how_many | {"sense": sense}
+        gatherer.finish(scenario, kind="solve", asked=asked)
     if len(axes) == 1:
-        return rows[0].solution
+        return replace(rows[0].solution, asked=asked)
     keys, ends = zip(*((axis.key, axis.within) for axis in axes), strict=True)
-    return Frontier(scenario=scenario, keys=keys, within=ends, sense=sense, rows=rows, **gatherer.made_with())
+    made = gatherer.made_with() | {"asked": asked}
+    return Frontier(scenario=scenario, keys=keys, within=ends, sense=sense, rows=rows, **made)
 
 
 class _Axis(NamedTuple):
@@ -314,6 +338,38 @@ def _rows(
             **gatherer.made_with() | {"ran": gatherer.ran - ran, "reused": gatherer.reused - reused},
         )
         yield FrontierRow(fixed, solution)
+
+
+CONFIGURED_STEP_S: Final = 10
+"""Distance of the durations that are tried by default: nobody sets a time-out of 128 s."""
+
+
+def is_time(scenario: Scenario, key: str) -> bool:
+    """Say whether the values of a key are durations."""
+    try:
+        scenario.with_values({key: "61s"})
+    except ScenarioError:
+        return False
+    return True
+
+
+def usual_range(scenario: Scenario, key: str) -> range:
+    """Return the values to search where nobody says which: up to four times what the scenario has.
+
+    Raises:
+        PlanError: the scenario has no number there.
+        ScenarioError: there is no such key.
+    """
+    value = scenario.assumptions.get(key)
+    value = value.get("value") if isinstance(value, dict) else value
+    if key not in scenario.assumptions:
+        scenario.with_values({key: 1})  # which says what is wrong with the key
+    if isinstance(value, int) and not isinstance(value, bool):
+        return range(1, 4 * max(1, value) + 1)
+    if isinstance(value, float) and is_time(scenario, key):
+        step = CONFIGURED_STEP_S if value >= CONFIGURED_STEP_S else 1
+        return range(step, int(4 * value) + step, step)
+    raise PlanError(f"{key} has no number from which to search; say where: --within 1..40")
 
 
 class _NoFormulaError(ParksimError):

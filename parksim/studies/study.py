@@ -3,18 +3,23 @@
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final, Unpack
+from types import MappingProxyType
+from typing import Any, Final, Literal, Unpack
 
 from parksim.catalogue import BY_NAME, SCALARS, VECTORS
-from parksim.errors import ArgumentError
+from parksim.errors import ArgumentError, UnknownNameError
 from parksim.results import Reported, checksum, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
+from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
+from parksim.scenario.other_words import other_word
 from parksim.scenario.sections import Objective
 from parksim.stats import estimate as est
 from parksim.stats.stopping import Stopping, StoppingRule, Target
+from parksim.studies import draws as drawing
+from parksim.studies.draws import Draws, WithUnknown
 from parksim.studies.estimates import Measured
 from parksim.studies.formulas import Formula, formulas
 from parksim.studies.gather import REPLICATIONS, Execution, ExecutionArguments, gathering, requested, shows_execution
@@ -31,10 +36,26 @@ _STOPPED: Final = {
 
 @dataclass(frozen=True)
 class ObjectiveVerdict:
-    """One objective of the scenario and what the study says of it."""
+    """One objective of the scenario and what the study says of it.
+
+    Attributes:
+        objective: As the scenario has it.
+        verdict: By the second interval where there is one.
+        undecided_by: "inputs" where what is not known leaves it undecided, "replications" where chance does; else "".
+        measure_first: With "inputs", the key that the measure's spread over the draws goes with most.
+    """
 
     objective: Objective
     verdict: est.Verdict
+    undecided_by: Literal["", "inputs", "replications"] = ""
+    measure_first: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        plain = {"measure": self.objective.measure, "target": self.objective.text, "verdict": self.verdict}
+        if self.undecided_by:
+            plain["undecided_by"] = self.undecided_by
+        return plain | ({"measure_first": self.measure_first} if self.measure_first else {})
 
 
 def together(objectives: Iterable[ObjectiveVerdict]) -> est.Verdict:
@@ -43,12 +64,26 @@ def together(objectives: Iterable[ObjectiveVerdict]) -> est.Verdict:
     return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
 
 
+class _ByName(dict[str, Any]):
+    """Estimates by the names of their measures; a wrong name is answered with the right one."""
+
+    def __missing__(self, name: object) -> Any:
+        raise _unknown(name)
+
+
+def _unknown(name: object) -> UnknownNameError:
+    meant = other_word(str(name), "objectives", SCALARS) or nearest(str(name), BY_NAME)
+    step = f'did you mean "{meant}"?' if meant else f"there are {', '.join(SCALARS[:6])} ..."
+    return UnknownNameError(f"{name!r:.80} is not a measure; {step}")
+
+
 @dataclass(frozen=True)
 class Study(Reported):
     """What the replications of one scenario say.
 
     ``results[i]`` are the measures of replication i. ``stopped`` says why there are not more of them, ``precision``
-    is the requested one, ``made_with`` are the versions that made them (None: the installed ones).
+    is the requested one, ``made_with`` are the versions that made them (None: the installed ones). ``draws`` are the
+    replications of what is not known; None where all is known.
     """
 
     scenario: Scenario
@@ -59,14 +94,14 @@ class Study(Reported):
     stopped: str
     precision: float | None = None
     made_with: Mapping[str, str] | None = None
+    draws: Draws | None = field(default=None, repr=False)
 
     @cached_property
     def estimates(self) -> dict[str, Any]:
         """Each measure's ``Estimate`` by name; a list of them for a vector."""
         lengths = {name: len(self.results[0][name]) if self.results else 0 for name in VECTORS}
-        return {name: self.estimate(name) for name in SCALARS} | {
-            name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()
-        }
+        vectors = {name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()}
+        return _ByName({name: self.estimate(name) for name in SCALARS} | vectors)
 
     @cached_property
     def formulas(self) -> Mapping[str, Formula]:
@@ -76,10 +111,43 @@ class Study(Reported):
     @property
     def objectives(self) -> list[ObjectiveVerdict]:
         """The scenario's objectives with their verdicts."""
-        return [
-            ObjectiveVerdict(o, est.verdict(self.estimate(o.measure), o.relation, o.value))
-            for o in self.scenario.objectives
-        ]
+        return [self._judged(one) for one in self.scenario.objectives]
+
+    def _judged(self, objective: Objective) -> ObjectiveVerdict:
+        estimate, wider = self.estimate(objective.measure), self.with_unknown(objective.measure)
+        verdict = est.verdict(estimate, objective.relation, objective.value)
+        if wider is None:
+            return ObjectiveVerdict(objective, verdict)
+        wide = est.verdict(replace(estimate, low=wider.low, high=wider.high), objective.relation, objective.value)
+        if wide != "undecided":
+            return ObjectiveVerdict(objective, wide)
+        if verdict == "undecided" and wider.input_share < 0.5:
+            return ObjectiveVerdict(objective, wide, "replications")
+        return ObjectiveVerdict(objective, wide, "inputs", next(iter(wider.keys), ""))
+
+    def with_unknown(self, name: str) -> WithUnknown | None:
+        """Return the interval of a measure with what is not known; None where all is known, or too little is defined.
+
+        The study's ``level`` is its level. It holds the plain interval ("if the inputs are right"), which shrinks with
+        more replications, as this one does not.
+        """
+        if name not in self._with_unknown:
+            self._with_unknown[name] = self._widened(name)
+        return self._with_unknown[name]
+
+    @cached_property
+    def _with_unknown(self) -> dict[str, WithUnknown | None]:
+        return {}
+
+    def _widened(self, name: str) -> WithUnknown | None:
+        estimate = self.estimate(name)
+        if self.draws is None or estimate.low is None or estimate.high is None:
+            return None
+        found = self.draws.spread(self.measured, name, self.level)
+        if found is None:
+            return None
+        low, high = min(found.low, estimate.low), max(found.high, estimate.high)
+        return WithUnknown(low, high, found.input_share, self.draws.keys(found.means))
 
     @property
     def verdict(self) -> est.Verdict:
@@ -92,9 +160,21 @@ class Study(Reported):
         return Measured(self.scenario, self.results, self.level, lambda name: self.formulas[name])
 
     def estimate(self, name: str, index: int | None = None) -> est.Estimate:
-        """Return the estimate of one measure, or of one element of a vector."""
+        """Return the estimate of one measure, or of one element of a vector.
+
+        Raises:
+            UnknownNameError: there is no such measure.
+        """
+        if name not in BY_NAME:
+            raise _unknown(name)
         found = self.measured.estimate(name, index)
         return est.undefined(why_undefined(name, self.scenario), 0, self.level) if found is None else found
+
+    def __repr__(self) -> str:
+        of = f"{self.scenario.name!r}, {len(self.results):,} replications, seed {self.seed}"
+        told = [f"{one.objective.measure} {one.objective.text}: {one.verdict}" for one in self.objectives]
+        told = told or [f"{name} {_short(self.estimate(name))}" for name in ("refused_share", "expired_share")]
+        return f"<Study of {of}; {'; '.join(told)}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as ``parksim run --json`` prints it."""
@@ -111,11 +191,8 @@ class Study(Reported):
             "versions": dict(self.made_with or versions(self.engine)),
             "request": self.request(),
             "estimates": {name: self._as_json(name) for name in (*SCALARS, *VECTORS)},
-            "objectives": [
-                {"measure": o.objective.measure, "target": o.objective.text, "verdict": o.verdict}
-                for o in self.objectives
-            ],
-        }
+            "objectives": [one.to_dict() for one in self.objectives],
+        } | ({} if self.draws is None else {"unknown": self.draws.to_dict()})
 
     def request(self) -> dict[str, Any]:
         """Return all it takes to make the study again, and what shows whether it is the same.
@@ -143,12 +220,24 @@ class Study(Reported):
             if name.endswith("_by_lot"):
                 return [{"lot": lot} | row for lot, row in zip(self.scenario.lot_names, rows, strict=True)]
             return rows
-        return estimates.as_dict() | self.formulas[name].at(None)
+        return self.estimate_as_json(name, self.formulas[name].at(None))
+
+    def estimate_as_json(self, name: str, beside: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """Return the estimate of a scalar measure as plain values, with what stands beside it, and both intervals."""
+        wider, plain = self.with_unknown(name), self.estimate(name).as_dict() | dict(beside)
+        return plain if wider is None else plain | {"with_unknown": wider.to_dict()}
 
     def summary(self) -> str:
         """Return the one-screen answer as plain text."""
         text: str = shower("summary")(self)
         return text
+
+    def advice(self, **how: Any) -> Any:
+        """Return what would meet the scenario's objectives, an ``advise.Advice``; see ``parksim.advise``.
+
+        Seed and level are this study's unless ``how`` has others.
+        """
+        return shower("advice")(self.scenario, **{"seed": self.seed, "level": self.level} | how)
 
     def to_json(self, *, sealed: bool = False) -> str:
         """Return the study as one JSON object: what is undefined is null, equal studies give equal text.
@@ -160,6 +249,10 @@ class Study(Reported):
         if sealed:
             content["checksum"] = checksum(content)
         return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
+
+
+def _short(estimate: est.Estimate) -> str:
+    return "undefined" if estimate.mean is None else f"{estimate.mean:.3g}"
 
 
 def why_undefined(name: str, scenario: Scenario) -> str:
@@ -182,6 +275,15 @@ def study(
     **how: Unpack[ExecutionArguments],
 ) -> Study:
     """Run many replications of ``scenario`` and estimate every measure.
+
+    >>> import parksim
+    >>> scenario = parksim.Scenario.loads(parksim.TEMPLATE).with_values({"run.horizon": "2h", "lot.slots": 4})
+    >>> made = parksim.study(scenario, replications=5, seed=1)
+    >>> refused = made.estimates["refused_share"]           # .mean, .low, .high (shares from 0 to 1), .n, .method
+    >>> refused.low <= refused.mean <= refused.high
+    True
+    >>> made
+    <Study of 'My switchboard', 5 replications, seed 1; refused_share < 1 %: undecided; expired_share < 25 %: undecided>
 
     Args:
         scenario: what is simulated.
@@ -213,7 +315,8 @@ def study(
     most = (replications or REPLICATIONS) if rule is None else rule.most
     results: list[Result] = []
     stopping = Stopping()
-    with gathering(execution, [scenario], replications or REPLICATIONS) as gatherer:
+    designs = drawing.designs_of(scenario, execution.seed)
+    with gathering(execution, [scenario], drawing.work(replications or REPLICATIONS, designs)) as gatherer:
 
         def so_far(stopped: str) -> Study:
             return Study(scenario, gatherer.seed, gatherer.engine, gatherer.level, tuple(results), stopped, precision)
@@ -228,8 +331,11 @@ def study(
                     if stopping.state != "continue":
                         break
         why = requested(len(results)) if rule is None else _STOPPED[stopping.state].format(stopping.replications)
-        done = so_far(why)
-        gatherer.finish(scenario, stopped=done.stopped, precision=precision, kind="study", replications=len(results))
+        done = replace(so_far(why), draws=drawing.gathered_all(gatherer, [designs], range(len(results)))[0])
+        plan = {} if done.draws is None else {"draws": done.draws.plan()}
+        gatherer.finish(
+            scenario, stopped=done.stopped, precision=precision, kind="study", replications=len(results), **plan
+        )
     return done
 
 

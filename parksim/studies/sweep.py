@@ -6,6 +6,7 @@ store, replications that were run before are not run again.
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Unpack
@@ -16,6 +17,7 @@ from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, plain, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import LONGEST_S, duration_s
+from parksim.studies import draws as drawing
 from parksim.studies import gather
 from parksim.studies.replication import versions
 from parksim.studies.store import Damage
@@ -32,13 +34,18 @@ class Row:
     def flat(self) -> dict[str, Any]:
         """Return the design as one row of plain values: its values, each scalar's estimate, each verdict.
 
-        A measure M gives M, M_low, M_high (None where undefined) and M_n; an objective of it M_verdict.
+        A measure M gives M, M_low, M_high (None where undefined) and M_n, where something is not known M_unknown_low
+        and M_unknown_high; an objective of it M_verdict.
         """
         row: dict[str, Any] = dict(self.values)
         for name in SCALARS:
             estimate = self.study.estimate(name)
             row |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
             row[f"{name}_n"] = estimate.n
+            if self.study.draws is not None:
+                wider = self.study.with_unknown(name)
+                ends = (None, None) if wider is None else (wider.low, wider.high)
+                row |= {f"{name}_unknown_low": ends[0], f"{name}_unknown_high": ends[1]}
         for objective in self.study.objectives:
             row[f"{objective.objective.measure}_verdict"] = objective.verdict
         return row
@@ -69,6 +76,11 @@ class Sweep(Reported):
     reused: int
     damaged: tuple[Damage, ...] = ()
     made_with: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        met = sum(row.study.verdict == "met" for row in self.rows) if self.scenario.objectives else None
+        told = "" if met is None else f"; {met:,} meet all objectives"
+        return f"<Sweep of {self.scenario.name!r} over {' and '.join(self.over)}: {len(self.rows):,} designs{told}>"
 
     def flat(self) -> list[dict[str, Any]]:
         """Return the rows as plain values (see ``Row.flat``): the same with any workers, stored or not."""
@@ -124,12 +136,14 @@ def sweep(
     combinations = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     designs = [scenario.with_values(one) for one in combinations]
     _check_each_once(combinations, designs)
-    with gather.gathering(execution, designs, replications) as gatherer:
+    drawn = [drawing.designs_of(design, execution.seed) for design in designs]
+    with gather.gathering(execution, designs, drawing.work(replications, drawn[0])) as gatherer:
         seed, engine, level = gatherer.seed, gatherer.engine, gatherer.level
         results = gatherer.results(designs, range(replications))
+        gathered = drawing.gathered_all(gatherer, drawn, range(replications))
         rows = tuple(
-            Row(one, Study(design, seed, engine, level, measured, gather.requested(replications)))
-            for one, design, measured in zip(combinations, designs, results, strict=True)
+            Row(one, Study(design, seed, engine, level, measured, gather.requested(replications), draws=its))
+            for one, design, measured, its in zip(combinations, designs, results, gathered, strict=True)
         )
         gatherer.finish(
             scenario,
@@ -137,6 +151,7 @@ def sweep(
             over={key: list(ones) for key, ones in values.items()},
             replications=replications,
             designs=[design.digest for design in designs],
+            **({"draws_of": [one and one.plan() for one in gathered]} if any(gathered) else {}),
         )
     return Sweep(scenario=scenario, over=values, replications=replications, rows=rows, **gatherer.made_with())
 
@@ -166,6 +181,10 @@ def _check_each_once(combinations: Sequence[Mapping[str, object]], designs: Sequ
             raise PlanError(f"a sweep has each design once, and {same} is there {also}; list each value once")
 
 
+_ENDS: Final = re.compile(
+    r" *(?P<low>[0-9]+ ?[a-z]*) *(?:-|\u2013|\u2014|\u2026|\.{2,}|:|to|until) *(?P<high>[0-9]+ ?[a-z]*) *"
+)
+"""How people write a range otherwise: 2-8, 2...8, 2 to 8."""
 MOST_DIGITS: Final = 100
 """Longer numbers stay texts: no key takes them, and Python reads at most some thousand digits."""
 _NO_KEY: Final = 'a sweep needs a key and its values, such as {"lot.slots": range(4, 21)}'
@@ -190,6 +209,8 @@ def values_of(text: str) -> tuple[object, ...]:
     for part in _parts(text):
         if not part:
             raise PlanError(f"{text!r}: a value is missing; write 4..20 or 60s,120s,180s")
+        if ".." not in part and (meant := _meant(part)):
+            raise PlanError(f"{part!r} is not a value; for a range write {meant}")
         further = range_of(part) if ".." in part and part[0] not in "[{" else [_whole(part)]
         values.extend(further[: gather.MOST_VALUES + 1])
         if len(values) > gather.MOST_VALUES:
@@ -223,12 +244,18 @@ def range_of(text: str) -> range:
     try:
         numbers = range(_second(low), _second(high) + 1, int(step) if step else 1)
     except (ValueError, UnfitError):
-        raise PlanError(f"{text!r} is not a range; write 4..20, 4..20:2 or 60s..300s:30") from None
+        raise PlanError(f"{text!r} is not a range; write {_meant(text) or '4..20, 4..20:2 or 60s..300s:30'}") from None
     if max(abs(numbers.start), abs(numbers.stop)) > LONGEST_S:
         raise PlanError(f"{text!r} goes beyond {LONGEST_S:,.0f}; write smaller ends, as 4..20")
     if not numbers or numbers.step < 1:
         raise PlanError(f"{text!r} is an empty range; write the smaller end first, as 4..20")
     return numbers
+
+
+def _meant(text: str) -> str:
+    """Return the range that a text probably means, with two dots; "" where it means none."""
+    ends = _ENDS.fullmatch(text) if len(text) < MOST_DIGITS else None
+    return "" if ends is None else f"{ends['low'].strip()}..{ends['high'].strip()}"
 
 
 def _second(text: str) -> int:

@@ -240,6 +240,11 @@ class Life:
     staff_s: Floats
 
     @property
+    def calls(self) -> Floats:
+        """The call itself: 1 from age 0 on, shape (points,)."""
+        return np.ones(len(self.answers))
+
+    @property
     def ages_s(self) -> Floats:
         """The grid, shape (points,)."""
         return np.arange(len(self.answers), dtype=np.float64) * self.step_s

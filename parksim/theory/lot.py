@@ -1,5 +1,6 @@
 """A lot of slots by formula: which share of parks it refuses, how many slots are in use, how often each is."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, SupportsIndex
 
@@ -10,7 +11,7 @@ from parksim.errors import ArgumentError
 from parksim.theory import erlang
 from parksim.theory.race import Law, Race, mean_within, quantile_s
 
-__all__ = ["Choice", "LossLot", "load_from_empty", "loss_lot", "slot_loads"]
+__all__ = ["Choice", "LossLot", "load_from_empty", "loss_lot", "refused_dispersion", "slot_loads"]
 
 Floats = NDArray[np.float64]
 Choice = str
@@ -74,6 +75,36 @@ def slot_loads(slots: SupportsIndex, offered_erlang: float, choice: Choice = "lo
     # A (B(i-1) - B(i)) with B(i) put in by its recursion: the difference of nearly equal shares is gone.
     loads: Floats = a * before * (i - a * (1.0 - before)) / (i + a * before)
     return loads
+
+
+def refused_dispersion(slots: SupportsIndex, offered_erlang: float) -> float:
+    """Return variance / mean of the number of parks that a lot refuses in a long time: above 1, since they clump.
+
+    Refused parks are Poisson while the lot is full, so that variance / mean is 1 + 2 lambda D, D the integral of
+    P(full at t | full at 0) - P(full). Solving the balance of a birth-death process for it (Poisson's equation) gives
+
+        1 + 2 pi_c sum over i < c of F_i**2 / pi_i,     pi Erlang's distribution, F_i = pi_0 + .. + pi_i.
+
+    For exponential stays; other laws change it little, though not the mean.
+
+    Source: the asymptotic variance of a function of a Markov chain as in Asmussen, Applied Probability and Queues.
+
+    Args:
+        slots: c, >= 1.
+        offered_erlang: A, > 0.
+
+    Raises:
+        ArgumentError: If an argument is out of its range.
+
+    >>> round(refused_dispersion(1, 3.0), 6)  # one slot: 1 + 2 A / (1 + A)**2
+    1.375
+    """
+    c, a = erlang.checked_count("slots", slots, 1), erlang.checked_positive("offered_erlang", offered_erlang)
+    pmf = erlang.busy_pmf(c, a)
+    below = np.cumsum(pmf[:-1])
+    # pi_c / pi_i = A**(c - i) i! / c!, in logarithms, since pi_i may be less than a double holds.
+    ratio = np.cumsum((math.log(a) - np.log(np.arange(1, c + 1)))[::-1])[::-1]
+    return 1.0 + 2.0 * float(np.sum(np.exp(2.0 * np.log(np.maximum(below, 1e-300)) + ratio)))
 
 
 @dataclass(frozen=True, slots=True)

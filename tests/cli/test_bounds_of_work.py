@@ -20,7 +20,7 @@ FAR = "9" * 5000
         ("run s.toml --replications 900000", "calls are more than 10,000,000,000"),
         ("solve s.toml lot.slots --within 1..99999999999999999999", "goes beyond 1,000,000,000"),
         (f"sweep s.toml --over lot.slots={FAR}", "must be a whole number"),
-        (f"run s.toml --seed {FAR}", "unable to convert"),
+        (f"run s.toml --seed {FAR}", "has too many digits"),
         (f"run s.toml --seed {FAR[:4000]}", "a whole number from 0 to 2^63 - 1"),
         (f"run s.toml --engine {FAR}", "choose one of auto, simpy, kernel"),
         (f"run {FAR}", "File name too long"),

@@ -64,15 +64,19 @@ WRONG = [
     ("one range for two", "solve s.toml lot.slots lot.first --within 1..9", "or two within two"),
     ("one key twice", "solve s.toml lot.slots lot.slots --within 1..9 --within 1..9", "two different keys"),
     ("three keys", "solve s.toml a b c --within 1..9 --within 1..9 --within 1..9", "or two within two"),
-    ("nowhere to search", "solve s.toml lot.slots", "--within"),
+    ("nowhere to search", "solve s.toml arrivals.kind", "say where: --within"),
     ("a value as the range", "solve s.toml lot.slots --within 9", "'9' is not a range"),
     ("one replication", "solve s.toml lot.slots --within 1..9 --replications 1", "--replications 1: at least 2"),
     ("two ways to stop", "solve s.toml lot.slots --within 1..9 --replications 5 --precision 5%", "or a precision"),
     ("a law as a number", "solve s.toml retrieval.delay --within a..b", "'a..b' is not a range"),
-    ("no second scenario", "compare s.toml", "parksim: B is missing\nTry: parksim compare --help"),
+    (
+        "no second scenario",
+        "compare s.toml",
+        "parksim: compare needs B, a second scenario or result, or --set; type parksim compare s.toml --set",
+    ),
     ("one replication of each", "compare s.toml s.toml --replications 1", "--replications 1: at least 2"),
     ("a missing result", "rerun x.json", "x.json: there is no such file"),
-    ("a scenario as a result", "rerun s.toml", "s.toml: a result is a .json file"),
+    ("a scenario as a result", "rerun s.toml", "s.toml: is a scenario, not yet a result"),
     ("--set without scenario", "rerun x.db --set lot.slots=3", "x.db: there is no such file"),
     ("a result that is not there", "compare x.json s.toml", "x.json: there is no such file"),
     ("--set on a result", "compare x.json s.toml --set lot.slots=3", "--set changes a scenario"),
@@ -224,7 +228,10 @@ def test_solve_finds_the_largest(command):
     """Where small values meet the objectives ``--largest`` finds the last of them, in steps of seconds."""
     options = (*DAY, "--set", "lot.slots=5", "--set", "objectives.refused_share=< 3.4 %", "--largest")
     code, out, _ = command("solve", LOT, "lot.max_in_parking", "--within", "20s..3m:20", *options)
-    assert (code, "The largest lot.max_in_parking of 20..180 with refused_share < 3.4 %: 80\n" in out) == (DONE, True)
+    assert (code, "The largest lot.max_in_parking of 20s..3m with refused_share < 3.4 %: 1m20s\n" in out) == (
+        DONE,
+        True,
+    )
 
 
 def test_compare_says_how_it_compared(command):
@@ -444,3 +451,83 @@ def test_the_engine_does_not_show_in_the_rows(command):
         assert command(*SWEEP, "--engine", engine, "--csv", "x.csv")[0] == DONE
         files.append(Path("x.csv").read_bytes())
     assert files[0] == files[1]
+
+
+def test_a_scenario_is_compared_with_its_changed_self(command):
+    """``--set`` without a second file: the figures of two files; files are named, better and worse come first."""
+    text = Path("s.toml").read_text(encoding="utf-8")
+    Path("few.toml").write_text(text.replace("slots = 6", "slots = 1"), encoding="utf-8")
+    fixed = ("--replications", 3, "--json")
+    alone = json.loads(command("compare", "few.toml", "--set", "lot.slots=6", *fixed)[1])
+    two = json.loads(command("compare", "few.toml", "s.toml", *fixed)[1])
+    assert alone["differences"] == two["differences"]
+    code, out, _ = command("compare", "few.toml", "--set", "lot.slots=6", "--replications", 3)
+    lines = out.splitlines()
+    assert code == DONE
+    assert lines[0].startswith("a: few.toml (")
+    assert lines[1].startswith("b: few.toml with lot.slots=6 (")
+    assert lines[2] == "lot.slots: 1 -> 6"
+    better = next(line for line in lines if line.startswith("Better: "))
+    assert "parks refused because the lot is full" in better
+    assert lines.index(better) < next(place for place, line in enumerate(lines) if line.startswith("Measure"))
+    assert any(line.startswith(("Verdicts that change:", "No verdict changes.")) for line in lines)
+
+
+def test_a_written_result_is_simulated_once_in_a_comparison(command, monkeypatch):
+    """A result is not made again before it is compared with a scenario: each side has its replications run once."""
+    from parksim.studies import gather
+
+    command("run", "s.toml", "--replications", 3, "--out", "r.json")
+    ran = []
+    plain = gather.Gatherer.results
+    monkeypatch.setattr(
+        gather.Gatherer,
+        "results",
+        lambda self, designs, numbers: ran.append(len(numbers)) or plain(self, designs, numbers),
+    )
+    monkeypatch.setattr("parksim.studies.rerun.study", lambda *_, **__: pytest.fail("made again"))
+    assert command("compare", "r.json", "s.toml")[0] == DONE
+    assert ran == [3, 3]
+
+
+def test_the_cheapest_design_is_named_in_a_stated_order(command):
+    """Whatever order the values have, the design that meets all with the smallest first key is named, and the order."""
+    command_line = ("sweep", "s.toml", "--over", "lot.slots=40,12,30", "--set", "objectives.expired_share=< 90 %")
+    code, out, _ = command(*command_line, "--replications", 3)
+    assert code == DONE
+    assert "the cheapest of them (smallest lot.slots): lot.slots = 12" in " ".join(out.split())
+
+
+def test_solve_answers_first_and_needs_no_range(command):
+    """The first line is the answer with its unit; the range comes from the scenario; the trail is sorted."""
+    code, out, _ = command("solve", LOT, "lot.slots", *DAY)
+    lines = out.splitlines()
+    assert code == DONE
+    assert lines[0].startswith("Answer: 6 slots  (")
+    assert "The smallest lot.slots of 1..24 with" in out
+    rows = [int(line.split()[0]) for line in lines if line[:1].isdigit()]
+    assert rows == sorted(rows)
+    assert len(rows) > 2
+
+
+def test_a_time_out_is_searched_in_steps_that_people_set(command):
+    """Durations are tried ten seconds apart unless a step is given, and are written as people write them."""
+    line = ("solve", LOT, "lot.max_in_parking", *DAY, "--set", "lot.slots=5", "--largest", "--replications", 2)
+    tried = json.loads(command(*line, "--within", "1m..3m", "--json")[1])["trail"]
+    assert {step["value"] % 10 for step in tried} == {0}
+    fine = json.loads(command(*line, "--within", "60s..90s:1", "--json")[1])["trail"]
+    assert any(step["value"] % 10 for step in fine)
+    out = command(*line, "--within", "1m..3m")[1]
+    assert "of 1m..3m with" in out
+    assert "99." not in out
+
+
+def test_a_key_that_does_not_move_what_is_missed_names_the_one_that_does(command):
+    """More slots answer no call sooner: the attendants' key is named, with the command, where no slots will do."""
+    goals = ("--set", "objectives.answered_within_share=> 99 %", "--set", "attendants.count=2", "--replications", 3)
+    code, out, _ = command("solve", "s.toml", "lot.slots", "--within", "2..6", *SHORT, *goals)
+    assert code == MISSED
+    assert out.startswith("Answer: none of these values")
+    told = " ".join(out.split())
+    assert "lot.slots does not move: calls answered within the target. attendants.count does:" in told
+    assert "parksim solve s.toml attendants.count" in told

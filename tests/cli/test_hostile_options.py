@@ -15,6 +15,7 @@ WORDS = {
     "quick": ("s.toml",),
     "sweep": ("s.toml", "--over", "lot.slots=4..5", "--replications", "2"),
     "solve": ("s.toml", "lot.slots", "--within", "4..5", "--replications", "2"),
+    "advise": ("s.toml", "--key", "lot.slots", "--replications", "10"),
     "sensitivity": ("s.toml", "--replications", "2"),
     "compare": ("s.toml", "s.toml", "--replications", "2"),
     "journal": ("s.toml",),

@@ -4,6 +4,7 @@ Nothing here is statistical: what is said holds for each scenario without except
 the fast Hypothesis tests are derandomized, the slow ones draw anew and print what to repeat.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -21,9 +22,11 @@ from invariants import violations
 from random_cases import random_case
 
 from parksim.engines import kernel, processes
+from parksim.engines.clocks import VirtualClock
+from parksim.engines.live import Switchboard
 from parksim.journal.journal import COLUMNS, JournalWriter
 from parksim.rules import codes as c
-from parksim.scenario.model import Settings
+from parksim.scenario.model import Scenario, Settings
 from parksim.scenario.workload import Workload, draw
 from parksim.testing import scenarios, settings_and_workloads
 
@@ -110,6 +113,24 @@ def test_engines_agree_on_scenario_files(scenario, seed):
     journal = processes.simulate(scenario.settings, workload)
     assert kernel.simulate(scenario.settings, workload).tobytes() == journal.tobytes()
     assert rows_of(journal) == naive.simulate(scenario.settings, workload)
+
+
+def test_engines_agree_where_days_and_hours_differ():
+    """26 hours with busy days, shares and delays by the hour: equal bytes, live as well, and the naive model's rows."""
+    hours = {"parking.probability": [0.2, 1, 0.6] * 8, "retrieval.delay_factor": [0.5, 1, 2, 1] * 6}
+    small = Scenario.load("scenarios/hospital.toml").with_values({"run.horizon": "26h", **hours})
+    differing = small.with_values({"arrivals.busy_days": {"cv": 0.4}})
+    workload = draw(differing, 5)
+    assert len(workload.arrival_us) != len(draw(small, 5).arrival_us)
+    journal = processes.simulate(differing.settings, workload)
+    assert kernel.simulate(differing.settings, workload).tobytes() == journal.tobytes()
+    assert rows_of(journal) == naive.simulate(differing.settings, workload)
+
+    async def live():
+        async with Switchboard(differing, clock=VirtualClock(), seed=5) as switchboard:
+            return await switchboard.finish()
+
+    assert asyncio.run(live()).tobytes() == journal.tobytes()
 
 
 def test_engines_agree_by_bytes():

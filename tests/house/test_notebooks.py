@@ -38,6 +38,11 @@ def test_it_runs_and_leaves_nothing(name, tmp_path, monkeypatch):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
     assert len(outputs) >= 5
+    shown = [kind for output in outputs for kind in output.get("data", {})]
+    assert not any("vegalite" in kind for kind in shown), "a chart that needs a network in an exported page"
+    assert not any("<script" in output.get("data", {}).get("text/html", "") for output in outputs)
+    drawn = sum("plot(" in cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert shown.count("image/svg+xml") >= drawn
     assert {path.name for path in FOLDER.iterdir()} == before
 
 

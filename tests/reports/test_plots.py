@@ -104,7 +104,7 @@ def test_lists_of_numbers_are_drawn_as_words():
     curves = [row for row in plots.figure(several, "shares").rows if row["measure"] == "refused_share"]
     assert [row["value"] for row in curves] == 2 * [4, *staffings[:2]]
     curves = plots.figure(several, "shares", over="lot.slots").rows
-    assert list(dict.fromkeys(row["series"] for row in curves)) == [f"attendants.count = {one}" for one in staffings]
+    assert list(dict.fromkeys(row["series"] for row in curves)) == [f"attendants: {one}" for one in staffings]
     cells = plots.figure(several, "heat_map").rows
     assert [(row["column"], row["x"]) for row in cells[::2]] == list(enumerate(staffings))
     for options in ({"name": "shares"}, {"name": "shares", "over": "lot.slots"}, {"name": "heat_map"}):
@@ -157,7 +157,7 @@ def test_the_curves_are_the_estimates_and_erlang(swept):
     """Each point is its design's estimate; the thin curve is Erlang B, a^n / n! over its sum, of the design's load."""
     rows = [row for row in data_of(swept.plot("shares")) if "series" in row]
     assert len({(row["measure"], row["series"], row["value"]) for row in rows}) == 2 * 2 * 3
-    designs = {(row.values["lot.slots"], f"lot.max_in_parking = {row.values['lot.max_in_parking']}"): row.study
+    designs = {(row.values["lot.slots"], f"time-out: {row.values['lot.max_in_parking']}"): row.study
                for row in swept.rows}  # fmt: skip
     for row in rows:
         design = designs[row["value"], row["series"]]

@@ -76,12 +76,19 @@ def test_no_interval_goes_beyond_the_slots():
     assert measured(full, "occupancy_mean") == "5.3 (3.9 to 6.0)"
 
 
+def note_of(text, name):
+    """Return a measure's row without the number of its note, and that note."""
+    row, _, number = line_of(text, name).rpartition(" [")
+    (note,) = [line for line in text.splitlines() if line.startswith(f"[{number}")]
+    return row, note.partition("] ")[2]
+
+
 def test_the_screen_says_what_there_is_no_interval_of():
     """One replication has points and no intervals; what is undefined has a dash and its reason."""
     text = screen_text(study(result(occupancy_mean=1.25, recall_busy_share=math.nan, calls_offered=2118.0)))
     assert line_of(text, "occupancy_mean").startswith("occupancy_mean 1.2500 none from 1 ")
     assert line_of(text, "calls_offered").startswith("calls_offered 2,118 none from 1 ")
-    assert line_of(text, "recall_busy_share").startswith("recall_busy_share - undefined no call timed out")
+    assert note_of(text, "recall_busy_share") == ("recall_busy_share - undefined none", "no call timed out")
     assert text.splitlines()[1] == "6 slots, 3 attendants; one replication, from 30 min to 1 d"
 
 
@@ -89,18 +96,22 @@ def test_the_screen_has_theory_or_the_reason_why_not():
     """Where a formula holds its value stands in the measure's unit, elsewhere the reason."""
     scenario = Scenario.load(Path(__file__).parents[2] / "scenarios" / "lot-only.toml")
     lines = study(result(), result(), scenario=scenario).summary()
-    assert "% exact: Erlang B" in line_of(lines, "refused_share")
-    assert "approximate (within " in line_of(lines, "occupancy_max")
-    assert line_of(lines, "staff_utilisation").endswith("staff are unlimited")
+    row, note = note_of(lines, "refused_share")
+    assert row.endswith("3.0000 %, exact")
+    assert note.startswith("Erlang B")
+    row, note = note_of(lines, "occupancy_max")
+    assert ", approximate (within " in row
+    assert note == "offered load"
+    assert note_of(lines, "staff_utilisation")[1] == "staff are unlimited"
 
 
 def test_the_screen_is_one_screen():
-    """All sections on fewer than 45 lines of at most 110 columns, also with the longest numbers there are."""
+    """All sections on fewer than 45 lines of at most 110 columns and the notes, with the longest numbers there are."""
     large = [result(**{name: 1e9 * (1 + place / 3) for name in SCALARS if "_share" not in name and "util" not in name})
              for place in range(3)]  # fmt: skip
     for results in (large, [result()] * 3, [result()]):
         lines = screen_text(study(*results)).splitlines()
-        assert len(lines) < 45
+        assert len([line for line in lines if not line.startswith("[")]) < 45
         assert max(map(len, lines)) <= WIDTH
         shown = [name for section in SECTIONS.values() for name in section]
         assert all(any(line.strip().startswith(f"{name} ") for line in lines) for name in shown)

@@ -25,7 +25,9 @@ from parksim.reports import figures
 from parksim.reports import html as report_page
 from parksim.reports.markdown import markdown
 from parksim.reports.screen import shown
-from parksim.reports.story import Mark, run_again, story_of
+from parksim.reports.stories import story_of
+from parksim.reports.story import Mark, run_again
+from parksim.reports.words import label_of, words_of
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "scenarios" / "hospital.toml").read_text().replace('horizon = "1d"', 'horizon = "12h"')
@@ -106,17 +108,18 @@ def test_the_page_says_what_the_study_says(folder, study):
     """Each objective with its target, estimate, interval and verdict; each measure of the screen; the question."""
     said = Elements((folder / "h.html").read_text()).text
     assert "How many slots, and how many operators, until fewer than 1 % of parks find the lot full?" in said
-    assert "Does a switchboard with 4 slots, a time-out of 180 s and 3 attendants meet all 3 objectives?" in said
+    assert "Does a switchboard with 4 slots, a time-out of 3 min and 3 attendants meet all 3 objectives?" in said
     for one in study.objectives:
         name = one.objective.measure
         point, interval = shown(name, study.estimates[name])
         sign = {"met": "\N{CHECK MARK}", "missed": "\N{MULTIPLICATION X}", "undecided": "?"}[one.verdict]
-        row = f"{name}{one.objective.text}{point}{interval}{sign}{one.verdict}"
+        row = f"{label_of(name)}{one.objective.text}{point}{interval}{sign}{one.verdict}"[1:]  # a capital begins it
         assert row.replace(" ", "") in said.replace(" ", "")
-    for name in ("occupancy_mean", "answer_wait_s_mean", "parks_requested"):
+    assert not [name for name in SCALARS if "_" in name and name in said[: said.index("How it was made")]]
+    for name, unit in (("occupancy_mean", ""), ("answer_wait_s_mean", ", s"), ("parks_requested", "")):
         estimate = study.estimates[name]
         point, interval = shown(name, replace(estimate, low=max(0.0, estimate.low)))  # nothing is less than nothing
-        assert name + point + interval in said
+        assert label_of(name)[1:] + unit + point + interval in said
     assert study.scenario.digest in said
     assert "parksim rerun h.db" in said
     assert "parksim run scenario.toml --replications 3 --seed 1 --engine simpy" in said
@@ -127,7 +130,9 @@ def test_the_sweep_names_the_first_design_that_does(folder, swept):
     met = [row for row in swept.rows if row.study.verdict == "met"]
     said = Elements((folder / "s.html").read_text()).text
     first = met[0].values
-    assert f"{first['lot.slots']} slots, a time-out of {first['lot.max_in_parking'][:-1]} s: the first design" in said
+    assert f"{words_of(first)}: the first design" in said
+    minutes = int(first["lot.max_in_parking"][:-1]) // 60
+    assert words_of(first) == f"{first['lot.slots']} slots, a time-out of {minutes} min"
     assert f"Of 8 designs {len(met)} meet all objectives" in said
     choices = story_of(swept).choices
     for limit, least, *_ in choices.rows:
@@ -173,10 +178,11 @@ def test_guesses_are_marked_where_the_file_marks_them(study, swept):
     rows = {row[0]: row for row in story_of(study).assumptions.rows}
     marked = {key for key, row in rows.items() if row[3] == Mark("guess")}
     assert len(marked) == len(re.findall(r"# guess", TEXT)) == story_of(study).guesses
-    assert rows["retrieval.delay"][1:3] == ("lognormal, median 60 s, sigma 0.9", "walk to a telephone, mean 90 s")
-    assert rows["caller.patience"][2:] == ("bank, regular customers", "")
+    walk = rows["Time until a parked call is fetched"]
+    assert walk[1:3] == ("lognormal, median 60 s, sigma 0.9", "walk to a telephone, mean 90 s")
+    assert rows["How long a caller waits"][2:] == ("bank, regular customers", "")
     of_sweep = {row[0]: row for row in story_of(swept).assumptions.rows}
-    assert of_sweep["lot.slots"][1:] == ("3..6", "varied here", "")
+    assert of_sweep["Slots of the lot"][1:] == ("3..6", "varied here", "")
     assert story_of(swept).guesses == story_of(study).guesses - 1
 
 
@@ -296,7 +302,7 @@ def test_markdown_becomes_what_it_says(name, request):
     text = markdown(story)
     rendered = Elements(MarkdownIt().enable("table").render(text))
     assert rendered.tags.count("h1") == 1
-    assert rendered.tags.count("h2") == 6
+    assert rendered.tags.count("h2") == 5
     assert rendered.tags.count("h3") == len(story.charts)
     assert set(rendered.tags) <= MARKDOWN_TAGS
     sheets = [sheet for sheet in (story.objectives, story.choices, *story.tables, story.assumptions) if sheet]
@@ -314,7 +320,7 @@ def test_markdown_becomes_what_it_says(name, request):
 def test_a_map_in_markdown_marks_the_designs_that_do(swept):
     """The table of a heat map has a cell for each design, marked exactly where all objectives are met."""
     lines = markdown(story_of(swept)).splitlines()
-    first = next(n for n, line in enumerate(lines) if line.startswith("| lot.max_in_parking / lot.slots"))
+    first = next(n for n, line in enumerate(lines) if line.startswith("| time-out / slots of the lot"))
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in (lines[first], *lines[first + 2 : first + 4])
     ]
@@ -343,7 +349,7 @@ def test_run_and_report_in_one_line(tmp_path):
 WRONG = [
     ("report h.db", BAD_INPUT, "--out"),
     ("report no.db -o x.html", BAD_INPUT, "no.db: there is no such file"),
-    ("report hospital.toml -o x.html", BAD_INPUT, "a result is a .db file of run or sweep, or a .json file of run"),
+    ("report hospital.toml -o x.html", BAD_INPUT, "a result is a .db file of a command with --out, or a .json"),
     ("report h.db -o x.pdf", BAD_INPUT, "-o x.pdf: the file's name ends in .html or .md"),
     ("report h.db -o no/x.html", BAD_INPUT, "-o no/x.html: there is no folder no"),
     ("report h.db -o folder.html", BAD_INPUT, "-o folder.html: is a folder; name a file"),

@@ -8,7 +8,7 @@ import pytest
 
 import parksim
 from parksim.reports.screen import shown
-from parksim.reports.story import story_of
+from parksim.reports.stories import story_of
 
 ROOT = Path(__file__).parents[2]
 HOSPITAL = parksim.Scenario.load(ROOT / "scenarios" / "hospital.toml").with_values({"run.horizon": "12h"})
@@ -39,7 +39,7 @@ def test_a_sweep_without_an_answer_says_so():
     assert "(4 slots) misses" in story.details[1]
     assert [chart.heading for chart in story.charts][:2] == [
         "Which designs meet the objectives",
-        "What the number of slots changes",
+        "What changes with the slots of the lot",
     ]
     free = replace(swept, scenario=strict.with_values({"objectives": {}}))
     assert story_of(free).verdict == ""

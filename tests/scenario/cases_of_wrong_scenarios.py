@@ -1,5 +1,7 @@
 """A right scenario, one wrong one for each fault, and the message that each must get."""
 
+from cases_of_wrong_days import WRONG_DAYS
+
 DURATION = 'write seconds or a text such as "45s", "2m30s", "1h", "1d", "500ms" or "PT45S"'
 ON_DUTY = "write how many are on duty, from 0 to 10000, for 0-1 h, 1-2 h and so on to 23-24 h"
 RIGHT = """\
@@ -32,6 +34,7 @@ refused_share = "< 1 %"
 
 # What stands in the right file, what is put there instead, and the message without the file's name ({D}: DURATION).
 WRONG = [
+    *WRONG_DAYS,
     ("slots = 6", "slots = 0", "line 14: lot.slots = 0: must be at least 1; write a larger number"),
     (
         "slots = 6",
@@ -130,7 +133,7 @@ WRONG = [
             'limits = "pbx" in [lot]'
         ),
     ),
-    ('"180s"', '"3 minutes"', "line 15: lot.max_in_parking = '3 minutes': is not a duration; {D}"),
+    ('"180s"', '"3 weeks"', "line 15: lot.max_in_parking = '3 weeks': is not a duration; {D}"),
     ('"180s"', "-5", "line 15: lot.max_in_parking = -5: a duration must not be negative; {D}"),
     ('"180s"', '"1e3s"', "line 15: lot.max_in_parking = '1e3s': is not a duration; {D}"),
     ('"180s"', "nan", "line 15: lot.max_in_parking = nan: a duration must be finite; {D}"),
@@ -178,10 +181,7 @@ WRONG = [
     (
         '"1d"',
         "1d",
-        (
-            "line 3, column 12: is no valid TOML: Expected newline or end of document after a statement (in "
-            "'horizon = 1d'); write one key = value a line, texts in quotes such as horizon = \"1d\""
-        ),
+        'line 3: horizon = 1d: has a text without quotes; write horizon = "1d"',
     ),
     (
         '"1d"',
@@ -203,8 +203,8 @@ WRONG = [
     ),
     (
         '"90/h"',
-        '"90 per hour"',
-        'line 7: arrivals.rate = \'90 per hour\': is not a rate; write a text such as "120/h", "2/min" or "0.2/s"',
+        '"90 by the hour"',
+        'line 7: arrivals.rate = \'90 by the hour\': is not a rate; write a text such as "120/h", "2/min" or "0.2/s"',
     ),
     (
         '"90/h"',
@@ -248,7 +248,7 @@ WRONG = [
     (
         'rate = "90/h"',
         'rate = "90/h"\ncolumn = "a"',
-        "line 8: arrivals.column = 'a': unknown key for kind poisson; it may have kind, rate",
+        "line 8: arrivals.column = 'a': unknown key for kind poisson; it may have kind, rate, busy_days",
     ),
     (
         "count = 3",
@@ -373,10 +373,7 @@ WRONG = [
     (
         "probability = 0.6",
         "probability = 60",
-        (
-            "line 12: parking.probability = 60: a share must be from 0 to 1; write a number from 0 to 1 or a "
-            'text such as "5%"'
-        ),
+        ('line 12: parking.probability = 60: a share must be from 0 to 1; write "60%"'),
     ),
     (
         "probability = 0.6",
@@ -432,23 +429,17 @@ WRONG = [
     (
         '"< 1 %"',
         '"1 %"',
-        (
-            'line 25: objectives.refused_share = \'1 %\': is not an objective; write a text such as "< 1 %", "<= '
-            '0.01" or "> 80 %"'
-        ),
+        ('line 25: objectives.refused_share = \'1 %\': is not an objective; write "< 1 %" for less, "> 1 %" for more'),
     ),
     (
         '"< 1 %"',
         '"< 5"',
-        "line 25: objectives.refused_share = '< 5': refused_share is a share from 0 to 1; for per cent write \"5 %\"",
+        "line 25: objectives.refused_share = '< 5': refused_share is a share from 0 to 1; for per cent write \"< 5 %\"",
     ),
     (
         '"< 1 %"',
         "0.01",
-        (
-            'line 25: objectives.refused_share = 0.01: is not an objective; write a text such as "< 1 %", "<= '
-            '0.01" or "> 80 %"'
-        ),
+        ('line 25: objectives.refused_share = 0.01: is not an objective; write "< 0.01" for less, "> 0.01" for more'),
     ),
     (
         '"< 1 %"',

@@ -83,7 +83,7 @@ def test_a_key_that_names_no_lot_is_told_which_there_are(key):
     """One message, with the key, what is wrong with it, and the names of the lots."""
     with pytest.raises(ScenarioError) as caught:
         TWO.with_values({key: 1})
-    assert str(caught.value) == f"--set {key}: {WRONG_KEYS[key]}"
+    assert str(caught.value) == f"{key}: {WRONG_KEYS[key]}"
 
 
 WRONG_FILES = {

@@ -21,6 +21,14 @@ from parksim.scenario.quantities import LONGEST_S, UnfitError, duration_s, micro
         ("2m 30s", 150),
         ("30 s", 30),
         ("2min", 120),
+        ("2 minutes", 120),
+        ("1 minute", 60),
+        ("90 seconds", 90),
+        ("45sec", 45),
+        ("1 day", 86_400),
+        ("2 days 3 hours", 183_600),
+        ("1 hr 30 mins", 5400),
+        ("5 milliseconds", 0.005),
         ("1h", 3600),
         ("1d", 86_400),
         ("1d2h3m4s5ms", 93_784.005),
@@ -53,8 +61,8 @@ def test_durations(written, seconds):
             "P1",
             "PT1",
             "45",
-            "45 seconds",
-            "45sec",
+            "45 second s",
+            "45secnds",
             "1s1m",
             "1h1h",
             "-5s",
@@ -98,7 +106,18 @@ def test_microseconds_survive_the_way_through_seconds(us):
 
 @pytest.mark.parametrize(
     ("written", "per_s"),
-    [("120/h", 120 / 3600), ("2/min", 2 / 60), ("2/m", 2 / 60), ("0.2/s", 0.2), ("86400/d", 1), (" 3 / s ", 3)],
+    [
+        ("120/h", 120 / 3600),
+        ("2/min", 2 / 60),
+        ("2/m", 2 / 60),
+        ("0.2/s", 0.2),
+        ("86400/d", 1),
+        ("120/hour", 1 / 30),
+        ("120 per hour", 1 / 30),
+        ("2/minute", 1 / 30),
+        ("5 per second", 5),
+        (" 3 / s ", 3),
+    ],
 )
 def test_rates(written, per_s):
     """A number, a slash and a unit."""
@@ -116,13 +135,27 @@ def test_what_is_no_rate_is_refused(written):
     assert caught.value.step
 
 
-@pytest.mark.parametrize(("written", "part"), [(0, 0), (1, 1), (0.6, 0.6), ("5%", 0.05), ("0.1 %", 0.001), ("100%", 1)])
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        (0, 0),
+        (1, 1),
+        (0.6, 0.6),
+        ("5%", 0.05),
+        ("0.1 %", 0.001),
+        ("100%", 1),
+        ("5 percent", 0.05),
+        ("5 per cent", 0.05),
+    ],
+)
 def test_shares(written, part):
     """A number from 0 to 1, or per cent."""
     assert share(written) == part
 
 
-@pytest.mark.parametrize("written", ["", "%", "5", "101%", "-1%", "5 percent", 1.01, -0.01, True, None, float("nan")])
+@pytest.mark.parametrize(
+    "written", ["", "%", "5", "101%", "-1%", "5 in a hundred", 1.01, -0.01, True, None, float("nan")]
+)
 def test_what_is_no_share_is_refused(written):
     """Anything outside 0 to 1 and any other text is refused with a next step."""
     with pytest.raises(UnfitError) as caught:

@@ -10,6 +10,7 @@ do in all but one run of the command in 144, by the union bound.
 import hashlib
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import scipy.stats
@@ -100,6 +101,12 @@ def calibrated(seed: int, text: str = KNOWN, horizon: str = "3d") -> calibrating
         return calibrating.calibrate(log, replaying.compare(log))
 
 
+def source_digest(*more: ModuleType) -> str:
+    """Return a digest of the code that calibrates, and of further modules."""
+    sources = (Path(str(module.__file__)).read_bytes() for module in (*_SOURCES, *more))
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+
+
 def found(seed: int) -> Outcome:
     """Return for each parameter whether its interval holds the truth, and the law chosen for each clock."""
     result = calibrated(seed)
@@ -115,8 +122,7 @@ def found(seed: int) -> Outcome:
 def main() -> int:
     """Print how often each interval held the truth; return 1 when one did so too seldom, else 0."""
     asked = options(__doc__ or "", RUNS).parse_args()
-    code = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in _SOURCES)).hexdigest()[:16]
-    what = {"scenario": parksim.Scenario.loads(KNOWN).digest, "calibration": code}
+    what = {"scenario": parksim.Scenario.loads(KNOWN).digest, "calibration": source_digest()}
     runs = list(outcomes(found, range(1, asked.runs + 1), what, asked.keep, asked.workers).values())
     least = LEAST if len(runs) == RUNS else int(scipy.stats.binom(len(runs), 0.95).ppf(0.0006))
     missed = 0

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.stats
 
 import parksim
 from parksim.catalogue import SCALARS, SECTIONS, VECTORS
@@ -15,7 +17,7 @@ from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.studies import replication
 from parksim.studies.approximate import approximated
 from parksim.studies.formulas import formulas
-from parksim.studies.ideal import expectations
+from parksim.studies.ideal import day_factors, expectations, typical
 from parksim.studies.quick import quick
 
 SCENARIOS = shipped.shipped()
@@ -138,6 +140,34 @@ def test_requests_at_full_are_those_of_a_poisson_number():
     tail = float(parksim.theory.poisson_at_least(6, np.array([formulas(lot)["offered_erlang"].value]))[0])
     assert float(found["full_s"]) == pytest.approx(tail * 4 * 3600, rel=1e-4)
     assert float(found["requests_at_full"]) == pytest.approx(tail * float(found["park_requests"]), rel=1e-4)
+
+
+def test_busy_days_are_mixed_over_their_factor():
+    """Gauss's nodes have the moments of a gamma law; with cv 0.4 the time at full is SciPy's integral of Poisson's tail."""
+    lot = scenario("lot-only", run__horizon="5h", arrivals__busy_days={"cv": 0.4})
+    nodes, weights = np.array(day_factors(lot)).T
+    assert [weights @ nodes**power for power in range(3)] == pytest.approx([1.0, 1.0, 1.16], rel=1e-12)
+    offered = formulas(scenario("lot-only"))["offered_erlang"].value
+    law = scipy.stats.gamma(1 / 0.16, scale=0.16)
+    tail = scipy.integrate.quad(lambda x: law.pdf(x) * scipy.stats.poisson.sf(5, offered * x), 0, 10)[0]
+    assert float(expectations(lot).values["full_s"]) == pytest.approx(tail * 4 * 3600, rel=1e-4)
+    more = quick(lot, "load").formulas["refused_share"].value
+    assert more > 1.2 * formulas(scenario("lot-only"))["refused_share"].value
+
+
+def test_shares_and_delays_by_the_hour_are_those_of_the_offer():
+    """Without handling the requests of an hour are its calls times its share; a longer delay fills that hour's slots."""
+    shares, factors = [0.5] * 24, [1.0] * 24
+    shares[2], factors[3] = 1.0, 2.0
+    lot = scenario("lot-only", run__horizon="6h", run__warm_up=0)
+    hours = {"parking.probability": shares, "retrieval.delay_factor": factors, "lot.max_in_parking": 3600}
+    found = expectations(lot.with_values(hours)).values
+    assert found["park_requests_by_hour"][:6] == pytest.approx([60, 60, 120, 60, 60, 60], rel=1e-3)
+    usual = expectations(lot.with_values(hours | {"retrieval.delay_factor": [1.0] * 24})).values
+    ratio = found["busy_slot_s_by_hour"][:6] / usual["busy_slot_s_by_hour"][:6]
+    assert ratio[[0, 1, 2]] == pytest.approx([1.0, 1.0, 1.0], rel=1e-9)
+    assert 1.5 < ratio[3] < 2.0 < 1 + ratio[4] < 2.3
+    assert typical(lot.with_values(hours)) == pytest.approx((3.5 / 6, 7 / 6), rel=1e-12)
 
 
 def test_json_says_of_each_measure_how_exact_it_is():

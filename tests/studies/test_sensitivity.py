@@ -50,6 +50,25 @@ def test_what_moves_nothing_is_named(hospital):
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_lists_of_the_hours_and_busy_days_are_moved_as_a_whole():
+    """Every hour of a list, and a cv, by a fifth; the change is that of ``compare``, paired where it can be."""
+    text = TEMPLATE.replace('rate = "90/h"', 'rate = "90/h"\nbusy_days = { cv = 0.5 }   # guess')
+    text = text.replace("probability = 0.6", f"probability = {[0.5, 0.75] * 12}   # guess")
+    text = text.replace("never = 0.2 ", f"delay_factor = {[1, 1.5] * 12}   # guess\nnever = 0.2 ")
+    scenario = Scenario.loads(text).with_values({"run.horizon": "3h"})
+    found = {one.key: one for one in sensitivity(scenario, 4, engine=ENGINE).effects}
+    moved = {key: [side.value for side in one.sides] for key, one in found.items()}
+    assert moved == {
+        "arrivals.busy_days": [{"cv": 0.4}, {"cv": 0.6}],
+        "parking.probability": [[0.4, 0.6] * 12, [0.6, 0.9] * 12],
+        "retrieval.delay_factor": [[0.8, 1.2] * 12, [1.2, 1.8] * 12],
+    }
+    for key, effect in found.items():
+        side = effect.sides[1]
+        compared = compare(scenario, scenario.with_values({key: side.value}), 4, engine=ENGINE)
+        assert side.changes["refused_share"] == compared.differences["refused_share"]
+
+
 def test_the_json_says_what_matters(hospital):
     """Each effect has its values, changes and verdicts; what moves nothing and what changes a verdict are lists."""
     made = hospital.to_dict()
@@ -70,7 +89,7 @@ def test_a_scenario_without_guesses_says_so():
 def test_what_cannot_be_moved_is_no_effect():
     """A guess that is a word, and one of the window that is counted, are left out: neither has two sides to compare."""
     text = TEMPLATE.replace('# choice = "lowest"                  #', 'choice = "lowest"  # guess').replace(
-        'horizon = "1d"  ', 'horizon = "2h"  # guess'
+        'horizon = "1d"', 'horizon = "2h"  # guess'
     )
     scenario = Scenario.loads(text)
     assert {"lot.choice", "run.horizon"} <= set(scenario.guesses)

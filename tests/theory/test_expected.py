@@ -121,6 +121,11 @@ def test_the_lot_alone_is_known():
         ({"arrivals": {"kind": "hourly", "calls_per_hour": [*range(24)]}}, "the rate of calls changes by the hour"),
         ({"arrivals": {"kind": "recorded", "file": "recorded-calls.csv", "column": "offered_at"}, "run.horizon": "1d"},
          "recorded calls are not Poisson"),
+        ({"arrivals.busy_days": {"cv": 0.1}}, "the rate of calls differs from day to day"),
+        ({"arrivals": {"kind": "hourly", "calls_per_hour": [9] * 24, "busy_days": {"cv": 0.1}}},
+         "the rate of calls differs from day to day"),
+        ({"parking.probability": [0.5] * 23 + [0.6]}, "the share of parks changes by the hour"),
+        ({"retrieval.delay_factor": [1] * 23 + [1.5]}, "the delay has a factor by the hour"),
     ],
 )  # fmt: skip
 def test_one_broken_condition_takes_erlang_b_away(values, reason, monkeypatch):
@@ -128,7 +133,7 @@ def test_one_broken_condition_takes_erlang_b_away(values, reason, monkeypatch):
     monkeypatch.chdir(checks.SCENARIOS)
     table = lot_only(values)
     assert {(table[name].value, table[name].reason) for name in LOT} == {(None, reason)}
-    knows_stays = "retrieval.staff" not in values
+    knows_stays = not {"retrieval.staff", "retrieval.delay_factor"} & set(values)
     assert (table["parked_s_mean"].value is not None) is knows_stays
 
 
@@ -141,6 +146,7 @@ def test_one_broken_condition_takes_erlang_b_away(values, reason, monkeypatch):
         {"lot.when_full": "overflow", "lot.retries": 3, "lot.retry_after": 5},
         {"retrieval.staff": 1},
         {"arrivals": {"kind": "hourly", "calls_per_hour": [120.0] * 24}},
+        {"arrivals.busy_days": {"cv": 0}, "parking.probability": ["60%"] * 24, "retrieval.delay_factor": [1] * 24},
         {"attendants.handling": {"kind": "exponential", "mean": 300}, "parking.announcement": 20},
     ],
 )
@@ -159,6 +165,10 @@ def test_a_stay_one_microsecond_too_long_can_expire():
     assert lot_only({"parking.max_parks": 3, "retrieval.delay": law})["refused_share"].value is None
     assert lot_only({"retrieval.delay": 180})["retrieved_share"].value == 1.0
     assert lot_only({"retrieval.delay": 180.000001})["expired_share"].value == 1.0
+    once = {"retrieval.delay": {"kind": "uniform", "low": 0, "high": 90}}
+    for factor, share in ((2.0, 0.0), (2.1, None)):  # the longest retrieval of the longest hour decides
+        table = lot_only(once | {"retrieval.delay_factor": [1] * 23 + [factor]})
+        assert table["expired_share"].value == share
 
 
 def test_requests_are_known_without_a_steady_state():
@@ -167,6 +177,10 @@ def test_requests_are_known_without_a_steady_state():
     table = lot_only(values)
     assert table["parks_requested"].value == table["calls_offered"].value * 0.25
     assert table["offered_erlang"].value == pytest.approx(0.25 / 30 * table["parked_s_mean"].value, rel=1e-12)
+    by_hour = [0.0] * 12 + [0.5] * 12  # as many calls in either half of the day
+    days = {"parking.probability": by_hour, "arrivals.busy_days": {"cv": 0.3}, "run.warm_up": 0, "run.horizon": "8d"}
+    table = lot_only(values | days)
+    assert table["parks_requested"].value == pytest.approx(120 * 24 * 8 * 0.25, rel=1e-12)
     for limited in ({"queue.limit": 9}, {"caller.patience": 900}):
         formula = lot_only(values | limited)["parks_requested"]
         assert formula == Formula(None, "calls may be lost before they are parked")
@@ -248,7 +262,7 @@ def test_no_wait_is_certain_without_a_formula():
     parking = lot_only({"attendants.count": 4, "lot.when_full": "keep"})
     assert parking["queue_abandoned_share"] == Formula(0.0, "callers wait without end")
     assert parking["queue_full_share"] == Formula(0.0, "the queue has no limit")
-    assert parking["lost_share"] == Formula(0.0, "no call can be lost")
+    assert parking["lost_share"] == Formula(0.0, "no call is dropped; hang-ups are not in it")
     for way in ({"lot.when_full": "drop"}, {"queue.limit": 9}, {"recall": {"to": "parker", "busy": "drop"}},
                 {"recall": {"to": "parker", "unanswered": "drop"}}):  # fmt: skip
         assert lot_only({"attendants.count": 4, "lot.when_full": "keep"} | way)["lost_share"].value is None

@@ -146,3 +146,16 @@ def test_bad_arguments_are_named(call, words):
     """A number outside a formula's domain is a ValueError that says which and what it was."""
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize(("slots", "offered"), [(1, 3.0), (2, 0.5), (5, 3.0), (8, 12.0), (20, 12.0)])
+def test_refused_parks_clump_as_the_chain_says(slots, offered):
+    """Variance over mean of refusals, by the deviation matrix of the chain, inverted by NumPy, to 1e-9."""
+    births = np.diag(np.full(slots, offered), 1)
+    deaths = np.diag(np.arange(1.0, slots + 1), -1)
+    chain = births + deaths
+    chain -= np.diag(chain.sum(axis=1))
+    pmf = theory.busy_pmf(slots, offered)
+    always = np.outer(np.ones(slots + 1), pmf)
+    deviation = np.linalg.inv(always - chain) - always
+    assert theory.refused_dispersion(slots, offered) == pytest.approx(1 + 2 * offered * deviation[-1, -1], rel=1e-9)

@@ -1,0 +1,294 @@
+"""Counters of a switchboard: a CSV with a row for each hour, read and checked.
+
+Many switches and dashboards keep no events, only how many calls each hour were offered, parked, retrieved, returned,
+abandoned and refused. ``read_counts`` reads such a file; ``counted`` makes a scenario of it.
+
+What is counted obeys a lot's own law: parks less endings is how many more calls stand parked, so over hours that
+follow each other this sum can rise or fall by no more than the lot has slots. Counters that break it count different
+things, or another lot.
+"""
+
+import csv
+import hashlib
+import io
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from parksim.errors import LogError
+from parksim.pbx.formats import content_of, csv_rows, delimiter_of, text_of, word_of
+from parksim.scenario.messages import nearest
+
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "time": ("hour", "hourofday", "timestamp", "date", "datetime", "start", "starttime", "interval", "hourstart"),
+    "offered": ("calls", "callsoffered", "incoming", "incomingcalls", "received", "arrivals", "totalcalls", "inbound"),
+    "parked": ("parks", "parksmade", "callsparked", "parkedcalls", "parksuccess", "parksucceeded", "held"),
+    "retrieved": ("retrievals", "pickedup", "pickups", "unparked", "fetched", "answered", "unparks"),
+    "returned": ("timeouts", "timedout", "expired", "recalled", "recalls", "reverted", "reversions", "ringbacks"),
+    "abandoned": ("hungup", "hangups", "gaveup", "lost", "dropped", "disconnected", "callerhungup", "abandons"),
+    "refused": ("lotfull", "full", "blocked", "rejected", "denied", "failed", "parksfailed", "noslot", "overflowed"),
+    "parked_seconds": ("parkedtime", "secondsparked", "parktime", "holdseconds", "holdtime"),
+    "occupancy_mean": ("occupancy", "meanoccupancy", "averageoccupancy", "averageparked", "meanparked", "slotsinuse"),
+}
+"""Each column with headings of dashboards that may mean it: ``time`` is read under any of them, the others are not,
+since "answered" and "lost" mean other things on other systems. Capitals, blanks, '_' and '-' are ignored."""
+COUNTS: Final = ("offered", "parked", "retrieved", "returned", "abandoned", "refused")
+ENDS: Final = ("retrieved", "returned", "abandoned")
+STAYS: Final = ("parked", *ENDS)
+"""Of these one may be missing: it is what the others leave."""
+MEANS: Final = {
+    "offered": "calls that came in",
+    "parked": "calls put into a slot",
+    "retrieved": "parked calls that somebody fetched",
+    "returned": "parked calls that came back at the time-out",
+    "abandoned": "callers who hung up while parked",
+    "refused": "parks that found the lot full",
+    "parked_seconds": "seconds in slots, of all calls together",
+    "occupancy_mean": "slots in use, on average",
+}
+MOST: Final = 1_000_000
+"""Counted in an hour; more is a typo, or not one hour."""
+
+
+class Hour(NamedTuple):
+    """A row: its line, the hour of day, the number of the hour since the first midnight, and what was counted."""
+
+    line: int
+    of_day: int
+    number: int
+    counted: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counters by the hour, checked.
+
+    Attributes:
+        path: Of the file.
+        digest: SHA-256 of the file.
+        columns: Those of ``COLUMNS`` that it has, without ``time``.
+        hours: The rows that were counted, in order of time; at least one.
+        ignored: Headings that mean nothing here.
+    """
+
+    path: Path
+    digest: str
+    columns: tuple[str, ...]
+    hours: tuple[Hour, ...]
+    ignored: tuple[str, ...]
+
+    def total(self, column: str) -> int:
+        """Return the sum of a column of counts; of a missing one of ``STAYS``, what the others leave, at least 0."""
+        if column in self.columns:
+            return round(math.fsum(hour.counted[column] for hour in self.hours))
+        ends = sum(self.total(end) for end in ENDS if end in self.columns)
+        return ends if column == "parked" else max(self.total("parked") - ends, 0)
+
+    def by_hour(self, column: str) -> list[int]:
+        """Return the sums of a column by hour of day, 24 numbers."""
+        sums = [0.0] * 24
+        for hour in self.hours:
+            sums[hour.of_day] += hour.counted[column]
+        return [round(one) for one in sums]
+
+    @property
+    def hours_by_hour(self) -> list[int]:
+        """How many hours were counted of each hour of day, 24 numbers."""
+        return [sum(hour.of_day == of_day for hour in self.hours) for of_day in range(24)]
+
+    @property
+    def parked_s(self) -> float | None:
+        """Seconds in slots, of all calls and hours together; None where they were not counted."""
+        for column, factor in (("parked_seconds", 1.0), ("occupancy_mean", 3600.0)):
+            if column in self.columns:
+                return factor * math.fsum(hour.counted[column] for hour in self.hours)
+        return None
+
+    @property
+    def stretches(self) -> list[list[Hour]]:
+        """The hours in stretches without a gap."""
+        found = [[self.hours[0]]]
+        for before, hour in pairwise(self.hours):
+            if hour.number != before.number + 1:
+                found.append([])
+            found[-1].append(hour)
+        return found
+
+
+def read_counts(path: Path, slots: int) -> Counts:
+    """Read the counters of a lot of this many slots, and check them.
+
+    Raises:
+        LogError: the file is no such CSV, or its figures contradict each other; with line and column.
+    """
+    content = content_of(path)
+    text = text_of(content, path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.lstrip().splitlines()[0]))
+    rows = csv_rows(reader, path)
+    line, header = next(rows)
+    places, ignored = _places(header, path, line)
+    hours: list[Hour] = []
+    written: str | None = None
+    for number, row in rows:
+        if len(row) != len(header):
+            rule = f"{len(row)} cells under {len(header)}"
+            raise LogError(path, number, rule, "each line needs as many cells as the header")
+        cells = {name: row[place].strip() for name, place in places.items()}
+        at, how = _hour(cells.pop("time"), path, number)
+        if written not in (None, how):
+            raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
+        written = how
+        after = _after(hours[-1], at, how, path, number) if hours else at
+        counted = {name: _number(name, cell, path, number) for name, cell in cells.items() if any(cells.values())}
+        hours.append(Hour(number, after % 24 if how == HOURS_OF_DAY else at % 24, after, counted))
+    kept = tuple(hour for hour in hours if hour.counted)
+    if not kept:
+        raise LogError(path, None, "the file has no hour that was counted", "it needs a row for each hour")
+    counts = Counts(path, hashlib.sha256(content).hexdigest(), tuple(n for n in places if n != "time"), kept, ignored)
+    _check(counts, slots)
+    return counts
+
+
+# Columns and cells.
+
+
+def _places(header: list[str], path: Path, line: int) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return where each column is, and the headings that mean nothing here."""
+    words = [word_of(cell) for cell in header]
+    known = {word_of(name): name for name in COLUMNS} | dict.fromkeys(COLUMNS["time"], "time")
+    places: dict[str, int] = {}
+    others = []
+    for place, word in enumerate(words):
+        name = known.get(word)
+        if name is None:
+            others.append(header[place].strip())
+        elif name in places:
+            raise LogError(path, line, f"there are two columns {name}", "keep one of them")
+        else:
+            places[name] = place
+    if {"event", "call"} <= set(words):
+        rule = "this file has a row for each event, not for each hour"
+        raise LogError(path, line, rule, f"read it as a log, without --counts: parksim calibrate {path}")
+    meant = {word_of(one): name for name, also in COLUMNS.items() for one in (name, *also) if name not in places}
+    for heading in others:
+        near = nearest(word_of(heading), meant, 0.75)
+        if near:
+            name = meant[near]
+            what = "the hour of day, 0 to 23, or the date and time at which the hour starts"
+            rule = f"the column {heading[:40]!r} is not known; did you mean {name} ({MEANS.get(name, what)})?"
+            raise LogError(path, line, rule, "rename the column if so, else remove it")
+    missing = [name for name in STAYS if name not in places]
+    if "time" not in places or len(missing) > 1:
+        lacking = ["time"] if "time" not in places else missing
+        rule = f"the columns {', '.join(header)[:120]} lack {' and '.join(lacking)}"
+        raise LogError(path, line, rule, f"counters need time and three of {', '.join(STAYS)}")
+    return places, tuple(others)
+
+
+HOURS_OF_DAY: Final = "hours of the day"
+_HOUR_S: Final = 3600
+
+
+def _hour(text: str, path: Path, line: int) -> tuple[int, str]:
+    """Return the number of an hour, and how it is written: of the day, or since the year 1970 by its own clock."""
+    if re.fullmatch(r"[0-9]{1,2}", text):
+        if int(text) > 23:
+            raise LogError(path, line, f"column time: {text} is not an hour of the day", "write 0 to 23")
+        return int(text), HOURS_OF_DAY
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        step = "write the hour of day, 0 to 23, or ISO 8601 such as 2026-01-05 08:00"
+        raise LogError(path, line, f"column time: {text[:40]!r} is not an hour", step) from None
+    if moment.minute or moment.second or moment.microsecond:
+        step = "write the full hour at which the row's hour starts, and count by full hours"
+        raise LogError(path, line, f"column time: {text[:40]!r} is not the start of an hour", step)
+    wall = round(moment.replace(tzinfo=UTC).timestamp()) // _HOUR_S
+    return wall, "dates" if moment.tzinfo is None else "dates with an offset"
+
+
+def _after(before: Hour, at: int, how: str, path: Path, line: int) -> int:
+    """Return the number of an hour after the one before, and refuse one that is out of place."""
+    said = f"column time: hour {at % 24}"
+    if how == HOURS_OF_DAY:
+        at += before.number // 24 * 24 + (24 if at < before.number % 24 else 0)
+    if at == before.number:
+        raise LogError(path, line, f"{said} is there twice (also in line {before.line})", "one row for each hour")
+    if at < before.number:
+        raise LogError(path, line, f"{said} comes before that of line {before.line}", "sort the rows by time")
+    if at > before.number + 1 and at // 24 == before.number // 24:
+        rule = f"{said} follows hour {before.number % 24} (line {before.line}): an hour is missing"
+        step = "write a row of zeros if nothing happened, a row of empty cells if it was not counted"
+        raise LogError(path, line, rule, step)
+    return at
+
+
+def _number(name: str, text: str, path: Path, line: int) -> float:
+    said = f"column {name}: {text[:40]!r}"
+    if not text:
+        step = "write 0 if there was none; leave the whole row empty if the hour was not counted"
+        raise LogError(path, line, f"column {name} is empty", step)
+    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text):
+        raise LogError(path, line, f"{said} is not a number", "write digits without separators or units")
+    value = float(text)
+    if text.startswith("-"):
+        raise LogError(path, line, f"{said} is negative", "counters count from 0 in each hour; write the difference")
+    if value > MOST * (1 if name in COUNTS else _HOUR_S):
+        raise LogError(path, line, f"{said} is more than an hour has", "write the counts of one hour")
+    if name in COUNTS and not value.is_integer():
+        raise LogError(path, line, f"{said} is not a whole number", "write counts, not averages or rates")
+    return value
+
+
+# What the figures say about each other.
+
+
+def _check(counts: Counts, slots: int) -> None:
+    """Refuse counters that contradict each other or the number of slots."""
+    for before, hour in pairwise((None, *counts.hours)):
+        assert hour is not None
+        _check_hour(counts, before, hour, slots)
+    if all(name in counts.columns for name in STAYS):
+        for stretch in counts.stretches:
+            _check_lot(counts.path, stretch, slots)
+    if not counts.total("parked"):
+        raise LogError(counts.path, None, "no call was parked in these hours", "count for longer")
+
+
+def _check_hour(counts: Counts, before: Hour | None, hour: Hour, slots: int) -> None:
+    counted, path = hour.counted, counts.path
+    # A call that is offered just before the hour may ask for a slot in it.
+    also = before.counted if before is not None and before.number == hour.number - 1 else counted
+    if "refused" in counted and "offered" in counted and counted["refused"] > counted["offered"] + also["offered"]:
+        rule = f"column refused: {counted['refused']:.0f} of {counted['offered']:.0f} offered calls cannot be refused"
+        step = "count each refused call once, or remove the column offered if a call may ask several times"
+        raise LogError(path, hour.line, rule, step)
+    most = {"parked_seconds": slots * _HOUR_S, "occupancy_mean": slots}
+    for name in most.keys() & counted.keys():
+        if counted[name] > most[name] * (1 + 1e-9):
+            rule = f"column {name}: {counted[name]:g} is more than {slots} slots have in an hour, {most[name]}"
+            raise LogError(
+                path, hour.line, rule, "check --slots, or whether the column counts waiting and talking also"
+            )
+
+
+def _check_lot(path: Path, stretch: list[Hour], slots: int) -> None:
+    """Refuse hours in which more calls would be parked at once than there are slots, or fewer than none."""
+    level = least = most = 0.0
+    for hour in stretch:
+        ends = math.fsum(hour.counted[end] for end in ENDS)
+        level += hour.counted["parked"] - ends
+        least, most = min(least, level), max(most, level)
+        if most - least > slots:
+            more = f"{hour.counted['parked']:.0f} parked, {ends:.0f} retrieved, returned or abandoned"
+            way = "more calls end than were parked" if level == least else "more calls are parked than end"
+            rule = (
+                f"column parked: {more}; up to this hour {way}, by {most - least:.0f}, but at most {slots} "
+                "(the slots) can be parked across the hours"
+            )
+            raise LogError(path, hour.line, rule, "check --slots, and that all columns count the same lot and calls")

@@ -1,0 +1,110 @@
+"""What a report says of an advice: what to do, the objectives now and then, and what else that changes."""
+
+from parksim.reports.orders import in_words
+from parksim.reports.orders import named as of_key
+from parksim.reports.screen import shown
+from parksim.reports.story import SCENARIO_FILE, Cell, Mark, Sheet, Story, capital, change_of, measured, named
+from parksim.reports.story_plans import plan_story
+from parksim.reports.words import key_words, label_of
+from parksim.studies.advise import Advice, Change, OutOfReach
+
+
+def of_advice(advice: Advice, source: str) -> Story:
+    """Return the story of an advice: what to change."""
+    best, keys = advice.best, advice.keys
+    shown_change = best or next(iter(advice.spare), None)
+    own = {
+        "kind": f"{len(keys)} keys tried, one by one and in pairs",
+        "question": "What should be changed, so that all objectives are met?",
+        "verdict": advice.verdict if best is None else "",
+        "headline": _order(advice),
+        "objectives": _now_and_then(advice),
+        "details": tuple(_because(advice)),
+        "choices": _alternatives(advice),
+        "tables": () if shown_change is None else (_effects_of(advice, shown_change),),
+    }
+    number = len(advice.base.results)
+    words = ["advise", SCENARIO_FILE, *(word for key in keys for word in ("--key", key)), "--replications", str(number)]
+    return plan_story(
+        advice, source, words, {"changes.csv": advice.flat()}, f"{number} of each change, to confirm it", own
+    )
+
+
+def _done(change: Change) -> str:
+    return in_words({key: (change.now[key], value) for key, value in change.values.items()})
+
+
+def _order(advice: Advice) -> str:
+    if advice.best is not None:
+        return f"{_done(advice.best)}. Then all objectives are met."
+    if advice.verdict != "met":
+        return "No change of one key or two meets all objectives."
+    if advice.spare:
+        return f"All objectives are met, and less would do: {_done(advice.spare[0])}."
+    return "All objectives are met, and nothing is more than needed."
+
+
+def _because(advice: Advice) -> list[str]:
+    told = []
+    change = advice.best or next(iter(advice.spare), None)
+    if change is not None:
+        for key, less in change.less.items():
+            close = [of_key(key, one) for one in change.close[key]]
+            told += [f"Too close to call: {', '.join(close)}."] if close else []
+            told += [f"Not enough: {of_key(key, less)}."] if less is not None else []
+        for side in ("better", "worse"):
+            names = [name for name in change.effects if change.side(name) == side]
+            words = "; ".join(f"{label_of(name)}: {change_of(name, change.effects[name])}" for name in names)
+            told.append(f"{capital(side)}: {words or 'nothing that could be told from chance'}.")
+    for name, why in advice.out_of_reach.items():
+        told.append(f"Out of reach: {label_of(name)}, {_why_not(advice, why)}.")
+    return told
+
+
+def _why_not(advice: Advice, one: OutOfReach) -> str:
+    if one.key is not None:
+        return f"{of_key(one.key, one.value)} would do, but not for {' and '.join(map(label_of, one.lost))}"
+    if one.load is not None:
+        return f"since {advice.scenario.attendants.in_words} {100 * (one.busy or 0.0):.0f} % busy"
+    return f"at no value that was tried of: {'; '.join(map(key_words, advice.keys))}"
+
+
+def _now_and_then(advice: Advice) -> Sheet:
+    best = advice.best
+    then = {} if best is None else {one.objective.measure: one.verdict for one in best.study.objectives}
+    rows: list[tuple[Cell, ...]] = []
+    for one in advice.objectives:
+        name = one.objective.measure
+        row: tuple[Cell, ...] = (named(name), one.objective.text, measured(advice.base, name), Mark(one.verdict))
+        rows.append(row if best is None else (*row, measured(best.study, name), Mark(then[name])))
+    headings = ("Objective", "Target", "Now", "Verdict now", "Then", "Verdict then")
+    return Sheet("The objectives", headings[: len(rows[0])], tuple(rows))
+
+
+def _alternatives(advice: Advice) -> Sheet | None:
+    """Return every change that was found, with what gets better and worse; None where there is no choice."""
+    rows = tuple(
+        (
+            _done(one),
+            *(
+                ", ".join(label_of(name) for name in one.effects if one.side(name) == side)
+                for side in ("better", "worse")
+            ),
+        )
+        for one in (*advice.changes, *advice.pairs, *advice.spare)
+    )
+    return Sheet("What would do, one or the other", ("Change", "Better", "Worse"), rows) if len(rows) > 1 else None
+
+
+def _effects_of(advice: Advice, change: Change) -> Sheet:
+    rows = tuple(
+        (
+            named(name),
+            *(shown(name, study.estimate(name))[0] for study in (advice.base, change.study)),
+            change_of(name, one, "points"),
+            change.side(name),
+        )
+        for name, one in change.effects.items()
+    )
+    headings = ("Measure", "Now", "Then", f"Change ({advice.level * 100:g} % interval)", "")
+    return Sheet(f"What it changes: {_done(change)}", headings, rows, (1, 2))

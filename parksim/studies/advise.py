@@ -1,0 +1,639 @@
+"""What a planner should change: for each key the smallest change that meets all objectives, and what else it changes.
+
+Values are searched outwards from the present one, under common random numbers. A value is only proposed when a run with
+other seeds would say the same. What a run of n further replications will say is foreseen from a prediction interval for
+their mean (Hahn and Meeker, Statistical Intervals, 1991, section 4.7): with e the distance of the estimate from the
+target, w its half-width and v that of n replications, the run meets the target where e > v + hypot(w, v), and does not
+where e < v - hypot(w, v). What lies between is too close to call, and the next value is proposed instead. Then the
+value and the one before it are run once more, with replications that the search has not seen.
+"""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import combinations, groupby
+from typing import Any, Final, Literal, Unpack
+
+from parksim.errors import PlanError
+from parksim.results import Reported
+from parksim.scenario.arguments import checked_scenario, whole
+from parksim.scenario.messages import nearest
+from parksim.scenario.model import Scenario
+from parksim.stats.estimate import Estimate, Verdict
+from parksim.studies.compare import difference
+from parksim.studies.gather import (
+    TASK_CALLS,
+    Execution,
+    ExecutionArguments,
+    Gatherer,
+    gathering,
+    requested,
+    shows_execution,
+)
+from parksim.studies.levers import Lever, amount, levers_of
+from parksim.studies.replication import versions
+from parksim.studies.search import FIRST_LOOK, MOST_LOOKED_AT, first, looks
+from parksim.studies.store import Damage
+from parksim.studies.study import ObjectiveVerdict, Study, together
+
+CONFIRMED: Final = 200
+"""Replications that confirm a change; the search has not seen them."""
+WATCHED: Final = (
+    "refused_share",
+    "expired_share",
+    "answered_within_share",
+    "queue_abandoned_share",
+    "abandoned_share",
+    "answer_wait_s_mean",
+    "attendant_utilisation",
+)
+"""What a change may do to a planner's other measures. Less of each is better, but of those answered in time."""
+EXPECTED: Final = 3_000
+"""About how many replications an advice runs."""
+_ROUNDS: Final = 5
+"""How often the two keys of a pair are searched in turn."""
+_RANKED: Final = 80
+"""Replications that rank the hours of a roster."""
+_MOST_PAIRS: Final = 60
+"""Pairs of keys that are tried, the cheapest first: a scenario with many lots has thousands."""
+SATURATED: Final = 0.9
+"""Attendants that are busy for more of the time than this answer late whatever else is changed."""
+_OF_SLOTS: Final = frozenset(["refused_share", "time_full_share"])
+"""Measures of which slots are the cause."""
+_OF_ATTENDANTS: Final = frozenset(
+    [
+        "answered_within_share",
+        "queue_abandoned_share",
+        "queue_full_share",
+        "answer_wait_s_mean",
+        "answer_wait_s_p95",
+        "attendant_utilisation",
+        "lost_share",
+    ]
+)
+"""Measures of which attendants are the cause."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Values that meet all objectives, found by the search and confirmed.
+
+    Attributes:
+        values: By key, the new value; two keys for a pair.
+        now: By key, the present value.
+        less: By key, the nearest value on the near side that does not meet the objectives, the other key at its new
+            value; of what can be spared on the far side. None where there is none.
+        close: By key, the values between, which are too close to call.
+        study: The replications that confirm it.
+        effects: By measure, what it changes in these replications, paired.
+    """
+
+    values: Mapping[str, Any]
+    now: Mapping[str, Any]
+    less: Mapping[str, Any]
+    close: Mapping[str, tuple[Any, ...]]
+    study: Study = field(repr=False)
+    effects: Mapping[str, Estimate] = field(repr=False)
+
+    @property
+    def cost(self) -> tuple[float, ...]:
+        """What it takes: attendant-hours a day, staff, slots, seconds by which time-outs move; the order of advice."""
+        sums = dict.fromkeys(("count", "staff", "slots", "max_in_parking"), 0.0)
+        for key, value in self.values.items():
+            moved = amount(value) - amount(self.now[key])
+            what = key.rpartition(".")[2]
+            sums[what] += abs(moved) if what == "max_in_parking" else moved
+        return tuple(sums.values())
+
+    def side(self, name: str) -> str:
+        """Say whether a measure gets "better" or "worse"; "" where no difference is seen beyond noise."""
+        one = self.effects[name]
+        if one.low is None or one.high is None or one.low <= 0 <= one.high:
+            return ""
+        return "better" if (one.low > 0) == (name == "answered_within_share") else "worse"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as plain values, for JSON."""
+        return {
+            "values": dict(self.values),
+            "now": dict(self.now),
+            "less": dict(self.less),
+            "too_close": {key: list(values) for key, values in self.close.items()},
+            "replications": len(self.study.results),
+            "objectives": _as_json(self.study),
+            "effects": {name: one.as_dict() | {"side": self.side(name)} for name, one in self.effects.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A key that does not meet all objectives alone.
+
+    Attributes:
+        key: Of the scenario.
+        now: Its present value.
+        value: Where it meets what is missed now, or the last one tried.
+        study: The replications there.
+        objectives: What a run would say of each objective there.
+    """
+
+    key: str
+    now: Any
+    value: Any
+    study: Study = field(repr=False)
+    objectives: tuple[ObjectiveVerdict, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {
+            "key": self.key,
+            "now": self.now,
+            "value": self.value,
+            "replications": len(self.study.results),
+            "objectives": _as_json(self.study, self.objectives),
+        }
+
+
+@dataclass(frozen=True)
+class OutOfReach:
+    """Why no change meets an objective.
+
+    Attributes:
+        why: "trade" where ``key`` at ``value`` meets it but misses ``lost``; "saturated" where the attendants are
+            ``busy`` for nearly all of the time; "far" where no tried value meets it.
+        key: Of a trade.
+        value: Of the key.
+        lost: Measures of the objectives that the trade misses, or that are then too close to call.
+        busy: Share of the time in which the attendants are busy now.
+        load: Hours of work an hour that the first handling of each call takes, in erlang.
+    """
+
+    why: Literal["trade", "saturated", "far"]
+    key: str | None = None
+    value: Any = None
+    lost: tuple[str, ...] = ()
+    busy: float | None = None
+    load: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice(Reported):
+    """What to change so that all objectives are met, or what can be spared where they are.
+
+    Attributes:
+        scenario: What was searched.
+        base: The replications of the scenario as it is that confirm; changes are compared with them.
+        objectives: Each with its verdict in the scenario as it is; "undecided" is too close to call.
+        changes: Of a scenario that misses an objective: the smallest single changes that meet all, the cheapest first.
+        pairs: Where no single change does: those of two keys, the best first.
+        spare: Of a scenario that meets all objectives: by how much each key can be smaller, one key at a time.
+        failed: The keys which do not meet all objectives alone, each way that was tried.
+        out_of_reach: By measure, why no key meets this objective.
+        keys: Those that were tried.
+        seed: Of all designs.
+        engine: The one that ran them.
+        level: Confidence level of all intervals.
+        ran: Replications that were run now.
+        reused: Replications taken from the store.
+        damaged: Records of the store that were not what was written; they were run again.
+        made_with: The versions that made it; None for the installed ones.
+    """
+
+    scenario: Scenario
+    base: Study = field(repr=False)
+    objectives: tuple[ObjectiveVerdict, ...]
+    changes: tuple[Change, ...]
+    pairs: tuple[Change, ...]
+    spare: tuple[Change, ...]
+    failed: tuple[Failed, ...]
+    out_of_reach: Mapping[str, OutOfReach]
+    keys: tuple[str, ...]
+    seed: int
+    engine: str
+    level: float
+    ran: int
+    reused: int
+    damaged: tuple[Damage, ...] = ()
+    made_with: Mapping[str, str] | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What a run of the scenario as it is would say of all objectives together."""
+        return together(self.objectives)
+
+    @property
+    def best(self) -> Change | None:
+        """The first change, or pair, that meets all objectives; None when none does or none is needed."""
+        return next(iter((*self.changes, *self.pairs)), None)
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a row of plain values for each change and measure: what the change does to it, with its interval."""
+        return [
+            {"kind": kind, "change": ", ".join(f"{key} = {value}" for key, value in one.values.items())}
+            | {"measure": name, "side": one.side(name)}
+            | effect.as_dict()
+            for kind in ("changes", "pairs", "spare")
+            for one in getattr(self, kind)
+            for name, effect in one.effects.items()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the advice as plain values, for JSON."""
+        return {
+            "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
+            "verdict": self.verdict,
+            "objectives": _as_json(self.base, self.objectives),
+            "keys": list(self.keys),
+            **{
+                name: [one.to_dict() for one in getattr(self, name)] for name in ("changes", "pairs", "spare", "failed")
+            },
+            "out_of_reach": {name: asdict(one) for name, one in self.out_of_reach.items()},
+            "replications": len(self.base.results),
+            "seed": self.seed,
+            "engine": self.engine,
+            "level": self.level,
+            "versions": dict(self.made_with or versions(self.engine)),
+        }
+
+
+def _as_json(study: Study, objectives: Collection[ObjectiveVerdict] | None = None) -> list[dict[str, Any]]:
+    return [
+        {"measure": one.objective.measure, "target": one.objective.text, "verdict": one.verdict}
+        | study.estimate(one.objective.measure).as_dict()
+        for one in (study.objectives if objectives is None else objectives)
+    ]
+
+
+class AdviceArguments(ExecutionArguments, total=False):
+    """The keywords of ``advise``: those of ``ExecutionArguments``, and which keys may be changed."""
+
+    keys: Collection[str] | None
+    replications: int
+
+
+@shows_execution
+def advise(
+    scenario: Scenario,
+    *,
+    keys: Collection[str] | None = None,
+    replications: int = CONFIRMED,
+    **how: Unpack[ExecutionArguments],
+) -> Advice:
+    """Find what meets all objectives of ``scenario``: for each key a planner can change, the smallest single change.
+
+    The keys are the slots and the time-out of each lot, the attendants (of a roster the hours: one attendant more in
+    the hour in which most callers wait too long, then in the next one too, and so on) and a limited staff. Counts are
+    tried up to 4 times the present one plus 8, time-outs in steps of 10 s up to 10 minutes and of a minute up to an
+    hour. Where no single change meets all objectives, pairs of keys are tried. "Best" is what needs the fewest further
+    attendant-hours, then staff, then slots, then the least change of a time-out. Where all objectives are met already,
+    it says how much less of each would still meet them.
+
+    A value is decided by 10 replications, and twice as many until it is clear or has 320. Each answer, and the value
+    before it, is confirmed by replications that the search has not seen.
+
+    Args:
+        scenario: what is searched; has objectives.
+        keys: which may be changed; by default all of them.
+        replications: how many confirm a change, at least 10.
+        how: seed, level, executor, workers, engine, store, progress (which counts the replications of the current
+            value): see ``gather.ExecutionArguments``.
+
+    Raises:
+        PlanError: no objectives, no such key, or too few replications.
+        ArgumentError: an invalid seed or level.
+        WrongTypeError: ``scenario`` is not a Scenario, or there is no such argument.
+        StoreError: the store cannot be used; what was stored stays.
+        StudyError: a worker died; what was stored stays.
+    """
+    execution = Execution.of(how)
+    checked_scenario(scenario)
+    if whole("replications are", replications, 1) < FIRST_LOOK:
+        raise PlanError(f"a change is confirmed by at least {FIRST_LOOK} replications, not {replications}")
+    if not scenario.objectives:
+        raise PlanError(
+            "the scenario sets no objective, so there is nothing to advise; add [objectives] with lines such as "
+            'refused_share = "< 1 %" and answered_within_share = "> 80 %"'
+        )
+    with gathering(execution, [scenario], EXPECTED) as gatherer:
+        bench = _Bench(scenario, gatherer, replications)
+        chosen = _chosen(bench, keys)
+        found = _spared(bench, chosen) if bench.verdict({}) == "met" else _changed(bench, chosen)
+        asked = {"keys": None if keys is None else list(keys), "replications": replications}
+        gatherer.finish(scenario, kind="advise", asked=asked)
+        return Advice(
+            scenario=scenario,
+            base=bench.confirmation({}),
+            objectives=bench.objectives({}),
+            keys=tuple(dict.fromkeys(lever.key for lever in chosen)),
+            **{"changes": (), "pairs": (), "spare": (), "failed": (), "out_of_reach": {}} | found,
+            **gatherer.made_with(),
+        )
+
+
+def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
+    """Return a change that would probably meet all objectives of a study, found in a part of the time that it took.
+
+    Tried are one slot more of the only lot, and one attendant more, where an objective about them is missed, with the
+    first replications of the study. Where that is more than some tenths of a second's work nothing is tried.
+
+    Returns:
+        By key the present and the new value; empty where nothing was found.
+
+    Raises:
+        StudyError: a replication cannot be run.
+    """
+    scenario = study.scenario
+    if len(study.results) < FIRST_LOOK or scenario.expected_calls * FIRST_LOOK > TASK_CALLS[study.engine]:
+        return {}
+    missed = {one.objective.measure for one in study.objectives if one.verdict == "missed"}
+    slots, attendants = scenario.lots[0].slots, scenario.attendants.count
+    tried: dict[str, int] = {}
+    if missed & _OF_SLOTS and len(scenario.lots) == 1:
+        tried["lot.slots"] = slots
+    if missed & _OF_ATTENDANTS and isinstance(attendants, int):
+        tried["attendants.count"] = attendants
+    with gathering(Execution(study.seed, study.level, engine=study.engine), [scenario], FIRST_LOOK) as gatherer:
+        bench = _Bench(scenario, gatherer, CONFIRMED)
+        for key, now in tried.items():
+            first_ones = bench.study(bench.design({key: now + 1}), range(FIRST_LOOK))
+            if together(foreseen(first_ones, CONFIRMED)) == "met":
+                return {key: (now, now + 1)}
+    return {}
+
+
+def _chosen(bench: "_Bench", keys: Collection[str] | None) -> list[Lever]:
+    """Return the levers of the keys, all of them by default.
+
+    Raises:
+        PlanError: a key is none of those that a planner can change.
+    """
+    scenario = bench.scenario
+    levers = list(levers_of(scenario, partial(bench.study, scenario, range(_RANKED))))
+    names = dict.fromkeys(lever.key for lever in levers)
+    for key in keys or ():
+        if key not in names:
+            near = nearest(key, list(names))
+            raise PlanError(
+                f"{key}: advise does not change it; "
+                + (f"did you mean {near}?" if near else f"choose from: {', '.join(names)}")
+            )
+    return [lever for lever in levers if keys is None or lever.key in keys]
+
+
+# Searching and confirming ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Bench:
+    """Runs designs until it is foreseen what a run with other seeds would say of them."""
+
+    scenario: Scenario
+    gatherer: Gatherer
+    replications: int
+    _designs: dict[tuple[tuple[str, Any], ...], Scenario] = field(default_factory=dict)
+    _studies: dict[str, Study] = field(default_factory=dict)
+    _unsure: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The measures of all objectives."""
+        return frozenset(one.measure for one in self.scenario.objectives)
+
+    def design(self, change: Mapping[str, Any]) -> Scenario:
+        """Return the scenario with some values changed."""
+        key = tuple(sorted(change.items()))
+        if key not in self._designs:
+            values = {name: list(value) if isinstance(value, tuple) else value for name, value in key}
+            self._designs[key] = self.scenario.with_values(values) if values else self.scenario
+        return self._designs[key]
+
+    def study(self, design: Scenario, numbers: range) -> Study:
+        """Return the study of some replications of a design."""
+        (results,) = self.gatherer.results([design], numbers)
+        one = self.gatherer
+        return Study(design, one.seed, one.engine, one.level, results, requested(len(numbers)))
+
+    def confirmation(self, change: Mapping[str, Any]) -> Study:
+        """Return the study of the replications that no search sees."""
+        return self.study(self.design(change), range(MOST_LOOKED_AT, MOST_LOOKED_AT + self.replications))
+
+    def searched(self, change: Mapping[str, Any], names: Collection[str] | None = None) -> Study:
+        """Return the study of a design that has enough replications to decide on some objectives, all by default."""
+        design = self.design(change)
+        study = self._studies.get(design.digest)
+        for number in looks(None):
+            if study is None or len(study.results) < number:
+                study = self._studies[design.digest] = self.study(design, range(number))
+            if self._together(study, names) != "undecided":
+                break
+        assert study is not None
+        return study
+
+    def verdict(self, change: Mapping[str, Any], names: Collection[str] | None = None) -> Verdict:
+        """Return what a run would say of some objectives together, all by default."""
+        return self._together(self.searched(change, names), names)
+
+    def objectives(self, change: Mapping[str, Any]) -> tuple[ObjectiveVerdict, ...]:
+        """Return what a run would say of each objective."""
+        for name in self.names:
+            self.searched(change, {name})
+        return self._foreseen(self.searched(change))
+
+    def _together(self, study: Study, names: Collection[str] | None) -> Verdict:
+        return together(one for one in self._foreseen(study) if names is None or one.objective.measure in names)
+
+    def _foreseen(self, study: Study) -> tuple[ObjectiveVerdict, ...]:
+        unsure = self._unsure.get(study.scenario.digest, ())
+        return tuple(
+            one if one.objective.measure not in unsure else ObjectiveVerdict(one.objective, "undecided")
+            for one in foreseen(study, self.replications)
+        )
+
+    def is_confirmed(self, change: Mapping[str, Any], as_met: bool) -> bool:
+        """Say whether replications that the search has not seen say the same; if not, it is too close to call."""
+        study = self.confirmation(change)
+        said = study.verdict == "met"
+        if said != as_met:
+            doubtful = {one.objective.measure for one in study.objectives if (one.verdict == "met") != as_met}
+            self._unsure.setdefault(study.scenario.digest, set()).update(doubtful)
+        return said == as_met
+
+    def nearest(self, lever: Lever, names: Collection[str], held: Mapping[str, Any]) -> int | None:
+        """Return the first place of a lever that meets some objectives, -1 for its present value, None for nowhere."""
+
+        def meets(place: int) -> bool:
+            return self.verdict({**held, **lever.at(place)}, names) == "met"
+
+        return -1 if meets(-1) else _outwards(meets, len(lever.values))
+
+    def bound(self, lever: Lever, places: range, held: Mapping[str, Any]) -> tuple[int | None, tuple[Any, ...]]:
+        """Return the first of some places that surely does not meet all objectives, and the values passed over."""
+        close: list[Any] = []
+        for place in places:
+            change = {**held, **lever.at(place)}
+            if self.verdict(change) == "missed" and self.is_confirmed(change, as_met=False):
+                return place, tuple(close)
+            close.append(lever.now if place < 0 else lever.values[place])
+        return None, tuple(close)
+
+    def change(self, levers: Mapping[Lever, int], after: int = -1) -> Change:
+        """Return a confirmed change with its bounds; ``after`` is 1 where fewer are further on."""
+        values = {key: value for lever, place in levers.items() for key, value in lever.at(place).items()}
+        less: dict[str, Any] = {}
+        close: dict[str, tuple[Any, ...]] = {}
+        for lever, place in levers.items():
+            held = {key: value for key, value in values.items() if key != lever.key}
+            places = range(place + 1, len(lever.values)) if after > 0 else range(place - 1, -2, -1)
+            bound, close[lever.key] = self.bound(lever, places, held)
+            less[lever.key] = None if bound is None else lever.now if bound < 0 else lever.values[bound]
+        study, base = self.confirmation(values), self.confirmation({})
+        effects = {name: difference(study, base, name, self.replications) for name in WATCHED}
+        return Change(values, {lever.key: lever.now for lever in levers}, less, close, study, effects)
+
+
+def _outwards(holds: Callable[[int], bool], count: int) -> int | None:
+    """Return the first of ``count`` places where something holds, looking in steps that double; None for nowhere."""
+    fails, stride = -1, 1
+    while fails < count - 1:
+        place = min(fails + stride, count - 1)
+        if holds(place):
+            return first(holds, fails, place)
+        fails, stride = place, 2 * stride
+    return None
+
+
+def foreseen(study: Study, replications: int) -> tuple[ObjectiveVerdict, ...]:
+    """Return what a run of so many other replications would say of each objective: met, not met, or hard to say."""
+    return tuple(ObjectiveVerdict(one.objective, _foreseen(study, one, replications)) for one in study.objectives)
+
+
+def _foreseen(study: Study, one: ObjectiveVerdict, replications: int) -> Verdict:
+    estimate = study.estimate(one.objective.measure)
+    if estimate.mean is None or estimate.half_width is None:
+        return "undecided"
+    here = estimate.half_width
+    there = here * math.sqrt(len(study.results) / replications)
+    apart = (one.objective.value - estimate.mean) * (1.0 if one.objective.relation in {"<", "<="} else -1.0)
+    if apart - there > math.hypot(here, there):
+        return "met"
+    return "missed" if apart - there < -math.hypot(here, there) else "undecided"
+
+
+# Up, in pairs, and down -----------------------------------------------------------------------------------------------
+
+
+def _changed(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
+    """Return what meets the objectives that are missed: single changes, else pairs, else what is out of reach."""
+    asked = frozenset(one.objective.measure for one in bench.objectives({}) if one.verdict != "met")
+    changes: list[Change] = []
+    failed: list[Failed] = []
+    reach: dict[Lever, frozenset[str]] = {}
+    for lever in levers:
+        if not lever.values or (lever.what != "max_in_parking" and lever.is_less):
+            continue
+        place = _alone(bench, lever, asked)
+        if place is not None:
+            changes.append(bench.change({lever: place}))
+            continue
+        here = bench.nearest(lever, asked, {})
+        change = lever.at(len(lever.values) - 1 if here is None else here)
+        reach[lever] = frozenset(name for name in asked if bench.verdict(change, {name}) == "met")
+        objectives = bench.objectives(change)
+        failed.append(Failed(lever.key, lever.now, change[lever.key], bench.searched(change), objectives))
+    pairs = [] if changes else _pairs(bench, reach, asked)
+    why = {} if changes or pairs else {name: _why(bench, name, failed) for name in sorted(asked)}
+    ordered = sorted(changes, key=lambda one: one.cost)
+    return {"changes": tuple(ordered), "pairs": tuple(pairs), "failed": tuple(failed), "out_of_reach": why}
+
+
+def _alone(bench: _Bench, lever: Lever, asked: frozenset[str]) -> int | None:
+    """Return the first place that meets what is missed now and all else, confirmed; None when none does."""
+    while True:
+        place = bench.nearest(lever, asked, {})
+        if place is None or place < 0 or bench.verdict(lever.at(place)) != "met":
+            return None
+        if bench.is_confirmed(lever.at(place), as_met=True):
+            return place
+
+
+def _pairs(bench: _Bench, reach: Mapping[Lever, frozenset[str]], asked: frozenset[str]) -> list[Change]:
+    """Return the changes of two keys that meet all objectives, the best first: those without attendants if any do."""
+
+    def dear(lever: Lever) -> int:
+        return ("max_in_parking", "slots", "staff", "count").index(lever.what)
+
+    ordered = sorted(reach, key=dear)
+    pairs = [
+        (one, other)
+        for one, other in combinations(ordered, 2)
+        if one.key != other.key and reach[one] | reach[other] >= asked
+    ]
+    pairs.sort(key=lambda pair: [dear(pair[1]), dear(pair[0])])
+    for _, group in groupby(pairs[:_MOST_PAIRS], key=lambda pair: dear(pair[1])):
+        found = []
+        for cheap, other in group:
+            for of_cheap in dict.fromkeys((reach[cheap], bench.names - reach[other])):
+                places = _both(bench, other, cheap, of_cheap)
+                if places is not None:
+                    found.append(bench.change(dict(zip((other, cheap), places, strict=True))))
+                    break
+        if found:
+            return sorted(found, key=lambda one: one.cost)
+    return []
+
+
+def _both(bench: _Bench, one: Lever, other: Lever, of_other: frozenset[str]) -> tuple[int, int] | None:
+    """Return the least places of two levers that together meet all objectives, by searching them in turn.
+
+    ``of_other`` are the objectives that the second must meet, the first all the rest. Either search begins with the
+    other's answer, from the present values: where more of one asks for more of the other, this ends at the least pair.
+    """
+    places = (-1, -1)
+    for _ in range(_ROUNDS):
+        second = bench.nearest(other, of_other, one.at(places[0]))
+        if second is None:
+            return None
+        place = bench.nearest(one, bench.names - of_other, other.at(second))
+        if place is None:
+            return None
+        before, places = places, (place, second)
+        both = {**one.at(place), **other.at(second)}
+        if -1 not in places and bench.verdict(both) == "met" and bench.is_confirmed(both, as_met=True):
+            return places
+        if before == places:
+            return None
+    return None
+
+
+def _spared(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
+    """Return how much less of each count still meets all objectives."""
+    spare = []
+    for lever in levers:
+        if lever.what == "max_in_parking" or not lever.values or not lever.is_less:
+            continue
+        while True:
+            fails = _outwards(lambda place: bench.verdict(lever.at(place)) != "met", len(lever.values))  # noqa: B023
+            last = (len(lever.values) if fails is None else fails) - 1
+            if last < 0:
+                break
+            if bench.is_confirmed(lever.at(last), as_met=True):
+                spare.append(bench.change({lever: last}, after=1))
+                break
+    return {"spare": tuple(sorted(spare, key=lambda one: one.cost))}
+
+
+def _why(bench: _Bench, name: str, failed: list[Failed]) -> OutOfReach:
+    """Return why an objective is out of reach."""
+    for one in failed:
+        verdicts = {o.objective.measure: o.verdict for o in one.objectives}
+        if verdicts[name] == "met":
+            lost = tuple(other for other, verdict in verdicts.items() if verdict != "met")
+            return OutOfReach("trade", one.key, one.value, lost)
+    busy = bench.confirmation({}).estimate("attendant_utilisation").mean
+    if name in _OF_ATTENDANTS and busy is not None and busy > SATURATED:
+        scenario = bench.scenario
+        hours = (scenario.horizon_us - scenario.warm_up_us) / 3.6e9
+        calls = (bench.confirmation({}).estimate("calls_offered").mean or 0.0) / hours
+        return OutOfReach("saturated", busy=busy, load=calls * scenario.attendants.handling.mean_s / 3600)
+    return OutOfReach("far")

@@ -1,0 +1,87 @@
+"""``calibrate --counts``: the screen, the two files, and what is asked for by name."""
+
+from pathlib import Path
+
+import pytest
+
+import parksim
+from parksim.cli.main import main
+from parksim.cli.options import BAD_INPUT, DONE
+
+COUNTERS = (
+    "time,offered,parked,retrieved,returned,abandoned,refused,site\n"
+    "8,60,30,25,3,2,1,a\n9,70,33,28,4,2,0,a\n10,80,37,28,5,2,2,a\n11,75,31,28,4,2,0,a\n"
+)
+GIVEN = "--slots 6 --max-in-parking 180s"
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    """Run a command line in a folder with counters; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    Path("c.csv").write_text(COUNTERS, encoding="utf-8")
+
+    def ran(line):
+        code = main(line.split())
+        return code, *capsys.readouterr()
+
+    return ran
+
+
+def test_the_screen_says_what_counters_tell_and_what_they_do_not(command):
+    """Shares as counted, by hand (109, 16 and 8 of 131), limits, the column that is not used, and the next command."""
+    code, out, err = command(f"calibrate --counts c.csv {GIVEN} -o site.toml")
+    assert (code, err) == (DONE, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "c.csv: 4 hours, 131 calls parked"
+    assert any(line.startswith("71.2 calls an hour (63.2 to 80") for line in lines)
+    assert any(line.startswith("83.2 % of the parked calls are fetched (75.7 to 89.2)") for line in lines)
+    assert any(line.startswith("12.2 % of the parked calls come back at the time-out (") for line in lines)
+    assert any(line.startswith("6.11 % of the parked callers hang up (") for line in lines)
+    assert "Not used: the columns site." in lines
+    assert "Written: site.toml, and site-draws.csv with 200 sets of values." in lines
+    assert lines[-1] == "Next: parksim run site.toml"
+    assert max(map(len, out.splitlines())) <= 100
+    assert parksim.Scenario.load("site.toml").lot.slots == 6
+    assert len(Path("site-draws.csv").read_text(encoding="utf-8").splitlines()) == 201
+    before = Path("site.toml").read_bytes(), Path("site-draws.csv").read_bytes()
+    command(f"calibrate --counts c.csv {GIVEN} -o site.toml")
+    assert (Path("site.toml").read_bytes(), Path("site-draws.csv").read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("calibrate", "parksim calibrate --counts FILE"),
+        (f"calibrate log.csv --counts c.csv {GIVEN}", "LOG is for the log of single calls"),
+        (f"calibrate --counts c.csv {GIVEN} --lot a", "--lot is for the log of single calls"),
+        (f"calibrate --counts c.csv {GIVEN} --tolerance 1s", "--tolerance is for the log"),
+        ("calibrate --counts c.csv --slots 6", "add --max-in-parking 180s"),
+        ("calibrate --counts c.csv --max-in-parking 180s", "add --slots 10"),
+        ("calibrate --counts c.csv --max-in-parking 180s --slots 0", "--slots 0: from 1 to 10000"),
+        ("calibrate --counts c.csv --slots 6 --max-in-parking unlimited", "only by the time-out"),
+        ("calibrate --counts c.csv --slots 6 --max-in-parking 1d", "from 1s to 12h"),
+        ("calibrate --counts c.csv --slots 6 --max-in-parking soon", "--max-in-parking soon"),
+        (f"calibrate --counts c.csv {GIVEN} --choice best", "choose one of lowest"),
+        (f"calibrate --counts d.csv {GIVEN}", "did you mean c.csv?"),
+        (f"calibrate --counts . {GIVEN}", "is a folder"),
+        (f"calibrate --counts c.csv {GIVEN} -o c.csv", "ends in .toml"),
+        ("calibrate --counts c.csv --slots 1 --max-in-parking 180s", "check --slots"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_asked_for_by_name(command, line, said):
+    """Fifteen wrong calls: exit code 2 and one line that says what to write; nothing is written."""
+    before = sorted(Path().iterdir())
+    code, out, err = command(line)
+    assert (code, out) == (BAD_INPUT, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert sorted(Path().iterdir()) == before
+
+
+def test_counters_are_not_written_over(command):
+    """A file of draws that would be the counters themselves is refused, and stays."""
+    Path("c-draws.csv").write_text(COUNTERS, encoding="utf-8")
+    code, _, err = command(f"calibrate --counts c-draws.csv {GIVEN} -o c.toml")
+    assert (code, "is the counts itself; name another file" in err) == (BAD_INPUT, True)
+    assert Path("c-draws.csv").read_text(encoding="utf-8") == COUNTERS
