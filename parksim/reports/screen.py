@@ -146,7 +146,11 @@ def _theory(study: Study, name: str, index: int | None) -> tuple[Estimate, str |
     estimate, formula = study.estimate(name, index), theory_of(study.scenario)[name]
     value = formula.at(index)["formula"] if estimate.mean is not None else None
     if isinstance(value, int | float) and not math.isnan(value):
-        return estimate, ", ".join(marked(name, formula, value)), formula.reason
+        shown, mark = marked(name, formula, value)
+        if formula.within is None:
+            return estimate, shown, f"exact: {formula.reason}"
+        short = mark.replace("within ", "\N{PLUS-MINUS SIGN}").replace("at most ", "<")
+        return estimate, f"{shown} {short}", f"approximate, \N{PLUS-MINUS SIGN} % of the value: {formula.reason}"
     return estimate, None, estimate.reason if estimate.mean is None else formula.reason
 
 
@@ -162,10 +166,8 @@ def marked(name: str, formula: Formula, value: float) -> tuple[str, str]:
         return number(name, value), "exact"
     within = formula.within * abs(value) if isinstance(formula.value, tuple) else formula.within
     if within <= MOST_SHOWN * abs(value):
-        share = f"within {max(100 * within / abs(value), 0.1):.2g} %"
-    else:
-        share = f"at most {number(name, value + within, within)}"
-    return number(name, value, within), f"approximate ({share})"
+        return number(name, value, within), f"within {max(100 * within / abs(value), 0.1):.2g} %"
+    return number(name, value, within), f"at most {number(name, value + within, within)}"
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:

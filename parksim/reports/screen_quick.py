@@ -70,6 +70,6 @@ def _add(table: Table, quick: Quick, name: str, index: int | None) -> None:
     label = f"  {name.removesuffix('_by_lot')}"
     if isinstance(value, float) and not math.isnan(value):
         shown, mark = marked(name, formula, value)
-        table.add_row(label, shown, f"{mark}: {formula.reason}")
+        table.add_row(label, shown, f"{mark if formula.within is None else f'approximate ({mark})'}: {formula.reason}")
     else:
         table.add_row(label, "-", Text(formula.reason, "dim"))

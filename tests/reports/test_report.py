@@ -97,11 +97,11 @@ def test_the_screen_has_theory_or_the_reason_why_not():
     scenario = Scenario.load(Path(__file__).parents[2] / "scenarios" / "lot-only.toml")
     lines = study(result(), result(), scenario=scenario).summary()
     row, note = note_of(lines, "refused_share")
-    assert row.endswith("3.0000 %, exact")
-    assert note.startswith("Erlang B")
+    assert row.endswith("3.0000 %")
+    assert note.startswith("exact: Erlang B")
     row, note = note_of(lines, "occupancy_max")
-    assert ", approximate (within " in row
-    assert note == "offered load"
+    assert row.endswith(" ±10 %")
+    assert note == "approximate, ± % of the value: offered load"
     assert note_of(lines, "staff_utilisation")[1] == "staff are unlimited"
 
 

@@ -143,7 +143,7 @@ def test_requests_at_full_are_those_of_a_poisson_number():
 
 
 def test_busy_days_are_mixed_over_their_factor():
-    """Gauss's nodes have the moments of a gamma law; with cv 0.4 the time at full is SciPy's integral of Poisson's tail."""
+    """Gauss's nodes have a gamma law's moments; with cv 0.4 the time at full is SciPy's integral of Poisson's tail."""
     lot = scenario("lot-only", run__horizon="5h", arrivals__busy_days={"cv": 0.4})
     nodes, weights = np.array(day_factors(lot)).T
     assert [weights @ nodes**power for power in range(3)] == pytest.approx([1.0, 1.0, 1.16], rel=1e-12)
@@ -156,7 +156,7 @@ def test_busy_days_are_mixed_over_their_factor():
 
 
 def test_shares_and_delays_by_the_hour_are_those_of_the_offer():
-    """Without handling the requests of an hour are its calls times its share; a longer delay fills that hour's slots."""
+    """Without handling the requests of an hour are its calls times its share; longer delays fill that hour's slots."""
     shares, factors = [0.5] * 24, [1.0] * 24
     shares[2], factors[3] = 1.0, 2.0
     lot = scenario("lot-only", run__horizon="6h", run__warm_up=0)
