@@ -62,6 +62,8 @@ def _mixed(name: str, found: list[tuple[float, Answers]]) -> Any:
     measure = BY_NAME[name]
     counted = _COUNTED.get(measure.of or measure.per, lambda _: 1.0)
     weights = [weight * counted(one.values) for weight, one in found]
+    if not sum(weights) > 0.0:
+        return found[0][1].values[name]
     return sum(weight * one.values[name] for weight, (_, one) in zip(weights, found, strict=True)) / sum(weights)
 
 
@@ -70,7 +72,7 @@ _COUNTED: Final[dict[str, Any]] = {
     "answers": lambda values: values["calls_offered"] * (1.0 - values["queue_abandoned_share"]),
     "park requests": lambda values: values["parks_requested"],
     "parks": lambda values: values["parks_made"],
-    "returns": lambda values: values["parks_made"] * values["expired_share"],
+    "returns": lambda values: values["parks_made"] * np.nan_to_num(values["expired_share"]),
 }
 
 
