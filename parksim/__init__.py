@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from parksim.stats.estimate import Estimate
     from parksim.studies.advise import Advice, advise
     from parksim.studies.compare import Comparison, compare
+    from parksim.studies.quick import Quick, quick
     from parksim.studies.replication import Run, run
     from parksim.studies.rerun import Rerun, load, rerun
     from parksim.studies.sensitivity import Sensitivity, sensitivity
@@ -41,6 +42,7 @@ _NAMES: Final = {
     "parksim.stats.estimate": ("Estimate",),
     "parksim.studies.advise": ("Advice", "advise"),
     "parksim.studies.compare": ("Comparison", "compare"),
+    "parksim.studies.quick": ("Quick", "quick"),
     "parksim.studies.replication": ("Run", "run"),
     "parksim.studies.rerun": ("Rerun", "load", "rerun"),
     "parksim.studies.sensitivity": ("Sensitivity", "sensitivity"),
@@ -63,6 +65,7 @@ __all__ = [
     "Lot",
     "Measures",
     "ParksimError",
+    "Quick",
     "Rerun",
     "Run",
     "Scenario",
@@ -81,6 +84,7 @@ __all__ = [
     "draw",
     "live",
     "load",
+    "quick",
     "replay",
     "rerun",
     "run",
