@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeVar
 
-from parksim.engines import trees
+from parksim.engines import compiling, trees
 from parksim.rules import codes, lot, routing
 
 numba: Any
@@ -71,10 +71,12 @@ class KeptCode:
                 if hashlib.sha256(content[32:]).digest() == content[:32]:
                     result = import_module("numba.core.compiler").CompileResult
                     return result._rebuild(target, *pickle.loads(content[32:]))  # noqa: S301, SLF001 - whole, and ours
+        compiling.tell(begins=True)
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep ``result`` for ``signature``, in the first place that takes it whole."""
+        compiling.tell(begins=False)
         code = import_module("numba.core.serialize").dumps(result._reduce())  # noqa: SLF001 - as Numba's own cache
         for file in self._files(signature, result.codegen):
             beside = file.with_suffix(f".{os.getpid()}")

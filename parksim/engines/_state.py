@@ -265,10 +265,8 @@ def set_idle(ex: Exchange, extension: int, since_us: int) -> None:
     """Let an extension be idle since an instant, busy or off duty."""
     ex.idle_us[extension] = since_us
     first_member = max(ex.policies.attendants, 0)
-    if extension < first_member:
-        rules.settle(ex.firsts[0], extension, ex.idle_us, extension)
-    else:
-        rules.settle(ex.firsts[1], extension - first_member, ex.idle_us, extension)
+    of_staff = 0 if extension < first_member else 1
+    rules.settle(ex.firsts[of_staff], extension - of_staff * first_member, ex.idle_us, extension)
 
 
 @inlined
