@@ -188,11 +188,11 @@ def _holder() -> Any:
             self.content = content
             super().__init__(f"Held({content})")
 
-    class HeldModel(model):  # type: ignore[misc]
+    class HeldModel(model):  # type: ignore[misc]  # Numba has no stubs
         def __init__(self, manager: Any, held: Any) -> None:
             super().__init__(manager, held, manager.lookup(held.content).get_value_type().as_pointer())
 
-    class HeldAttribute(template):  # type: ignore[misc]
+    class HeldAttribute(template):  # type: ignore[misc]  # Numba has no stubs
         key = Held
 
         def generic_resolve(self, held: Any, name: str) -> Any:
