@@ -16,7 +16,8 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.unknown import SCORE
 from parksim.studies.compare import compare, compare_results
 from parksim.studies.draws import DRAWS
-from parksim.studies.rerun import load, rerun
+from parksim.studies.loaded import load
+from parksim.studies.rerun import rerun
 from parksim.studies.sensitivity import sensitivity
 from parksim.studies.solve import solve
 from parksim.studies.study import study
