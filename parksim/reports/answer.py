@@ -26,6 +26,7 @@ from parksim.reports.screen import (
 from parksim.reports.words import span
 from parksim.scenario.sections import Hourly
 from parksim.studies.advise import at_once
+from parksim.studies.sensitivity import foremost
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
@@ -71,12 +72,22 @@ def answer(study: Study, name: str) -> RenderableType:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
     parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
     parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
-    if (guesses := len({*scenario.guesses, *scenario.not_known})) and not any(one.measure_first for one in objectives):
-        many, one = ("not known for sure", "not known for sure") if scenario.not_known else ("guesses", "a guess")
-        told = f"{guesses} values of the scenario are {many}" if guesses > 1 else f"One value of the scenario is {one}"
-        parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
+    parts += [Text(line, overflow="fold") for line in _guesses(study, objectives, name)]
     parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
     return Group(*parts)
+
+
+def _guesses(study: Study, objectives: list[ObjectiveVerdict], name: str) -> list[str]:
+    """Return on how many guesses the answer rests, and which of them to measure first."""
+    scenario = study.scenario
+    guesses = len({*scenario.guesses, *scenario.not_known})
+    if not guesses or any(one.measure_first for one in objectives):
+        return []
+    many, one = ("not known for sure", "not known for sure") if scenario.not_known else ("guesses", "a guess")
+    told = f"{guesses} values are {many}" if guesses > 1 else f"One value is {one}"
+    first = foremost(scenario, objectives[0].objective.measure) if objectives else ()
+    asked = f"measure first {' and '.join(first)}" if first else "which of them matter? Try"
+    return [*textwrap.wrap(f"{told}; {asked}:", WIDTH), f"  parksim sensitivity {name}"]
 
 
 def headline_of(study: Study) -> str:

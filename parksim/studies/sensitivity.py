@@ -17,12 +17,17 @@ from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate as est
 from parksim.studies import compare, gather
+from parksim.studies.formulas import formulas
 from parksim.studies.study import Study
 
 MOVED_BY: Final = 0.2
 """How far a guess is moved down and up, as a share of its value."""
 _SCALED: Final = ("mean", "median", "low", "high", "value", "means", "values")
 """Parameters of laws that are times."""
+DECIDED: Final = ("slots", "max_in_parking", "count", "staff", "limit", "max_parks")
+"""Last words of keys that somebody decides."""
+ALIKE: Final = 0.5
+"""A guess that moves a measure by this share of what the first moves it is named beside it."""
 _WITHOUT_OBJECTIVES: Final = ("refused_share", "expired_share")
 
 
@@ -205,6 +210,50 @@ def sensitivity(
     unsorted = Sensitivity(base, measures, tuple(effects), gatherer.ran, gatherer.reused)
     effects.sort(key=lambda one: -one.size(unsorted.asked[0]))
     return replace(unsorted, effects=tuple(effects))
+
+
+def foremost(scenario: Scenario, measure: str) -> tuple[str, ...]:
+    """Return the guesses, two at most, on which a measure rests most by the lot's own formula.
+
+    The formula is that of the busiest hour with people enough (Erlang's for refused parks, the race of the ways in
+    which a stay ends for returns), of each guess moved up by a fifth: it is quick, and right about the order rather
+    than about the size. What a planner decides, such as the slots, is not measured, and left out. Nothing is returned
+    where the formula says nothing.
+    """
+    usual = _in_the_busiest_hour(scenario, measure)
+    if usual is None:
+        return ()
+    sizes = {}
+    for key, value in scenario.guesses.items():
+        if key.split(".")[-1] not in DECIDED and not key.startswith("run."):
+            designs = [_design(scenario, key, other, is_number=False) for other in _moved(value)[1:]]
+            found = [_in_the_busiest_hour(design, measure) for design in designs if design is not None]
+            sizes[key] = max((abs(other - usual) for other in found if other is not None), default=0.0)
+    first = sorted(sizes, key=lambda key: -sizes[key])[:2]
+    return tuple(key for key in first if sizes[key] > ALIKE * sizes[first[0]])
+
+
+def _in_the_busiest_hour(scenario: Scenario, measure: str) -> float | None:
+    if scenario.arrivals.kind == "recorded":
+        return None
+    busiest_h = max(getattr(scenario.arrivals, "calls_per_hour", [getattr(scenario.arrivals, "rate", 0.0) * 3600]))
+    probability = scenario.parking.probability
+    share = max(probability) if isinstance(probability, tuple) else probability
+    try:
+        alone = scenario.with_values(
+            {
+                "arrivals": {"kind": "poisson", "rate": f"{busiest_h / 3600!r}/s"},
+                "attendants.count": "unlimited",
+                "parking.probability": share,
+                "parking.max_parks": 1,
+                "retrieval.staff": "unlimited",
+                "run": {"horizon": "1d", "warm_up": 0},
+            }
+        )
+    except ScenarioError:
+        return None
+    value = formulas(alone)[measure].value
+    return value if isinstance(value, float) else None
 
 
 def _guesses(scenario: Scenario, ranges: Collection[str]) -> dict[str, Any]:

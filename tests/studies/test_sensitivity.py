@@ -8,7 +8,7 @@ import pytest
 from parksim.errors import PlanError
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.studies.compare import compare
-from parksim.studies.sensitivity import sensitivity
+from parksim.studies.sensitivity import foremost, sensitivity
 
 ENGINE = "kernel" if find_spec("numba") else "simpy"
 HOSPITAL = Scenario.load(Path(__file__).parents[2] / "scenarios" / "hospital.toml")
@@ -94,3 +94,18 @@ def test_what_cannot_be_moved_is_no_effect():
     scenario = Scenario.loads(text)
     assert {"lot.choice", "run.horizon"} <= set(scenario.guesses)
     assert not {"lot.choice", "run.horizon"} & {one.key for one in sensitivity(scenario, 2).effects}
+
+
+def test_what_to_measure_first_is_what_moves_erlangs_formula_most():
+    """Rate and share both multiply the load of the hospital's busiest hour; slots and staff are decided, not measured.
+
+    By the formula for 4 slots a fifth more load gives the same refusals, whichever of the two it comes from, and no
+    other guess that is measured gives more; of late answers the lot's formula says nothing.
+    """
+    hospital = Scenario.load(Path(__file__).parents[2] / "scenarios" / "hospital.toml")
+    assert {"lot.slots", "retrieval.staff"} < set(hospital.guesses)
+    assert set(foremost(hospital, "refused_share")) == {"arrivals.calls_per_hour", "parking.probability"}
+    assert foremost(hospital, "answered_within_share") == ()
+    assert (
+        foremost(hospital.with_values({"lot.slots": 1}), "expired_share") == foremost(hospital, "expired_share") != ()
+    )
