@@ -35,13 +35,22 @@ def test_every_shipped_scenario_has_a_short_answer(path):
 
 
 def test_missed_objectives_come_first_and_name_the_command():
-    """What is missed stands above what is met, and the command for the key that moves it follows."""
+    """What is missed stands above what is met, and the command that finds what would meet it follows."""
     goals = {"expired_share": "< 90 %", "refused_share": "< 1 %"}
     scenario = Scenario.loads(TEMPLATE).with_values({"objectives": goals})
     results = [result(refused_share=0.3 + place / 100, calls_offered=2000.0) for place in range(3)]
     lines = lines_of(of_results(*results, scenario=scenario))
     assert [line.split()[0] for line in lines[4:6]] == ["missed", "met"]
-    assert "  parksim solve s.toml lot.slots --within 6..24" in lines
+    at = lines.index("What would meet them? Try:")
+    assert lines[at + 1] == "  parksim advise s.toml"
+
+
+def test_one_change_that_would_do_is_named_when_it_is_found_at_once():
+    """Five slots refuse 7 %, six 3 % by Erlang's formula, and 4 % are wanted: one more would do."""
+    scenario = Scenario.load(ROOT / "scenarios" / "lot-only.toml").with_values({"lot.slots": 5, "run.horizon": "13h"})
+    lines = lines_of(study(scenario, 30))
+    at = lines.index("Add one slot: 6 instead of 5, and all are met. To confirm it:")
+    assert lines[at + 1] == "  parksim advise s.toml"
 
 
 def test_a_window_is_told_in_whole_calls():
