@@ -1,15 +1,11 @@
 """What a planner should change: for each key the smallest change that meets all objectives, and what else it changes.
 
 Values are searched outwards from the present one, under common random numbers. A value is only proposed when a run with
-other seeds would say the same. What a run of n further replications will say is foreseen from a prediction interval for
-their mean (Hahn and Meeker, Statistical Intervals, 1991, section 4.7): with e the distance of the estimate from the
-target, w its half-width and v that of n replications, the run meets the target where e > v + hypot(w, v), and does not
-where e < v - hypot(w, v). What lies between is too close to call, and the next value is proposed instead. Then the
+other seeds would say the same (``foreseen``); what is too close to call is passed over for the next value. Then the
 value and the one before it are run once more, with replications that the search has not seen.
 """
 
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import combinations, groupby
@@ -22,6 +18,7 @@ from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict
 from parksim.studies.compare import difference
+from parksim.studies.foreseen import foreseen
 from parksim.studies.gather import (
     TASK_CALLS,
     Execution,
@@ -33,7 +30,7 @@ from parksim.studies.gather import (
 )
 from parksim.studies.levers import Lever, amount, levers_of
 from parksim.studies.replication import versions
-from parksim.studies.search import FIRST_LOOK, MOST_LOOKED_AT, first, looks
+from parksim.studies.search import FIRST_LOOK, MOST_LOOKED_AT, looks, outwards
 from parksim.studies.store import Damage
 from parksim.studies.study import ObjectiveVerdict, Study, together
 
@@ -465,7 +462,11 @@ class _Bench:
         def meets(place: int) -> bool:
             return self.verdict({**held, **lever.at(place)}, names) == "met"
 
-        return -1 if meets(-1) else _outwards(meets, len(lever.values))
+        return -1 if meets(-1) else outwards(meets, len(lever.values))
+
+    def furthest(self, lever: Lever) -> int | None:
+        """Return the first place of a lever that does not meet all objectives, None where each does."""
+        return outwards(lambda place: self.verdict(lever.at(place)) != "met", len(lever.values))
 
     def bound(self, lever: Lever, places: range, held: Mapping[str, Any]) -> tuple[int | None, tuple[Any, ...]]:
         """Return the first of some places that surely does not meet all objectives, and the values passed over."""
@@ -490,34 +491,6 @@ class _Bench:
         study, base = self.confirmation(values), self.confirmation({})
         effects = {name: difference(study, base, name, self.replications) for name in WATCHED}
         return Change(values, {lever.key: lever.now for lever in levers}, less, close, study, effects)
-
-
-def _outwards(holds: Callable[[int], bool], count: int) -> int | None:
-    """Return the first of ``count`` places where something holds, looking in steps that double; None for nowhere."""
-    fails, stride = -1, 1
-    while fails < count - 1:
-        place = min(fails + stride, count - 1)
-        if holds(place):
-            return first(holds, fails, place)
-        fails, stride = place, 2 * stride
-    return None
-
-
-def foreseen(study: Study, replications: int) -> tuple[ObjectiveVerdict, ...]:
-    """Return what a run of so many other replications would say of each objective: met, not met, or hard to say."""
-    return tuple(ObjectiveVerdict(one.objective, _foreseen(study, one, replications)) for one in study.objectives)
-
-
-def _foreseen(study: Study, one: ObjectiveVerdict, replications: int) -> Verdict:
-    estimate = study.estimate(one.objective.measure)
-    if estimate.mean is None or estimate.half_width is None:
-        return "undecided"
-    here = estimate.half_width
-    there = here * math.sqrt(len(study.results) / replications)
-    apart = (one.objective.value - estimate.mean) * (1.0 if one.objective.relation in {"<", "<="} else -1.0)
-    if apart - there > math.hypot(here, there):
-        return "met"
-    return "missed" if apart - there < -math.hypot(here, there) else "undecided"
 
 
 # Up, in pairs, and down -----------------------------------------------------------------------------------------------
@@ -613,7 +586,7 @@ def _spared(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
         if lever.what == "max_in_parking" or not lever.values or not lever.is_less:
             continue
         while True:
-            fails = _outwards(lambda place: bench.verdict(lever.at(place)) != "met", len(lever.values))  # noqa: B023
+            fails = bench.furthest(lever)
             last = (len(lever.values) if fails is None else fails) - 1
             if last < 0:
                 break

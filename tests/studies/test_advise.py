@@ -13,7 +13,8 @@ from parksim.errors import PlanError
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.stats import estimate as est
 from parksim.studies import advise as advising
-from parksim.studies.advise import advise, at_once, foreseen
+from parksim.studies.advise import advise, at_once
+from parksim.studies.foreseen import foreseen
 from parksim.studies.formulas import formulas
 from parksim.studies.levers import Lever, levers_of
 from parksim.studies.store import Store
