@@ -15,13 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from parksim import theory
-from parksim.catalogue import SCALARS, SECTIONS, SHARES
+from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError
 from parksim.journal.journal import stays_of
 from parksim.journal.measures import HOURS
 from parksim.reports.words import (
     bounds_of,
-    change_in_words,
     clipped,
     is_seconds,
     key_words,
@@ -358,7 +357,7 @@ def differences(comparison: Comparison) -> Figure:
         if one.low is not None and one.high is not None and unit in ("percentage points", "s"):
             scale = 100.0 if name in SHARES else 1.0
             ends = {end: _scaled(getattr(one, end), scale) for end in ("mean", "low", "high")}
-            change = change_in_words(name, one.low, one.high, relations.get(name, ""))
+            change = BY_NAME[name].change(one.low, one.high, relations.get(name, ""))
             rows.append({"measure": name, "unit": unit} | ends | {"change": change})
     facts = {"level": comparison.a.level, "paired": comparison.paired}
     return Figure("differences", comparison.scenario.name, tuple(rows), facts)

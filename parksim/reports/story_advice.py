@@ -1,11 +1,10 @@
 """What a report says of an advice: what to do, the objectives now and then, and what else that changes."""
 
-from parksim.reports.orders import in_words
-from parksim.reports.orders import named as of_key
 from parksim.reports.screen import shown
+from parksim.reports.screen_advice import done, one_step_less
 from parksim.reports.story import SCENARIO_FILE, Cell, Mark, Sheet, Story, capital, change_of, measured, named
 from parksim.reports.story_plans import plan_story
-from parksim.reports.words import key_words, label_of
+from parksim.reports.words import key_words, label_of, words_of
 from parksim.studies.advise import Advice, Change, OutOfReach
 
 
@@ -30,17 +29,13 @@ def of_advice(advice: Advice, source: str) -> Story:
     )
 
 
-def _done(change: Change) -> str:
-    return in_words({key: (change.now[key], value) for key, value in change.values.items()})
-
-
 def _order(advice: Advice) -> str:
     if advice.best is not None:
-        return f"{_done(advice.best)}. Then all objectives are met."
+        return f"{done(advice.best)}. Then all objectives are met."
     if advice.verdict != "met":
         return "No change of one key or two meets all objectives."
     if advice.spare:
-        return f"All objectives are met, and less would do: {_done(advice.spare[0])}."
+        return f"All objectives are met, and less would do: {done(advice.spare[0])}."
     return "All objectives are met, and nothing is more than needed."
 
 
@@ -48,10 +43,7 @@ def _because(advice: Advice) -> list[str]:
     told = []
     change = advice.best or next(iter(advice.spare), None)
     if change is not None:
-        for key, less in change.less.items():
-            close = [of_key(key, one) for one in change.close[key]]
-            told += [f"Too close to call: {', '.join(close)}."] if close else []
-            told += [f"Not enough: {of_key(key, less)}."] if less is not None else []
+        told += [f"One step less: {less}"] if (less := one_step_less(change)) else []
         for side in ("better", "worse"):
             names = [name for name in change.effects if change.side(name) == side]
             words = "; ".join(f"{label_of(name)}: {change_of(name, change.effects[name])}" for name in names)
@@ -63,7 +55,9 @@ def _because(advice: Advice) -> list[str]:
 
 def _why_not(advice: Advice, one: OutOfReach) -> str:
     if one.key is not None:
-        return f"{of_key(one.key, one.value)} would do, but not for {' and '.join(map(label_of, one.lost))}"
+        return f"{words_of({one.key: one.value})} would do, but not for {' and '.join(map(label_of, one.lost))}"
+    if one.why == "undefined":
+        return f"which has no value: {one.reason}"
     if one.load is not None:
         return f"since {advice.scenario.attendants.in_words} {100 * (one.busy or 0.0):.0f} % busy"
     return f"at no value that was tried of: {'; '.join(map(key_words, advice.keys))}"
@@ -85,7 +79,7 @@ def _alternatives(advice: Advice) -> Sheet | None:
     """Return every change that was found, with what gets better and worse; None where there is no choice."""
     rows = tuple(
         (
-            _done(one),
+            done(one),
             *(
                 ", ".join(label_of(name) for name in one.effects if one.side(name) == side)
                 for side in ("better", "worse")
@@ -102,9 +96,9 @@ def _effects_of(advice: Advice, change: Change) -> Sheet:
             named(name),
             *(shown(name, study.estimate(name))[0] for study in (advice.base, change.study)),
             change_of(name, one, "points"),
-            change.side(name),
+            side if (side := change.side(name)) != "unclear" else "",
         )
         for name, one in change.effects.items()
     )
     headings = ("Measure", "Now", "Then", f"Change ({advice.level * 100:g} % interval)", "")
-    return Sheet(f"What it changes: {_done(change)}", headings, rows, (1, 2))
+    return Sheet(f"What it changes: {done(change)}", headings, rows, (1, 2))

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 import parksim
-from parksim.catalogue import SCALARS, SHARES
+from parksim.catalogue import BY_NAME, SCALARS, SHARES
 from parksim.cli.main import main
 from parksim.cli.options import BAD_INPUT, DONE
 from parksim.errors import WrongTypeError
@@ -18,7 +18,7 @@ from parksim.reports.markdown import markdown
 from parksim.reports.screen import shown
 from parksim.reports.stories import STORIES, story_of
 from parksim.reports.story import Mark
-from parksim.reports.words import KEY_WORDS, change_in_words, key_words, label_of, value_words
+from parksim.reports.words import KEY_WORDS, key_words, label_of, value_words
 from parksim.scenario import lots, sections
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.studies.advise import advise
@@ -213,12 +213,12 @@ def test_equal_scenarios_and_none_that_meets_are_told(comparison):
 
 def test_better_is_what_the_objective_says():
     """Fewer refusals are better and more answers in time are; an objective says otherwise; the load is neither."""
-    assert change_in_words("refused_share", 0.1, 0.2) == "worse"
-    assert change_in_words("answered_within_share", 0.1, 0.2) == "better"
-    assert change_in_words("answer_wait_s_mean", -2.0, -1.0) == "better"
-    assert change_in_words("offered_erlang", 0.1, 0.2) == "differs"
-    assert change_in_words("occupancy_mean", 0.1, 0.2, "> ") == "better"
-    assert change_in_words("refused_share", -0.1, 0.2, "<") == "unclear"
+    assert BY_NAME["refused_share"].change(0.1, 0.2) == "worse"
+    assert BY_NAME["answered_within_share"].change(0.1, 0.2) == "better"
+    assert BY_NAME["answer_wait_s_mean"].change(-2.0, -1.0) == "better"
+    assert BY_NAME["offered_erlang"].change(0.1, 0.2) == "differs"
+    assert BY_NAME["occupancy_mean"].change(0.1, 0.2, "> ") == "better"
+    assert BY_NAME["refused_share"].change(-0.1, 0.2, "<") == "unclear"
 
 
 # A sensitivity --------------------------------------------------------------------------------------------------------
