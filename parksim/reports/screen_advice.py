@@ -121,14 +121,16 @@ def one_step_less(change: Change) -> str:
             number = len(change.study.results)
             length = amount_words(key, (int(step),) if isinstance(less, tuple) else int(step))
             told.append(
-                f"{words} would not do (in steps of {length}: {number} replications tell no nearer values apart)"
+                f"{words} would not do (in steps of {length}: nearer values cannot be told apart in {number} replications)"
             )
     return f"{'; '.join(told)}." if told else ""
 
 
 def _effects(advice: Advice, change: Change) -> RenderableType:
     """Return a table of what else a change does: better, worse, or no difference beyond noise."""
-    table = empty_table("", "Measure", "Now", "Then", f"Change ({advice.level * 100:g} %)", right=("Now", "Then"))
+    table = empty_table(
+        "", "Measure", "Now", "Then", f"Change in points ({advice.level * 100:g} %)", right=("Now", "Then")
+    )
     styles = {"better": "bold green", "worse": "bold red", "differs": "bold"}
     for side, style in styles.items():
         for name in change.effects:
@@ -143,7 +145,7 @@ def _effects(advice: Advice, change: Change) -> RenderableType:
 
 def _difference(change: Change, name: str) -> str:
     one = change.effects[name]
-    scale, unit = (100.0, " points") if name in SHARES else (1.0, "")
+    scale, unit = (100.0, "") if name in SHARES else (1.0, " s")
     ends = [(end or 0.0) * scale for end in (one.mean, one.low, one.high)]  # a change with a side has them all
     return "{:+.2f}{unit} ({:+.2f} to {:+.2f})".format(*ends, unit=unit)
 
