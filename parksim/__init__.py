@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from parksim.stats.estimate import Estimate
     from parksim.studies.advise import Advice, advise
     from parksim.studies.compare import Comparison, compare
+    from parksim.studies.loaded import load
+    from parksim.studies.quick import Quick, quick
     from parksim.studies.replication import Run, run
-    from parksim.studies.rerun import Rerun, load, rerun
+    from parksim.studies.rerun import Rerun, rerun
     from parksim.studies.sensitivity import Sensitivity, sensitivity
     from parksim.studies.solve import Frontier, Solution, solve
     from parksim.studies.store import Store
@@ -41,8 +43,10 @@ _NAMES: Final = {
     "parksim.stats.estimate": ("Estimate",),
     "parksim.studies.advise": ("Advice", "advise"),
     "parksim.studies.compare": ("Comparison", "compare"),
+    "parksim.studies.quick": ("Quick", "quick"),
     "parksim.studies.replication": ("Run", "run"),
-    "parksim.studies.rerun": ("Rerun", "load", "rerun"),
+    "parksim.studies.loaded": ("load",),
+    "parksim.studies.rerun": ("Rerun", "rerun"),
     "parksim.studies.sensitivity": ("Sensitivity", "sensitivity"),
     "parksim.studies.solve": ("Frontier", "Solution", "solve"),
     "parksim.studies.store": ("Store",),
@@ -63,6 +67,7 @@ __all__ = [
     "Lot",
     "Measures",
     "ParksimError",
+    "Quick",
     "Rerun",
     "Run",
     "Scenario",
@@ -81,6 +86,7 @@ __all__ = [
     "draw",
     "live",
     "load",
+    "quick",
     "replay",
     "rerun",
     "run",

@@ -44,6 +44,7 @@ SHOWERS: Final = {
     "plot": "parksim.reports.charts:plot",
     "report": "parksim.reports.html:save",
     "summary": "parksim.reports.screen:screen_text",
+    "quick": "parksim.reports.screen_quick:screen_text",
     "advice": "parksim.studies.advise:advise",
 }
 """Who shows a result or goes on from it, as ``module:function``, loaded on use: the only place where it knows them."""

@@ -112,6 +112,26 @@ _VERDICT_CODES: Final = {"met": opt.DONE, "missed": opt.MISSED, "undecided": opt
 
 
 @app.command
+def quick_command(
+    scenario: opt.ScenarioFile,
+    *,
+    method: Annotated[
+        str, Parameter(help="chain: up to some seconds; load: at once, less exact where attendants are few.")
+    ] = "chain",
+    values: opt.Set = (),
+    json: opt.Json = False,
+) -> opt.Answer:
+    """Answer a scenario's questions from theory alone, without a simulation; each row says how exact it is."""
+    from parksim.reports.screen_quick import quick_screen
+    from parksim.studies.quick import quick
+
+    if method not in {"chain", "load"}:
+        raise UsageError(f"--method {method}: choose one of chain, load")
+    answer = quick(opt.scenario_with(scenario, values), "load" if method == "load" else "chain")
+    return opt.Answer(answer.to_json() + "\n" if json else quick_screen(answer, str(scenario)))
+
+
+@app.command
 def journal_command(
     scenario: opt.ScenarioFile,
     *,

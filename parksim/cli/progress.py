@@ -1,13 +1,15 @@
 """Progress on stderr: a bar in a terminal, one line that is written over in a notebook, a line now and then in a pipe.
 
-What remains is estimated from the pace since the first result, which includes what is paid once: starting workers,
-compiling the kernel.
+What remains is estimated from the pace since the first result, which includes what is paid once: starting workers. The
+time for which this process compiles the kernel is left out, and a terminal or notebook says "compiling once" meanwhile.
 """
 
 import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
+
+from parksim.engines import compiling
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -16,6 +18,9 @@ LINE_EVERY_S: Final = 10.0
 """In a pipe."""
 NOTE_EVERY_S: Final = 1.0
 """In a notebook, where a line takes the place of the one before."""
+
+
+COMPILING: Final = "compiling once"
 
 
 class Progress:
@@ -37,9 +42,10 @@ class Progress:
         self._done = 0
         self._noted = False
         self._first = 0
-        self._begun_s = self._first_s = self._last_s = self._told_s = time.monotonic()
+        self._compiling_s = self._begun_s = self._first_s = self._last_s = self._told_s = time.monotonic()
 
     def __enter__(self) -> Self:
+        compiling.listeners.append(self._compiling)
         console = self._console
         if console.is_terminal and not self._notebook:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -65,6 +71,17 @@ class Progress:
             self._told_s = now_s
             self._write(f"{done:,} of {to_do:,} {self.unit}, {left}")
 
+    def _compiling(self, begins: bool) -> None:
+        """Say that the kernel is being compiled; when that is over, begin to count from then on."""
+        if not begins:
+            self._begun_s += time.monotonic() - self._compiling_s
+            return
+        self._compiling_s = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], left=COMPILING)
+        elif self._notebook:
+            self._write(COMPILING)
+
     def _left(self, now_s: float, done: int, to_do: int) -> str:
         """Return what remains in words: from the pace since the first result, "at most" while there is only that."""
         only_that = done <= self._first
@@ -83,6 +100,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        compiling.listeners.remove(self._compiling)
         if self._bar is not None:
             self._bar.stop()
         if self._noted:

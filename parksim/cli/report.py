@@ -12,7 +12,7 @@ from parksim.errors import MissingLibraryError, UnfitError, UsageError
 
 if TYPE_CHECKING:
     from parksim.scenario.model import Scenario
-    from parksim.studies.rerun import Plan
+    from parksim.studies.loaded import Plan
     from parksim.studies.study import Study
     from parksim.studies.sweep import Sweep
 
@@ -32,11 +32,7 @@ def report_command(
     chart: Annotated[str | None, Parameter(help="Only this chart, such as occupancy or heat_map.")] = None,
     options: Annotated[
         tuple[str, ...],
-        Parameter(
-            name="--option",
-            negative=(),
-            help="Of that chart, such as `--option over=lot.max_in_parking`. Repeatable.",
-        ),
+        Parameter("--option", negative=(), help="Of that chart: `--option over=lot.max_in_parking`. Repeatable."),
     ] = (),
     width: Annotated[int | None, Parameter(help="Width of that chart in pixels. Default: 720.")] = None,
     interactive: Annotated[
@@ -103,7 +99,8 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
 
 def loaded_result(path: Path, own: "Scenario | None" = None, *, unchecked: bool) -> "Study | Sweep | Plan":
     """Return the result in a file, with the notes and files of its own scenario where there is one."""
-    from parksim.studies.rerun import load, result_of, study_of
+    from parksim.studies.loaded import load
+    from parksim.studies.rerun import result_of, study_of
 
     if path.suffix == ".json":
         written = result_of(path, unchecked=unchecked)

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeVar
 
+from parksim.engines import compiling, trees
 from parksim.rules import codes, lot, routing
 
 numba: Any
@@ -70,10 +71,12 @@ class KeptCode:
                 if hashlib.sha256(content[32:]).digest() == content[:32]:
                     result = import_module("numba.core.compiler").CompileResult
                     return result._rebuild(target, *pickle.loads(content[32:]))  # noqa: S301, SLF001 - whole, and ours
+        compiling.tell(begins=True)
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep ``result`` for ``signature``, in the first place that takes it whole."""
+        compiling.tell(begins=False)
         code = import_module("numba.core.serialize").dumps(result._reduce())  # noqa: SLF001 - as Numba's own cache
         for file in self._files(signature, result.codegen):
             beside = file.with_suffix(f".{os.getpid()}")
@@ -89,12 +92,57 @@ class KeptCode:
 
 
 def inlined(function: Function) -> Function:
-    """Return ``function`` to be inlined by Numba into its callers; itself where Numba is not installed.
+    """Return ``function`` for compiled code, into which LLVM inlines it; itself where nothing is compiled.
 
     Nothing in the kernel allocates, so its code is made without reference counts: they cost three quarters of the
     speed, and so would calls that pass some thirty arrays.
+
+    What compiling costs is front end and LLVM for each function and each set of argument types. So whole numbers of any
+    kind are passed as 64 bits, which is one set of types; there is no way in from Python; and the passes of Numba that
+    find nothing in functions like these are left out.
     """
-    return function if numba is None else numba.njit(forceinline=True, _nrt=False)(function)
+    if not is_compiled:
+        return function
+    options = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher: Any = numba.njit(pipeline_class=_pipeline(), **options)(function)
+    find = dispatcher.get_call_template
+
+    def find_wide(arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        wide, integer = numba.types.int64, numba.types.Integer
+        return find(tuple(wide if isinstance(one, integer) else one for one in arguments), named)
+
+    def refuse(*_: object) -> None:
+        raise TypeError(f"{function.__name__} is called by compiled code only")
+
+    dispatcher.get_call_template = find_wide
+    dispatcher._insert = lambda *_: None  # noqa: SLF001 - else a call from Python would jump to address 0
+    dispatcher._compile_for_args = refuse  # noqa: SLF001 - which is what a call from Python comes to then
+    return dispatcher  # type: ignore[no-any-return]  # is called like the function
+
+
+IDLE_PASSES: Final = frozenset(
+    {
+        *("WithLifting", "InlineClosureLikes", "RewriteSemanticConstants", "DeadBranchPrune", "RewriteDynamicRaises"),
+        *("MakeFunctionToJitFunction", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll"),
+        *("LiteralPropagationSubPipelinePass", "InlineOverloads", "NopythonRewrites", "DumpParforDiagnostics"),
+        *("NoPythonSupportedFeatureValidation", "AnnotateTypes"),
+    }
+)
+"""Passes of Numba for what the kernel has not: closures, ``with``, literal arguments, expressions of whole arrays."""
+
+
+@cache
+def _pipeline() -> Any:
+    """Return Numba's compiler without ``IDLE_PASSES``."""
+    compiler = import_module("numba.core.compiler")
+
+    def define_pipelines(self: Any) -> list[Any]:
+        passes = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [one for one in passes.passes if one[0].__name__ not in IDLE_PASSES]
+        passes.finalize()
+        return [passes]
+
+    return type("Pipeline", (compiler.CompilerBase,), {"define_pipelines": define_pipelines})
 
 
 def compiled(function: Function) -> Function:
@@ -115,11 +163,63 @@ def lift(*modules: ModuleType) -> Any:
             if isinstance(value, FunctionType) and value.__module__ == module.__name__:
                 clone = FunctionType(value.__code__, names, name, value.__defaults__)
                 clone.__module__ = module.__name__  # by which the code that is kept finds it again
-                names[name] = clone if numba is None else numba.njit(_nrt=False)(clone)
+                names[name] = inlined(clone)
             elif not name.startswith("__"):
                 names.setdefault(name, value)
     return lifted
 
 
-rules: Final = lift(lot, routing)
-"""The rules of ``lot`` and ``routing``, compiled."""
+rules: Final = lift(lot, routing, trees)
+"""The rules of ``lot`` and ``routing``, and what keeps their trees, compiled."""
+
+
+@cache
+def _holder() -> Any:
+    """Return the function that compiled code has for ``held``, and teach Numba the type of what it returns."""
+    cgutils: Any = import_module("numba.core.cgutils")
+    extending: Any = import_module("numba.extending")
+    model: Any = extending.models.PrimitiveModel
+    template: Any = import_module("numba.core.typing.templates").AttributeTemplate
+
+    class Held(numba.types.Type):  # type: ignore[misc]  # Numba has no stubs
+        """A pointer to a named tuple."""
+
+        def __init__(self, content: Any) -> None:
+            self.content = content
+            super().__init__(f"Held({content})")
+
+    class HeldModel(model):  # type: ignore[misc]  # Numba has no stubs
+        def __init__(self, manager: Any, held: Any) -> None:
+            super().__init__(manager, held, manager.lookup(held.content).get_value_type().as_pointer())
+
+    class HeldAttribute(template):  # type: ignore[misc]  # Numba has no stubs
+        key = Held
+
+        def generic_resolve(self, held: Any, name: str) -> Any:
+            return held.content[held.content.fields.index(name)]
+
+    def load(_context: Any, builder: Any, held: Any, place: Any, name: str) -> Any:
+        return builder.load(cgutils.gep_inbounds(builder, place, 0, held.content.fields.index(name)))
+
+    def hold(_typing: Any, content: Any) -> Any:
+        def store(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            return cgutils.alloca_once_value(builder, values[0])
+
+        return Held(content)(content), store
+
+    extending.register_model(Held)(HeldModel)
+    extending.infer_getattr(HeldAttribute)
+    extending.lower_getattr_generic(Held)(load)
+    return extending.intrinsic(hold)
+
+
+def _itself(arrays: Any) -> Any:
+    return arrays
+
+
+held: Final = _holder() if is_compiled else _itself
+"""Returns a named tuple as inlined functions are to get it.
+
+That is a pointer to it on the stack, one word in place of a hundred for a dozen of arrays; LLVM does away with it when
+all is inlined. Passing the words costs a third of the time that the kernel takes to compile.
+"""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.engines._lift import inlined, rules
+from parksim.engines.trees import tree_of_counts, tree_of_firsts, width_for
 from parksim.journal.journal import COLUMNS
 from parksim.rules import codes, routing
 from parksim.rules.lot import Fact, Lot
@@ -49,8 +50,8 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 
 # The few numbers that survive between two calls of ``advance``.
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
-ON_DUTY, NEXT_CHANGE, LONELY_CHANGES = range(9, 12)
-COUNTS: Final = 12  # attendants on duty, by period
+ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM = range(9, 13)
+COUNTS: Final = 13  # attendants on duty, by period
 
 # The workload's columns by number.
 DRAWN: Final = tuple(name for name in Workload._fields if name != "wants_park")
@@ -82,8 +83,10 @@ class Exchange(NamedTuple):
     calls: Any  # of CALL; Any, since NumPy's stubs know no fields
     lists: Any  # of LIST
     idle_us: NDArray[np.int64]  # attendants, then staff
+    firsts: NDArray[np.int32]  # [attendants, staff][node] -> the tree of who takes a call first
     places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
+    counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring
     columns: NDArray[np.int64]  # [column of the workload] -> first row in drawn, first cell, step
     drawn: NDArray[np.int64]  # what the workload's columns hold
     wants_park: NDArray[np.int8]
@@ -237,7 +240,8 @@ def leave(ex: Exchange, call: int) -> None:
 def lot_view(ex: Exchange, number: int) -> Lot:
     """Return a lot as the rules see it."""
     slots, choice, last_slot = ex.lots[number, 0], ex.lots[number, 1], ex.lots[number, 2]
-    return Lot(ex.places[0, number], ex.places[1, number], ex.places[2, number], slots, choice, last_slot, wide(number))
+    occupants, parkers, deadlines_us = ex.places[0, number], ex.places[1, number], ex.places[2, number]
+    return Lot(occupants, parkers, deadlines_us, slots, choice, last_slot, wide(number), ex.counts[number])
 
 
 @inlined
@@ -245,11 +249,32 @@ def apply(ex: Exchange, fact: Fact) -> None:
     """Make the change that ``fact`` means, and write it."""
     new = rules.change(fact, ex.lots[fact.lot, 2])
     assert 0 <= new.slot < ex.lots[fact.lot, 0]
+    rules.mark(ex.counts[fact.lot], new.slot, 1 if new.occupant == codes.NOBODY else -1)
     ex.places[0, fact.lot, new.slot] = new.occupant
     ex.places[1, fact.lot, new.slot] = new.parker
     ex.places[2, fact.lot, new.slot] = new.deadline_us
     ex.lots[fact.lot, 2] = new.last_slot
     write(ex, fact.deadline_us, fact.call, fact.lot, fact.slot, fact.extension, fact.kind, fact.reason)
+
+
+# The attendants and the staff -------------------------------------------------------------------------------------
+
+
+@inlined
+def set_idle(ex: Exchange, extension: int, since_us: int) -> None:
+    """Let an extension be idle since an instant, busy or off duty."""
+    ex.idle_us[extension] = since_us
+    first_member = max(ex.policies.attendants, 0)
+    of_staff = 0 if extension < first_member else 1
+    rules.settle(ex.firsts[of_staff], extension - of_staff * first_member, ex.idle_us, extension)
+
+
+@inlined
+def look_at(ex: Exchange, attendant: int) -> None:
+    """Let the next SERVE look at an attendant's own returns, if it does not already."""
+    counts = ex.counts[len(ex.lots)]
+    if counts[len(counts) // 2 + attendant] == 0:
+        rules.mark(counts, attendant, 1)
 
 
 @inlined
@@ -314,10 +339,13 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     state[NEXT_CHANGE] = LATEST if change_us == codes.NEVER else change_us
     idle_us = np.zeros(attendants + staff, np.int64)
     idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
+    width = width_for(max(attendants, staff))
+    groups = range(attendants), range(attendants, attendants + staff)
     lists = np.zeros(OWN_RETURNS + attendants, LIST)
     lists["first"] = lists["last"] = codes.NOBODY
     lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
     places = np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64)
+    leaves = width_for(max(attendants, *settings.slots))
     columns, drawn = _drawn(workload)
     return Exchange(
         state=state,
@@ -325,8 +353,10 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
         calls=np.zeros(calls, CALL),
         lists=lists,
         idle_us=idle_us,
+        firsts=np.array([tree_of_firsts(idle_us.tolist(), group, width) for group in groups], np.int32),
         places=places,
         lots=np.array(lots, np.int64),
+        counts=np.array([tree_of_counts(marked, leaves) for marked in (*settings.slots, 0)], np.int32),
         columns=columns,
         drawn=drawn,
         wants_park=np.require(workload.wants_park, np.int8, ("C", "W")),  # a read-only one is another type to Numba

@@ -10,7 +10,7 @@ it larger and calls again. Indices are asserted where a rule gives them, since c
 """
 
 from parksim.engines import _state as s
-from parksim.engines._lift import compiled, inlined, rules
+from parksim.engines._lift import compiled, held, inlined, rules
 from parksim.journal.journal import COLUMNS, Journal
 from parksim.rules import codes as c
 from parksim.rules import life
@@ -27,12 +27,11 @@ def free_attendant(ex: s.Exchange, attendant: int) -> None:
     if attendant == c.NOBODY:
         return
     assert ex.idle_us[attendant] == BUSY_NOW
-    ex.idle_us[attendant] = rules.idle_when_freed(attendant, ex.state[s.ON_DUTY], ex.state[s.NOW])
-    if (
-        ex.lists[s.QUEUE]["length"] > 0
-        or ex.lists[s.GROUP_RETURNS]["length"] > 0
-        or ex.lists[s.OWN_RETURNS + attendant]["length"] > 0
-    ):
+    s.set_idle(ex, attendant, rules.idle_when_freed(attendant, ex.state[s.ON_DUTY], ex.state[s.NOW]))
+    own = ex.lists[s.OWN_RETURNS + attendant]["length"]
+    if own > 0:
+        s.look_at(ex, attendant)
+    if ex.lists[s.QUEUE]["length"] > 0 or ex.lists[s.GROUP_RETURNS]["length"] > 0 or own > 0:
         ex.state[s.SERVE_DUE] = 1
 
 
@@ -71,6 +70,7 @@ def come_back(ex: s.Exchange, call: int, rings: int) -> None:
     if rings and ex.policies.attendants != c.UNLIMITED:
         number = s.OWN_RETURNS + record["extension"]
         ex.state[s.OWN_WAITING] += 1
+        s.look_at(ex, record["extension"])
         if ex.policies.busy != c.BUSY_WAIT:
             record["next_joined"] = c.NOBODY
             if ex.state[s.LAST_JOINED] == c.NOBODY:
@@ -110,7 +110,9 @@ def change_duty(ex: s.Exchange) -> None:
     counts, period_us, now_us = ex.state[s.COUNTS :], ex.policies.period_us, ex.state[s.NOW]
     duty = rules.on_duty(counts, period_us, now_us)
     for attendant in range(ex.policies.attendants):
-        ex.idle_us[attendant] = rules.idle_after_change(ex.idle_us[attendant], attendant, duty, now_us)
+        s.set_idle(ex, attendant, rules.idle_after_change(ex.idle_us[attendant], attendant, duty, now_us))
+        if ex.lists[s.OWN_RETURNS + attendant]["length"] > 0:
+            s.look_at(ex, attendant)
     ex.state[s.ON_DUTY] = duty
     ex.state[s.NEXT_CHANGE] = rules.next_change_us(counts, period_us, now_us)
 
@@ -118,11 +120,13 @@ def change_duty(ex: s.Exchange) -> None:
 @inlined
 def hand_over_returns(ex: s.Exchange) -> None:
     """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
+    to_look_at = ex.counts[len(ex.lots)]
+    on_duty = rules.counted_below(to_look_at, ex.state[s.ON_DUTY])
     while True:
         first = s.wide(c.NOBODY)
         first_us = s.LATEST
-        for attendant in range(ex.state[s.ON_DUTY], ex.policies.attendants):
-            call = s.wide(ex.lists[s.OWN_RETURNS + attendant]["first"])
+        for nth in range(on_duty, to_look_at[1]):
+            call = s.wide(ex.lists[s.OWN_RETURNS + rules.nth_counted(to_look_at, nth)]["first"])
             if call != c.NOBODY:
                 since_us = ex.calls[call]["since_us"]
                 if since_us < first_us or (since_us == first_us and call < first):
@@ -137,12 +141,15 @@ def hand_over_returns(ex: s.Exchange) -> None:
 @inlined
 def serve_own(ex: s.Exchange) -> None:
     """First part of SERVE: free attendants take their own returns; the rest found their parker busy."""
-    for attendant in range(ex.policies.attendants):
+    to_look_at = ex.counts[len(ex.lots)]
+    while to_look_at[1] > 0:
+        attendant = rules.nth_counted(to_look_at, 0)
+        rules.mark(to_look_at, attendant, -1)
         call = ex.lists[s.OWN_RETURNS + attendant]["first"]
         if call != c.NOBODY and rules.is_free(ex.idle_us[attendant]):
             s.leave(ex, call)
             ex.state[s.OWN_WAITING] -= 1
-            ex.idle_us[attendant] = BUSY_NOW
+            s.set_idle(ex, attendant, BUSY_NOW)
             first_ring(ex, call, attendant)
     then = rules.after_busy(ex.policies.busy)
     call = ex.state[s.FIRST_JOINED]
@@ -182,12 +189,12 @@ def serve(ex: s.Exchange) -> None:
         serve_own(ex)  # even if all have been handed over: nobody has joined since, then
     for number in (s.GROUP_RETURNS, s.QUEUE):
         while ex.lists[number]["length"] > 0:
-            attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
+            attendant = ex.firsts[0, 1]
             if attendant == c.NOBODY:
                 return
             call = ex.lists[number]["first"]
             s.leave(ex, call)
-            ex.idle_us[attendant] = BUSY_NOW
+            s.set_idle(ex, attendant, BUSY_NOW)
             s.note(ex, call, attendant, c.ANSWERED if number == s.QUEUE else c.RECALL_ANSWERED, c.NO_REASON)
             handle(ex, call, attendant)
 
@@ -230,7 +237,7 @@ def on_talk_end(ex: s.Exchange, call: int) -> None:
     if not with_member:
         free_attendant(ex, extension)
     elif extension != c.NOBODY:
-        ex.idle_us[extension] = ex.state[s.NOW]
+        s.set_idle(ex, extension, ex.state[s.NOW])
         if ex.lists[s.RETRIEVALS]["length"] > 0:
             ex.state[s.STAFF_SERVE_DUE] = 1
 
@@ -289,7 +296,7 @@ def on_arrival(ex: s.Exchange) -> None:
     s.note(ex, call, c.NOBODY, c.OFFERED, c.NO_REASON)
     attendant = c.NOBODY
     if ex.policies.attendants != c.UNLIMITED:
-        attendant = rules.longest_idle(ex.idle_us, ex.policies.attendants)
+        attendant = ex.firsts[0, 1]
         if attendant == c.NOBODY:
             if rules.queue_is_full(ex.lists[s.QUEUE]["length"], ex.policies.queue_limit):
                 ex.calls[call]["where"] = life.GONE
@@ -300,7 +307,7 @@ def on_arrival(ex: s.Exchange) -> None:
                 patience_end_us = s.later(ex.state[s.NOW], s.at(ex, s.QUEUE_PATIENCE, 0, call))
                 s.wake(ex, call, patience_end_us, c.RANK_HANGUP)
             return
-        ex.idle_us[attendant] = BUSY_NOW
+        s.set_idle(ex, attendant, BUSY_NOW)
     s.note(ex, call, attendant, c.ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
 
@@ -369,24 +376,16 @@ def on_announced(ex: s.Exchange, attendant: int) -> None:
 
 
 @inlined
-def free_member(ex: s.Exchange) -> int:
-    """Return the member of the staff who has been idle longest, as an extension, or ``NOBODY``."""
-    first_member = max(ex.policies.attendants, 0)
-    member = rules.longest_idle(ex.idle_us[first_member:], ex.policies.staff)
-    return c.NOBODY if member == c.NOBODY else first_member + member
-
-
-@inlined
 def on_retrieval(ex: s.Exchange, call: int) -> None:
     """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run."""
     member = c.NOBODY
     if ex.policies.staff != c.UNLIMITED:
-        member = free_member(ex)
+        member = ex.firsts[1, 1]
         if member == c.NOBODY:
             s.join(ex, s.RETRIEVALS, call)
             stay_on(ex, call, c.NEVER)
             return
-        ex.idle_us[member] = BUSY_NOW
+        s.set_idle(ex, member, BUSY_NOW)
     fetch(ex, call, member)
 
 
@@ -395,10 +394,10 @@ def on_staff_serve(ex: s.Exchange) -> None:
     """STAFF_SERVE: free members fetch the calls whose retrieval waits, first come first served."""
     ex.state[s.STAFF_SERVE_DUE] = 0
     while ex.lists[s.RETRIEVALS]["length"] > 0:
-        member = free_member(ex)
+        member = ex.firsts[1, 1]
         if member == c.NOBODY:
             return
-        ex.idle_us[member] = BUSY_NOW
+        s.set_idle(ex, member, BUSY_NOW)
         call = ex.lists[s.RETRIEVALS]["first"]
         s.leave(ex, call)
         fetch(ex, call, member)
@@ -428,10 +427,12 @@ def on_expiry(ex: s.Exchange, call: int) -> None:
 
 
 @compiled
-def advance(ex: s.Exchange) -> int:
+def advance(exchange: s.Exchange) -> int:
     """Run until the calendar is empty (``DONE``) or a buffer could be too small for the next event (``MORE_ROOM``)."""
+    ex = held(exchange)
     while True:
         room = s.room_needed(ex)
+        ex.state[s.ROOM] = room
         if ex.state[s.ROWS] + room > len(ex.rows) or ex.state[s.HEAP] + room > ex.heap.shape[1]:
             return s.MORE_ROOM
         time_us, key = s.next_event(ex)
@@ -475,7 +476,7 @@ def simulate(settings: Settings, workload: Workload) -> Journal:
     ex = s.new_exchange(settings, workload)
     del workload  # what is drawn has been copied: unless the caller keeps it, it does not stand in memory twice
     while advance(ex) != s.DONE:
-        room = s.room_needed(ex)
+        room = int(ex.state[s.ROOM])
         ex = ex._replace(
             rows=s.longer(ex.rows, int(ex.state[s.ROWS]), room), heap=s.longer(ex.heap, int(ex.state[s.HEAP]), room)
         )

@@ -13,11 +13,13 @@ for somebody else (the queue, a return, a retrieval) waits open and is interrupt
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import Any, Final, NamedTuple
 
 import simpy
 from simpy.events import Event
 
+from parksim.engines.trees import mark, tree_of_counts, width_for
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import codes as c
 from parksim.rules import routing
@@ -64,6 +66,36 @@ class Alarm(Event):
         env.schedule(self, (rank + 1) << 32 | number, time_us - env.now)  # type: ignore[arg-type]  # any int orders
 
 
+class Group:
+    """The attendants or the staff, numbered from 0, and which of them takes the next call."""
+
+    def __init__(self, idle_since_us: list[int]) -> None:
+        self.idle_since_us = idle_since_us
+        """For everybody to read; ``set_idle`` writes it."""
+        self._idle = [(since_us, one) for one, since_us in enumerate(idle_since_us) if routing.is_free(since_us)]
+        heapify(self._idle)
+
+    def set_idle(self, extension: int, since_us: int) -> None:
+        """Let an extension be idle since an instant, busy or off duty."""
+        self.idle_since_us[extension] = since_us
+        if routing.is_free(since_us):
+            heappush(self._idle, (since_us, extension))
+
+    def longest_idle(self) -> int:
+        """Return the free extension that has been idle longest, ties by position, or ``NOBODY``."""
+        idle = self._idle
+        while idle:
+            since_us, extension = idle[0]
+            if self.idle_since_us[extension] == since_us:
+                return extension
+            heappop(idle)  # it has taken a call since
+        return c.NOBODY
+
+
+FEW_SLOTS: Final = 32
+"""So many slots are looked through as quickly as a tree of them is kept."""
+
+
 class SlotTable:
     """One lot as the engine keeps it: the rules decide on a view, the engine makes the assignments."""
 
@@ -71,12 +103,15 @@ class SlotTable:
         self.occupants = [c.NOBODY] * slots
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
-        self.view = Lot(self.occupants, self.parkers, self.deadlines_us, slots, choice, c.NOBODY, number)
+        self.free = tree_of_counts(slots, width_for(slots)) if slots > FEW_SLOTS else []
+        self.view = Lot(self.occupants, self.parkers, self.deadlines_us, slots, choice, c.NOBODY, number, self.free)
         """The lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
 
     def apply(self, fact: Fact) -> None:
         """Make the one change that ``fact`` means."""
         new = change(fact, self.view.last_slot)
+        if self.free:
+            mark(self.free, new.slot, 1 if new.occupant == c.NOBODY else -1)
         self.occupants[new.slot] = new.occupant
         self.parkers[new.slot] = new.parker
         self.deadlines_us[new.slot] = new.deadline_us
@@ -99,11 +134,12 @@ class Exchange:
             for number, (slots, choice) in enumerate(zip(settings.slots, settings.choices, strict=True))
         ]
         self.duty = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else settings.attendants
-        self.idle_since_us = [routing.idle_when_freed(one, self.duty, 0) for one in range(settings.attendants)]
-        self.staff_idle_since_us = [0] * max(settings.staff, 0)
+        self.attendants = Group([routing.idle_when_freed(one, self.duty, 0) for one in range(settings.attendants)])
+        self.staff = Group([0] * max(settings.staff, 0))
         self.first_member = max(settings.attendants, 0)
         self.queue: deque[Waiter] = deque()
-        self.own_returns: list[deque[Waiter]] = [deque() for _ in self.idle_since_us]
+        self.own_returns: list[deque[Waiter]] = [deque() for _ in self.attendants.idle_since_us]
+        self.to_look_at: set[int] = set()  # attendants whose own returns may ring, or are to be handed over
         self.joined: list[Waiter] = []  # own returns that no SERVE has seen yet, in the order of joining
         self.group_returns: deque[Waiter] = deque()
         self.retrievals: deque[Retrieval] = deque()
@@ -164,11 +200,11 @@ class Exchange:
 
     def _answer_at_once(self, call: int) -> int | None:
         """Be answered as the call is offered: the attendant (NOBODY when unlimited), None when all are busy."""
-        attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
+        attendant = self.attendants.longest_idle()
         if attendant == c.NOBODY and self.settings.attendants != c.UNLIMITED:
             return None
         if attendant != c.NOBODY:
-            self.idle_since_us[attendant] = routing.BUSY_NOW
+            self.attendants.set_idle(attendant, routing.BUSY_NOW)
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.ANSWERED, c.NO_REASON)
         return attendant
 
@@ -291,6 +327,7 @@ class Exchange:
         if waiter.rings and self.settings.attendants != c.UNLIMITED:
             self.own_returns[waiter.parker].append(waiter)
             self.joined.append(waiter)
+            self.to_look_at.add(waiter.parker)
         else:
             self.group_returns.append(waiter)
         self._raise_serve()
@@ -348,13 +385,14 @@ class Exchange:
             return
         if self.duty < self.settings.attendants:
             self._hand_over_returns()
-        for attendant, returns in enumerate(self.own_returns):
-            if returns and routing.is_free(self.idle_since_us[attendant]):
-                self._turn(returns.popleft(), c.RECALL_RINGING, attendant)
+        for attendant in sorted(self.to_look_at):
+            if self.own_returns[attendant] and routing.is_free(self.attendants.idle_since_us[attendant]):
+                self._turn(self.own_returns[attendant].popleft(), c.RECALL_RINGING, attendant)
+        self.to_look_at.clear()
         self._settle_busy_parkers()
         for waiting, kind in ((self.group_returns, c.RECALL_ANSWERED), (self.queue, c.ANSWERED)):
             while waiting:
-                attendant = routing.longest_idle(self.idle_since_us, self.settings.attendants)
+                attendant = self.attendants.longest_idle()
                 if attendant == c.NOBODY:
                     return
                 self._turn(waiting.popleft(), kind, attendant)
@@ -366,8 +404,11 @@ class Exchange:
         somebody waits, for one round of changes: who has not been served then never will be.
         """
         self.duty = routing.on_duty(self.settings.counts, self.settings.period_us, self.now_us)
-        for attendant, since_us in enumerate(self.idle_since_us):
-            self.idle_since_us[attendant] = routing.idle_after_change(since_us, attendant, self.duty, self.now_us)
+        for attendant, since_us in enumerate(self.attendants.idle_since_us):
+            after_us = routing.idle_after_change(since_us, attendant, self.duty, self.now_us)
+            if after_us != since_us:
+                self.attendants.set_idle(attendant, after_us)
+        self.to_look_at.update(attendant for attendant, returns in enumerate(self.own_returns) if returns)
         self.lonely_changes = 0 if self.env.peek() != float("inf") else self.lonely_changes + 1
         waits = self.queue or self.group_returns or any(self.own_returns)
         if not self.lonely_changes or (waits and self.lonely_changes <= len(self.settings.counts)):
@@ -383,7 +424,7 @@ class Exchange:
 
     def _hand_over_returns(self) -> None:
         """Let the returns whose parker is off duty join the group's, in the order in which they came back."""
-        strays = [waiter for returns in self.own_returns[self.duty :] for waiter in returns]
+        strays = [waiter for one in self.to_look_at if one >= self.duty for waiter in self.own_returns[one]]
         for waiter in sorted(strays, key=lambda waiter: (waiter.since_us, waiter.call)):
             self.own_returns[waiter.parker].remove(waiter)
             self.group_returns.append(waiter)
@@ -409,7 +450,7 @@ class Exchange:
         now = self.now_us
         self.lonely_changes = 0
         if attendant != c.NOBODY:
-            self.idle_since_us[attendant] = routing.BUSY_NOW
+            self.attendants.set_idle(attendant, routing.BUSY_NOW)
         deadline_us = _later(now, self.settings.ring_us) if kind == c.RECALL_RINGING else c.NEVER
         self.write(now, deadline_us, waiter.call, c.NOBODY, c.NOBODY, attendant, kind, c.NO_REASON)
         waiter.process.interrupt(Turn(kind, attendant))
@@ -430,7 +471,9 @@ class Exchange:
     def _free_attendant(self, attendant: int) -> None:
         if attendant == c.NOBODY:
             return
-        self.idle_since_us[attendant] = routing.idle_when_freed(attendant, self.duty, self.now_us)
+        self.attendants.set_idle(attendant, routing.idle_when_freed(attendant, self.duty, self.now_us))
+        if self.own_returns[attendant]:
+            self.to_look_at.add(attendant)
         if self.queue or self.group_returns or self.own_returns[attendant]:
             self._raise_serve()
 
@@ -447,16 +490,16 @@ class Exchange:
         """Return the member of the staff who retrieves now (NOBODY when unlimited), None when all are busy."""
         if self.settings.staff == c.UNLIMITED:
             return c.NOBODY
-        member = routing.longest_idle(self.staff_idle_since_us, self.settings.staff)
+        member = self.staff.longest_idle()
         if member == c.NOBODY:
             return None
-        self.staff_idle_since_us[member] = routing.BUSY_NOW
+        self.staff.set_idle(member, routing.BUSY_NOW)
         return self.first_member + member
 
     def _free_member(self, member: int) -> None:
         if member == c.NOBODY:
             return
-        self.staff_idle_since_us[member - self.first_member] = self.now_us
+        self.staff.set_idle(member - self.first_member, self.now_us)
         if self.retrievals and not self.staff_serve_is_due:
             self.staff_serve_is_due = True
             self._call_back(Alarm(self.env, self.now_us, c.RANK_STAFF_SERVE, 0), self._staff_serve)

@@ -13,7 +13,6 @@ taken as right.
 import math
 import textwrap
 import tomllib
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from parksim.results import to_csv, write
 from parksim.rules.codes import NEVER
 from parksim.scenario.laws import parse_law
 from parksim.scenario.model import Scenario
-from parksim.scenario.unknown import FEWEST_ROWS
+from parksim.scenario.unknown import FEWEST_ROWS, generator
 from parksim.stats import survival
 from parksim.stats.special import clopper_pearson_limits
 from parksim.stats.survival import FAMILIES, Fit, Interval, hull
@@ -74,7 +73,7 @@ class Calibration:
 
     def generator(self, name: str) -> np.random.Generator:
         """Return the generator of a figure's draws: equal logs give equal draws."""
-        return np.random.default_rng([DRAWN, zlib.crc32(name.encode())])
+        return generator(DRAWN, name)
 
     def put(self, name: str, value: str, *comments: str) -> None:
         """Set the key of a dotted name ("lot.slots"), with comments above it."""

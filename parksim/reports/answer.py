@@ -4,6 +4,7 @@ What is missed comes before what is met; shares are told as calls of a day; what
 an objective asks about it. Every measure with its theory is on ``screen``.
 """
 
+import re
 import textwrap
 from typing import Final
 
@@ -27,6 +28,8 @@ from parksim.studies.advise import at_once
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
+ROOM_BESIDE_TWO: Final = 26
+"""Characters for an objective's words beside two intervals."""
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""
 WORST_FIRST: Final = {"missed": 0, "undecided": 1, "met": 2}
@@ -67,7 +70,7 @@ def answer(study: Study, name: str) -> RenderableType:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
     parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
     parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
-    if guesses := len({*scenario.guesses, *scenario.not_known}):
+    if (guesses := len({*scenario.guesses, *scenario.not_known})) and not any(one.measure_first for one in objectives):
         many, one = ("not known for sure", "not known for sure") if scenario.not_known else ("guesses", "a guess")
         told = f"{guesses} values of the scenario are {many}" if guesses > 1 else f"One value of the scenario is {one}"
         parts.append(Text(f"{told}. Which of them matter? Try:\n  parksim sensitivity {name}"))
@@ -89,8 +92,11 @@ def headline_of(study: Study) -> str:
 
 def found(study: Study) -> list[str]:
     """Return what follows the objectives: a warning, a window in whole calls, the busiest hour, what is badly wrong."""
-    undecided = map(_undecided, sorted(study.objectives, key=lambda one: WORST_FIRST[one.verdict]))
-    return [line for line in (*undecided, thin(study), _calls(study), _busiest(study), *unasked(study)) if line]
+    return [
+        line
+        for line in (*_undecided(study.objectives), thin(study), _calls(study), _busiest(study), *unasked(study))
+        if line
+    ]
 
 
 def mended(study: Study, name: str) -> list[str]:
@@ -119,7 +125,10 @@ def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableT
     for one in objectives[:MOST_OBJECTIVES]:
         name = one.objective.measure
         estimate = (*shown(name, study.estimate(name)), *shown_unknown(study, name))
-        words = Text(BY_NAME[name].words, no_wrap=True, overflow="ellipsis")
+        words = BY_NAME[name].words
+        if study.draws is not None:  # two intervals leave the words less room
+            estimate = (estimate[0], *(re.sub(r"( %)? to ", "..", interval) for interval in estimate[1:]))
+            words = _cut(words)
         table.add_row(Text(one.verdict, VERDICT_STYLES[one.verdict]), *estimate, one.objective.text, words)
     table.padding = (0, 1, 0, 0)
     table.width = WIDTH
@@ -128,12 +137,21 @@ def _objectives(study: Study, objectives: list[ObjectiveVerdict]) -> RenderableT
     return table
 
 
-def _undecided(one: ObjectiveVerdict) -> str:
-    """Return what would decide an objective, where something is not known."""
-    words = BY_NAME[one.objective.measure].words
-    if one.measure_first:
-        return f"What is not known leaves it open: {words}. Measure {one.measure_first} first."
-    return f"Chance leaves it open: {words}. Simulate more: --replications." if one.undecided_by else ""
+def _cut(words: str) -> str:
+    """Return the first words, as far as there is room beside two intervals."""
+    some = textwrap.shorten(words, ROOM_BESIDE_TWO, placeholder="")
+    return re.sub(r"( (the|a|an|at|before|within|because))+$", "", some)
+
+
+def _undecided(objectives: list[ObjectiveVerdict]) -> list[str]:
+    """Return what would decide the objectives that are open, where something is not known."""
+    unknown = [one for one in objectives if one.measure_first]
+    chance = [BY_NAME[one.objective.measure].words for one in objectives if one.undecided_by and not one.measure_first]
+    first = dict.fromkeys(f"{one.measure_first} ({_cut(BY_NAME[one.objective.measure].words)})" for one in unknown)
+    return [
+        *([f"What is not known leaves it open. Measure first: {', '.join(first)}."] if unknown else []),
+        *([f"Chance leaves it open: {', '.join(chance)}. Simulate more: --replications."] if chance else []),
+    ]
 
 
 def _window(study: Study) -> str:

@@ -2,8 +2,9 @@
 
 import io
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, Literal
 
 from rich.console import Console, Group, RenderableType
@@ -14,10 +15,14 @@ from parksim.catalogue import OF_LOTS, SECTIONS, SHARES
 from parksim.reports.words import span
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
+from parksim.studies.formulas import Formula
+from parksim.studies.quick import quick
 from parksim.studies.study import Study
 
 VERDICT_STYLES: Final = {"met": "bold green", "missed": "bold red", "undecided": "bold yellow"}
 WIDTH: Final = 110
+MOST_SHOWN: Final = 1.0
+"""Errors that are a greater share of the value are not printed as a share."""
 FEWEST_PARKS: Final = 100
 """With fewer the screen warns: 95 % intervals of shares are then some 20 points wide."""
 
@@ -84,7 +89,7 @@ def intervals_in_words(study: Study) -> list[str]:
     return (
         [f"{level} interval"]
         if study.draws is None
-        else [f"{level}, if the\ninputs are right", "With what is\nnot known"]
+        else [f"{level}, if in-\nputs are right", "With what is\nnot known"]
     )
 
 
@@ -101,9 +106,9 @@ def _estimates(study: Study, notes: dict[str, int]) -> Table:
 
     def row(name: str, index: int | None = None) -> tuple[str | Text, ...]:
         estimate, value, reason = _theory(study, name, index)
-        number = f"[{notes.setdefault(reason, len(notes) + 1)}]"
+        note = f"[{notes.setdefault(reason, len(notes) + 1)}]"
         wider = shown_unknown(study, name) if index is None else [""] * (study.draws is not None)
-        beside = Text(f"none {number}", "dim") if value is None else Text(f"{value} {number}")
+        beside = Text(f"none {note}", "dim") if value is None else Text(f"{value} {note}")
         return *shown(name, estimate), *wider, beside
 
     table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory")
@@ -137,12 +142,32 @@ def cells(study: Study, name: str, index: int | None = None) -> tuple[str, str, 
 
 
 def _theory(study: Study, name: str, index: int | None) -> tuple[Estimate, str | None, str]:
-    """Return a measure's estimate, its formula's value (None without one), and which formula that is or why none."""
-    estimate, formula = study.estimate(name, index), study.formulas[name]
+    """Return a measure's estimate, what theory says and how exactly (None if nothing), and its name or why none."""
+    estimate, formula = study.estimate(name, index), theory_of(study.scenario)[name]
     value = formula.at(index)["formula"] if estimate.mean is not None else None
-    if isinstance(value, int | float):
-        return estimate, _number(name, value), formula.reason
+    if isinstance(value, int | float) and not math.isnan(value):
+        shown, mark = marked(name, formula, value)
+        if formula.within is None:
+            return estimate, shown, f"exact: {formula.reason}"
+        short = mark.replace("within ", "\N{PLUS-MINUS SIGN}").replace("at most ", "<")
+        return estimate, f"{shown} {short}", f"approximate, \N{PLUS-MINUS SIGN} % of the value: {formula.reason}"
     return estimate, None, estimate.reason if estimate.mean is None else formula.reason
+
+
+@lru_cache(maxsize=4)
+def theory_of(scenario: Scenario) -> Mapping[str, Formula]:
+    """Return what theory says of a scenario in a moment: formulas, and approximations by the offered load."""
+    return quick(scenario, "load").formulas
+
+
+def marked(name: str, formula: Formula, value: float) -> tuple[str, str]:
+    """Return a value of theory, to two digits of the error it may have, and how exact it is."""
+    if formula.within is None:
+        return number(name, value), "exact"
+    within = formula.within * abs(value) if isinstance(formula.value, tuple) else formula.within
+    if within <= MOST_SHOWN * abs(value):
+        return number(name, value, within), f"within {max(100 * within / abs(value), 0.1):.2g} %"
+    return number(name, value, within), f"at most {number(name, value + within, within)}"
 
 
 def shown(name: str, estimate: Estimate) -> tuple[str, str]:
@@ -151,13 +176,13 @@ def shown(name: str, estimate: Estimate) -> tuple[str, str]:
         return "-", "undefined"
     if estimate.low is None or estimate.high is None:
         too_few = estimate.reason.startswith("too few")
-        return _number(name, estimate.mean), "too few stays" if too_few else f"none from {estimate.n}"
+        return number(name, estimate.mean), "too few stays" if too_few else f"none from {estimate.n}"
     width = max(estimate.high - estimate.mean, estimate.mean - estimate.low)
-    low, high = (_number(name, end, width) for end in (estimate.low, estimate.high))
-    return _number(name, estimate.mean, width), f"{low} to {high}"
+    low, high = (number(name, end, width) for end in (estimate.low, estimate.high))
+    return number(name, estimate.mean, width), f"{low} to {high}"
 
 
-def _number(name: str, value: float, width: float | None = None) -> str:
+def number(name: str, value: float, width: float | None = None) -> str:
     """Return ``value`` with the decimals that an uncertainty of ``width`` leaves, shares in per cent.
 
     Without one a whole number is shown as one, any other to one part in a thousand.

@@ -120,9 +120,8 @@ def one_step_less(change: Change) -> str:
         else:
             number = len(change.study.results)
             length = amount_words(key, (int(step),) if isinstance(less, tuple) else int(step))
-            told.append(
-                f"{words} would not do (in steps of {length}: nearer values cannot be told apart in {number} replications)"
-            )
+            why = f"in steps of {length}: nearer values cannot be told apart in {number} replications"
+            told.append(f"{words} would not do ({why})")
     return f"{'; '.join(told)}." if told else ""
 
 

@@ -39,6 +39,10 @@ class Lot(NamedTuple):
     ``occupants[slot]`` is a call or ``NOBODY``; ``parkers[slot]`` and ``deadlines_us[slot]`` belong to that stay.
     The columns may be longer than ``slots``. ``last_slot`` is the slot assigned last (``NOBODY`` before the first
     park); it outlives every stay, so an emptied lot continues where it was. ``number`` names the lot in facts.
+
+    ``free`` is for lots of many slots and may be left empty: then free slots are looked for one by one. Else it is a
+    tree of counts, the free slots below each node: node 1 is the root, 2 n and 2 n + 1 are below n, and the second half
+    are the slots. Whoever changes ``occupants`` keeps it true.
     """
 
     occupants: Sequence[int]
@@ -48,6 +52,7 @@ class Lot(NamedTuple):
     choice: int
     last_slot: int
     number: int
+    free: Sequence[int] = ()
 
 
 class Fact(NamedTuple):
@@ -80,16 +85,20 @@ def empty_lot(slots: int, choice: int = c.CHOOSE_LOWEST, number: int = 0) -> Lot
 
 def lowest_free(lot: Lot, start: int) -> int:
     """Return the lowest free slot from ``start`` up, or ``NOBODY``."""
-    for slot in range(start, lot.slots):
-        if lot.occupants[slot] == c.NOBODY:
-            return slot
-    return c.NOBODY
+    return nth_free(lot, free_below(lot, start))
 
 
 def free_slots(lot: Lot) -> int:
     """Return how many slots are free."""
+    return free_below(lot, lot.slots)
+
+
+def free_below(lot: Lot, end: int) -> int:
+    """Return how many of the slots below ``end`` are free."""
+    if len(lot.free) > 0:
+        return counted_below(lot.free, end)
     free = 0
-    for slot in range(lot.slots):
+    for slot in range(min(end, lot.slots)):
         if lot.occupants[slot] == c.NOBODY:
             free += 1
     return free
@@ -97,12 +106,40 @@ def free_slots(lot: Lot) -> int:
 
 def nth_free(lot: Lot, nth: int) -> int:
     """Return the ``nth`` free slot, counted from 0 at the lowest, or ``NOBODY`` when there are fewer."""
+    if len(lot.free) > 0:
+        return nth_counted(lot.free, nth)
     for slot in range(lot.slots):
         if lot.occupants[slot] == c.NOBODY:
             if nth == 0:
                 return slot
             nth -= 1
     return c.NOBODY
+
+
+def counted_below(counts: Sequence[int], end: int) -> int:
+    """Return how many of the leaves below ``end`` a tree of counts has marked."""
+    if end >= len(counts) // 2:
+        return counts[1]
+    node = end + len(counts) // 2
+    below = 0
+    while node > 1:
+        if node % 2 == 1:
+            below += counts[node - 1]
+        node //= 2
+    return below
+
+
+def nth_counted(counts: Sequence[int], nth: int) -> int:
+    """Return the ``nth`` leaf that a tree of counts has marked, from 0 at the lowest, or ``NOBODY``."""
+    if nth >= counts[1]:
+        return c.NOBODY
+    node = 1
+    while node < len(counts) // 2:
+        node *= 2
+        if nth >= counts[node]:
+            nth -= counts[node]
+            node += 1
+    return node - len(counts) // 2
 
 
 def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
@@ -191,6 +228,7 @@ def evolved(lot: Lot, fact: Fact) -> Lot:
         parkers=_with(lot.parkers, new.slot, new.parker),
         deadlines_us=_with(lot.deadlines_us, new.slot, new.deadline_us),
         last_slot=new.last_slot,
+        free=(),
     )
 
 
@@ -226,14 +264,17 @@ __all__ = [
     "change",
     "choose_slot",
     "codes",
+    "counted_below",
     "decide_expiry",
     "decide_hangup",
     "decide_park",
     "decide_unpark",
     "empty_lot",
     "evolved",
+    "free_below",
     "free_slots",
     "lowest_free",
     "next_deadline",
+    "nth_counted",
     "nth_free",
 ]

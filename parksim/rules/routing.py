@@ -76,13 +76,17 @@ def is_free(idle_since_us: int) -> bool:
 def longest_idle(idle_since_us: Sequence[int], extensions: int) -> int:
     """Return the free extension that has been idle longest, ties by position, or ``NOBODY``."""
     first = c.NOBODY
-    longest_us = BUSY_NOW
     for extension in range(extensions):
-        since_us = idle_since_us[extension]
-        if since_us > BUSY_NOW and (first == c.NOBODY or since_us < longest_us):
-            first = extension
-            longest_us = since_us
+        if idle_since_us[extension] > BUSY_NOW:
+            first = idle_longer(idle_since_us, first, extension)
     return first
+
+
+def idle_longer(idle_since_us: Sequence[int], one: int, other: int) -> int:
+    """Return which of two free extensions takes a call first; ``one`` is before ``other``, each may be ``NOBODY``."""
+    if one == c.NOBODY or (other != c.NOBODY and idle_since_us[other] < idle_since_us[one]):
+        return other
+    return one
 
 
 def first_of_stay(parked_us: int, patience_us: int, retrieval_us: int, limit_us: int) -> Wake:

@@ -1,6 +1,6 @@
 """A scenario drafted from what the people at a switchboard know: its calls, attendants and slots, and what they want.
 
-Each answer takes the place of a value of ``TEMPLATE``; what nobody answers remains there, marked as a guess.
+Each answer takes the place of a value of ``TEMPLATE``; what nobody answers remains there: a guess, with limits.
 
 >>> text = draft({"attendants": "2", "parked": "40%"})
 >>> [line for line in text.splitlines() if line.startswith(("count =", "probability ="))]
@@ -104,13 +104,29 @@ _NOTES: Final = {"calls": "as in the busiest hour, all day long", "stay": "the m
 """What is said behind an answer that the file turns into more than was given."""
 
 
+_GUESSES: Final = {
+    ("arrivals", "rate"): 'rate = { value = "90/h", low = "70/h", high = "115/h" }',
+    ("attendants", "handling"): "handling = "
+    '{ kind = "lognormal", median = { value = "37s", low = "27s", high = "50s" }, sigma = 0.6 }',
+    ("attendants", "talk"): 'talk = { kind = "exponential", mean = { value = "60s", low = "40s", high = "90s" } }',
+    ("parking", "probability"): "probability = { value = 0.6, low = 0.45, high = 0.75 }",
+    ("retrieval", "delay"): "delay = "
+    '{ kind = "lognormal", median = { value = "60s", low = "40s", high = "90s" }, sigma = 0.9 }',
+    ("retrieval", "never"): "never = { value = 0.2, low = 0.1, high = 0.35 }",
+    ("recall", "never"): "never = { value = 0.15, low = 0.05, high = 0.4 }",
+}
+"""What nobody answers: the guesses of ``TEMPLATE`` with limits, some two thirds to one and a half times the value."""
+
+
 def draft(answers: Mapping[str, str]) -> str:
-    """Return a scenario file with the answers (by the names of ``QUESTIONS``) in their places.
+    """Return a scenario file with the answers (by the names of ``QUESTIONS``) in their places; guesses have limits.
 
     Raises:
         UnfitError: an answer is none; ``at`` has its name.
     """
     text = TEMPLATE
+    for place, line in _GUESSES.items():
+        text = _put(text, place, f"{line}    # guess")
     for one in QUESTIONS:
         answer = answers.get(one.name)
         if answer is None and one.key[0] != "objectives":

@@ -283,6 +283,12 @@ def check_columns(unknown: Unknown, table: Mapping[str, Number], limited: Mappin
             raise UnfitError(f"{unknown.table.name} has draws of {key}, which has limits as well", step, at)
 
 
+def generator(seed: int, key: str = "") -> np.random.Generator:
+    """Return the generator of the draws of one value that is not known: another one for each seed and key."""
+    words = np.frombuffer(hashlib.sha256(key.encode()).digest(), np.uint32).tolist()
+    return np.random.default_rng([seed, *words])
+
+
 def _scores(key: str, number_of_draws: int, seed: int) -> Iterator[float]:
     """Yield the standard normal scores of a key, one a draw and then further ones.
 
@@ -290,12 +296,12 @@ def _scores(key: str, number_of_draws: int, seed: int) -> Iterator[float]:
     1979, Technometrics 21, 239-245), in an order of the key's own. They depend on seed and key alone, so that designs
     which share an unknown value share its draws.
     """
-    generator = np.random.default_rng([seed, *np.frombuffer(hashlib.sha256(key.encode()).digest(), np.uint32).tolist()])
-    places = generator.permutation(number_of_draws)
-    for u in ((places + generator.random(number_of_draws)) / number_of_draws).tolist():
+    drawing = generator(seed, key)
+    places = drawing.permutation(number_of_draws)
+    for u in ((places + drawing.random(number_of_draws)) / number_of_draws).tolist():
         yield NormalDist().inv_cdf(min(max(u, 1e-12), 1 - 1e-12))
     while True:
-        yield float(generator.standard_normal())
+        yield float(drawing.standard_normal())
 
 
 _MOST_TRIED: Final = 100
@@ -337,7 +343,7 @@ def _rows_of(unknown: Unknown | None, number_of_draws: int, seed: int) -> list[t
     if unknown is None:
         return [({}, "")] * number_of_draws
     table = unknown.table
-    order = np.random.default_rng([seed, len(table.rows)]).permutation(len(table.rows)).tolist()
+    order = generator(seed).permutation(len(table.rows)).tolist()
     found = []
     for place in (order[draw % len(order)] for draw in range(number_of_draws)):
         values = zip(table.keys, table.rows[place].tolist(), strict=True)

@@ -133,7 +133,10 @@ class Desk:
         exchange = self.switchboard.exchange
         lots = tuple(
             known.view._replace(
-                occupants=tuple(known.occupants), parkers=tuple(known.parkers), deadlines_us=tuple(known.deadlines_us)
+                occupants=tuple(known.occupants),
+                parkers=tuple(known.parkers),
+                deadlines_us=tuple(known.deadlines_us),
+                free=(),
             )
             for known in exchange.lots
         )

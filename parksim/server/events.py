@@ -199,7 +199,7 @@ class _Seen:
         """Return what each attendant does."""
         busy = {place.extension: place for place in places if place.state in BUSY_STATES and not place.second_line}
         exchange, board = self._switchboard.exchange, []
-        for attendant, idle_us in enumerate(exchange.idle_since_us):
+        for attendant, idle_us in enumerate(exchange.attendants.idle_since_us):
             on_duty, roster_us = self._duty(attendant)
             state, call, since_us = ("free" if on_duty else "off"), None, max(idle_us, roster_us)
             if attendant in busy:

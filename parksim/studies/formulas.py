@@ -54,10 +54,18 @@ _OF_QUEUE: Final = (
 
 
 class Formula(NamedTuple):
-    """What theory says of one measure: its value (a tuple for a vector) and its formula, or why no formula holds."""
+    """What theory says of one measure.
+
+    Attributes:
+        value: The value, a tuple for a vector; None where theory has none.
+        reason: The name of the formula or of the approximation, or why there is no value.
+        within: Of an approximation, by how much it may be off (in the measure's unit; of a vector each element, as a
+            share of itself); None: the formula is exact.
+    """
 
     value: float | tuple[float, ...] | None
     reason: str
+    within: float | None = None
 
     def at(self, index: int | None) -> dict[str, float | str | None]:
         """Return the JSON of the formula, of one element if it is a vector's."""
@@ -92,8 +100,8 @@ def formulas(scenario: Scenario) -> Mapping[str, Formula]:
 
     >>> from parksim.scenario.model import TEMPLATE
     >>> table = formulas(Scenario.loads(TEMPLATE))
-    >>> table["calls_offered"], table["refused_share"].reason
-    (Formula(value=2115.0, reason='rate x time'), 'limited attendants: parks are not Poisson')
+    >>> table["calls_offered"][:2], table["refused_share"].reason
+    ((2115.0, 'rate x time'), 'limited attendants: parks are not Poisson')
     """
     try:
         table = _table(scenario)
@@ -349,8 +357,8 @@ def _by_hour(table: Table, *names: str) -> Table:
     """Return some measures of a table by hour of day: in a steady state all hours are alike."""
     known = {name: table[name] for name in names}
     return {
-        f"{name}_by_hour": Formula((value,) * HOURS if isinstance(value, float) else None, reason)
-        for name, (value, reason) in known.items()
+        f"{name}_by_hour": Formula((one.value,) * HOURS if isinstance(one.value, float) else None, one.reason)
+        for name, one in known.items()
     }
 
 

@@ -7,7 +7,7 @@ Each moved design is compared with the scenario as ``compare`` does it: in pairs
 and with replications of its own where the calls themselves change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Unpack
 
@@ -153,13 +153,8 @@ def sensitivity(
     """
     execution, replications = gather.Execution.of(how), whole("replications are", replications, 1)
     checked_scenario(scenario)
-    values = scenario.numbers
     ranges = {key: ends for key, ends in scenario.ranges.items() if ends[0] < ends[1]}
-    guesses = {key: values[key] for key in ranges} | {
-        key: value
-        for key, value in scenario.guesses.items()
-        if not key.startswith("run.") and not any(f"{one}.".startswith(f"{key}.") for one in ranges)
-    }
+    guesses = _guesses(scenario, ranges)
     if not guesses or replications < 2:
         few = f"sensitivity needs at least 2 replications, not {replications}"
         none = 'no value is marked as a guess, and none has limits; write "# guess" behind those that are'
@@ -210,6 +205,16 @@ def sensitivity(
     unsorted = Sensitivity(base, measures, tuple(effects), gatherer.ran, gatherer.reused)
     effects.sort(key=lambda one: -one.size(unsorted.asked[0]))
     return replace(unsorted, effects=tuple(effects))
+
+
+def _guesses(scenario: Scenario, ranges: Collection[str]) -> dict[str, Any]:
+    """Return what is moved: numbers that have ranges, and guesses that hold no such number."""
+    values = scenario.numbers
+    return {key: values[key] for key in ranges} | {
+        key: value
+        for key, value in scenario.guesses.items()
+        if not key.startswith("run.") and not any(f"{one}.".startswith(f"{key}.") for one in ranges)
+    }
 
 
 def _design(scenario: Scenario, key: str, value: Any, is_number: bool) -> Scenario | None:

@@ -383,7 +383,7 @@ def _formulas_answer(scenario: Scenario, key: str, values: range) -> tuple[int |
     def holds(place: int) -> bool:
         table, meets = formulas(scenario.with_values({key: values[place]})), True
         for objective in scenario.objectives:
-            value, reason = table[objective.measure]
+            value, reason, _ = table[objective.measure]
             if value is None or isinstance(value, tuple):
                 raise _NoFormulaError(f"{objective.measure}: {reason}")
             reasons[reason] = None

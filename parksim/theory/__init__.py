@@ -9,5 +9,6 @@ ends (``race.py``), and what both say together of a lot (``lot.py``).
 """
 
 from parksim.theory.erlang import *  # noqa: F403 - the names that its __all__ lists
+from parksim.theory.ideal import *  # noqa: F403 - likewise
 from parksim.theory.lot import *  # noqa: F403 - likewise
 from parksim.theory.race import *  # noqa: F403 - likewise

@@ -18,7 +18,7 @@ from parksim.cli.main import main
 from parksim.cli.options import BAD_INPUT, DONE, INTERRUPTED, MISSED, NOT_FINISHED, UNDECIDED
 from parksim.results import rows_to_csv
 from parksim.scenario.model import TEMPLATE
-from parksim.studies.rerun import load
+from parksim.studies.loaded import load
 from parksim.studies.store import Store
 from parksim.studies.sweep import sweep
 

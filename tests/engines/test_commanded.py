@@ -95,12 +95,12 @@ def test_changes_of_the_number_on_duty_sleep_and_wake():
     assert (exchange.now_us, exchange.duty) == (50, 2)
     exchange.at(1_049, RANKS[PLACE], lambda: None)
     exchange.run()
-    assert (exchange.now_us, exchange.idle_since_us) == (1_050, [0, 1_050])
+    assert (exchange.now_us, exchange.attendants.idle_since_us) == (1_050, [0, 1_050])
     exchange.at(1_100, RANKS[HANG_UP], lambda: None)  # at the full period itself, but before its SERVE
     exchange.env.step()
     assert (exchange.now_us, exchange.duty) == (1_100, 2)
     exchange.run()
-    assert exchange.idle_since_us == [0, OFF_DUTY]
+    assert exchange.attendants.idle_since_us == [0, OFF_DUTY]
 
 
 # ------------------------------------------------------------------------------------------------ random sessions
@@ -181,7 +181,12 @@ class Session:
         lines = [list(line) for line in (exchange.queue, exchange.group_returns, exchange.retrievals, exchange.joined)]
         own = [list(line) for line in exchange.own_returns]
         calendar = len(exchange.env._queue)
-        idle = (exchange.idle_since_us, exchange.staff_idle_since_us, exchange.next_call, exchange.announcing_since_us)
+        idle = (
+            exchange.attendants.idle_since_us,
+            exchange.staff.idle_since_us,
+            exchange.next_call,
+            exchange.announcing_since_us,
+        )
         return deepcopy((exchange.places, lots, idle, len(self.walk.rows), calendar)), lines, own
 
 
@@ -199,7 +204,7 @@ def sessions(number: int, seed: int) -> None:
         touched = {command.call for command in session.done}
         assert two_at_once(rows, touched) == [], where
         exchange = session.exchange
-        assert BUSY_NOW not in exchange.idle_since_us + exchange.staff_idle_since_us, where
+        assert BUSY_NOW not in exchange.attendants.idle_since_us + exchange.staff.idle_since_us, where
         lines = (exchange.queue, exchange.group_returns, *exchange.own_returns, exchange.retrievals)
         assert not any(lines), where
         assert not any((exchange._drawn, exchange._processes, exchange._limits_us)), where

@@ -409,7 +409,7 @@ def test_aclose_accounts_for_every_call():
         assert sorted(ended) == sorted(fact.call for fact in rows if fact.kind == c.OFFERED)
         assert switchboard.calls == {}
         assert all(set(lot.occupants) == {c.NOBODY} for lot in switchboard.exchange.lots)
-        assert min(switchboard.exchange.idle_since_us) >= 0
+        assert min(switchboard.exchange.attendants.idle_since_us) >= 0
         with pytest.raises(CommandError, match="the switchboard is closed"):
             await switchboard.place_call(0)
         with pytest.raises(RuntimeError, match="runs once"):

@@ -10,8 +10,8 @@ import pytest
 
 import parksim
 
-LOWEST_FIRST = "    for slot in range(start, lot.slots):\n"
-HIGHEST_FIRST = "    for slot in range(lot.slots - 1, start - 1, -1):\n"
+LOWEST_FIRST = "    return nth_free(lot, free_below(lot, start))\n"
+HIGHEST_FIRST = "    return nth_free(lot, free_slots(lot) - 1)\n"
 FIRST_SLOTS = """
 import parksim
 from parksim.engines import _lift, kernel, processes

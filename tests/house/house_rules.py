@@ -60,6 +60,8 @@ CLOCK_CALLS: Final = frozenset({"now", "utcnow", "today"})
 MAY_ASK_A_CLOCK: Final = frozenset({"parksim.engines.clocks", "parksim.engines.live"})
 """The live engine's own."""
 DRAWS: Final = "parksim.scenario.workload"
+DRAWS_OF_INPUTS: Final = "parksim.scenario.unknown"
+"""Draws what is not known, outside of all replications: the workload is then drawn from what came out."""
 """The one module with randomness."""
 NEEDS_SECRETS: Final = "parksim.server"
 """Tokens are not simulation."""
@@ -194,7 +196,7 @@ def clocks(source: str, module: str) -> list[str]:
 
 def randomness(source: str, module: str) -> list[str]:
     """Complain of generators outside the workload; their type may be named, though not by engines."""
-    if module == DRAWS:
+    if module in {DRAWS, DRAWS_OF_INPUTS}:
         return []
     tree = ast.parse(source)
     in_engines = module.startswith("parksim.engines")

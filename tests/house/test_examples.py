@@ -90,7 +90,7 @@ def test_the_scenarios_of_the_format_are_scenarios():
         r"```toml\n(.*?)```", (ROOT / "scenarios/README.md").read_text(encoding="utf-8"), re.DOTALL
     )
     assert parksim.Scenario.loads(least).lot.slots == 5
-    assert len(changes) == 4
+    assert len(changes) == 5
     for change in map(tomllib.loads, changes):
         replaced = tomllib.loads(least)
         for name, table in change.items():

@@ -98,8 +98,11 @@ def test_the_screen_has_theory_or_the_reason_why_not():
     lines = study(result(), result(), scenario=scenario).summary()
     row, note = note_of(lines, "refused_share")
     assert row.endswith("3.0000 %")
-    assert note.startswith("Erlang B")
-    assert note_of(lines, "occupancy_max")[1] == "grows with the length of the run"
+    assert note.startswith("exact: Erlang B")
+    row, note = note_of(lines, "occupancy_max")
+    assert row.endswith(" ±10 %")
+    assert note == "approximate, ± % of the value: offered load"
+    assert note_of(lines, "staff_utilisation")[1] == "staff are unlimited"
 
 
 def test_the_screen_is_one_screen():

@@ -74,6 +74,31 @@ def test_free_slots_are_counted_and_numbered_from_the_lowest(slots):
             assert lot.lowest_free(now, start) == min((slot for slot in free if slot >= start), default=NOBODY)
 
 
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_a_lot_with_a_tree_of_its_free_slots_gives_the_same_answers(width):
+    """All occupancies of every lot that fits: slot by slot and by the tree, every choice is the same."""
+    for slots in range(width + 1):
+        for occupants, choice in product(patterns(slots), (CHOOSE_LOWEST, CHOOSE_NEXT, CHOOSE_RANDOM)):
+            leaves = [int(call == NOBODY) for call in occupants] + [0] * (width - slots)
+            tree = [sum(leaves[leaf] for leaf in range(width) if _is_above(n, width + leaf)) for n in range(2 * width)]
+            now = lot_of(occupants, choice, last_slot=slots - 1)
+            indexed = now._replace(free=tree)
+            assert lot.free_slots(indexed) == lot.free_slots(now)
+            for number in range(slots + 1):
+                assert lot.free_below(indexed, number) == lot.free_below(now, number) == sum(leaves[:number])
+                assert lot.nth_free(indexed, number) == lot.nth_free(now, number)
+                assert lot.lowest_free(indexed, number) == lot.lowest_free(now, number)
+                assert lot.choose_slot(indexed, number - 1, 5) == lot.choose_slot(now, number - 1, 5)
+            parked = lot.decide_park(indexed, CALL, PARKER, 50, NOBODY, 0, now_us=9)
+            assert lot.evolved(indexed, parked).free == (() if parked.kind == codes.PARKED else tree)
+
+
+def _is_above(node, leaf):
+    while leaf > node:
+        leaf //= 2
+    return leaf == node > 0
+
+
 @pytest.mark.parametrize("slots", range(5))
 def test_every_retrieval_and_hang_up_in_every_small_lot(slots):
     """All occupancies x slots (also out of range): who is there comes out, with the parker; nobody, nothing changes."""

@@ -75,10 +75,13 @@ def test_the_canonical_text_keeps_limits():
 
 def test_an_assumption_is_the_value_without_its_limits():
     """Reports list a number; a note marks it as a guess as before."""
-    text = TEMPLATE.replace("probability = 0.6", f"probability = {LIMITS['parking.probability']}  # guess: from memory")
-    scenario = Scenario.loads(text)
+    lines = TEMPLATE.splitlines()
+    line = next(place for place, one in enumerate(lines) if one.startswith("probability"))
+    lines[line] = f"probability = {LIMITS['parking.probability']}  # guess: from memory"
+    scenario = Scenario.loads("\n".join(lines))
     assert scenario.assumptions["parking.probability"] == 0.6
-    assert scenario.guesses == {"parking.probability": 0.6}
+    assert scenario.guesses["parking.probability"] == 0.6
+    assert scenario.notes.note("parking.probability") == "from memory"
 
 
 @pytest.mark.parametrize("limits", KEYS.values(), ids=KEYS)
@@ -166,13 +169,20 @@ def test_a_wrong_limit_is_named_with_file_line_and_key(tmp_path):
     assert str(refused.value).startswith(f"{file}, line {line}: parking.probability.low = 0.7: is above value")
 
 
-def test_every_share_of_the_models_is_known_as_one():
-    """The keys whose values are shares are those that the models have as shares, but a precision, which is chosen."""
-    found = set()
-    for name, field in Scenario.model_fields.items():
-        inner = getattr(field.annotation, "model_fields", {})
-        found |= {f"{name}.{key}" for key, one in inner.items() if "share" in repr(one)}
-    assert found - {"run.precision"} == unknowns.SHARES
+def test_every_share_is_known_as_one():
+    """The keys that refuse 1.5 because a share ends at 1 are those that limits take for shares; an hour's is one."""
+
+    def is_share(key):
+        try:
+            BASE.with_numbers({key: 1.5})
+        except ScenarioError as refused:
+            return "share" in str(refused)
+        return False
+
+    assert {key for key in BASE.numbers if is_share(key)} == unknowns.SHARES
+    hours = f"[{', '.join([LIMITS['parking.probability'], *['0.5'] * 23])}]"
+    limits = BASE.with_values({"parking.probability": hours}).limits
+    assert limits == {"parking.probability.0": KEYS["parking.probability"]}
 
 
 def test_a_file_of_draws(tmp_path):

@@ -375,7 +375,7 @@ def test_the_picture_is_json_and_true():
                 assert slots == [None if us == c.NEVER else us for us in exchange.lots[0].deadlines_us]
                 assert len(picture["queue"]) == len(exchange.queue)
                 free = [one["state"] == "free" for one in picture["attendants"]]
-                assert free == [idle_us >= 0 for idle_us in exchange.idle_since_us]
+                assert free == [idle_us >= 0 for idle_us in exchange.attendants.idle_since_us]
                 states |= {one["state"] for one in picture["attendants"]}
                 for one in picture["attendants"]:
                     assert 0 <= one["since_us"] <= picture["now_us"]
@@ -400,7 +400,9 @@ def test_the_picture_knows_who_is_off_duty():
                 for place, one in enumerate(desk.snapshot()["attendants"]):
                     assert place >= duty or one["state"] != "off"
                     assert place < duty or one["state"] != "free"
-                    assert (one["state"] == "off") == (desk.switchboard.exchange.idle_since_us[place] == OFF_DUTY)
+                    assert (one["state"] == "off") == (
+                        desk.switchboard.exchange.attendants.idle_since_us[place] == OFF_DUTY
+                    )
                     if one["state"] == "off":
                         off += 1
                         assert one["since_us"] % HOUR_US == 0

@@ -16,7 +16,8 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.unknown import SCORE
 from parksim.studies.compare import compare, compare_results
 from parksim.studies.draws import DRAWS
-from parksim.studies.rerun import load, rerun
+from parksim.studies.loaded import load
+from parksim.studies.rerun import rerun
 from parksim.studies.sensitivity import sensitivity
 from parksim.studies.solve import solve
 from parksim.studies.study import study
@@ -167,8 +168,8 @@ def test_a_comparison_is_paired_over_the_same_draws():
     fewer = [refused(score) - refused(score, 7) for score in (-2.326, -1.645, 1.645, 2.326)]
     assert fewer[0] < -low < fewer[1]
     assert fewer[2] < -high < fewer[3]
-    sides = made.a.with_unknown("refused_share"), made.b.with_unknown("refused_share")
-    assert sides[1].high - sides[0].low > 3 * (second.high - second.low) / 2
+    a, b = made.a.with_unknown("refused_share"), made.b.with_unknown("refused_share")
+    assert (b.high - a.low) - (b.low - a.high) > 3 * (second.high - second.low)
     assert made.to_dict()["differences"]["refused_share"]["with_unknown"]["low"] == second.low
     assert made.a.draws.values == made.b.draws.values
 

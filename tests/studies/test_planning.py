@@ -20,8 +20,8 @@ from parksim.errors import StoreError, StudyError
 from parksim.scenario.model import Scenario
 from parksim.studies import gather
 from parksim.studies.compare import compare
+from parksim.studies.loaded import load
 from parksim.studies.replication import made_by, replicate
-from parksim.studies.rerun import load
 from parksim.studies.solve import solve
 from parksim.studies.store import Key, Store, canonical
 from parksim.studies.study import study

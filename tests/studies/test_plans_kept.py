@@ -13,7 +13,8 @@ from parksim.errors import PlanError, StoreError, UnfitError
 from parksim.results import canonical
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.studies import gather
-from parksim.studies.rerun import load, rerun
+from parksim.studies.loaded import load
+from parksim.studies.rerun import rerun
 
 ROOT = Path(__file__).parents[2]
 GUESSED = TEMPLATE.replace("slots = 6\n", "slots = 6  # guess\n")
