@@ -27,12 +27,14 @@ from parksim.reports.words import (
     number_of,
     unit_of,
     value_words,
+    words_of,
 )
 from parksim.results import rows_to_csv
 from parksim.rules import codes
 from parksim.rules.lot import Fact
 from parksim.scenario.messages import nearest
 from parksim.stats.estimate import Estimate
+from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run
 from parksim.studies.sensitivity import Effect, Sensitivity, Side
@@ -361,6 +363,24 @@ def differences(comparison: Comparison) -> Figure:
             rows.append({"measure": name, "unit": unit} | ends | {"change": change})
     facts = {"level": comparison.a.level, "paired": comparison.paired}
     return Figure("differences", comparison.scenario.name, tuple(rows), facts)
+
+
+def advised(advice: Advice) -> Figure:
+    """Return the objectives' measures as they are and after each change that was found, from the confirming runs.
+
+    Rows: measure, design (in words; "as it is" comes first), mean, low, high, verdict (of the objective).
+    """
+    designs = {"as it is": advice.base}
+    designs |= {words_of(one.values): one.study for one in (*advice.changes, *advice.pairs, *advice.spare)}
+    rows = [
+        {"measure": one.objective.measure, "design": words}
+        | _interval(study.estimate(one.objective.measure), bounds_of(one.objective.measure, 10**9))
+        | {"verdict": one.verdict}
+        for words, study in designs.items()
+        for one in study.objectives
+    ]
+    targets = {one.measure: (one.text, one.value) for one in advice.scenario.objectives}
+    return Figure("advised", advice.scenario.name, tuple(rows), {"targets": targets, "level": advice.level})
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

@@ -1,8 +1,9 @@
 """What a report says of an advice: what to do, the objectives now and then, and what else that changes."""
 
+from parksim.reports import figures
 from parksim.reports.screen import shown
 from parksim.reports.screen_advice import done, one_step_less
-from parksim.reports.story import SCENARIO_FILE, Cell, Mark, Sheet, Story, capital, change_of, measured, named
+from parksim.reports.story import SCENARIO_FILE, Cell, Chart, Mark, Sheet, Story, capital, change_of, measured, named
 from parksim.reports.story_plans import plan_story
 from parksim.reports.words import key_words, label_of, words_of
 from parksim.studies.advise import Advice, Change, OutOfReach
@@ -20,6 +21,7 @@ def of_advice(advice: Advice, source: str) -> Story:
         "objectives": _now_and_then(advice),
         "details": tuple(_because(advice)),
         "choices": _alternatives(advice),
+        "charts": () if shown_change is None else (_chart(advice),),
         "tables": () if shown_change is None else (_effects_of(advice, shown_change),),
     }
     number = len(advice.base.results)
@@ -37,6 +39,14 @@ def _order(advice: Advice) -> str:
     if advice.spare:
         return f"All objectives are met, and less would do: {done(advice.spare[0])}."
     return "All objectives are met, and nothing is more than needed."
+
+
+def _chart(advice: Advice) -> Chart:
+    changes = (*advice.changes, *advice.pairs, *advice.spare)
+    number = len(changes)
+    finding = f"After {'this change' if number == 1 else f'each of these {number} changes'} all objectives are met."
+    reading = f"Lines: {100 * advice.level:.4g} % intervals. Dashed: the target."
+    return Chart("The objectives as they are and after each change", finding, reading, figures.advised(advice))
 
 
 def _because(advice: Advice) -> list[str]:

@@ -249,9 +249,10 @@ def test_a_sensitivity_says_what_to_measure(moved):
         assert set(keys) | set(figure.facts["idle"][measure]) == set(effects)
 
 
-def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved):
+def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved, advice):
     """Each has its chart by name, on wide screens and narrow ones; a wrong name gets the right ones."""
-    for plan, name in ((solution, "tried"), (comparison, "differences"), (moved, "tornado")):
+    plans = ((solution, "tried"), (comparison, "differences"), (moved, "tornado"), (advice, "advised"))
+    for plan, name in plans:
         assert charts.charts_of(type(plan).__name__.lower()) == (name,)
         for width in (340, 760):
             assert "<svg" in charts.svg_of(plan.plot(width=width))
@@ -260,6 +261,21 @@ def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved):
     assert "<svg" in charts.svg_of(moved.plot("tornado", measures=[moved.asked[0]]))
     with pytest.raises(WrongTypeError, match="has no charts"):
         charts.plot(3)
+
+
+def test_the_chart_of_an_advice_has_each_design_with_its_intervals(advice):
+    """As it is and after each change, each objective's measure is that of the confirming replications."""
+    rows = figures.advised(advice).rows
+    changes = (*advice.changes, *advice.pairs)
+    assert changes
+    studies = [advice.base, *(one.study for one in changes)]
+    assert len(rows) == len(studies) * len(advice.scenario.objectives)
+    assert rows[0]["design"] == "as it is"
+    pairs = ((study, one) for study in studies for one in study.objectives)
+    for row, (study, one) in zip(rows, pairs, strict=True):
+        estimate = study.estimate(one.objective.measure)
+        assert (row["measure"], row["verdict"]) == (one.objective.measure, one.verdict)
+        assert (row["mean"], row["high"]) == (estimate.mean, min(1.0, estimate.high))
 
 
 # Advice ---------------------------------------------------------------------------------------------------------------
