@@ -46,6 +46,7 @@ def advice_screen(advice: Advice, store: object = None) -> RenderableType:
     elif advice.verdict != "met":
         parts.append(_ends(advice))
     parts += [Text(line) for told in unasked(advice.base) for line in _filled(told)]
+    parts += [Text(line) for line in _filled(if_right(advice))]
     gathered = f"{advice.ran:,} replications"
     if store is not None:
         damaged = f" ({len(advice.damaged):,} records were damaged: run again)" if advice.damaged else ""
@@ -106,6 +107,13 @@ def _why(advice: Advice, one: OutOfReach) -> str:
 def done(change: Change) -> str:
     """Return what a change does, as one orders it."""
     return order_of({key: (change.now[key], value) for key, value in change.values.items()})
+
+
+def if_right(advice: Advice) -> str:
+    """Return what the advice takes for granted; "" for a scenario that is known."""
+    number = len(advice.scenario.not_known)
+    values = f"{number} values are" if number > 1 else "one value is"
+    return f"This holds if the inputs are right: {values} not known for sure." if number else ""
 
 
 def one_step_less(change: Change) -> str:

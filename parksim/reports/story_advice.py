@@ -2,7 +2,7 @@
 
 from parksim.reports import figures
 from parksim.reports.screen import shown
-from parksim.reports.screen_advice import done, one_step_less
+from parksim.reports.screen_advice import done, if_right, one_step_less
 from parksim.reports.story import SCENARIO_FILE, Cell, Chart, Mark, Sheet, Story, capital, change_of, measured, named
 from parksim.reports.story_plans import plan_story
 from parksim.reports.words import key_words, label_of, words_of
@@ -58,6 +58,7 @@ def _because(advice: Advice) -> list[str]:
             names = [name for name in change.effects if change.side(name) == side]
             words = "; ".join(f"{label_of(name)}: {change_of(name, change.effects[name])}" for name in names)
             told.append(f"{capital(side)}: {words or 'nothing that could be told from chance'}.")
+    told += [if_right(advice)] if advice.scenario.not_known else []
     for name, why in advice.out_of_reach.items():
         told.append(f"Out of reach: {label_of(name)}, {_why_not(advice, why)}.")
     return told

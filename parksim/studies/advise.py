@@ -2,7 +2,8 @@
 
 Values are searched outwards from the present one, under common random numbers. A value is only proposed when a run with
 other seeds would say the same (``foreseen``); what is too close to call is passed over for the next value. Then the
-value and the one before it are run once more, with replications that the search has not seen.
+value and the one a step less are run once more, with replications that the search has not seen. Where nearer values
+cannot be told apart, the step is a coarser one (``bench``). What is not known of a scenario stays at its values.
 """
 
 from collections.abc import Collection, Mapping
@@ -296,7 +297,8 @@ def advise(
     it says how much less of each would still meet them.
 
     A value is decided by 10 replications, and twice as many until it is clear or has 320. Each answer, and the value
-    before it, is confirmed by replications that the search has not seen.
+    one step less, is confirmed by replications that the search has not seen. Of a time-out and a roster the step is the
+    finest that these replications can tell apart.
 
     Args:
         scenario: what is searched; has objectives.

@@ -102,6 +102,18 @@ def test_a_scenario_without_objectives_is_told_what_to_write(command):
     assert (code, "did you mean lot.slots?" in err) == (BAD_INPUT, True)
 
 
+def test_what_is_not_known_is_told(command):
+    """The advice takes the values of a scenario for right, and says so where one has limits."""
+    text = (Path(__file__).parents[2] / "scenarios" / "lot-only.toml").read_text(encoding="utf-8")
+    assert 'rate = "120/h"' in text
+    limits = '{ value = "120/h", low = "115/h", high = "125/h" }'
+    Path("s.toml").write_text(text.replace('"120/h"', limits), encoding="utf-8")
+    short = ("--set", "run.horizon=2h", "--replications", "10", *ENGINE, *SLOTS)
+    told = "This holds if the inputs are right: one value is not known for sure."
+    assert told in command("advise", "s.toml", *short)[1]
+    assert "if the inputs are right" not in command("advise", "lot-only", *short)[1]
+
+
 def stored(path):
     """Return how many replications a store holds."""
     try:
