@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from parksim.catalogue import BY_NAME, SCALARS
-from parksim.reports import story
-from parksim.reports.answer import WIDTH, answer
+from parksim.reports import stories
+from parksim.reports.answer import MOST_ALIKE, WIDTH, answer, busiest_hours
 from parksim.reports.screen import screen_text
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.sections import Hourly
@@ -108,9 +108,9 @@ def test_hours_that_do_not_differ_are_not_told_apart(calls, said):
 def test_a_flat_rate_has_no_busiest_hour_and_a_day_has():
     """Of a flat rate most hours may be the busiest; of the hospital's day the forenoon's, and no hour of the night."""
     flat = study(Scenario.load(ROOT / "scenarios" / "lot-only.toml").with_values({"run.horizon": "2d"}), 10)
-    assert len(story.busiest_hours(flat, "occupancy_mean")) > story.MOST_ALIKE
-    assert "No hour is the busiest beyond noise" in story.story_of(flat).charts[0].finding
-    day = story.busiest_hours(study(Scenario.load(ROOT / "scenarios" / "hospital.toml"), 10), "parks_requested")
+    assert len(busiest_hours(flat, "occupancy_mean")) > MOST_ALIKE
+    assert "No hour is the busiest beyond noise" in stories.story_of(flat).charts[0].finding
+    day = busiest_hours(study(Scenario.load(ROOT / "scenarios" / "hospital.toml"), 10), "parks_requested")
     assert 10 in day
     assert not set(range(7)) & set(day)
 
@@ -141,7 +141,7 @@ def test_every_reason_stands_once_below_all_measures():
     text = screen_text(study(Scenario.load(ROOT / "scenarios" / "hospital.toml"), 2))
     notes = re.findall(r"^\[(\d+)\] (.+)$", text, re.MULTILINE)
     assert [int(number) for number, _ in notes] == [*range(1, len(notes) + 1)]
-    assert len({reason for _, reason in notes}) == len(notes) > 3
+    assert len({reason for _, reason in notes}) == len(notes) > 1
     beside = re.findall(r"\[(\d+)\]$", text, re.MULTILINE)
     assert set(beside) == {number for number, _ in notes}
     assert len(beside) > len(notes)

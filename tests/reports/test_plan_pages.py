@@ -109,7 +109,7 @@ def test_hostile_words_are_words(plan, request):
     story = story_of(make[plan](), HOSTILE + ".db")
     read = Elements(report_page.page(story))
     assert HOSTILE in read.text
-    assert set(read.tags) <= clean | {"details", "summary", "h3"}  # h3 is the heading of the notes
+    assert set(read.tags) <= clean | {"details", "summary", "h3"}  # what the notes say has a heading
     assert not [name for name, _ in read.attributes if name.startswith("on")]
     rendered = Elements(MarkdownIt().enable("table").render(markdown(story)))
     assert HOSTILE in rendered.text
