@@ -18,6 +18,8 @@ Of = Literal["", "calls", "answers", "park requests", "parks", "returns", "the t
 """What a share is a share of, and a mean a mean over; "" where a measure is neither."""
 Section = Literal["", "The lot", "How a stay ends", "Calls that come back", "Calls and people"]
 """Where the screen shows a measure; "" where it does not."""
+Direction = Literal["better", "worse", "differs", "unclear"]
+"""What a change of a measure is: "differs" where nobody minds, "unclear" where chance could have made it."""
 NOTHING_TO_DIVIDE: Final[dict[Of, str]] = {
     "calls": "no call was offered",
     "answers": "no call was answered",
@@ -40,6 +42,7 @@ class Measure(NamedTuple):
         also: Of which parts there is a vector as well: "hour" (of day, 24 numbers), "lot".
         per: What a mean is a mean over.
         undefined: Why no replication has a value; by default there was nothing to divide by.
+        better: Whether callers want less or more of it; "" where they do not care.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Measure(NamedTuple):
     also: tuple[Literal["hour", "lot"], ...] = ()
     per: Of = ""
     undefined: str = ""
+    better: Literal["", "less", "more"] = ""
 
     @property
     def unit(self) -> str:
@@ -65,6 +69,22 @@ class Measure(NamedTuple):
     def is_count(self) -> bool:
         """Whether it counts events, in the window or per hour."""
         return not self.of and not self.per and self.quantity in {"", "1/h"}
+
+    def change(self, low: float | None, high: float | None, relation: str = "") -> Direction:
+        """Return what a change is whose interval is given; "unclear" where it holds 0, or there is none.
+
+        Args:
+            low: of the interval of the difference.
+            high: likewise.
+            relation: of an objective, such as "<"; it says which way is better, before what callers would say.
+
+        >>> BY_NAME["refused_share"].change(-0.02, -0.01), BY_NAME["occupancy_mean"].change(0.1, 0.2)
+        ('better', 'differs')
+        """
+        if low is None or high is None or low <= 0 <= high:
+            return "unclear"
+        wanted = ("less" if relation.startswith("<") else "more") if relation else self.better
+        return "differs" if not wanted else "better" if (high < 0) == (wanted == "less") else "worse"
 
     def greatest(self, slots: int) -> float:
         """Return the greatest value that is possible in a lot of ``slots``; the least is 0 for every measure."""
@@ -84,18 +104,43 @@ MEASURES: Final = (
     Measure("parks_requested", "park requests", section="The lot", also=("hour", "lot")),
     Measure("parks_made", "calls parked"),
     Measure("offered_erlang", "load offered to the lot", section="The lot", quantity="erlang"),
-    Measure("refused_share", "parks refused because the lot is full", "park requests", "The lot", also=("hour", "lot")),
-    Measure("time_full_share", "time in which the lot is full", "the time", "The lot"),
-    Measure("retrieved_share", "parked calls fetched in time", "parks", "How a stay ends"),
-    Measure("expired_share", "calls that come back at the time-out", "parks", "How a stay ends", "", ("hour", "lot")),
-    Measure("abandoned_share", "parked callers who hang up", "parks", "How a stay ends"),
-    Measure("recalls_per_hour", "calls that come back per hour", "", "Calls that come back", "1/h", ("hour",)),
-    Measure("recall_busy_share", "returns that find their parker busy", "returns", "Calls that come back"),
-    Measure("recall_answered_share", "returns that are answered", "returns", "Calls that come back"),
-    Measure("recall_abandoned_share", "returns whose caller hangs up", "returns", "Calls that come back"),
-    Measure("lost_share", "calls dropped by the switchboard, without hang-ups", "calls", "Calls and people"),
-    Measure("queue_abandoned_share", "callers who hang up before an answer", "calls", "Calls and people"),
-    Measure("queue_full_share", "calls turned away because the queue is full", "calls"),
+    Measure(
+        "refused_share",
+        "parks refused because the lot is full",
+        "park requests",
+        "The lot",
+        also=("hour", "lot"),
+        better="less",
+    ),
+    Measure("time_full_share", "time in which the lot is full", "the time", "The lot", better="less"),
+    Measure("retrieved_share", "parked calls fetched in time", "parks", "How a stay ends", better="more"),
+    Measure(
+        "expired_share",
+        "calls that come back at the time-out",
+        "parks",
+        "How a stay ends",
+        "",
+        ("hour", "lot"),
+        better="less",
+    ),
+    Measure("abandoned_share", "parked callers who hang up", "parks", "How a stay ends", better="less"),
+    Measure(
+        "recalls_per_hour", "calls that come back per hour", "", "Calls that come back", "1/h", ("hour",), better="less"
+    ),
+    Measure(
+        "recall_busy_share", "returns that find their parker busy", "returns", "Calls that come back", better="less"
+    ),
+    Measure("recall_answered_share", "returns that are answered", "returns", "Calls that come back", better="more"),
+    Measure(
+        "recall_abandoned_share", "returns whose caller hangs up", "returns", "Calls that come back", better="less"
+    ),
+    Measure(
+        "lost_share", "calls dropped by the switchboard, without hang-ups", "calls", "Calls and people", better="less"
+    ),
+    Measure(
+        "queue_abandoned_share", "callers who hang up before an answer", "calls", "Calls and people", better="less"
+    ),
+    Measure("queue_full_share", "calls turned away because the queue is full", "calls", better="less"),
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),
     Measure("occupancy_p95", "busy slots, not exceeded in 95 % of the time", "", "The lot", "slots"),
     Measure("occupancy_max", "busy slots, at most", "", "The lot", "slots"),
@@ -113,12 +158,29 @@ MEASURES: Final = (
     ),
     Measure("staff_utilisation", "staff busy", "the time", "Calls and people"),
     Measure(
-        "answer_wait_s_mean", "wait for an answer, on average", section="Calls and people", quantity="s", per="answers"
+        "answer_wait_s_mean",
+        "wait for an answer, on average",
+        section="Calls and people",
+        quantity="s",
+        per="answers",
+        better="less",
     ),
     Measure(
-        "answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", quantity="s", undefined="no call was answered"
+        "answer_wait_s_p95",
+        "wait for an answer, not exceeded by 95 %",
+        quantity="s",
+        undefined="no call was answered",
+        better="less",
     ),
-    Measure("answered_within_share", "calls answered within the target", "calls", "Calls and people", "", ("hour",)),
+    Measure(
+        "answered_within_share",
+        "calls answered within the target",
+        "calls",
+        "Calls and people",
+        "",
+        ("hour",),
+        better="more",
+    ),
 )
 """The measures that are one number; an objective can be set for each."""
 DISTRIBUTIONS: Final = (

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME
 from parksim.errors import UnfitError
-from parksim.reports.orders import in_words
 from parksim.reports.screen import (
     VERDICT_STYLES,
     empty_table,
@@ -23,7 +22,7 @@ from parksim.reports.screen import (
     slots_in_words,
     thin,
 )
-from parksim.reports.words import span
+from parksim.reports.words import order_of, span
 from parksim.scenario.sections import Hourly
 from parksim.studies.advise import at_once
 from parksim.studies.sensitivity import foremost
@@ -242,5 +241,5 @@ def _mended(study: Study, name: str) -> list[str]:
     if study.verdict != "missed":
         return []
     found = at_once(study)
-    told = f"{in_words(found)}, and all are met." if found else "What would meet them?"
+    told = f"{order_of(found)}, and all are met." if found else "What would meet them?"
     return [*textwrap.wrap(f"{told} {'To confirm it' if found else 'Try'}:", WIDTH), f"  parksim advise {name}"]

@@ -15,8 +15,9 @@ of a sweep
     shares       refused and returned share against a key, Erlang B beside it: over="lot.max_in_parking", series=[4, 5]
 
 of a solution ``tried`` (the objectives' measures at each value that was tried, and the targets), of a comparison
-``differences``, of a sensitivity ``tornado`` (what each guess moves: measures=["refused_share"]), and of a ``Run``
-timeline and time_parked. Each takes ``width`` (pixels; below 480 panels stand one below the other).
+``differences``, of a sensitivity ``tornado`` (what each guess moves: measures=["refused_share"]), of an advice
+``advised`` (the objectives as they are and after each change), and of a ``Run`` timeline and time_parked. Each takes
+``width`` (pixels; below 480 panels stand one below the other).
 Nothing is drawn that cannot be: bands end at the bounds of the possible, and no line crosses what is undefined. Every
 eye tells the colours apart, and a second sign (shape, dash, place, number) says the same.
 
@@ -37,6 +38,7 @@ from parksim.reports import figures
 from parksim.reports.drawing import DRAWERS, INK, WIDTH
 from parksim.reports.figures import Figure, one_of
 from parksim.results import library, replacing, write
+from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run, run
 from parksim.studies.sensitivity import Sensitivity
@@ -205,6 +207,7 @@ _FIGURES: Final[dict[str, dict[str, Callable[..., Figure]]]] = {
     "solution": {"tried": figures.tried},
     "comparison": {"differences": figures.differences},
     "sensitivity": {"tornado": figures.tornado},
+    "advice": {"advised": figures.advised},
 }
 """By the type of a result, in small letters."""
-_CHARTED: Final = (Run, Study, Sweep, Solution, Comparison, Sensitivity)
+_CHARTED: Final = (Run, Study, Sweep, Solution, Comparison, Sensitivity, Advice)

@@ -440,6 +440,34 @@ def _tornado(alt: Any, figure: Figure, width: int) -> Any:
     return _titled(alt, alt.vconcat(*panels), figure, width, "What each guess moves", told)
 
 
+def _advised(alt: Any, figure: Figure, width: int) -> Any:
+    panels = []
+    for measure, (text, target) in figure.facts["targets"].items():
+        rows = [row | {"what": row["verdict"]} for row in figure.rows if row["measure"] == measure]
+        base, y, inner = _lines(alt, rows, [row["design"] for row in rows], width, 24)
+        form = ".3~%" if measure in SHARES else ".3~f"
+        axis = alt.Axis(
+            format=form, tickCount=max(2, inner // 80), title=None if measure in SHARES else unit_of(measure)
+        )
+        x = partial(alt.X, type="quantitative", axis=axis, scale=alt.Scale(zero=False, padding=14))
+        colour, shape = _by_look(alt, {name: (look.words, look.colour) for name, look in w.VERDICTS.items()}, width)
+        tips = [alt.Tooltip("design:N"), alt.Tooltip("verdict:N"), *_tooltip(alt, measure, "mean", "low", "high")]
+        known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+        aim = alt.Chart(_data(alt, [{"target": target}])).mark_rule(strokeDash=[5, 4], color=INK, strokeWidth=1.2)
+        layers = [
+            aim.encode(x=x("target")),
+            known.mark_rule(strokeWidth=1.8).encode(x=x("low"), x2="high", y=y, color=colour, tooltip=tips),
+            base.transform_filter("isValid(datum.mean)")
+            .mark_point(filled=True, size=60, opacity=1)
+            .encode(x=x("mean"), y=y, color=colour, shape=shape, tooltip=tips),
+        ]
+        heading = _panel_title(alt, f"{label_of(measure)}, wanted {text}", width)
+        panels.append(alt.layer(*layers).properties(width=inner, title=heading))
+    chart = alt.vconcat(*panels).resolve_scale(color="shared", shape="shared")
+    words = f"lines: {figure.facts['level'] * 100:.4g} % intervals; dashed: the target"
+    return _titled(alt, chart, figure, width, "As it is, and after each change", words)
+
+
 def _lines(
     alt: Any, rows: Sequence[Mapping[str, Any]], words: Sequence[str], width: int, step: int
 ) -> tuple[Any, Any, int]:
@@ -559,5 +587,6 @@ DRAWERS: Final[dict[str, Callable[[Any, Figure, int], Any]]] = {
     "tried": _tried,
     "differences": _differences,
     "tornado": _tornado,
+    "advised": _advised,
 }
 """By the name of a figure."""

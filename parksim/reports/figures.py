@@ -15,25 +15,26 @@ from typing import Any, Final
 import numpy as np
 
 from parksim import theory
-from parksim.catalogue import SCALARS, SECTIONS, SHARES
+from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError
 from parksim.journal.journal import stays_of
 from parksim.journal.measures import HOURS
 from parksim.reports.words import (
     bounds_of,
-    change_in_words,
     clipped,
     is_seconds,
     key_words,
     number_of,
     unit_of,
     value_words,
+    words_of,
 )
 from parksim.results import rows_to_csv
 from parksim.rules import codes
 from parksim.rules.lot import Fact
 from parksim.scenario.messages import nearest
 from parksim.stats.estimate import Estimate
+from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison
 from parksim.studies.replication import Run
 from parksim.studies.sensitivity import Effect, Sensitivity, Side
@@ -358,10 +359,28 @@ def differences(comparison: Comparison) -> Figure:
         if one.low is not None and one.high is not None and unit in ("percentage points", "s"):
             scale = 100.0 if name in SHARES else 1.0
             ends = {end: _scaled(getattr(one, end), scale) for end in ("mean", "low", "high")}
-            change = change_in_words(name, one.low, one.high, relations.get(name, ""))
+            change = BY_NAME[name].change(one.low, one.high, relations.get(name, ""))
             rows.append({"measure": name, "unit": unit} | ends | {"change": change})
     facts = {"level": comparison.a.level, "paired": comparison.paired}
     return Figure("differences", comparison.scenario.name, tuple(rows), facts)
+
+
+def advised(advice: Advice) -> Figure:
+    """Return the objectives' measures as they are and after each change that was found, from the confirming runs.
+
+    Rows: measure, design (in words; "as it is" comes first), mean, low, high, verdict (of the objective).
+    """
+    designs = {"as it is": advice.base}
+    designs |= {words_of(one.values): one.study for one in (*advice.changes, *advice.pairs, *advice.spare)}
+    rows = [
+        {"measure": one.objective.measure, "design": words}
+        | _interval(study.estimate(one.objective.measure), bounds_of(one.objective.measure, 10**9))
+        | {"verdict": one.verdict}
+        for words, study in designs.items()
+        for one in study.objectives
+    ]
+    targets = {one.measure: (one.text, one.value) for one in advice.scenario.objectives}
+    return Figure("advised", advice.scenario.name, tuple(rows), {"targets": targets, "level": advice.level})
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

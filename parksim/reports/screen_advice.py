@@ -8,10 +8,9 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SHARES
 from parksim.reports.answer import unasked
-from parksim.reports.orders import in_words, named, written
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
+from parksim.reports.words import amount_words, order_of, words_of
 from parksim.studies.advise import Advice, Change, OutOfReach
-from parksim.studies.levers import amount
 
 if TYPE_CHECKING:
     from parksim.studies.study import Study
@@ -47,6 +46,7 @@ def advice_screen(advice: Advice, store: object = None) -> RenderableType:
     elif advice.verdict != "met":
         parts.append(_ends(advice))
     parts += [Text(line) for told in unasked(advice.base) for line in _filled(told)]
+    parts += [Text(line) for line in _filled(if_right(advice))]
     gathered = f"{advice.ran:,} replications"
     if store is not None:
         damaged = f" ({len(advice.damaged):,} records were damaged: run again)" if advice.damaged else ""
@@ -75,15 +75,15 @@ def _verdict(advice: Advice) -> list[str]:
 
 
 def _recommended(advice: Advice) -> list[str]:
-    """Return the first lines: what to do, and how sure the value below is."""
+    """Return the first lines: what to do, and what one step less comes to."""
     best = advice.best
     if best is not None:
         alone = [] if len(best.values) == 1 else ["No single change meets all objectives; this pair does:"]
-        return [*alone, *_filled(f"{_done(best)}. Then all objectives are met."), *_bounds(best)]
+        return [*alone, *_filled(f"{done(best)}. Then all objectives are met."), *_filled(one_step_less(best))]
     if advice.spare:
         lines = ["Less would still meet them, one key at a time:"]
         for one in advice.spare:
-            lines += _filled(f"  {_done(one)}. {' '.join(_bounds(one))}", "    ")
+            lines += _filled(f"  {done(one)}. {one_step_less(one)}", "    ")
         return lines
     if advice.verdict == "met":
         return ["Nothing is more than needed: less of any key misses an objective, or may."]
@@ -95,50 +95,64 @@ def _recommended(advice: Advice) -> list[str]:
 
 def _why(advice: Advice, one: OutOfReach) -> str:
     if one.key is not None:
-        return f"{named(one.key, one.value)} would do, but not for: {', '.join(map(_name, one.lost))}"
+        return f"{words_of({one.key: one.value})} would do, but not for: {', '.join(map(_name, one.lost))}"
+    if one.why == "undefined":
+        return f"it has no value: {one.reason}"
     if one.load is not None:
         people = advice.scenario.attendants.in_words
         return f"{people} {one.busy:.0%} busy, and answering alone takes {one.load:.3g} hours of work an hour"
     return f"no tried value of {', '.join(advice.keys)} meets it"
 
 
-def _done(change: Change) -> str:
-    return in_words({key: (change.now[key], value) for key, value in change.values.items()})
+def done(change: Change) -> str:
+    """Return what a change does, as one orders it."""
+    return order_of({key: (change.now[key], value) for key, value in change.values.items()})
 
 
-def _bounds(change: Change) -> list[str]:
-    """Return what is known of the values between the answer and the one that does not meet the objectives."""
+def if_right(advice: Advice) -> str:
+    """Return what the advice takes for granted; "" for a scenario that is known."""
+    number = len(advice.scenario.not_known)
+    values = f"{number} values are" if number > 1 else "one value is"
+    return f"This holds if the inputs are right: {values} not known for sure." if number else ""
+
+
+def one_step_less(change: Change) -> str:
+    """Return what one step less comes to, and how long a step is where it is not the finest; "" where none is left."""
     told = []
     for key, less in change.less.items():
-        close = change.close[key]
-        unclear = ""
-        if close:
-            low, high = sorted((close[0], close[-1]), key=amount)
-            values = written(key, low) + (f" to {written(key, high)}" if len(close) > 1 else "")
-            unclear = f"{values} {'is' if len(close) == 1 else 'are'} too close to call"
-        clear = "" if less is None else f"{written(key, less)} would not do"
-        told.append(", ".join(part for part in (unclear, clear) if part))
-    return _filled("; ".join(one for one in told if one) + ".") if any(told) else []
+        words, step = amount_words(key, less), change.steps[key]
+        if key in change.unclear:
+            told.append(f"{words}: too close to call")
+        elif change.is_finest(key):
+            told.append(f"{words} would not do")
+        else:
+            number = len(change.study.results)
+            length = amount_words(key, (int(step),) if isinstance(less, tuple) else int(step))
+            why = f"in steps of {length}: nearer values cannot be told apart in {number} replications"
+            told.append(f"{words} would not do ({why})")
+    return f"{'; '.join(told)}." if told else ""
 
 
 def _effects(advice: Advice, change: Change) -> RenderableType:
     """Return a table of what else a change does: better, worse, or no difference beyond noise."""
-    table = empty_table("", "Measure", "Now", "Then", f"Change ({advice.level * 100:g} %)", right=("Now", "Then"))
-    styles = {"better": "bold green", "worse": "bold red"}
-    for side in ("better", "worse"):
+    table = empty_table(
+        "", "Measure", "Now", "Then", f"Change in points ({advice.level * 100:g} %)", right=("Now", "Then")
+    )
+    styles = {"better": "bold green", "worse": "bold red", "differs": "bold"}
+    for side, style in styles.items():
         for name in change.effects:
             if change.side(name) == side:
                 now, then = (shown(name, study.estimate(name))[0] for study in (advice.base, change.study))
-                table.add_row(Text(side, styles[side]), _SHORT[name], now, then, _difference(change, name))
+                table.add_row(Text(side, style), _SHORT[name], now, then, _difference(change, name))
     table.padding = (0, 1, 0, 0)
-    alike = [_SHORT[name] for name in change.effects if not change.side(name)]
+    alike = [_SHORT[name] for name in change.effects if change.side(name) == "unclear"]
     told = textwrap.fill(f"No difference beyond noise: {', '.join(alike)}.", WIDTH) if alike else ""
     return Group(table, *([Text(told)] if told else []))
 
 
 def _difference(change: Change, name: str) -> str:
     one = change.effects[name]
-    scale, unit = (100.0, " points") if name in SHARES else (1.0, "")
+    scale, unit = (100.0, "") if name in SHARES else (1.0, " s")
     ends = [(end or 0.0) * scale for end in (one.mean, one.low, one.high)]  # a change with a side has them all
     return "{:+.2f}{unit} ({:+.2f} to {:+.2f})".format(*ends, unit=unit)
 
@@ -149,11 +163,11 @@ def _further(advice: Advice, best: Change) -> list[str]:
     lines = []
     for one in others[:MOST_OTHERS]:
         worse = [_SHORT[name] for name in one.effects if one.side(name) == "worse"]
-        lines += _filled(f"Or: {_done(one)}" + (f"; worse: {', '.join(worse)}." if worse else "."), "  ")
+        lines += _filled(f"Or: {done(one)}" + (f"; worse: {', '.join(worse)}." if worse else "."), "  ")
     for failed in advice.failed:
         unclear = [_name(one.objective.measure) for one in failed.objectives if one.verdict != "met"]
         if all(one.verdict != "missed" for one in failed.objectives):
-            change = in_words({failed.key: (failed.now, failed.value)})
+            change = order_of({failed.key: (failed.now, failed.value)})
             lines += _filled(f"Too close to call ({', '.join(unclear)}): {change}.", "  ")
     return lines[:MOST_LINES]
 
@@ -169,7 +183,7 @@ def _ends(advice: Advice) -> RenderableType:
             Text(shown(one.objective.measure, study.estimate(one.objective.measure))[0], VERDICT_STYLES[one.verdict])
             for one in objectives
         ]
-        table.add_row("as it is" if failed is None else named(failed.key, failed.value), *cells)
+        table.add_row("as it is" if failed is None else words_of({failed.key: failed.value}), *cells)
     table.padding = (0, 1, 0, 0)
     return table
 

@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.catalogue import BY_NAME, SECTIONS, SHARES
+from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import UnfitError
 from parksim.reports.answer import MENDED_BY
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
+from parksim.reports.words import words_of
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison, difference
@@ -171,17 +172,12 @@ def _made(result: Sweep | Solution | Frontier | Comparison, store: object) -> Te
     return Text(f"seed {one.seed}, engine {one.engine}, {of}; {gathered}", "dim")
 
 
-_COUNTED: Final = {"slots": "slot", "count": "attendant", "staff": "member"}
-"""The last word of a key -> what it counts."""
-
-
 def _written(key: str, value: int, *, is_time: bool) -> str:
     """Return a value of a key as one says it: 5 slots, 2m10s."""
     if is_time:
         minutes, seconds = divmod(value, 60)
         return f"{minutes}m" * bool(minutes) + f"{seconds}s" * bool(seconds or not minutes)
-    what = _COUNTED.get(key.rpartition(".")[2])
-    return f"{value} {what}{'s' * (value != 1)}" if what else f"{key} = {value}"
+    return words_of({key: value})
 
 
 def _short_answer(solution: Solution, *, is_time: bool) -> str:
@@ -312,20 +308,6 @@ def _gain(solution: Solution) -> list[Text]:
     return [Text(f"\nAgainst the neighbour that does not meet them, call by call: {words}")]
 
 
-_LESS_IS_BETTER: Final = (
-    "refused_share",
-    "expired_share",
-    "queue_abandoned_share",
-    "queue_full_share",
-    "lost_share",
-    "abandoned_share",
-    "answer_wait_s_mean",
-    "recalls_per_hour",
-    "recall_abandoned_share",
-)
-_MORE_IS_BETTER: Final = ("answered_within_share", "retrieved_share", "recall_answered_share")
-
-
 def _better_and_worse(comparison: Comparison) -> list[str]:
     """Return which verdicts change, what gets better and what worse beyond noise: what objectives ask about first."""
     a, b = comparison.a, comparison.b
@@ -335,19 +317,16 @@ def _better_and_worse(comparison: Comparison) -> list[str]:
         for name in was
         if name in now and was[name].verdict != now[name].verdict
     ]
-    told: dict[str, list[str]] = {"Better": [], "Worse": []}
-    names = sorted((*_LESS_IS_BETTER, *_MORE_IS_BETTER), key=lambda name: name not in was)
-    for name in names:
+    told: dict[str, list[str]] = {"better": [], "worse": []}
+    for name in sorted(SCALARS, key=lambda name: name not in was):
         one = comparison.differences[name]
-        if not _is_clear(one):
+        direction = BY_NAME[name].change(one.low, one.high)
+        if direction not in told:
             continue
-        gets_less = (one.mean or 0.0) < 0
         ends = " -> ".join(shown(name, study.estimate(name))[0] for study in (a, b))
         unit = "" if name in SHARES or BY_NAME[name].is_count else f" {BY_NAME[name].unit}"
-        told["Better" if gets_less == (name in _LESS_IS_BETTER) else "Worse"].append(
-            f"{BY_NAME[name].words} {ends}{unit}"
-        )
-    lines = [f"{heading}: {'; '.join(ones)}." for heading, ones in told.items() if ones]
+        told[direction].append(f"{BY_NAME[name].words} {ends}{unit}")
+    lines = [f"{heading.capitalize()}: {'; '.join(ones)}." for heading, ones in told.items() if ones]
     if was and now:
         lines.insert(0, f"Verdicts that change: {'; '.join(changed)}." if changed else "No verdict changes.")
     return lines if any(told.values()) else [*lines, "Nothing gets better or worse beyond noise."]

@@ -1,11 +1,11 @@
 """What a report says of an advice: what to do, the objectives now and then, and what else that changes."""
 
-from parksim.reports.orders import in_words
-from parksim.reports.orders import named as of_key
+from parksim.reports import figures
 from parksim.reports.screen import shown
-from parksim.reports.story import SCENARIO_FILE, Cell, Mark, Sheet, Story, capital, change_of, measured, named
+from parksim.reports.screen_advice import done, if_right, one_step_less
+from parksim.reports.story import SCENARIO_FILE, Cell, Chart, Mark, Sheet, Story, capital, change_of, measured, named
 from parksim.reports.story_plans import plan_story
-from parksim.reports.words import key_words, label_of
+from parksim.reports.words import key_words, label_of, words_of
 from parksim.studies.advise import Advice, Change, OutOfReach
 
 
@@ -21,6 +21,7 @@ def of_advice(advice: Advice, source: str) -> Story:
         "objectives": _now_and_then(advice),
         "details": tuple(_because(advice)),
         "choices": _alternatives(advice),
+        "charts": () if shown_change is None else (_chart(advice),),
         "tables": () if shown_change is None else (_effects_of(advice, shown_change),),
     }
     number = len(advice.base.results)
@@ -30,32 +31,34 @@ def of_advice(advice: Advice, source: str) -> Story:
     )
 
 
-def _done(change: Change) -> str:
-    return in_words({key: (change.now[key], value) for key, value in change.values.items()})
-
-
 def _order(advice: Advice) -> str:
     if advice.best is not None:
-        return f"{_done(advice.best)}. Then all objectives are met."
+        return f"{done(advice.best)}. Then all objectives are met."
     if advice.verdict != "met":
         return "No change of one key or two meets all objectives."
     if advice.spare:
-        return f"All objectives are met, and less would do: {_done(advice.spare[0])}."
+        return f"All objectives are met, and less would do: {done(advice.spare[0])}."
     return "All objectives are met, and nothing is more than needed."
+
+
+def _chart(advice: Advice) -> Chart:
+    changes = (*advice.changes, *advice.pairs, *advice.spare)
+    number = len(changes)
+    finding = f"After {'this change' if number == 1 else f'each of these {number} changes'} all objectives are met."
+    reading = f"Lines: {100 * advice.level:.4g} % intervals. Dashed: the target."
+    return Chart("The objectives as they are and after each change", finding, reading, figures.advised(advice))
 
 
 def _because(advice: Advice) -> list[str]:
     told = []
     change = advice.best or next(iter(advice.spare), None)
     if change is not None:
-        for key, less in change.less.items():
-            close = [of_key(key, one) for one in change.close[key]]
-            told += [f"Too close to call: {', '.join(close)}."] if close else []
-            told += [f"Not enough: {of_key(key, less)}."] if less is not None else []
+        told += [f"One step less: {less}"] if (less := one_step_less(change)) else []
         for side in ("better", "worse"):
             names = [name for name in change.effects if change.side(name) == side]
             words = "; ".join(f"{label_of(name)}: {change_of(name, change.effects[name])}" for name in names)
             told.append(f"{capital(side)}: {words or 'nothing that could be told from chance'}.")
+    told += [if_right(advice)] if advice.scenario.not_known else []
     for name, why in advice.out_of_reach.items():
         told.append(f"Out of reach: {label_of(name)}, {_why_not(advice, why)}.")
     return told
@@ -63,7 +66,9 @@ def _because(advice: Advice) -> list[str]:
 
 def _why_not(advice: Advice, one: OutOfReach) -> str:
     if one.key is not None:
-        return f"{of_key(one.key, one.value)} would do, but not for {' and '.join(map(label_of, one.lost))}"
+        return f"{words_of({one.key: one.value})} would do, but not for {' and '.join(map(label_of, one.lost))}"
+    if one.why == "undefined":
+        return f"which has no value: {one.reason}"
     if one.load is not None:
         return f"since {advice.scenario.attendants.in_words} {100 * (one.busy or 0.0):.0f} % busy"
     return f"at no value that was tried of: {'; '.join(map(key_words, advice.keys))}"
@@ -85,7 +90,7 @@ def _alternatives(advice: Advice) -> Sheet | None:
     """Return every change that was found, with what gets better and worse; None where there is no choice."""
     rows = tuple(
         (
-            _done(one),
+            done(one),
             *(
                 ", ".join(label_of(name) for name in one.effects if one.side(name) == side)
                 for side in ("better", "worse")
@@ -102,9 +107,9 @@ def _effects_of(advice: Advice, change: Change) -> Sheet:
             named(name),
             *(shown(name, study.estimate(name))[0] for study in (advice.base, change.study)),
             change_of(name, one, "points"),
-            change.side(name),
+            side if (side := change.side(name)) != "unclear" else "",
         )
         for name, one in change.effects.items()
     )
     headings = ("Measure", "Now", "Then", f"Change ({advice.level * 100:g} % interval)", "")
-    return Sheet(f"What it changes: {_done(change)}", headings, rows, (1, 2))
+    return Sheet(f"What it changes: {done(change)}", headings, rows, (1, 2))

@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from parksim.catalogue import SECTIONS
+from parksim.catalogue import BY_NAME, SECTIONS
 from parksim.reports import figures
 from parksim.reports.figures import Figure
 from parksim.reports.screen import shown
@@ -30,7 +30,7 @@ from parksim.reports.story import (
     objectives_of,
     scenario_file,
 )
-from parksim.reports.words import change_in_words, key_words, label_of, value_words, words_of
+from parksim.reports.words import key_words, label_of, value_words, words_of
 from parksim.results import rows_to_csv
 from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison
@@ -305,11 +305,11 @@ def _value_or_none(key: str, value: object) -> str:
 def _changes(comparison: Comparison) -> dict[str, str]:
     """Return what each measure of the screen does: "better", "worse", "differs", "unclear"; undefined ones not."""
     relations = {one.measure: one.relation for side in (comparison.a, comparison.b) for one in side.scenario.objectives}
-    known = {}
+    known: dict[str, str] = {}
     for name in (name for names in SECTIONS.values() for name in names):
         one = comparison.differences[name]
         if one.low is not None and one.high is not None:
-            known[name] = change_in_words(name, one.low, one.high, relations.get(name, ""))
+            known[name] = BY_NAME[name].change(one.low, one.high, relations.get(name, ""))
     return known
 
 

@@ -54,33 +54,6 @@ def unit_of(name: str) -> str:
     return BY_NAME[name].unit if name in BY_NAME else ""
 
 
-_LESS_IS_BETTER: Final = frozenset(
-    ("refused_share", "time_full_share", "expired_share", "abandoned_share", "recalls_per_hour", "recall_busy_share")
-) | {"recall_abandoned_share", "lost_share", "queue_abandoned_share", "queue_full_share"}
-_MORE_IS_BETTER: Final = frozenset(("retrieved_share", "recall_answered_share", "answered_within_share"))
-
-
-def change_in_words(name: str, low: float, high: float, relation: str = "") -> str:
-    """Return what a change of a measure is whose interval is given: "better", "worse", "differs", or "unclear".
-
-    Args:
-        name: of the measure.
-        low: of the interval of the difference.
-        high: likewise.
-        relation: of the objective on it, such as "<"; it says which way is better, before what callers would say.
-
-    >>> change_in_words("refused_share", -0.02, -0.01), change_in_words("occupancy_mean", 0.1, 0.2)
-    ('better', 'differs')
-    """
-    if low <= 0 <= high:
-        return "unclear"
-    less = relation.startswith("<") if relation else name in _LESS_IS_BETTER or name.startswith("answer_wait")
-    more = relation.startswith(">") if relation else name in _MORE_IS_BETTER
-    if not less and not more:
-        return "differs"
-    return "better" if (high < 0) == less else "worse"
-
-
 def bounds_of(name: str, slots: int) -> tuple[float, float]:
     """Return the least and the greatest value a measure can have; no interval is drawn beyond them."""
     return 0.0, BY_NAME[name].greatest(slots) if name in BY_NAME else math.inf
@@ -188,13 +161,12 @@ KEY_WORDS: Final = {
     "caller.patience": "how long a caller waits",
 }
 """What each key of a scenario file is called. A lot's own key is ``lot.NAME.slots``: "slots of lot NAME"."""
-_SET_TO: Final = {
-    "lot.slots": ("{} slot", "{} slots"),
-    "lot.max_in_parking": ("a time-out of {}",) * 2,
-    "attendants.count": ("{} attendant", "{} attendants"),
-    "retrieval.staff": ("{} person who fetches calls", "{} people who fetch calls"),
+_COUNTED: Final = {
+    "lot.slots": ("slot", "slots"),
+    "attendants.count": ("attendant", "attendants"),
+    "retrieval.staff": ("person who fetches calls", "people who fetch calls"),
 }
-"""What a design is called in which a key has one value, and several."""
+"""What a key counts: one of it, and several."""
 _SECONDS: Final = frozenset(
     ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring", "max_in_parking", "patience")
 )
@@ -275,6 +247,20 @@ def _parameter(name: str, value: Any) -> str:
     return str(value)
 
 
+def amount_words(key: str, value: Any) -> str:
+    """Return a value of a key with what it counts; a roster is the sum of its hours.
+
+    >>> amount_words("lot.firm.slots", 5), amount_words("lot.max_in_parking", 90)
+    ('5 slots', '1 min 30 s')
+    """
+    counted = _COUNTED.get(_general(key)[0])
+    if counted and isinstance(value, tuple):
+        return _some(sum(value), ("attendant-hour", "attendant-hours"))
+    if counted and number_of(value) is not None:
+        return f"{value_words(key, value)} {counted[number_of(value) != 1]}"
+    return "unlimited" if value is None else value_words(key, value)
+
+
 def words_of(values: Mapping[str, object]) -> str:
     """Return a design in words.
 
@@ -283,9 +269,57 @@ def words_of(values: Mapping[str, object]) -> str:
     """
     words = []
     for key, value in values.items():
-        (general, lot), shown = _general(key), value_words(key, value)
-        if general in _SET_TO and number_of(value) is not None:
-            words.append(_SET_TO[general][number_of(value) != 1].format(shown) + (f" in lot {lot}" if lot else ""))
-        else:
+        (general, lot), shown = _general(key), amount_words(key, value)
+        if general == "lot.max_in_parking":
+            shown = "no time-out" if value is None else f"a time-out of {shown}"
+        elif general not in _COUNTED or shown == value_words(key, value):
             words.append(f"{key_words(key)}: {shown}")
+            continue
+        words.append(shown + _in_lot(lot))
     return ", ".join(words)
+
+
+def order_of(values: Mapping[str, tuple[Any, Any]]) -> str:
+    """Return a change as one orders it; ``values`` are the present and the new one by key.
+
+    >>> order_of({"lot.slots": (4, 5), "lot.max_in_parking": (120, 90)})
+    'Add one slot: 5 instead of 4 and shorten the time-out: 1 min 30 s instead of 2 min'
+    """
+    text = " and ".join(_do(key, now, value) for key, (now, value) in values.items())
+    return text[0].upper() + text[1:]
+
+
+def _do(key: str, now: Any, value: Any) -> str:
+    general, lot = _general(key)
+    if general == "lot.max_in_parking":
+        verb = "lengthen" if now is not None and value > now else "shorten"
+        return f"{verb} the time-out{_in_lot(lot)}: {amount_words(key, value)} instead of {amount_words(key, now)}"
+    more = (sum(value) - sum(now)) if isinstance(value, tuple) else value - now
+    verb = "add" if more > 0 else "drop"
+    if isinstance(value, tuple):
+        hours = [hour for hour in range(len(value)) if value[hour] != now[hour]]
+        return f"{verb} {_some(abs(more), ('attendant-hour', 'attendant-hours'))} a day, from {_hours(hours)} h"
+    return f"{verb} {_some(abs(more), _COUNTED[general])}{_in_lot(lot)}: {value} instead of {now}"
+
+
+def _some(number: int, words: tuple[str, str]) -> str:
+    return f"{'one' if number == 1 else number} {words[number != 1]}"
+
+
+def _in_lot(lot: str) -> str:
+    return f" in lot {lot}" if lot else ""
+
+
+def _hours(hours: list[int]) -> str:
+    """Return hours of the day as spans: 8-11, 14-15.
+
+    >>> _hours([8, 9, 10, 14])
+    '8-11, 14-15'
+    """
+    spans: list[list[int]] = []
+    for hour in hours:
+        if spans and spans[-1][1] == hour:
+            spans[-1][1] = hour + 1
+        else:
+            spans.append([hour, hour + 1])
+    return ", ".join(f"{begin}-{end}" for begin, end in spans)

@@ -1,39 +1,37 @@
 """What a planner should change: for each key the smallest change that meets all objectives, and what else it changes.
 
 Values are searched outwards from the present one, under common random numbers. A value is only proposed when a run with
-other seeds would say the same. What a run of n further replications will say is foreseen from a prediction interval for
-their mean (Hahn and Meeker, Statistical Intervals, 1991, section 4.7): with e the distance of the estimate from the
-target, w its half-width and v that of n replications, the run meets the target where e > v + hypot(w, v), and does not
-where e < v - hypot(w, v). What lies between is too close to call, and the next value is proposed instead. Then the
-value and the one before it are run once more, with replications that the search has not seen.
+other seeds would say the same (``foreseen``); what is too close to call is passed over for the next value. Then the
+value and the one a step less are run once more, with replications that the search has not seen. Where nearer values
+cannot be told apart, the step is a coarser one (``bench``). What is not known of a scenario stays at its values.
 """
 
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import combinations, groupby
 from typing import Any, Final, Literal, Unpack
 
+from parksim.catalogue import BY_NAME, Direction
 from parksim.errors import PlanError
 from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate, Verdict
+from parksim.studies.bench import Bench
 from parksim.studies.compare import difference
+from parksim.studies.foreseen import foreseen
 from parksim.studies.gather import (
     TASK_CALLS,
     Execution,
     ExecutionArguments,
-    Gatherer,
     gathering,
-    requested,
     shows_execution,
 )
 from parksim.studies.levers import Lever, amount, levers_of
 from parksim.studies.replication import versions
-from parksim.studies.search import FIRST_LOOK, MOST_LOOKED_AT, first, looks
+from parksim.studies.search import FIRST_LOOK
 from parksim.studies.store import Damage
 from parksim.studies.study import ObjectiveVerdict, Study, together
 
@@ -48,7 +46,7 @@ WATCHED: Final = (
     "answer_wait_s_mean",
     "attendant_utilisation",
 )
-"""What a change may do to a planner's other measures. Less of each is better, but of those answered in time."""
+"""What a change may do to a planner's other measures."""
 EXPECTED: Final = 3_000
 """About how many replications an advice runs."""
 _ROUNDS: Final = 5
@@ -82,9 +80,11 @@ class Change:
     Attributes:
         values: By key, the new value; two keys for a pair.
         now: By key, the present value.
-        less: By key, the nearest value on the near side that does not meet the objectives, the other key at its new
-            value; of what can be spared on the far side. None where there is none.
-        close: By key, the values between, which are too close to call.
+        less: By key, the value one step less, the other key at its new value; of what can be spared one step further.
+            A key without one is at the end of the values that were tried.
+        steps: By key, the step: slots, attendants or staff, seconds, attendant-hours. Of time-outs and rosters it is as
+            fine as the confirming replications can tell the two values apart.
+        unclear: The keys of which one step less is too close to call; of all others it does not meet the objectives.
         study: The replications that confirm it.
         effects: By measure, what it changes in these replications, paired.
     """
@@ -92,7 +92,8 @@ class Change:
     values: Mapping[str, Any]
     now: Mapping[str, Any]
     less: Mapping[str, Any]
-    close: Mapping[str, tuple[Any, ...]]
+    steps: Mapping[str, float]
+    unclear: tuple[str, ...]
     study: Study = field(repr=False)
     effects: Mapping[str, Estimate] = field(repr=False)
 
@@ -106,12 +107,14 @@ class Change:
             sums[what] += abs(moved) if what == "max_in_parking" else moved
         return tuple(sums.values())
 
-    def side(self, name: str) -> str:
-        """Say whether a measure gets "better" or "worse"; "" where no difference is seen beyond noise."""
+    def is_finest(self, key: str) -> bool:
+        """Say whether the step of a key is the finest that is tried: then nothing lies between."""
+        return self.steps[key] == Lever(key, self.now[key], ()).steps[0]
+
+    def side(self, name: str) -> Direction:
+        """Say whether a measure gets "better" or "worse", or "differs"; "unclear" where chance could have made it."""
         one = self.effects[name]
-        if one.low is None or one.high is None or one.low <= 0 <= one.high:
-            return ""
-        return "better" if (one.low > 0) == (name == "answered_within_share") else "worse"
+        return BY_NAME[name].change(one.low, one.high)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as plain values, for JSON."""
@@ -119,7 +122,8 @@ class Change:
             "values": dict(self.values),
             "now": dict(self.now),
             "less": dict(self.less),
-            "too_close": {key: list(values) for key, values in self.close.items()},
+            "step": dict(self.steps),
+            "less_verdict": {key: "undecided" if key in self.unclear else "missed" for key in self.less},
             "replications": len(self.study.results),
             "objectives": _as_json(self.study),
             "effects": {name: one.as_dict() | {"side": self.side(name)} for name, one in self.effects.items()},
@@ -161,20 +165,23 @@ class OutOfReach:
 
     Attributes:
         why: "trade" where ``key`` at ``value`` meets it but misses ``lost``; "saturated" where the attendants are
-            ``busy`` for nearly all of the time; "far" where no tried value meets it.
+            ``busy`` for nearly all of the time; "undefined" where the measure has no value in the scenario as it is;
+            "far" where no tried value meets it.
         key: Of a trade.
         value: Of the key.
         lost: Measures of the objectives that the trade misses, or that are then too close to call.
         busy: Share of the time in which the attendants are busy now.
         load: Hours of work an hour that the first handling of each call takes, in erlang.
+        reason: Why the measure has no value.
     """
 
-    why: Literal["trade", "saturated", "far"]
+    why: Literal["trade", "saturated", "undefined", "far"]
     key: str | None = None
     value: Any = None
     lost: tuple[str, ...] = ()
     busy: float | None = None
     load: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +297,8 @@ def advise(
     it says how much less of each would still meet them.
 
     A value is decided by 10 replications, and twice as many until it is clear or has 320. Each answer, and the value
-    before it, is confirmed by replications that the search has not seen.
+    one step less, is confirmed by replications that the search has not seen. Of a time-out and a roster the step is the
+    finest that these replications can tell apart.
 
     Args:
         scenario: what is searched; has objectives.
@@ -316,7 +324,7 @@ def advise(
             'refused_share = "< 1 %" and answered_within_share = "> 80 %"'
         )
     with gathering(execution, [scenario], EXPECTED) as gatherer:
-        bench = _Bench(scenario, gatherer, replications)
+        bench = Bench(scenario, gatherer, replications)
         chosen = _chosen(bench, keys)
         found = _spared(bench, chosen) if bench.verdict({}) == "met" else _changed(bench, chosen)
         asked = {"keys": None if keys is None else list(keys), "replications": replications}
@@ -354,7 +362,7 @@ def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
     if missed & _OF_ATTENDANTS and isinstance(attendants, int):
         tried["attendants.count"] = attendants
     with gathering(Execution(study.seed, study.level, engine=study.engine), [scenario], FIRST_LOOK) as gatherer:
-        bench = _Bench(scenario, gatherer, CONFIRMED)
+        bench = Bench(scenario, gatherer, CONFIRMED)
         for key, now in tried.items():
             first_ones = bench.study(bench.design({key: now + 1}), range(FIRST_LOOK))
             if together(foreseen(first_ones, CONFIRMED)) == "met":
@@ -362,7 +370,7 @@ def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
     return {}
 
 
-def _chosen(bench: "_Bench", keys: Collection[str] | None) -> list[Lever]:
+def _chosen(bench: Bench, keys: Collection[str] | None) -> list[Lever]:
     """Return the levers of the keys, all of them by default.
 
     Raises:
@@ -381,149 +389,10 @@ def _chosen(bench: "_Bench", keys: Collection[str] | None) -> list[Lever]:
     return [lever for lever in levers if keys is None or lever.key in keys]
 
 
-# Searching and confirming ---------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Bench:
-    """Runs designs until it is foreseen what a run with other seeds would say of them."""
-
-    scenario: Scenario
-    gatherer: Gatherer
-    replications: int
-    _designs: dict[tuple[tuple[str, Any], ...], Scenario] = field(default_factory=dict)
-    _studies: dict[str, Study] = field(default_factory=dict)
-    _unsure: dict[str, set[str]] = field(default_factory=dict)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The measures of all objectives."""
-        return frozenset(one.measure for one in self.scenario.objectives)
-
-    def design(self, change: Mapping[str, Any]) -> Scenario:
-        """Return the scenario with some values changed."""
-        key = tuple(sorted(change.items()))
-        if key not in self._designs:
-            values = {name: list(value) if isinstance(value, tuple) else value for name, value in key}
-            self._designs[key] = self.scenario.with_values(values) if values else self.scenario
-        return self._designs[key]
-
-    def study(self, design: Scenario, numbers: range) -> Study:
-        """Return the study of some replications of a design."""
-        (results,) = self.gatherer.results([design], numbers)
-        one = self.gatherer
-        return Study(design, one.seed, one.engine, one.level, results, requested(len(numbers)))
-
-    def confirmation(self, change: Mapping[str, Any]) -> Study:
-        """Return the study of the replications that no search sees."""
-        return self.study(self.design(change), range(MOST_LOOKED_AT, MOST_LOOKED_AT + self.replications))
-
-    def searched(self, change: Mapping[str, Any], names: Collection[str] | None = None) -> Study:
-        """Return the study of a design that has enough replications to decide on some objectives, all by default."""
-        design = self.design(change)
-        study = self._studies.get(design.digest)
-        for number in looks(None):
-            if study is None or len(study.results) < number:
-                study = self._studies[design.digest] = self.study(design, range(number))
-            if self._together(study, names) != "undecided":
-                break
-        assert study is not None
-        return study
-
-    def verdict(self, change: Mapping[str, Any], names: Collection[str] | None = None) -> Verdict:
-        """Return what a run would say of some objectives together, all by default."""
-        return self._together(self.searched(change, names), names)
-
-    def objectives(self, change: Mapping[str, Any]) -> tuple[ObjectiveVerdict, ...]:
-        """Return what a run would say of each objective."""
-        for name in self.names:
-            self.searched(change, {name})
-        return self._foreseen(self.searched(change))
-
-    def _together(self, study: Study, names: Collection[str] | None) -> Verdict:
-        return together(one for one in self._foreseen(study) if names is None or one.objective.measure in names)
-
-    def _foreseen(self, study: Study) -> tuple[ObjectiveVerdict, ...]:
-        unsure = self._unsure.get(study.scenario.digest, ())
-        return tuple(
-            one if one.objective.measure not in unsure else ObjectiveVerdict(one.objective, "undecided")
-            for one in foreseen(study, self.replications)
-        )
-
-    def is_confirmed(self, change: Mapping[str, Any], as_met: bool) -> bool:
-        """Say whether replications that the search has not seen say the same; if not, it is too close to call."""
-        study = self.confirmation(change)
-        said = study.verdict == "met"
-        if said != as_met:
-            doubtful = {one.objective.measure for one in study.objectives if (one.verdict == "met") != as_met}
-            self._unsure.setdefault(study.scenario.digest, set()).update(doubtful)
-        return said == as_met
-
-    def nearest(self, lever: Lever, names: Collection[str], held: Mapping[str, Any]) -> int | None:
-        """Return the first place of a lever that meets some objectives, -1 for its present value, None for nowhere."""
-
-        def meets(place: int) -> bool:
-            return self.verdict({**held, **lever.at(place)}, names) == "met"
-
-        return -1 if meets(-1) else _outwards(meets, len(lever.values))
-
-    def bound(self, lever: Lever, places: range, held: Mapping[str, Any]) -> tuple[int | None, tuple[Any, ...]]:
-        """Return the first of some places that surely does not meet all objectives, and the values passed over."""
-        close: list[Any] = []
-        for place in places:
-            change = {**held, **lever.at(place)}
-            if self.verdict(change) == "missed" and self.is_confirmed(change, as_met=False):
-                return place, tuple(close)
-            close.append(lever.now if place < 0 else lever.values[place])
-        return None, tuple(close)
-
-    def change(self, levers: Mapping[Lever, int], after: int = -1) -> Change:
-        """Return a confirmed change with its bounds; ``after`` is 1 where fewer are further on."""
-        values = {key: value for lever, place in levers.items() for key, value in lever.at(place).items()}
-        less: dict[str, Any] = {}
-        close: dict[str, tuple[Any, ...]] = {}
-        for lever, place in levers.items():
-            held = {key: value for key, value in values.items() if key != lever.key}
-            places = range(place + 1, len(lever.values)) if after > 0 else range(place - 1, -2, -1)
-            bound, close[lever.key] = self.bound(lever, places, held)
-            less[lever.key] = None if bound is None else lever.now if bound < 0 else lever.values[bound]
-        study, base = self.confirmation(values), self.confirmation({})
-        effects = {name: difference(study, base, name, self.replications) for name in WATCHED}
-        return Change(values, {lever.key: lever.now for lever in levers}, less, close, study, effects)
-
-
-def _outwards(holds: Callable[[int], bool], count: int) -> int | None:
-    """Return the first of ``count`` places where something holds, looking in steps that double; None for nowhere."""
-    fails, stride = -1, 1
-    while fails < count - 1:
-        place = min(fails + stride, count - 1)
-        if holds(place):
-            return first(holds, fails, place)
-        fails, stride = place, 2 * stride
-    return None
-
-
-def foreseen(study: Study, replications: int) -> tuple[ObjectiveVerdict, ...]:
-    """Return what a run of so many other replications would say of each objective: met, not met, or hard to say."""
-    return tuple(ObjectiveVerdict(one.objective, _foreseen(study, one, replications)) for one in study.objectives)
-
-
-def _foreseen(study: Study, one: ObjectiveVerdict, replications: int) -> Verdict:
-    estimate = study.estimate(one.objective.measure)
-    if estimate.mean is None or estimate.half_width is None:
-        return "undecided"
-    here = estimate.half_width
-    there = here * math.sqrt(len(study.results) / replications)
-    apart = (one.objective.value - estimate.mean) * (1.0 if one.objective.relation in {"<", "<="} else -1.0)
-    if apart - there > math.hypot(here, there):
-        return "met"
-    return "missed" if apart - there < -math.hypot(here, there) else "undecided"
-
-
 # Up, in pairs, and down -----------------------------------------------------------------------------------------------
 
 
-def _changed(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
+def _changed(bench: Bench, levers: list[Lever]) -> dict[str, Any]:
     """Return what meets the objectives that are missed: single changes, else pairs, else what is out of reach."""
     asked = frozenset(one.objective.measure for one in bench.objectives({}) if one.verdict != "met")
     changes: list[Change] = []
@@ -534,7 +403,7 @@ def _changed(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
             continue
         place = _alone(bench, lever, asked)
         if place is not None:
-            changes.append(bench.change({lever: place}))
+            changes.append(_change(bench, {lever: place}))
             continue
         here = bench.nearest(lever, asked, {})
         change = lever.at(len(lever.values) - 1 if here is None else here)
@@ -547,7 +416,29 @@ def _changed(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
     return {"changes": tuple(ordered), "pairs": tuple(pairs), "failed": tuple(failed), "out_of_reach": why}
 
 
-def _alone(bench: _Bench, lever: Lever, asked: frozenset[str]) -> int | None:
+def _change(bench: Bench, places: Mapping[Lever, int], *, spare: bool = False) -> Change:
+    """Return the change to some places of levers, or to values near them, with what one step less comes to."""
+    now = {lever.key: lever.now for lever in places}
+    values = {lever.key: lever.values[place] for lever, place in places.items()}
+    less: dict[str, Any] = {}
+    steps: dict[str, float] = {}
+    for lever, place in places.items():
+        held = {key: value for key, value in values.items() if key != lever.key}
+        values[lever.key], before, steps[lever.key] = bench.told_apart(lever, place, held, spare=spare)
+        if before:
+            less[lever.key] = before[0]
+    without = {key: {**values, key: one} for key, one in less.items()}
+    unclear = tuple(
+        key
+        for key, change in without.items()
+        if not bench.is_missed({name: value for name, value in change.items() if value != now[name]})
+    )
+    study, base = bench.confirmation(values), bench.confirmation({})
+    effects = {name: difference(study, base, name, bench.replications) for name in WATCHED}
+    return Change(values, now, less, steps, unclear, study, effects)
+
+
+def _alone(bench: Bench, lever: Lever, asked: frozenset[str]) -> int | None:
     """Return the first place that meets what is missed now and all else, confirmed; None when none does."""
     while True:
         place = bench.nearest(lever, asked, {})
@@ -557,7 +448,7 @@ def _alone(bench: _Bench, lever: Lever, asked: frozenset[str]) -> int | None:
             return place
 
 
-def _pairs(bench: _Bench, reach: Mapping[Lever, frozenset[str]], asked: frozenset[str]) -> list[Change]:
+def _pairs(bench: Bench, reach: Mapping[Lever, frozenset[str]], asked: frozenset[str]) -> list[Change]:
     """Return the changes of two keys that meet all objectives, the best first: those without attendants if any do."""
 
     def dear(lever: Lever) -> int:
@@ -576,14 +467,14 @@ def _pairs(bench: _Bench, reach: Mapping[Lever, frozenset[str]], asked: frozense
             for of_cheap in dict.fromkeys((reach[cheap], bench.names - reach[other])):
                 places = _both(bench, other, cheap, of_cheap)
                 if places is not None:
-                    found.append(bench.change(dict(zip((other, cheap), places, strict=True))))
+                    found.append(_change(bench, dict(zip((other, cheap), places, strict=True))))
                     break
         if found:
             return sorted(found, key=lambda one: one.cost)
     return []
 
 
-def _both(bench: _Bench, one: Lever, other: Lever, of_other: frozenset[str]) -> tuple[int, int] | None:
+def _both(bench: Bench, one: Lever, other: Lever, of_other: frozenset[str]) -> tuple[int, int] | None:
     """Return the least places of two levers that together meet all objectives, by searching them in turn.
 
     ``of_other`` are the objectives that the second must meet, the first all the rest. Either search begins with the
@@ -606,30 +497,32 @@ def _both(bench: _Bench, one: Lever, other: Lever, of_other: frozenset[str]) -> 
     return None
 
 
-def _spared(bench: _Bench, levers: list[Lever]) -> dict[str, Any]:
+def _spared(bench: Bench, levers: list[Lever]) -> dict[str, Any]:
     """Return how much less of each count still meets all objectives."""
     spare = []
     for lever in levers:
         if lever.what == "max_in_parking" or not lever.values or not lever.is_less:
             continue
         while True:
-            fails = _outwards(lambda place: bench.verdict(lever.at(place)) != "met", len(lever.values))  # noqa: B023
+            fails = bench.furthest(lever)
             last = (len(lever.values) if fails is None else fails) - 1
             if last < 0:
                 break
             if bench.is_confirmed(lever.at(last), as_met=True):
-                spare.append(bench.change({lever: last}, after=1))
+                spare.append(_change(bench, {lever: last}, spare=True))
                 break
     return {"spare": tuple(sorted(spare, key=lambda one: one.cost))}
 
 
-def _why(bench: _Bench, name: str, failed: list[Failed]) -> OutOfReach:
+def _why(bench: Bench, name: str, failed: list[Failed]) -> OutOfReach:
     """Return why an objective is out of reach."""
     for one in failed:
         verdicts = {o.objective.measure: o.verdict for o in one.objectives}
         if verdicts[name] == "met":
             lost = tuple(other for other, verdict in verdicts.items() if verdict != "met")
             return OutOfReach("trade", one.key, one.value, lost)
+    if bench.confirmation({}).estimate(name).mean is None:
+        return OutOfReach("undefined", reason=BY_NAME[name].why_undefined)
     busy = bench.confirmation({}).estimate("attendant_utilisation").mean
     if name in _OF_ATTENDANTS and busy is not None and busy > SATURATED:
         scenario = bench.scenario

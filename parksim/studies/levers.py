@@ -15,6 +15,10 @@ MOST_OF_A_KEY: Final = (4, 8)
 SHORT_STEP_S: Final = 10
 """Step of a time-out up to 10 minutes; then it is a minute."""
 _SHORT_S: Final = 600
+TIME_STEPS_S: Final = (10, 20, 30, 40, 50, 60, 90, 120, 150, 180, 240, 300, 600, 900, 1800)
+"""Steps of a time-out that somebody would configure, the finest first; values are multiples."""
+ROSTER_STEPS: Final = (1, 2, 3, 4, 6, 8, 12, 24)
+"""Steps of a roster, in attendant-hours a day."""
 _HOURS: Final = 24
 _MOST: Final = 10_000
 """Slots, attendants or staff that a scenario may have."""
@@ -44,6 +48,25 @@ class Lever:
         """Whether its values are below the present one."""
         return amount(self.values[0]) < amount(self.now)
 
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps in which its values may be looked at, the finest first; what is counted goes by one."""
+        return TIME_STEPS_S if self.what == "max_in_parking" else ROSTER_STEPS if isinstance(self.now, tuple) else (1,)
+
+    def grid(self, step: int) -> tuple[Any, ...]:
+        """Return its values in steps: every so many hours of a roster, the multiples of a time."""
+        if self.what != "max_in_parking":
+            return self.values[step - 1 :: step]
+        least, most = UAPI_LIMITS_S
+        times = range(step, most + 1, step)
+        now = math.inf if self.now is None else self.now
+        below = self.is_less or self.now is None
+        return tuple(s for s in (reversed(times) if below else times) if least <= s and (s < now if below else s > now))
+
+    def distance(self, value: Any) -> float:
+        """Return how far a value is from the present one."""
+        return abs(amount(value) - amount(self.now))
+
     def at(self, place: int) -> dict[str, Any]:
         """Return what is changed at a place: nothing at -1."""
         return {} if place < 0 else {self.key: self.values[place]}
@@ -51,7 +74,7 @@ class Lever:
 
 def amount(value: Any) -> float:
     """Return a value as a number that adds up: attendants as hours of a day, of a time-out without end an hour."""
-    return float(sum(value)) if isinstance(value, tuple) else float(UAPI_LIMITS_S[1] if value is None else value)
+    return float(sum(value)) if isinstance(value, tuple | list) else float(UAPI_LIMITS_S[1] if value is None else value)
 
 
 def levers_of(scenario: Scenario, ranked: Callable[[], Study]) -> Iterator[Lever]:

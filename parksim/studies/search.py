@@ -242,3 +242,14 @@ def first(holds: Callable[[int], bool], fails: int, known: int) -> int:
         else:
             fails = middle
     return known
+
+
+def outwards(holds: Callable[[int], bool], count: int) -> int | None:
+    """Return the first of ``count`` places where something holds, looking in steps that double; None for nowhere."""
+    fails, stride = -1, 1
+    while fails < count - 1:
+        place = min(fails + stride, count - 1)
+        if holds(place):
+            return first(holds, fails, place)
+        fails, stride = place, 2 * stride
+    return None

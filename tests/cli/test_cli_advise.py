@@ -1,6 +1,11 @@
 """The command ``advise``: the recommendation first, twenty lines of eighty columns, exit codes, store and JSON."""
 
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,3 +100,43 @@ def test_a_scenario_without_objectives_is_told_what_to_write(command):
     assert 'add [objectives] with lines such as refused_share = "< 1 %"' in err
     code, _, err = command("advise", "lot-only", "--key", "lots.slots")
     assert (code, "did you mean lot.slots?" in err) == (BAD_INPUT, True)
+
+
+def test_what_is_not_known_is_told(command):
+    """The advice takes the values of a scenario for right, and says so where one has limits."""
+    text = (Path(__file__).parents[2] / "scenarios" / "lot-only.toml").read_text(encoding="utf-8")
+    assert 'rate = "120/h"' in text
+    limits = '{ value = "120/h", low = "115/h", high = "125/h" }'
+    Path("s.toml").write_text(text.replace('"120/h"', limits), encoding="utf-8")
+    short = ("--set", "run.horizon=2h", "--replications", "10", *ENGINE, *SLOTS)
+    told = "This holds if the inputs are right: one value is not known for sure."
+    assert told in command("advise", "s.toml", *short)[1]
+    assert "if the inputs are right" not in command("advise", "lot-only", *short)[1]
+
+
+def stored(path):
+    """Return how many replications a store holds."""
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            return connection.execute("SELECT count(*) FROM records").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+def test_a_killed_advice_resumes(command):
+    """Killed (SIGKILL) while it searches, the same command runs the rest only and gives the same bytes."""
+    small = ("lot-only", "--set", "lot.slots=5", "--set", "run.horizon=2h", "--replications", "10", *SLOTS)
+    call = ("advise", *small, "--engine", "simpy", "--json", "--out")
+    whole = command(*call, "whole.db")
+    process = subprocess.Popen([sys.executable, "-m", "parksim", *call, "a.db"], stdout=subprocess.DEVNULL)
+    while stored("a.db") < 15 and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    held = stored("a.db")
+    assert 15 <= held < stored("whole.db")
+    assert command(*call, "a.db")[:2] == whole[:2]
+    assert stored("a.db") == stored("whole.db")
+    assert " 0 replications run now, " in " ".join(
+        command(*[one for one in call if one != "--json"], "a.db")[1].split()
+    )

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 import parksim
-from parksim.catalogue import SCALARS, SHARES
+from parksim.catalogue import BY_NAME, SCALARS, SHARES
 from parksim.cli.main import main
 from parksim.cli.options import BAD_INPUT, DONE
 from parksim.errors import WrongTypeError
@@ -18,7 +18,7 @@ from parksim.reports.markdown import markdown
 from parksim.reports.screen import shown
 from parksim.reports.stories import STORIES, story_of
 from parksim.reports.story import Mark
-from parksim.reports.words import KEY_WORDS, change_in_words, key_words, label_of, value_words
+from parksim.reports.words import KEY_WORDS, key_words, label_of, value_words
 from parksim.scenario import lots, sections
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.studies.advise import advise
@@ -213,12 +213,12 @@ def test_equal_scenarios_and_none_that_meets_are_told(comparison):
 
 def test_better_is_what_the_objective_says():
     """Fewer refusals are better and more answers in time are; an objective says otherwise; the load is neither."""
-    assert change_in_words("refused_share", 0.1, 0.2) == "worse"
-    assert change_in_words("answered_within_share", 0.1, 0.2) == "better"
-    assert change_in_words("answer_wait_s_mean", -2.0, -1.0) == "better"
-    assert change_in_words("offered_erlang", 0.1, 0.2) == "differs"
-    assert change_in_words("occupancy_mean", 0.1, 0.2, "> ") == "better"
-    assert change_in_words("refused_share", -0.1, 0.2, "<") == "unclear"
+    assert BY_NAME["refused_share"].change(0.1, 0.2) == "worse"
+    assert BY_NAME["answered_within_share"].change(0.1, 0.2) == "better"
+    assert BY_NAME["answer_wait_s_mean"].change(-2.0, -1.0) == "better"
+    assert BY_NAME["offered_erlang"].change(0.1, 0.2) == "differs"
+    assert BY_NAME["occupancy_mean"].change(0.1, 0.2, "> ") == "better"
+    assert BY_NAME["refused_share"].change(-0.1, 0.2, "<") == "unclear"
 
 
 # A sensitivity --------------------------------------------------------------------------------------------------------
@@ -249,9 +249,10 @@ def test_a_sensitivity_says_what_to_measure(moved):
         assert set(keys) | set(figure.facts["idle"][measure]) == set(effects)
 
 
-def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved):
+def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved, advice):
     """Each has its chart by name, on wide screens and narrow ones; a wrong name gets the right ones."""
-    for plan, name in ((solution, "tried"), (comparison, "differences"), (moved, "tornado")):
+    plans = ((solution, "tried"), (comparison, "differences"), (moved, "tornado"), (advice, "advised"))
+    for plan, name in plans:
         assert charts.charts_of(type(plan).__name__.lower()) == (name,)
         for width in (340, 760):
             assert "<svg" in charts.svg_of(plan.plot(width=width))
@@ -260,6 +261,21 @@ def test_charts_of_plans_are_drawn_by_name(solution, comparison, moved):
     assert "<svg" in charts.svg_of(moved.plot("tornado", measures=[moved.asked[0]]))
     with pytest.raises(WrongTypeError, match="has no charts"):
         charts.plot(3)
+
+
+def test_the_chart_of_an_advice_has_each_design_with_its_intervals(advice):
+    """As it is and after each change, each objective's measure is that of the confirming replications."""
+    rows = figures.advised(advice).rows
+    changes = (*advice.changes, *advice.pairs)
+    assert changes
+    studies = [advice.base, *(one.study for one in changes)]
+    assert len(rows) == len(studies) * len(advice.scenario.objectives)
+    assert rows[0]["design"] == "as it is"
+    pairs = ((study, one) for study in studies for one in study.objectives)
+    for row, (study, one) in zip(rows, pairs, strict=True):
+        estimate = study.estimate(one.objective.measure)
+        assert (row["measure"], row["verdict"]) == (one.objective.measure, one.verdict)
+        assert (row["mean"], row["high"]) == (estimate.mean, min(1.0, estimate.high))
 
 
 # Advice ---------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from parksim.journal import measures
 from parksim.scenario import workload
 from parksim.scenario.model import Scenario
 from parksim.stats import estimate, events, special
-from parksim.studies import advise, estimates, replication
+from parksim.studies import advise, bench, estimates, foreseen, levers, replication
 from parksim.studies import formulas as expected
 from parksim.studies import search as searching
 from parksim.studies import solve as solving
@@ -35,6 +35,9 @@ Outcome = dict[str, Any]
 _SOURCES: Final = (
     *(
         advise,
+        bench,
+        foreseen,
+        levers,
         erlang,
         estimate,
         events,

@@ -13,9 +13,10 @@ from parksim.errors import PlanError
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.stats import estimate as est
 from parksim.studies import advise as advising
-from parksim.studies.advise import advise, at_once, foreseen
+from parksim.studies.advise import advise, at_once
+from parksim.studies.foreseen import foreseen
 from parksim.studies.formulas import formulas
-from parksim.studies.levers import Lever, levers_of
+from parksim.studies.levers import TIME_STEPS_S, Lever, levers_of
 from parksim.studies.store import Store
 from parksim.studies.study import ObjectiveVerdict, study
 from parksim.theory.erlang import erlang_b, erlang_b_servers, erlang_c_within
@@ -51,7 +52,8 @@ def test_slots_are_erlangs_answer():
         {"lot.slots": 3},
         {"lot.slots": least - 1},
     )
-    assert (advice.best, advice.verdict, advice.spare, change.close) == (change, "missed", (), {"lot.slots": ()})
+    assert (advice.best, advice.verdict, advice.spare) == (change, "missed", ())
+    assert (change.steps, change.unclear) == ({"lot.slots": 1}, ())
     gain = change.effects["refused_share"]
     assert gain.low < erlang_b(least, OFFERED_ERLANG) - erlang_b(3, OFFERED_ERLANG) < gain.high
     assert change.side("refused_share") == "better"
@@ -67,15 +69,14 @@ def test_what_is_more_than_needed_is_erlangs_answer_too():
 
 
 def test_a_shorter_time_out_is_that_of_the_formula():
-    """Of five slots the longest time-out with which under 4 % are refused; the formula agrees, also at the bound."""
+    """Of five slots the longest time-out of its step with which under 4 % are refused; by formula one step fails."""
     scenario = lot_only(lot__slots=5)
     (change,) = advise(scenario, keys=["lot.max_in_parking"], replications=60, engine=ENGINE).changes
-    value, less = change.values["lot.max_in_parking"], change.less["lot.max_in_parking"]
-    assert exact(scenario, "refused_share", lot__max_in_parking=value) < 0.04
+    value, less, step = (of["lot.max_in_parking"] for of in (change.values, change.less, change.steps))
+    met = [s for s in range(step, 180, step) if exact(scenario, "refused_share", lot__max_in_parking=s) < 0.04]
+    assert (value, less) == (met[-1], met[-1] + step)
     assert exact(scenario, "refused_share", lot__max_in_parking=less) > 0.04
-    longest = max(s for s in range(10, 180, 10) if exact(scenario, "refused_share", lot__max_in_parking=s) < 0.04)
-    assert value in {longest, *change.close["lot.max_in_parking"], longest - 10, longest - 20}
-    assert value <= longest < less
+    assert (step in TIME_STEPS_S, change.unclear) == (True, ())
 
 
 def switchboard(**values):
@@ -105,6 +106,16 @@ def test_saturated_attendants_are_named():
     why = advice.out_of_reach["answered_within_share"]
     assert (why.why, why.busy) == ("saturated", pytest.approx(1.0, abs=0.01))
     assert why.load == pytest.approx(2.0, abs=0.05)  # 40,000 calls and more: five standard errors are 0.05
+
+
+def test_an_objective_without_a_value_is_named_so():
+    """Without a time-out no call comes back: an objective on the returns has no value, whatever is changed."""
+    text = (SCENARIOS / "lot-only.toml").read_text(encoding="utf-8")
+    scenario = Scenario.loads(text.replace('refused_share = "< 4 %"', 'recall_answered_share = "> 80 %"'))
+    scenario = scenario.with_values({"run.horizon": "2h", "parking.probability": 0})
+    advice = advise(scenario, keys=["lot.slots"], replications=10, engine=ENGINE)
+    why = advice.out_of_reach["recall_answered_share"]
+    assert (advice.best, why.why, why.reason) == (None, "undefined", "no call timed out")
 
 
 def test_the_trade_of_the_time_out_is_named():
@@ -154,7 +165,7 @@ def test_a_run_with_other_seeds_says_what_is_foreseen():
             assert left_open < 2_000
 
 
-class Planted(advising._Bench):
+class Planted(advising.Bench):
     """A bench with planted verdicts: ``rules`` say by measure whether values meet it; nothing is run."""
 
     def __init__(self, rules, unclear=()):
@@ -193,12 +204,75 @@ def test_the_least_pair_is_found():
     assert found > 100
 
 
-def test_what_is_too_close_to_call_is_passed_over_and_named():
-    """Unclear values are not proposed: the next one is the answer, and the bound is the first that surely fails."""
+def test_a_count_goes_by_one_and_the_value_before_it_may_be_too_close_to_call():
+    """Unclear counts are not proposed: the next one is the answer, and one step less is said to be unclear."""
     bench = Planted({"refused": lambda _, n: n >= 5}, unclear=({"n": 3}, {"n": 4}, {"n": 5}))
     place = advising._alone(bench, N, frozenset({"refused"}))
-    assert N.values[place] == 6
-    assert bench.bound(N, range(place - 1, -2, -1), {}) == (1, (5, 4, 3))
+    assert bench.told_apart(N, place, {}) == (6, (5,), 1)
+    assert (bench.is_missed({"n": 5}), bench.is_missed({"n": 2})) == (False, True)
+
+
+class PlantedKey(advising.Bench):
+    """A bench with planted verdicts of one key: ``says`` returns that of a value."""
+
+    def __init__(self, lever, says):
+        """Plant what is said of the lever's values."""
+        super().__init__(None, None, 200)
+        self.lever, self.says = lever, says
+
+    def verdict(self, change, _names=None):
+        """Return what is planted."""
+        return self.says(change.get(self.lever.key, self.lever.now))
+
+    def is_confirmed(self, change, as_met):
+        """Return that the plan is right."""
+        return self.verdict(change) == ("met" if as_met else "missed")
+
+
+@pytest.mark.parametrize("now", [40, 95, 300, 420])
+def test_the_step_of_a_time_out_is_the_finest_that_leaves_nothing_too_close_to_call(now):
+    """For every zone that cannot be decided: the ends of the step are outside, and of each finer step one is inside."""
+    name, ends = "lot.max_in_parking", [s for s in range(10, 600, 20) if s != now]
+    for surely, width in itertools.product(ends, (0, 10, 20, 50, 110)):
+        longer = surely > now
+        fails = surely - width - 10 if longer else surely + width + 10
+        between = range(min(surely, fails) + 1, max(surely, fails))
+
+        def says(s, surely=surely, longer=longer, between=between):
+            return "undecided" if s in between else "met" if (s >= surely if longer else s <= surely) else "missed"
+
+        values = [s for s in range(10, 600, 10) if (s > now if longer else s < now)]
+        lever = Lever(name, now, tuple(values if longer else reversed(values)))
+        value, (less,), step = PlantedKey(lever, says).told_apart(lever, lever.values.index(surely), {})
+        assert says(value) == "met"
+        assert says(less) == "missed" or less == now
+        if value % step or step not in TIME_STEPS_S:  # no step of the list does: it is counted from the value itself
+            assert (value, less, step) == (surely, fails if fails in (now, *values) else now, abs(value - less))
+            continue
+        assert (value % step, less == now or abs(less - value) == step) == (0, True)
+        nearer = range(value + 1, less) if less > value else range(less + 1, value)
+        assert not [s for s in nearer if s % step == 0 and s != now]
+        for finer in TIME_STEPS_S[: TIME_STEPS_S.index(step)]:
+            its = [s for s in range(finer, 3601, finer) if (s > now if longer else s < now)]
+            its = its if longer else its[::-1]
+            first = next((at for at, s in enumerate(its) if says(s) == "met"), None)
+            assert first is None or (first > 0 and says(its[first - 1]) == "undecided")
+
+
+def test_the_step_of_a_roster_is_in_attendant_hours():
+    """72 hours of which 4 can surely go, and 7 surely cannot: 68 or 64 in steps of four, by hand; also upwards."""
+    rosters = [tuple(3 - (hour < dropped) for hour in range(24)) for dropped in range(25)]
+    down = Lever("attendants.count", rosters[0], tuple(rosters[1:]))
+    bench = PlantedKey(
+        down,
+        lambda one: {68: "met", 67: "undecided", 66: "undecided"}.get(sum(one), "met" if sum(one) > 68 else "missed"),
+    )
+    value, (less,), step = bench.told_apart(down, 3, {}, spare=True)
+    assert (sum(value), sum(less), step) == (68, 64, 4)
+    up = Lever("attendants.count", rosters[12], tuple(reversed(rosters[:12])))
+    bench = PlantedKey(up, lambda one: "met" if sum(one) > 65 else "undecided" if sum(one) > 62 else "missed")
+    value, (less,), step = bench.told_apart(up, 5, {})
+    assert (sum(rosters[12]), sum(value), sum(less), step) == (60, 66, 60, 6)
 
 
 def test_hours_of_a_roster_come_worst_first():
