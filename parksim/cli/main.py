@@ -7,7 +7,9 @@ disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish;
 import errno
 import io
 import os
+import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from textwrap import TextWrapper
@@ -59,6 +61,11 @@ for other in (
     app.command(other)
 
 
+def named(scenario: object, values: Iterable[str]) -> str:
+    """Return a scenario as a command names it, with the values that were overridden."""
+    return shlex.join([str(scenario), *(word for value in values for word in ("--set", value))])
+
+
 @app.command
 def run_command(
     scenario: opt.ScenarioFile,
@@ -104,7 +111,7 @@ def run_command(
     text = result.to_json(sealed=written is not None) + "\n"
     if written is not None:
         write(written, text)
-    shown = screen(result) if every else answer(result, str(scenario))
+    shown = screen(result) if every else answer(result, named(scenario, values))
     return opt.Answer(text if json else shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
@@ -128,7 +135,7 @@ def quick_command(
     if method not in {"chain", "load"}:
         raise UsageError(f"--method {method}: choose one of chain, load")
     answer = quick(opt.scenario_with(scenario, values), "load" if method == "load" else "chain")
-    return opt.Answer(answer.to_json() + "\n" if json else quick_screen(answer, str(scenario)))
+    return opt.Answer(answer.to_json() + "\n" if json else quick_screen(answer, named(scenario, values)))
 
 
 @app.command

@@ -104,6 +104,8 @@ def _unplaced(unused: list[str], command: str, words: list[str]) -> tuple[str, l
     word = unused[0]
     at = max((place for place, one in enumerate(words) if one == word), default=len(words) - 1)
     first = len(command.split())
+    if not word:
+        return "an empty word stands among the arguments", [one for one in words if one]
     if word[0] in _DASHES:
         two = f"--{word.lstrip(_DASHES + '-')}"
         return f"{word}: an option begins with two hyphens, not with a dash", [*words[:at], two, *words[at + 1 :]]

@@ -29,7 +29,7 @@ from parksim.studies.sensitivity import foremost
 from parksim.studies.study import ObjectiveVerdict, Study
 
 WIDTH: Final = 80
-ROOM_BESIDE_TWO: Final = 26
+ROOM_BESIDE_TWO: Final = 24
 """Characters for an objective's words beside two intervals."""
 MOST_OBJECTIVES: Final = 5
 """How many objectives the answer shows; the missed ones first."""

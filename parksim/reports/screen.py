@@ -87,9 +87,7 @@ def intervals_in_words(study: Study) -> list[str]:
     """Return the headings of the intervals: one, or two where something is not known."""
     level = f"{study.level * 100:g} %"
     return (
-        [f"{level} interval"]
-        if study.draws is None
-        else [f"{level}, if in-\nputs are right", "With what is\nnot known"]
+        [f"{level} interval"] if study.draws is None else [f"{level} if inputs\nare right", "With what is\nnot known"]
     )
 
 

@@ -115,15 +115,14 @@ def _seconds(value: object) -> float | None:
 
 def sensitivity_screen(made: Sensitivity) -> RenderableType:
     """Return what to measure first, what moves nothing, and a table of what each guess moves, the most first."""
-    moving = [one.key for one in made.effects if one.key not in made.idle]
     about = " and ".join(BY_NAME[name].words for name in made.asked)
     table = empty_table("Guess", "Value", *(name for name in made.measures), right=made.measures)
     for one in made.effects:
         table.add_row(one.key, _short(one.value), *(_both(one, name) for name in made.measures))
     lines = [
         f"Each guess is moved {_how_far(made)}, down and up. What matters: {about}.",
-        f"Measure first: {', '.join(moving[:3])}." if moving else "No guess moves it beyond noise.",
-        f"These move nothing beyond noise: {', '.join(made.idle)}." if made.idle else "",
+        f"Measure first: {', '.join(made.first)}." if made.first else "No guess to measure moves it beyond noise.",
+        f"These do not move what matters beyond noise: {', '.join(made.idle)}." if made.idle else "",
         f"A verdict would change with: {', '.join(made.deciding)}." if made.deciding else "No verdict would change.",
     ]
     number = len(made.base.results)

@@ -28,6 +28,8 @@ def quick_screen(quick: Quick, name: str) -> RenderableType:
     if quick.objectives:
         parts.append(_objectives(quick))
     made = f"Approximate rows: {METHODS[quick.method]}. At least 95 % of the measured errors were smaller."
+    if scenario.not_known:
+        parts.append(Text("This holds if the inputs are right: their limits are not looked at here."))
     return Group(*parts, _rows(quick), Text(made, "dim"), Text(f"To be sure: parksim run {name}", "dim"))
 
 

@@ -425,10 +425,9 @@ def of_sensitivity(sensitivity: Sensitivity, source: str) -> Story:
 
 
 def _first_to_measure(sensitivity: Sensitivity) -> str:
-    moving = [one.key for one in sensitivity.effects if one.key not in sensitivity.idle]
-    if not moving:
+    if not sensitivity.first:
         return "No guess moves the answer beyond noise: nothing has to be measured first."
-    return f"Measure first: {_listed(moving[:3])}."
+    return f"Measure first: {_listed(sensitivity.first)}."
 
 
 def _listed(keys: Sequence[str]) -> str:

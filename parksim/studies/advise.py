@@ -379,6 +379,7 @@ def _chosen(bench: Bench, keys: Collection[str] | None) -> list[Lever]:
     scenario = bench.scenario
     levers = list(levers_of(scenario, partial(bench.study, scenario, range(_RANKED))))
     names = dict.fromkeys(lever.key for lever in levers)
+    keys = (keys,) if isinstance(keys, str) else keys
     for key in keys or ():
         if key not in names:
             near = nearest(key, list(names))

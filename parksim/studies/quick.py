@@ -61,7 +61,7 @@ class Quick:
         if not isinstance(value, float):
             return None
         most = BY_NAME[name].greatest(sum(self.scenario.settings.slots))
-        return max(0.0, value - (within or 0.0)), min(value + (within or 0.0), most)
+        return min(max(0.0, value - (within or 0.0)), most), min(value + (within or 0.0), most)
 
     @property
     def objectives(self) -> list[ObjectiveVerdict]:
@@ -123,7 +123,7 @@ def quick(scenario: Scenario, method: Method = "chain") -> Quick:
     exact = formulas(scenario)
     try:
         near = approximated(scenario, method)
-    except UnfitError:  # a file is not at hand, which the formulas have said
+    except (UnfitError, ArgumentError):  # a file is not at hand, or nobody is on duty: the formulas say why
         return Quick(scenario, method, exact)
     used: Method = "chain" if near.chained else "load"
     return Quick(scenario, used, {name: _best(name, exact[name], near, used, scenario) for name in NAMES})
@@ -141,7 +141,8 @@ def _best(name: str, exact: Formula, near: Answers, method: Method, scenario: Sc
         return Formula(tuple(value.tolist()), NAMED[method], error)
     if math.isnan(value):
         return Formula(None, exact.reason if exact.value is None else why_undefined(name, scenario))
-    return Formula(float(value), NAMED[method], errors_of(name, near, method).of(float(value)))
+    value = min(float(value), BY_NAME[name].greatest(sum(scenario.settings.slots)))
+    return Formula(value, NAMED[method], errors_of(name, near, method).of(value))
 
 
 def errors_of(name: str, near: Answers, method: Method) -> Error:

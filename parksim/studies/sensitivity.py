@@ -97,6 +97,12 @@ class Sensitivity(Reported):
         return tuple(one.key for one in self.effects if not any(map(one.moves, self.asked)))
 
     @property
+    def first(self) -> tuple[str, ...]:
+        """What to measure first, three guesses at most: those that move what matters and that nobody decides."""
+        idle = self.idle
+        return tuple(one.key for one in self.effects if one.key not in idle and not is_decided(one.key))[:3]
+
+    @property
     def deciding(self) -> tuple[str, ...]:
         """The guesses of which a moved value gives another verdict."""
         verdicts = {one.objective.measure: one.verdict for one in self.base.objectives}
@@ -225,12 +231,17 @@ def foremost(scenario: Scenario, measure: str) -> tuple[str, ...]:
         return ()
     sizes = {}
     for key, value in scenario.guesses.items():
-        if key.split(".")[-1] not in DECIDED and not key.startswith("run."):
+        if not is_decided(key) and not key.startswith("run."):
             designs = [_design(scenario, key, other, is_number=False) for other in _moved(value)[1:]]
             found = [_in_the_busiest_hour(design, measure) for design in designs if design is not None]
             sizes[key] = max((abs(other - usual) for other in found if other is not None), default=0.0)
     first = sorted(sizes, key=lambda key: -sizes[key])[:2]
     return tuple(key for key in first if sizes[key] > ALIKE * sizes[first[0]])
+
+
+def is_decided(key: str) -> bool:
+    """Say whether a planner decides the value of a key, instead of measuring it."""
+    return key.rpartition(".")[2] in DECIDED
 
 
 def _in_the_busiest_hour(scenario: Scenario, measure: str) -> float | None:

@@ -289,6 +289,12 @@ def test_init_validate_run(command):
     assert "refused_share" in command("run", "new.toml", *SHORT, "--replications", 2, "--all")[1]
 
 
+def test_the_next_command_has_the_values_that_were_overridden(command):
+    """What was asked with ``--set`` is asked again by the command that is named next."""
+    out = command("run", "lot-only", "--set", "lot.slots=1", "--set", "name=Our lot", "--replications", 2)[1]
+    assert "  parksim advise lot-only --set lot.slots=1 --set 'name=Our lot'" in out
+
+
 def test_the_schema_is_json_and_describes_the_template(command):
     """``schema`` prints a JSON Schema with every section of a scenario."""
     code, out, _ = command("schema")

@@ -28,6 +28,7 @@ TYPED = [
     ("run s.toml 100", "parksim run s.toml --replications 100"),
     ("run s.toml now", "parksim run s.toml"),
     ("s.toml", "parksim run s.toml"),
+    ("run s.toml ''", "parksim run s.toml"),
     ("sweep s.toml", "parksim sweep s.toml --over lot.slots=4..12"),
     ("sweep s.toml lot.slots=4..5", "parksim sweep s.toml --over lot.slots=4..5"),
     ("sweep s.toml --over lot.slots 4..5", "parksim sweep s.toml --over lot.slots=4..5"),

@@ -209,3 +209,19 @@ def test_files_that_are_not_at_hand_leave_the_reason():
     """A scenario read back from a result has no recorded calls: each row says so."""
     recorded = Scenario.model_validate(json.loads(scenario("recorded").canonical))
     assert {one.value for one in quick(recorded).formulas.values()} == {None}
+
+
+def test_nobody_on_duty_leaves_the_reasons():
+    """Where no attendant works in the window there is no balance to compute, and each row says why it has no value."""
+    asleep = scenario("lot-only").with_values({"attendants.count": [0] * 23 + [3], "run.horizon": "2h"})
+    found = quick(asleep)
+    assert all(one.value is not None or one.reason for one in found.formulas.values())
+    assert found.formulas["refused_share"].value is None
+
+
+def test_no_bound_passes_the_slots():
+    """Ten calls a second for the overload's attendants: no more slots are busy than there are."""
+    crowded = scenario("overload").with_values({"arrivals.rate": "10/s", "run.horizon": "1h", "run.warm_up": 0})
+    found = quick(crowded, "load")
+    low, high = found.bounds("occupancy_mean")
+    assert low <= high <= crowded.lots[0].slots

@@ -109,3 +109,11 @@ def test_what_to_measure_first_is_what_moves_erlangs_formula_most():
     assert (
         foremost(hospital.with_values({"lot.slots": 1}), "expired_share") == foremost(hospital, "expired_share") != ()
     )
+
+
+def test_what_is_decided_is_not_measured_first():
+    """Slots move refusals most and stand first in the table; what to measure first leaves them out."""
+    made = sensitivity(Scenario.load(Path(__file__).parents[2] / "scenarios" / "hospital.toml"), 4)
+    assert made.effects[0].key == "lot.slots"
+    assert "lot.slots" not in made.first
+    assert set(made.first) < {one.key for one in made.effects} - set(made.idle)
