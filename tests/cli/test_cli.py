@@ -291,8 +291,9 @@ def test_init_validate_run(command):
 
 def test_the_next_command_has_the_values_that_were_overridden(command):
     """What was asked with ``--set`` is asked again by the command that is named next."""
-    out = command("run", "lot-only", "--set", "lot.slots=1", "--set", "name=Our lot", "--replications", 2)[1]
-    assert "  parksim advise lot-only --set lot.slots=1 --set 'name=Our lot'" in out
+    values = ("--set", "lot.slots=1", "--set", "name=Our lot")
+    out = command("run", "hospital", *values, "--replications", 4)[1]
+    assert "  parksim advise hospital --set lot.slots=1 --set 'name=Our lot'" in out
 
 
 def test_the_schema_is_json_and_describes_the_template(command):
