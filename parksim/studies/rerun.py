@@ -29,7 +29,7 @@ from parksim.studies.advise import Advice, advise
 from parksim.studies.compare import Comparison, changes, compare
 from parksim.studies.draws import Draws
 from parksim.studies.gather import MOST_RUNS, Execution, Gatherer, Progress, Workers, gathering, requested
-from parksim.studies.replication import fits, versions
+from parksim.studies.replication import as_asked, versions
 from parksim.studies.sensitivity import Sensitivity, sensitivity
 from parksim.studies.solve import Frontier, Solution, solve
 from parksim.studies.store import Key, Result, Store, sum_of
@@ -158,6 +158,7 @@ class _Plan(_Made, _Scenario):
 
     kind: str
     level: _Share
+    controls: bool = False
     made_by: str
     replications: _Replications = 1
     stopped: str = ""
@@ -225,7 +226,7 @@ def _remade(plan: _Plan, store: _Finished, own: Scenario | None) -> Plan:
         StoreError: replications are damaged or missing, or this version would not have made such a plan.
     """
     store.made_by = plan.made_by
-    how = {"seed": plan.seed, "engine": plan.engine, "level": plan.level}
+    how = {"seed": plan.seed, "engine": plan.engine, "level": plan.level, "controls": plan.controls}
     done = _made_of(plan, store, own, how | {"store": store, "executor": _Nobody(store)})
     if store.damaged:
         raise _damaged(store, "some of it is")
@@ -290,7 +291,8 @@ def _restored(plan: _Plan, store: Store) -> Study | Sweep:
     def held_of(digest: str, scenario: Scenario, numbers: range) -> tuple[Result, ...]:
         nonlocal missing
         held = store.results(digest, plan.seed, plan.engine, plan.made_by) if digest in texts else {}
-        results = tuple(held[number] for number in numbers if number in held and fits(held[number], scenario))
+        asked = (as_asked(held[number], scenario, plan.controls) for number in numbers if number in held)
+        results = tuple(one for one in asked if one is not None)
         missing += len(numbers) - len(results)
         return results
 
@@ -413,6 +415,7 @@ class _Request(_Kept):
     scenario: str
     objectives: dict[str, str]
     level: _Share
+    controls: bool = False
     replications: _Replications | None
     precision: _Share | None
     sums: list[str]
@@ -483,13 +486,13 @@ def result_of(path: Path, *, unchecked: bool = False) -> Written:
 def study_of(result: Written, own: Scenario | None, how: Mapping[str, Any]) -> Study:
     """Make the study of a written result again, with all its arguments."""
     request = result.made.request
-    fixed = _as_made(how, result.made.seed, result.made.engine, request.level)
+    fixed = _as_made(how, result.made.seed, result.made.engine, request.level, request.controls)
     scenario = with_files(result.path, result.scenario, own)
     return study(scenario, request.replications, precision=request.precision, **fixed)
 
 
-def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float) -> dict[str, Any]:
-    return {**how, "seed": seed, "engine": engine, "level": level}
+def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float, controls: bool) -> dict[str, Any]:
+    return {**how, "seed": seed, "engine": engine, "level": level, "controls": controls}
 
 
 _NOT_COMPARED: Final = {"versions": None, "checksum": None}
@@ -511,7 +514,9 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
     sums = result.made.request.sums
     _check_number(path, replication, len(sums))
     scenario = with_files(path, result.scenario, own)
-    execution = Execution.of(_as_made(how, result.made.seed, result.made.engine, result.made.request.level))
+    request = result.made.request
+    fixed = _as_made(how, result.made.seed, result.made.engine, request.level, request.controls)
+    execution = Execution.of(fixed)
     with gathering(execution, [scenario], 1) as gatherer:
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)
@@ -529,7 +534,8 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
         _check_number(path, replication, count)
     numbers = range(count) if replication is None else range(replication, replication + 1)
     designs = [one.scenario for one in studies]
-    execution = Execution.of(_as_made(how, loaded.seed, loaded.engine, loaded.level))
+    fixed = _as_made(how, loaded.seed, loaded.engine, loaded.level, studies[0].has_controls)
+    execution = Execution.of(fixed)
     with gathering(execution, designs, len(numbers)) as gatherer:
         pairs = list(zip((one.results for one in studies), designs, gatherer.results(designs, numbers), strict=True))
         if replication is None:
@@ -571,7 +577,7 @@ def _rerun_plan(
         plan = _Plan.model_validate(store.plans()[-1])
         if replication is not None:
             raise PlanError(f"{path}: holds {plan.kind}, which is made again as a whole; leave --replication out")
-        now = _made_of(plan, store, own, _as_made(how, plan.seed, plan.engine, plan.level))
+        now = _made_of(plan, store, own, _as_made(how, plan.seed, plan.engine, plan.level, plan.controls))
     old, new = (json.loads(canonical(one.to_dict())) for one in (then, now))
     differing = _versions(plan.versions, plan.engine)
     for one in (old, new):
