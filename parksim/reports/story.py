@@ -34,7 +34,6 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import compare_results
-from parksim.studies.controls import why_none
 from parksim.studies.gather import DEFAULT_LEVEL
 from parksim.studies.replication import Run, run, versions
 from parksim.studies.search import replications_needed
@@ -626,7 +625,7 @@ def made(result: Any, replications: str) -> tuple[tuple[str, str], ...]:
 def commands(result: Any, source: str, words: list[str]) -> tuple[Command, ...]:
     """Return the commands that make a result again: from its store ``source``, and by ``words``, what was asked for."""
     words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine, *_level(result.level)]
-    words += [] if getattr(result, "has_controls", True) or why_none(result.scenario) else ["--no-controls"]
+    words += [] if getattr(result, "has_controls", True) else ["--no-controls"]
     again = Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source]))
     if needs_files(result.scenario.canonical):
         what = "Run it again (the scenario reads files of its own: keep its own file beside them)"

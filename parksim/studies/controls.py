@@ -1,12 +1,14 @@
-"""Controls: what the calls of a replication would have done without limits, of which the mean is known.
+"""Controls: sums of a replication of which the mean is known. By how much they are off it corrects the estimate.
 
 A replication that was offered more calls than usual has more of its slots busy as well. The switchboard without limits
 (``engines.unlimited``) says by how much, on the same drawn calls, and theory says what it does on average
-(``studies.ideal.expectations``). The difference corrects the estimate (``stats.estimate.controlled``).
+(``studies.ideal.expectations``). What happened while a lot was full beyond what was to be expected
+(``journal.innovations``) has the mean 0. ``stats.estimate.controlled`` makes the correction.
 
 Which controls a measure has is chosen beforehand, in ``CONTROLS``, and never by looking at the replications.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 
 from parksim.engines.unlimited import TOTALS, totals
 from parksim.errors import UnfitError
+from parksim.journal.innovations import INNOVATIONS, innovations
+from parksim.journal.journal import Journal
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import busy_cv
 from parksim.scenario.workload import Workload
@@ -24,13 +28,14 @@ from parksim.studies.store import Result
 
 Floats = NDArray[np.float64]
 NAME: Final = "controls"
-"""Under which a replication keeps its ``totals``, beside its measures."""
+"""Under which a replication keeps its ``SUMS``, beside its measures."""
+SUMS: Final = (*TOTALS, *INNOVATIONS)
 CONTROLS: Final[Mapping[str, tuple[str, ...]]] = {
     "parks_requested": ("park_requests",),
     "parks_made": ("park_requests",),
     "offered_erlang": ("stay_s", "park_requests"),
-    "refused_share": ("requests_at_full", "full_s"),
-    "time_full_share": ("full_s", "requests_at_full"),
+    "refused_share": ("requests_at_full", "wishes_at_full", "decisions_at_full", "departures_at_full", "full_s"),
+    "time_full_share": ("full_s", "departures_at_full", "decisions_at_full", "requests_at_full"),
     "retrieved_share": ("retrieved", "park_requests"),
     "expired_share": ("returns", "park_requests"),
     "abandoned_share": ("hung_up", "park_requests"),
@@ -51,14 +56,11 @@ NEGLIGIBLE: Final = 1e-3
 """A mean whose error is no more than this share of the control's standard deviation counts as known."""
 
 
-def why_none(scenario: Scenario) -> str:
-    """Return why no mean of a control is known; "" where some are."""
-    return "its calls are recorded, so what they do on average is not known" if scenario.recording is not None else ""
-
-
-def of_replication(scenario: Scenario, workload: Workload) -> Floats:
-    """Return the controls of a replication, in the order of ``TOTALS``."""
-    return totals(scenario.settings, workload, (scenario.warm_up_us, scenario.horizon_us))
+def of_replication(journal: Journal, scenario: Scenario, workload: Workload) -> Floats:
+    """Return the sums of a replication, in the order of ``SUMS``."""
+    window = (scenario.warm_up_us, scenario.horizon_us)
+    found = (totals(scenario.settings, workload, window), innovations(journal, scenario, workload))
+    return np.concatenate(found)
 
 
 def without(result: Result) -> Result:
@@ -67,16 +69,20 @@ def without(result: Result) -> Result:
 
 
 @lru_cache(maxsize=256)
-def _means(scenario: Scenario) -> tuple[Floats, Floats] | None:
-    """Return the means of the controls and the errors of these, nan where not known; None without the files."""
+def _means(scenario: Scenario) -> tuple[Floats, Floats]:
+    """Return the means of the sums and the errors of these, nan where a mean is not known."""
+    means, errors = np.zeros((2, len(SUMS)))
+    means[: len(TOTALS)] = np.nan
+    if scenario.recording is not None:  # what recorded calls do on average is not known
+        return means, errors
     try:
         known = expectations(scenario)
-    except UnfitError:
-        return None
-    values, errors = (np.array([float(part[name]) for name in TOTALS]) for part in (known.values, known.grid_error))
-    if busy_cv(scenario.arrivals):
-        values[[TOTALS.index(name) for name in _POISSON]] = np.nan
-    return values, errors
+    except UnfitError:  # a file of the scenario is not at hand
+        return means, errors
+    for place, name in enumerate(TOTALS):
+        if name not in _POISSON or not busy_cv(scenario.arrivals):
+            means[place], errors[place] = float(known.values[name]), float(known.grid_error[name])
+    return means, errors
 
 
 class Deviations:
@@ -92,11 +98,10 @@ class Deviations:
         if self._found is None:
             self._found = {}
             drawn = [result.get(NAME) for result in self._results]
-            means = _means(self._scenario) if drawn and None not in drawn else None
-            if means is not None:
+            if drawn and None not in drawn:
                 columns = np.array(drawn, np.float64).T
-                for name, column, mean, error in zip(TOTALS, columns, *means, strict=True):
-                    if error <= NEGLIGIBLE * column.std():
+                for name, column, mean, error in zip(SUMS, columns, *_means(self._scenario), strict=True):
+                    if math.isfinite(mean) and error <= NEGLIGIBLE * column.std():
                         self._found[name] = column - mean
         return self._found
 

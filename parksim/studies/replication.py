@@ -19,7 +19,6 @@ import numpy as np
 from parksim.catalogue import BY_NAME, VECTORS
 from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
-from parksim.engines.unlimited import TOTALS
 from parksim.errors import ArgumentError
 from parksim.journal.journal import Journal
 from parksim.journal.measures import Measures, measure
@@ -174,26 +173,26 @@ def replicate(
         seed: of all replications.
         replications: their numbers.
         engine: one of ``ENGINES``.
-        with_controls: whether each has its controls as well, under ``controls.NAME``, where any are known.
+        with_controls: whether each has its controls as well, under ``controls.NAME``.
     """
     engine = chosen_engine(engine, [scenario], 1)
     _keep_memory_at_hand()
-    with_controls = with_controls and not controls.why_none(scenario)
     results = []
     for replication in replications:
         workload = draw(scenario, seed, replication)
-        measures: Mapping[str, Any] = measure(_simulated(scenario, workload, engine), scenario)
+        journal = _simulated(scenario, workload, engine)
+        measures: Mapping[str, Any] = measure(journal, scenario)
         if with_controls:
-            measures = {**measures, controls.NAME: controls.of_replication(scenario, workload)}
+            measures = {**measures, controls.NAME: controls.of_replication(journal, scenario, workload)}
         results.append({name: _plain(value) for name, value in measures.items()})
     return results
 
 
 def as_asked(stored: Result, scenario: Scenario, with_controls: bool) -> Result | None:
-    """Return a stored replication with controls (where any are known), or without; None where it must be run again."""
+    """Return a stored replication with its controls, or without; None where it must be run again."""
     if not fits(stored, scenario):
         return None
-    if not with_controls or controls.why_none(scenario):
+    if not with_controls:
         return controls.without(stored)
     return stored if controls.NAME in stored else None
 
@@ -205,7 +204,11 @@ def fits(result: Result, scenario: Scenario) -> bool:
     """
     sums = result.get(controls.NAME)
     if sums is not None:
-        if not isinstance(sums, array) or len(sums) != len(TOTALS) or not all(0.0 <= one <= _GREATEST for one in sums):
+        if (
+            not isinstance(sums, array)
+            or len(sums) != len(controls.SUMS)
+            or not all(abs(one) <= _GREATEST for one in sums)
+        ):
             return False
         result = controls.without(result)
     slots = scenario.settings.slots

@@ -2,8 +2,8 @@
 
 Of each scenario many replications are drawn once and put into studies of 30, and of 10, by seeded shuffles. The first
 table says how many times more replications the plain estimate needs for the same half-width: the ratio of the squared
-half-widths, on average over the studies of 30, and of all replications as one study. The second says how many controlled
-95 % intervals hold the truth, which is the controlled estimate of all replications together.
+half-widths, on average over the studies of 30, and of all replications as one study. The second says how many
+controlled 95 % intervals hold the truth, which is the controlled estimate of all replications together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -116,11 +116,11 @@ def main() -> int:
     print(f"{'median':<16}" + "".join(f"{middle:>20.1f}" for middle in middles))
     print(
         f"{'at least':<16}"
-        + "".join(f"{least:>15.1f} {'met ' if one else 'MISS'}" for least, one in zip(LEAST.values(), met))
+        + "".join(f"{least:>15.1f} {'met ' if one else 'MISS'}" for least, one in zip(LEAST.values(), met, strict=True))
     )
     for size, (least, most) in COVERAGE.items():
         print(
-            f"Intervals of {STUDIES:,} studies of {size} that hold the truth ({least:.0%} to {most:.0%}); above; below it"
+            f"{STUDIES:,} studies of {size}: intervals that hold the truth ({least:.0%} to {most:.0%}); above, below it"
         )
         for name in names:
             cells = []
