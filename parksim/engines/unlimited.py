@@ -153,7 +153,8 @@ def _at_least(level: int, from_us: Ints, until_us: Ints, at_us: Ints, window: tu
 
     An interval that begins at an instant does not count there, nor does one that ends there.
     """
-    begins, ends = np.sort(from_us), np.sort(until_us)
+    lasts = until_us > from_us
+    begins, ends = np.sort(from_us[lasts]), np.sort(until_us[lasts])
     at_us = np.sort(at_us)
     lasting = np.searchsorted(begins, at_us) - np.searchsorted(ends, at_us, side="right")
     # From when the n-th began until the next one does, at least ``level`` last until n + 1 - level have ended.
