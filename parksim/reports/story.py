@@ -618,6 +618,7 @@ def made(result: Any, replications: str) -> tuple[tuple[str, str], ...]:
         ("Measured", f"from {span(scenario.warm_up_us)} to {span(scenario.horizon_us)} of each"),
         ("Engine", result.engine),
         ("Intervals", f"{result.level * 100:g} %, by Student's t over replications; what was never seen is bounded"),
+        *([("Controls", result.how_controlled)] if isinstance(result, Study) else []),
         ("Versions", ", ".join(f"{name} {version}" for name, version in made_with.items())),
     )
 

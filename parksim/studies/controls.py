@@ -68,6 +68,15 @@ def without(result: Result) -> Result:
     return {name: value for name, value in result.items() if name != NAME}
 
 
+def why_fewer(scenario: Scenario) -> str:
+    """Return why the means of some controls are not known; "" where all are."""
+    if scenario.recording is not None:
+        return "what recorded calls would do without limits is not known on average"
+    if busy_cv(scenario.arrivals):
+        return "how often a lot would be full without limits is not known where days differ by chance"
+    return ""
+
+
 @lru_cache(maxsize=256)
 def _means(scenario: Scenario) -> tuple[Floats, Floats]:
     """Return the means of the sums and the errors of these, nan where a mean is not known."""

@@ -115,6 +115,14 @@ class Study(Reported):
         return not self.results or any(controls.NAME in result for result in self.results)
 
     @property
+    def how_controlled(self) -> str:
+        """Whether the estimates are corrected by controls, in words."""
+        if not self.has_controls:
+            return "plain estimates, without controls"
+        why = controls.why_fewer(self.scenario)
+        return "estimates corrected by controls" + (f" where their mean is known ({why})" if why else "")
+
+    @property
     def objectives(self) -> list[ObjectiveVerdict]:
         """The scenario's objectives with their verdicts."""
         return [self._judged(one) for one in self.scenario.objectives]

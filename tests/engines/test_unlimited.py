@@ -1,6 +1,7 @@
 """The switchboard without limits by array operations: against the engine where nothing is limited, and by counting."""
 
 from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -16,6 +17,7 @@ FREES = ((c.ENDED, c.TALKED), (c.ABANDONED, c.RINGING))
 
 
 def unlimited_case(seed):
+    """Return a random case without limits of attendants, staff, queue and slots."""
     settings, workload = random_case(Random(seed), several_lots=seed % 2 == 1)
     lots = tuple(len(workload.arrival_us) * settings.max_parks for _ in settings.slots)
     return settings._replace(attendants=-1, staff=-1, queue_limit=-1, counts=(), slots=lots), workload
@@ -91,7 +93,7 @@ def test_the_sums_are_those_of_counting_instant_by_instant():
                 lasting = sum(begin < at < end for begin, end in here)
                 requests += bool(number == lot and is_counted and lasting >= slots)
             edges = sorted({*window, *(edge for pair in here for edge in pair if window[0] < edge < window[1])})
-            for low, high in zip(edges, edges[1:], strict=False):
+            for low, high in pairwise(edges):
                 full_us += (high - low) * (sum(begin <= low and high <= end for begin, end in here) >= slots)
         assert found["requests_at_full"] == requests, seed
         assert found["full_s"] == full_us / 1e6, seed

@@ -15,8 +15,9 @@ from parksim.scenario.workload import draw
 from parksim.studies import controls
 from parksim.studies.gather import Execution, gathering
 from parksim.studies.ideal import expectations
-from parksim.studies.rerun import rerun
 from parksim.studies.replication import replicate
+from parksim.studies.rerun import rerun
+from parksim.studies.store import canonical
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SHORT = Scenario.loads(TEMPLATE).with_values({"run.horizon": "90m", "run.warm_up": "10m"})
@@ -136,7 +137,7 @@ def test_a_resumed_study_is_the_same_to_the_byte_and_old_records_are_run_again(t
     with gathering(Execution(engine="simpy", store=path, controls=False), [SHORT], 6) as gatherer:
         (stored,) = gatherer.results([SHORT], range(6))
     assert (gatherer.ran, gatherer.reused) == (0, 6)
-    assert list(map(str, stored)) == [str(controls.without(one)) for one in resumed.results]
+    assert list(map(canonical, stored)) == [canonical(controls.without(one)) for one in resumed.results]
 
 
 def test_a_written_result_is_made_again_as_it_was(tmp_path):
