@@ -361,7 +361,8 @@ def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
         tried["lot.slots"] = slots
     if missed & _OF_ATTENDANTS and isinstance(attendants, int):
         tried["attendants.count"] = attendants
-    with gathering(Execution(study.seed, study.level, engine=study.engine), [scenario], FIRST_LOOK) as gatherer:
+    how = Execution(study.seed, study.level, engine=study.engine, controls=study.has_controls)
+    with gathering(how, [scenario], FIRST_LOOK) as gatherer:
         bench = Bench(scenario, gatherer, CONFIRMED)
         for key, now in tried.items():
             first_ones = bench.study(bench.design({key: now + 1}), range(FIRST_LOOK))
