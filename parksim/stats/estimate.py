@@ -199,6 +199,10 @@ def controlled(of: Sample, columns: Sequence[NDArray[np.float64]]) -> Sample:
     degrees of freedom and the factor 1 + n d' S^-1 d, for d the mean deviation and S the sums of squares and products.
     For jointly normal replications the t interval is then exact.
 
+    Where most replications do what their controls say (nobody waited, no lot was full), the others are rare events, of
+    which these may show too few. As in ``of_equal`` replications that do not are taken to come with the probability r,
+    and the residuals get back the share r of the variance that was explained.
+
     A control that does not vary, or that is a combination of those before it, is left out; so are the last ones where
     there are fewer than ``REPLICATIONS_A_CONTROL`` replications for each, and all where a replication is undefined.
 
@@ -235,11 +239,23 @@ def controlled(of: Sample, columns: Sequence[NDArray[np.float64]]) -> Sample:
         along = float((direction * residuals).sum())
         residuals, point = residuals - along * direction, point - along * deviation
         factor += of.n * deviation * deviation
-    return of if not used else Sample(point, tuple(residuals.tolist()), of.n, len(used), factor)
+    if not used:
+        return of
+    explained = np.array(of.residuals) - residuals
+    alike = max(ALIKE * float(residuals.std()), _ROUNDING * math.sqrt(of.variance * of.n))
+    if 2 * np.count_nonzero(np.abs(residuals - np.median(residuals)) <= alike) > of.n:
+        residuals = residuals + math.sqrt(-math.expm1(math.log(_UNSEEN) / of.n)) * explained
+    return Sample(point, tuple(residuals.tolist()), of.n, len(used), factor)
 
 
 REPLICATIONS_A_CONTROL: Final = 5
 """With fewer replications for each control its coefficient costs too many degrees of freedom."""
+ALIKE: Final = 0.25
+"""Replications do what their controls say if their residuals are this near to the median, in standard deviations of
+residuals: a fifth of normal ones are, and more than half where the others are rare."""
+_ROUNDING: Final = 1e-6
+_UNSEEN: Final = 0.025
+"""With this probability none of the replications shows what comes with the probability r."""
 _COMBINED: Final = 1e-6
 """A control of which no more than this is left by those before it is a combination of them."""
 

@@ -225,6 +225,11 @@ class Advice(Reported):
     made_with: Mapping[str, str] | None = None
 
     @property
+    def has_controls(self) -> bool:
+        """Whether estimates are corrected by controls, where these are known."""
+        return self.base.has_controls
+
+    @property
     def verdict(self) -> Verdict:
         """What a run of the scenario as it is would say of all objectives together."""
         return together(self.objectives)

@@ -26,6 +26,7 @@ HOURS = [0.3, 0.9] * 12
 
 
 def shipped(name, values):
+    """Return a shipped scenario with some values replaced."""
     return Scenario.load(SCENARIOS / f"{name}.toml").with_values(values)
 
 
@@ -53,6 +54,7 @@ def test_the_means_of_the_sums_are_those_of_many_draws(name):
 
 
 def innovations_of(scenario, number, seed):
+    """Return the controls of mean 0 of one replication."""
     (result,) = replicate(scenario, seed, [number], "simpy", with_controls=True)
     return result[controls.NAME][len(TOTALS) :]
 
