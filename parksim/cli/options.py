@@ -127,6 +127,9 @@ class Execution(Hands):
         str | None, Parameter(help="Confidence level of all intervals. Default: 95%, or that of a result.")
     ] = None
     engine: Annotated[str | None, Parameter(help=f"One of: {ENGINES}. Default: auto, or that of a result.")] = None
+    no_controls: Annotated[
+        bool, Parameter(negative=(), help="Plain estimates, not corrected by what theory knows of the drawn calls.")
+    ] = False
 
     def check(self) -> None:
         """Refuse wrong values before any work."""
@@ -144,13 +147,14 @@ class Execution(Hands):
             calls: calls that the work simulates.
             may_end_early: whether the work may be enough before all of it is done.
             store: where replications are kept.
-            like: a study whose seed, level and engine are the defaults.
+            like: a study whose seed, level, engine and controls are the defaults.
         """
         level = fraction_of("--level", self.level, "95%")
         chosen = {
             "seed": (1 if like is None else like.seed) if self.seed is None else self.seed,
             "level": (0.95 if like is None else like.level) if level is None else level,
             "store": store,
+            "controls": not self.no_controls and (like is None or like.has_controls),
         }
         engine = self.engine or ("auto" if like is None else like.engine)
         with self.ready(calls, engine, may_end_early=may_end_early, store=store) as hands:

@@ -90,7 +90,7 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
     steps = 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
     levels = np.zeros(len(steps) + 1, np.int64)
     np.cumsum(steps, out=levels[1:])
-    stays = _stays_of(journal, changes, settings)
+    stays = stays_of(journal, changes, settings)
     values: dict[str, Any] = {name: _count(journal, counted, what) for name, what in _WHOLES.items()}
     values["parks_requested"] = values["parks_made"] + _count(journal, counted, c.REFUSED, c.LOT_FULL)
     values |= {name: _ratio(_count(journal, counted, *what), values[of]) for name, (of, *what) in _SHARES.items()}
@@ -184,7 +184,7 @@ def _quantile_s(durations_us: Ints, percent: int) -> float:
     return float(np.partition(durations_us, (rank, rank))[rank]) / 1e6
 
 
-class _Stays(NamedTuple):
+class Stays(NamedTuple):
     """The stays in the lots, one an element, by slot and then by time."""
 
     place: NDArray[Any]
@@ -201,7 +201,7 @@ class _Stays(NamedTuple):
         return np.clip(self.until_us, *window) - np.clip(self.from_us, *window)
 
 
-def _stays_of(journal: Journal, changes: Ints, settings: Settings) -> _Stays:
+def stays_of(journal: Journal, changes: Ints, settings: Settings) -> Stays:
     """Return the stays: a slot's rows are PARKED, free, PARKED, free in turn."""
     firsts = np.concatenate(([0], np.cumsum(settings.slots)))
     # As small as can be: NumPy sorts small numbers by counting them, several times faster than large ones.
@@ -209,7 +209,7 @@ def _stays_of(journal: Journal, changes: Ints, settings: Settings) -> _Stays:
     place = firsts[journal.lot[changes]] + journal.slot[changes].astype(firsts.dtype)
     order = np.argsort(place, kind="stable")
     parked, freed = changes[order[::2]], changes[order[1::2]]
-    return _Stays(
+    return Stays(
         place[order[::2]], parked, journal.kind[freed], from_us=journal.time_us[parked], until_us=journal.time_us[freed]
     )
 
@@ -231,7 +231,7 @@ def _occupancy(changes_us: Ints, levels: Ints, settings: Settings, window: Windo
     }
 
 
-def _stay_lengths(stays: _Stays, counted: Mask) -> dict[str, float]:
+def _stay_lengths(stays: Stays, counted: Mask) -> dict[str, float]:
     """Lengths of the stays that counted calls made."""
     stays_us = (stays.until_us - stays.from_us)[counted[stays.parked]]
     return {
@@ -335,7 +335,7 @@ def _answered_by_group(journal: Journal) -> Mask:
 
 
 def _by_hour(
-    journal: Journal, counted: Mask, stays: _Stays, in_time: Ints, time_outs: Ints, window: Window
+    journal: Journal, counted: Mask, stays: Stays, in_time: Ints, time_outs: Ints, window: Window
 ) -> dict[str, Any]:
     """Counts by the hour of day in which they happened (time 0 is midnight).
 
@@ -386,7 +386,7 @@ def _occupancy_by_hour(changes_us: Ints, steps: NDArray[np.int8], window: Window
 
 
 def _by_lot(
-    journal: Journal, counted: Mask, stays: _Stays, totals: dict[str, Any], settings: Settings, window: Window
+    journal: Journal, counted: Mask, stays: Stays, totals: dict[str, Any], settings: Settings, window: Window
 ) -> dict[str, Any]:
     """Of each lot what was asked of it, and what came of it; every total is the sum over the lots.
 

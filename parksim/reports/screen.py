@@ -35,6 +35,7 @@ def screen(study: Study) -> RenderableType:
     if study.objectives:
         parts.append(_objectives(study))
     made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"
+    made += f"; {study.how_controlled}"
     notes: dict[str, int] = {}
     table = _estimates(study, notes)
     told = [Text(f"[{number}] {reason}", "dim") for reason, number in notes.items()]

@@ -391,6 +391,7 @@ def _sweep_commands(sweep: Sweep, source: str) -> tuple[Command, ...]:
     over = {key: list(values) for key, values in sweep.over.items()}
     loaded = f"parksim.Scenario.load({SCENARIO_FILE!r})"
     how = f"seed={sweep.seed}, engine={sweep.engine!r}, level={sweep.level!r}"
+    how += "" if sweep.has_controls else ", controls=False"
     call = f"parksim.sweep({loaded}, {over}, {sweep.replications}, {how})"
     return (*known[:-1], Command(f"{known[-1].what}, in Python", call))
 
@@ -618,6 +619,7 @@ def made(result: Any, replications: str) -> tuple[tuple[str, str], ...]:
         ("Measured", f"from {span(scenario.warm_up_us)} to {span(scenario.horizon_us)} of each"),
         ("Engine", result.engine),
         ("Intervals", f"{result.level * 100:g} %, by Student's t over replications; what was never seen is bounded"),
+        *([("Controls", result.how_controlled)] if isinstance(result, Study) else []),
         ("Versions", ", ".join(f"{name} {version}" for name, version in made_with.items())),
     )
 
@@ -625,6 +627,7 @@ def made(result: Any, replications: str) -> tuple[tuple[str, str], ...]:
 def commands(result: Any, source: str, words: list[str]) -> tuple[Command, ...]:
     """Return the commands that make a result again: from its store ``source``, and by ``words``, what was asked for."""
     words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine, *_level(result.level)]
+    words += [] if result.has_controls else ["--no-controls"]
     again = Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source]))
     if needs_files(result.scenario.canonical):
         what = "Run it again (the scenario reads files of its own: keep its own file beside them)"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Final
 
-from parksim.stats.estimate import SHARE, Bounds, Estimate, Sample, t_interval, t_of, tail_of
+from parksim.stats.estimate import SHARE, Bounds, Estimate, Method, Sample, t_interval, t_of, tail_of
 from parksim.stats.special import beta_quantile
 
 ENOUGH: Final = 500.0
@@ -58,13 +58,14 @@ def share(of: Sample, units: float, level: float = 0.95) -> Estimate:
     trials = of.point * (1.0 - of.point) / spread if spread > 0.0 else units
     if of.point * units < FEW_UNITS:
         trials = min(trials, units)
-    trials *= (NormalDist().inv_cdf(1.0 - tail) / t_of(level, of.n - 1)) ** 2
+    trials *= (NormalDist().inv_cdf(1.0 - tail) / t_of(level, of.df)) ** 2
     events = of.point * trials
     if events >= ENOUGH and spread > 0.0:
         return t_interval(of, level, SHARE)
     low = min(of.point, beta_quantile(events + _half(events), trials - events + 1.0 - _half(events), tail))
     high = max(of.point, 1.0 - beta_quantile(trials - events, events + 1.0, tail))
-    return Estimate(of.point, low, high, level, of.n, "binomial", f"worth {events:.3g} of {trials:,.0f} trials")
+    reason = f"worth {events:.3g} of {trials:,.0f} trials"
+    return Estimate(of.point, low, high, level, of.n, "control-binomial" if of.controls else "binomial", reason)
 
 
 def rate(of: Sample, events: float, level: float = 0.95) -> Estimate:
@@ -90,13 +91,14 @@ def rate(of: Sample, events: float, level: float = 0.95) -> Estimate:
     worth = of.point**2 / spread if spread > 0.0 else events
     if events < FEW_UNITS:
         worth = min(worth, events)
-    worth *= (NormalDist().inv_cdf(1.0 - tail) / t_of(level, of.n - 1)) ** 2
+    worth *= (NormalDist().inv_cdf(1.0 - tail) / t_of(level, of.df)) ** 2
     if worth >= ENOUGH and spread > 0.0:
         return t_interval(of, level, (0.0, math.inf))
     low = beta_quantile(worth + _half(worth), _CONTINUOUS, tail) * _CONTINUOUS / worth * of.point
     high = (1.0 - beta_quantile(_CONTINUOUS, worth + 1.0, tail)) * _CONTINUOUS / worth * of.point
     reason = f"worth {worth:.3g} events"
-    return Estimate(of.point, min(low, of.point), max(high, of.point), level, of.n, "poisson", reason)
+    method: Method = "control-poisson" if of.controls else "poisson"
+    return Estimate(of.point, min(low, of.point), max(high, of.point), level, of.n, method, reason)
 
 
 def _half(events: float) -> float:

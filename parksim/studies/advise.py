@@ -225,6 +225,11 @@ class Advice(Reported):
     made_with: Mapping[str, str] | None = None
 
     @property
+    def has_controls(self) -> bool:
+        """Whether estimates are corrected by controls, where these are known."""
+        return self.base.has_controls
+
+    @property
     def verdict(self) -> Verdict:
         """What a run of the scenario as it is would say of all objectives together."""
         return together(self.objectives)
@@ -361,7 +366,8 @@ def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
         tried["lot.slots"] = slots
     if missed & _OF_ATTENDANTS and isinstance(attendants, int):
         tried["attendants.count"] = attendants
-    with gathering(Execution(study.seed, study.level, engine=study.engine), [scenario], FIRST_LOOK) as gatherer:
+    how = Execution(study.seed, study.level, engine=study.engine, controls=study.has_controls)
+    with gathering(how, [scenario], FIRST_LOOK) as gatherer:
         bench = Bench(scenario, gatherer, CONFIRMED)
         for key, now in tried.items():
             first_ones = bench.study(bench.design({key: now + 1}), range(FIRST_LOOK))

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Final, Unpack
 
 import numpy as np
@@ -299,8 +300,14 @@ def difference(
         a, b = map(est.mean_of, zip(*pairs, strict=True))
         return est.together(a, b, one.level, bounds, reason)
     no_pair_differs = alike and any(first.residuals) and first.residuals == second.residuals
-    if no_pair_differs or {side.method for side in estimates} <= _BY_SPREAD:
-        return by(first, second, one.level, bounds)
+    by_spread = no_pair_differs or {side.method for side in estimates} <= _BY_SPREAD
+    if by_spread and alike:
+        pairs_of_controls = zip_longest(one.measured.deviations.of(name), other.measured.deviations.of(name))
+        columns = [column for pair in pairs_of_controls for column in pair if column is not None]
+        return est.together(first, second, one.level, bounds, columns=columns)
+    first, second = one.measured.controlled(name, first), other.measured.controlled(name, second)
+    if by_spread:
+        return est.apart(first, second, one.level, bounds)
     return events.difference(*estimates, est.correlation(first, second) if alike else 0.0, bounds)
 
 
@@ -334,5 +341,5 @@ def difference_with_unknown(one: Study, other: Study, name: str, plain: Estimate
     return WithUnknown(low, high, found.input_share, draws.keys(found.means))
 
 
-_BY_SPREAD: Final = frozenset({"student-t", "all-equal", "certain", "one-replication"})
+_BY_SPREAD: Final = frozenset({"student-t", "control-t", "all-equal", "certain", "one-replication"})
 """Methods of estimates whose differences rest on the spread of the replications."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final, Literal
 
-from parksim.catalogue import BY_NAME
+from parksim.catalogue import BY_NAME, SHARES
 from parksim.journal.measures import Window, open_by_hour_us
 from parksim.rules import codes as c
 from parksim.scenario.lots import longest_s
@@ -18,6 +18,7 @@ from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Recorded
 from parksim.stats import estimate as est
 from parksim.stats import events
+from parksim.studies.controls import Deviations
 from parksim.studies.formulas import Formula
 from parksim.studies.store import Result
 
@@ -41,6 +42,8 @@ _BURSTS: Final[dict[str, tuple[Resource, ...]]] = {
     "abandoned_share": ("staff",),
 }
 """Whose full periods bring the events of a share in bursts."""
+EVENTS_TO_CONTROL: Final = 20.0
+"""A share of fewer events is not corrected: their number is too skewed for a regression."""
 _THEORY_WEIGHS: Final = 2
 """How many replications the size of a burst in theory is worth, beside what the replications show of it."""
 
@@ -60,6 +63,7 @@ class Measured:
     ) -> None:
         self.scenario, self.results, self.level, self.formula_of = scenario, results, level, formula_of
         self._window = Window(scenario.warm_up_us, scenario.horizon_us)
+        self.deviations = Deviations(scenario, results)
         self._means: dict[str, float] = {}
 
     def estimate(self, name: str, index: int | None = None) -> est.Estimate | None:
@@ -76,7 +80,7 @@ class Measured:
             return est.certain(0.0, of.n, self.level, "the window has no such hour")
         if of.n >= 2 and of.variance == 0.0 and self._is_certain(name, index, of.point):
             return est.certain(of.point, of.n, self.level, "as theory says, and in every replication")
-        measure = BY_NAME[name]
+        measure, of = BY_NAME[name], self.controlled(name, of)
         if measure.of or (base == "parks_per_call" and self.scenario.settings.max_parks == 1):
             return events.share(of, self._units(name, index, of.point), self.level)
         if measure.is_count or base == "parks_per_call":
@@ -85,6 +89,14 @@ class Measured:
         if base == "answer_wait_s_mean" and of.point == 0.0:
             return self._wait_never_seen(of)
         return est.t_interval(of, self.level, (0.0, self._most(base, index if part == "lot" else None)))
+
+    def controlled(self, name: str, of: est.Sample) -> est.Sample:
+        """Return the sample of a measure corrected by its controls, where it has any and enough events."""
+        share = name in SHARES
+        if share and rarer_events(of) < EVENTS_TO_CONTROL:
+            return of
+        corrected = est.controlled(of, self.deviations.of(name))
+        return corrected if corrected.point > 0.0 and not (share and corrected.point >= 1.0) else of
 
     def sample(self, name: str, index: int | None = None) -> est.Sample | None:
         """Return the ratio of sums that a measure is; None where it is undefined, or no such ratio."""
@@ -244,6 +256,12 @@ class Measured:
             return est.t_interval(of, self.level)
         reason = "nobody waited; a wait is taken to last as long as one call's work"
         return est.Estimate(0.0, 0.0, waiting * work_s / calls, self.level, of.n, "never-seen", reason)
+
+
+def rarer_events(of: est.Sample) -> float:
+    """Return how many independent events a share rests on, or exceptions where these are rarer."""
+    rare = min(of.point, 1.0 - of.point)
+    return rare * rare * (1.0 - rare) / of.variance if of.variance > 0.0 else 0.0
 
 
 def _wholes(of: str, result: Result, part: str, index: int | None) -> float:

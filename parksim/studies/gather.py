@@ -30,7 +30,7 @@ from parksim.scenario.arguments import proportion, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
 from parksim.studies import replication as engines
-from parksim.studies.replication import made_by, replicate
+from parksim.studies.replication import as_asked, made_by, replicate
 from parksim.studies.store import Damage, Key, Result, Store
 
 DEFAULT_LEVEL: Final = 0.95
@@ -75,6 +75,7 @@ class ExecutionArguments(TypedDict, total=False):
             What was finished (a study, sweep, solution, ...) is stored as well, so that ``load`` returns it.
         progress: called with how many replications are done and to do. A study counts all of them; the others count
             those that must be run.
+        controls: whether estimates are corrected by what is known of the calls (``studies.controls``); True by default.
     """
 
     seed: int
@@ -84,6 +85,7 @@ class ExecutionArguments(TypedDict, total=False):
     engine: str
     store: Store | str | Path | None
     progress: Progress | None
+    controls: bool
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Execution:
     engine: str = "auto"
     store: Store | str | Path | None = None
     progress: Progress | None = None
+    controls: bool = True
 
     def __post_init__(self) -> None:
         engines.checked_engine(self.engine)
@@ -203,6 +206,7 @@ class Gatherer:
         pool: Where they are run; None for this process.
         new_pool: Makes another one when a worker has died; None when the pool is not ours.
         workers: How many the pool has.
+        controls: Whether replications have their controls as well.
     """
 
     seed: int
@@ -215,6 +219,7 @@ class Gatherer:
     pool: Executor | None = None
     new_pool: Callable[[], Executor] | None = None
     workers: int = 1
+    controls: bool = False
     _held: dict[str, dict[int, Result]] = field(default_factory=dict)
     _unused: dict[str, set[int]] = field(default_factory=dict)
     _texts: dict[str, str] | None = None
@@ -285,7 +290,8 @@ class Gatherer:
             self._held[digest] = {}
             if self.store is not None:
                 stored = self.store.results(digest, self.seed, self.engine, made_by(self.engine))
-                self._held[digest] = {number: one for number, one in stored.items() if engines.fits(one, scenario)}
+                fitting = ((number, as_asked(one, scenario, self.controls)) for number, one in stored.items())
+                self._held[digest] = {number: one for number, one in fitting if one is not None}
                 self._unused[digest] = set(self._held[digest])
                 self._keep_scenario(scenario)
         used = self._unused.get(digest, set()).intersection(replications)
@@ -312,6 +318,7 @@ class Gatherer:
                 "seed": self.seed,
                 "engine": self.engine,
                 "level": self.level,
+                "controls": self.controls,
                 "made_by": made_by(self.engine),
                 "versions": engines.versions(self.engine),
                 **self.kept(scenario),
@@ -367,6 +374,10 @@ class Gatherer:
         self._held[digest] |= made
         self.ran += len(made)
 
+    def _work(self, task: Task) -> Callable[[], list[Result]]:
+        """Return what runs a task, here or in a worker."""
+        return partial(replicate, task.scenario, self.seed, task.replications, self.engine, self.controls)
+
     def _made(self, tasks: deque[Task], alone: int) -> Generator[tuple[Task, list[Result]], None, None]:
         """Yield the tasks with their results as they come; ``tasks`` keeps those that are not made when it breaks.
 
@@ -375,17 +386,17 @@ class Gatherer:
         if self.pool is None:
             while tasks:
                 task = tasks[0]
-                made = replicate(task.scenario, self.seed, task.replications, self.engine)
+                made = self._work(task)()
                 tasks.popleft()
                 yield task, made
             return
-        work = replicate if self.new_pool is None else partial(interruptible, replicate)
         out: dict[Future[list[Result]], Task] = {}
         try:
             while tasks or out:
                 while tasks and len(out) < (1 if alone > 0 else _AHEAD * self.workers):
                     task = tasks[0]
-                    future = self.pool.submit(work, task.scenario, self.seed, task.replications, self.engine)
+                    work = self._work(task)
+                    future = self.pool.submit(work) if self.new_pool is None else self.pool.submit(interruptible, work)
                     out[future] = tasks.popleft()
                 for future in wait(out, return_when=FIRST_COMPLETED).done:
                     results = future.result()
@@ -456,6 +467,7 @@ def gathering(how: Execution, scenarios: Sequence[Scenario], replications: int) 
             pool=pool,
             new_pool=new_pool if own else None,
             workers=getattr(pool, "_max_workers", None) or how.workers or cores(),
+            controls=how.controls,
         )
     finally:
         for one in pools:

@@ -240,10 +240,10 @@ def expectations(scenario: Scenario) -> Expectations:
     """Return what one replication of ``scenario`` sums up to on average if nothing were limited.
 
     Of calls offered in the window, each followed to its end: ``calls``, ``park_requests`` (all of which are granted),
-    ``retrieved``, ``hung_up`` (in a lot), ``returns``, ``requests_at_full`` (that find at least as many calls in their
-    lot as it has slots). Of time in the window: ``busy_slot_s``, ``full_s`` (with at least as many calls as slots,
-    summed over the lots), ``time_outs``, ``attended_s`` and ``staff_s`` (seconds of work). ``calls``,
-    ``park_requests``, ``busy_slot_s`` and ``time_outs`` are there by hour of day as well, with ``_by_hour``.
+    ``retrieved``, ``hung_up`` (in a lot), ``returns``, ``stay_s`` (seconds parked), ``requests_at_full`` (that find at
+    least as many calls in their lot as it has slots). Of time in the window: ``busy_slot_s``, ``full_s`` (with at least
+    as many calls as slots, summed over the lots), ``time_outs``, ``attended_s`` and ``staff_s`` (seconds of work).
+    ``calls``, ``park_requests``, ``busy_slot_s`` and ``time_outs`` are there by hour of day as well, with ``_by_hour``.
 
     Recorded calls are spread over their minute, and the two that need a Poisson number of calls are nan.
 
@@ -267,6 +267,7 @@ def _sums(one: Ideal) -> dict[str, Floats]:
     found |= {name.removesuffix("_by_hour"): np.asarray(value.sum()) for name, value in found.items()}
     for name, field in (("retrieved", "retrieved"), ("hung_up", "hung_up"), ("returns", "expired")):
         found[name] = np.asarray(one.by_hour(field, low_s, end_s, counted=True).sum())
+    found["stay_s"] = np.asarray(one.by_hour("parked_s", low_s, end_s, counted=True).sum())
     for name in ("attended_s", "staff_s"):
         found[name] = np.asarray(one.by_hour(name, low_s, high_s).sum())
     return found | _at_full(one, low_s, high_s)

@@ -23,7 +23,7 @@ from parksim.studies.advise import Advice, advise
 from parksim.studies.compare import Comparison, changes, compare
 from parksim.studies.draws import Draws
 from parksim.studies.gather import MOST_RUNS, requested
-from parksim.studies.replication import fits
+from parksim.studies.replication import as_asked
 from parksim.studies.sensitivity import Sensitivity, sensitivity
 from parksim.studies.solve import Frontier, Solution, solve
 from parksim.studies.store import Key, Result, Store
@@ -146,6 +146,7 @@ class Planned(MadeWith, _Scenario):
 
     kind: str
     level: Share
+    controls: bool = False
     made_by: str
     replications: Replications = 1
     stopped: str = ""
@@ -213,7 +214,7 @@ def _remade(plan: Planned, store: _Finished, own: Scenario | None) -> Plan:
         StoreError: replications are damaged or missing, or this version would not have made such a plan.
     """
     store.made_by = plan.made_by
-    how = {"seed": plan.seed, "engine": plan.engine, "level": plan.level}
+    how = {"seed": plan.seed, "engine": plan.engine, "level": plan.level, "controls": plan.controls}
     done = made_of(plan, store, own, how | {"store": store, "executor": _Nobody(store)})
     if store.damaged:
         raise _damaged(store, "some of it is")
@@ -278,7 +279,8 @@ def _restored(plan: Planned, store: Store) -> Study | Sweep:
     def held_of(digest: str, scenario: Scenario, numbers: range) -> tuple[Result, ...]:
         nonlocal missing
         held = store.results(digest, plan.seed, plan.engine, plan.made_by) if digest in texts else {}
-        results = tuple(held[number] for number in numbers if number in held and fits(held[number], scenario))
+        asked = (as_asked(held[number], scenario, plan.controls) for number in numbers if number in held)
+        results = tuple(one for one in asked if one is not None)
         missing += len(numbers) - len(results)
         return results
 

@@ -7,7 +7,7 @@ A replication is a function of (scenario, seed, replication number, engine). ``r
 import math
 import platform
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from parksim.results import Drawn
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
+from parksim.studies import controls
 from parksim.studies.store import Result, code_digest
 
 ENGINES: Final = ("auto", "simpy", "kernel")
@@ -76,25 +77,23 @@ def run(
     if commands and checked_engine(engine) == "kernel":
         raise ArgumentError('the kernel takes no commands; choose engine="simpy"')
     engine = "simpy" if commands else chosen_engine(engine, [scenario], 1)
-    journal = _simulated(scenario, seed, replication, engine, commands)
+    journal = _simulated(scenario, draw(scenario, seed, replication), engine, commands)
     journal.header.update(
         header(scenario, seed, replication, engine), **({"commands": len(commands)} if commands else {})
     )
     return Run(scenario, seed, replication, engine, journal)
 
 
-def _simulated(
-    scenario: Scenario, seed: int, replication: int, engine: str, commands: Sequence[Command] = ()
-) -> Journal:
+def _simulated(scenario: Scenario, workload: Workload, engine: str, commands: Sequence[Command] = ()) -> Journal:
     """Return the journal of one replication, without header."""
     if commands:
-        return commanded.simulate(scenario.settings, draw(scenario, seed, replication), commands)
+        return commanded.simulate(scenario.settings, workload, commands)
     simulate = processes.simulate
     if engine == "kernel":
         from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
 
         simulate = kernel.simulate
-    return simulate(scenario.settings, draw(scenario, seed, replication))
+    return simulate(scenario.settings, workload)
 
 
 def checked_engine(engine: str) -> str:
@@ -164,22 +163,54 @@ def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict
     }
 
 
-def replicate(scenario: Scenario, seed: int, replications: Iterable[int], engine: str) -> list[Result]:
-    """Run some replications and return their measures as plain values: the work of a worker."""
+def replicate(
+    scenario: Scenario, seed: int, replications: Iterable[int], engine: str, with_controls: bool = False
+) -> list[Result]:
+    """Run some replications and return their measures as plain values: the work of a worker.
+
+    Args:
+        scenario: what is simulated.
+        seed: of all replications.
+        replications: their numbers.
+        engine: one of ``ENGINES``.
+        with_controls: whether each has its controls as well, under ``controls.NAME``.
+    """
     engine = chosen_engine(engine, [scenario], 1)
     _keep_memory_at_hand()
     results = []
     for replication in replications:
-        measures = measure(_simulated(scenario, seed, replication, engine), scenario)
+        workload = draw(scenario, seed, replication)
+        journal = _simulated(scenario, workload, engine)
+        measures: Mapping[str, Any] = measure(journal, scenario)
+        if with_controls:
+            measures = {**measures, controls.NAME: controls.of_replication(journal, scenario, workload)}
         results.append({name: _plain(value) for name, value in measures.items()})
     return results
+
+
+def as_asked(stored: Result, scenario: Scenario, with_controls: bool) -> Result | None:
+    """Return a stored replication with its controls, or without; None where it must be run again."""
+    if not fits(stored, scenario):
+        return None
+    if not with_controls:
+        return controls.without(stored)
+    return stored if controls.NAME in stored else None
 
 
 def fits(result: Result, scenario: Scenario) -> bool:
     """Say whether stored measures can be those of a replication of ``scenario``: all of them, each within its bounds.
 
-    A number is undefined (nan) only where there may be nothing to divide by.
+    A number is undefined (nan) only where there may be nothing to divide by. Controls may be there, all of them.
     """
+    sums = result.get(controls.NAME)
+    if sums is not None:
+        if (
+            not isinstance(sums, array)
+            or len(sums) != len(controls.SUMS)
+            or not all(abs(one) <= _GREATEST for one in sums)
+        ):
+            return False
+        result = controls.without(result)
     slots = scenario.settings.slots
     lengths = {"hour": 24, "lot": len(slots), "occupancy_pmf": sum(slots) + 1, "slot_utilisation": sum(slots)}
     if result.keys() != BY_NAME.keys():

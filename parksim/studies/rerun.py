@@ -108,6 +108,7 @@ class _Request(Kept):
     scenario: str
     objectives: dict[str, str]
     level: Share
+    controls: bool = False
     replications: Replications | None
     precision: Share | None
     sums: list[str]
@@ -178,13 +179,13 @@ def result_of(path: Path, *, unchecked: bool = False) -> Written:
 def study_of(result: Written, own: Scenario | None, how: Mapping[str, Any]) -> Study:
     """Make the study of a written result again, with all its arguments."""
     request = result.made.request
-    fixed = _as_made(how, result.made.seed, result.made.engine, request.level)
+    fixed = _as_made(how, result.made.seed, result.made.engine, request.level, request.controls)
     scenario = with_files(result.path, result.scenario, own)
     return study(scenario, request.replications, precision=request.precision, **fixed)
 
 
-def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float) -> dict[str, Any]:
-    return {**how, "seed": seed, "engine": engine, "level": level}
+def _as_made(how: Mapping[str, Any], seed: int, engine: str, level: float, controls: bool) -> dict[str, Any]:
+    return {**how, "seed": seed, "engine": engine, "level": level, "controls": controls}
 
 
 _NOT_COMPARED: Final = {"versions": None, "checksum": None}
@@ -206,7 +207,9 @@ def _rerun_written(path: Path, replication: int | None, own: Scenario | None, ho
     sums = result.made.request.sums
     _check_number(path, replication, len(sums))
     scenario = with_files(path, result.scenario, own)
-    execution = Execution.of(_as_made(how, result.made.seed, result.made.engine, result.made.request.level))
+    request = result.made.request
+    fixed = _as_made(how, result.made.seed, result.made.engine, request.level, request.controls)
+    execution = Execution.of(fixed)
     with gathering(execution, [scenario], 1) as gatherer:
         ((again_one,),) = gatherer.results([scenario], range(replication, replication + 1))
     was, now_sum = sums[replication], sum_of(again_one)
@@ -224,7 +227,8 @@ def _rerun_stored(path: Path, replication: int | None, own: Scenario | None, how
         _check_number(path, replication, count)
     numbers = range(count) if replication is None else range(replication, replication + 1)
     designs = [one.scenario for one in studies]
-    execution = Execution.of(_as_made(how, loaded.seed, loaded.engine, loaded.level))
+    fixed = _as_made(how, loaded.seed, loaded.engine, loaded.level, studies[0].has_controls)
+    execution = Execution.of(fixed)
     with gathering(execution, designs, len(numbers)) as gatherer:
         pairs = list(zip((one.results for one in studies), designs, gatherer.results(designs, numbers), strict=True))
         if replication is None:
@@ -266,7 +270,7 @@ def _rerun_plan(
         plan = Planned.model_validate(store.plans()[-1])
         if replication is not None:
             raise PlanError(f"{path}: holds {plan.kind}, which is made again as a whole; leave --replication out")
-        now = made_of(plan, store, own, _as_made(how, plan.seed, plan.engine, plan.level))
+        now = made_of(plan, store, own, _as_made(how, plan.seed, plan.engine, plan.level, plan.controls))
     old, new = (json.loads(canonical(one.to_dict())) for one in (then, now))
     differing = _versions(plan.versions, plan.engine)
     for one in (old, new):

@@ -94,6 +94,11 @@ class Solution(_Solved):
     erlang: int | None
     erlang_reason: str
 
+    @property
+    def has_controls(self) -> bool:
+        """Whether estimates are corrected by controls, where these are known."""
+        return self.trail[0].study.has_controls
+
     def to_dict(self) -> dict[str, Any]:
         """Return the solution as plain values, for JSON."""
         return self._as_json({"key": self.key, "within": list(self.within)}, self.answer())
@@ -137,6 +142,11 @@ class Frontier(_Solved):
     keys: tuple[str, str]
     within: tuple[Ends, Ends]
     rows: tuple[FrontierRow, ...] = field(repr=False)
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether estimates are corrected by controls, where these are known."""
+        return self.trail[0][1].study.has_controls
 
     @property
     def outcome(self) -> Outcome:

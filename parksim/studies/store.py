@@ -131,6 +131,7 @@ _DECIDING: Final = (
     "scenario/*.py",
     "journal/journal.py",
     "journal/measures.py",
+    "journal/innovations.py",
     "stats/special.py",
 )
 """The files beside rules and engines that decide what a replication measures."""

@@ -18,6 +18,7 @@ from parksim.scenario.other_words import other_word
 from parksim.scenario.sections import Objective
 from parksim.stats import estimate as est
 from parksim.stats.stopping import Stopping, StoppingRule, Target
+from parksim.studies import controls
 from parksim.studies import draws as drawing
 from parksim.studies.draws import Draws, WithUnknown
 from parksim.studies.estimates import Measured
@@ -109,6 +110,19 @@ class Study(Reported):
         return formulas(self.scenario)
 
     @property
+    def has_controls(self) -> bool:
+        """Whether estimates are corrected by controls, where these are known."""
+        return not self.results or any(controls.NAME in result for result in self.results)
+
+    @property
+    def how_controlled(self) -> str:
+        """Whether the estimates are corrected by controls, in words."""
+        if not self.has_controls:
+            return "plain estimates, without controls"
+        why = controls.why_fewer(self.scenario)
+        return "estimates corrected by controls" + (f" where their mean is known ({why})" if why else "")
+
+    @property
     def objectives(self) -> list[ObjectiveVerdict]:
         """The scenario's objectives with their verdicts."""
         return [self._judged(one) for one in self.scenario.objectives]
@@ -197,13 +211,14 @@ class Study(Reported):
     def request(self) -> dict[str, Any]:
         """Return all it takes to make the study again, and what shows whether it is the same.
 
-        The scenario's canonical text and its targets as they were written, the level, the requested number of
-        replications or precision, and the first 16 digits of the SHA-256 of each replication's measures.
+        The scenario's canonical text and its targets as they were written, the level, whether there are controls, the
+        requested number of replications or precision, and the first 16 digits of the SHA-256 of each replication.
         """
         return {
             "scenario": self.scenario.canonical,
             "objectives": {one.measure: one.text for one in self.scenario.objectives},
             "level": self.level,
+            "controls": self.has_controls,
             "replications": None if self.precision is not None else len(self.results),
             "precision": self.precision,
             "sums": [sum_of(result) for result in self.results],
@@ -235,9 +250,11 @@ class Study(Reported):
     def advice(self, **how: Any) -> Any:
         """Return what would meet the scenario's objectives, an ``advise.Advice``; see ``parksim.advise``.
 
-        Seed and level are this study's unless ``how`` has others.
+        Seed, level and controls are this study's unless ``how`` has others.
         """
-        return shower("advice")(self.scenario, **{"seed": self.seed, "level": self.level} | how)
+        return shower("advice")(
+            self.scenario, **{"seed": self.seed, "level": self.level, "controls": self.has_controls} | how
+        )
 
     def to_json(self, *, sealed: bool = False) -> str:
         """Return the study as one JSON object: what is undefined is null, equal studies give equal text.

@@ -77,6 +77,11 @@ class Sweep(Reported):
     damaged: tuple[Damage, ...] = ()
     made_with: Mapping[str, str] | None = None
 
+    @property
+    def has_controls(self) -> bool:
+        """Whether estimates are corrected by controls, where these are known."""
+        return self.rows[0].study.has_controls
+
     def __repr__(self) -> str:
         met = sum(row.study.verdict == "met" for row in self.rows) if self.scenario.objectives else None
         told = "" if met is None else f"; {met:,} meet all objectives"
