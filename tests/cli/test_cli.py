@@ -177,7 +177,8 @@ def test_the_json_has_the_documented_keys(command):
         *("scenario", "seed", "engine", "replications", "stopped", "warm_up_s", "horizon_s", "cool_down_s"),
         *("versions", "request", "estimates", "objectives"),
     }
-    assert set(answer["request"]) == {"scenario", "objectives", "level", "replications", "precision", "sums"}
+    wanted = {"scenario", "objectives", "level", "controls", "replications", "precision", "sums"}
+    assert set(answer["request"]) == wanted
     assert set(answer["scenario"]) == {"name", "digest"}
     assert (answer["replications"], answer["seed"], answer["horizon_s"]) == (3, 1, 1800.0)
     by_hour = {name for name in answer["estimates"] if name.endswith("_by_hour")}

@@ -167,9 +167,10 @@ def test_the_title_tells_design_and_window(values, told):
 
 
 def test_the_last_line_says_how_to_get_it_again():
-    """Seed, engine, digest and why the study stopped."""
+    """Seed, engine, digest, why the study stopped, and whether the estimates are corrected."""
     last = screen_text(study(result())).splitlines()[-1]
-    assert last == f"seed 1, engine simpy, scenario {SCENARIO.short_digest}; 3 replications were asked for"
+    made = f"seed 1, engine simpy, scenario {SCENARIO.short_digest}; 3 replications were asked for"
+    assert last == f"{made}; plain estimates, without controls"
 
 
 # JSON -----------------------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ def innovations_of(scenario, number, seed):
     return result[controls.NAME][len(TOTALS) :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [{}, {"parking.probability": HOURS, "retrieval.staff": 1, "recall.to": "group"}])
 def test_what_is_beyond_expectation_is_nothing_on_average(values):
     """150 replications of a lot that is often full, seed 3: each |z| <= 4, also where people are few."""
@@ -68,6 +69,7 @@ def test_what_is_beyond_expectation_is_nothing_on_average(values):
     assert np.all(found.std(axis=0) > 0.5)
 
 
+@pytest.mark.slow
 def test_a_wrong_expectation_is_seen(monkeypatch):
     """The same with hazards that are a quarter too great: |z| is far above 4, so the test above can fail."""
     right = surprising._hazards
@@ -115,6 +117,7 @@ def test_recorded_calls_have_the_controls_whose_mean_needs_no_calls():
     assert "control" not in study.estimate("occupancy_mean").method
 
 
+@pytest.mark.slow
 def test_differences_are_corrected_on_both_sides():
     """Common random numbers and controls together: fewer calls that nobody fetches shorten the time parked."""
     base = CASES["hospital"]
@@ -126,6 +129,7 @@ def test_differences_are_corrected_on_both_sides():
     assert abs(sharper.mean - one.mean) < one.half_width + sharper.half_width
 
 
+@pytest.mark.slow
 def test_a_resumed_study_is_the_same_to_the_byte_and_old_records_are_run_again(tmp_path):
     """With controls a record without them does not count; without them one that has them does."""
     path = tmp_path / "runs.db"
@@ -142,6 +146,7 @@ def test_a_resumed_study_is_the_same_to_the_byte_and_old_records_are_run_again(t
     assert list(map(canonical, stored)) == [canonical(controls.without(one)) for one in resumed.results]
 
 
+@pytest.mark.slow
 def test_a_written_result_is_made_again_as_it_was(tmp_path):
     """A ``.json`` remembers whether it has controls; one of before them has none."""
     for on in (True, False):
