@@ -17,11 +17,8 @@ from parksim.catalogue import BY_NAME
 from parksim.errors import ArgumentError, ParksimError, PlanError, StoreError
 from parksim.results import canonical
 from parksim.scenario.model import Scenario
-<<<<<<< HEAD
-from parksim.studies.loaded import load
-=======
 from parksim.studies import controls
->>>>>>> cd9c6712246f32a52260f5d99f5f001c1dfe4866
+from parksim.studies.loaded import load
 from parksim.studies.replication import fits
 from parksim.studies.rerun import rerun, result_of
 from parksim.studies.store import Key, Store, checksum
