@@ -57,6 +57,7 @@ def test_the_recommendation_comes_first(command):
     assert " from a.db" in again
 
 
+@pytest.mark.slow
 def test_what_is_more_than_needed_is_told_one_key_at_a_time(command):
     """Eight slots are two too many."""
     code, out, _ = command("advise", "lot-only", "--set", "lot.slots=8", *SHORT, *SLOTS)
@@ -68,6 +69,7 @@ def test_what_is_more_than_needed_is_told_one_key_at_a_time(command):
     assert out.splitlines()[1] == "Nothing is more than needed: less of any key misses an objective, or may."
 
 
+@pytest.mark.slow
 def test_what_is_out_of_reach_is_code_1(command):
     """No time-out meets both targets: which, why, and the two ends of the trade."""
     more = ("--set", "lot.slots=5", "--set", 'objectives.expired_share="< 14 %"', "--key", "lot.max_in_parking")
@@ -123,6 +125,7 @@ def stored(path):
         return 0
 
 
+@pytest.mark.slow
 def test_a_killed_advice_resumes(command):
     """Killed (SIGKILL) while it searches, the same command runs the rest only and gives the same bytes."""
     small = ("lot-only", "--set", "lot.slots=5", "--set", "run.horizon=2h", "--replications", "10", *SLOTS)

@@ -249,6 +249,7 @@ def counted_of(tmp_path, columns, seed=3, change=None):
     return scenario, counted(read(tmp_path, text, slots), slots, 120.0, "lowest")
 
 
+@pytest.mark.slow
 def test_seconds_parked_and_refused_parks_tell_the_mean_stay(tmp_path):
     """Of the same 20 hours: limits of the mean stay shrink with each counter, and hold the truth (seed 3).
 

@@ -65,6 +65,7 @@ def test_an_exponential_mean_has_the_exact_law():
     assert scipy.stats.kstest(24 * 30.0 / drawn, scipy.stats.chi2(24).cdf).pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_calibrate_writes_the_draws_beside_the_scenario(log, tmp_path, capsys):
     """The scenario names them, and a study has the second interval without further words; equal logs, equal bytes."""
     out = tmp_path / "site.toml"

@@ -22,6 +22,7 @@ def log_of(counts):
     return np.repeat(days * DAY_US + DAY_US // 2, calls).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cv", "days", "mean"), [(0.1, 60, 400), (0.2, 30, 300), (0.3, 20, 200)])
 def test_the_limits_of_a_cv_hold_it(cv, days, mean):
     """1,000 logs of negative binomial days (scipy's, seed 5): 93 to 97 % of the intervals hold the cv of the factor.
@@ -37,6 +38,7 @@ def test_the_limits_of_a_cv_hold_it(cv, days, mean):
     assert not np.mean([one is not None and one[0].holds(1.6 * cv) for one in found]) > 0.5  # they can miss
 
 
+@pytest.mark.slow
 def test_days_alike_are_seldom_called_unlike():
     """2,000 logs of 30 Poisson days, seed 6: one in a hundred is said to differ. Binomial, level 1e-5."""
     found = [variation.busy_days(log_of(row)) for row in stats.poisson(300).rvs((2000, 30), random_state=6)]
@@ -52,6 +54,7 @@ def test_quantiles_of_chi_squared(degrees):
         assert variation.chi_squared(p, degrees) == pytest.approx(stats.chi2(degrees).ppf(p), rel=0.02)
 
 
+@pytest.mark.slow
 def test_shares_of_hours_that_may_be_alike_are_one():
     """1,000 logs of 24 hours of 50 calls and one share, seed 7: one in a hundred differs. Binomial, level 1e-5."""
     rows = stats.binom(50, 0.6).rvs((1000, 24), random_state=7)
@@ -96,6 +99,7 @@ delay = {{ kind = "exponential", mean = "60s" }}
 """
 
 
+@pytest.mark.slow
 def test_a_log_of_days_and_hours_that_differ_gives_them_back():
     """26 days of a journal, seed 3: limits hold cv and rate, each share is that of the calls; it loads again."""
     text = SMALL.format(days="busy_days = { cv = 0.3 }", share=[0.3] * 8 + [0.8] * 8 + [0.5] * 8)
@@ -111,6 +115,7 @@ def test_a_log_of_days_and_hours_that_differ_gives_them_back():
     assert "n = 24 whole days" in result.toml
 
 
+@pytest.mark.slow
 def test_a_log_of_equal_days_and_hours_has_neither_key():
     """The same lot without either, seed 3: one share, and no busy days."""
     result = calibrated(3, SMALL.format(days="", share=0.6), "26d")

@@ -68,6 +68,7 @@ def test_what_is_more_than_needed_is_erlangs_answer_too():
     assert advise(lot_only(lot__slots=least), replications=60, engine=ENGINE).spare == ()
 
 
+@pytest.mark.slow
 def test_a_shorter_time_out_is_that_of_the_formula():
     """Of five slots the longest time-out of its step with which under 4 % are refused; by formula one step fails."""
     scenario = lot_only(lot__slots=5)
@@ -118,6 +119,7 @@ def test_an_objective_without_a_value_is_named_so():
     assert (advice.best, why.why, why.reason) == (None, "undefined", "no call timed out")
 
 
+@pytest.mark.slow
 def test_the_trade_of_the_time_out_is_named():
     """By the formulas no time-out meets both targets: the advice names what each end meets and what it misses."""
     targets = {"objectives__refused_share": "< 4 %", "objectives__expired_share": "< 14 %"}

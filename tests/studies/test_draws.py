@@ -157,6 +157,7 @@ def test_a_killed_study_goes_on_where_it_was(short, tmp_path):
     assert counted[-1] <= 208 - held
 
 
+@pytest.mark.slow
 def test_a_comparison_is_paired_over_the_same_draws():
     """One more slot: each end of the second interval is Erlang's difference at an end of the rate's law.
 

@@ -50,6 +50,7 @@ def test_what_moves_nothing_is_named(hospital):
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 def test_lists_of_the_hours_and_busy_days_are_moved_as_a_whole():
     """Every hour of a list, and a cv, by a fifth; the change is that of ``compare``, paired where it can be."""
     text = TEMPLATE.replace('rate = "90/h"', 'rate = "90/h"\nbusy_days = { cv = 0.5 }   # guess')

@@ -45,6 +45,7 @@ def of_one_day(cv):
     return mean, own, own + (cv * mean) ** 2
 
 
+@pytest.mark.slow
 def test_occupancy_varies_from_day_to_day_as_a_mixed_poisson():
     """1,000 days of the lot alone with 500 slots: mean and variance of a day's occupancy; level 1e-5 each, seed 12.
 
