@@ -127,8 +127,9 @@ class Execution(Hands):
         str | None, Parameter(help="Confidence level of all intervals. Default: 95%, or that of a result.")
     ] = None
     engine: Annotated[str | None, Parameter(help=f"One of: {ENGINES}. Default: auto, or that of a result.")] = None
-    no_controls: Annotated[
-        bool, Parameter(negative=(), help="Plain estimates, not corrected by what theory knows of the drawn calls.")
+    controls: Annotated[
+        bool,
+        Parameter(negative=(), help="Correct estimates by what theory knows of the calls: narrower intervals."),
     ] = False
 
     def check(self) -> None:
@@ -154,7 +155,7 @@ class Execution(Hands):
             "seed": (1 if like is None else like.seed) if self.seed is None else self.seed,
             "level": (0.95 if like is None else like.level) if level is None else level,
             "store": store,
-            "controls": not self.no_controls and (like is None or like.has_controls),
+            "controls": self.controls or (like is not None and like.has_controls),
         }
         engine = self.engine or ("auto" if like is None else like.engine)
         with self.ready(calls, engine, may_end_early=may_end_early, store=store) as hands:

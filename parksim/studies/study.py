@@ -112,7 +112,7 @@ class Study(Reported):
     @property
     def has_controls(self) -> bool:
         """Whether estimates are corrected by controls, where these are known."""
-        return not self.results or any(controls.NAME in result for result in self.results)
+        return any(controls.NAME in result for result in self.results)
 
     @property
     def how_controlled(self) -> str:

@@ -83,7 +83,7 @@ def test_controls_narrow_the_interval_and_say_so():
     """Thirty replications of the hospital with a short day: occupancy by a factor 2 at least, each in its method."""
     scenario = CASES["hospital"]
     plain = parksim.study(scenario, 30, controls=False, engine="kernel")
-    study = parksim.study(scenario, 30, engine="kernel")
+    study = parksim.study(scenario, 30, engine="kernel", controls=True)
     for name in ("occupancy_mean", "expired_share", "attendant_utilisation", "parked_s_mean", "recalls_per_hour"):
         assert study.estimate(name).half_width < plain.estimate(name).half_width / 2, name
         assert "control" in study.estimate(name).method
@@ -104,14 +104,14 @@ def test_without_controls_the_measures_and_the_estimates_are_the_plain_ones():
 
 def test_a_share_of_few_events_is_not_corrected():
     """Refusals so rare that a regression would mislead have the interval of few events."""
-    study = parksim.study(SHORT.with_values({"lot.slots": 5}), 20, seed=1, engine="simpy")
+    study = parksim.study(SHORT.with_values({"lot.slots": 5}), 20, seed=1, engine="simpy", controls=True)
     assert 0 < study.estimate("refused_share").mean < 0.01
     assert study.estimate("refused_share").method == "binomial"
 
 
 def test_recorded_calls_have_the_controls_whose_mean_needs_no_calls():
     """What recorded calls do on average is not known; what is beyond expectation has the mean 0 all the same."""
-    study = parksim.study(shipped("recorded", {}), 12, engine="simpy")
+    study = parksim.study(shipped("recorded", {}), 12, engine="simpy", controls=True)
     assert not study.measured.deviations.of("occupancy_mean")
     assert len(study.measured.deviations.of("refused_share")) == 3
     assert "control" not in study.estimate("occupancy_mean").method
@@ -134,9 +134,9 @@ def test_a_resumed_study_is_the_same_to_the_byte_and_old_records_are_run_again(t
     """With controls a record without them does not count; without them one that has them does."""
     path = tmp_path / "runs.db"
     parksim.study(SHORT, 3, engine="simpy", store=path, controls=False)
-    parksim.study(SHORT, 4, engine="simpy", store=path)
-    resumed = parksim.study(SHORT, 6, engine="simpy", store=path)
-    assert resumed.to_json() == parksim.study(SHORT, 6, engine="simpy").to_json()
+    parksim.study(SHORT, 4, engine="simpy", store=path, controls=True)
+    resumed = parksim.study(SHORT, 6, engine="simpy", store=path, controls=True)
+    assert resumed.to_json() == parksim.study(SHORT, 6, engine="simpy", controls=True).to_json()
     assert parksim.load(path).to_json() == resumed.to_json()
     again = rerun(path)
     assert again.same, again.differences
