@@ -71,7 +71,7 @@ class Measure(NamedTuple):
         return not self.of and not self.per and self.quantity in {"", "1/h"}
 
     def change(self, low: float | None, high: float | None, relation: str = "") -> Direction:
-        """Return what a change is whose interval is given; "unclear" where it holds 0, or there is none.
+        """Return what a change comes to, by its interval; "unclear" where the interval holds 0, or is missing.
 
         Args:
             low: of the interval of the difference.

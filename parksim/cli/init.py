@@ -78,7 +78,7 @@ def _drafted(answers: dict[str, str], path: Path | None) -> str:
     """Return the scenario of the answers.
 
     Raises:
-        UsageError: an answer is none; the message names its option.
+        UsageError: an answer cannot be read; the message names its option.
         ScenarioError: the answers together make no valid scenario.
     """
     from parksim.scenario.drafts import draft

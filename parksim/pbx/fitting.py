@@ -188,7 +188,7 @@ class Calibration:
         return "\n".join(text) + "\n"
 
     def save(self, path: Path) -> Path | None:
-        """Write the scenario, and its draws to a file beside it, whose name is returned; None where there are none.
+        """Write the scenario, and its draws to a file beside it; return the name of this file, or None without draws.
 
         Raises:
             OutputError: a file cannot be written.

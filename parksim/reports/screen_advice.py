@@ -9,7 +9,7 @@ from rich.text import Text
 from parksim.catalogue import BY_NAME, SHARES
 from parksim.reports.answer import unasked
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
-from parksim.reports.words import amount_words, order_of, words_of
+from parksim.reports.words import amount_words, key_words, label_of, order_of, words_of
 from parksim.studies.advise import Advice, Change, OutOfReach
 
 if TYPE_CHECKING:
@@ -89,19 +89,20 @@ def _recommended(advice: Advice) -> list[str]:
         return ["Nothing is more than needed: less of any key misses an objective, or may."]
     lines = ["No change of one key or two meets all objectives."]
     for name, why in advice.out_of_reach.items():
-        lines += _filled(f"Out of reach: {_name(name)} {_target(advice, name)}: {_why(advice, why)}.", "  ")
+        lines += _filled(f"Out of reach: {_name(name)} {_target(advice, name)}: {why_not(advice, why)}.", "  ")
     return lines
 
 
-def _why(advice: Advice, one: OutOfReach) -> str:
+def why_not(advice: Advice, one: OutOfReach) -> str:
+    """Return why an objective is out of reach."""
     if one.key is not None:
-        return f"{words_of({one.key: one.value})} would do, but not for: {', '.join(map(_name, one.lost))}"
+        return f"{words_of({one.key: one.value})} would do, but not for: {', '.join(map(label_of, one.lost))}"
     if one.why == "undefined":
         return f"it has no value: {one.reason}"
     if one.load is not None:
         people = advice.scenario.attendants.in_words
         return f"{people} {one.busy:.0%} busy, and answering alone takes {one.load:.3g} hours of work an hour"
-    return f"no tried value of {', '.join(advice.keys)} meets it"
+    return f"no tried value meets it, of: {', '.join(map(key_words, advice.keys))}"
 
 
 def done(change: Change) -> str:

@@ -2,11 +2,11 @@
 
 from parksim.reports import figures
 from parksim.reports.screen import shown
-from parksim.reports.screen_advice import done, if_right, one_step_less
+from parksim.reports.screen_advice import done, if_right, one_step_less, why_not
 from parksim.reports.story import SCENARIO_FILE, Cell, Chart, Mark, Sheet, Story, capital, change_of, measured, named
 from parksim.reports.story_plans import plan_story
-from parksim.reports.words import key_words, label_of, words_of
-from parksim.studies.advise import Advice, Change, OutOfReach
+from parksim.reports.words import label_of
+from parksim.studies.advise import Advice, Change
 
 
 def of_advice(advice: Advice, source: str) -> Story:
@@ -60,18 +60,8 @@ def _because(advice: Advice) -> list[str]:
             told.append(f"{capital(side)}: {words or 'nothing that could be told from chance'}.")
     told += [if_right(advice)] if advice.scenario.not_known else []
     for name, why in advice.out_of_reach.items():
-        told.append(f"Out of reach: {label_of(name)}, {_why_not(advice, why)}.")
+        told.append(f"Out of reach: {label_of(name)}: {why_not(advice, why)}.")
     return told
-
-
-def _why_not(advice: Advice, one: OutOfReach) -> str:
-    if one.key is not None:
-        return f"{words_of({one.key: one.value})} would do, but not for {' and '.join(map(label_of, one.lost))}"
-    if one.why == "undefined":
-        return f"which has no value: {one.reason}"
-    if one.load is not None:
-        return f"since {advice.scenario.attendants.in_words} {100 * (one.busy or 0.0):.0f} % busy"
-    return f"at no value that was tried of: {'; '.join(map(key_words, advice.keys))}"
 
 
 def _now_and_then(advice: Advice) -> Sheet:

@@ -25,7 +25,7 @@ class Question(NamedTuple):
         words: The question.
         key: Where the answer stands in the scenario.
         usual: What stands there, or is aimed at, without an answer.
-        written: Returns an answer as TOML; raises UnfitError where it is none.
+        written: Returns an answer as TOML; raises UnfitError where it cannot be read.
     """
 
     name: str
@@ -122,7 +122,7 @@ def draft(answers: Mapping[str, str]) -> str:
     """Return a scenario file with the answers (by the names of ``QUESTIONS``) in their places; guesses have limits.
 
     Raises:
-        UnfitError: an answer is none; ``at`` has its name.
+        UnfitError: an answer cannot be read; ``at`` has its name.
     """
     text = TEMPLATE
     for place, line in _GUESSES.items():

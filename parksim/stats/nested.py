@@ -76,7 +76,7 @@ class Spread(NamedTuple):
 
     @property
     def input_share(self) -> float:
-        """How much of the interval's variance is the inputs': 0 to 1; 0 where there is none."""
+        """Which part of the interval's variance comes from the inputs: 0 to 1; 0 where the interval has no width."""
         total = self.input_variance + self.noise_variance
         return self.input_variance / total if total > 0 else 0.0
 

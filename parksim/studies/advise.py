@@ -380,7 +380,7 @@ def _chosen(bench: Bench, keys: Collection[str] | None) -> list[Lever]:
     """Return the levers of the keys, all of them by default.
 
     Raises:
-        PlanError: a key is none of those that a planner can change.
+        PlanError: a planner cannot change one of the keys.
     """
     scenario = bench.scenario
     levers = list(levers_of(scenario, partial(bench.study, scenario, range(_RANKED))))

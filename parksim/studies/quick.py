@@ -130,7 +130,7 @@ def quick(scenario: Scenario, method: Method = "chain") -> Quick:
 
 
 def _best(name: str, exact: Formula, near: Answers, method: Method, scenario: Scenario) -> Formula:
-    """Return the exact formula where it holds, else the approximation, else why there is none."""
+    """Return the exact formula where it holds, else the approximation, else the reason why it is missing."""
     if exact.value is not None and (near.settled or not exact.reason.endswith(STEADY)):
         return exact
     value = near.values.get(name)
