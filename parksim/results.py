@@ -47,7 +47,7 @@ SHOWERS: Final = {
     "quick": "parksim.reports.screen_quick:screen_text",
     "advice": "parksim.studies.advise:advise",
 }
-"""Who shows a result or goes on from it, as ``module:function``, loaded on use: the only place where it knows them."""
+"""Who shows a result or continues from it, as ``module:function``, loaded on use; no other place knows them."""
 
 
 def shower(name: str) -> Callable[..., Any]:

@@ -93,7 +93,7 @@ class Group:
 
 
 FEW_SLOTS: Final = 32
-"""So many slots are looked through as quickly as a tree of them is kept."""
+"""Up to this many slots a scan is as quick as keeping a tree of them."""
 
 
 class SlotTable:

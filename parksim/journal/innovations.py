@@ -1,8 +1,8 @@
 """What happened while a lot was full beyond what was to be expected: controls whose mean is 0.
 
 A refusal is a park request while the lot is full. Who asks then, and when somebody leaves, is chance; what was to be
-expected of it, given all that happened before, is not. The difference of the two has the mean 0, whatever the calls,
-the limits and the policies are: it is a martingale. So it explains a part of the refusals, and of the time in which the
+expected of it, given all that happened before, is not. The difference of the two has the mean 0, for any calls,
+limits and policies: it is a martingale. So it explains a part of the refusals, and of the time in which the
 lot is full, that no model of the calls can explain.
 
 For a clock with the survival function S that runs from a to b while the lot is full, log(S(a) / S(b)) ends of it are

@@ -230,7 +230,7 @@ def _likelier(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[st
     that is wrong with both decide: after it a fault may speak for either choice.
 
     With ``random`` every free slot fits. It is believed if, by likelihood, its draws explain the log far better than
-    so many faults do (``FAULT_COST``, ``RANDOM_COST``), and if the slots lie evenly among the free ones.
+    that number of faults does (``FAULT_COST``, ``RANDOM_COST``), and if the slots lie evenly among the free ones.
     """
     believed: dict[int, list[int]] = {}
     wrong: dict[int, int] = {}

@@ -94,7 +94,7 @@ class Calibration:
         self.put(name, f"{share.value:.6f}", f"{percent(share)}{note}")
 
     def draw_share(self, name: str, events: int, trials: int) -> None:
-        """Draw what a share may be after so many events in so many trials (Jeffreys)."""
+        """Draw what a share may be after these events in these trials (Jeffreys)."""
         self.draws[name] = self.generator(name).beta(events + 0.5, trials - events + 0.5, DRAWN)
 
     def put_patience(self, name: str, clock: Clock, ways: tuple[str, str], nobody: str) -> None:

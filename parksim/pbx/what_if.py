@@ -33,7 +33,7 @@ from parksim.scenario.model import Scenario, Settings
 from parksim.scenario.workload import Workload
 
 ONE_A_CALL: Final = ("arrival_us", "lot", "queue_patience_us")
-"""Columns with one value for each call; the others have one for each park, too."""
+"""Columns with one value for each call; the others have one for each park as well."""
 CLOCKS: Final = ("queue_patience_us", "patience_us", "retrieval_us", "recall_patience_us")
 """Clocks that are "never" if not seen; other unseen durations are 0."""
 OF_THE_LOT: Final = frozenset(

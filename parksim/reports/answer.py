@@ -1,6 +1,6 @@
 """The planner's answer: a study on at most sixteen lines of eighty columns, the verdict first.
 
-What is missed comes before what is met; shares are told as calls of a day; what is badly wrong is said whether or not
+What is missed comes before what is met; shares are given as calls of a day; what is badly wrong is said whether or not
 an objective asks about it. Every measure with its theory is on ``screen``.
 """
 

@@ -42,7 +42,7 @@ class Lot(NamedTuple):
 
     ``free`` is for lots of many slots and may be left empty: then free slots are looked for one by one. Else it is a
     tree of counts, the free slots below each node: node 1 is the root, 2 n and 2 n + 1 are below n, and the second half
-    are the slots. Whoever changes ``occupants`` keeps it true.
+    are the slots. Code that changes ``occupants`` keeps it true.
     """
 
     occupants: Sequence[int]

@@ -32,7 +32,7 @@ MOST_VALUES: Final = 100_000
 MOST_OF_A_LINE: Final = 200
 """Characters of a line that is no TOML in which it is looked up what may be meant."""
 MOST_EXPLAINED: Final = 100
-"""Of so many unknown keys it is looked up what they may mean."""
+"""For this many unknown keys the nearest right word is looked up."""
 FILES: Final = ("file", "draws")
 """The keys that name files."""
 _TOO_LARGE: Final = "put long lists into a file of their own (CSV)"

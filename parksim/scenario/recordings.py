@@ -26,7 +26,7 @@ from parksim.scenario.reading import MIB, names_beside, read
 DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 64 * MIB
 MOST_VALUES: Final = 1_000_000
-"""Of a column: what is kept of so many fits into a few hundred MB."""
+"""Of a column: what is kept of this many fits into a few hundred MB."""
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)

@@ -56,7 +56,7 @@ _RANKED: Final = 80
 _MOST_PAIRS: Final = 60
 """Pairs of keys that are tried, the cheapest first: a scenario with many lots has thousands."""
 SATURATED: Final = 0.9
-"""Attendants that are busy for more of the time than this answer late whatever else is changed."""
+"""Attendants that are busy for more of the time than this answer late, even if everything else is changed."""
 _OF_SLOTS: Final = frozenset(["refused_share", "time_full_share"])
 """Measures of which slots are the cause."""
 _OF_ATTENDANTS: Final = frozenset(

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from parksim.errors import UnfitError
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.studies.ideal import Floats, call_of, rates_of, typical
@@ -34,9 +35,11 @@ MOST_WORK: Final = 4e8
 """Of the chain: its transitions times the jumps of the integration; some seconds."""
 ROUNDS: Final = 2
 FASTEST: Final = 50.0
-"""So many times in a typical wait a caller without patience hangs up."""
+"""How many times in a typical wait a caller without patience hangs up."""
 SHORTEST_S: Final = 0.25
-"""Work that is shorter is taken to last so long."""
+"""Work that is shorter is taken to last this long."""
+CROWDED: Final = 0.01
+"""Where more calls than this share find the longest queue of the chain, theory does not follow the queue."""
 RARE: Final = 1e-5
 """Queues that are longer with at most this probability are left out of the chain."""
 RESTS_S: Final = 10_800.0
@@ -298,6 +301,17 @@ class Balance:
         beyond = np.cumsum(self.queued.waiting.max(axis=0)[::-1])[::-1]
         return max(3, int(np.searchsorted(-beyond, -RARE)) + 1)
 
+    def _check_room(self, full: float, room: int) -> None:
+        """Refuse a queue that outgrows the chain: its waits would be cut short, and more calls answered than can be.
+
+        Raises:
+            UnfitError: Too many calls find the last place of the chain taken, and the scenario's queue is longer.
+        """
+        limit = self.scenario.queue.limit
+        if full > CROWDED and (limit == UNLIMITED or int(limit) > room):
+            rule = f"the attendants have more work than time: the queue outgrows the {room} calls that theory follows"
+            raise UnfitError(rule, "simulate it")
+
     def _room(self, states: int) -> int:
         limit = self.scenario.queue.limit
         wanted = 40 if limit == UNLIMITED else int(limit)
@@ -333,6 +347,7 @@ class Balance:
         work_s = self._work_s(flow)
         counted = self._per_step(spread(self.offered[1]))
         weight = counted / max(counted.sum(), 1e-300)
+        self._check_room(float(weight @ seen.waiting[:, -1]), seen.waiting.shape[1] - 1)
         comes = (self._per_step(spread(self.offered[0])) + self._per_step(flow.rung[0])) / (
             self.every * self.grid.step_s
         )

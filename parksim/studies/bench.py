@@ -1,4 +1,4 @@
-"""Designs that are run until it is foreseen what a run with other seeds would say of them, and which are told apart."""
+"""Designs that are run until it is foreseen what a run with other seeds would say of them, and which of them differ."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

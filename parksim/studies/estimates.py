@@ -149,7 +149,7 @@ class Measured:
         a burst of on average 1 / (1 - rho) refusals, once there is one: each is followed by a further one, before
         the lot has room for good, with the probability rho (Aldous, Probability Approximations via the Poisson
         Clumping Heuristic, chapter on Markov chains). Replications are independent, so a burst ends with its own.
-        For a share of the time a burst lasts as long as so many refusals take.
+        For a share of the time a burst lasts as long as its refusals take.
         """
         base, _, part = name.partition("_by_")
         of = BY_NAME[name].of or BY_NAME[name].per

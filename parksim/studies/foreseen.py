@@ -12,7 +12,7 @@ from parksim.studies.study import ObjectiveVerdict, Study
 
 
 def foreseen(study: Study, replications: int) -> tuple[ObjectiveVerdict, ...]:
-    """Return what a run of so many other replications would say of each objective: met, not met, or hard to say."""
+    """Return what a run of this many other replications would say of each objective: met, not met, or hard to say."""
     return tuple(ObjectiveVerdict(one.objective, _foreseen(study, one, replications)) for one in study.objectives)
 
 

@@ -54,7 +54,7 @@ class Lever:
         return TIME_STEPS_S if self.what == "max_in_parking" else ROSTER_STEPS if isinstance(self.now, tuple) else (1,)
 
     def grid(self, step: int) -> tuple[Any, ...]:
-        """Return its values in steps: every so many hours of a roster, the multiples of a time."""
+        """Return its values in steps: every ``step`` hours of a roster, the multiples of a time."""
         if self.what != "max_in_parking":
             return self.values[step - 1 :: step]
         least, most = UAPI_LIMITS_S

@@ -123,7 +123,10 @@ def quick(scenario: Scenario, method: Method = "chain") -> Quick:
     exact = formulas(scenario)
     try:
         near = approximated(scenario, method)
-    except (UnfitError, ArgumentError):  # a file is not at hand, or nobody is on duty: the formulas say why
+    except UnfitError as error:  # a file is not at hand, or the queue grows without end
+        reasons = {name: one if one.value is not None else Formula(None, error.rule) for name, one in exact.items()}
+        return Quick(scenario, method, reasons)
+    except ArgumentError:  # nobody is on duty
         return Quick(scenario, method, exact)
     used: Method = "chain" if near.chained else "load"
     return Quick(scenario, used, {name: _best(name, exact[name], near, used, scenario) for name in NAMES})

@@ -14,7 +14,7 @@ simultaneous events in ``rules/codes.py``.)
 How it works: the line is cut at the atoms (points of positive probability), whose part is summed by hand, and at
 powers of two; on each piece the survival functions are read at sixteen Gauss-Lobatto nodes, multiplied, integrated,
 and differentiated as the polynomials through them. A piece is halved until halving changes nothing, each share
-relative to itself, so that a rare time-out keeps its digits; and the line goes on until nothing is left that a double
+relative to itself, so that a rare time-out keeps its digits; and the line continues until nothing is left that a double
 can hold. The nodes include the ends, so that no fall of a survival function goes unseen however narrow it is, and so
 that the three shares add up to 1 for any error of each.
 """

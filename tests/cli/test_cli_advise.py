@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 from parksim.cli.main import main
 from parksim.cli.options import BAD_INPUT, DONE, MISSED
 from parksim.scenario.model import TEMPLATE
+from tests.studies.test_planning import stored
 
 ENGINE = ("--engine", "kernel" if find_spec("numba") else "simpy")
 SHORT = ("--set", "run.horizon=25h", "--replications", "40", *ENGINE)
@@ -114,15 +114,6 @@ def test_what_is_not_known_is_told(command):
     told = "This holds if the inputs are right: one value is not known for sure."
     assert told in command("advise", "s.toml", *short)[1]
     assert "if the inputs are right" not in command("advise", "lot-only", *short)[1]
-
-
-def stored(path):
-    """Return how many replications a store holds."""
-    try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-            return connection.execute("SELECT count(*) FROM records").fetchone()[0]
-    except sqlite3.Error:
-        return 0
 
 
 @pytest.mark.slow

@@ -195,6 +195,7 @@ def test_the_words_are_plain():
     """Documentation, docstrings, help texts, messages and the board have no word of the dialect."""
     pages = (".md", ".html", ".ipynb", ".toml", ".js", ".css")
     found = [line for name, text in TEXTS.items() if name.endswith(pages) for line in plain_english.spoken(text, name)]
+    found += [line for name, source in SOURCES.items() for line in plain_english.spoken_in_code(source, name)]
     assert found == []
 
 

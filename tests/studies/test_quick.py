@@ -225,3 +225,14 @@ def test_no_bound_passes_the_slots():
     found = quick(crowded, "load")
     low, high = found.bounds("occupancy_mean")
     assert low <= high <= crowded.lots[0].slots
+
+
+def test_a_queue_that_outgrows_the_chain_has_no_made_up_wait():
+    """Twice the calls that the attendants can answer and nobody hangs up: no number stands for a wait that grows."""
+    lasting = {"queue.patience": "unlimited", "queue.limit": "unlimited", "run.horizon": "2h", "run.warm_up": 0}
+    full = scenario("overload").with_values(lasting | {"arrivals.rate": "1000/h"})
+    found = quick(full, "load")
+    assert found.formulas["answer_wait_s_mean"].value is None
+    assert "more work than time" in found.formulas["answer_wait_s_mean"].reason
+    assert found.formulas["calls_offered"].value == pytest.approx(2000)
+    assert quick(full.with_values({"queue.limit": 5}), "load").formulas["answer_wait_s_mean"].value is not None
