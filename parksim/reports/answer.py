@@ -36,16 +36,6 @@ MOST_OBJECTIVES: Final = 5
 WORST_FIRST: Final = {"missed": 0, "undecided": 1, "met": 2}
 MOST_ALIKE: Final = 6
 """Hours: where more of them may be the busiest, none is called so."""
-MENDED_BY: Final = {
-    "refused_share": ("lot.slots", "slots"),
-    "time_full_share": ("lot.slots", "slots"),
-    "expired_share": ("lot.max_in_parking", "seconds until the time-out"),
-    "answered_within_share": ("attendants.count", "attendants"),
-    "queue_abandoned_share": ("attendants.count", "attendants"),
-    "answer_wait_s_mean": ("attendants.count", "attendants"),
-    "lost_share": ("attendants.count", "attendants"),
-}
-"""measure -> the key that moves it first, and what the key counts."""
 _BAD: Final = (
     ("queue_abandoned_share", ">", 0.05, "of the callers hang up before an answer"),
     ("queue_full_share", ">", 0.05, "of the callers are turned away because the queue is full"),

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import UnfitError
-from parksim.reports.answer import MENDED_BY
 from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
 from parksim.reports.words import words_of
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison, difference
+from parksim.studies.levers import MOVED_BY
 from parksim.studies.search import Step
 from parksim.studies.sensitivity import Effect, Sensitivity
 from parksim.studies.solve import Frontier, Solution, is_time
@@ -196,7 +196,7 @@ def _unmoved(solution: Solution, name: str) -> list[Text]:
     unmoved: dict[str, list[str]] = {}
     for one in (high if solution.sense == "smallest" else low).objectives:
         measure = one.objective.measure
-        key = MENDED_BY.get(measure, ("",))[0]
+        key = MOVED_BY.get(measure, "")
         moved = _is_clear(difference(high.study, low.study, measure, pairs))
         if one.verdict == "missed" and not moved and key and key != solution.key:
             unmoved.setdefault(key, []).append(BY_NAME[measure].words)

@@ -29,7 +29,7 @@ from parksim.studies.gather import (
     gathering,
     shows_execution,
 )
-from parksim.studies.levers import Lever, amount, levers_of
+from parksim.studies.levers import MOVED_BY, Lever, amount, levers_of
 from parksim.studies.replication import versions
 from parksim.studies.search import FIRST_LOOK
 from parksim.studies.store import Damage
@@ -57,20 +57,6 @@ _MOST_PAIRS: Final = 60
 """Pairs of keys that are tried, the cheapest first: a scenario with many lots has thousands."""
 SATURATED: Final = 0.9
 """Attendants that are busy for more of the time than this answer late, even if everything else is changed."""
-_OF_SLOTS: Final = frozenset(["refused_share", "time_full_share"])
-"""Measures of which slots are the cause."""
-_OF_ATTENDANTS: Final = frozenset(
-    [
-        "answered_within_share",
-        "queue_abandoned_share",
-        "queue_full_share",
-        "answer_wait_s_mean",
-        "answer_wait_s_p95",
-        "attendant_utilisation",
-        "lost_share",
-    ]
-)
-"""Measures of which attendants are the cause."""
 
 
 @dataclass(frozen=True)
@@ -359,12 +345,12 @@ def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
     scenario = study.scenario
     if len(study.results) < FIRST_LOOK or scenario.expected_calls * FIRST_LOOK > TASK_CALLS[study.engine]:
         return {}
-    missed = {one.objective.measure for one in study.objectives if one.verdict == "missed"}
+    missed = {MOVED_BY.get(one.objective.measure) for one in study.objectives if one.verdict == "missed"}
     slots, attendants = scenario.lots[0].slots, scenario.attendants.count
     tried: dict[str, int] = {}
-    if missed & _OF_SLOTS and len(scenario.lots) == 1:
+    if "lot.slots" in missed and len(scenario.lots) == 1:
         tried["lot.slots"] = slots
-    if missed & _OF_ATTENDANTS and isinstance(attendants, int):
+    if "attendants.count" in missed and isinstance(attendants, int):
         tried["attendants.count"] = attendants
     how = Execution(study.seed, study.level, engine=study.engine, controls=study.has_controls)
     with gathering(how, [scenario], FIRST_LOOK) as gatherer:
@@ -531,7 +517,7 @@ def _why(bench: Bench, name: str, failed: list[Failed]) -> OutOfReach:
     if bench.confirmation({}).estimate(name).mean is None:
         return OutOfReach("undefined", reason=BY_NAME[name].why_undefined)
     busy = bench.confirmation({}).estimate("attendant_utilisation").mean
-    if name in _OF_ATTENDANTS and busy is not None and busy > SATURATED:
+    if MOVED_BY.get(name) == "attendants.count" and busy is not None and busy > SATURATED:
         scenario = bench.scenario
         hours = (scenario.horizon_us - scenario.warm_up_us) / 3.6e9
         calls = (bench.confirmation({}).estimate("calls_offered").mean or 0.0) / hours

@@ -10,6 +10,19 @@ from parksim.scenario.lots import UAPI_LIMITS_S, LotSection
 from parksim.scenario.model import Scenario
 from parksim.studies.study import Study
 
+MOVED_BY: Final = {
+    "refused_share": "lot.slots",
+    "time_full_share": "lot.slots",
+    "expired_share": "lot.max_in_parking",
+    "answered_within_share": "attendants.count",
+    "queue_abandoned_share": "attendants.count",
+    "queue_full_share": "attendants.count",
+    "answer_wait_s_mean": "attendants.count",
+    "answer_wait_s_p95": "attendants.count",
+    "attendant_utilisation": "attendants.count",
+    "lost_share": "attendants.count",
+}
+"""measure -> the key that moves it first."""
 MOST_OF_A_KEY: Final = (4, 8)
 """Up to 4 times the present number, and 8, are tried."""
 SHORT_STEP_S: Final = 10
