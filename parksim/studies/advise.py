@@ -263,13 +263,6 @@ def _as_json(study: Study, objectives: Collection[ObjectiveVerdict] | None = Non
     ]
 
 
-class AdviceArguments(ExecutionArguments, total=False):
-    """The keywords of ``advise``: those of ``ExecutionArguments``, and which keys may be changed."""
-
-    keys: Collection[str] | None
-    replications: int
-
-
 @shows_execution
 def advise(
     scenario: Scenario,
