@@ -253,7 +253,7 @@ def _check(counts: Counts, slots: int) -> None:
     for before, hour in pairwise((None, *counts.hours)):
         assert hour is not None
         _check_hour(counts, before, hour, slots)
-    if all(name in counts.columns for name in STAYS):
+    if "parked" in counts.columns:
         for stretch in counts.stretches:
             _check_lot(counts.path, stretch, slots)
     if not counts.total("parked"):
@@ -278,17 +278,22 @@ def _check_hour(counts: Counts, before: Hour | None, hour: Hour, slots: int) -> 
 
 
 def _check_lot(path: Path, stretch: list[Hour], slots: int) -> None:
-    """Refuse hours in which more calls would be parked at once than there are slots, or fewer than none."""
+    """Refuse hours in which more calls would be parked at once than there are slots, or fewer than none.
+
+    With an end not counted only the second can be told: the ends that were counted are too many by themselves.
+    """
+    ends_of = [end for end in ENDS if end in stretch[0].counted]
     level = least = most = 0.0
     for hour in stretch:
-        ends = math.fsum(hour.counted[end] for end in ENDS)
+        ends = math.fsum(hour.counted[end] for end in ends_of)
         level += hour.counted["parked"] - ends
         least, most = min(least, level), max(most, level)
-        if most - least > slots:
-            more = f"{hour.counted['parked']:.0f} parked, {ends:.0f} retrieved, returned or abandoned"
-            way = "more calls end than were parked" if level == least else "more calls are parked than end"
+        rise, fall = level - least if len(ends_of) == len(ENDS) else 0.0, most - level
+        if max(rise, fall) > slots:
+            more = f"{hour.counted['parked']:.0f} parked, {ends:.0f} {', '.join(ends_of[:-1])} or {ends_of[-1]}"
+            way = "more calls end than were parked" if fall > rise else "more calls are parked than end"
             rule = (
-                f"column parked: {more}; up to this hour {way}, by {most - least:.0f}, but at most {slots} "
+                f"column parked: {more}; up to this hour {way}, by {max(rise, fall):.0f}, but at most {slots} "
                 "(the slots) can be parked across the hours"
             )
             raise LogError(path, hour.line, rule, "check --slots, and that all columns count the same lot and calls")

@@ -119,6 +119,22 @@ def test_what_is_wrong_with_counters_is_one_message(tmp_path, what, content, lin
     assert len(message) < 500
 
 
+@pytest.mark.parametrize("missing", ["retrieved", "returned", "abandoned"])
+def test_ends_beyond_the_parks_are_seen_without_one_of_them(tmp_path, missing):
+    """17 ends of 10 parks, whichever end is missing, are 7 more than were parked: 7 slots can hold them, 6 cannot.
+
+    By hand. Parks beyond the ends are no contradiction there: the missing end may be all of them, so 30 of the hour
+    before pass, and do not make room for 17 ends of 10 parks afterwards.
+    """
+    ends = [name for name in ("retrieved", "returned", "abandoned") if name != missing]
+    for before in ("", "7,99,30,0,0\n"):
+        text = f"time,offered,parked,{','.join(ends)}\n{before}8,60,10,12,5\n"
+        assert read(tmp_path, text, 7).total("parked") == (40 if before else 10)
+        with pytest.raises(LogError, match="10 parked, 17 .*more calls end than were parked, by 7, but at most 6 ") as at:
+            read(tmp_path, text, 6)
+        assert f"{ends[0]} or {ends[1]}" in str(at.value)
+
+
 def integrand(at, stay):
     """Return 2 t P(stay > t), whose integral is the mean square."""
     return 2 * at * stay.survival(np.array([at]))[0]
