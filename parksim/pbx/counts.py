@@ -56,12 +56,25 @@ MOST: Final = 1_000_000
 
 
 class Hour(NamedTuple):
-    """A row: its line, the hour of day, the number of the hour since the first midnight, and what was counted."""
+    """A row.
+
+    Attributes:
+        line: In the file.
+        number: Of the hour, one more than that of the hour before it: since 1970 (UTC where offsets are written), or
+            since the first midnight.
+        wall: The same by the clock on the wall, which two hours of a night in autumn share and one in spring lacks.
+        counted: By column.
+    """
 
     line: int
-    of_day: int
     number: int
+    wall: int
     counted: dict[str, float]
+
+    @property
+    def of_day(self) -> int:
+        """The hour of day, 0 to 23, by the clock on the wall."""
+        return self.wall % 24
 
 
 @dataclass(frozen=True)
@@ -139,13 +152,17 @@ def read_counts(path: Path, slots: int) -> Counts:
             rule = f"{len(row)} cells under {len(header)}"
             raise LogError(path, number, rule, "each line needs as many cells as the header")
         cells = {name: row[place].strip() for name, place in places.items()}
-        at, how = _hour(cells.pop("time"), path, number)
+        at, wall, how = _hour(cells.pop("time"), path, number)
         if written not in (None, how):
             raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
         written = how
-        after = _after(hours[-1], at, how, path, number) if hours else at
+        if hours and how == HOURS_OF_DAY:
+            at = wall = at + hours[-1].number // 24 * 24 + (24 if at < hours[-1].of_day else 0)
         counted = {name: _number(name, cell, path, number) for name, cell in cells.items() if any(cells.values())}
-        hours.append(Hour(number, after % 24 if how == HOURS_OF_DAY else at % 24, after, counted))
+        hour = Hour(number, at, wall, counted)
+        if hours:
+            _check_order(hours[-1], hour, how, path)
+        hours.append(hour)
     kept = tuple(hour for hour in hours if hour.counted)
     if not kept:
         raise LogError(path, None, "the file has no hour that was counted", "it needs a row for each hour")
@@ -191,15 +208,18 @@ def _places(header: list[str], path: Path, line: int) -> tuple[dict[str, int], t
 
 
 HOURS_OF_DAY: Final = "hours of the day"
+DATES: Final = "dates"
+CHANGES_BEFORE: Final = 4
+"""The hour of day by which a clock change is over, wherever clocks are changed."""
 _HOUR_S: Final = 3600
 
 
-def _hour(text: str, path: Path, line: int) -> tuple[int, str]:
-    """Return the number of an hour, and how it is written: of the day, or since the year 1970 by its own clock."""
+def _hour(text: str, path: Path, line: int) -> tuple[int, int, str]:
+    """Return the number of an hour and that of its clock on the wall (see ``Hour``), and how the hour is written."""
     if re.fullmatch(r"[0-9]{1,2}", text):
         if int(text) > 23:
             raise LogError(path, line, f"column time: {text} is not an hour of the day", "write 0 to 23")
-        return int(text), HOURS_OF_DAY
+        return int(text), int(text), HOURS_OF_DAY
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -208,24 +228,30 @@ def _hour(text: str, path: Path, line: int) -> tuple[int, str]:
     if moment.minute or moment.second or moment.microsecond:
         step = "write the full hour at which the row's hour starts, and count by full hours"
         raise LogError(path, line, f"column time: {text[:40]!r} is not the start of an hour", step)
-    wall = round(moment.replace(tzinfo=UTC).timestamp()) // _HOUR_S
-    return wall, "dates" if moment.tzinfo is None else "dates with an offset"
+    wall_s = round(moment.replace(tzinfo=UTC).timestamp())
+    offset = moment.utcoffset()
+    number = (wall_s - (round(offset.total_seconds()) if offset else 0)) // _HOUR_S
+    return number, wall_s // _HOUR_S, DATES if offset is None else "dates with an offset"
 
 
-def _after(before: Hour, at: int, how: str, path: Path, line: int) -> int:
-    """Return the number of an hour after the one before, and refuse one that is out of place."""
-    said = f"column time: hour {at % 24}"
-    if how == HOURS_OF_DAY:
-        at += before.number // 24 * 24 + (24 if at < before.number % 24 else 0)
-    if at == before.number:
-        raise LogError(path, line, f"{said} is there twice (also in line {before.line})", "one row for each hour")
-    if at < before.number:
+def _check_order(before: Hour, hour: Hour, how: str, path: Path) -> None:
+    """Refuse an hour that is out of place after the one before."""
+    line, said = hour.line, f"column time: hour {hour.of_day}"
+    # Without offsets a clock change looks like a row too many, or one too few.
+    night = how == DATES and hour.of_day < CHANGES_BEFORE
+    if hour.number == before.number:
+        step = "one row for each hour"
+        if night:
+            step += "; if the clock was put back, write offsets: 2026-10-25 02:00+02:00, then 2026-10-25 02:00+01:00"
+        raise LogError(path, line, f"{said} is there twice (also in line {before.line})", step)
+    if hour.number < before.number:
         raise LogError(path, line, f"{said} comes before that of line {before.line}", "sort the rows by time")
-    if at > before.number + 1 and at // 24 == before.number // 24:
-        rule = f"{said} follows hour {before.number % 24} (line {before.line}): an hour is missing"
+    if hour.number > before.number + 1 and hour.wall // 24 == before.wall // 24:
+        rule = f"{said} follows hour {before.of_day} (line {before.line}): an hour is missing"
         step = "write a row of zeros if nothing happened, a row of empty cells if it was not counted"
+        if night:
+            step += "; if the clock was put forward, write offsets: 2026-03-29 01:00+01:00, then 2026-03-29 03:00+02:00"
         raise LogError(path, line, rule, step)
-    return at
 
 
 def _number(name: str, text: str, path: Path, line: int) -> float:

@@ -119,6 +119,38 @@ def test_what_is_wrong_with_counters_is_one_message(tmp_path, what, content, lin
     assert len(message) < 500
 
 
+def clock_change(day, *stamps):
+    """Return counters at these times of a day."""
+    return THREE + "".join(f"{day} {stamp},9,9,0\n" for stamp in stamps)
+
+
+def test_offsets_make_a_clock_change_plain(tmp_path):
+    """The 25 hours of 25 October 2026 and the 23 of 29 March in Berlin: one stretch each, by the hour of the wall.
+
+    By hand: both change at 01:00 UTC. Without offsets the step names the clock change; at noon no clock is changed.
+    """
+    for day, first, change, doubled in (("2026-10-25", -2, (2, 1), {2: 2}), ("2026-03-29", -1, (1, 2), {2: 0})):
+        offsets = {utc: change[0] if utc < 1 else change[1] for utc in range(first, 24 - change[1])}
+        stamps = [f"{utc + offset:02d}:00+0{offset}:00" for utc, offset in offsets.items()]
+        counts = read(tmp_path, clock_change(day, *stamps))
+        assert [len(stretch) for stretch in counts.stretches] == [sum(counts.hours_by_hour)]
+        assert counts.hours_by_hour == [doubled.get(hour, 1) for hour in range(24)]
+    india = read(tmp_path, clock_change("2026-01-05", "08:00+05:30", "09:00+05:30"))
+    assert [(hour.of_day, len(stretch)) for stretch in india.stretches for hour in stretch] == [(8, 2), (9, 2)]
+    for day, stamps, said in (
+        ("2026-10-25", ("01:00", "02:00", "02:00"), "if the clock was put back, write offsets: 2026-10-25 02:00+02:00"),
+        ("2026-03-29", ("01:00", "03:00"), "if the clock was put forward, write offsets: 2026-03-29 01:00+01:00"),
+    ):
+        with pytest.raises(LogError, match=said.replace("+", "[+]")):
+            read(tmp_path, clock_change(day, *stamps))
+    for stamps in (("12:00", "12:00"), ("12:00", "14:00"), ("02:00+01:00", "02:00+01:00")):
+        with pytest.raises(LogError, match="twice|missing") as caught:
+            read(tmp_path, clock_change("2026-10-25", *stamps))
+        assert "clock" not in str(caught.value)
+    with pytest.raises(LogError, match="hour 2 comes before that of line 2"):
+        read(tmp_path, clock_change("2026-10-25", "02:00+01:00", "02:00+02:00"))
+
+
 @pytest.mark.parametrize("missing", ["retrieved", "returned", "abandoned"])
 def test_ends_beyond_the_parks_are_seen_without_one_of_them(tmp_path, missing):
     """17 ends of 10 parks, whichever end is missing, are 7 more than were parked: 7 slots can hold them, 6 cannot.
