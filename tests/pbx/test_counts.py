@@ -144,9 +144,9 @@ def test_offsets_make_a_clock_change_plain(tmp_path):
         with pytest.raises(LogError, match=said.replace("+", "[+]")):
             read(tmp_path, clock_change(day, *stamps))
     for stamps in (("12:00", "12:00"), ("12:00", "14:00"), ("02:00+01:00", "02:00+01:00")):
-        with pytest.raises(LogError, match="twice|missing") as caught:
+        with pytest.raises(LogError, match=r"twice|missing") as caught:
             read(tmp_path, clock_change("2026-10-25", *stamps))
-        assert "clock" not in str(caught.value)
+        assert "if the clock" not in str(caught.value)
     with pytest.raises(LogError, match="hour 2 comes before that of line 2"):
         read(tmp_path, clock_change("2026-10-25", "02:00+01:00", "02:00+02:00"))
 
@@ -162,9 +162,9 @@ def test_ends_beyond_the_parks_are_seen_without_one_of_them(tmp_path, missing):
     for before in ("", "7,99,30,0,0\n"):
         text = f"time,offered,parked,{','.join(ends)}\n{before}8,60,10,12,5\n"
         assert read(tmp_path, text, 7).total("parked") == (40 if before else 10)
-        with pytest.raises(LogError, match="10 parked, 17 .*more calls end than were parked, by 7, but at most 6 ") as at:
+        said = f"10 parked, 17 {ends[0]} or {ends[1]}; up to this hour more calls end than were parked, by 7, but at most 6"
+        with pytest.raises(LogError, match=said):
             read(tmp_path, text, 6)
-        assert f"{ends[0]} or {ends[1]}" in str(at.value)
 
 
 def integrand(at, stay):
