@@ -364,12 +364,14 @@ def _written(
 ) -> Counted:
     """Write the scenario, each figure with the limits that its draws have."""
     result = Calibration(f"Counted in {counts.path.name}", recorded="these counters")
+    again = counts.parked_again
     result.unknown = [
         f"how long a retrieval takes, and who is never fetched: assumed lognormal, of sigma {SIGMA[0]} to {SIGMA[1]}",
         "how long callers wait before they hang up: an exponential law is assumed",
         "how many attendants there are and how long they handle a call: unlimited, so no call waits",
         "who answers a call that comes back, and after how long: at once is assumed",
         "what becomes of a refused call: it stays with its attendant",
+        *([f"how many parks are of calls that had been parked before: {again}"] if again else []),
         *notes,
     ]
     result.put("run.horizon", '"1d"')

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from parksim.errors import LogError
 from parksim.pbx.formats import content_of, csv_rows, delimiter_of, text_of, word_of
@@ -53,6 +53,10 @@ MEANS: Final = {
 }
 MOST: Final = 1_000_000
 """Counted in an hour; more is a typo, or not one hour."""
+
+
+AGAIN: Final = 2
+"""Times that a call is parked again within an hour, at most: three parks of a call an hour are unlikely already."""
 
 
 class Hour(NamedTuple):
@@ -123,14 +127,37 @@ class Counts:
         return None
 
     @property
+    def parked_again(self) -> str:
+        """What hours say in which more calls were parked than came in, then and in the hour before; else empty."""
+        if not {"offered", "parked"} <= set(self.columns):
+            return ""
+        some = []
+        for before, hour in pairwise((None, *self.hours)):
+            assert hour is not None
+            calls = hour.counted["offered"] + (before.counted["offered"] if _follows(before, hour) else 0.0)
+            some += [hour] if hour.counted["parked"] > calls else []
+        if not some:
+            return ""
+        line, first = some[0].line, some[0].counted
+        return (
+            f"in {len(some):,} of {len(self.hours):,} hours more calls were parked than came in (line {line}: "
+            f"{first['parked']:.0f} parked, {first['offered']:.0f} offered), so some were parked again after they came "
+            "back or were fetched"
+        )
+
+    @property
     def stretches(self) -> list[list[Hour]]:
         """The hours in stretches without a gap."""
         found = [[self.hours[0]]]
         for before, hour in pairwise(self.hours):
-            if hour.number != before.number + 1:
+            if not _follows(before, hour):
                 found.append([])
             found[-1].append(hour)
         return found
+
+
+def _follows(before: Hour | None, hour: Hour) -> TypeGuard[Hour]:
+    return before is not None and before.number == hour.number - 1
 
 
 def read_counts(path: Path, slots: int) -> Counts:
@@ -289,11 +316,23 @@ def _check(counts: Counts, slots: int) -> None:
 def _check_hour(counts: Counts, before: Hour | None, hour: Hour, slots: int) -> None:
     counted, path = hour.counted, counts.path
     # A call that is offered just before the hour may ask for a slot in it.
-    also = before.counted if before is not None and before.number == hour.number - 1 else counted
+    also = before.counted if _follows(before, hour) else counted
     if "refused" in counted and "offered" in counted and counted["refused"] > counted["offered"] + also["offered"]:
         rule = f"column refused: {counted['refused']:.0f} of {counted['offered']:.0f} offered calls cannot be refused"
         step = "count each refused call once, or remove the column offered if a call may ask several times"
         raise LogError(path, hour.line, rule, step)
+    if {"offered", "parked"} <= counted.keys():
+        parked, offered = counted["parked"], counted["offered"]
+        again = AGAIN * offered
+        if {"retrieved", "returned"} <= counted.keys():
+            again = min(again, counted["retrieved"] + counted["returned"])
+        if parked > offered + max(also["offered"], slots) + again:
+            rule = (
+                f"column parked: {parked:.0f} parked of {offered:.0f} offered calls; a call is parked again only after "
+                f"it came back or was fetched, and at most {AGAIN} times an hour is likely"
+            )
+            step = "check that both columns count the same calls and one lot, or remove the column offered"
+            raise LogError(path, hour.line, rule, step)
     most = {"parked_seconds": slots * _HOUR_S, "occupancy_mean": slots}
     for name in most.keys() & counted.keys():
         if counted[name] > most[name] * (1 + 1e-9):

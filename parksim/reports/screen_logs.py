@@ -130,6 +130,8 @@ def counts_screen(counts: Counts, result: Counted, out: Path, draws: Path) -> Re
     parts.append(_line("is the mean stay in a slot", result.stay_s, 1.0, " s"))
     parts += [_line(words, figures[key], factor, unit) for key, (words, factor, unit) in _OPEN.items()]
     parts += [Text(f"These counters contradict each other: {note}.", "bold red") for note in result.notes]
+    if counts.parked_again:
+        parts.append(Text(f"Unlikely: {counts.parked_again}; else the two columns count different calls.", "bold"))
     if counts.ignored:
         parts.append(Text(f"Not used: the columns {', '.join(counts.ignored)}."))
     parts.append(Text(f"Written: {out}, and {draws} with {len(next(iter(result.draws.values())))} sets of values."))

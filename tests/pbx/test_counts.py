@@ -101,6 +101,8 @@ HOSTILE = [
     ("more ends than parks", FOUR.replace(",28,4,2,0\n10", ",48,4,2,0\n10"), 3, "more calls end than were parked"),
     ("more parks than ends", FOUR.replace(",33,", ",53,"), 3, "more calls are parked than end, by 19"),
     ("a slow leak", FOUR.replace("25,3", "22,3").replace("28,4", "24,4"), 4, "but at most 6 (the slots)"),
+    ("three parks a call", FOUR.replace("75,31,28", "11,115,112"), 5, "115 parked of 11 offered calls"),
+    ("parks without a reason", f"{HEADER}\n8,5,15,3,0,12,0\n", 2, "15 parked of 5 offered calls"),
     ("nothing parked", f"{HEADER}\n8,5,0,0,0,0,0\n", None, "no call was parked"),
     ("too many seconds", THREE.replace("\n", ",parked_seconds\n8,5,4,1,21601\n"), 2, "more than 6 slots have"),
 ]  # fmt: skip
@@ -108,7 +110,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("what", "content", "line", "said"), HOSTILE, ids=[one[0] for one in HOSTILE])
 def test_what_is_wrong_with_counters_is_one_message(tmp_path, what, content, line, said):  # noqa: ARG001 - the id
-    """33 files that are no counters, or contradict themselves: file, line, what is wrong, and one step."""
+    """35 files that are no counters, or contradict themselves: file, line, what is wrong, and one step."""
     with pytest.raises(LogError) as caught:
         read(tmp_path, content)
     message = str(caught.value)
@@ -117,6 +119,30 @@ def test_what_is_wrong_with_counters_is_one_message(tmp_path, what, content, lin
     assert "; " in message
     assert "\n" not in message
     assert len(message) < 500
+
+
+def test_more_parks_than_calls_are_possible_and_named(tmp_path):
+    """By hand, with 6 slots: 20 calls offered, as many from before, and 2 parks more of each of the 20 make 80.
+
+    Where the ends are counted, each further park needs a call that came back or was fetched: 20 + 20 + 15.
+    Parks of calls that were offered in the hour before need no note.
+    """
+    text = "time,offered,parked,returned,abandoned\n8,20,{},3,{}\n"
+    assert read(tmp_path, text.format(20, 17)).parked_again == ""
+    said = "in 1 of 1 hours more calls were parked than came in (line 2: 36 parked, 20 offered)"
+    counts = read(tmp_path, text.format(36, 33))
+    assert said in counts.parked_again
+    assert any(said in one for one in counted(counts, 6, 60.0, "").calibration.unknown)
+    assert read(tmp_path, text.format(80, 77)).parked_again
+    with pytest.raises(LogError, match="81 parked of 20 offered"):
+        read(tmp_path, text.format(81, 78))
+    ends = f"{THREE.strip()},abandoned,offered\n8,{{}},12,3,40,20\n"
+    assert read(tmp_path, ends.format(55)).parked_again
+    with pytest.raises(LogError, match="56 parked of 20 offered"):
+        read(tmp_path, ends.format(56))
+    after = f"{HEADER}\n8,20,5,5,0,0,0\n9,2,22,22,0,0,0\n"
+    assert read(tmp_path, after).parked_again == ""
+    assert "(line 4: 36" in read(tmp_path, after + "10,20,36,36,0,0,0\n").parked_again
 
 
 def clock_change(day, *stamps):
@@ -162,7 +188,9 @@ def test_ends_beyond_the_parks_are_seen_without_one_of_them(tmp_path, missing):
     for before in ("", "7,99,30,0,0\n"):
         text = f"time,offered,parked,{','.join(ends)}\n{before}8,60,10,12,5\n"
         assert read(tmp_path, text, 7).total("parked") == (40 if before else 10)
-        said = f"10 parked, 17 {ends[0]} or {ends[1]}; up to this hour more calls end than were parked, by 7, but at most 6"
+        said = (
+            f"10 parked, 17 {ends[0]} or {ends[1]}; up to this hour more calls end than were parked, by 7, but at most "
+        )
         with pytest.raises(LogError, match=said):
             read(tmp_path, text, 6)
 
