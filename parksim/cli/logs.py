@@ -1,5 +1,6 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
+import shlex
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,11 +141,17 @@ def _from_counts(
     for option, file in (("-o", out), ("the file of draws", draws)):
         check_not_read(option, file, counts=counts)
     check_out(draws, (".csv",), "the file of draws")
-    for name, given in (("--slots 10", slots), ("--max-in-parking 180s", max_in_parking)):
-        if given is None:
-            raise UsageError(f"--counts {counts}: counters do not say it; add {name}, as the lot is configured")
-    assert slots is not None
-    assert max_in_parking is not None
+    if slots is None or max_in_parking is None:
+        given = {"--slots": slots, "--max-in-parking": max_in_parking, "--choice": choice, "-o": out}
+        lacking = {
+            name: one for name, one in {"--slots": 10, "--max-in-parking": "180s"}.items() if given[name] is None
+        }
+        line = {"--counts": counts, **given, **lacking}
+        typed = " ".join(f"{name} {shlex.quote(str(one))}" for name, one in line.items() if one is not None)
+        add = " and ".join(f"{name} {one}" for name, one in lacking.items())
+        raise UsageError(
+            f"--counts {counts}: counters do not say it; add {add}, as the lot is configured: parksim calibrate {typed}"
+        )
     check_count("--slots", slots, 1, 10_000)
     _check_choice(choice)
     if max_in_parking == UNLIMITED:

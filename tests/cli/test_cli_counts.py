@@ -58,6 +58,12 @@ def test_the_screen_says_what_counters_tell_and_what_they_do_not(command):
         (f"calibrate --counts c.csv {GIVEN} --tolerance 1s", "--tolerance is for the log"),
         ("calibrate --counts c.csv --slots 6", "add --max-in-parking 180s"),
         ("calibrate --counts c.csv --max-in-parking 180s", "add --slots 10"),
+        (
+            "calibrate --counts c.csv",
+            "add --slots 10 and --max-in-parking 180s, as the lot is configured: parksim calib",
+        ),
+        ("calibrate --counts c.csv", ": parksim calibrate --counts c.csv --slots 10 --max-in-parking 180s\n"),
+        ("calibrate --counts c.csv --slots 6 -o s.toml", "c.csv --slots 6 --max-in-parking 180s -o s.toml\n"),
         ("calibrate --counts c.csv --max-in-parking 180s --slots 0", "--slots 0: from 1 to 10000"),
         ("calibrate --counts c.csv --slots 6 --max-in-parking unlimited", "only by the time-out"),
         ("calibrate --counts c.csv --slots 6 --max-in-parking 1d", "from 1s to 12h"),
@@ -70,7 +76,7 @@ def test_the_screen_says_what_counters_tell_and_what_they_do_not(command):
     ],
 )
 def test_what_is_missing_or_wrong_is_asked_for_by_name(command, line, said):
-    """Fifteen wrong calls: exit code 2 and one line that says what to write; nothing is written."""
+    """Eighteen wrong calls: exit code 2 and one line that says what to write; nothing is written."""
     before = sorted(Path().iterdir())
     code, out, err = command(line)
     assert (code, out) == (BAD_INPUT, "")
