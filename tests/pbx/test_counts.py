@@ -394,6 +394,30 @@ def test_requests_are_found_where_refused_ones_were_not_counted(tmp_path):
     assert values[:, 0].max() > 0.05
 
 
+def test_more_calls_than_a_scenario_can_have_are_named_before_the_work(tmp_path, monkeypatch):
+    """24 times 833,333 are below 20,000,000, 24 times 833,334 are not: refused by the file's name, nothing drawn.
+
+    With rates by the hour it is their sum that counts: 900,000 in each of two hours are few enough.
+    """
+
+    def drawing(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr("parksim.pbx.counted.stays_with", drawing)
+    text = f"{THREE.strip()},offered\n8,9,5,1,{{0}}\n9,9,5,1,{{0}}\n"
+    for enough in (text.format(833_333), text.format(900_000) + "10,1,1,0,3\n"):
+        with pytest.raises(InterruptedError):
+            counted(read(tmp_path, enough), 6, 60.0, "")
+    with pytest.raises(LogError, match=r"counts.csv: some 20,000,016 calls a day .*; give --counts"):
+        counted(read(tmp_path, text.format(833_334)), 6, 60.0, "")
+
+
+def test_slots_that_no_call_needs_change_nothing(tmp_path):
+    """Of 33 parks an hour the 61st slot refuses less than 1e-18 and so does the 10,000th: the same draws, and soon."""
+    few, many = (counted(read(tmp_path, f"{THREE}8,33,28,4\n", slots), slots, 60.0, "").draws for slots in (60, 10_000))
+    assert {key: one.tolist() for key, one in few.items()} == {key: one.tolist() for key, one in many.items()}
+
+
 def test_counters_that_nothing_explains_are_named(tmp_path):
     """A third refused by ten slots at two erlang, and stays of two seconds: each is said, the rest is used."""
     text = f"{HEADER},parked_seconds\n" + "".join(f"{hour},90,40,36,2,2,20,80\n" for hour in range(20))
