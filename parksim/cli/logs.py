@@ -1,5 +1,6 @@
 """Commands about logs of a real PBX: ``replay`` (does it follow the rules?) and ``calibrate`` (a scenario from it)."""
 
+import shlex
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,7 @@ def calibrate_command(
     """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
     from parksim.pbx.check_of_fit import bands, in_words
     from parksim.pbx.fitting import draws_beside
+    from parksim.reports.screen_logs import next_lines
 
     check_out(out, (".toml",))
     if counts is not None:
@@ -109,7 +111,7 @@ def calibrate_command(
     met = _met(log, tolerance, slots, choice, max_in_parking)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
-    _ = result.scenario  # raises where parksim could not load it
+    scenario = result.scenario  # raises where parksim could not load it
     checked = bands(result, met.log, met.measures)
     fit = f"Check of fit: {in_words(checked)}" if checked else ""
     result.head += [fit] if fit else []
@@ -122,7 +124,8 @@ def calibrate_command(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
         + (f"{textwrap.fill(fit, 80)}\n" if fit else "")
-        + f"{doubt}Next: parksim run {out}\n"
+        + doubt
+        + "".join(f"{line}\n" for line in next_lines("log", scenario, out))
     )
 
 
@@ -140,11 +143,17 @@ def _from_counts(
     for option, file in (("-o", out), ("the file of draws", draws)):
         check_not_read(option, file, counts=counts)
     check_out(draws, (".csv",), "the file of draws")
-    for name, given in (("--slots 10", slots), ("--max-in-parking 180s", max_in_parking)):
-        if given is None:
-            raise UsageError(f"--counts {counts}: counters do not say it; add {name}, as the lot is configured")
-    assert slots is not None
-    assert max_in_parking is not None
+    if slots is None or max_in_parking is None:
+        given = {"--slots": slots, "--max-in-parking": max_in_parking, "--choice": choice, "-o": out}
+        lacking = {
+            name: one for name, one in {"--slots": 10, "--max-in-parking": "180s"}.items() if given[name] is None
+        }
+        line = {"--counts": counts, **given, **lacking}
+        typed = " ".join(f"{name} {shlex.quote(str(one))}" for name, one in line.items() if one is not None)
+        add = " and ".join(f"{name} {one}" for name, one in lacking.items())
+        raise UsageError(
+            f"--counts {counts}: counters do not say it; add {add}, as the lot is configured: parksim calibrate {typed}"
+        )
     check_count("--slots", slots, 1, 10_000)
     _check_choice(choice)
     if max_in_parking == UNLIMITED:
@@ -154,11 +163,11 @@ def _from_counts(
         raise UsageError(f"--max-in-parking {max_in_parking}: with --counts from 1s to 12h")
     read = read_counts(counts, slots)
     result = counted(read, slots, limit_s, choice or "")
-    _ = result.calibration.scenario  # raises where parksim could not load it
+    scenario = result.calibration.scenario  # raises where parksim could not load it
     if out is None or draws is None:
         return Answer(result.calibration.toml)
     result.calibration.save(out)
-    return Answer(counts_screen(read, result, out, draws))
+    return Answer(counts_screen(read, result, scenario, out, draws))
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from parksim.pbx.calibrate import put_calls_per_hour, rate_varies
 from parksim.pbx.counts import ENDS, Counts
 from parksim.pbx.fitting import DRAWN, LONGEST_MEAN_S, Calibration, number, percent, share_of, span
 from parksim.scenario.lots import UAPI_LIMITS_S
+from parksim.scenario.model import MOST_CALLS
 from parksim.scenario.workload import streams
 from parksim.stats.survival import Interval, poisson_limits
 
@@ -54,6 +55,8 @@ ENOUGH: Final = 200.0
 """Candidates that must count, by their effective number (Kish 1965)."""
 UNEXPLAINED: Final = 3.0
 """Standard deviations by which a counter may miss every candidate before it is left out and named."""
+NEGLIGIBLE: Final = 1e-18
+"""A share of refused parks beside which 1 is exact in double precision: more slots change nothing."""
 _PURPOSE: Final = 100  # of the random stream: none of a workload's
 _V, _W = np.polynomial.legendre.leggauss(64)
 _NODES: Final = (0.5 * (_V + 1.0)) ** 3
@@ -182,9 +185,13 @@ def counted(counts: Counts, slots: int, limit_s: float, choice: str) -> Counted:
         slots: Of the lot, >= 1.
         limit_s: Its time-out.
         choice: Its slot choice, in the scenario's words.
+
+    Raises:
+        LogError: the counters are those of more calls a day than a scenario can have, or of other slots.
     """
     generator = streams(int(counts.digest[:15], 16), 0)(_PURPOSE, 0)
     arrivals = _arrivals(counts)
+    _check_volume(counts, arrivals, 1.0)
     for n in TRIED:
         notes: list[str] = []
         tried = _tried(generator, n, counts, arrivals, slots, limit_s)
@@ -236,6 +243,14 @@ def _arrivals(counts: Counts) -> _Arrivals:
     return _Arrivals(of_calls, np.array(table[0], float), np.array(table[1]) / 3600.0, by_hour, exposure_s, why)
 
 
+def _check_volume(counts: Counts, arrivals: _Arrivals, factor: float) -> None:
+    """Refuse more calls a day, ``factor`` times the arrivals, than the scenario may have."""
+    a_day = factor * 24.0 * float(np.mean(arrivals.counts / np.maximum(arrivals.hours, 1.0)))
+    if a_day > MOST_CALLS:
+        rule = f"some {a_day:,.0f} calls a day are more than the {MOST_CALLS:,} that a scenario of one day can have"
+        raise LogError(counts.path, None, rule, "give --counts the counters of one lot, or check their unit")
+
+
 def _asked(counts: Counts) -> tuple[str, ...]:
     """Return the columns whose sum is the requests for a slot, as far as they were counted."""
     parked = ("parked",) if "parked" in counts.columns else ENDS
@@ -278,6 +293,8 @@ def _refused(rates_per_s: Floats, hours: Floats, stay_s: Floats, slots: int) -> 
     load = rates_per_s * stay_s[:, None]
     for servers in range(1, slots + 1):
         blocked = load * blocked / (servers + load * blocked)
+        if blocked.max() < NEGLIGIBLE:
+            break
     share: Floats = (requests * blocked).sum(axis=1) / requests.sum(axis=1)
     return share
 
@@ -364,12 +381,14 @@ def _written(
 ) -> Counted:
     """Write the scenario, each figure with the limits that its draws have."""
     result = Calibration(f"Counted in {counts.path.name}", recorded="these counters")
+    again = counts.parked_again
     result.unknown = [
         f"how long a retrieval takes, and who is never fetched: assumed lognormal, of sigma {SIGMA[0]} to {SIGMA[1]}",
         "how long callers wait before they hang up: an exponential law is assumed",
         "how many attendants there are and how long they handle a call: unlimited, so no call waits",
         "who answers a call that comes back, and after how long: at once is assumed",
         "what becomes of a refused call: it stays with its attendant",
+        *([f"how many parks are of calls that had been parked before: {again}"] if again else []),
         *notes,
     ]
     result.put("run.horizon", '"1d"')
@@ -433,6 +452,7 @@ def _put_arrivals(result: Calibration, counts: Counts, arrivals: _Arrivals, draw
     total = int(arrivals.counts.sum())
     what = "calls offered" if arrivals.of_calls else "requests for a slot"
     factor = 1.0 if arrivals.of_calls else float(np.median(drawn.asking))
+    _check_volume(counts, arrivals, factor)
     rates = drawn.rates_per_s if arrivals.of_calls else drawn.rates_per_s * drawn.asking[:, None]
     if not arrivals.of_calls:
         why = "offered is not counted" if "offered" not in counts.columns else "more parks than calls were counted"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from parksim.errors import LogError
 from parksim.pbx.formats import content_of, csv_rows, delimiter_of, text_of, word_of
@@ -55,13 +55,30 @@ MOST: Final = 1_000_000
 """Counted in an hour; more is a typo, or not one hour."""
 
 
+AGAIN: Final = 2
+"""Times that a call is parked again within an hour, at most: three parks of a call an hour are unlikely already."""
+
+
 class Hour(NamedTuple):
-    """A row: its line, the hour of day, the number of the hour since the first midnight, and what was counted."""
+    """A row.
+
+    Attributes:
+        line: In the file.
+        number: Of the hour, one more than that of the hour before it: since 1970 (UTC where offsets are written), or
+            since the first midnight.
+        wall: The same by the clock on the wall, which two hours of a night in autumn share and one in spring lacks.
+        counted: By column.
+    """
 
     line: int
-    of_day: int
     number: int
+    wall: int
     counted: dict[str, float]
+
+    @property
+    def of_day(self) -> int:
+        """The hour of day, 0 to 23, by the clock on the wall."""
+        return self.wall % 24
 
 
 @dataclass(frozen=True)
@@ -110,14 +127,37 @@ class Counts:
         return None
 
     @property
+    def parked_again(self) -> str:
+        """What hours say in which more calls were parked than came in, then and in the hour before; else empty."""
+        if not {"offered", "parked"} <= set(self.columns):
+            return ""
+        some = []
+        for before, hour in pairwise((None, *self.hours)):
+            assert hour is not None
+            calls = hour.counted["offered"] + (before.counted["offered"] if _follows(before, hour) else 0.0)
+            some += [hour] if hour.counted["parked"] > calls else []
+        if not some:
+            return ""
+        line, first = some[0].line, some[0].counted
+        return (
+            f"in {len(some):,} of {len(self.hours):,} hours more calls were parked than came in (line {line}: "
+            f"{first['parked']:.0f} parked, {first['offered']:.0f} offered), so some were parked again after they came "
+            "back or were fetched"
+        )
+
+    @property
     def stretches(self) -> list[list[Hour]]:
         """The hours in stretches without a gap."""
         found = [[self.hours[0]]]
         for before, hour in pairwise(self.hours):
-            if hour.number != before.number + 1:
+            if not _follows(before, hour):
                 found.append([])
             found[-1].append(hour)
         return found
+
+
+def _follows(before: Hour | None, hour: Hour) -> TypeGuard[Hour]:
+    return before is not None and before.number == hour.number - 1
 
 
 def read_counts(path: Path, slots: int) -> Counts:
@@ -139,13 +179,17 @@ def read_counts(path: Path, slots: int) -> Counts:
             rule = f"{len(row)} cells under {len(header)}"
             raise LogError(path, number, rule, "each line needs as many cells as the header")
         cells = {name: row[place].strip() for name, place in places.items()}
-        at, how = _hour(cells.pop("time"), path, number)
+        at, wall, how = _hour(cells.pop("time"), path, number)
         if written not in (None, how):
             raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
         written = how
-        after = _after(hours[-1], at, how, path, number) if hours else at
+        if hours and how == HOURS_OF_DAY:
+            at = wall = at + hours[-1].number // 24 * 24 + (24 if at < hours[-1].of_day else 0)
         counted = {name: _number(name, cell, path, number) for name, cell in cells.items() if any(cells.values())}
-        hours.append(Hour(number, after % 24 if how == HOURS_OF_DAY else at % 24, after, counted))
+        hour = Hour(number, at, wall, counted)
+        if hours:
+            _check_order(hours[-1], hour, how, path)
+        hours.append(hour)
     kept = tuple(hour for hour in hours if hour.counted)
     if not kept:
         raise LogError(path, None, "the file has no hour that was counted", "it needs a row for each hour")
@@ -191,15 +235,18 @@ def _places(header: list[str], path: Path, line: int) -> tuple[dict[str, int], t
 
 
 HOURS_OF_DAY: Final = "hours of the day"
+DATES: Final = "dates"
+CHANGES_BEFORE: Final = 4
+"""The hour of day by which a clock change is over, wherever clocks are changed."""
 _HOUR_S: Final = 3600
 
 
-def _hour(text: str, path: Path, line: int) -> tuple[int, str]:
-    """Return the number of an hour, and how it is written: of the day, or since the year 1970 by its own clock."""
+def _hour(text: str, path: Path, line: int) -> tuple[int, int, str]:
+    """Return the number of an hour and that of its clock on the wall (see ``Hour``), and how the hour is written."""
     if re.fullmatch(r"[0-9]{1,2}", text):
         if int(text) > 23:
             raise LogError(path, line, f"column time: {text} is not an hour of the day", "write 0 to 23")
-        return int(text), HOURS_OF_DAY
+        return int(text), int(text), HOURS_OF_DAY
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -208,24 +255,30 @@ def _hour(text: str, path: Path, line: int) -> tuple[int, str]:
     if moment.minute or moment.second or moment.microsecond:
         step = "write the full hour at which the row's hour starts, and count by full hours"
         raise LogError(path, line, f"column time: {text[:40]!r} is not the start of an hour", step)
-    wall = round(moment.replace(tzinfo=UTC).timestamp()) // _HOUR_S
-    return wall, "dates" if moment.tzinfo is None else "dates with an offset"
+    wall_s = round(moment.replace(tzinfo=UTC).timestamp())
+    offset = moment.utcoffset()
+    number = (wall_s - (round(offset.total_seconds()) if offset else 0)) // _HOUR_S
+    return number, wall_s // _HOUR_S, DATES if offset is None else "dates with an offset"
 
 
-def _after(before: Hour, at: int, how: str, path: Path, line: int) -> int:
-    """Return the number of an hour after the one before, and refuse one that is out of place."""
-    said = f"column time: hour {at % 24}"
-    if how == HOURS_OF_DAY:
-        at += before.number // 24 * 24 + (24 if at < before.number % 24 else 0)
-    if at == before.number:
-        raise LogError(path, line, f"{said} is there twice (also in line {before.line})", "one row for each hour")
-    if at < before.number:
+def _check_order(before: Hour, hour: Hour, how: str, path: Path) -> None:
+    """Refuse an hour that is out of place after the one before."""
+    line, said = hour.line, f"column time: hour {hour.of_day}"
+    # Without offsets a clock change looks like a row too many, or one too few.
+    night = how == DATES and hour.of_day < CHANGES_BEFORE
+    if hour.number == before.number:
+        step = "one row for each hour"
+        if night:
+            step += "; if the clock was put back, write offsets: 2026-10-25 02:00+02:00, then 2026-10-25 02:00+01:00"
+        raise LogError(path, line, f"{said} is there twice (also in line {before.line})", step)
+    if hour.number < before.number:
         raise LogError(path, line, f"{said} comes before that of line {before.line}", "sort the rows by time")
-    if at > before.number + 1 and at // 24 == before.number // 24:
-        rule = f"{said} follows hour {before.number % 24} (line {before.line}): an hour is missing"
+    if hour.number > before.number + 1 and hour.wall // 24 == before.wall // 24:
+        rule = f"{said} follows hour {before.of_day} (line {before.line}): an hour is missing"
         step = "write a row of zeros if nothing happened, a row of empty cells if it was not counted"
+        if night:
+            step += "; if the clock was put forward, write offsets: 2026-03-29 01:00+01:00, then 2026-03-29 03:00+02:00"
         raise LogError(path, line, rule, step)
-    return at
 
 
 def _number(name: str, text: str, path: Path, line: int) -> float:
@@ -253,7 +306,7 @@ def _check(counts: Counts, slots: int) -> None:
     for before, hour in pairwise((None, *counts.hours)):
         assert hour is not None
         _check_hour(counts, before, hour, slots)
-    if all(name in counts.columns for name in STAYS):
+    if "parked" in counts.columns:
         for stretch in counts.stretches:
             _check_lot(counts.path, stretch, slots)
     if not counts.total("parked"):
@@ -263,11 +316,23 @@ def _check(counts: Counts, slots: int) -> None:
 def _check_hour(counts: Counts, before: Hour | None, hour: Hour, slots: int) -> None:
     counted, path = hour.counted, counts.path
     # A call that is offered just before the hour may ask for a slot in it.
-    also = before.counted if before is not None and before.number == hour.number - 1 else counted
+    also = before.counted if _follows(before, hour) else counted
     if "refused" in counted and "offered" in counted and counted["refused"] > counted["offered"] + also["offered"]:
         rule = f"column refused: {counted['refused']:.0f} of {counted['offered']:.0f} offered calls cannot be refused"
         step = "count each refused call once, or remove the column offered if a call may ask several times"
         raise LogError(path, hour.line, rule, step)
+    if {"offered", "parked"} <= counted.keys():
+        parked, offered = counted["parked"], counted["offered"]
+        again = AGAIN * offered
+        if {"retrieved", "returned"} <= counted.keys():
+            again = min(again, counted["retrieved"] + counted["returned"])
+        if parked > offered + max(also["offered"], slots) + again:
+            rule = (
+                f"column parked: {parked:.0f} parked of {offered:.0f} offered calls; a call is parked again only after "
+                f"it came back or was fetched, and at most {AGAIN} times an hour is likely"
+            )
+            step = "check that both columns count the same calls and one lot, or remove the column offered"
+            raise LogError(path, hour.line, rule, step)
     most = {"parked_seconds": slots * _HOUR_S, "occupancy_mean": slots}
     for name in most.keys() & counted.keys():
         if counted[name] > most[name] * (1 + 1e-9):
@@ -278,17 +343,22 @@ def _check_hour(counts: Counts, before: Hour | None, hour: Hour, slots: int) -> 
 
 
 def _check_lot(path: Path, stretch: list[Hour], slots: int) -> None:
-    """Refuse hours in which more calls would be parked at once than there are slots, or fewer than none."""
+    """Refuse hours in which more calls would be parked at once than there are slots, or fewer than none.
+
+    With an end not counted only the second can be told: the ends that were counted are too many by themselves.
+    """
+    ends_of = [end for end in ENDS if end in stretch[0].counted]
     level = least = most = 0.0
     for hour in stretch:
-        ends = math.fsum(hour.counted[end] for end in ENDS)
+        ends = math.fsum(hour.counted[end] for end in ends_of)
         level += hour.counted["parked"] - ends
         least, most = min(least, level), max(most, level)
-        if most - least > slots:
-            more = f"{hour.counted['parked']:.0f} parked, {ends:.0f} retrieved, returned or abandoned"
-            way = "more calls end than were parked" if level == least else "more calls are parked than end"
+        rise, fall = level - least if len(ends_of) == len(ENDS) else 0.0, most - level
+        if max(rise, fall) > slots:
+            more = f"{hour.counted['parked']:.0f} parked, {ends:.0f} {', '.join(ends_of[:-1])} or {ends_of[-1]}"
+            way = "more calls end than were parked" if fall > rise else "more calls are parked than end"
             rule = (
-                f"column parked: {more}; up to this hour {way}, by {most - least:.0f}, but at most {slots} "
+                f"column parked: {more}; up to this hour {way}, by {max(rise, fall):.0f}, but at most {slots} "
                 "(the slots) can be parked across the hours"
             )
             raise LogError(path, hour.line, rule, "check --slots, and that all columns count the same lot and calls")

@@ -16,6 +16,9 @@ from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.reports.screen import empty_table
+from parksim.scenario.laws import Constant
+from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import UNLIMITED
 from parksim.stats.survival import Interval
 
 
@@ -106,7 +109,7 @@ _OPEN: Final = {
 """What counters leave open, in words, with its factor and unit."""
 
 
-def counts_screen(counts: Counts, result: Counted, out: Path, draws: Path) -> RenderableType:
+def counts_screen(counts: Counts, result: Counted, scenario: Scenario, out: Path, draws: Path) -> RenderableType:
     """Return what counters tell, what they do not tell, and what to do next."""
     figures = result.calibration.figures
     told = [
@@ -130,6 +133,8 @@ def counts_screen(counts: Counts, result: Counted, out: Path, draws: Path) -> Re
     parts.append(_line("is the mean stay in a slot", result.stay_s, 1.0, " s"))
     parts += [_line(words, figures[key], factor, unit) for key, (words, factor, unit) in _OPEN.items()]
     parts += [Text(f"These counters contradict each other: {note}.", "bold red") for note in result.notes]
+    if counts.parked_again:
+        parts.append(Text(f"Unlikely: {counts.parked_again}; else the two columns count different calls.", "bold"))
     if counts.ignored:
         parts.append(Text(f"Not used: the columns {', '.join(counts.ignored)}."))
     parts.append(Text(f"Written: {out}, and {draws} with {len(next(iter(result.draws.values())))} sets of values."))
@@ -137,8 +142,23 @@ def counts_screen(counts: Counts, result: Counted, out: Path, draws: Path) -> Re
         parts.append(
             Text("To narrow the limits: count the seconds parked in each hour as well (column parked_seconds).")
         )
-    parts.append(Text(f"Next: parksim run {out}"))
+    parts += [Text(line, no_wrap=True, overflow="ignore") for line in next_lines("counters", scenario, out)]
     return Group(*parts)
+
+
+def next_lines(source: str, scenario: Scenario, out: Path) -> list[str]:
+    """Return what the source of a scenario does not tell and its user must write, and the commands to go on with."""
+    written = scenario.attendants
+    changes, lacking = [], ['  [objectives], such as refused_share = "< 1 %"']
+    if written.count == UNLIMITED:
+        changes, lacking = ["attendants.count=3"], [*lacking, "  [attendants] count"]
+        if written.handling == Constant(value=0.0):
+            changes.append("attendants.handling=40s")
+            lacking[-1] += " and handling, the time an attendant needs for a call"
+    lines = [f"What the {source} cannot tell; write it into {out}:", *lacking]
+    if changes:
+        lines += ["Or try a guess first:", f"  parksim run {out} {' '.join(f'--set {one}' for one in changes)}"]
+    return [*lines, f"Next: parksim run {out}"]
 
 
 def _line(words: str, one: Interval, factor: float, unit: str) -> Text:

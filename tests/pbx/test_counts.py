@@ -101,6 +101,8 @@ HOSTILE = [
     ("more ends than parks", FOUR.replace(",28,4,2,0\n10", ",48,4,2,0\n10"), 3, "more calls end than were parked"),
     ("more parks than ends", FOUR.replace(",33,", ",53,"), 3, "more calls are parked than end, by 19"),
     ("a slow leak", FOUR.replace("25,3", "22,3").replace("28,4", "24,4"), 4, "but at most 6 (the slots)"),
+    ("three parks a call", FOUR.replace("75,31,28", "11,115,112"), 5, "115 parked of 11 offered calls"),
+    ("parks without a reason", f"{HEADER}\n8,5,15,3,0,12,0\n", 2, "15 parked of 5 offered calls"),
     ("nothing parked", f"{HEADER}\n8,5,0,0,0,0,0\n", None, "no call was parked"),
     ("too many seconds", THREE.replace("\n", ",parked_seconds\n8,5,4,1,21601\n"), 2, "more than 6 slots have"),
 ]  # fmt: skip
@@ -108,7 +110,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("what", "content", "line", "said"), HOSTILE, ids=[one[0] for one in HOSTILE])
 def test_what_is_wrong_with_counters_is_one_message(tmp_path, what, content, line, said):  # noqa: ARG001 - the id
-    """33 files that are no counters, or contradict themselves: file, line, what is wrong, and one step."""
+    """35 files that are no counters, or contradict themselves: file, line, what is wrong, and one step."""
     with pytest.raises(LogError) as caught:
         read(tmp_path, content)
     message = str(caught.value)
@@ -117,6 +119,80 @@ def test_what_is_wrong_with_counters_is_one_message(tmp_path, what, content, lin
     assert "; " in message
     assert "\n" not in message
     assert len(message) < 500
+
+
+def test_more_parks_than_calls_are_possible_and_named(tmp_path):
+    """By hand, with 6 slots: 20 calls offered, as many from before, and 2 parks more of each of the 20 make 80.
+
+    Where the ends are counted, each further park needs a call that came back or was fetched: 20 + 20 + 15.
+    Parks of calls that were offered in the hour before need no note.
+    """
+    text = "time,offered,parked,returned,abandoned\n8,20,{},3,{}\n"
+    assert read(tmp_path, text.format(20, 17)).parked_again == ""
+    said = "in 1 of 1 hours more calls were parked than came in (line 2: 36 parked, 20 offered)"
+    counts = read(tmp_path, text.format(36, 33))
+    assert said in counts.parked_again
+    assert any(said in one for one in counted(counts, 6, 60.0, "").calibration.unknown)
+    assert read(tmp_path, text.format(80, 77)).parked_again
+    with pytest.raises(LogError, match="81 parked of 20 offered"):
+        read(tmp_path, text.format(81, 78))
+    ends = f"{THREE.strip()},abandoned,offered\n8,{{}},12,3,40,20\n"
+    assert read(tmp_path, ends.format(55)).parked_again
+    with pytest.raises(LogError, match="56 parked of 20 offered"):
+        read(tmp_path, ends.format(56))
+    after = f"{HEADER}\n8,20,5,5,0,0,0\n9,2,22,22,0,0,0\n"
+    assert read(tmp_path, after).parked_again == ""
+    assert "(line 4: 36" in read(tmp_path, after + "10,20,36,36,0,0,0\n").parked_again
+
+
+def clock_change(day, *stamps):
+    """Return counters at these times of a day."""
+    return THREE + "".join(f"{day} {stamp},9,9,0\n" for stamp in stamps)
+
+
+def test_offsets_make_a_clock_change_plain(tmp_path):
+    """The 25 hours of 25 October 2026 and the 23 of 29 March in Berlin: one stretch each, by the hour of the wall.
+
+    By hand: both change at 01:00 UTC. Without offsets the step names the clock change; at noon no clock is changed.
+    """
+    for day, first, change, doubled in (("2026-10-25", -2, (2, 1), {2: 2}), ("2026-03-29", -1, (1, 2), {2: 0})):
+        offsets = {utc: change[0] if utc < 1 else change[1] for utc in range(first, 24 - change[1])}
+        stamps = [f"{utc + offset:02d}:00+0{offset}:00" for utc, offset in offsets.items()]
+        counts = read(tmp_path, clock_change(day, *stamps))
+        assert [len(stretch) for stretch in counts.stretches] == [sum(counts.hours_by_hour)]
+        assert counts.hours_by_hour == [doubled.get(hour, 1) for hour in range(24)]
+    india = read(tmp_path, clock_change("2026-01-05", "08:00+05:30", "09:00+05:30"))
+    assert [(hour.of_day, len(stretch)) for stretch in india.stretches for hour in stretch] == [(8, 2), (9, 2)]
+    for day, stamps, said in (
+        ("2026-10-25", ("01:00", "02:00", "02:00"), "if the clock was put back, write offsets: 2026-10-25 02:00+02:00"),
+        ("2026-03-29", ("01:00", "03:00"), "if the clock was put forward, write offsets: 2026-03-29 01:00+01:00"),
+    ):
+        with pytest.raises(LogError, match=said.replace("+", "[+]")):
+            read(tmp_path, clock_change(day, *stamps))
+    for stamps in (("12:00", "12:00"), ("12:00", "14:00"), ("02:00+01:00", "02:00+01:00")):
+        with pytest.raises(LogError, match=r"twice|missing") as caught:
+            read(tmp_path, clock_change("2026-10-25", *stamps))
+        assert "if the clock" not in str(caught.value)
+    with pytest.raises(LogError, match="hour 2 comes before that of line 2"):
+        read(tmp_path, clock_change("2026-10-25", "02:00+01:00", "02:00+02:00"))
+
+
+@pytest.mark.parametrize("missing", ["retrieved", "returned", "abandoned"])
+def test_ends_beyond_the_parks_are_seen_without_one_of_them(tmp_path, missing):
+    """17 ends of 10 parks, whichever end is missing, are 7 more than were parked: 7 slots can hold them, 6 cannot.
+
+    By hand. Parks beyond the ends are no contradiction there: the missing end may be all of them, so 30 of the hour
+    before pass, and do not make room for 17 ends of 10 parks afterwards.
+    """
+    ends = [name for name in ("retrieved", "returned", "abandoned") if name != missing]
+    for before in ("", "7,99,30,0,0\n"):
+        text = f"time,offered,parked,{','.join(ends)}\n{before}8,60,10,12,5\n"
+        assert read(tmp_path, text, 7).total("parked") == (40 if before else 10)
+        said = (
+            f"10 parked, 17 {ends[0]} or {ends[1]}; up to this hour more calls end than were parked, by 7, but at most "
+        )
+        with pytest.raises(LogError, match=said):
+            read(tmp_path, text, 6)
 
 
 def integrand(at, stay):
@@ -316,6 +392,30 @@ def test_requests_are_found_where_refused_ones_were_not_counted(tmp_path):
     parks = result.draws["arrivals.rate"] * 3600 * 20 * (1 - values[:, 0])
     assert np.abs(parks - 1500).max() < 4.5 * math.sqrt(1500)
     assert values[:, 0].max() > 0.05
+
+
+def test_more_calls_than_a_scenario_can_have_are_named_before_the_work(tmp_path, monkeypatch):
+    """24 times 833,333 are below 20,000,000, 24 times 833,334 are not: refused by the file's name, nothing drawn.
+
+    With rates by the hour it is their sum that counts: 900,000 in each of two hours are few enough.
+    """
+
+    def drawing(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr("parksim.pbx.counted.stays_with", drawing)
+    text = f"{THREE.strip()},offered\n8,9,5,1,{{0}}\n9,9,5,1,{{0}}\n"
+    for enough in (text.format(833_333), text.format(900_000) + "10,1,1,0,3\n"):
+        with pytest.raises(InterruptedError):
+            counted(read(tmp_path, enough), 6, 60.0, "")
+    with pytest.raises(LogError, match=r"counts.csv: some 20,000,016 calls a day .*; give --counts"):
+        counted(read(tmp_path, text.format(833_334)), 6, 60.0, "")
+
+
+def test_slots_that_no_call_needs_change_nothing(tmp_path):
+    """Of 33 parks an hour the 61st slot refuses less than 1e-18 and so does the 10,000th: the same draws, and soon."""
+    few, many = (counted(read(tmp_path, f"{THREE}8,33,28,4\n", slots), slots, 60.0, "").draws for slots in (60, 10_000))
+    assert {key: one.tolist() for key, one in few.items()} == {key: one.tolist() for key, one in many.items()}
 
 
 def test_counters_that_nothing_explains_are_named(tmp_path):

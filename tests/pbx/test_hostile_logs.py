@@ -207,6 +207,10 @@ def test_a_scenario_is_written_where_it_is_wanted(command, option):
     assert code == DONE
     assert out.startswith("here.toml: ")
     assert "Next: parksim run here.toml" in out
+    assert (
+        'What the log cannot tell; write it into here.toml:\n  [objectives], such as refused_share = "< 1 %"\n' in out
+    )
+    assert "\n  parksim run here.toml --set attendants.count=3" in out
     assert parksim.Scenario.load("here.toml").lot.slots == 5
     assert command("calibrate", None, option, "here.txt")[0] == BAD_INPUT
     assert command("calibrate", None, option, "gone/here.toml")[0] == BAD_INPUT
