@@ -225,6 +225,10 @@ class Unknown(Section):
         return self._table
 
 
+Row = Mapping[str, float]
+"""Numbers by key."""
+
+
 class Draws(NamedTuple):
     """A file of joint draws: ``rows`` of shape (draws, keys), and the line of each."""
 
@@ -233,6 +237,9 @@ class Draws(NamedTuple):
     keys: tuple[str, ...]
     rows: NDArray[np.float64]
     lines: tuple[int, ...]
+
+
+_NUMBER: Final = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 
 
 def read_draws(path: Path) -> Draws:
@@ -257,30 +264,46 @@ def read_draws(path: Path) -> Draws:
             raise UnfitError(rule, "write a value for each")
         for column, cell in enumerate(cells):
             try:
-                values[place, column] = number(float(cell), "a value")
+                values[place, column] = number(float(cell if _NUMBER.fullmatch(cell.strip()) else "nan"), "a value")
             except ValueError:
                 rule = f"{path.name}, line {line}: {keys[column]} = {cell[:64]!r} is no number"
                 raise UnfitError(rule, "write seconds, a rate per second, or a share from 0 to 1") from None
     return Draws(path.name, digest, keys, values, tuple(line for line, _ in body))
 
 
-def check_columns(unknown: Unknown, table: Mapping[str, Number], limited: Mapping[str, Limits]) -> None:
-    """Refuse a column that is no number of the scenario, or that has limits as well.
+def check_columns(
+    unknown: Unknown, table: Mapping[str, Number], limited: Mapping[str, Limits], check: Callable[[Row, str], None]
+) -> None:
+    """Refuse a column that is no number of the scenario, that has limits as well, or whose values it cannot have.
+
+    Of each column the rows of its least and greatest value are tried, each as a whole: what is joint may only be valid
+    together. ``check`` raises where numbers by key make no scenario; it also gets the place of the row.
 
     Raises:
         UnfitError: which one, at ``unknown.draws``.
     """
-    for key in unknown.table.keys if unknown.at_hand else ():
-        if key in unknown.fixed:
-            continue
-        at = ("unknown", "draws")
+    draws, at = unknown.table, ("unknown", "draws")
+    columns = {key: column for column, key in enumerate(draws.keys) if key not in unknown.fixed}
+    for key, column in columns.items():
         if key not in table:
             near = nearest(key, table)
             step = f'did you mean "{near}"?' if near else "name its columns by the keys that --set takes"
-            raise UnfitError(f"{unknown.table.name}: {key[:64]!r} is no number of the scenario", step, at)
+            raise UnfitError(f"{draws.name}: {key[:64]!r} is no number of the scenario", step, at)
         if key in limited:
             step = "write its value alone, or remove the column"
-            raise UnfitError(f"{unknown.table.name} has draws of {key}, which has limits as well", step, at)
+            raise UnfitError(f"{draws.name} has draws of {key}, which has limits as well", step, at)
+        values = draws.rows[:, column]
+        broken = np.flatnonzero(values != values.round())
+        if table[key].kind == "whole" and broken.size:
+            rule = f"{draws.name}, line {draws.lines[broken[0]]}: {key} = {values[broken[0]]:g}: must be a whole number"
+            raise UnfitError(rule, "write it without a point", at)
+    tried = draws.rows[:, [*columns.values()]]
+    for place in np.unique([*tried.argmin(axis=0), *tried.argmax(axis=0)]).tolist():
+        row = {key: float(draws.rows[place, column]) for key, column in columns.items()}
+        try:
+            check(row, f"{draws.name}, line {draws.lines[place]}")
+        except ScenarioError as error:
+            raise UnfitError(error.messages[0], at=at) from None
 
 
 def generator(seed: int, key: str = "") -> np.random.Generator:
@@ -326,13 +349,15 @@ def drawn(
     first = [{key: next(scores[key]) for key in limits} for _ in rows]
 
     def valid(row: Mapping[str, float], where: str, at: Mapping[str, float]) -> Scenario:
-        for _ in range(_MOST_TRIED):
+        for _ in range(_MOST_TRIED if limits else 1):
             try:
                 return build({key: one.at(at[key]) for key, one in limits.items()} | dict(row))
-            except ScenarioError as error:
-                if not limits:
-                    raise UnfitError(f"{where}: this draw makes no valid scenario", str(error)[:300]) from None
-            at = {key: next(scores[key]) for key in limits}
+            except ScenarioError:
+                at = {key: next(scores[key]) for key in limits}
+        try:  # the limits' own values are valid: where they are not with this row, it is the row
+            build({key: one.value for key, one in limits.items()} | dict(row))
+        except ScenarioError as error:
+            raise UnfitError(f"{where}: this draw makes no valid scenario", str(error)[:300]) from None
         raise UnfitError("hardly any draw within the limits makes a valid scenario", "narrow the limits")
 
     return [valid(row, where, at) for (row, where), at in zip(rows, first, strict=True)]

@@ -233,9 +233,66 @@ def test_a_file_of_draws_that_is_wrong(tmp_path, columns, message):
     assert "unknown.draws" in str(refused.value)
 
 
-def test_a_row_that_makes_no_scenario_is_named(tmp_path):
-    """A share above 1 in the last row: the file and its line stand in the message."""
-    draws_file(tmp_path, {"parking.probability": [0.5] * 20 + [1.5]})
-    scenario = Scenario.loads(TEMPLATE + '\n[unknown]\ndraws = "site-draws.csv"\n', folder=tmp_path)
-    with pytest.raises(UnfitError, match=r"site-draws.csv, line 22: this draw makes no valid scenario"):
-        scenario.drawn(21, 1)
+WITH_DRAWS = TEMPLATE + '\n[unknown]\ndraws = "site-draws.csv"\n'
+BAD_CELLS = {
+    "a share above 1": ("parking.probability", 1.5, "parking.probability = 1.5: a share must be from 0 to 1"),
+    "a share below 0": ("parking.probability", -1, "parking.probability = -1.0: a share must be from 0 to 1"),
+    "an underscore": ("lot.slots", "1_0", "lot.slots = '1_0' is no number"),
+    "half a slot": ("lot.slots", 3.7, "lot.slots = 3.7: must be a whole number"),
+    "a part of a slot": ("lot.slots", 0.2, "lot.slots = 0.2: must be a whole number"),
+    "no slots": ("lot.slots", 0, "lot.slots = 0: must be at least 1"),
+    "a negative rate": ("arrivals.rate", -0.1, "arrivals.rate = '-0.1/s': is not a rate"),
+}
+
+
+@pytest.mark.parametrize(("key", "cell", "message"), BAD_CELLS.values(), ids=BAD_CELLS)
+def test_a_value_that_a_key_cannot_have_is_refused_when_the_file_is_read(tmp_path, key, cell, message):
+    """One bad cell in the last of 30 rows: file, line, key, value and rule stand in the message."""
+    fine = {"parking.probability": 0.5, "lot.slots": 6, "arrivals.rate": 0.025}[key]
+    file = draws_file(tmp_path, {key: [fine] * 29 + [cell]})
+    file.write_text(file.read_text().replace("'", ""))
+    with pytest.raises(ScenarioError) as refused:
+        Scenario.loads(WITH_DRAWS, folder=tmp_path)
+    assert f"unknown.draws = 'site-draws.csv': site-draws.csv, line 31: {message}" in str(refused.value)
+
+
+UNIFORM = BASE.with_values({"caller.patience": "{ kind = 'uniform', low = 10, high = 2000 }"})
+LAW = {"caller.patience.low": [100.0] * 10 + [9.0, 3000.0] + [100.0] * 10}
+LAW["caller.patience.high"] = [200.0] * 10 + [20.0, 3100.0] + [200.0] * 10
+
+
+def test_joint_values_are_valid_together(tmp_path):
+    """A least stay above the scenario's own greatest is fine in a row whose greatest is larger still."""
+    draws_file(tmp_path, LAW)
+    assert len(UNIFORM.with_values({"unknown.draws": str(tmp_path / "site-draws.csv")}).drawn(22, 1)) == 22
+
+
+@pytest.mark.parametrize("probability", ["0.6", LIMITS["parking.probability"]], ids=["alone", "beside limits"])
+def test_a_row_that_makes_no_scenario_is_named(tmp_path, probability):
+    """A least stay above the greatest in the row of line 7, none of them an end of its column."""
+    columns = {key: list(values) for key, values in LAW.items()}
+    columns["caller.patience.low"][5], columns["caller.patience.high"][5] = 400.0, 300.0
+    draws_file(tmp_path, columns)
+    scenario = UNIFORM.with_values({"unknown.draws": str(tmp_path / "site-draws.csv")}).with_values(
+        {"parking.probability": probability}
+    )
+    with pytest.raises(UnfitError, match=r"site-draws.csv, line 7: this draw makes no valid scenario") as refused:
+        scenario.drawn(22, 1)
+    assert "caller.patience" in str(refused.value)
+
+
+def test_limits_that_leave_no_scenario_are_still_blamed(tmp_path):
+    """Every row is valid with the limit's value, but with hardly any of its draws: the limits are named."""
+    draws_file(tmp_path, {"parking.probability": [0.5] * 20})
+    scenario = Scenario.loads(WITH_DRAWS, folder=tmp_path)
+    limits = {"lot.max_in_parking": Above(3600.0, 3000.0, 4000.0, "positive")}
+    with pytest.raises(UnfitError, match="hardly any draw within the limits"):
+        unknowns.drawn(limits, scenario.unknown, 20, 1, scenario.with_numbers)
+
+
+class Above(Limits):
+    """Limits whose draws all lie above the value."""
+
+    def at(self, score):
+        """Return a number above the value."""
+        return super().at(abs(score) + 1)
