@@ -122,6 +122,9 @@ class Scenario(sections.Section):
         here, limits = unknowns.numbers(self._plain()), {}
         for path, table in found.items():
             key, section = unknowns.key_of(path, here), str(path[0])
+            if path[-2] == "weights" and not table["low"] == table["value"] == table["high"]:
+                step = "write the weights alone; name a file of them in [unknown] draws"
+                raise UnfitError("weights sum to 1, so they have limits only as joint draws", step, path)
             ends = {}
             for end in ("low", "high"):
                 moved = {section: copy.deepcopy(values[section])}
@@ -132,8 +135,10 @@ class Scenario(sections.Section):
                     rule, step = scenario_errors.rule_of(error)
                     raise UnfitError(rule, step, (*path, end)) from None
                 ends[end] = unknowns.numbers(design._plain())[key].value  # noqa: SLF001 - its own
-            limits[key] = unknowns.Limits(here[key].value, ends["low"], ends["high"], here[key].kind)
-            limits[key].check(path)
+            one = unknowns.Limits(here[key].value, ends["low"], ends["high"], here[key].kind)
+            if not one.low == one.value == one.high:  # else it is known
+                one.check(path)
+                limits[key] = one
         return limits
 
     def _fields(self) -> dict[str, Any]:
