@@ -236,7 +236,7 @@ def compare_command(
     `parksim compare A --set attendants.count=3` compares a scenario with its changed self.
     """
     from parksim.reports.screen_plans import comparison_screen
-    from parksim.studies.compare import compare, compare_results
+    from parksim.studies.compare import changes, compare, compare_results
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.study import Study
 
@@ -274,6 +274,8 @@ def compare_command(
     else:
         made = one if isinstance(one, Study) else other if isinstance(other, Study) else None
         first, second = (side.scenario if isinstance(side, Study) else side for side in (one, other))
+        if b is None and not json and not changes(first, second):
+            return opt.Answer(f"{a} has {' and '.join(values)} already: the two are the same, so nothing was run.\n")
         number = replications or (REPLICATIONS if made is None else _count_of(made, paths[one is not made]))
         calls = (first.expected_calls + second.expected_calls) * number
         with how.running(calls, store=out, like=made) as options:

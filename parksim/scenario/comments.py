@@ -168,6 +168,11 @@ def _toml_key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml(key)
 
 
+def as_set(value: object) -> object:
+    """Return a value of a key as ``--set`` takes it: a table as TOML, any other as it is."""
+    return toml(value) if isinstance(value, dict) else value
+
+
 def toml(value: Any) -> str:
     """Return a plain value as a scenario file has it.
 
