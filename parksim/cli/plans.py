@@ -236,7 +236,7 @@ def compare_command(
     `parksim compare A --set attendants.count=3` compares a scenario with its changed self.
     """
     from parksim.reports.screen_plans import comparison_screen
-    from parksim.studies.compare import compare, compare_results
+    from parksim.studies.compare import changes, compare, compare_results
     from parksim.studies.gather import REPLICATIONS
     from parksim.studies.study import Study
 
@@ -266,20 +266,26 @@ def compare_command(
         else:
             opt.check_not_read("--out", out, side, scenario=path)
     if isinstance(one, Study) and isinstance(other, Study):
-        of_runs = {"--replications": replications, "--seed": how.seed, "--level": how.level, "--engine": how.engine}
-        for option, value in (of_runs | {"--out": out}).items():
-            if value is not None:
-                raise UsageError(f"{option}: two results are compared as they are; leave it out, or give two scenarios")
+        _check_as_they_are({"--replications": replications, "--out": out}, how)
         compared = _files_named(lambda: compare_results(one, other))
     else:
         made = one if isinstance(one, Study) else other if isinstance(other, Study) else None
         first, second = (side.scenario if isinstance(side, Study) else side for side in (one, other))
+        if b is None and not json and not changes(first, second):
+            return opt.Answer(f"{a} has {' and '.join(values)} already: the two are the same, so nothing was run.\n")
         number = replications or (REPLICATIONS if made is None else _count_of(made, paths[one is not made]))
         calls = (first.expected_calls + second.expected_calls) * number
         with how.running(calls, store=out, like=made) as options:
             compared = _files_named(lambda: compare(first, second, number, **options))
     names = (str(a), f"{a} with {' and '.join(values)}" if b is None else str(b))
     return opt.Answer(opt.as_json(compared.to_dict()) if json else comparison_screen(compared, out, names))
+
+
+def _check_as_they_are(given: dict[str, object], how: opt.Execution) -> None:
+    """Raise `UsageError` where an option asks for runs, which two results no longer need."""
+    for option, value in (given | {"--seed": how.seed, "--level": how.level, "--engine": how.engine}).items():
+        if value is not None:
+            raise UsageError(f"{option}: two results are compared as they are; leave it out, or give two scenarios")
 
 
 def _count_of(made: "Study", path: Path) -> int:

@@ -199,7 +199,7 @@ def shares(
 def _curve(measure: str, series: str, designs: Sequence[tuple[object, Row]]) -> list[dict[str, Any]]:
     rows, segment = [], 0
     for value, row in designs:
-        estimate = row.study.estimate(measure)
+        estimate = row.study.judged(measure)
         erlang, exact = _erlang(row.study) if measure == "refused_share" else (None, False)
         rows.append(
             {"measure": measure, "value": value, "x": number_of(value), "series": series, "segment": segment}
@@ -281,7 +281,7 @@ def heat_map(sweep: Sweep, measures: Sequence[str] | None = None, x: str | None 
             place = {"column": columns.index(x_value), "line": lines.index(y_value), "x": x_value, "y": y_value}
             all_of = row.study.verdict if objectives else ""
             of_row = {"verdict": verdicts.get(measure, ""), "all": all_of}
-            rows.append({"measure": measure} | place | _interval(row.study.estimate(measure), bounds) | of_row)
+            rows.append({"measure": measure} | place | _interval(row.study.judged(measure), bounds) | of_row)
     facts: dict[str, Any] = {"x": x, "y": y or "", "fixed": fixed}
     facts |= {"columns": columns, "lines": lines, "measures": chosen, "level": sweep.level}
     facts |= {"targets": {name: (o.relation, o.value, o.text) for name, o in objectives.items()}}
@@ -333,7 +333,7 @@ def tried(solution: Solution) -> Figure:
     """
     rows = [
         {"measure": one.objective.measure, "value": step.value}
-        | _interval(step.study.estimate(one.objective.measure), bounds_of(one.objective.measure, 10**9))
+        | _interval(step.study.judged(one.objective.measure), bounds_of(one.objective.measure, 10**9))
         | {"verdict": one.verdict, "replications": len(step.study.results)}
         for step in sorted(solution.trail, key=lambda step: step.value)
         for one in step.objectives
@@ -374,7 +374,7 @@ def advised(advice: Advice) -> Figure:
     designs |= {words_of(one.values): one.study for one in (*advice.changes, *advice.pairs, *advice.spare)}
     rows = [
         {"measure": one.objective.measure, "design": words}
-        | _interval(study.estimate(one.objective.measure), bounds_of(one.objective.measure, 10**9))
+        | _interval(study.judged(one.objective.measure), bounds_of(one.objective.measure, 10**9))
         | {"verdict": one.verdict}
         for words, study in designs.items()
         for one in study.objectives

@@ -2,8 +2,7 @@
 
 import io
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -92,12 +91,16 @@ def intervals_in_words(study: Study) -> list[str]:
     )
 
 
+def unknown_words(studies: Iterable[Study]) -> str:
+    """Return what to say of the intervals of some studies: nothing where all is known."""
+    return ", with what is not known" if any(one.draws is not None for one in studies) else ""
+
+
 def shown_unknown(study: Study, name: str) -> list[str]:
     """Return the interval with what is not known, in a list; an empty one where all is known."""
     if study.draws is None:
         return []
-    wider = study.with_unknown(name)
-    return [shown(name, replace(study.estimate(name), low=wider.low, high=wider.high))[1] if wider else "-"]
+    return [shown(name, study.judged(name))[1] if study.with_unknown(name) else "-"]
 
 
 def _estimates(study: Study, notes: dict[str, int]) -> Table:

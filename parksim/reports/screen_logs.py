@@ -147,7 +147,7 @@ def counts_screen(counts: Counts, result: Counted, scenario: Scenario, out: Path
 
 
 def next_lines(source: str, scenario: Scenario, out: Path) -> list[str]:
-    """Return what the source of a scenario does not tell and its user must write, and the commands to go on with."""
+    """Return what the source of a scenario does not tell and its user must write, and the next commands."""
     written = scenario.attendants
     changes, lacking = [], ['  [objectives], such as refused_share = "< 1 %"']
     if written.count == UNLIMITED:

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import UnfitError
-from parksim.reports.screen import VERDICT_STYLES, empty_table, shown
+from parksim.reports.screen import VERDICT_STYLES, empty_table, shown, unknown_words
 from parksim.reports.words import words_of
+from parksim.scenario.comments import as_set
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison, difference
@@ -36,8 +37,7 @@ def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
     for row in sweep.rows:
         styles = [VERDICT_STYLES[one.verdict] for one in row.study.objectives] or [""] * len(columns)
         cells = [
-            Text(_figure(name, row.study.estimate(name)), style)
-            for (name, _), style in zip(columns, styles, strict=True)
+            Text(_figure(name, row.study.judged(name)), style) for (name, _), style in zip(columns, styles, strict=True)
         ]
         table.add_row(
             *(Text(str(value)) for value in row.values.values()), *cells, _verdict(row.study) if objectives else ""
@@ -46,7 +46,7 @@ def sweep_screen(sweep: Sweep, store: object = None) -> RenderableType:
         Text(sweep.scenario.name, "bold"),
         Text(
             f"{len(sweep.rows):,} designs offered the same calls, {sweep.replications} replications of each; "
-            f"estimate ({sweep.level * 100:g} % interval)"
+            f"estimate ({sweep.level * 100:g} % interval{unknown_words(row.study for row in sweep.rows)})"
         ),
         table,
         *([_which_meet(sweep)] if objectives else []),
@@ -89,10 +89,17 @@ def _verdict(one: Study | Step) -> Text:
 
 def _which_meet(sweep: Sweep) -> Text:
     met = sorted((row for row in sweep.rows if row.study.verdict == "met"), key=_cost)
-    undecided = sum(row.study.verdict == "undecided" for row in sweep.rows)
+    undecided = [row.study.objectives for row in sweep.rows if row.study.verdict == "undecided"]
+    # Where what is not known leaves one objective of a design undecided, more replications do not decide the design.
+    inputs = [next((one for one in ones if one.undecided_by == "inputs"), None) for ones in undecided]
+    first_keys = dict.fromkeys(one.measure_first for one in inputs if one is not None and one.measure_first)
+    by_chance = inputs.count(None)
     design = ", ".join(f"{key} = {value}" for key, value in met[0].values.items()) if met else ""
     first = f"; the cheapest of them (smallest {', then '.join(map(str, sweep.over))}): {design}" if met else ""
-    more = f"; {undecided} undecided (more --replications would tell)" if undecided else ""
+    more = f"; {by_chance} undecided (more --replications would tell)" if by_chance else ""
+    if len(inputs) > by_chance:
+        more += f"; {len(inputs) - by_chance} undecided by what is not known"
+        more += f" (measure {' and '.join(first_keys)} first)" if first_keys else ""
     return Text(f"{len(met)} of {len(sweep.rows):,} designs meet all objectives{first}{more}", "bold")
 
 
@@ -234,7 +241,10 @@ def solution_screen(solution: Solution, store: object = None, name: str = "SCENA
         ),
         Text(in_units(solution.reason)),
         *_unmoved(solution, name),
-        Text(f"{told}: {solution.erlang_reason}\n\nWhat was tried; each verdict holds at {solution.level * 100:g} %"),
+        Text(
+            f"{told}: {solution.erlang_reason}\n\nWhat was tried; each verdict holds at "
+            f"{solution.level * 100:g} %{unknown_words(step.study for step in solution.trail)}"
+        ),
         table,
         *_gain(solution),
         _made(solution, store),
@@ -284,7 +294,7 @@ def _answer(solution: Solution) -> str:
 def _objective_cells(step: Step) -> list[Text]:
     """Return the objectives' measures at a value, each in the colour of its verdict."""
     return [
-        Text(_figure(one.objective.measure, step.study.estimate(one.objective.measure)), VERDICT_STYLES[one.verdict])
+        Text(_figure(one.objective.measure, step.study.judged(one.objective.measure)), VERDICT_STYLES[one.verdict])
         for one in step.objectives
     ]
 
@@ -357,9 +367,10 @@ def comparison_screen(
             second = [shown(name, ends)[1] if wider else "-"] * unsure
             marked = Text("differs" if _is_clear(ends) else "", "bold")
             table.add_row(f"  {name}", *sides, _figure(name, one), *second, marked)
+    changed = (f"{key}: {as_set(one)} -> {as_set(other)}" for key, (one, other) in comparison.changed.items())
     return Group(
         Text(f"a: {_named(names[0], a)}\nb: {_named(names[1], b)}", "bold"),
-        Text("\n".join(f"{key}: {one} -> {other}" for key, (one, other) in comparison.changed.items()) or "no change"),
+        Text("\n".join(changed) or "no change"),
         Text("\n".join(_better_and_worse(comparison))),
         Text(comparison.how),
         table,

@@ -15,7 +15,7 @@ from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.answer import MOST_ALIKE, WORST_FIRST, busiest_hours, found, headline_of, mended
 from parksim.reports.figures import Figure, answer_of, having
-from parksim.reports.screen import intervals_in_words, shown, shown_unknown, slots_in_words
+from parksim.reports.screen import intervals_in_words, shown, shown_unknown, slots_in_words, unknown_words
 from parksim.reports.words import (
     OUTCOMES,
     clock,
@@ -493,7 +493,8 @@ def _sweep_charts(sweep: Sweep) -> Iterable[Chart]:
 def _against(sweep: Sweep, key: str) -> Chart:
     figure = figures.shares(sweep, over=key)
     known = [row for row in figure.rows if row["erlang"] is not None]
-    reading = f"Upright lines: {100 * sweep.level:g} % intervals."
+    unsure = unknown_words(row.study for row in sweep.rows)
+    reading = f"Upright lines: {100 * sweep.level:g} % intervals{unsure}."
     if known and all(row["erlang_exact"] for row in known):
         reading += " Thin lines: Erlang B, which holds here."
     elif known:
@@ -548,7 +549,8 @@ def _designs(sweep: Sweep) -> Sheet:
         *(["All"] if objectives else []),
     )
     more = f"The first {MOST_DESIGNS:,} of {len(sweep.rows):,} designs; designs.csv has all"
-    return Sheet("All designs" if len(sweep.rows) <= MOST_DESIGNS else more, headings, rows)
+    unsure = unknown_words(row.study for row in sweep.rows).replace(",", ", intervals", 1)
+    return Sheet(("All designs" if len(sweep.rows) <= MOST_DESIGNS else more) + unsure, headings, rows)
 
 
 # Words for measures ---------------------------------------------------------------------------------------------------
@@ -560,8 +562,8 @@ def aim(objective: Objective) -> str:
 
 
 def measured(study: Study, name: str) -> str:
-    """Return a measure with its interval, as "2.10 % (1.86 % to 2.33 %)"."""
-    return with_interval(name, study.estimate(name))
+    """Return a measure with the interval that verdicts use, as "2.10 % (1.86 % to 2.33 %)"."""
+    return with_interval(name, study.judged(name))
 
 
 def with_interval(name: str, estimate: Estimate) -> str:

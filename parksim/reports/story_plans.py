@@ -9,7 +9,7 @@ from typing import Any, Final
 from parksim.catalogue import BY_NAME, SECTIONS
 from parksim.reports import figures
 from parksim.reports.figures import Figure
-from parksim.reports.screen import shown
+from parksim.reports.screen import shown, unknown_words
 from parksim.reports.story import (
     SCENARIO_FILE,
     Cell,
@@ -186,7 +186,8 @@ def _trail(solution: Solution) -> Sheet:
     ]
     headings = (capital(key_words(solution.key)), "Replications", *map(aim, solution.scenario.objectives), "All")
     mark = " [1]" if _looks(solution) else ""
-    return Sheet(f"What was tried, with intervals{mark}", headings, tuple(rows), (1,))
+    unsure = unknown_words(step.study for step in solution.trail)
+    return Sheet(f"What was tried, with intervals{unsure}{mark}", headings, tuple(rows), (1,))
 
 
 def _looks(solution: Solution | Frontier) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ def to_toml(canonical: str, objectives: Mapping[str, str], notes: Notes) -> str:
     plain = json.loads(canonical) | ({"objectives": dict(objectives)} if objectives else {})
     head = [line for paragraph in notes.head for line in (*textwrap.wrap(_one_line(paragraph), 110), "")]
     lines = [f"# {line}".rstrip() for line in head]
-    lines += [f"{key} = {_toml(value)}" for key, value in plain.items() if not isinstance(value, dict | list)]
+    lines += [f"{key} = {toml(value)}" for key, value in plain.items() if not isinstance(value, dict | list)]
     for section, value in plain.items():
         if isinstance(value, dict):
             lines += ["", f"[{section}]", *_pairs(value, f"{section}.", notes)]
@@ -155,7 +155,7 @@ def to_toml(canonical: str, objectives: Mapping[str, str], notes: Notes) -> str:
 
 def _pairs(values: Mapping[str, Any], before: str, notes: Notes) -> list[str]:
     said = {key: _one_line(notes.of_keys.get(before + key, "")) for key in values}
-    return [f"{_toml_key(key)} = {_toml(value)}{'    # ' + said[key] if said[key] else ''}"
+    return [f"{_toml_key(key)} = {toml(value)}{'    # ' + said[key] if said[key] else ''}"
             for key, value in values.items()]  # fmt: skip
 
 
@@ -165,15 +165,25 @@ def _one_line(text: str) -> str:
 
 
 def _toml_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml(key)
 
 
-def _toml(value: Any) -> str:
+def as_set(value: object) -> object:
+    """Return a value of a key as ``--set`` takes it: a table as TOML, any other as it is."""
+    return toml(value) if isinstance(value, dict) else value
+
+
+def toml(value: Any) -> str:
+    """Return a plain value as a scenario file has it.
+
+    >>> toml({"value": 0.6, "low": 0.45})
+    '{ value = 0.6, low = 0.45 }'
+    """
     if isinstance(value, dict):
-        inner = ", ".join(f"{_toml_key(key)} = {_toml(one)}" for key, one in value.items())
+        inner = ", ".join(f"{_toml_key(key)} = {toml(one)}" for key, one in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return json.dumps(value)

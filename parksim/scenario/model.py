@@ -106,8 +106,10 @@ class Scenario(sections.Section):
         scenario._origin = scenario_errors.Origin(folder=str(context.get("folder", ".")))  # noqa: SLF001 - its own
         if limits:
             scenario._limits = scenario._limits_of(limits, values, handler)  # noqa: SLF001 - its own
-        if scenario.unknown is not None:
-            unknowns.check_columns(scenario.unknown, unknowns.numbers(scenario._plain()), scenario._limits)  # noqa: SLF001 - its own
+        if scenario.unknown is not None and scenario.unknown.at_hand:
+            here = unknowns.numbers(scenario._plain())  # noqa: SLF001 - its own
+            check = partial(scenario._check_row, values, here, handler)  # noqa: SLF001 - its own
+            unknowns.check_columns(scenario.unknown, here, scenario._limits, check)  # noqa: SLF001 - its own
         return scenario
 
     def _limits_of(
@@ -120,19 +122,47 @@ class Scenario(sections.Section):
         here, limits = unknowns.numbers(self._plain()), {}
         for path, table in found.items():
             key, section = unknowns.key_of(path, here), str(path[0])
+            if path[-2] == "weights" and not table["low"] == table["value"] == table["high"]:
+                step = "write the weights alone; name a file of them in [unknown] draws"
+                raise UnfitError("weights sum to 1, so they have limits only as joint draws", step, path)
             ends = {}
             for end in ("low", "high"):
                 moved = {section: copy.deepcopy(values[section])}
                 unknowns.with_number(moved, path, table[end])
                 try:
-                    design = handler({name: getattr(self, name) for name in self.model_fields_set} | moved)
+                    design = handler(self._fields() | moved)
                 except pydantic.ValidationError as error:
                     rule, step = scenario_errors.rule_of(error)
                     raise UnfitError(rule, step, (*path, end)) from None
                 ends[end] = unknowns.numbers(design._plain())[key].value  # noqa: SLF001 - its own
-            limits[key] = unknowns.Limits(here[key].value, ends["low"], ends["high"], here[key].kind)
-            limits[key].check(path)
+            one = unknowns.Limits(here[key].value, ends["low"], ends["high"], here[key].kind)
+            if not one.low == one.value == one.high:  # else it is known
+                one.check(path)
+                limits[key] = one
         return limits
+
+    def _fields(self) -> dict[str, Any]:
+        """Return what was given, but [unknown], whose file need not be read again."""
+        return {name: getattr(self, name) for name in self.model_fields_set if name != "unknown"}
+
+    def _check_row(
+        self,
+        values: Mapping[str, Any],
+        here: Mapping[str, unknowns.Number],
+        handler: pydantic.ModelWrapValidatorHandler[Self],
+        row: unknowns.Row,
+        where: str,
+    ) -> None:
+        """Refuse numbers that make no valid scenario in place of its own; the message begins with ``where``."""
+        moved = {
+            name: copy.deepcopy(values[name]) for name in {str(here[key].place[0]) for key in row} if name in values
+        }
+        for key, value in row.items():
+            unknowns.with_number(moved, here[key].place, unknowns.written(value, here[key].kind))
+        try:
+            handler(self._fields() | moved)
+        except pydantic.ValidationError as error:
+            raise scenario_errors.explained(error, moved, scenario_errors.Origin(where), _keys) from None
 
     @pydantic.model_validator(mode="after")
     def _ends(self) -> Self:

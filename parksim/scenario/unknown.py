@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from parksim.errors import ScenarioError, UnfitError
 from parksim.scenario import recordings
+from parksim.scenario.comments import toml
 from parksim.scenario.messages import nearest
 from parksim.scenario.positions import KeyPath
-from parksim.scenario.quantities import number
+from parksim.scenario.quantities import duration_s, number, rate_per_s
 from parksim.scenario.sections import Section
 
 SCORE: Final = NormalDist().inv_cdf(0.975)
@@ -37,9 +38,11 @@ FEWEST_ROWS: Final = 20
 MOST_ROWS: Final = 10_000
 KEYS: Final = frozenset({"value", "low", "high"})
 SHARES: Final = frozenset({"parking.probability", "retrieval.never", "recall.never"})
-"""The keys whose values are shares, beside the weights of a law."""
+"""The keys whose values are shares, beside the weights of a law (which have no limits, only joint draws)."""
 _ELSEWHERE: Final = ("name", "objectives", "uapi", "unknown")
 _WRITE: Final = "write { value = 0.6, low = 0.45, high = 0.75 }, say"
+LAWS: Final = frozenset({"handling", "talk", "delay", "answer", "patience", "max_in_parking"})
+"""The keys of laws: limits without a value may be meant as a uniform one."""
 
 Kind = Literal["share", "rate", "whole", "positive"]
 
@@ -64,17 +67,39 @@ class Limits(NamedTuple):
         """Refuse limits that no law has.
 
         Raises:
-            UnfitError: low is above the value, or high below it; a limit is 0, or a share's is 1.
+            UnfitError: low is above the value, or high below it; one of the three is 0, or 1 of a share.
         """
+        end = 1.0 if self.kind == "share" else math.inf
+        if not 0 < self.value < end:
+            rule = f"a value with limits must be above 0{' and below 1' if end == 1 else ''}"
+            raise UnfitError(rule, f"write {self._possible()}, say, or {self.value:g} alone", at)
         if self.low > self.value:
             raise UnfitError("is above value", "low is the smaller limit: exchange them, or lower it", (*at, "low"))
         if self.high < self.value:
             raise UnfitError("is below value", "high is the larger limit: exchange them, or raise it", (*at, "high"))
         if self.low <= 0:
-            small = {"whole": "1", "share": "0.001", "rate": '"0.1/h"'}.get(self.kind, '"0.1s"')
-            raise UnfitError("a low limit must be above 0", f"write low = {small}, say", (*at, "low"))
-        if self.kind == "share" and self.high >= 1:
-            raise UnfitError("a share's high limit must be below 1", "write high = 0.999, say", (*at, "high"))
+            usual = {"whole": 1.0, "share": 0.001, "rate": 0.1 / 3600}.get(self.kind, 0.1)
+            low = usual if usual <= self.value else self.value / 10
+            raise UnfitError("a low limit must be above 0", f"write low = {self._shown(low)}, say", (*at, "low"))
+        if self.high >= end:
+            high = max(0.999, 1 - (1 - self.value) / 10)
+            raise UnfitError("a share's high limit must be below 1", f"write high = {high:.9g}, say", (*at, "high"))
+
+    def _shown(self, value: float) -> str:
+        return f'"{value * 3600:.4g}/h"' if self.kind == "rate" else f"{value:.9g}"
+
+    def _possible(self) -> str:
+        """Return limits that are possible, near to these whose value is 0, or 1 of a share."""
+        value, low, high = self.high / 10, self.high / 100, self.high
+        if self.kind == "whole":
+            value = low = 1.0
+        elif self.kind == "share":
+            high = min(high, 0.999)
+            value, low = high / 10, high / 100
+            if self.value >= 1:
+                low = max(self.low, 0.001)
+                value, high = 1 - (1 - low) / 10, 1 - (1 - low) / 100
+        return f"{{ value = {self._shown(value)}, low = {self._shown(low)}, high = {self._shown(high)} }}"
 
 
 def _logit(share: float) -> float:
@@ -148,6 +173,7 @@ def taken_apart(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyPath, M
     Raises:
         UnfitError: a table has some of the keys value, low and high, or stands where nothing can be unknown.
     """
+    # A number stands in a section, or in a list or a law there; a key too many of a [[lot]] is no limit.
     found: dict[KeyPath, Mapping[str, Any]] = {}
 
     def apart(held: Any, path: KeyPath) -> Any:
@@ -155,16 +181,46 @@ def taken_apart(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[KeyPath, M
             return [apart(one, (*path, place)) for place, one in enumerate(held)]
         if not isinstance(held, Mapping) or path[0] in _ELSEWHERE:
             return held
-        if len(path) > 1 and "kind" not in held and "value" in held and {"low", "high"} & held.keys():
-            if held.keys() != KEYS:
-                raise UnfitError("limits are a table of value, low and high", _WRITE, path)
+        is_number = len(path) > 1 and "kind" not in held and (path[0] != "lot" or isinstance(path[-1], str))
+        if is_number and {"low", "high"} & held.keys() and (held.keys() <= KEYS or _like_value(held)):
             if path[0] == "run":
                 raise UnfitError("is chosen, not unknown: it has no limits", "write the value alone", path)
+            if held.keys() != KEYS:
+                raise UnfitError(*_what_is_missing(held, path))
             found[path] = held
             return held["value"]
         return {key: apart(one, (*path, key)) for key, one in held.items()}
 
     return {key: apart(one, (key,)) for key, one in raw.items()}, found
+
+
+def _like_value(held: Mapping[str, Any]) -> bool:
+    return any(nearest(str(key), ("value",)) for key in held.keys() - {"low", "high"})
+
+
+def _what_is_missing(held: Mapping[str, Any], path: KeyPath) -> tuple[str, str, KeyPath]:
+    """Return what is wrong with a table that has some keys of limits: rule, step, place."""
+    if held.keys() != {"low", "high"}:
+        return "limits are a table of value, low and high", _WRITE, path
+    between = _between(held["low"], held["high"])
+    step = f"write {toml({'value': between, **held})}, say" if between is not None else _WRITE
+    if path[-1] in LAWS:
+        step += f"; where all between them are alike, {toml({'kind': 'uniform', **held})}"
+    return "limits need the value between them, and value is missing", step, path
+
+
+def _between(low: object, high: object) -> object:
+    """Return a number between two as they are written; None where they are no two of a kind."""
+    if isinstance(low, int) and isinstance(high, int):
+        return (low + high) // 2
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        return float(f"{(low + high) / 2:.4g}")
+    for read, scale, unit in ((duration_s, 1, "s"), (rate_per_s, 3600, "/h")):
+        try:
+            return f"{(read(low) + read(high)) / 2 * scale:.4g}{unit}"
+        except UnfitError:
+            continue
+    return None
 
 
 def key_of(path: KeyPath, table: Mapping[str, Number]) -> str:
@@ -225,6 +281,10 @@ class Unknown(Section):
         return self._table
 
 
+Row = Mapping[str, float]
+"""Numbers by key."""
+
+
 class Draws(NamedTuple):
     """A file of joint draws: ``rows`` of shape (draws, keys), and the line of each."""
 
@@ -233,6 +293,9 @@ class Draws(NamedTuple):
     keys: tuple[str, ...]
     rows: NDArray[np.float64]
     lines: tuple[int, ...]
+
+
+_NUMBER: Final = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 
 
 def read_draws(path: Path) -> Draws:
@@ -257,30 +320,46 @@ def read_draws(path: Path) -> Draws:
             raise UnfitError(rule, "write a value for each")
         for column, cell in enumerate(cells):
             try:
-                values[place, column] = number(float(cell), "a value")
+                values[place, column] = number(float(cell if _NUMBER.fullmatch(cell.strip()) else "nan"), "a value")
             except ValueError:
                 rule = f"{path.name}, line {line}: {keys[column]} = {cell[:64]!r} is no number"
                 raise UnfitError(rule, "write seconds, a rate per second, or a share from 0 to 1") from None
     return Draws(path.name, digest, keys, values, tuple(line for line, _ in body))
 
 
-def check_columns(unknown: Unknown, table: Mapping[str, Number], limited: Mapping[str, Limits]) -> None:
-    """Refuse a column that is no number of the scenario, or that has limits as well.
+def check_columns(
+    unknown: Unknown, table: Mapping[str, Number], limited: Mapping[str, Limits], check: Callable[[Row, str], None]
+) -> None:
+    """Refuse a column that is no number of the scenario, that has limits as well, or whose values it cannot have.
+
+    Of each column the rows of its least and greatest value are tried, each as a whole: what is joint may only be valid
+    together. ``check`` raises where numbers by key make no scenario; it also gets the place of the row.
 
     Raises:
         UnfitError: which one, at ``unknown.draws``.
     """
-    for key in unknown.table.keys if unknown.at_hand else ():
-        if key in unknown.fixed:
-            continue
-        at = ("unknown", "draws")
+    draws, at = unknown.table, ("unknown", "draws")
+    columns = {key: column for column, key in enumerate(draws.keys) if key not in unknown.fixed}
+    for key, column in columns.items():
         if key not in table:
             near = nearest(key, table)
             step = f'did you mean "{near}"?' if near else "name its columns by the keys that --set takes"
-            raise UnfitError(f"{unknown.table.name}: {key[:64]!r} is no number of the scenario", step, at)
+            raise UnfitError(f"{draws.name}: {key[:64]!r} is no number of the scenario", step, at)
         if key in limited:
             step = "write its value alone, or remove the column"
-            raise UnfitError(f"{unknown.table.name} has draws of {key}, which has limits as well", step, at)
+            raise UnfitError(f"{draws.name} has draws of {key}, which has limits as well", step, at)
+        values = draws.rows[:, column]
+        broken = np.flatnonzero(values != values.round())
+        if table[key].kind == "whole" and broken.size:
+            rule = f"{draws.name}, line {draws.lines[broken[0]]}: {key} = {values[broken[0]]:g}: must be a whole number"
+            raise UnfitError(rule, "write it without a point", at)
+    tried = draws.rows[:, [*columns.values()]]
+    for place in np.unique([*tried.argmin(axis=0), *tried.argmax(axis=0)]).tolist():
+        row = {key: float(draws.rows[place, column]) for key, column in columns.items()}
+        try:
+            check(row, f"{draws.name}, line {draws.lines[place]}")
+        except ScenarioError as error:
+            raise UnfitError(error.messages[0], at=at) from None
 
 
 def generator(seed: int, key: str = "") -> np.random.Generator:
@@ -326,13 +405,15 @@ def drawn(
     first = [{key: next(scores[key]) for key in limits} for _ in rows]
 
     def valid(row: Mapping[str, float], where: str, at: Mapping[str, float]) -> Scenario:
-        for _ in range(_MOST_TRIED):
+        for _ in range(_MOST_TRIED if limits else 1):
             try:
                 return build({key: one.at(at[key]) for key, one in limits.items()} | dict(row))
-            except ScenarioError as error:
-                if not limits:
-                    raise UnfitError(f"{where}: this draw makes no valid scenario", str(error)[:300]) from None
-            at = {key: next(scores[key]) for key in limits}
+            except ScenarioError:
+                at = {key: next(scores[key]) for key in limits}
+        try:  # the limits' own values are valid: where they are not with this row, it is the row
+            build({key: one.value for key, one in limits.items()} | dict(row))
+        except ScenarioError as error:
+            raise UnfitError(f"{where}: this draw makes no valid scenario", str(error)[:300]) from None
         raise UnfitError("hardly any draw within the limits makes a valid scenario", "narrow the limits")
 
     return [valid(row, where, at) for (row, where), at in zip(rows, first, strict=True)]

@@ -14,6 +14,7 @@ from parksim.errors import PlanError
 from parksim.results import Reported
 from parksim.scenario import unknown as unknowns
 from parksim.scenario.arguments import checked_scenario, whole
+from parksim.scenario.comments import as_set
 from parksim.scenario.model import Scenario
 from parksim.scenario.workload import Workload, draw
 from parksim.stats import estimate as est
@@ -195,7 +196,7 @@ def _changes_alike(a: Scenario, b: Scenario) -> dict[str, tuple[object, object]]
     if (a.warm_up_us, a.horizon_us) == (b.warm_up_us, b.horizon_us):
         return changed
     spans = [f"{one.warm_up_us / 1e6:g} to {one.horizon_us / 1e6:g} s" for one in (a, b)]
-    differing = "; ".join(f"{key}: {one} and {other}" for key, (one, other) in changed.items())
+    differing = "; ".join(f"{key}: {as_set(one)} and {as_set(other)}" for key, (one, other) in changed.items())
     raise PlanError(
         f"the two do not count over equal times, {spans[0]} and {spans[1]}; set run.warm_up and run.horizon "
         f"(they differ in {differing})"

@@ -132,12 +132,17 @@ class Study(Reported):
         verdict = est.verdict(estimate, objective.relation, objective.value)
         if wider is None:
             return ObjectiveVerdict(objective, verdict)
-        wide = est.verdict(replace(estimate, low=wider.low, high=wider.high), objective.relation, objective.value)
+        wide = est.verdict(self.judged(objective.measure), objective.relation, objective.value)
         if wide != "undecided":
             return ObjectiveVerdict(objective, wide)
         if verdict == "undecided" and wider.input_share < 0.5:
             return ObjectiveVerdict(objective, wide, "replications")
         return ObjectiveVerdict(objective, wide, "inputs", next(iter(wider.keys), ""))
+
+    def judged(self, name: str) -> est.Estimate:
+        """Return a measure with the interval that verdicts use: with what is not known, where something is not."""
+        estimate, wider = self.estimate(name), self.with_unknown(name)
+        return estimate if wider is None else replace(estimate, low=wider.low, high=wider.high)
 
     def with_unknown(self, name: str) -> WithUnknown | None:
         """Return the interval of a measure with what is not known; None where all is known, or too little is defined.

@@ -58,7 +58,7 @@ def test_the_screen_says_what_counters_tell_and_what_they_do_not(command):
 
 
 def test_the_guess_that_is_offered_can_be_typed(command):
-    """The line of the screen makes three attendants of 40 s a call, and only what is open is asked for: by hand, three cases."""
+    """The offered line makes three attendants of 40 s a call, and only what is open is asked for: three cases."""
     _, out, _ = command(f"calibrate --counts c.csv {GIVEN} -o site.toml")
     site = parksim.Scenario.load("site.toml")
     guess = site.with_values(dict(word.split("=") for word in out.splitlines()[-2].split() if "=" in word))

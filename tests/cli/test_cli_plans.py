@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -531,3 +532,30 @@ def test_a_key_that_does_not_move_what_is_missed_names_the_one_that_does(command
     told = " ".join(out.split())
     assert "lot.slots does not move: calls answered within the target. attendants.count does:" in told
     assert "parksim solve s.toml attendants.count" in told
+
+
+SPANS = {"horizon": "90m", "warm_up": "30m"}
+LIMITED = "parking.probability={value=0.6,low=0.45,high=0.75}"
+
+
+def test_compare_says_limits_as_they_are_written(command):
+    """They stand as TOML, which ``--set`` takes again; so they do in the message about unlike times."""
+    short = re.sub("(horizon|warm_up) = .*", lambda one: f'{one[1]} = "{SPANS[one[1]]}"', TEMPLATE)
+    Path("short.toml").write_text(short, encoding="utf-8")
+    code, out, _ = command("compare", "short.toml", "--set", LIMITED, "--replications", 2)
+    before = Scenario.loads(TEMPLATE).parking.probability
+    changed = f"parking.probability: {before} -> {{ value = 0.6, low = 0.45, high = 0.75 }}"
+    assert code == DONE
+    assert changed in out.splitlines()
+    code, _, err = command("compare", "s.toml", "--set", LIMITED, *SHORT)
+    assert code == BAD_INPUT
+    assert f"parking.probability: {before} and {{ value = 0.6, low = 0.45, high = 0.75 }}" in err
+
+
+def test_compare_with_the_value_that_is_there_says_so_and_stops(command):
+    """One sentence, exit code 0, and no replication; ``--json`` answers as ever, and another value is compared."""
+    code, out, _ = command("compare", "s.toml", "--set", "lot.slots=6", "--out", "same.db")
+    assert (code, out) == (DONE, "s.toml has lot.slots=6 already: the two are the same, so nothing was run.\n")
+    assert not Path("same.db").exists()
+    code, out, _ = command("compare", "s.toml", "--set", "lot.slots=6", "--replications", 2, "--json")
+    assert (code, json.loads(out)["changed"]) == (DONE, {})

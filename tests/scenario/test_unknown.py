@@ -144,6 +144,12 @@ WRONG = {
     "a typo": ("lot.slots", "{ value = 6, low = 4, hgih = 8 }", "limits are a table of value, low and high"),
     "a word": ("lot.choice", '{ value = "next", low = 1, high = 2 }', "limits are of numbers"),
     "the horizon": ("run.horizon", '{ value = "1d", low = "12h", high = "2d" }', "is chosen, not unknown"),
+    "weights": (
+        "retrieval.delay",
+        "{ kind = 'hyperexponential', means = [9, 90], weights = [{ value = 0.4, low = 0.3, high = 0.5 }, 0.6] }",
+        "weights sum to 1, so they have limits only as joint draws; write the weights alone",
+    ),
+    "a misspelt value": ("lot.slots", "{ valeu = 6, low = 4, high = 8 }", "limits are a table of value, low and high"),
     "the value": ("lot.slots", "{ value = 0, low = 1, high = 2 }", "must be at least 1"),
 }
 
@@ -155,6 +161,65 @@ def test_limits_that_are_wrong_are_refused(key, table, message):
         BASE.with_values({key: table})
     assert message in str(refused.value)
     assert key in str(refused.value)
+
+
+ZEROS = {
+    "a share": ("retrieval.never", "0", "0.1", "write { value = 0.01, low = 0.001, high = 0.1 }, say, or 0 alone"),
+    "a certainty": (
+        "retrieval.never",
+        "1",
+        "1",
+        "write { value = 0.9001, low = 0.001, high = 0.99001 }, say, or 1 alone",
+    ),
+    "a share up to 1": ("retrieval.never", "0", "1", "write { value = 0.0999, low = 0.00999, high = 0.999 }, say"),
+    "a time": ("attendants.talk", "0", "'30s'", "write { value = 3, low = 0.3, high = 30 }, say, or 0 alone"),
+    "a count": ("lot.retries", "0", "3", "write { value = 1, low = 1, high = 3 }, say, or 0 alone"),
+    "a small share": ("retrieval.never", "0.0005", "0.1", "write low = 5e-05, say"),
+    "a large share": ("retrieval.never", "0.9995", "1", "write low = 0.001, say"),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "high", "step"), ZEROS.values(), ids=ZEROS)
+def test_one_step_leads_out_of_limits_at_the_ends(key, value, high, step):
+    """Where the value has to move too the message says so, and what it says to write is valid."""
+    base = BASE.with_values({"lot.retry_after": "10s"}) if key == "lot.retries" else BASE
+    with pytest.raises(ScenarioError) as refused:
+        base.with_values({key: f"{{ value = {value}, low = 0, high = {high} }}"})
+    assert step in str(refused.value)
+    written = step.removeprefix("write ").partition(", say")[0]
+    table = written if "{" in written else f"{{ value = {value}, {written}, high = {min(float(high), 0.9999)} }}"
+    assert base.with_values({key: table}).has_unknown
+
+
+FORGOTTEN = {
+    "a share": ("parking.probability", "{ low = 0.1, high = 0.7 }", "{ value = 0.4, low = 0.1, high = 0.7 }"),
+    "a rate": ("arrivals.rate", '{ low = "60/h", high = "2/min" }', '{ value = "90/h", low = "60/h", high = "2/min" }'),
+    "a count": ("lot.slots", "{ low = 4, high = 8 }", "{ value = 6, low = 4, high = 8 }"),
+    "a time": ("recall.ring", '{ low = "20s", high = "1m" }', '{ value = "40s", low = "20s", high = "1m" }'),
+    "a law": ("retrieval.talk", '{ low = "40s", high = 90 }', '{ value = "65s", low = "40s", high = 90 }'),
+}
+
+
+@pytest.mark.parametrize(("key", "table", "line"), FORGOTTEN.values(), ids=FORGOTTEN)
+def test_a_value_that_was_forgotten_is_missed(key, table, line):
+    """The message says that value is missing, and the line to write, which is valid; of a law also the uniform one."""
+    with pytest.raises(ScenarioError, match="value is missing") as refused:
+        BASE.with_values({key: table})
+    assert f"write {line}, say" in str(refused.value)
+    assert BASE.with_values({key: line}).has_unknown
+    assert ('kind = "uniform", low = "40s"' in str(refused.value)) == (key == "retrieval.talk")
+
+
+@pytest.mark.parametrize(
+    ("key", "own"), {"parking.probability": "0.6", "lot.slots": "6", "attendants.talk": "'1m'"}.items()
+)
+def test_limits_that_equal_the_value_are_the_value(key, own):
+    """Nothing is unknown then: the canonical text is that of the value alone, even of a value that has no limits."""
+    known = BASE.with_values({key: f"{{ value = {own}, low = {own}, high = {own} }}"})
+    assert not known.has_unknown
+    assert known.canonical == BASE.with_values({key: own}).canonical
+    never = BASE.with_values({"retrieval.never": "{ value = 0, low = 0, high = 0 }"})
+    assert never.canonical == BASE.with_values({"retrieval.never": 0}).canonical
 
 
 def test_a_wrong_limit_is_named_with_file_line_and_key(tmp_path):
@@ -233,9 +298,66 @@ def test_a_file_of_draws_that_is_wrong(tmp_path, columns, message):
     assert "unknown.draws" in str(refused.value)
 
 
-def test_a_row_that_makes_no_scenario_is_named(tmp_path):
-    """A share above 1 in the last row: the file and its line stand in the message."""
-    draws_file(tmp_path, {"parking.probability": [0.5] * 20 + [1.5]})
-    scenario = Scenario.loads(TEMPLATE + '\n[unknown]\ndraws = "site-draws.csv"\n', folder=tmp_path)
-    with pytest.raises(UnfitError, match=r"site-draws.csv, line 22: this draw makes no valid scenario"):
-        scenario.drawn(21, 1)
+WITH_DRAWS = TEMPLATE + '\n[unknown]\ndraws = "site-draws.csv"\n'
+BAD_CELLS = {
+    "a share above 1": ("parking.probability", 1.5, "parking.probability = 1.5: a share must be from 0 to 1"),
+    "a share below 0": ("parking.probability", -1, "parking.probability = -1.0: a share must be from 0 to 1"),
+    "an underscore": ("lot.slots", "1_0", "lot.slots = '1_0' is no number"),
+    "half a slot": ("lot.slots", 3.7, "lot.slots = 3.7: must be a whole number"),
+    "a part of a slot": ("lot.slots", 0.2, "lot.slots = 0.2: must be a whole number"),
+    "no slots": ("lot.slots", 0, "lot.slots = 0: must be at least 1"),
+    "a negative rate": ("arrivals.rate", -0.1, "arrivals.rate = '-0.1/s': is not a rate"),
+}
+
+
+@pytest.mark.parametrize(("key", "cell", "message"), BAD_CELLS.values(), ids=BAD_CELLS)
+def test_a_value_that_a_key_cannot_have_is_refused_when_the_file_is_read(tmp_path, key, cell, message):
+    """One bad cell in the last of 30 rows: file, line, key, value and rule stand in the message."""
+    fine = {"parking.probability": 0.5, "lot.slots": 6, "arrivals.rate": 0.025}[key]
+    file = draws_file(tmp_path, {key: [fine] * 29 + [cell]})
+    file.write_text(file.read_text().replace("'", ""))
+    with pytest.raises(ScenarioError) as refused:
+        Scenario.loads(WITH_DRAWS, folder=tmp_path)
+    assert f"unknown.draws = 'site-draws.csv': site-draws.csv, line 31: {message}" in str(refused.value)
+
+
+UNIFORM = BASE.with_values({"caller.patience": "{ kind = 'uniform', low = 10, high = 2000 }"})
+LAW = {"caller.patience.low": [100.0] * 10 + [9.0, 3000.0] + [100.0] * 10}
+LAW["caller.patience.high"] = [200.0] * 10 + [20.0, 3100.0] + [200.0] * 10
+
+
+def test_joint_values_are_valid_together(tmp_path):
+    """A least stay above the scenario's own greatest is fine in a row whose greatest is larger still."""
+    draws_file(tmp_path, LAW)
+    assert len(UNIFORM.with_values({"unknown.draws": str(tmp_path / "site-draws.csv")}).drawn(22, 1)) == 22
+
+
+@pytest.mark.parametrize("probability", ["0.6", LIMITS["parking.probability"]], ids=["alone", "beside limits"])
+def test_a_row_that_makes_no_scenario_is_named(tmp_path, probability):
+    """A least stay above the greatest in the row of line 7, none of them an end of its column."""
+    columns = {key: list(values) for key, values in LAW.items()}
+    columns["caller.patience.low"][5], columns["caller.patience.high"][5] = 400.0, 300.0
+    draws_file(tmp_path, columns)
+    scenario = UNIFORM.with_values({"unknown.draws": str(tmp_path / "site-draws.csv")}).with_values(
+        {"parking.probability": probability}
+    )
+    with pytest.raises(UnfitError, match=r"site-draws.csv, line 7: this draw makes no valid scenario") as refused:
+        scenario.drawn(22, 1)
+    assert "caller.patience" in str(refused.value)
+
+
+def test_limits_that_leave_no_scenario_are_still_blamed(tmp_path):
+    """Every row is valid with the limit's value, but with hardly any of its draws: the limits are named."""
+    draws_file(tmp_path, {"parking.probability": [0.5] * 20})
+    scenario = Scenario.loads(WITH_DRAWS, folder=tmp_path)
+    limits = {"lot.max_in_parking": Above(3600.0, 3000.0, 4000.0, "positive")}
+    with pytest.raises(UnfitError, match="hardly any draw within the limits"):
+        unknowns.drawn(limits, scenario.unknown, 20, 1, scenario.with_numbers)
+
+
+class Above(Limits):
+    """Limits whose draws all lie above the value."""
+
+    def at(self, score):
+        """Return a number above the value."""
+        return super().at(abs(score) + 1)
