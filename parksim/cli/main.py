@@ -210,9 +210,9 @@ def _workload_of(journal: "Journal") -> Any:
 @app.command
 def schema_command() -> opt.Answer:
     """Print the JSON Schema of a scenario, for editors."""
-    from parksim.scenario.model import Scenario
+    from parksim.scenario.schema import schema
 
-    return opt.Answer(opt.as_json(Scenario.model_json_schema()))
+    return opt.Answer(opt.as_json(schema()))
 
 
 @app.command
