@@ -149,7 +149,7 @@ def draft(answers: Mapping[str, str]) -> str:
 
 
 def check(answers: Mapping[str, str]) -> None:
-    """Refuse an answer that no scenario can have, alone.
+    """Refuse an answer that no scenario can have.
 
     Raises:
         UnfitError: ``at`` has the name of the answer.

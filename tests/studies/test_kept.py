@@ -17,8 +17,8 @@ from parksim.catalogue import BY_NAME
 from parksim.errors import ArgumentError, ParksimError, PlanError, StoreError
 from parksim.results import canonical
 from parksim.scenario.model import Scenario
-from parksim.studies.loaded import load
 from parksim.studies import controls
+from parksim.studies.loaded import load
 from parksim.studies.replication import fits
 from parksim.studies.rerun import rerun, result_of
 from parksim.studies.store import Key, Store, checksum
