@@ -127,18 +127,16 @@ class Sample(NamedTuple):
         residuals: By replication, the jackknife's pseudo-value less the point; 0 where it has no denominator.
         n: Replications with a denominator.
         controls: By how many controls the point was corrected (``controlled``).
-        factor: What that adds to the variance of the point, as a factor: the controls' coefficients are estimated.
     """
 
     point: float
     residuals: tuple[float, ...]
     n: int
     controls: int = 0
-    factor: float = 1.0
 
     @property
     def df(self) -> int:
-        """Degrees of freedom of the variance: one less than replications, and one less again for each control."""
+        """Degrees of freedom: one less than replications, and one less again for each control."""
         return self.n - 1 - self.controls
 
     @property
@@ -146,7 +144,7 @@ class Sample(NamedTuple):
         """The variance of the point; exactly 0 for equal replications, and where there are fewer than two."""
         if self.n < 2:
             return 0.0
-        return self.factor * math.fsum(residual * residual for residual in self.residuals) / (self.n * self.df)
+        return math.fsum(residual * residual for residual in self.residuals) / (self.n * (self.n - 1))
 
     def mirrored(self) -> "Sample":
         """Return the sample of the complement of a share."""
@@ -195,9 +193,10 @@ def controlled(of: Sample, columns: Sequence[NDArray[np.float64]]) -> Sample:
     """Return a sample corrected by controls: what else the replications have summed up, less its known mean.
 
     The residuals are regressed on the controls, with an intercept. The point loses what the controls' own deviation
-    from their means explains, the residuals lose their explained part. With q controls the variance has n - 1 - q
-    degrees of freedom and the factor 1 + n d' S^-1 d, for d the mean deviation and S the sums of squares and products.
-    For jointly normal replications the t interval is then exact.
+    from their means explains. The new residuals are the jackknife's of that point: (n - 1) times what it loses with
+    a replication, which is w e / (1 - h), for e the unexplained part, h the leverage and w the weight in the point. So
+    replications that decide a coefficient count for what they are; where these are skewed, intervals from the mean
+    square of e are too short. With q controls there are n - 1 - q degrees of freedom.
 
     Where most replications do what their controls say (nobody waited, no lot was full), the others are rare events, of
     which these may show too few. As in ``of_equal`` replications that do not are taken to come with the probability r,
@@ -207,7 +206,7 @@ def controlled(of: Sample, columns: Sequence[NDArray[np.float64]]) -> Sample:
     there are fewer than ``REPLICATIONS_A_CONTROL`` replications for each, and all where a replication is undefined.
 
     Source: Lavenberg and Welch (1981), Management Science 27(3), 322-335; Nelson (1990), Operations Research 38(6),
-    974-992.
+    974-992; Hinkley (1977), Jackknifing in unbalanced situations, Technometrics 19(3), 285-292.
 
     Args:
         of: From ``sample`` or ``mean_of``.
@@ -220,7 +219,8 @@ def controlled(of: Sample, columns: Sequence[NDArray[np.float64]]) -> Sample:
     residuals = np.array(of.residuals)
     if of.n != len(residuals):
         return of
-    point, factor = of.point, 1.0
+    point = of.point
+    weight, leverage = np.full((2, of.n), 1.0 / of.n)
     used: list[tuple[NDArray[np.float64], float]] = []
     for column in columns:
         if len(used) >= of.n // REPLICATIONS_A_CONTROL:
@@ -238,14 +238,15 @@ def controlled(of: Sample, columns: Sequence[NDArray[np.float64]]) -> Sample:
         used.append((direction, deviation))
         along = float((direction * residuals).sum())
         residuals, point = residuals - along * direction, point - along * deviation
-        factor += of.n * deviation * deviation
+        weight, leverage = weight - deviation * direction, leverage + direction * direction
     if not used:
         return of
     explained = np.array(of.residuals) - residuals
     alike = max(ALIKE * float(residuals.std()), _ROUNDING * math.sqrt(of.variance * of.n))
     if 2 * np.count_nonzero(np.abs(residuals - np.median(residuals)) <= alike) > of.n:
         residuals = residuals + math.sqrt(-math.expm1(math.log(_UNSEEN) / of.n)) * explained
-    return Sample(point, tuple(residuals.tolist()), of.n, len(used), factor)
+    residuals = (of.n - 1) * weight * residuals / np.maximum(1.0 - leverage, _COMBINED)
+    return Sample(point, tuple(residuals.tolist()), of.n, len(used))
 
 
 REPLICATIONS_A_CONTROL: Final = 5

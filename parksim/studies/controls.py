@@ -56,7 +56,7 @@ NEGLIGIBLE: Final = 1e-3
 """A mean whose error is no more than this share of the control's standard deviation counts as known."""
 
 
-FEWEST_CALLS: Final = 300
+FEWEST_CALLS: Final = 150
 """In a window of fewer calls the measures are too skewed for a regression: their estimates are the plain ones."""
 
 

@@ -22,9 +22,11 @@ def drawn(rng, n):
 
 @pytest.mark.parametrize("n", [10, 30])
 def test_normal_replications_are_covered_and_their_variance_falls_as_theory_says(n):
-    """4,000 studies, seed n: 95 % intervals within 4 standard errors; Lavenberg and Welch's variance ratio within 8 %.
+    """4,000 studies, seed n: 95 % intervals hold at least that, and at most 97 %; the variance falls as by theory.
 
-    With q controls the variance is multiplied by (1 - R^2) (n - 2) / (n - q - 2).
+    With q controls the variance is multiplied by (1 - R^2) (n - 2) / (n - q - 2) (Lavenberg and Welch; within 8 %). The
+    jackknife's variance is on average too great, by the leverages: a deleted residual has the variance of the noise
+    times 1 / (1 - h).
     """
     rng = np.random.default_rng(n)
     held, points, plain = 0, [], []
@@ -36,21 +38,49 @@ def test_normal_replications_are_covered_and_their_variance_falls_as_theory_says
         points.append(of.point)
         plain.append(values.mean())
     assert (of.controls, of.df, interval.method) == (2, n - 3, "control-t")
-    assert abs(held / STUDIES - 0.95) <= 4 * math.sqrt(0.95 * 0.05 / STUDIES)
+    assert -4 * math.sqrt(0.95 * 0.05 / STUDIES) <= held / STUDIES - 0.95 <= 0.02
     unexplained = NOISE**2 / (LOADS @ LOADS + NOISE**2)
     expected = unexplained * (n - 2) / (n - 4)
     assert np.var(points) / np.var(plain) == pytest.approx(expected, rel=0.08)
     assert abs(np.mean(points) - 3.0) <= 4 * np.std(points) / math.sqrt(STUDIES)
 
 
-def test_it_is_the_intercept_of_least_squares_with_its_standard_error():
-    """Seed 1: point and variance are those of the regression's intercept, by the normal equations."""
+def intercept(values, columns):
+    """Return the intercept of a regression by NumPy's least squares."""
+    design = np.column_stack([np.ones(len(values)), *columns])
+    return float(np.linalg.lstsq(design, values)[0][0])
+
+
+def test_it_is_the_intercept_of_least_squares_with_the_jackknife_of_it():
+    """Seed 1: the regression's intercept, and its variance by leaving out each replication and regressing again."""
     values, columns = drawn(np.random.default_rng(1), 30)
-    design = np.column_stack([np.ones(30), *columns])
-    coefficients, (squares,), *_ = np.linalg.lstsq(design, values)
     of = controlled(mean_of(values.tolist()), columns)
-    assert of.point == pytest.approx(coefficients[0], rel=1e-12)
-    assert of.variance == pytest.approx(squares / (30 - 3) * np.linalg.inv(design.T @ design)[0, 0], rel=1e-10)
+    whole = intercept(values, columns)
+    without = [intercept(np.delete(values, i), [np.delete(one, i) for one in columns]) for i in range(30)]
+    assert of.point == pytest.approx(whole, rel=1e-12)
+    assert of.residuals == pytest.approx([29 * (whole - one) for one in without], rel=1e-8, abs=1e-12)
+    assert of.variance == pytest.approx(29 / 30 * sum((whole - one) ** 2 for one in without), rel=1e-8)
+
+
+def test_skewed_replications_are_covered_better_than_by_the_mean_square():
+    """2,000 studies of 30, seed 6: exponential controls, and noise that grows with one of them.
+
+    By the textbook's mean square some 90 % hold the mean, and by the jackknife some 93 % (4 standard errors are 2 %).
+    """
+    rng = np.random.default_rng(6)
+    held, by_mean_square = 0, 0
+    for _ in range(2_000):
+        columns = rng.exponential(size=(5, 30)) - 1.0
+        values = columns.sum(axis=0) / 2 + 0.4 * (rng.exponential(size=30) - 1.0) * (1.0 + columns[0] / 2)
+        of = controlled(mean_of(values.tolist()), list(columns))
+        interval = t_interval(of)
+        held += interval.low <= 0.0 <= interval.high
+        design = np.column_stack([np.ones(30), *columns])
+        (squares,) = np.linalg.lstsq(design, values)[1]
+        error = math.sqrt(squares / 24 * np.linalg.inv(design.T @ design)[0, 0])
+        by_mean_square += abs(of.point) <= est.t_of(0.95, 24) * error
+    assert held / 2_000 >= 0.91
+    assert held - by_mean_square >= 40
 
 
 def test_controls_that_say_nothing_more_are_left_out():
@@ -92,10 +122,10 @@ def test_a_difference_is_corrected_as_one_sample():
 
 
 def test_a_sample_without_controls_is_as_it_was():
-    """The variance of equal fields is the same to the last bit, with or without the two that controls have added."""
+    """The variance is that of the mean, and no control costs a degree of freedom."""
     of = mean_of([0.1, 0.25, 0.7, 0.3])
     assert of.variance == math.fsum(x * x for x in of.residuals) / 12
-    assert (of.controls, of.factor, of.df) == (0, 1.0, 3)
+    assert (of.controls, of.df) == (0, 3)
 
 
 @pytest.mark.parametrize("rare", [0.01, 0.03, 0.1])

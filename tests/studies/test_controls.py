@@ -20,7 +20,7 @@ from parksim.studies.rerun import rerun
 from parksim.studies.store import canonical
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-SHORT = Scenario.loads(TEMPLATE).with_values({"run.horizon": "90m", "run.warm_up": "10m"})
+SHORT = Scenario.loads(TEMPLATE).with_values({"run.horizon": "130m", "run.warm_up": "10m"})
 TIGHT = SHORT.with_values({"lot.slots": 2, "run.horizon": "3h", "attendants.count": 2})
 HOURS = [0.3, 0.9] * 12
 
