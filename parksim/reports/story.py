@@ -250,7 +250,7 @@ def _measures(study: Study) -> tuple[list[Sheet], tuple[str, ...]]:
                 theory = noted(written(name, float(value)), formula.reason)
             interval = noted(interval, estimate.reason) if estimate.mean is None and estimate.reason else interval
             rows.append((named(name), point, interval, theory))
-        headings = ("Measure", "Estimate", f"{study.level * 100:g} % interval", "By formula")
+        headings = ("Measure", "Estimate", f"{study.level * 100:.4g} % interval", "By formula")
         columns = 4 if any(row[3] for row in rows) else 3
         sheets.append(Sheet(section, headings[:columns], tuple(row[:columns] for row in rows), (1,)))
     return sheets, tuple(notes)
