@@ -1,14 +1,16 @@
 """The SimPy engine: extensions, calls and the lot, told as the life of a call.
 
 ``simulate`` puts a workload through an ordinary ``simpy.Environment`` and writes the journal. Read ``_life`` first: it
-is one call from its offer to its end, and every sentence of it is a method below.
+is one call from its offer to its end, and every sentence of it is a method below. The processes are trunks: each of
+them carries one call after another.
 
 Two things are particular to this model. Every wake-up is an event of our own, scheduled with priority
 ``(rank + 1) << 32 | number``, so that simultaneous events take the order that the rules own, and SimPy's own events
 (priorities 0 and 1: a process that starts, ends or is interrupted) belong to the event that caused them. And there is
 no ``Resource``, ``Store`` or ``a | b``: those grant at SimPy's priorities and would overtake the ranks. Instead
-each race among a call's clocks is decided by a rule when it begins, and only the winner enters the calendar; what waits
-for somebody else (the queue, a return, a retrieval) waits open and is interrupted when its turn comes.
+each race among a call's clocks is decided by a rule when it begins, and only the winner enters the calendar. Who
+waits for somebody else (in the queue, after a return, for a retrieval) waits for the hang-up or the time-out, and
+``_wake`` ends that wait when the turn comes.
 """
 
 from collections import deque
@@ -105,7 +107,8 @@ class SlotTable:
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
         self.free = tree_of_counts(slots, width_for(slots)) if slots > FEW_SLOTS else []
-        self.view = Lot(self.occupants, self.parkers, self.deadlines_us, slots, choice, c.NOBODY, number, self.free)
+        self.choice, self.number = choice, number
+        self.view = self._seen(c.NOBODY)
         """The lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
 
     def apply(self, fact: Fact) -> None:
@@ -117,8 +120,11 @@ class SlotTable:
         self.parkers[new.slot] = new.parker
         self.deadlines_us[new.slot] = new.deadline_us
         if new.last_slot != self.view.last_slot:
-            *before, _, number, free = self.view
-            self.view = Lot(*before, new.last_slot, number, free)
+            self.view = self._seen(new.last_slot)
+
+    def _seen(self, last_slot: int) -> Lot:
+        columns = self.occupants, self.parkers, self.deadlines_us
+        return Lot(*columns, len(self.occupants), self.choice, last_slot, self.number, self.free)
 
 
 class Exchange:
@@ -150,9 +156,9 @@ class Exchange:
         self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
+        self.lonely_changes = 0  # of the number on duty, since anything else was to come or anybody was served
         self._arrived = 0  # calls that have arrived, which is the number of the next one
         self._idle_trunks: list[Event] = []  # what those wait for that carry no call
-        self.lonely_changes = 0  # of the number on duty, since anything else was to come or anybody was served
         self._await_change()
 
     @property
@@ -175,7 +181,7 @@ class Exchange:
             self.env.process(self._trunk(arrival))
 
     def _trunk(self, arrival: Event) -> Life:
-        """Carry one call after another: a process for each call would cost two events more."""
+        """Offer and carry one call after another: a process for each call would take two more events a call."""
         while True:
             yield arrival
             call = self._arrived
@@ -337,9 +343,7 @@ class Exchange:
             turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
         return turn.extension if turn.kind == c.RECALL_ANSWERED else None
 
-    def _await_turn(
-        self, call: int, parker: int, patience_end_us: int, *, rings: bool
-    ) -> Generator[Event, Any, Turn]:
+    def _await_turn(self, call: int, parker: int, patience_end_us: int, *, rings: bool) -> Generator[Event, Any, Turn]:
         """Wait among the parker's own returns, or among the group's."""
         waiter = Waiter(call, self._at(patience_end_us, c.RANK_HANGUP, call), parker, rings, self.now_us)
         if rings and self.settings.attendants != c.UNLIMITED:
@@ -539,13 +543,14 @@ class Exchange:
 
     def _wake(self, wait: Event, turn: Turn) -> None:
         """Let the call that waits for ``wait`` continue now, and tell it that its turn has come."""
-        at_once = Event(self.env)
-        at_once.callbacks, wait.callbacks = wait.callbacks, at_once.callbacks
+        at_once = wait
+        if wait.triggered:  # it stays in the calendar, but nobody waits for it there
+            at_once = Event(self.env)
+            at_once.callbacks, wait.callbacks = wait.callbacks, []
         at_once.succeed(turn)
 
     def _call_back(self, alarm: Alarm, callback: Callable[[Event], None]) -> None:
         alarm.callbacks.append(callback)
-
 
 
 def _later(time_us: int, delay_us: int) -> int:
