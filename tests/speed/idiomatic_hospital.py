@@ -16,11 +16,9 @@ from simpy.core import BoundClass
 from simpy.resources.resource import SortedQueue
 from simpy.resources.store import FilterStoreGet
 
-CALLS_PER_HOUR: Final = (
-    (14, 10, 8, 8, 8, 10, 18)
-    + (32, 77, 88, 100, 90, 75, 84, 93, 92, 94)
-    + (69, 64, 54, 47, 50, 42, 32)
-)  # fmt: skip
+NIGHT: Final = (14, 10, 8, 8, 8, 10, 18)
+DAY: Final = (32, 77, 88, 100, 90, 75, 84, 93, 92, 94, 69, 64, 54, 47, 50, 42, 32)
+CALLS_PER_HOUR: Final = NIGHT + DAY
 BUSIEST: Final = max(CALLS_PER_HOUR)
 WARM_UP_S: Final = 1800.0
 DAY_S: Final = 86_400.0
@@ -57,7 +55,9 @@ class Figures(NamedTuple):
 class Claim(FilterStoreGet):
     """A wait for an attendant: the lowest priority first, then the earliest."""
 
-    def __init__(self, attendants: "Attendants", priority: int, fits: Callable[[int], bool] = lambda _one: True) -> None:
+    def __init__(
+        self, attendants: "Attendants", priority: int, fits: Callable[[int], bool] = lambda _one: True
+    ) -> None:
         self.key = priority
         super().__init__(attendants, fits)
 
