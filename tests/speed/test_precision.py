@@ -77,13 +77,13 @@ def test_the_rival_has_the_numbers_of_the_scenario():
 
 @pytest.mark.slow
 def test_the_rival_simulates_hospital_and_one_with_longer_stays_is_turned_away(monkeypatch):
-    """120 days each, seeds from 1000 and 1: three figures within four standard errors; not with a stay of 150 s."""
-    study = parksim.study(parksim.Scenario.load(HOSPITAL), replications=120, seed=1)
-    days = [hospital.simulate(1000 + number) for number in range(120)]
+    """40 days each, seeds from 1000 and 1: three figures within four standard errors; not with a stay of 150 s."""
+    study = parksim.study(parksim.Scenario.load(HOSPITAL), replications=40, seed=1)
+    days = [hospital.simulate(1000 + number) for number in range(40)]
     assert "refused_share" in precision.agreed(days, study, "hospital")
     monkeypatch.setattr(hospital, "MAX_IN_PARKING_S", 150.0)
-    days = [hospital.simulate(1000 + number) for number in range(120)]
+    days = [hospital.simulate(1000 + number) for number in range(40)]
     with pytest.raises(DisagreementError, match="hospital: "):
         precision.agreed(days, study, "hospital")
     with pytest.raises(DisagreementError):
-        precision.agreed(days[:1] * 120, study, "hospital")
+        precision.agreed(days[:1] * 40, study, "hospital")
