@@ -113,14 +113,14 @@ class SlotTable:
 
     def apply(self, fact: Fact) -> None:
         """Make the one change that ``fact`` means."""
-        new = change(fact, self.view.last_slot)
+        slot, occupant, parker, deadline_us, last_slot = change(fact, self.view.last_slot)
         if self.free:
-            mark(self.free, new.slot, 1 if new.occupant == c.NOBODY else -1)
-        self.occupants[new.slot] = new.occupant
-        self.parkers[new.slot] = new.parker
-        self.deadlines_us[new.slot] = new.deadline_us
-        if new.last_slot != self.view.last_slot:
-            self.view = self._seen(new.last_slot)
+            mark(self.free, slot, 1 if occupant == c.NOBODY else -1)
+        self.occupants[slot] = occupant
+        self.parkers[slot] = parker
+        self.deadlines_us[slot] = deadline_us
+        if last_slot != self.view.last_slot:
+            self.view = self._seen(last_slot)
 
     def _seen(self, last_slot: int) -> Lot:
         columns = self.occupants, self.parkers, self.deadlines_us
@@ -209,8 +209,9 @@ class Exchange:
         while attendant is not None:
             decided_us = self.now_us + calls.handling_us[parks][call]
             if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
-                yield Alarm(self.env, decided_us + calls.talk_us[parks][call], c.RANK_TALK_END, call)
-                self._end(call, attendant)
+                end_us = decided_us + calls.talk_us[parks][call]
+                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+                self._end(call, attendant, end_us)
                 return
             yield Alarm(self.env, decided_us, c.RANK_PARK_REQUEST, call)
             stay = yield from self._park(call, parks, attendant, decided_us)
@@ -245,9 +246,8 @@ class Exchange:
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
         return None
 
-    def _end(self, call: int, extension: int, reason: int = c.TALKED) -> None:
+    def _end(self, call: int, extension: int, now: int, reason: int = c.TALKED) -> None:
         """End the talk with the attendant, or with the person who retrieved the call."""
-        now = self.now_us
         self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, reason)
         if reason == c.TALKED:
             self._free_attendant(extension, now)
@@ -270,8 +270,9 @@ class Exchange:
                 yield Alarm(self.env, now, c.RANK_PARK_REQUEST, call)
                 continue
             if then == routing.TALK_ON:
-                yield Alarm(self.env, now + self.calls.talk_us[parks][call], c.RANK_TALK_END, call)
-                self._end(call, attendant)
+                end_us = now + self.calls.talk_us[parks][call]
+                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+                self._end(call, attendant, end_us)
                 return None
             kind, reason = (c.LOST, c.LOT_FULL) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, kind, reason)
@@ -306,24 +307,26 @@ class Exchange:
         patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
         wake = routing.first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
         rank = yield self._at(wake.time_us, wake.rank, call)
+        now = wake.time_us
         if rank == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
-                self._commit(decide_unpark(lot.view, stay.slot, member, self.now_us))
+                self._commit(decide_unpark(lot.view, stay.slot, member, now))
             else:
                 wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
                 retrieval = Retrieval(call, self._at(wake.time_us, wake.rank, call), stay.lot, stay.slot)
                 self.retrievals.append(retrieval)
                 rank = yield retrieval.wait
+                now = self.now_us
                 if isinstance(rank, Turn):
                     member = rank.extension
                 else:
                     self.retrievals.remove(retrieval)
             if member is not None:
-                yield Alarm(self.env, self.now_us + calls.staff_talk_us[parks][call], c.RANK_TALK_END, call)
-                self._end(call, member, c.AFTER_RETRIEVAL)
+                end_us = now + calls.staff_talk_us[parks][call]
+                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+                self._end(call, member, end_us, c.AFTER_RETRIEVAL)
                 return None
-        now = self.now_us
         if rank == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
@@ -492,9 +495,10 @@ class Exchange:
         if attendant == c.NOBODY:
             return
         self.attendants.set_idle(attendant, routing.idle_when_freed(attendant, self.duty, now))
-        if self.own_returns[attendant]:
+        own_returns = self.own_returns[attendant]
+        if own_returns:
             self.to_look_at.add(attendant)
-        if self.queue or self.group_returns or self.own_returns[attendant]:
+        if own_returns or self.queue or self.group_returns:
             self._raise_serve()
 
     def _raise_serve(self) -> None:
