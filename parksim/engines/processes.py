@@ -199,7 +199,7 @@ class Exchange:
     def _life(self, call: int, attendant: int | None = None, parks: int = 0) -> Life:
         """Tell one call from its offer to its end; each way out of this function is one way to end.
 
-        With an attendant it is told from there, after ``parks`` parks.
+        With an attendant it begins there, after ``parks`` parks.
         """
         calls = self.calls
         if attendant is None:
