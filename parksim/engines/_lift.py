@@ -25,7 +25,7 @@ from parksim.rules import codes, lot, routing
 numba: Any
 try:
     numba = import_module("numba")
-except ImportError:  # the interpreted kernel gives the same rows, some sixty times slower
+except ImportError:  # the interpreted kernel gives the same rows, some fifty times slower
     numba = None
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -176,7 +176,7 @@ class CommandedExchange(Exchange):
                     if turn.cause == STOP:
                         return
             call = self._offer(told=False, drawn=(columns, index))
-            self._processes[call] = self.env.process(self._simulated(self._answered(call)))
+            self._processes[call] = self.env.process(self._simulated(self._life(call)))
 
     def _offer(self, *, told: bool, drawn: tuple[Columns, int] | None = None) -> int:
         call = self.next_call
@@ -204,14 +204,14 @@ class CommandedExchange(Exchange):
         for line in (self.queue, self.group_returns, *self.own_returns):
             for waiter in [one for one in line if one.call == place.call]:
                 line.remove(waiter)
-        for retrieval in [one for one in self.retrievals if one.process is process]:
+        for retrieval in [one for one in self.retrievals if one.call == place.call]:
             self.retrievals.remove(retrieval)
         process.interrupt()
 
-    def _release(self, call: int, attendant: int) -> None:
+    def _release(self, call: int, attendant: int, now: int) -> None:
         if attendant != c.NOBODY and self.settings.announcement_us:
-            self.announcing_since_us[attendant] = self.now_us
-        super()._release(call, attendant)
+            self.announcing_since_us[attendant] = now
+        super()._release(call, attendant, now)
 
     # Commands ----------------------------------------------------------------------------------------------------
 
@@ -300,9 +300,9 @@ class CommandedExchange(Exchange):
         self._commit(fact)
         place.second_line = place.told
         if was == life.WITH_STAFF:
-            self._free_member(busy)
+            self._free_member(busy, fact.time_us)
         else:
-            self._release(place.call, busy)
+            self._release(place.call, busy, fact.time_us)
         if place.told:
             self._watch(place, fact)
         else:
@@ -313,7 +313,7 @@ class CommandedExchange(Exchange):
         attendant = yield from self._stay(call, parks, fact)
         self._limits_us.pop(call, None)
         if attendant is not None:
-            yield from self._attended(call, attendant, min(parks + 1, self.settings.max_parks))
+            yield from self._life(call, attendant, min(parks + 1, self.settings.max_parks))
 
     def _watch(self, place: Place, parked: Fact) -> None:
         """Let a placed call come back when its time is up, if this stay is still the one it was."""
@@ -356,7 +356,7 @@ class CommandedExchange(Exchange):
         self.write(self.now_us, c.NEVER, place.call, c.NOBODY, c.NOBODY, extension, kind, c.NO_REASON)
         if not place.told:
             parks = min(place.parks, self.settings.max_parks)
-            self._go_on(place.call, self._attended(place.call, extension, parks))
+            self._go_on(place.call, self._life(place.call, extension, parks))
 
     def _hang_up(self, place: Place, command: Command) -> None:
         now, state, extension = self.now_us, place.state, place.extension
@@ -370,9 +370,9 @@ class CommandedExchange(Exchange):
         named = extension if state in {life.WITH_STAFF, life.WITH_ATTENDANT, life.AT_PARKER} else c.NOBODY
         self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, named, *_ENDS_BY_HANG_UP[state])
         if state == life.WITH_STAFF:
-            self._free_member(busy)
+            self._free_member(busy, now)
         elif state in {life.WITH_ATTENDANT, life.AT_PARKER}:
-            self._free_attendant(busy)
+            self._free_attendant(busy, now)
 
 
 _WORK: Final[dict[str, Callable[[CommandedExchange, Place, Command], None]]] = {

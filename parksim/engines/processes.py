@@ -1,14 +1,16 @@
 """The SimPy engine: extensions, calls and the lot, told as the life of a call.
 
 ``simulate`` puts a workload through an ordinary ``simpy.Environment`` and writes the journal. Read ``_life`` first: it
-is one call from its offer to its end, and every sentence of it is a method below.
+is one call from its offer to its end, and every sentence of it is a method below. The processes are trunks: each of
+them carries one call after another.
 
 Two things are particular to this model. Every wake-up is an event of our own, scheduled with priority
 ``(rank + 1) << 32 | number``, so that simultaneous events take the order that the rules own, and SimPy's own events
 (priorities 0 and 1: a process that starts, ends or is interrupted) belong to the event that caused them. And there is
 no ``Resource``, ``Store`` or ``a | b``: those grant at SimPy's priorities and would overtake the ranks. Instead
-each race among a call's clocks is decided by a rule when it begins, and only the winner enters the calendar; what waits
-for somebody else (the queue, a return, a retrieval) waits open and is interrupted when its turn comes.
+each race among a call's clocks is decided by a rule when it begins, and only the winner enters the calendar. Who
+waits for somebody else (in the queue, after a return, for a retrieval) waits for the hang-up or the time-out, and
+``_wake`` ends that wait when the turn comes.
 """
 
 from collections import deque
@@ -31,10 +33,10 @@ Life = Generator[Event, Any, None]
 
 
 class Waiter(NamedTuple):
-    """A call that waits for an attendant, and the process to interrupt when its turn comes."""
+    """A call that waits for an attendant, and the event for which it waits unless its turn comes."""
 
     call: int
-    process: simpy.Process
+    wait: Event
     parker: int
     rings: bool  # a return to its parker, which rings first; anything else is answered as its turn comes
     since_us: int
@@ -43,13 +45,14 @@ class Waiter(NamedTuple):
 class Retrieval(NamedTuple):
     """A retrieval that waits for a member of the staff; the call keeps its slot."""
 
-    process: simpy.Process
+    call: int
+    wait: Event
     lot: int
     slot: int
 
 
 class Turn(NamedTuple):
-    """What an interrupted call is told: what happened to it, and at which extension."""
+    """What a waiting call is told when its turn comes: what happens to it, and at which extension."""
 
     kind: int
     extension: int
@@ -104,19 +107,24 @@ class SlotTable:
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
         self.free = tree_of_counts(slots, width_for(slots)) if slots > FEW_SLOTS else []
-        self.view = Lot(self.occupants, self.parkers, self.deadlines_us, slots, choice, c.NOBODY, number, self.free)
+        self.choice, self.number = choice, number
+        self.view = self._seen(c.NOBODY)
         """The lot as the rules see it: not a copy, so it stays right until another slot is the last one."""
 
     def apply(self, fact: Fact) -> None:
         """Make the one change that ``fact`` means."""
-        new = change(fact, self.view.last_slot)
+        slot, occupant, parker, deadline_us, last_slot = change(fact, self.view.last_slot)
         if self.free:
-            mark(self.free, new.slot, 1 if new.occupant == c.NOBODY else -1)
-        self.occupants[new.slot] = new.occupant
-        self.parkers[new.slot] = new.parker
-        self.deadlines_us[new.slot] = new.deadline_us
-        if new.last_slot != self.view.last_slot:
-            self.view = self.view._replace(last_slot=new.last_slot)
+            mark(self.free, slot, 1 if occupant == c.NOBODY else -1)
+        self.occupants[slot] = occupant
+        self.parkers[slot] = parker
+        self.deadlines_us[slot] = deadline_us
+        if last_slot != self.view.last_slot:
+            self.view = self._seen(last_slot)
+
+    def _seen(self, last_slot: int) -> Lot:
+        columns = self.occupants, self.parkers, self.deadlines_us
+        return Lot(*columns, len(self.occupants), self.choice, last_slot, self.number, self.free)
 
 
 class Exchange:
@@ -148,8 +156,9 @@ class Exchange:
         self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
-        self._never = Event(env)  # what a call without patience waits for
         self.lonely_changes = 0  # of the number on duty, since anything else was to come or anybody was served
+        self._arrived = 0  # calls that have arrived, which is the number of the next one
+        self._idle_trunks: list[Event] = []  # what those wait for that carry no call
         self._await_change()
 
     @property
@@ -160,42 +169,55 @@ class Exchange:
     def run(self) -> None:
         """Let every offered call live to its end."""
         if self.offered:
-            self.env.process(self._life(0))
+            self._expect_a_call()
         self.env.run()
+
+    def _expect_a_call(self) -> None:
+        """Let a trunk that carries no call await the next one; a new trunk where each carries a call."""
+        arrival = Alarm(self.env, self.calls.arrival_us[self._arrived], c.RANK_ARRIVAL, self._arrived)
+        if self._idle_trunks:
+            arrival.callbacks = self._idle_trunks.pop().callbacks
+        else:
+            self.env.process(self._trunk(arrival))
+
+    def _trunk(self, arrival: Event) -> Life:
+        """Offer and carry one call after another: a process for each call would take two more events a call."""
+        while True:
+            yield arrival
+            call = self._arrived
+            self._arrived += 1
+            if self._arrived < self.offered:
+                self._expect_a_call()  # the next is on its way once this one is there
+            arrival_us = self.calls.arrival_us[call]
+            self.write(arrival_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
+            yield from self._life(call)
+            arrival = Event(self.env)
+            self._idle_trunks.append(arrival)
 
     # The life of a call ------------------------------------------------------------------------------------------
 
-    def _life(self, call: int) -> Life:
-        """Tell one call from its offer to its end."""
-        arrival_us = self.calls.arrival_us[call]
-        yield Alarm(self.env, arrival_us, c.RANK_ARRIVAL, call)
-        if call + 1 < self.offered:
-            self.env.process(self._life(call + 1))  # the next call is on its way once this one is there
-        self.write(arrival_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
-        yield from self._answered(call)
+    def _life(self, call: int, attendant: int | None = None, parks: int = 0) -> Life:
+        """Tell one call from its offer to its end; each way out of this function is one way to end.
 
-    def _answered(self, call: int) -> Life:
-        """Be answered, now or later, and continue."""
-        attendant = self._answer_at_once(call)
+        With an attendant it begins there, after ``parks`` parks.
+        """
+        calls = self.calls
+        if attendant is None:
+            attendant = self._answer_at_once(call)
         if attendant is None:
             attendant = yield from self._wait_in_queue(call)
-        if attendant is not None:
-            yield from self._attended(call, attendant, 0)
-
-    def _attended(self, call: int, attendant: int, parks: int) -> Life:
-        """Continue with an attendant after ``parks`` parks; each way out of this function is one way to end."""
-        calls = self.calls
-        with_attendant: int | None = attendant
-        while with_attendant is not None:
+        while attendant is not None:
             decided_us = self.now_us + calls.handling_us[parks][call]
             if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
-                yield from self._talk(call, with_attendant, decided_us + calls.talk_us[parks][call])
+                end_us = decided_us + calls.talk_us[parks][call]
+                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+                self._end(call, attendant, end_us)
                 return
             yield Alarm(self.env, decided_us, c.RANK_PARK_REQUEST, call)
-            stay = yield from self._park(call, parks, with_attendant)
+            stay = yield from self._park(call, parks, attendant, decided_us)
             if stay is None:
                 return
-            with_attendant = yield from self._stay(call, parks, stay)
+            attendant = yield from self._stay(call, parks, stay)
             parks += 1
 
     def _answer_at_once(self, call: int) -> int | None:
@@ -214,56 +236,57 @@ class Exchange:
         if routing.queue_is_full(len(self.queue), self.settings.queue_limit):
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.LOST, c.QUEUE_FULL)
             return None
-        waiter = Waiter(call, self._me(), c.NOBODY, rings=False, since_us=now)
+        wait = self._at(_later(now, self.calls.queue_patience_us[call]), c.RANK_HANGUP, call)
+        waiter = Waiter(call, wait, c.NOBODY, rings=False, since_us=now)
         self.queue.append(waiter)
-        try:
-            yield self._at(_later(now, self.calls.queue_patience_us[call]), c.RANK_HANGUP, call)
-        except simpy.Interrupt as turn:
-            return _told(turn).extension
+        turn = yield wait
+        if isinstance(turn, Turn):
+            return turn.extension
         self.queue.remove(waiter)
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
         return None
 
-    def _talk(self, call: int, extension: int, end_us: int, reason: int = c.TALKED) -> Life:
-        """Talk with the attendant, or with the person who retrieved the call, until it ends."""
-        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, reason)
+    def _end(self, call: int, extension: int, now: int, reason: int = c.TALKED) -> None:
+        """End the talk with the attendant, or with the person who retrieved the call."""
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, reason)
         if reason == c.TALKED:
-            self._free_attendant(extension)
+            self._free_attendant(extension, now)
         else:
-            self._free_member(extension)
+            self._free_member(extension, now)
 
-    def _park(self, call: int, parks: int, attendant: int) -> Generator[Event, Any, Fact | None]:
+    def _park(self, call: int, parks: int, attendant: int, now: int) -> Generator[Event, Any, Fact | None]:
         """Ask for a slot until there is one (the fact PARKED) or the call does something else (None)."""
         settings = self.settings
         asked = 0
         while True:
-            fact = self._ask_for_slot(call, parks, attendant)
-            now = fact.time_us
+            fact = self._ask_for_slot(call, parks, attendant, now)
             if fact.kind == c.PARKED:
-                self._release(call, attendant)
+                self._release(call, attendant, now)
                 return fact
             asked += 1
             then = routing.after_lot_full(settings.when_full, asked, settings.retries)
             if then == routing.ASK_AGAIN:
-                yield Alarm(self.env, now + settings.retry_after_us, c.RANK_PARK_REQUEST, call)
+                now += settings.retry_after_us
+                yield Alarm(self.env, now, c.RANK_PARK_REQUEST, call)
                 continue
             if then == routing.TALK_ON:
-                yield from self._talk(call, attendant, now + self.calls.talk_us[parks][call])
+                end_us = now + self.calls.talk_us[parks][call]
+                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+                self._end(call, attendant, end_us)
                 return None
             kind, reason = (c.LOST, c.LOT_FULL) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, kind, reason)
-            self._free_attendant(attendant)
+            self._free_attendant(attendant, now)
             return None
 
-    def _ask_for_slot(self, call: int, parks: int, attendant: int) -> Fact:
+    def _ask_for_slot(self, call: int, parks: int, attendant: int, now: int) -> Fact:
         """Ask the call's lot, and while the policy is overflow each lot after it; write every answer."""
         calls = self.calls
         number = calls.lot[call]
         while True:
             lot = self.lots[number]
             limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
-            fact = decide_park(lot.view, call, attendant, limit_us, c.NOBODY, slot_u, self.now_us)
+            fact = decide_park(lot.view, call, attendant, limit_us, c.NOBODY, slot_u, now)
             self.write(*fact)
             if fact.kind == c.PARKED:
                 lot.apply(fact)
@@ -284,25 +307,26 @@ class Exchange:
         patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
         wake = routing.first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
         rank = yield self._at(wake.time_us, wake.rank, call)
+        now = wake.time_us
         if rank == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
-                self._commit(decide_unpark(lot.view, stay.slot, member, self.now_us))
+                self._commit(decide_unpark(lot.view, stay.slot, member, now))
             else:
                 wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
-                retrieval = Retrieval(self._me(), stay.lot, stay.slot)
+                retrieval = Retrieval(call, self._at(wake.time_us, wake.rank, call), stay.lot, stay.slot)
                 self.retrievals.append(retrieval)
-                try:
-                    rank = yield self._at(wake.time_us, wake.rank, call)
-                except simpy.Interrupt as turn:
-                    member = _told(turn).extension
+                rank = yield retrieval.wait
+                now = self.now_us
+                if isinstance(rank, Turn):
+                    member = rank.extension
                 else:
                     self.retrievals.remove(retrieval)
             if member is not None:
-                end_us = self.now_us + calls.staff_talk_us[parks][call]
-                yield from self._talk(call, member, end_us, c.AFTER_RETRIEVAL)
+                end_us = now + calls.staff_talk_us[parks][call]
+                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+                self._end(call, member, end_us, c.AFTER_RETRIEVAL)
                 return None
-        now = self.now_us
         if rank == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
@@ -316,27 +340,27 @@ class Exchange:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != c.TO_GROUP
-        turn = yield from self._await_turn(Waiter(call, self._me(), parker, rings, self.now_us), patience_end_us)
+        turn = yield from self._await_turn(call, parker, patience_end_us, rings=rings)
         if turn.kind == c.RECALL_RINGING:
             answer_us = _later(self.now_us, self.calls.answer_us[parks][call])
             turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
         return turn.extension if turn.kind == c.RECALL_ANSWERED else None
 
-    def _await_turn(self, waiter: Waiter, patience_end_us: int) -> Generator[Event, Any, Turn]:
+    def _await_turn(self, call: int, parker: int, patience_end_us: int, *, rings: bool) -> Generator[Event, Any, Turn]:
         """Wait among the parker's own returns, or among the group's."""
-        if waiter.rings and self.settings.attendants != c.UNLIMITED:
-            self.own_returns[waiter.parker].append(waiter)
+        waiter = Waiter(call, self._at(patience_end_us, c.RANK_HANGUP, call), parker, rings, self.now_us)
+        if rings and self.settings.attendants != c.UNLIMITED:
+            self.own_returns[parker].append(waiter)
             self.joined.append(waiter)
-            self.to_look_at.add(waiter.parker)
+            self.to_look_at.add(parker)
         else:
             self.group_returns.append(waiter)
         self._raise_serve()
-        try:
-            yield self._at(patience_end_us, c.RANK_HANGUP, waiter.call)
-        except simpy.Interrupt as turn:
-            return _told(turn)
-        (self.group_returns if waiter in self.group_returns else self.own_returns[waiter.parker]).remove(waiter)
-        self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
+        turn = yield waiter.wait
+        if isinstance(turn, Turn):
+            return turn
+        (self.group_returns if waiter in self.group_returns else self.own_returns[parker]).remove(waiter)
+        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
         return Turn(c.ABANDONED, c.NOBODY)
 
     def _ring(self, call: int, parker: int, answer_us: int, patience_end_us: int) -> Generator[Event, Any, Turn]:
@@ -350,7 +374,7 @@ class Exchange:
             now = self.now_us
             if rank == c.RANK_HANGUP:
                 self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.ABANDONED, c.RINGING)
-                self._free_attendant(parker)
+                self._free_attendant(parker, now)
                 return Turn(c.ABANDONED, c.NOBODY)
             if rank == c.RANK_ANSWER:
                 self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_ANSWERED, c.NO_REASON)
@@ -364,12 +388,11 @@ class Exchange:
                 now, _later(now, settings.ring_us), call, c.NOBODY, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON
             )
         self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.LAST)
-        self._free_attendant(parker)
+        self._free_attendant(parker, now)
         if then == routing.LEAVE:
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.LOST, c.UNANSWERED)
             return Turn(c.LOST, c.NOBODY)
-        waiter = Waiter(call, self._me(), parker, rings=False, since_us=now)
-        return (yield from self._await_turn(waiter, patience_end_us))
+        return (yield from self._await_turn(call, parker, patience_end_us, rings=False))
 
     # The attendants ----------------------------------------------------------------------------------------------
 
@@ -443,7 +466,7 @@ class Exchange:
                 self.group_returns.append(waiter)
             else:
                 self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.LOST, c.BUSY)
-                waiter.process.interrupt(Turn(c.LOST, c.NOBODY))
+                self._wake(waiter.wait, Turn(c.LOST, c.NOBODY))
 
     def _turn(self, waiter: Waiter, kind: int, attendant: int) -> None:
         """Give ``waiter`` its attendant: write the fact and wake its process."""
@@ -453,28 +476,29 @@ class Exchange:
             self.attendants.set_idle(attendant, routing.BUSY_NOW)
         deadline_us = _later(now, self.settings.ring_us) if kind == c.RECALL_RINGING else c.NEVER
         self.write(now, deadline_us, waiter.call, c.NOBODY, c.NOBODY, attendant, kind, c.NO_REASON)
-        waiter.process.interrupt(Turn(kind, attendant))
+        self._wake(waiter.wait, Turn(kind, attendant))
 
-    def _release(self, call: int, attendant: int) -> None:
+    def _release(self, call: int, attendant: int, now: int) -> None:
         """Free the attendant who has parked ``call``: now, or when the slot has been announced."""
         if attendant == c.NOBODY or self.settings.announcement_us == 0:
-            self._free_attendant(attendant)
+            self._free_attendant(attendant, now)
             return
-        announced_us = self.now_us + self.settings.announcement_us
+        announced_us = now + self.settings.announcement_us
 
         def announced(_event: Event) -> None:
             self.write(announced_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.RELEASED, c.NO_REASON)
-            self._free_attendant(attendant)
+            self._free_attendant(attendant, announced_us)
 
         self._call_back(Alarm(self.env, announced_us, c.RANK_ANNOUNCED, attendant), announced)
 
-    def _free_attendant(self, attendant: int) -> None:
+    def _free_attendant(self, attendant: int, now: int) -> None:
         if attendant == c.NOBODY:
             return
-        self.attendants.set_idle(attendant, routing.idle_when_freed(attendant, self.duty, self.now_us))
-        if self.own_returns[attendant]:
+        self.attendants.set_idle(attendant, routing.idle_when_freed(attendant, self.duty, now))
+        own_returns = self.own_returns[attendant]
+        if own_returns:
             self.to_look_at.add(attendant)
-        if self.queue or self.group_returns or self.own_returns[attendant]:
+        if own_returns or self.queue or self.group_returns:
             self._raise_serve()
 
     def _raise_serve(self) -> None:
@@ -496,13 +520,13 @@ class Exchange:
         self.staff.set_idle(member, routing.BUSY_NOW)
         return self.first_member + member
 
-    def _free_member(self, member: int) -> None:
+    def _free_member(self, member: int, now: int) -> None:
         if member == c.NOBODY:
             return
-        self.staff.set_idle(member - self.first_member, self.now_us)
+        self.staff.set_idle(member - self.first_member, now)
         if self.retrievals and not self.staff_serve_is_due:
             self.staff_serve_is_due = True
-            self._call_back(Alarm(self.env, self.now_us, c.RANK_STAFF_SERVE, 0), self._staff_serve)
+            self._call_back(Alarm(self.env, now, c.RANK_STAFF_SERVE, 0), self._staff_serve)
 
     def _staff_serve(self, _event: Event) -> None:
         """Let free members fetch the calls whose retrieval waits, first come first served."""
@@ -513,29 +537,24 @@ class Exchange:
                 return
             retrieval = self.retrievals.popleft()
             self._commit(decide_unpark(self.lots[retrieval.lot].view, retrieval.slot, member, self.now_us))
-            retrieval.process.interrupt(Turn(c.RETRIEVED, member))
+            self._wake(retrieval.wait, Turn(c.RETRIEVED, member))
 
     # The calendar ------------------------------------------------------------------------------------------------
 
     def _at(self, time_us: int, rank: int, call: int) -> Event:
         """Return the event of ``call`` at that instant, or one that never comes."""
-        return self._never if time_us == c.NEVER else Alarm(self.env, time_us, rank, call)
+        return Event(self.env) if time_us == c.NEVER else Alarm(self.env, time_us, rank, call)
+
+    def _wake(self, wait: Event, turn: Turn) -> None:
+        """Let the call that waits for ``wait`` continue now, and tell it that its turn has come."""
+        at_once = wait
+        if wait.triggered:  # it stays in the calendar, but nobody waits for it there
+            at_once = Event(self.env)
+            at_once.callbacks, wait.callbacks = wait.callbacks, []
+        at_once.succeed(turn)
 
     def _call_back(self, alarm: Alarm, callback: Callable[[Event], None]) -> None:
         alarm.callbacks.append(callback)
-
-    def _me(self) -> simpy.Process:
-        """Return the process that is speaking."""
-        process = self.env.active_process
-        assert process is not None
-        return process
-
-
-def _told(interrupt: simpy.Interrupt) -> Turn:
-    """Return what the interrupted call is told; an interrupt that tells nothing ends the process (``commanded``)."""
-    if not isinstance(interrupt.cause, Turn):
-        raise interrupt
-    return interrupt.cause
 
 
 def _later(time_us: int, delay_us: int) -> int:

@@ -29,7 +29,7 @@ def contenders() -> list[Contender]:
         Contender("idiomatic SimPy", idiomatic(slots_in_store=True), tuple, 40_000),
         Contender(HEAP, idiomatic(slots_in_store=False), tuple, 40_000),
         Contender("parksim, SimPy engine alone", engine_alone(processes.simulate), read_journals, 40_000),
-        Contender(SIMPY, one_run("simpy"), read_run, 40_000, target=1.3),
+        Contender(SIMPY, one_run("simpy"), read_run, 40_000, target=1.6),
         Contender("parksim, SimPy: a study", whole_study("simpy"), read_study, 40_000),
     ]
     if find_spec("numba") is not None:  # an extra: without it there is no kernel to measure
