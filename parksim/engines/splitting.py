@@ -117,7 +117,7 @@ class Paths(NamedTuple):
 def next_arrival_us(p: Paths, number: int, entry: int) -> int:
     """Return when call ``number`` is offered, the one after FILLED_US; ``LATEST`` if there is none."""
     if len(p.recorded_us) > 0:
-        return p.recorded_us[number] if number < len(p.recorded_us) else s.LATEST  # type: ignore[no-any-return]  # an integer
+        return p.recorded_us[number] if number < len(p.recorded_us) else s.LATEST
     from_us = float(p.numbers[FILLED_US])
     calls = p.gaps[entry]
     hour = int(p.numbers[FILLED_US] // HOUR_US)
@@ -248,7 +248,7 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
     for number in range(first, ex.state[s.ROWS]):
         row = ex.rows[number]
         kind = row["kind"]
-        frees = kind == c.RETRIEVED or kind == c.EXPIRED or (kind == c.ABANDONED and row["reason"] == c.IN_LOT)
+        frees = kind in (c.RETRIEVED, c.EXPIRED) or (kind == c.ABANDONED and row["reason"] == c.IN_LOT)
         if kind == c.PARKED or frees:
             now_us = row["time_us"]
             free = 0
@@ -261,7 +261,7 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
             p.busy[row["lot"]] += -1 if frees else 1
             if kind == c.PARKED:
                 p.entered[row["lot"], p.busy[row["lot"]]] += weight
-        if kind == c.PARKED or kind == c.REFUSED:
+        if kind in (c.PARKED, c.REFUSED):
             offered_us = ex.drawn[ex.columns[s.ARRIVAL, 0], row["call"]]
             if p.ends_us[0] <= offered_us < p.ends_us[1]:
                 p.sums[REQUESTED] += weight
@@ -324,22 +324,20 @@ class Explored(NamedTuple):
     """How many refusals were seen, on all paths."""
 
 
-def explored(
-    settings: Settings, offered: Offered, levels: NDArray[np.int64], calls: int, pools: Callable[[], Pool]
-) -> Explored:
+def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], pools: Callable[[], Pool]) -> Explored:
     """Run one replication.
 
     Args:
         settings: Of the scenario.
         offered: When calls come.
         levels: [lot][busy slots] -> level; never falling, 0 for no busy slot.
-        calls: About how many calls a path has.
         pools: Returns other values at each call, of the same number.
 
     Raises:
         UnfinishedError: more calls are in progress at the same time than fit.
     """
     pool = pools()
+    calls = len(offered.recorded_us) or float(offered.rates.sum())
     capacity = int(1.2 * calls + 10 * math.sqrt(calls)) + 1_000
     base = s.new_exchange(settings, pool.workload)
     ex, p = _paths(base, capacity, offered, levels, pool)
@@ -395,7 +393,9 @@ def _together(*arrays: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     return block, [block[end - one.size : end].reshape(one.shape) for one, end in zip(arrays, ends, strict=True)]
 
 
-def _paths(base: s.Exchange, capacity: int, offered: Offered, levels: NDArray[np.int64], pool: Pool) -> tuple[s.Exchange, Paths]:
+def _paths(
+    base: s.Exchange, capacity: int, offered: Offered, levels: NDArray[np.int64], pool: Pool
+) -> tuple[s.Exchange, Paths]:
     """Return what ``explore`` works on, before the first call."""
     ex, shared = _path(base, capacity)
     top = int(levels.max()) + 1
