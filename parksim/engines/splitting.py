@@ -1,19 +1,21 @@
 """The kernel's calls in many copies, so that what is rare happens often: importance splitting.
 
-A level says how rare it is that this many slots of a lot are busy: level l is reached about 2^l times less often than
-level 0. Whenever a path of the simulation comes to a higher level, it is doubled there, once for each level: both
-have the same past, and each gets other calls from then on. The second copy ends as soon as it falls below its level.
-What happens to a path at level l counts 2^-l. So the sums have the same means as without levels, whatever the levels
-are, while a full lot is met as often as a lot with some calls: levels decide about the spread alone.
+The height of a lot tells how near it is to being full: its busy slots, and half as much for each call that waits for
+an attendant. A level says how rare a height is: level l is reached about 2^l times less often than level 0. Whenever a
+path of the simulation comes to a higher level it is doubled there, once for each level: both have the same past, and
+each gets other calls from then on. The second copy ends as soon as it falls below its level. What happens to a path at level
+l counts 2^-l. So the sums have the same means as without levels, whatever heights and levels are: these decide about
+the spread alone.
 
 ``explore`` goes through all paths of one replication, one after the other, each to its end before the copy that waits
-at the highest level. A path is a state of the kernel (``Exchange``): the calls in progress, with their clocks. Its
-new calls come from a pool, no value of which is used twice; the caller draws the pool and fills it up.
+at the highest level. A path is a state of the kernel (``Exchange``): the calls in progress, with their clocks. What is
+still open of them and all new calls come from a pool, no value of which is used twice; the caller draws the pool and
+fills it up.
 
 Sources: Villen-Altamirano and Villen-Altamirano (1991), RESTART: a method for accelerating rare event simulations,
 Proc. ITC-13, 71-76; Glasserman, Heidelberger, Shahabuddin and Zajic (1999), Multilevel splitting for estimating rare
-event probabilities, Operations Research 47(4), 585-600 (unbiased for any levels, section 2); Garvels (2000), The
-splitting method in rare event simulation, thesis, Twente, chapter 2.
+event probabilities, Operations Research 47(4), 585-600; Garvels (2000), The splitting method in rare event simulation,
+thesis, Twente, chapter 2.
 """
 
 import math
@@ -35,7 +37,7 @@ from parksim.scenario.workload import Workload
 # What belongs to a path, and is taken back with it ...
 BORN, LEVEL, FIRST_INSIDE, LAST_US = range(4)
 # ... and what belongs to the replication.
-FILLED, FILLED_US, ENTRY, EVENTS, COPIES, REFUSALS = range(6)
+FILLED, FILLED_US, ENTRY, EVENTS, COPIES, REFUSALS, TO_TAKE = range(7)
 REFUSED, REQUESTED, FULL_US = range(3)
 
 DONE: Final = 0
@@ -45,6 +47,11 @@ MOST_INSIDE: Final = 1 << 16
 """Calls at the same time. The memory for them is taken by the system only where it is used."""
 HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24
+QUARTERS: Final = 4
+"""A busy slot counts so much in the height of a lot ..."""
+WAITING: Final = 2
+"""... and a call that waits for an attendant, in the queue or on its return, so much."""
+TRIES: Final = 8
 
 
 class Offered(NamedTuple):
@@ -85,9 +92,10 @@ class Paths(NamedTuple):
     numbers: NDArray[np.int64]
     path: NDArray[np.int64]
     sums: NDArray[np.float64]  # refused, requested, us in which all slots are busy
-    levels: NDArray[np.int64]  # [lot][busy slots] -> level
+    levels: NDArray[np.int64]  # [lot][height] -> level
     busy: NDArray[np.int64]  # [lot] -> busy slots
-    entered: NDArray[np.float64]  # [lot][busy slots] -> how often a park made them so many
+    heights: NDArray[np.int64]  # [lot] -> height; QUARTERS times its slots where it is full, and only then
+    entered: NDArray[np.float64]  # [lot][height] -> how often a path rose to it
     rates: NDArray[np.float64]
     recorded_us: NDArray[np.int64]
     shares: NDArray[np.float64]
@@ -150,10 +158,21 @@ def fill(ex: s.Exchange, p: Paths) -> int:
         return DONE
     p.numbers[ENTRY] = entry + 1
     ex.calls[number] = p.blank[0]
-    hour = at_us // HOUR_US % HOURS
+    if ex.columns[s.QUEUE_PATIENCE, 2] != 0:
+        row = ex.columns[s.QUEUE_PATIENCE, 0]
+        ex.drawn[row, number] = p.drawn[row, entry]
+    give(ex, p, number, entry)
+    return DONE
+
+
+@inlined
+def give(ex: s.Exchange, p: Paths, number: int, entry: int) -> None:
+    """Give a call the pool's values for all that happens to it from its answer on."""
+    arrival, patience = ex.columns[s.ARRIVAL, 0], ex.columns[s.QUEUE_PATIENCE, 0]
     for row in range(1, len(ex.drawn)):
-        if row != arrival:
+        if row not in (arrival, patience):
             ex.drawn[row, number] = p.drawn[row, entry]
+    hour = ex.drawn[arrival, number] // HOUR_US % HOURS
     if p.factors[hour] != 1.0:
         first = ex.columns[s.RETRIEVAL, 0]
         for row in range(first, first + len(ex.wants_park)):
@@ -162,7 +181,40 @@ def fill(ex: s.Exchange, p: Paths) -> int:
     for parks in range(len(ex.wants_park)):
         wants = p.wants_park[parks, entry] if p.coins[parks, entry] < p.shares[hour] else 0
         ex.wants_park[parks, number] = wants
-    return DONE
+
+
+@inlined
+def draw_anew(ex: s.Exchange, p: Paths, number: int) -> None:
+    """Draw what is not known yet of a call in progress that was not parked so far: copies are less alike then.
+
+    Of a call in the queue that is all but its patience. Of one that an attendant handles it is whether and when it
+    will be parked as well, given that it was not until now: values are taken until some are longer than that. Where
+    ``TRIES`` are not, the end of handling remains as it is, which is one drawn under the same condition.
+    """
+    call = ex.calls[number]
+    if call["parks"] > 0 or call["asked"] > 0:
+        return
+    if call["where"] == life.IN_QUEUE:
+        if p.numbers[ENTRY] < len(p.gaps):
+            give(ex, p, number, p.numbers[ENTRY])
+            p.numbers[ENTRY] += 1
+    elif call["where"] == life.WITH_ATTENDANT:
+        for _ in range(TRIES):
+            if p.numbers[ENTRY] == len(p.gaps):
+                return
+            give(ex, p, number, p.numbers[ENTRY])
+            p.numbers[ENTRY] += 1
+            end_us = call["since_us"] + s.at(ex, s.HANDLING, 0, number)
+            rank = s.wide(c.RANK_PARK_REQUEST)
+            if ex.wants_park[0, number] == 0:
+                end_us += s.at(ex, s.TALK, 0, number)
+                rank = s.wide(c.RANK_TALK_END)
+            if end_us > ex.state[s.NOW]:
+                s.wake(ex, number, end_us, rank)
+                return
+        if p.numbers[ENTRY] < len(p.gaps):
+            give(ex, p, number, p.numbers[ENTRY])
+            p.numbers[ENTRY] += 1
 
 
 # Copies -----------------------------------------------------------------------------------------------------------
@@ -206,7 +258,9 @@ def take_back(ex: s.Exchange, p: Paths, level: int) -> None:
     for number in range(p.path[FIRST_INSIDE], ex.state[s.NEXT_CALL]):
         ex.calls[number]["where"] = life.GONE
     for place in range(p.kept_inside[level]):
-        ex.calls[p.kept_places[level, place]] = p.kept_calls[level, place]
+        number = p.kept_places[level, place]
+        ex.calls[number] = p.kept_calls[level, place]
+        draw_anew(ex, p, number)
     p.numbers[FILLED] = ex.state[s.NEXT_CALL]
     p.numbers[FILLED_US] = ex.state[s.NOW]
     p.numbers[COPIES] += 1
@@ -214,15 +268,25 @@ def take_back(ex: s.Exchange, p: Paths, level: int) -> None:
 
 @inlined
 def settle(ex: s.Exchange, p: Paths) -> int:
-    """Compare the path's level with the one it had: keep a copy for each level that is new, or end the path.
+    """Compare the path's level, that of its highest lot, with the one it had: keep copies, or end the path.
+
+    A copy is kept for each level that is new. Before the warm-up is over there is one level only.
 
     Returns:
         0 where the path continues, ``TOO_MANY_CALLS``, or -1 where it ends.
     """
+    weight = 0.5 ** p.path[LEVEL]
+    waiting = ex.lists[s.QUEUE]["length"] + ex.lists[s.GROUP_RETURNS]["length"] + ex.state[s.OWN_WAITING]
     level = 0
-    if ex.state[s.NOW] >= p.ends_us[0]:
-        for lot in range(len(p.busy)):
-            level = max(level, p.levels[lot, p.busy[lot]])
+    for lot in range(len(p.busy)):
+        full = QUARTERS * ex.lots[lot, 0]
+        height = min(QUARTERS * p.busy[lot] + WAITING * waiting, full - 1) if p.busy[lot] < ex.lots[lot, 0] else full
+        if height > p.heights[lot]:
+            p.entered[lot, height] += weight
+        p.heights[lot] = height
+        level = max(level, p.levels[lot, height])
+    if ex.state[s.NOW] < p.ends_us[0]:
+        level = 0
     if level < p.path[BORN]:
         return -1
     if level > p.path[LEVEL]:
@@ -259,8 +323,8 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
                 p.sums[FULL_US] += weight * max(0, until_us - from_us)
             p.path[LAST_US] = now_us
             p.busy[row["lot"]] += -1 if frees else 1
-            if kind == c.PARKED:
-                p.entered[row["lot"], p.busy[row["lot"]]] += weight
+        if kind == c.ANSWERED:
+            ex.calls[row["call"]]["since_us"] = row["time_us"]  # from when on it is handled; the kernel sets it later
         if kind in (c.PARKED, c.REFUSED):
             offered_us = ex.drawn[ex.columns[s.ARRIVAL, 0], row["call"]]
             if p.ends_us[0] <= offered_us < p.ends_us[1]:
@@ -282,6 +346,14 @@ def explore(exchange: s.Exchange, paths: Paths) -> int:
     """
     ex, p = held(exchange), held(paths)
     while True:
+        if p.numbers[TO_TAKE] > 0:
+            need = p.kept_inside[p.numbers[TO_TAKE]] * (TRIES + 1)
+            if p.numbers[ENTRY] + min(need, len(p.gaps)) > len(p.gaps):
+                return POOL_IS_USED_UP
+            take_back(ex, p, p.numbers[TO_TAKE])
+            p.numbers[TO_TAKE] = 0
+            if settle(ex, p) != DONE:
+                return TOO_MANY_CALLS
         waiting = ex.state[s.OWN_WAITING] + ex.lists[s.GROUP_RETURNS]["length"]
         while p.numbers[FILLED] <= ex.state[s.NEXT_CALL] + 2 * waiting:
             code = fill(ex, p)
@@ -301,10 +373,7 @@ def explore(exchange: s.Exchange, paths: Paths) -> int:
         if code != DONE:
             if p.path[BORN] == 0:
                 return DONE
-            take_back(ex, p, p.path[BORN])
-            code = settle(ex, p)
-            if code != DONE:
-                return code
+            p.numbers[TO_TAKE] = p.path[BORN]
 
 
 # From outside -----------------------------------------------------------------------------------------------------
@@ -317,7 +386,7 @@ class Explored(NamedTuple):
     requested: float
     full_us: float
     entered: NDArray[np.float64]
-    """[lot][busy slots] -> how often a park made so many of its slots busy."""
+    """[lot][height] -> how often a path rose to it."""
     events: int
     copies: int
     refusals: int
@@ -330,7 +399,7 @@ def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], po
     Args:
         settings: Of the scenario.
         offered: When calls come.
-        levels: [lot][busy slots] -> level; never falling, 0 for no busy slot.
+        levels: [lot][height] -> level; 0 for height 0.
         pools: Returns other values at each call, of the same number.
 
     Raises:
@@ -365,8 +434,9 @@ def _path(base: s.Exchange, capacity: int) -> tuple[s.Exchange, dict[str, NDArra
     drawn[0, : len(s.DRAWN)] = base.drawn[0, : len(s.DRAWN)]  # columns of one value
     inside = min(capacity, MOST_INSIDE)
     own = np.zeros(LAST_US + 1, np.int64)
-    wide, (state, idle_us, places, lots, busy, path) = _together(
-        base.state, base.idle_us, base.places, base.lots, np.zeros(len(base.lots), np.int64), own
+    of_lots = np.zeros(len(base.lots), np.int64)
+    wide, (state, idle_us, places, lots, busy, heights, path) = _together(
+        base.state, base.idle_us, base.places, base.lots, of_lots, of_lots, own
     )
     narrow, (lists, firsts, counts) = _together(base.lists.view(np.int32), base.firsts, base.counts)
     exchange = base._replace(
@@ -383,7 +453,7 @@ def _path(base: s.Exchange, capacity: int) -> tuple[s.Exchange, dict[str, NDArra
         heap=np.empty((2, 4 * inside), np.int64),
         rows=np.empty(64 + len(base.lots) + len(base.idle_us) + 2 * inside, s.ROW),
     )
-    return exchange, {"wide": wide, "narrow": narrow, "busy": busy, "path": path}
+    return exchange, {"wide": wide, "narrow": narrow, "busy": busy, "heights": heights, "path": path}
 
 
 def _together(*arrays: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
@@ -401,11 +471,12 @@ def _paths(
     top = int(levels.max()) + 1
     inside = min(capacity, MOST_INSIDE)
     return ex, Paths(
-        numbers=np.zeros(6, np.int64),
+        numbers=np.zeros(7, np.int64),
         path=shared["path"],
         sums=np.zeros(3),
         levels=levels,
         busy=shared["busy"],
+        heights=shared["heights"],
         entered=np.zeros(levels.shape),
         rates=offered.rates,
         recorded_us=offered.recorded_us,

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.engines.splitting import HOUR_US, HOURS, Explored, Offered, Pool, explored
+from parksim.engines.splitting import HOUR_US, HOURS, QUARTERS, Explored, Offered, Pool, explored
 from parksim.errors import ArgumentError, MissingLibraryError, StudyError, UnfinishedError
 from parksim.results import nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
@@ -38,8 +38,10 @@ FIRST: Final = 30
 """Replications that are always run."""
 SPARE: Final = 1.2
 """So many times the replications that seem to be needed are run: how many that are is an estimate, too."""
-MOST_EVENTS: Final = 4e9
-"""Events of all replications together: about half an hour of one core."""
+COPIES_COST: Final = 4
+"""Some so many times the work of a plain replication is one with copies."""
+MOST_EVENTS: Final = 1e8
+"""Events of all replications together: one to two minutes of one core."""
 PILOT_CALLS: Final = 20_000
 """Calls of one stage of the pilot, at least."""
 MOST_STAGES: Final = 40
@@ -52,7 +54,7 @@ AHEAD: Final = 2
 WORTH: Final = 1 / 16
 """What is this much rarer than the full lot that is the least rare is not made more frequent than this."""
 POOL_CALLS: Final = 1 << 15
-"""Calls that are drawn at once."""
+"""Calls that are drawn at once, at most."""
 _GAP_US: Final = 1_000_000_000
 """Mean time between them."""
 _PILOT: Final = 1 << 24
@@ -70,7 +72,7 @@ class Rare:
         within: The half-width that was wanted, as a share of the estimate.
         refused_share: Refused park requests, of those of the calls offered in the window.
         time_full_share: Share of the window in which all slots are busy; None with several lots.
-        levels: Of each lot the level of each number of busy slots, from 0.
+        levels: Of each lot the level of each number of busy slots, from 0, while nobody waits.
         replications: How many were run, the pilot's not counted.
         events: What happened in them, on all paths.
         copies: How many paths were copied.
@@ -228,7 +230,7 @@ def _rare(
         within,
         est.t_interval(_share(made), level, est.SHARE),
         est.t_interval(full, level, est.SHARE) if len(scenario.lots) == 1 else None,
-        tuple(tuple(one[: slots + 1].tolist()) for one, slots in lots),
+        tuple(tuple(one[: QUARTERS * slots + 1 : QUARTERS].tolist()) for one, slots in lots),
         len(made),
         sum(one.events for one in made),
         sum(one.copies for one in made),
@@ -270,13 +272,13 @@ def _affordable(made: Sequence[Explored]) -> int:
 
 
 def _levels(plan: "_Plan") -> tuple[NDArray[np.int64], bool]:
-    """Return the levels of each lot's numbers of busy slots, and whether plain replications see few refusals.
+    """Return the level of each height of each lot, and whether plain replications see few refusals.
 
     Raises:
         UnfinishedError: The pilot did not come to a full lot.
     """
-    slots = np.array(plan.scenario.settings.slots)
-    levels = np.zeros((len(slots), max(slots) + 1), np.int64)
+    full = QUARTERS * np.array(plan.scenario.settings.slots)
+    levels = np.zeros((len(full), max(full) + 1), np.int64)
     number = min(200, math.ceil(PILOT_CALLS / max(1.0, plan.scenario.expected_calls)))
     deepest, idle, seldom = levels[:, 0], 0, True
     for stage in range(MOST_STAGES):
@@ -285,7 +287,7 @@ def _levels(plan: "_Plan") -> tuple[NDArray[np.int64], bool]:
         refusals = sum(one.refusals for one in made)
         seldom = seldom and (stage > 0 or refusals < ENOUGH)
         entered = sum((one.entered for one in made), np.zeros(levels.shape))
-        before, levels = levels, levels_of(entered, slots)
+        before, levels = levels, levels_of(entered, full)
         if refusals >= ENOUGH:
             return levels, seldom
         reached = np.array([np.flatnonzero(one).max(initial=0) for one in entered])
@@ -294,42 +296,43 @@ def _levels(plan: "_Plan") -> tuple[NDArray[np.int64], bool]:
         if idle == IDLE_STAGES:
             break
         levels = np.maximum(levels, before) if idle else levels
-    raise UnfinishedError(_not_reached(plan.scenario, deepest, slots))
+    raise UnfinishedError(_not_reached(plan.scenario, deepest // QUARTERS))
 
 
-def levels_of(entered: NDArray[np.float64], slots: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the level of each number of busy slots, [lot][busy slots].
+def levels_of(entered: NDArray[np.float64], full: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the level of each height of each lot, [lot][height].
 
-    A number that is entered less than half as often as the lot's most frequent one gets the binary logarithm of how
+    A height that is entered less than half as often as the lot's most frequent one gets the binary logarithm of how
     many times less often, and ``AHEAD`` more; one that was never entered the level before it.
 
     Args:
-        entered: [lot][busy slots] -> how often a park made so many slots busy.
-        slots: Of each lot.
+        entered: [lot][height] -> how often a path rose to it.
+        full: The height of each lot that is full.
 
     >>> levels_of(np.array([[0.0, 100, 60, 20, 1, 0]]), np.array([5])).tolist()
     [[0, 0, 0, 4, 8, 8]]
     """
     levels = np.zeros(entered.shape, np.int64)
-    full = max(times[number] for times, number in zip(entered, slots, strict=True))
+    most_full = max(times[height] for times, height in zip(entered, full, strict=True))
     for of_lot, times in zip(levels, entered, strict=True):
         usual = int(times.argmax())
         level = 0
-        for busy in range(usual + 1, len(times)):
-            if times[busy] > 0:
-                rareness = int(math.log2(times[usual] / max(times[busy], min(WORTH * full, times[usual]))))
+        for height in range(usual + 1, len(times)):
+            if times[height] > 0:
+                rareness = int(math.log2(times[usual] / max(times[height], min(WORTH * most_full, times[usual]))))
                 level = max(level, rareness + AHEAD if rareness > 0 else 0)
-            of_lot[busy] = level
+            of_lot[height] = level
     return levels
 
 
-def _not_reached(scenario: Scenario, deepest: NDArray[np.int64], slots: NDArray[np.int64]) -> str:
+def _not_reached(scenario: Scenario, deepest: NDArray[np.int64]) -> str:
+    several = len(scenario.lots) > 1
     lots = [
-        f"{most} of {number} slots" + (f" of lot {name}" if len(slots) > 1 else "")
-        for name, most, number in zip(scenario.lot_names, deepest, slots, strict=True)
+        f"{most} of {lot.slots} slots" + (f" of lot {name}" if several else "")
+        for name, lot, most in zip(scenario.lot_names, scenario.lots, deepest, strict=True)
     ]
     return (
-        f"no refusal was reached: copies came to {', '.join(lots)} busy at the same time, and no further; "
+        f"no refusal was reached: copies came to {', '.join(lots)}, and no further; "
         "refusals are rarer than this method measures, or impossible; try fewer slots"
     )
 
@@ -423,7 +426,7 @@ def _pools(scenario: Scenario, seed: int, number: int) -> Callable[[], Pool]:
 
     They do not depend on the hour, so that any of them may be the next: shares and factors of the hour come later.
     """
-    size = POOL_CALLS
+    size = min(POOL_CALLS, max(1 << 10, 2 * math.ceil(scenario.expected_calls)))
     expected = size + 8 * math.sqrt(size) + 64
     flat = scenario.model_copy(
         update={
