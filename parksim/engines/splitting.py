@@ -3,9 +3,9 @@
 The height of a lot tells how near it is to being full: its busy slots, and half as much for each call that waits for
 an attendant. A level says how rare a height is: level l is reached about 2^l times less often than level 0. Whenever a
 path of the simulation comes to a higher level it is doubled there, once for each level: both have the same past, and
-each gets other calls from then on. The second copy ends as soon as it falls below its level. What happens to a path at level
-l counts 2^-l. So the sums have the same means as without levels, whatever heights and levels are: these decide about
-the spread alone.
+each gets other calls from then on. The second copy ends as soon as it falls below its level. What happens to a path at
+level l counts 2^-l. So the sums have the same means as without levels, whatever heights and levels are: these decide
+about the spread alone.
 
 ``explore`` goes through all paths of one replication, one after the other, each to its end before the copy that waits
 at the highest level. A path is a state of the kernel (``Exchange``): the calls in progress, with their clocks. What is

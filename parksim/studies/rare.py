@@ -34,7 +34,7 @@ from parksim.studies.study import ObjectiveVerdict, together
 
 WITHIN: Final = 0.2
 """Half-width of the interval as a share of the estimate, unless the caller says another."""
-FIRST: Final = 30
+FIRST: Final = 20
 """Replications that are always run."""
 SPARE: Final = 1.2
 """So many times the replications that seem to be needed are run: how many that are is an estimate, too."""
