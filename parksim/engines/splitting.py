@@ -45,6 +45,8 @@ POOL_IS_USED_UP: Final = 1
 TOO_MANY_CALLS: Final = 2
 MOST_INSIDE: Final = 1 << 16
 """Calls at the same time. The memory for them is taken by the system only where it is used."""
+MOST_EVENTS: Final = 200_000_000
+"""Of one replication with its copies: a minute or two."""
 HOUR_US: Final = 3_600_000_000
 HOURS: Final = 24
 QUARTERS: Final = 4
@@ -94,8 +96,7 @@ class Paths(NamedTuple):
     sums: NDArray[np.float64]  # refused, requested, us in which all slots are busy
     levels: NDArray[np.int64]  # [lot][height] -> level
     busy: NDArray[np.int64]  # [lot] -> busy slots
-    heights: NDArray[np.int64]  # [lot] -> height; QUARTERS times its slots where it is full, and only then
-    entered: NDArray[np.float64]  # [lot][height] -> how often a path rose to it
+    met: NDArray[np.float64]  # [lot][height] -> after how many events it was there
     rates: NDArray[np.float64]
     recorded_us: NDArray[np.int64]
     shares: NDArray[np.float64]
@@ -281,9 +282,7 @@ def settle(ex: s.Exchange, p: Paths) -> int:
     for lot in range(len(p.busy)):
         full = QUARTERS * ex.lots[lot, 0]
         height = min(QUARTERS * p.busy[lot] + WAITING * waiting, full - 1) if p.busy[lot] < ex.lots[lot, 0] else full
-        if height > p.heights[lot]:
-            p.entered[lot, height] += weight
-        p.heights[lot] = height
+        p.met[lot, height] += weight
         level = max(level, p.levels[lot, height])
     if ex.state[s.NOW] < p.ends_us[0]:
         level = 0
@@ -385,8 +384,8 @@ class Explored(NamedTuple):
     refused: float
     requested: float
     full_us: float
-    entered: NDArray[np.float64]
-    """[lot][height] -> how often a path rose to it."""
+    met: NDArray[np.float64]
+    """[lot][height] -> after how many events a lot had it; QUARTERS times its slots where it is full, and only then."""
     events: int
     copies: int
     refusals: int
@@ -403,7 +402,7 @@ def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], po
         pools: Returns other values at each call, of the same number.
 
     Raises:
-        UnfinishedError: more calls are in progress at the same time than fit.
+        UnfinishedError: more calls are in progress at the same time than fit, or it has more than ``MOST_EVENTS``.
     """
     pool = pools()
     calls = len(offered.recorded_us) or float(offered.rates.sum())
@@ -416,13 +415,18 @@ def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], po
                 f"more than {p.kept_places.shape[1]:,} calls are in progress at the same time, or {capacity:,} are "
                 "offered; take a shorter run.horizon, or parksim run"
             )
+        if p.numbers[EVENTS] > MOST_EVENTS:
+            raise UnfinishedError(
+                f"one replication has more than {MOST_EVENTS:,} events with its copies; take a shorter run.horizon, "
+                "or parksim run"
+            )
         pool = pools()
         p.gaps[:], p.coins[:], p.wants_park[:] = pool.gaps, pool.coins, pool.workload.wants_park
         p.drawn[:] = s.drawn_of(pool.workload)[1]
         p.numbers[ENTRY] = 0
     refused, requested, full_us = p.sums.tolist()
     events, copies, refusals = p.numbers[[EVENTS, COPIES, REFUSALS]].tolist()
-    return Explored(refused, requested, full_us, p.entered, events, copies, refusals)
+    return Explored(refused, requested, full_us, p.met, events, copies, refusals)
 
 
 def _path(base: s.Exchange, capacity: int) -> tuple[s.Exchange, dict[str, NDArray[Any]]]:
@@ -434,9 +438,8 @@ def _path(base: s.Exchange, capacity: int) -> tuple[s.Exchange, dict[str, NDArra
     drawn[0, : len(s.DRAWN)] = base.drawn[0, : len(s.DRAWN)]  # columns of one value
     inside = min(capacity, MOST_INSIDE)
     own = np.zeros(LAST_US + 1, np.int64)
-    of_lots = np.zeros(len(base.lots), np.int64)
-    wide, (state, idle_us, places, lots, busy, heights, path) = _together(
-        base.state, base.idle_us, base.places, base.lots, of_lots, of_lots, own
+    wide, (state, idle_us, places, lots, busy, path) = _together(
+        base.state, base.idle_us, base.places, base.lots, np.zeros(len(base.lots), np.int64), own
     )
     narrow, (lists, firsts, counts) = _together(base.lists.view(np.int32), base.firsts, base.counts)
     exchange = base._replace(
@@ -453,7 +456,7 @@ def _path(base: s.Exchange, capacity: int) -> tuple[s.Exchange, dict[str, NDArra
         heap=np.empty((2, 4 * inside), np.int64),
         rows=np.empty(64 + len(base.lots) + len(base.idle_us) + 2 * inside, s.ROW),
     )
-    return exchange, {"wide": wide, "narrow": narrow, "busy": busy, "heights": heights, "path": path}
+    return exchange, {"wide": wide, "narrow": narrow, "busy": busy, "path": path}
 
 
 def _together(*arrays: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
@@ -476,8 +479,7 @@ def _paths(
         sums=np.zeros(3),
         levels=levels,
         busy=shared["busy"],
-        heights=shared["heights"],
-        entered=np.zeros(levels.shape),
+        met=np.zeros(levels.shape),
         rates=offered.rates,
         recorded_us=offered.recorded_us,
         shares=offered.shares,

@@ -49,8 +49,6 @@ IDLE_STAGES: Final = 2
 """The pilot ends where this many stages in a row have come no nearer to a full lot."""
 ENOUGH: Final = 50
 """The pilot ends as soon as one stage sees this many refusals."""
-AHEAD: Final = 2
-"""Levels more than rareness asks for, from the first one on: four times as many copies cost less than they save."""
 WORTH: Final = 1 / 16
 """What is this much rarer than the full lot that is the least rare is not made more frequent than this."""
 POOL_CALLS: Final = 1 << 15
@@ -286,11 +284,11 @@ def _levels(plan: "_Plan") -> tuple[NDArray[np.int64], bool]:
         made = plan.run(levels, range(first, first + number))
         refusals = sum(one.refusals for one in made)
         seldom = seldom and (stage > 0 or refusals < ENOUGH)
-        entered = sum((one.entered for one in made), np.zeros(levels.shape))
-        before, levels = levels, levels_of(entered, full)
+        met = sum((one.met for one in made), np.zeros(levels.shape))
+        before, levels = levels, levels_of(met, full)
         if refusals >= ENOUGH:
             return levels, seldom
-        reached = np.array([np.flatnonzero(one).max(initial=0) for one in entered])
+        reached = np.array([np.flatnonzero(one).max(initial=0) for one in met])
         idle = 0 if (reached > deepest).any() or refusals else idle + 1
         deepest = np.maximum(deepest, reached)
         if idle == IDLE_STAGES:
@@ -299,29 +297,27 @@ def _levels(plan: "_Plan") -> tuple[NDArray[np.int64], bool]:
     raise UnfinishedError(_not_reached(plan.scenario, deepest // QUARTERS))
 
 
-def levels_of(entered: NDArray[np.float64], full: NDArray[np.int64]) -> NDArray[np.int64]:
+def levels_of(met: NDArray[np.float64], full: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the level of each height of each lot, [lot][height].
 
-    A height that is entered less than half as often as the lot's most frequent one gets the binary logarithm of how
-    many times less often, and ``AHEAD`` more; one that was never entered the level before it.
+    It is the binary logarithm of how much less often than always the lot is at least so high; a height that was never
+    met has the level below it.
 
     Args:
-        entered: [lot][height] -> how often a path rose to it.
+        met: [lot][height] -> after how many events the lot had it.
         full: The height of each lot that is full.
 
     >>> levels_of(np.array([[0.0, 100, 60, 20, 1, 0]]), np.array([5])).tolist()
-    [[0, 0, 0, 4, 8, 8]]
+    [[0, 0, 1, 3, 7, 7]]
     """
-    levels = np.zeros(entered.shape, np.int64)
-    most_full = max(times[height] for times, height in zip(entered, full, strict=True))
-    for of_lot, times in zip(levels, entered, strict=True):
-        usual = int(times.argmax())
-        level = 0
-        for height in range(usual + 1, len(times)):
-            if times[height] > 0:
-                rareness = int(math.log2(times[usual] / max(times[height], min(WORTH * most_full, times[usual]))))
-                level = max(level, rareness + AHEAD if rareness > 0 else 0)
-            of_lot[height] = level
+    most_full = max(times[height] for times, height in zip(met, full, strict=True))
+    at_least = np.cumsum(met[:, ::-1], axis=1)[:, ::-1]
+    levels = np.zeros(met.shape, np.int64)
+    for of_lot, times in zip(levels, at_least, strict=True):
+        met_at_all = np.count_nonzero(times)
+        rarer = times[0] / np.maximum(times[:met_at_all], min(WORTH * most_full, times[0]))
+        of_lot[:met_at_all] = np.floor(np.log2(rarer)).astype(np.int64)
+        of_lot[met_at_all:] = of_lot[:met_at_all].max(initial=0)
     return levels
 
 

@@ -119,9 +119,9 @@ def test_the_answer_is_the_same_with_workers():
 
 
 def test_levels_are_logarithms_of_how_rare_a_height_is():
-    """By hand: 1,000 entries usually, 100 is 10 times rarer, so 3 + 2; 10 is 6 + 2; lots far rarer are cut off."""
-    entered = np.array([[0, 1_000, 100, 10], [0, 1_000, 2, 0.001]])
-    assert levels_of(entered, np.array([3, 3])).tolist() == [[0, 0, 5, 8], [0, 0, 10, 12]]
+    """By hand: 110 of 1,110 times is 2^-3.3, 10 of them 2^-6.8; what is rarer than 10 / 16 times counts as much."""
+    met = np.array([[0, 1_000, 100, 10], [0, 1_000, 2, 0.001]])
+    assert levels_of(met, np.array([3, 3])).tolist() == [[0, 0, 3, 6], [0, 0, 8, 10]]
     assert levels_of(np.zeros((1, 3)), np.array([2])).tolist() == [[0, 0, 0]]
 
 
