@@ -322,8 +322,8 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
                 p.sums[FULL_US] += weight * max(0, until_us - from_us)
             p.path[LAST_US] = now_us
             p.busy[row["lot"]] += -1 if frees else 1
-        if kind == c.ANSWERED:
-            ex.calls[row["call"]]["since_us"] = row["time_us"]  # from when on it is handled; the kernel sets it later
+        if kind == c.ANSWERED and ex.calls[row["call"]]["where"] == life.WITH_ATTENDANT:
+            ex.calls[row["call"]]["since_us"] = row["time_us"]  # the kernel uses it from the first park on only
         if kind in (c.PARKED, c.REFUSED):
             offered_us = ex.drawn[ex.columns[s.ARRIVAL, 0], row["call"]]
             if p.ends_us[0] <= offered_us < p.ends_us[1]:

@@ -294,7 +294,10 @@ def _levels(plan: "_Plan") -> tuple[NDArray[np.int64], bool]:
         if idle == IDLE_STAGES:
             break
         levels = np.maximum(levels, before) if idle else levels
-    raise UnfinishedError(_not_reached(plan.scenario, deepest // QUARTERS))
+    raise UnfinishedError(
+        f"no refusal was reached in {stage + 1} stages of copies; refusals are rarer than this method measures, or "
+        "impossible; try fewer slots"
+    )
 
 
 def levels_of(met: NDArray[np.float64], full: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -319,18 +322,6 @@ def levels_of(met: NDArray[np.float64], full: NDArray[np.int64]) -> NDArray[np.i
         of_lot[:met_at_all] = np.floor(np.log2(rarer)).astype(np.int64)
         of_lot[met_at_all:] = of_lot[:met_at_all].max(initial=0)
     return levels
-
-
-def _not_reached(scenario: Scenario, deepest: NDArray[np.int64]) -> str:
-    several = len(scenario.lots) > 1
-    lots = [
-        f"{most} of {lot.slots} slots" + (f" of lot {name}" if several else "")
-        for name, lot, most in zip(scenario.lot_names, scenario.lots, deepest, strict=True)
-    ]
-    return (
-        f"no refusal was reached: copies came to {', '.join(lots)}, and no further; "
-        "refusals are rarer than this method measures, or impossible; try fewer slots"
-    )
 
 
 # Replications ---------------------------------------------------------------------------------------------------------

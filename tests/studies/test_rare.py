@@ -104,8 +104,6 @@ def test_recorded_calls_come_when_they_came():
         for number in range(100)
     ]
     levels = np.array([[0] * 8 + [1, 1, 1, 1, 2, 2, 2, 2, 3]])
-    found = rare(one)
-    assert found.refused_share.mean < 0.01
     made = [replication(one, 3, number, levels) for number in range(100)]
     assert np.mean([m.requested for m in made]) > 0.9 * np.mean(asked)
 
@@ -131,7 +129,7 @@ def test_a_lot_that_is_never_full_is_said_to_be_so():
         "lot-only", attendants__count=1, attendants__handling="60s", lot__slots=40, lot__max_in_parking="10s",
         run__horizon="6h",
     )  # fmt: skip
-    with pytest.raises(UnfinishedError, match=r"copies came to 1 of 40 slots, and no further"):
+    with pytest.raises(UnfinishedError, match="no refusal was reached"):
         rare(lot)
 
 
