@@ -4,8 +4,8 @@ The height of a lot tells how near it is to being full: its busy slots, and half
 an attendant. A level says how rare a height is: level l is reached about 2^l times less often than level 0. Whenever a
 path of the simulation comes to a higher level it is doubled there, once for each level: both have the same past, and
 each gets other calls from then on. The second copy ends as soon as it falls below its level. What happens to a path at
-level l counts 2^-l. So the sums have the same means as without levels, whatever heights and levels are: these decide
-about the spread alone.
+level l counts 2^-l. So the sums have the same means as without levels, with any heights and levels: these decide about
+the spread alone.
 
 ``explore`` goes through all paths of one replication, one after the other, each to its end before the copy that waits
 at the highest level. A path is a state of the kernel (``Exchange``): the calls in progress, with their clocks. What is
@@ -124,7 +124,7 @@ class Paths(NamedTuple):
 
 @inlined
 def next_arrival_us(p: Paths, number: int, entry: int) -> int:
-    """Return when call ``number`` is offered, the one after FILLED_US; ``LATEST`` if there is none."""
+    """Return when call ``number`` is offered, the one after FILLED_US; ``LATEST`` after the last one."""
     if len(p.recorded_us) > 0:
         return p.recorded_us[number] if number < len(p.recorded_us) else s.LATEST
     from_us = float(p.numbers[FILLED_US])
@@ -338,7 +338,7 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
 
 @compiled
 def explore(exchange: s.Exchange, paths: Paths) -> int:
-    """Go through all paths of a replication until there are none (``DONE``) or the pool must be filled.
+    """Go through all paths of a replication until all have ended (``DONE``) or the pool must be filled.
 
     ``advance`` gets room for the rows of one event, so that it returns after each. Where a SERVE needs less room
     afterwards it may do some events more, at most as many as twice the returns that waited; calls for them are at hand.

@@ -37,9 +37,9 @@ WITHIN: Final = 0.2
 FIRST: Final = 20
 """Replications that are always run."""
 SPARE: Final = 1.2
-"""So many times the replications that seem to be needed are run: how many that are is an estimate, too."""
+"""Replications that are run for each one that seems to be needed: their number is an estimate."""
 COPIES_COST: Final = 4
-"""Some so many times the work of a plain replication is one with copies."""
+"""The work of a replication with copies, in plain ones; a rough number."""
 MOST_EVENTS: Final = 1e8
 """Events of all replications together: one to two minutes of one core."""
 PILOT_CALLS: Final = 20_000

@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 
 def lot_alone(refused: float, **values: Any) -> Scenario:
-    """Return the lot alone with fourteen slots, offered so many calls that Erlang B refuses this share of them."""
+    """Return the lot alone with fourteen slots, with the rate at which Erlang B refuses this share."""
     lot = Scenario.load(shipped()["lot-only"]).with_values({"lot.slots": 14} | values)
     mean_s = lot_mean_s(lot)
     low, high = 0.1, 14.0
