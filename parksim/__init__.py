@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from parksim.studies.compare import Comparison, compare
     from parksim.studies.loaded import load
     from parksim.studies.quick import Quick, quick
+    from parksim.studies.rare import Rare, rare
     from parksim.studies.replication import Run, run
     from parksim.studies.rerun import Rerun, rerun
     from parksim.studies.sensitivity import Sensitivity, sensitivity
@@ -44,6 +45,7 @@ _NAMES: Final = {
     "parksim.studies.advise": ("Advice", "advise"),
     "parksim.studies.compare": ("Comparison", "compare"),
     "parksim.studies.quick": ("Quick", "quick"),
+    "parksim.studies.rare": ("Rare", "rare"),
     "parksim.studies.replication": ("Run", "run"),
     "parksim.studies.loaded": ("load",),
     "parksim.studies.rerun": ("Rerun", "rerun"),
@@ -68,6 +70,7 @@ __all__ = [
     "Measures",
     "ParksimError",
     "Quick",
+    "Rare",
     "Rerun",
     "Run",
     "Scenario",
@@ -87,6 +90,7 @@ __all__ = [
     "live",
     "load",
     "quick",
+    "rare",
     "replay",
     "rerun",
     "run",

@@ -45,6 +45,7 @@ SHOWERS: Final = {
     "report": "parksim.reports.html:save",
     "summary": "parksim.reports.screen:screen_text",
     "quick": "parksim.reports.screen_quick:screen_text",
+    "rare": "parksim.reports.screen_rare:screen_text",
     "advice": "parksim.studies.advise:advise",
 }
 """Who shows a result or continues from it, as ``module:function``, loaded on use; no other place knows them."""

@@ -7,9 +7,7 @@ disagreement found; 2 bad input; 3 undecided (``--strict``); 4 could not finish;
 import errno
 import io
 import os
-import shlex
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from textwrap import TextWrapper
@@ -48,6 +46,7 @@ for plan in (
     plans.advise_command,
     plans.sensitivity_command,
     plans.compare_command,
+    plans.rare_command,
     plans.rerun_command,
 ):
     app.command(plan)
@@ -59,11 +58,6 @@ for other in (
     serve.serve_command,
 ):
     app.command(other)
-
-
-def named(scenario: object, values: Iterable[str]) -> str:
-    """Return a scenario as a command names it, with the values that were overridden."""
-    return shlex.join([str(scenario), *(word for value in values for word in ("--set", value))])
 
 
 @app.command
@@ -111,7 +105,7 @@ def run_command(
     text = result.to_json(sealed=written is not None) + "\n" if json or written is not None else ""
     if written is not None:
         write(written, text)
-    shown = text if json else screen(result) if every else answer(result, named(scenario, values))
+    shown = text if json else screen(result) if every else answer(result, opt.named(scenario, values))
     return opt.Answer(shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
@@ -135,7 +129,7 @@ def quick_command(
     if method not in {"chain", "load"}:
         raise UsageError(f"--method {method}: choose one of chain, load")
     answer = quick(opt.scenario_with(scenario, values), "load" if method == "load" else "chain")
-    return opt.Answer(answer.to_json() + "\n" if json else quick_screen(answer, named(scenario, values)))
+    return opt.Answer(answer.to_json() + "\n" if json else quick_screen(answer, opt.named(scenario, values)))
 
 
 @app.command

@@ -188,6 +188,11 @@ def pairs(option: str, texts: Iterable[str], example: str) -> list[tuple[str, st
     return split
 
 
+def named(scenario: object, values: Iterable[str]) -> str:
+    """Return a scenario as a command names it, with the values that were overridden."""
+    return shlex.join([str(scenario), *(word for value in values for word in ("--set", value))])
+
+
 def scenario_with(path: Path, values: Iterable[str]) -> "Scenario":
     """Load a scenario, a file or a shipped one, and override the values of ``--set``.
 

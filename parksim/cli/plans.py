@@ -324,6 +324,36 @@ def _files_named(make: Callable[[], Made]) -> Made:
         raise UsageError(f"{error} (rerun takes it as --scenario FILE, compare instead of a result)") from None
 
 
+def rare_command(
+    scenario: opt.ScenarioFile,
+    *,
+    within: Annotated[
+        str, Parameter(help="Half-width of the interval that is wanted, as a share of the estimate.")
+    ] = "20%",
+    seed: opt.Seed = 1,
+    level: Annotated[str, Parameter(help="Confidence level of the intervals.")] = "95%",
+    values: opt.Set = (),
+    hands: opt.Hands = opt.HERE,
+    json: opt.Json = False,
+) -> opt.Answer:
+    """Measure refusals that run hardly ever sees, one in a million say: copies of what leads to a full lot.
+
+    Needs the extra `fast`. Exit 4 when no full lot is reached, or the work ends before the interval is narrow enough.
+    """
+    from parksim.reports.screen_rare import rare_screen
+    from parksim.studies.rare import COPIES_COST, FIRST, rare
+
+    opt.check_seed(seed)
+    near, sure = opt.fraction_of("--within", within, "20%"), opt.fraction_of("--level", level, "95%")
+    assert near is not None
+    assert sure is not None
+    loaded = opt.scenario_with(scenario, values)
+    with hands.ready(loaded.expected_calls * FIRST * COPIES_COST, "kernel", may_end_early=True) as options:
+        found = rare(loaded, near, seed=seed, level=sure, **options)
+    code = opt.DONE if found.reached else opt.NOT_FINISHED
+    return opt.Answer(found.to_json() + "\n" if json else rare_screen(found, opt.named(scenario, values)), code)
+
+
 def rerun_command(
     result: Annotated[Path, Parameter(help="A result of run (.json), or a store of any command with --out (.db).")],
     *,

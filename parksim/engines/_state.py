@@ -346,7 +346,7 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
     places = np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64)
     leaves = width_for(max(attendants, *settings.slots))
-    columns, drawn = _drawn(workload)
+    columns, drawn = drawn_of(workload)
     return Exchange(
         state=state,
         heap=np.empty((2, 1024), np.int64),
@@ -365,7 +365,7 @@ def new_exchange(settings: Settings, workload: Workload) -> Exchange:
     )
 
 
-def _drawn(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def drawn_of(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each column of ``DRAWN`` begins, and the table they are in.
 
     Columns of one value share the first row; the others are copied, row after row.

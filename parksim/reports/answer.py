@@ -46,6 +46,8 @@ _BAD: Final = (
 )
 """What is badly wrong beyond this share, whether or not an objective asks about it; the worst for callers first."""
 _MOST_BAD: Final = 3
+FEW_REFUSALS: Final = 10
+"""With fewer the answer names the command that measures them."""
 
 
 def answer(study: Study, name: str) -> RenderableType:
@@ -61,6 +63,7 @@ def answer(study: Study, name: str) -> RenderableType:
         parts.append(Text("The scenario sets no objective, so nothing is judged: write [objectives]."))
     parts += [Text(textwrap.fill(line, WIDTH)) for line in found(study)]
     parts += [Text(line, overflow="fold") for line in _mended(study, name)]  # a command is never wrapped
+    parts += [Text(line, overflow="fold") for line in _too_rare(study, name)]
     parts += [Text(line, overflow="fold") for line in _guesses(study, objectives, name)]
     parts.append(Text("More: --all prints every measure, parksim report makes a page of a result.", "dim"))
     return Group(*parts)
@@ -77,6 +80,17 @@ def _guesses(study: Study, objectives: list[ObjectiveVerdict], name: str) -> lis
     first = foremost(scenario, objectives[0].objective.measure) if objectives else ()
     asked = f"measure first {' and '.join(first)}" if first else "which of them matter? Try"
     return [*textwrap.wrap(f"{told}; {asked}:", WIDTH), f"  parksim sensitivity {name}"]
+
+
+def _too_rare(study: Study, name: str) -> list[str]:
+    """Return what measures refusals where an objective asks about them and too few were seen to say how many."""
+    asked = {one.objective.measure for one in study.objectives} & {"refused_share", "time_full_share"}
+    requested = sum(result["parks_requested"] for result in study.results)
+    seen = round(requested - sum(result["parks_made"] for result in study.results))
+    if not asked or not requested or seen >= FEW_REFUSALS:
+        return []
+    told = f"{seen} refusals were seen" if seen > 1 else "One refusal was seen" if seen else "No refusal was seen"
+    return [f"{told} in {requested:,.0f} requests. To measure how rare they are:", f"  parksim rare {name}"]
 
 
 def headline_of(study: Study) -> str:

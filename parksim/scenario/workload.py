@@ -74,6 +74,8 @@ def columns(workload: Workload) -> Columns:
 (_ARRIVAL, _QUEUE_PATIENCE, _HANDLING, _TALK, _WANTS_PARK, _MAX_IN_PARKING, _PATIENCE, _RETRIEVAL) = range(8)
 (_NEVER_RETRIEVED, _STAFF_TALK, _SLOT, _ANSWER, _NEVER_ANSWERED, _RECALL_PATIENCE, _DAY, _LOT) = range(8, 16)
 _BUSY_DAYS: Final = 16
+COINS: Final = 17
+"""Of calls that are drawn without their hour (``studies.rare``): which wishes to park remain in theirs."""
 
 HOUR_US: Final = 3_600_000_000
 _SLOT_NUMBERS: Final = 2**62

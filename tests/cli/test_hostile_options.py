@@ -13,6 +13,7 @@ HOSTILE = ("x", "", "-1", "1e999", "100%", "nan", "9" * 5000)
 WORDS = {
     "run": ("s.toml", "--replications", "2"),
     "quick": ("s.toml",),
+    "rare": ("s.toml",),
     "sweep": ("s.toml", "--over", "lot.slots=4..5", "--replications", "2"),
     "solve": ("s.toml", "lot.slots", "--within", "4..5", "--replications", "2"),
     "advise": ("s.toml", "--key", "lot.slots", "--replications", "10"),

@@ -95,7 +95,7 @@ def of_park_1(seed: int) -> Figures:
 def needed(sample: Sample, precision: float) -> int:
     """Return how many replications a 95 % interval of this precision takes, a share of the value to either side."""
     q = sample.controls
-    spread = math.sqrt(math.fsum(residual * residual for residual in sample.residuals) / sample.df)
+    spread = math.sqrt(sample.variance * sample.n) * sample.df / (sample.n - 1)  # without the leverages of this sample
 
     def reaches(n: int) -> bool:
         factor = 1 + q / (n - q - 2) if q else 1.0
