@@ -17,7 +17,8 @@ import parksim
 from parksim.catalogue import SCALARS, SHARES, VECTORS
 from parksim.engines import processes
 from parksim.journal.journal import Journal
-from parksim.journal.measures import Window, measure, measure_rows
+from parksim.journal.measures import measure, measure_rows
+from parksim.journal.tally import Window
 from parksim.rules import codes as c
 from parksim.scenario.model import TEMPLATE, Scenario, Settings
 from parksim.testing import scenarios, settings_and_workloads
