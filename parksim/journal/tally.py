@@ -82,7 +82,7 @@ class Count(NamedTuple):
     """The numbers below."""
 
 
-FIRST, END, TARGET_US, ANNOUNCES, LEVEL, LEVEL_US, STRETCH, STAYS, WAITS, EXPIRED, EXPIRED_US = range(11)
+FIRST, END, TARGET_US, ANNOUNCES, LEVEL, LEVEL_US, STRETCH, STAYS, WAITS, EXPIRED, EXPIRED_US, HOUR, HOUR_END_US = range(13)
 
 
 def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int) -> None:
@@ -91,7 +91,10 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
     counted = now[FIRST] <= call < now[END]
     if counted:
         tally.facts[kind, reason] += 1
-    hour = time_us // HOUR_US % HOURS
+    if time_us >= now[HOUR_END_US]:
+        now[HOUR_END_US] = (time_us // HOUR_US + 1) * HOUR_US
+        now[HOUR] = time_us // HOUR_US % HOURS
+    hour = now[HOUR]
     slots = len(tally.slot_us)
     if kind == c.OFFERED:
         if counted:
@@ -104,7 +107,7 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
                 tally.waits_us[now[WAITS]] = wait_us
                 now[WAITS] += 1
             if wait_us <= now[TARGET_US]:
-                tally.of_hour[IN_TIME, its.offered_us[call] // HOUR_US % HOURS] += 1
+                tally.of_hour[IN_TIME, hour if wait_us == 0 else its.offered_us[call] // HOUR_US % HOURS] += 1
     elif kind == c.REFUSED:
         if counted:
             tally.of_hour[REFUSALS, hour] += 1
@@ -233,7 +236,7 @@ def new_count(settings: Settings, window: Window, target_us: int, offered_us: In
     bounds_us, _, duty = stretches_of(settings, window)
     slots, lots = sum(settings.slots), len(settings.slots)
     first, end = np.searchsorted(offered_us, window).tolist()
-    now = np.zeros(EXPIRED_US + 1, np.int64)
+    now = np.zeros(HOUR_END_US + 1, np.int64)
     now[[FIRST, END, TARGET_US, ANNOUNCES]] = first, end, target_us, settings.announcement_us
     now[[LEVEL_US, EXPIRED_US]] = window.warm_up_us, c.NEVER
     tally = Tally(
