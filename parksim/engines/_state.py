@@ -432,24 +432,24 @@ def _records(many: int) -> Any:
 
 def _drawn(ex: Exchange, offered: Offered) -> Exchange:
     """Draw what is needed of calls that were parked once more than those before; a row of one value takes one cell."""
-    parks, far = int(ex.state[DRAWN_PARKS]), [ex.far]
+    parks, used, far = int(ex.state[DRAWN_PARKS]), int(ex.state[DRAWN_ROWS]), [ex.far]
     for number, name in enumerate(DRAWN):
         if parks >= offered.rows(name):
             continue
         row = offered.draws[name](parks)
-        at_row, at_cell = int(ex.state[DRAWN_ROWS]), 0
-        if is_constant(row) or len(row) == 0:
-            row, at_row, at_cell = row[:1], 0, parks * len(DRAWN) + number
+        if is_constant(row) or not len(row):
+            row, cells = row[:1], ex.drawn[0, parks * len(DRAWN) + number :][: len(row)]
+            ex.columns[number, parks, 1] = parks * len(DRAWN) + number
         else:
-            ex.state[DRAWN_ROWS] += 1
-        ex.columns[number, parks] = at_row, at_cell, at_row > 0
-        cells = ex.drawn[at_row, at_cell : at_cell + len(row)]
-        np.copyto(cells, row, casting="unsafe")
-        if row.max(initial=0) > MOST:
+            cells = ex.drawn[used, : len(row)]
+            ex.columns[number, parks, 0], ex.columns[number, parks, 2] = used, 1
+            used += 1
+        cells[:] = row
+        if row.dtype == np.int64 and len(row) and row.max() > MOST:
             beyond = np.flatnonzero(row > MOST)
             cells[beyond] = -2 - sum(map(len, far)) - np.arange(len(beyond))
             far.append(row[beyond])
-    ex.state[DRAWN_PARKS] = parks + 1
+    ex.state[DRAWN_PARKS], ex.state[DRAWN_ROWS] = parks + 1, used
     return ex._replace(far=np.concatenate(far)) if len(far) > 1 else ex
 
 

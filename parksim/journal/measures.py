@@ -80,10 +80,11 @@ def measure_rows(journal: Journal, settings: Settings, window: Window, target_us
 
 def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
     """Return the measures of a replication from what it comes to."""
-    kinds = tally.facts.sum(axis=1).tolist()
+    facts = tally.facts.tolist()
+    kinds = [*map(sum, facts)]
 
     def many(kind: int, *reasons: int) -> float:
-        return float(sum(tally.facts[kind, list(reasons)].tolist()) if reasons else kinds[kind])
+        return float(sum(facts[kind][reason] for reason in reasons) if reasons else kinds[kind])
 
     values: dict[str, Any] = {name: many(what) for name, what in _WHOLES.items()}
     values["parks_requested"] = values["parks_made"] + many(c.REFUSED, c.LOT_FULL)

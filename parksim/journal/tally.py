@@ -82,7 +82,9 @@ class Count(NamedTuple):
     """The numbers below."""
 
 
-FIRST, END, TARGET_US, ANNOUNCES, LEVEL, LEVEL_US, STRETCH, STAYS, WAITS, EXPIRED, EXPIRED_US, HOUR, HOUR_END_US = range(13)
+FIRST, END, TARGET_US, ANNOUNCES, LEVEL, LEVEL_US, STRETCH, STAYS, WAITS, EXPIRED, EXPIRED_US, HOUR, HOUR_END_US = (
+    range(13)
+)
 
 
 def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: int, kind: int, reason: int) -> None:

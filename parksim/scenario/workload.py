@@ -22,6 +22,13 @@ from parksim.scenario.recordings import DAY_US
 from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_cv
 
 Column = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Rows = Callable[[int], Column]
+"""Parks made so far -> a row of a column, shape (calls,)."""
+# Types of functions inside a function are made anew whenever it is called; names for them take no time.
+MaybeLaw = Law | None
+Laws = Sequence[Law | None]
+Numbers = Sequence[float]
 
 
 class Workload(NamedTuple):
@@ -129,8 +136,7 @@ def _states(pool: NDArray[np.uint32], words: int, first_parks: int) -> NDArray[n
     ``pool`` is what a SeedSequence has made of the first ``words`` words; (purpose, parks) follow. The steps are those
     of NumPy's SeedSequence, which is O'Neill's seed_seq_fe (pcg-random.org, "Developing a seed_seq alternative", 2015).
     """
-    parks, purpose = np.indices((_PARKS_AT_ONCE, _PURPOSES), np.uint32)[..., np.newaxis]
-    for number, word in enumerate((purpose, parks + np.uint32(first_parks))):
+    for number, word in enumerate((_PURPOSE, _PARKS + np.uint32(first_parks))):
         # As many constants have been used: four words filled the pool, each was mixed into three, others into four.
         before, after = _constants(_INIT_A, _MULT_A, 16 + 4 * (words - 4 + number), 4)
         pool = _folded(pool * _MIX_LEFT - _folded((word ^ before) * after) * _MIX_RIGHT)
@@ -138,7 +144,7 @@ def _states(pool: NDArray[np.uint32], words: int, first_parks: int) -> NDArray[n
     return _folded((np.concatenate((pool, pool), axis=-1) ^ before) * after).astype("<u4").view(np.uint64)
 
 
-_PURPOSES: Final = _BUSY_DAYS + 1
+_PARKS, _PURPOSE = np.indices((_PARKS_AT_ONCE, _BUSY_DAYS + 1), np.uint32)[..., np.newaxis]
 _INIT_A, _MULT_A, _INIT_B, _MULT_B = 0x43B0D7E5, 0x931E8875, 0x8B51F9DD, 0x58F38DED
 _MIX_LEFT, _MIX_RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
 
@@ -213,14 +219,14 @@ def offer(scenario: Scenario, seed: int, replication: int = 0) -> Offered:
     arrival_us = arrivals(scenario, stream)
     calls, retrieval, recall = len(arrival_us), scenario.retrieval, scenario.recall
 
-    def of_hour(numbers: Sequence[float]) -> NDArray[np.float64]:
+    def of_hour(numbers: Numbers) -> Floats:
         """Return the number of the hour of the day in which each call is offered."""
         return np.array(numbers)[arrival_us // HOUR_US % HOURS]
 
-    def of(purpose: int, law: Law | None, least_us: int = 0) -> Callable[[int], Column]:
+    def of(purpose: int, law: MaybeLaw, least_us: int = 0) -> Rows:
         return lambda parks: _durations(law, partial(stream, purpose, parks), calls, least_us)
 
-    def unless_never(row: Callable[[int], Column], purpose: int, share: float) -> Callable[[int], Column]:
+    def unless_never(row: Rows, purpose: int, share: float) -> Rows:
         if not share:
             return row
         return lambda parks: np.where(
@@ -234,12 +240,12 @@ def offer(scenario: Scenario, seed: int, replication: int = 0) -> Offered:
     )
     lot = _lots(scenario, stream, calls)
 
-    def by_lot(purpose: int, laws: list[Law | None], least_us: int = 0) -> Callable[[int], Column]:
+    def by_lot(purpose: int, laws: Laws, least_us: int = 0) -> Rows:
         """Draw from the law of each call's lot: of one stream, so that lots of one law are as one lot."""
 
         def row(parks: int) -> Column:
             column = of(purpose, laws[0], least_us)(parks)
-            for number, law in enumerate(laws):
+            for number, law in enumerate(laws[1:], 1):
                 if law != laws[0]:
                     column = np.where(lot == number, of(purpose, law, least_us)(parks), column)
             return column
@@ -353,7 +359,7 @@ def _lots(scenario: Scenario, stream: Streams, calls: int) -> Column:
 
 def _all(value: int, calls: int) -> Column:
     """Return a row of one value, which takes no memory."""
-    return np.broadcast_to(np.int64(value), calls)
+    return np.ndarray((calls,), np.int64, np.int64(value).tobytes(), strides=(0,))  # as broadcast_to, but at once
 
 
 def _durations(law: Law | None, opened: Opened, calls: int, least_us: int) -> Column:

@@ -18,7 +18,8 @@ from tests.speed.contest import Contender
 from tests.speed.park1 import Figures
 
 CALLS_A_REPLICATION = 10_000
-"""The size at which a whole study is measured."""
+SHORT = 1_000
+"""The sizes at which a whole study is measured."""
 HEAP = "the same, slots in a heap"
 SIMPY = "parksim, SimPy: drawn, measured"
 
@@ -39,7 +40,10 @@ def contenders() -> list[Contender]:
         everybody += [
             Contender("parksim, kernel alone", alone, read_journals, 400_000, target=80.0),
             Contender("parksim, kernel: one long run", one_run("kernel"), read_run, 400_000),
-            Contender("parksim, kernel: a study", whole_study("kernel"), read_study, 400_000, target=40.0),
+            Contender("parksim, kernel: a study", whole_study("kernel"), read_study, 400_000, target=60.0),
+            Contender(
+                "parksim, kernel: a study, short", whole_study("kernel", SHORT), read_study, 400_000, target=40.0
+            ),
         ]
     if find_spec("ciw") is not None:  # no dependency: compared where somebody has it
         from tests.speed import ciw_switchboard
@@ -88,11 +92,11 @@ def one_run(engine: str) -> Callable[[int, int], Callable[[], Any]]:
     return prepare
 
 
-def whole_study(engine: str) -> Callable[[int, int], Callable[[], Any]]:
-    """Time a study in this process: replications of 10,000 calls (fewer when there are not so many), estimates."""
+def whole_study(engine: str, calls_each: int = CALLS_A_REPLICATION) -> Callable[[int, int], Callable[[], Any]]:
+    """Time a study in this process: replications of so many calls (fewer when there are not so many), estimates."""
 
     def prepare(seed: int, calls: int) -> Callable[[], Any]:
-        replications = max(2, calls // CALLS_A_REPLICATION)
+        replications = max(2, calls // calls_each)
         scenario = parksim.Scenario.model_validate(park1.scenario(calls // replications))
 
         def simulate() -> Study:
