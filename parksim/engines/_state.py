@@ -444,11 +444,12 @@ def _drawn(ex: Exchange, offered: Offered) -> Exchange:
             cells = ex.drawn[used, : len(row)]
             ex.columns[number, parks, 0], ex.columns[number, parks, 2] = used, 1
             used += 1
-        cells[:] = row
-        if row.dtype == np.int64 and len(row) and row.max() > MOST:
-            beyond = np.flatnonzero(row > MOST)
-            cells[beyond] = -2 - sum(map(len, far)) - np.arange(len(beyond))
+        if row.itemsize == 8 and len(row) and row.max() > MOST:
+            beyond, first = np.flatnonzero(row > MOST), sum(map(len, far))
+            row = row.astype(np.int64)
             far.append(row[beyond])
+            row[beyond] = -2 - first - np.arange(len(beyond))
+        cells[:] = row
     ex.state[DRAWN_PARKS], ex.state[DRAWN_ROWS] = parks + 1, used
     return ex._replace(far=np.concatenate(far)) if len(far) > 1 else ex
 

@@ -23,8 +23,8 @@ from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_
 
 Column = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Rows = Callable[[int], Column]
-"""Parks made so far -> a row of a column, shape (calls,)."""
+Rows = Callable[[int], NDArray[Any]]
+"""Parks made so far -> a row of a column, shape (calls,): whole numbers, of whatever type they were drawn."""
 # Types of functions inside a function are made anew whenever it is called; names for them take no time.
 MaybeLaw = Law | None
 Laws = Sequence[Law | None]
@@ -175,8 +175,8 @@ class Offered(NamedTuple):
     arrival_us: Column
     """As in ``Workload``."""
     max_parks: int
-    draws: Mapping[str, Callable[[int], NDArray[Any]]]
-    """By name of the other columns: parks made so far -> the row, shape (calls,); columns without parks have row 0."""
+    draws: Mapping[str, Rows]
+    """By name of the other columns; those without parks have row 0."""
 
     def rows(self, name: str) -> int:
         """Return how many rows a column has."""
@@ -204,7 +204,10 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
         ArgumentError: the seed or the replication is no whole number from 0.
     """
     calls = offer(scenario, seed, replication)
-    tables = {name: _table(row, calls.rows(name), len(calls.arrival_us)) for name, row in calls.draws.items()}
+    tables = {
+        name: _table(row, calls.rows(name), len(calls.arrival_us), np.int8 if name == "wants_park" else np.int64)
+        for name, row in calls.draws.items()
+    }
     flat = {name: tables.pop(name)[0] for name in _FLAT[1:]}
     return Workload(arrival_us=calls.arrival_us, **flat, **tables)
 
@@ -258,10 +261,10 @@ def offer(scenario: Scenario, seed: int, replication: int = 0) -> Offered:
         factors = of_hour(retrieval.delay_factor)
 
         def retrieval_us(parks: int) -> Column:
-            return np.rint(delay_us(parks) * factors).astype(np.int64)
+            return np.rint(delay_us(parks) * factors)
 
     chosen_at_random = any(one.choice == "random" for one in scenario.lots)
-    draws: dict[str, Callable[[int], NDArray[Any]]] = {
+    draws: dict[str, Rows] = {
         "queue_patience_us": of(_QUEUE_PATIENCE, scenario.queue_patience),
         "lot": lambda _: lot,
         "handling_us": of(_HANDLING, scenario.attendants.handling),
@@ -362,7 +365,7 @@ def _all(value: int, calls: int) -> Column:
     return np.ndarray((calls,), np.int64, np.int64(value).tobytes(), strides=(0,))  # as broadcast_to, but at once
 
 
-def _durations(law: Law | None, opened: Opened, calls: int, least_us: int) -> Column:
+def _durations(law: Law | None, opened: Opened, calls: int, least_us: int) -> NDArray[Any]:
     """Draw one duration a call, rounded to microseconds but not below ``least_us``; None is never."""
     if law is None:
         return _all(NEVER, calls)
@@ -370,7 +373,7 @@ def _durations(law: Law | None, opened: Opened, calls: int, least_us: int) -> Co
         return _all(max(round(law.value * 1e6), least_us), calls)
     drawn = law.draw_s(opened(), calls)
     drawn *= 1e6
-    row = np.rint(drawn, out=drawn).astype(np.int64)
+    row = np.rint(drawn, out=drawn)
     return np.maximum(row, least_us, out=row) if least_us else row  # what is drawn is not negative
 
 
@@ -391,14 +394,12 @@ def is_constant(row: NDArray[Any]) -> bool:
     return row.strides == (0,)
 
 
-def _table(draw_row: Callable[[int], NDArray[Any]], rows: int, calls: int) -> NDArray[Any]:
+def _table(draw_row: Rows, rows: int, calls: int, kind: type[Any]) -> NDArray[Any]:
     """Return a column of some rows; of one value it takes no memory."""
     first = draw_row(0)
     if is_constant(first):
         return np.broadcast_to(first, (rows, calls))
-    if rows == 1:
-        return first[np.newaxis]
-    table = np.empty((rows, calls), first.dtype)
+    table = np.empty((rows, calls), kind)
     table[0] = first
     for parks in range(1, rows):
         table[parks] = draw_row(parks)
