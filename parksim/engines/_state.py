@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.engines._lift import inlined, rules
-from parksim.engines.trees import tree_of_counts, tree_of_firsts, width_for
+from parksim.engines.trees import line_of, tree_of_counts, width_for
 from parksim.journal.journal import COLUMNS
 from parksim.rules import codes, life, routing
 from parksim.rules.lot import Fact, Lot
@@ -87,7 +87,9 @@ class Exchange(NamedTuple):
     calls: Any  # of CALL; Any, since NumPy's stubs know no fields
     lists: Any  # of LIST
     idle_us: NDArray[np.int64]  # attendants, then staff
-    firsts: NDArray[np.int32]  # [attendants, staff][node] -> the tree of who takes a call first
+    line: NDArray[
+        np.int32
+    ]  # [after, before][extension] of those idle; attendants' line ends at -2, that of staff at -1
     places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
     counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring
@@ -279,12 +281,22 @@ def apply(ex: Exchange, fact: Fact) -> None:
 
 
 @inlined
+def first_idle(ex: Exchange, group: int) -> int:
+    """Return who of the attendants (0) or of the staff (1) takes a call first, or ``NOBODY``."""
+    end = len(ex.idle_us) + group
+    first = wide(ex.line[0, end])
+    return codes.NOBODY if first == end else first
+
+
+@inlined
 def set_idle(ex: Exchange, extension: int, since_us: int) -> None:
     """Let an extension be idle since an instant, busy or off duty."""
+    if rules.is_free(ex.idle_us[extension]):
+        rules.depart(ex.line[0], ex.line[1], extension)
     ex.idle_us[extension] = since_us
-    first_member = max(ex.policies.attendants, 0)
-    of_staff = 0 if extension < first_member else 1
-    rules.settle(ex.firsts[of_staff], extension - of_staff * first_member, ex.idle_us, extension)
+    if rules.is_free(since_us):
+        end = len(ex.idle_us) + (0 if extension < ex.policies.attendants else 1)
+        rules.enter(ex.line[0], ex.line[1], ex.idle_us, extension, end)
 
 
 @inlined
@@ -359,7 +371,7 @@ class _Beginning(NamedTuple):
     """What is the same for every replication of a scenario, to be copied."""
 
     idle_us: NDArray[np.int64]
-    firsts: NDArray[np.int32]
+    line: NDArray[np.int32]
     lots: NDArray[np.int64]
     counts: NDArray[np.int32]
     state: NDArray[np.int64]
@@ -378,13 +390,14 @@ def _beginning(settings: Settings) -> _Beginning:
     state[DRAWN_ROWS] = 1
     idle_us = np.zeros(attendants + staff, np.int64)
     idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
-    width = width_for(max(attendants, staff))
-    groups = range(attendants), range(attendants, attendants + staff)
+    line = np.zeros((2, attendants + staff + 2), np.int32)
+    line_of(idle_us, range(attendants), *line, end=attendants + staff)
+    line_of(idle_us, range(attendants, attendants + staff), *line, end=attendants + staff + 1)
     leaves = width_for(max(attendants, *settings.slots))
     lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
     return _Beginning(
         idle_us=idle_us,
-        firsts=np.array([tree_of_firsts(idle_us.tolist(), group, width) for group in groups], np.int32),
+        line=line,
         lots=np.array(lots, np.int64),
         counts=np.array([tree_of_counts(marked, leaves) for marked in (*settings.slots, 0)], np.int32),
         state=state,
@@ -405,7 +418,7 @@ def new_exchange(settings: Settings, offered: Offered, rows: int) -> Exchange:
         calls=_records(LIVE_CALLS),
         lists=lists,
         idle_us=first.idle_us.copy(),
-        firsts=first.firsts.copy(),
+        line=first.line.copy(),
         places=np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64),
         lots=first.lots.copy(),
         counts=first.counts.copy(),

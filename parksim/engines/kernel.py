@@ -192,7 +192,7 @@ def serve(ex: s.Exchange) -> None:
         serve_own(ex)  # even if all have been handed over: nobody has joined since, then
     for number in (s.GROUP_RETURNS, s.QUEUE):
         while ex.lists[number]["length"] > 0:
-            attendant = ex.firsts[0, 1]
+            attendant = s.first_idle(ex, 0)
             if attendant == c.NOBODY:
                 return
             call = ex.lists[number]["first"]
@@ -304,7 +304,7 @@ def on_arrival(ex: s.Exchange) -> None:
     s.note(ex, call, c.NOBODY, c.OFFERED, c.NO_REASON)
     attendant = c.NOBODY
     if ex.policies.attendants != c.UNLIMITED:
-        attendant = ex.firsts[0, 1]
+        attendant = s.first_idle(ex, 0)
         if attendant == c.NOBODY:
             if rules.queue_is_full(ex.lists[s.QUEUE]["length"], ex.policies.queue_limit):
                 record["where"] = life.GONE
@@ -388,7 +388,7 @@ def on_retrieval(ex: s.Exchange, call: int) -> None:
     """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run."""
     member = c.NOBODY
     if ex.policies.staff != c.UNLIMITED:
-        member = ex.firsts[1, 1]
+        member = s.first_idle(ex, 1)
         if member == c.NOBODY:
             s.join(ex, s.RETRIEVALS, call)
             stay_on(ex, call, c.NEVER)
@@ -402,7 +402,7 @@ def on_staff_serve(ex: s.Exchange) -> None:
     """STAFF_SERVE: free members fetch the calls whose retrieval waits, first come first served."""
     ex.state[s.STAFF_SERVE_DUE] = 0
     while ex.lists[s.RETRIEVALS]["length"] > 0:
-        member = ex.firsts[1, 1]
+        member = s.first_idle(ex, 1)
         if member == c.NOBODY:
             return
         s.set_idle(ex, member, BUSY_NOW)
