@@ -53,8 +53,8 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 
 # The few numbers that survive between two calls of ``advance``.
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
-ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM, RETURNS, DRAWN_PARKS, DRAWN_ROWS = range(9, 16)
-COUNTS: Final = 16  # attendants on duty, by period
+ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM, RETURNS, DRAWN_PARKS, DRAWN_ROWS, FIRST_IS_FREE = range(9, 17)
+COUNTS: Final = 17  # attendants on duty, by period
 
 # The workload's columns by number.
 DRAWN: Final = Workload._fields[1:]
@@ -89,7 +89,7 @@ class Exchange(NamedTuple):
     idle_us: NDArray[np.int64]  # attendants, then staff
     line: NDArray[
         np.int32
-    ]  # [after, before][extension] of those idle; attendants' line ends at -2, that of staff at -1
+    ]  # [after, before][extension] -> the lines of those idle, of attendants and of staff
     places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
     counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring
@@ -151,22 +151,12 @@ def rise(ex: Exchange, place: int, time_us: int, key: int) -> None:
 
 
 @inlined
-def push(ex: Exchange, time_us: int, key: int) -> None:
-    """Put (time_us, key) into the heap."""
-    place = ex.state[HEAP]
-    ex.state[HEAP] = place + 1
-    rise(ex, place, time_us, key)
+def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
+    """Put (time_us, key) into a heap of so many places whose first is free: the earlier of two move up.
 
-
-@inlined
-def pop(ex: Exchange) -> None:
-    """Take the first entry out of the heap: the earlier of two move up, and the last entry goes where none is left.
-
-    The last entry belongs far below, so it is not compared on the way. Source: Wegener (1993), Bottom-up heapsort,
+    What is put in belongs far below, so it is not compared on the way. Source: Wegener (1993), Bottom-up heapsort,
     Theoretical Computer Science 118(1), 81-98.
     """
-    size = ex.state[HEAP] - 1
-    ex.state[HEAP] = size
     place, below = wide(0), wide(1)
     while below < size:
         if below + 1 < size:
@@ -175,7 +165,27 @@ def pop(ex: Exchange) -> None:
         ex.heap[1, place] = ex.heap[1, below]
         place = below
         below = 2 * place + 1
-    rise(ex, place, ex.heap[0, size], ex.heap[1, size])
+    rise(ex, place, time_us, key)
+
+
+@inlined
+def push(ex: Exchange, time_us: int, key: int) -> None:
+    """Put (time_us, key) into the heap; most events make the next one, which takes their own place."""
+    size = ex.state[HEAP]
+    if ex.state[FIRST_IS_FREE]:
+        ex.state[FIRST_IS_FREE] = 0
+        sink(ex, size, time_us, key)
+    else:
+        ex.state[HEAP] = size + 1
+        rise(ex, size, time_us, key)
+
+
+@inlined
+def pop(ex: Exchange) -> None:
+    """Take the first entry out of the heap."""
+    size = ex.state[HEAP] - 1
+    ex.state[HEAP] = size
+    sink(ex, size, ex.heap[0, size], ex.heap[1, size])
 
 
 @inlined
@@ -332,6 +342,9 @@ def somebody_waits(ex: Exchange) -> bool:
 @inlined
 def next_event(ex: Exchange) -> tuple[int, int]:
     """Find the first event of the calendar, take it out, and return (instant, key); (``LATEST``, 0) at the end."""
+    if ex.state[FIRST_IS_FREE]:
+        ex.state[FIRST_IS_FREE] = 0
+        pop(ex)
     while ex.state[HEAP] > 0:
         number = ex.heap[1, 0] & 0xFFFFFFFF
         rank = ex.heap[1, 0] >> 32
@@ -360,7 +373,7 @@ def next_event(ex: Exchange) -> tuple[int, int]:
         if ex.state[flag] and (time_us > ex.state[NOW] or key > key_of(rank, 0)):
             time_us, key = ex.state[NOW], key_of(rank, 0)
     if key >> 32 not in (codes.RANK_SERVE, codes.RANK_STAFF_SERVE, codes.RANK_ARRIVAL) and time_us != LATEST:
-        pop(ex)
+        ex.state[FIRST_IS_FREE] = 1
     return time_us, key
 
 
@@ -391,8 +404,9 @@ def _beginning(settings: Settings) -> _Beginning:
     idle_us = np.zeros(attendants + staff, np.int64)
     idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
     line = np.zeros((2, attendants + staff + 2), np.int32)
-    line_of(idle_us, range(attendants), *line, end=attendants + staff)
-    line_of(idle_us, range(attendants, attendants + staff), *line, end=attendants + staff + 1)
+    since_us, extensions = idle_us.tolist(), attendants + staff
+    line_of(since_us, range(attendants), line[0], line[1], extensions)
+    line_of(since_us, range(attendants, extensions), line[0], line[1], extensions + 1)
     leaves = width_for(max(attendants, *settings.slots))
     lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
     return _Beginning(

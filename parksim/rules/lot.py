@@ -120,6 +120,8 @@ def counted_below(counts: Sequence[int], end: int) -> int:
     """Return how many of the leaves below ``end`` a tree of counts has marked."""
     if end >= len(counts) // 2:
         return counts[1]
+    if end <= 0:
+        return 0
     node = end + len(counts) // 2
     below = 0
     while node > 1:
