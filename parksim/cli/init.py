@@ -81,21 +81,22 @@ def _drafted(answers: dict[str, str], path: Path | None) -> str:
         UsageError: an answer cannot be read; the message names its option.
         ScenarioError: the answers together make no valid scenario.
     """
-    from parksim.scenario.drafts import draft
+    from parksim.scenario.drafts import check, draft
     from parksim.scenario.model import Scenario
 
     try:
-        text = draft(answers)
+        check(answers)
     except UnfitError as error:
         name = str(error.at[0])
         raise UsageError(f"--{name.replace('_', '-')} {answers[name]}: {error}") from None
+    text = draft(answers)
     Scenario.loads(text, name=str(path or "parksim: the answers"))
     return text
 
 
 def _asked() -> dict[str, str]:
     """Ask the questions on a terminal, each until its answer can be used; Enter takes what stands in brackets."""
-    from parksim.scenario.drafts import QUESTIONS, draft
+    from parksim.scenario.drafts import QUESTIONS, check
 
     answers: dict[str, str] = {}
     sys.stderr.write("Enter takes what stands in brackets, which is a guess; Ctrl-C ends.\n")
@@ -107,7 +108,7 @@ def _asked() -> dict[str, str]:
             if not answer.strip():
                 break
             try:
-                draft({one.name: answer.strip()})
+                check({one.name: answer.strip()})
             except UnfitError as error:
                 sys.stderr.write(f"  {error}\n")
                 continue

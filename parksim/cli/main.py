@@ -108,11 +108,11 @@ def run_command(
         if options["workers"] is not None and replications is not None:
             options["workers"] = min(options["workers"], replications)
         result = study(loaded, replications, precision=wanted, **options)
-    text = result.to_json(sealed=written is not None) + "\n"
+    text = result.to_json(sealed=written is not None) + "\n" if json or written is not None else ""
     if written is not None:
         write(written, text)
-    shown = screen(result) if every else answer(result, named(scenario, values))
-    return opt.Answer(text if json else shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
+    shown = text if json else screen(result) if every else answer(result, named(scenario, values))
+    return opt.Answer(shown, _VERDICT_CODES[result.verdict] if strict else opt.DONE)
 
 
 _VERDICT_CODES: Final = {"met": opt.DONE, "missed": opt.MISSED, "undecided": opt.UNDECIDED}
@@ -210,9 +210,9 @@ def _workload_of(journal: "Journal") -> Any:
 @app.command
 def schema_command() -> opt.Answer:
     """Print the JSON Schema of a scenario, for editors."""
-    from parksim.scenario.model import Scenario
+    from parksim.scenario.schema import schema
 
-    return opt.Answer(opt.as_json(Scenario.model_json_schema()))
+    return opt.Answer(opt.as_json(schema()))
 
 
 @app.command

@@ -128,9 +128,13 @@ class Execution(Hands):
     ] = None
     engine: Annotated[str | None, Parameter(help=f"One of: {ENGINES}. Default: auto, or that of a result.")] = None
     controls: Annotated[
-        bool,
-        Parameter(negative=(), help="Correct estimates by what theory knows of the calls: narrower intervals."),
-    ] = False
+        bool | None,
+        Parameter(
+            negative="--no-controls",
+            help="Whether estimates are corrected by what theory knows of the calls, which makes intervals narrower. "
+            "Default: they are, or as a result's.",
+        ),
+    ] = None
 
     def check(self) -> None:
         """Refuse wrong values before any work."""
@@ -155,7 +159,7 @@ class Execution(Hands):
             "seed": (1 if like is None else like.seed) if self.seed is None else self.seed,
             "level": (0.95 if like is None else like.level) if level is None else level,
             "store": store,
-            "controls": self.controls or (like is not None and like.has_controls),
+            "controls": (like is None or like.has_controls) if self.controls is None else self.controls,
         }
         engine = self.engine or ("auto" if like is None else like.engine)
         with self.ready(calls, engine, may_end_early=may_end_early, store=store) as hands:

@@ -629,7 +629,7 @@ def made(result: Any, replications: str) -> tuple[tuple[str, str], ...]:
 def commands(result: Any, source: str, words: list[str]) -> tuple[Command, ...]:
     """Return the commands that make a result again: from its store ``source``, and by ``words``, what was asked for."""
     words = ["parksim", *words, "--seed", str(result.seed), "--engine", result.engine, *_level(result.level)]
-    words += ["--controls"] if result.has_controls else []
+    words += [] if result.has_controls else ["--no-controls"]
     again = Command("Make it again and compare, byte by byte", shlex.join(["parksim", "rerun", source]))
     if needs_files(result.scenario.canonical):
         what = "Run it again (the scenario reads files of its own: keep its own file beside them)"

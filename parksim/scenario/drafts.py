@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from parksim.errors import UnfitError
+from parksim.errors import ScenarioError, UnfitError
 from parksim.scenario import quantities as q
-from parksim.scenario.model import TEMPLATE
+from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.positions import KeyPath, scan
 
 
@@ -53,6 +53,8 @@ def _duration(text: str) -> str:
 
 
 def _stay(text: str) -> str:
+    if not q.duration_s(_duration(text).strip('"')):
+        raise UnfitError("must be above 0", 'write how long a parked call stays, such as "90s"')
     return f'{{ kind = "exponential", mean = {_duration(text)} }}'
 
 
@@ -144,6 +146,21 @@ def draft(answers: Mapping[str, str]) -> str:
             note = f"    # {_NOTES[one.name]}"
         text = _put(text, key, f"{key[-1]} = {value}{note}")
     return text
+
+
+def check(answers: Mapping[str, str]) -> None:
+    """Refuse an answer that no scenario can have.
+
+    Raises:
+        UnfitError: ``at`` has the name of the answer.
+    """
+    for name, answer in answers.items():
+        try:
+            Scenario.loads(draft({name: answer}))
+        except ScenarioError as error:
+            said = error.messages[0].split(": ", 2)[-1]  # behind the line and the key, which nobody has written
+            rule, _, step = said.partition("; ")
+            raise UnfitError(rule, step, (name,)) from None
 
 
 def _put(text: str, key: KeyPath, line: str) -> str:

@@ -597,7 +597,8 @@ class Scenario(sections.Section):
     @property
     def guesses(self) -> dict[str, Any]:
         """Those of the assumptions that the file marks as guesses."""
-        return {key: value for key, value in self.assumptions.items() if self.notes.is_guess(key)}
+        notes = self.notes
+        return {key: value for key, value in self.assumptions.items() if notes.is_guess(key)}
 
     def with_notes(self, notes: Notes) -> Self:
         """Return the same scenario with other notes."""

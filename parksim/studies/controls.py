@@ -56,6 +56,16 @@ NEGLIGIBLE: Final = 1e-3
 """A mean whose error is no more than this share of the control's standard deviation counts as known."""
 
 
+FEWEST_CALLS: Final = 300
+"""In a window of fewer calls the measures are too skewed for a regression: their estimates are the plain ones."""
+
+
+def are_worth(scenario: Scenario) -> bool:
+    """Say whether replications have controls where these are asked for: their windows are long enough."""
+    counted_us = scenario.horizon_us - scenario.warm_up_us
+    return scenario.expected_calls * counted_us >= FEWEST_CALLS * (scenario.horizon_us + scenario.cool_down_us)
+
+
 def of_replication(journal: Journal, scenario: Scenario, workload: Workload) -> Floats:
     """Return the sums of a replication, in the order of ``SUMS``."""
     window = (scenario.warm_up_us, scenario.horizon_us)
@@ -69,7 +79,9 @@ def without(result: Result) -> Result:
 
 
 def why_fewer(scenario: Scenario) -> str:
-    """Return why the means of some controls are not known; "" where all are."""
+    """Return why a scenario has no controls, or not all; "" where it has all."""
+    if not are_worth(scenario):
+        return f"a window of fewer than {FEWEST_CALLS} calls is too short for controls"
     if scenario.recording is not None:
         return "what recorded calls would do without limits is not known on average"
     if busy_cv(scenario.arrivals):

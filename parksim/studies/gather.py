@@ -75,7 +75,7 @@ class ExecutionArguments(TypedDict, total=False):
             What was finished (a study, sweep, solution, ...) is stored as well, so that ``load`` returns it.
         progress: called with how many replications are done and to do. A study counts all of them; the others count
             those that must be run.
-        controls: whether estimates are corrected by what is known of the calls (``studies.controls``); not by default.
+        controls: whether estimates are corrected by what is known of the calls (``studies.controls``), as by default.
     """
 
     seed: int
@@ -103,7 +103,7 @@ class Execution:
     engine: str = "auto"
     store: Store | str | Path | None = None
     progress: Progress | None = None
-    controls: bool = False
+    controls: bool = True
 
     def __post_init__(self) -> None:
         engines.checked_engine(self.engine)

@@ -117,10 +117,11 @@ class Study(Reported):
     @property
     def how_controlled(self) -> str:
         """Whether the estimates are corrected by controls, in words."""
-        if not self.has_controls:
-            return "plain estimates, without controls"
         why = controls.why_fewer(self.scenario)
-        return "estimates corrected by controls" + (f" where their mean is known ({why})" if why else "")
+        behind = f" ({why})" if why else ""
+        if not self.has_controls:
+            return f"plain estimates, without controls{behind}"
+        return "estimates corrected by controls" + (f" where their mean is known{behind}" if why else "")
 
     @property
     def objectives(self) -> list[ObjectiveVerdict]:
