@@ -87,9 +87,7 @@ class Exchange(NamedTuple):
     calls: Any  # of CALL; Any, since NumPy's stubs know no fields
     lists: Any  # of LIST
     idle_us: NDArray[np.int64]  # attendants, then staff
-    line: NDArray[
-        np.int32
-    ]  # [after, before][extension] -> the lines of those idle, of attendants and of staff
+    line: NDArray[np.int32]  # [after, before][extension] -> the lines of those idle, of attendants and of staff
     places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
     counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring

@@ -20,6 +20,11 @@ from tests.speed.park1 import Figures
 CALLS_A_REPLICATION = 10_000
 SHORT = 1_000
 """The sizes at which a whole study is measured."""
+FIGURED = (
+    *("calls_offered", "parks_made", "parks_requested", "refused_share", "retrieved_share", "abandoned_share"),
+    *("expired_share", "occupancy_mean"),
+)
+"""The measures that ``figures`` reads."""
 HEAP = "the same, slots in a heap"
 SIMPY = "parksim, SimPy: drawn, measured"
 
@@ -92,16 +97,22 @@ def one_run(engine: str) -> Callable[[int, int], Callable[[], Any]]:
     return prepare
 
 
-def whole_study(engine: str, calls_each: int = CALLS_A_REPLICATION) -> Callable[[int, int], Callable[[], Any]]:
-    """Time a study in this process: replications of so many calls (fewer when there are not so many), estimates."""
+def whole_study(
+    engine: str, calls_each: int = CALLS_A_REPLICATION, *, controls: bool = False
+) -> Callable[[int, int], Callable[[], Any]]:
+    """Time a study in this process, to the estimates of the six figures.
+
+    It has replications of so many calls (fewer when there are not so many). Estimates are plain, as the rivals' are,
+    or corrected by controls.
+    """
 
     def prepare(seed: int, calls: int) -> Callable[[], Any]:
         replications = max(2, calls // calls_each)
         scenario = parksim.Scenario.model_validate(park1.scenario(calls // replications))
 
         def simulate() -> Study:
-            study = parksim.study(scenario, replications=replications, seed=seed, engine=engine)
-            study.estimates["refused_share"]
+            study = parksim.study(scenario, replications=replications, seed=seed, engine=engine, controls=controls)
+            read_study(study)
             return study
 
         return simulate
@@ -125,7 +136,7 @@ def read_run(result: Any) -> tuple[int, Figures]:
 
 def read_study(result: Any) -> tuple[int, Figures]:
     """Return the calls of a study, warm-up included, and its figures."""
-    means = {name: estimate.mean for name, estimate in result.estimates.items() if not isinstance(estimate, list)}
+    means = {name: result.estimates[name].mean for name in FIGURED}
     warm_up = park1.WARM_UP_S * park1.ARRIVALS_PER_S
     return round((means["calls_offered"] + warm_up) * len(result.results)), figures(means)
 
