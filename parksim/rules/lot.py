@@ -138,9 +138,9 @@ def nth_counted(counts: Sequence[int], nth: int) -> int:
     node = 1
     while node < len(counts) // 2:
         node *= 2
-        if nth >= counts[node]:
-            nth -= counts[node]
-            node += 1
+        right = int(nth >= counts[node])  # a number in place of a branch, which compiled code could not foresee
+        nth -= right * counts[node]
+        node += right
     return node - len(counts) // 2
 
 
