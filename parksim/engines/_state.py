@@ -352,26 +352,28 @@ def next_event(ex: Exchange) -> tuple[int, int]:
         ):
             break
         pop(ex)
-    time_us, key = LATEST, wide(0)
+    time_us, key, of_heap = LATEST, wide(0), 0
     if ex.state[HEAP] > 0:
-        time_us, key = ex.heap[0, 0], ex.heap[1, 0]
+        time_us, key, of_heap = ex.heap[0, 0], ex.heap[1, 0], 1
     if ex.state[NEXT_CALL] < len(ex.arrival_us):
         arrives_us = ex.arrival_us[ex.state[NEXT_CALL]]
         arrival_key = key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL])
-        if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
-            time_us, key = arrives_us, arrival_key
+        if (arrives_us < time_us) | ((arrives_us == time_us) & (arrival_key < key)):
+            time_us, key, of_heap = arrives_us, arrival_key, 0
     change_us, lonely = ex.state[NEXT_CHANGE], wide(0)
     if change_us < time_us or (change_us == time_us and key > key_of(codes.RANK_SERVE, 0)):
         if time_us == LATEST:
             lonely = ex.state[LONELY_CHANGES] + 1
         if time_us != LATEST or (somebody_waits(ex) and lonely <= len(ex.state) - COUNTS):
-            time_us, key = change_us, key_of(codes.RANK_SERVE, 0)  # who is not served in a round of them never will be
+            # Who is not served in a round of them never will be.
+            time_us, key, of_heap = change_us, key_of(codes.RANK_SERVE, 0), 0
     ex.state[LONELY_CHANGES] = lonely
-    for flag, rank in ((SERVE_DUE, codes.RANK_SERVE), (STAFF_SERVE_DUE, codes.RANK_STAFF_SERVE)):
-        if ex.state[flag] and (time_us > ex.state[NOW] or key > key_of(rank, 0)):
-            time_us, key = ex.state[NOW], key_of(rank, 0)
-    if key >> 32 not in (codes.RANK_SERVE, codes.RANK_STAFF_SERVE, codes.RANK_ARRIVAL) and time_us != LATEST:
-        ex.state[FIRST_IS_FREE] = 1
+    now_us = ex.state[NOW]
+    if ex.state[SERVE_DUE] and (time_us > now_us or key > key_of(codes.RANK_SERVE, 0)):
+        time_us, key, of_heap = now_us, key_of(codes.RANK_SERVE, 0), 0
+    if ex.state[STAFF_SERVE_DUE] and (time_us > now_us or key > key_of(codes.RANK_STAFF_SERVE, 0)):
+        time_us, key, of_heap = now_us, key_of(codes.RANK_STAFF_SERVE, 0), 0
+    ex.state[FIRST_IS_FREE] = of_heap
     return time_us, key
 
 

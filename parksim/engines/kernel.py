@@ -57,10 +57,10 @@ def handle(ex: s.Exchange, call: int, attendant: int) -> None:
     record["extension"] = attendant
     record["where"] = life.WITH_ATTENDANT
     record["asked"] = 0
-    if parks == ex.policies.max_parks or s.at(ex, s.WANTS_PARK, parks, call) == 0:
-        s.wake(ex, call, decided_us + s.at(ex, s.TALK, parks, call), c.RANK_TALK_END)
-    else:
-        s.wake(ex, call, decided_us, c.RANK_PARK_REQUEST)
+    talked_us = decided_us + s.at(ex, s.TALK, parks, call)
+    wants_park = parks != ex.policies.max_parks and s.at(ex, s.WANTS_PARK, parks, call) != 0
+    wake_us, rank = (decided_us, c.RANK_PARK_REQUEST) if wants_park else (talked_us, c.RANK_TALK_END)
+    s.wake(ex, call, wake_us, rank)
 
 
 @inlined
