@@ -36,7 +36,8 @@ EQUIVALENT: Final[dict[str, str]] = {
     "register.extensions[extension].user -> "
     "register.extensions[extension].user": "an unknown one is refused later, in the same words",
     "parksim/journal/tally.py stretches: len(set(counts)) > 1 -> len(set(counts)) >= 1": "more cuts, equal sums",
-    "parksim/journal/measures.py _hours.hours: begins[-1] < len(instants_us) -> begins[-1] <= len(instants_us)": "it adds no row",
+    "parksim/journal/measures.py _hours.hours: begins[-1] < len(instants_us) -> "
+    "begins[-1] <= len(instants_us)": "it adds no row",
     "parksim/journal/measures.py _hours.hours#3: -1 -> 1": "asked too often, it adds no row",
     "parksim/journal/measures.py open_by_hour_us: False -> True": "nobody writes into what is kept",
     "parksim/stats/events.py median: below <= tail -> below < tail": "no sum of powers of a half is a level's tail",

@@ -150,7 +150,7 @@ def rise(ex: Exchange, place: int, time_us: int, key: int) -> None:
 
 @inlined
 def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
-    """Put (time_us, key) into a heap of so many places whose first is free: the earlier of two move up.
+    """Put (time_us, key) into a heap of ``size`` places whose first is free: the earlier of two move up.
 
     What is put in belongs far below, so it is not compared on the way. Source: Wegener (1993), Bottom-up heapsort,
     Theoretical Computer Science 118(1), 81-98.
@@ -420,7 +420,7 @@ def _beginning(settings: Settings) -> _Beginning:
 
 
 def new_exchange(settings: Settings, offered: Offered, rows: int) -> Exchange:
-    """Return everything as it is before the first call, with room for so many rows."""
+    """Return everything as it is before the first call, with room for this many rows."""
     first = _beginning(settings)
     calls = len(offered.arrival_us)
     lists = np.zeros(OWN_RETURNS + max(settings.attendants, 0), LIST)
@@ -447,7 +447,7 @@ def new_exchange(settings: Settings, offered: Offered, rows: int) -> Exchange:
 
 
 LIVE_CALLS: Final = 256
-"""For so many there is room at first."""
+"""For this many calls there is room at first."""
 
 
 def _records(many: int) -> Any:
@@ -464,14 +464,17 @@ def _drawn(ex: Exchange, offered: Offered) -> Exchange:
         if parks >= offered.rows(name):
             continue
         row = offered.draws[name](parks)
-        if is_constant(row) or not len(row):
-            row, cells = row[:1], ex.drawn[0, parks * len(DRAWN) + number :][: len(row)]
-            ex.columns[number, parks, 1] = parks * len(DRAWN) + number
+        if not len(row):
+            continue
+        if is_constant(row):
+            row, cell = row[:1], parks * len(DRAWN) + number
+            cells = ex.drawn[0, cell : cell + 1]
+            ex.columns[number, parks, 1] = cell
         else:
             cells = ex.drawn[used, : len(row)]
             ex.columns[number, parks, 0], ex.columns[number, parks, 2] = used, 1
             used += 1
-        if row.itemsize == 8 and len(row) and row.max() > MOST:
+        if row.itemsize == 8 and (row[0] if len(row) == 1 else row.max()) > MOST:
             beyond, first = np.flatnonzero(row > MOST), sum(map(len, far))
             row = row.astype(np.int64)
             far.append(row[beyond])

@@ -519,12 +519,12 @@ def tally_of(settings: Settings, offered: Offered, window: tally.Window, target_
     """
     ex = s.new_exchange(settings, offered, rows=ROWS_AT_ONCE)
     its = tally.new_count(settings, window, target_us, ex.arrival_us)
-    going_on = True
-    while going_on:
-        going_on = advance(ex) != s.DONE
-        count_rows(its, ex.rows, ex.state[s.ROWS])
-        ex.state[s.ROWS] = 0
+    while advance(ex) != s.DONE:
+        if ex.state[s.ROWS] + ex.state[s.ROOM] > ROWS_AT_ONCE:
+            count_rows(its, ex.rows, ex.state[s.ROWS])
+            ex.state[s.ROWS] = 0
         ex = s.with_room(ex, offered)
+    count_rows(its, ex.rows, ex.state[s.ROWS])
     return tally.finished(its)
 
 

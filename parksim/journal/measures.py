@@ -133,7 +133,7 @@ def _stay_lengths(stays_us: Ints) -> dict[str, float]:
 
 
 def _quantiles_s(durations_us: Ints, many: int, *percents: int) -> list[float]:
-    """Return the smallest durations that at least so many % do not exceed, in seconds.
+    """Return the smallest durations that at least these shares, in %, do not exceed, in seconds.
 
     There are ``many`` durations, those of 0 left out.
     """

@@ -179,7 +179,7 @@ def within(its: Count, time_us: int) -> int:
 
 
 def change_level(its: Count, more: int, time_us: int) -> None:
-    """Let so many more slots be taken."""
+    """Let ``more`` more slots be taken."""
     now, at_us = its.now, within(its, time_us)
     its.tally.level_us[now[LEVEL]] += at_us - now[LEVEL_US]
     now[LEVEL] += more

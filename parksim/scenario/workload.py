@@ -5,7 +5,7 @@ staffings can be compared call by call (common random numbers), and any replicat
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import islice, repeat
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,7 @@ from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_
 Column = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Rows = Callable[[int], NDArray[Any]]
-"""Parks made so far -> a row of a column, shape (calls,): whole numbers, of whatever type they were drawn."""
+"""Parks made so far -> a row of a column, shape (calls,): whole numbers, integers or floats."""
 # Types of functions inside a function are made anew whenever it is called; names for them take no time.
 MaybeLaw = Law | None
 Laws = Sequence[Law | None]
@@ -360,6 +360,7 @@ def _lots(scenario: Scenario, stream: Streams, calls: int) -> Column:
     return lot
 
 
+@lru_cache(maxsize=64)
 def _all(value: int, calls: int) -> Column:
     """Return a row of one value, which takes no memory."""
     return np.ndarray((calls,), np.int64, np.int64(value).tobytes(), strides=(0,))  # as broadcast_to, but at once

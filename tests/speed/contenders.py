@@ -102,8 +102,8 @@ def whole_study(
 ) -> Callable[[int, int], Callable[[], Any]]:
     """Time a study in this process, to the estimates of the six figures.
 
-    It has replications of so many calls (fewer when there are not so many). Estimates are plain, as the rivals' are,
-    or corrected by controls.
+    It has replications of ``calls_each`` calls (fewer where ``calls`` is less). Estimates are plain, as the
+    rivals' are, or corrected by controls.
     """
 
     def prepare(seed: int, calls: int) -> Callable[[], Any]:
