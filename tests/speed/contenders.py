@@ -49,6 +49,7 @@ def contenders() -> list[Contender]:
             Contender(
                 "parksim, kernel: a study, short", whole_study("kernel", SHORT), read_study, 400_000, target=40.0
             ),
+            Contender("parksim, kernel: with controls", whole_study("kernel", controls=True), read_study, 400_000),
         ]
     if find_spec("ciw") is not None:  # no dependency: compared where somebody has it
         from tests.speed import ciw_switchboard
