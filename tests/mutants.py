@@ -54,6 +54,7 @@ JUDGES: Final[dict[str, tuple[int, str]]] = {
     "parksim/engines/kernel.py": (40, f"-k 'by_hand and kernel or at_random and kernel' {_BY_HAND}"),
     "parksim/engines/_state.py": (40, f"-k 'by_hand and kernel or at_random and kernel or room or changes' {_BY_HAND}"),
     "parksim/engines/commanded.py": (40, "tests/engines/test_commanded.py tests/engines/test_live.py"),
+    "parksim/journal/tally.py": (40, "-k 'three_ways' tests/journal/test_tally.py"),
     "parksim/journal/measures.py": (40, "-k 'by_hand or agree_with or follows' tests/journal/test_measures.py"),
     "parksim/stats/estimate.py": (40, "-k 'not as_often' tests/stats/test_estimate.py"),
     "parksim/stats/events.py": (40, "-k 'not hold_the_truth' tests/stats/test_events.py"),

@@ -8,7 +8,6 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/studies/estimates.py Measured._occupancy_quantile: 1e-12 -> 2e-12": "likewise, twice as much",
     "parksim/journal/measures.py _by_lot: lots == 1 -> False": "of one lot the general way gives the same, later",
     "parksim/engines/processes.py Alarm.__init__: 32 -> 33": "numbers of calls are below 2^32: the order is the same",
-    "parksim/journal/measures.py _by_hour.hours#4: 1 -> 2": "asked too often whether rows are late, it adds no row",
     "parksim/rules/lot.py next_deadline: lot.occupants[slot] < lot.occupants[first] -> "
     "lot.occupants[slot] <= lot.occupants[first]": "no call is in two slots",
     "parksim/rules/lot.py choose_slot: start > 0 -> start >= 0": "from slot 0 on nothing was free, and is not",
@@ -25,14 +24,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/kernel.py hand_over_returns: call < first -> call <= first": "no call waits for two parkers",
     "parksim/engines/_state.py -: True -> False": "how records lie in memory shows nowhere",
     "parksim/engines/_state.py -#2: True -> False": "likewise",
-    "parksim/engines/_state.py push: ex.heap[1, parent] <= key -> "
-    "ex.heap[1, parent] < key": "equal entries change places, and are one event",
-    "parksim/engines/_state.py pop: key <= ex.heap[1, child] -> key < ex.heap[1, child]": "likewise",
-    "parksim/engines/_state.py pop: right < size -> "
-    "right <= size": "the entry at size is the one that is being placed: it ends there",
-    "parksim/engines/_state.py _drawn: t[:, 0] == t[0, 0] -> "
-    "t[:, 0] != t[0, 0]": "columns of one value are then copied, not shared",
-    "parksim/engines/_state.py longer: 2 -> 3": "a buffer grows faster",
+    "parksim/engines/_state.py _longer: 2 -> 3": "a buffer grows faster",
     "parksim/engines/processes.py Exchange._free_member: True -> "
     "False": "a second STAFF_SERVE of one instant finds nothing to do",
     "parksim/engines/processes.py Exchange._free_member: 0 -> "
@@ -40,14 +32,13 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/commanded.py -: 2 ** 31 - 1 -> 2 ** 31 + 1": "any number above those of all calls comes last",
     "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change, before it counts",
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
-    "parksim/engines/_state.py pop: child >= size -> child > size": "the entry at size is the one that is being placed",
     "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else "
     "register.extensions[extension].user -> "
     "register.extensions[extension].user": "an unknown one is refused later, in the same words",
-    "parksim/journal/measures.py _stretches: len(set(counts)) > 1 -> len(set(counts)) >= 1": "more cuts, equal sums",
-    "parksim/journal/measures.py _by_hour.hours: begins[-1] < len(rows) -> begins[-1] <= len(rows)": "it adds no row",
-    "parksim/journal/measures.py _by_hour.hours#3: -1 -> 1": "asked too often, it adds no row",
-    "parksim/journal/measures.py _occupancy: 1 -> 2": "a zero more, which is cut off",
+    "parksim/journal/tally.py stretches: len(set(counts)) > 1 -> len(set(counts)) >= 1": "more cuts, equal sums",
+    "parksim/journal/measures.py _hours.hours: begins[-1] < len(instants_us) -> "
+    "begins[-1] <= len(instants_us)": "it adds no row",
+    "parksim/journal/measures.py _hours.hours#3: -1 -> 1": "asked too often, it adds no row",
     "parksim/journal/measures.py open_by_hour_us: False -> True": "nobody writes into what is kept",
     "parksim/stats/events.py median: below <= tail -> below < tail": "no sum of powers of a half is a level's tail",
 }

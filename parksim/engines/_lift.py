@@ -20,7 +20,8 @@ from types import FunctionType, ModuleType
 from typing import Any, Final, TypeVar
 
 from parksim.engines import compiling, trees
-from parksim.rules import codes, lot, routing
+from parksim.journal import tally
+from parksim.rules import codes, life, lot, routing
 
 numba: Any
 try:
@@ -29,7 +30,7 @@ except ImportError:  # the interpreted kernel gives the same rows, some fifty ti
     numba = None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-SOURCES: Final = (codes, lot, routing)
+SOURCES: Final = (codes, life, lot, routing, tally)
 
 is_compiled: Final = numba is not None and not numba.config.DISABLE_JIT
 """Whether the kernel is compiled here."""
@@ -171,6 +172,8 @@ def lift(*modules: ModuleType) -> Any:
 
 rules: Final = lift(lot, routing, trees)
 """The rules of ``lot`` and ``routing``, and what keeps their trees, compiled."""
+counting: Final = lift(tally)
+"""The fold over facts, compiled."""
 
 
 @cache

@@ -1,23 +1,25 @@
 """What the kernel works on: its arrays, its calendar, its lists of waiting calls and its lots.
 
-Each call has one record (``CALL``) and at most one wake-up that counts, kept there as (wake_us, wake_rank); an entry of
-the heap that does not agree with its call's record is stale and skipped. Arrivals come from their column, not from the
-heap, and the two SERVEs are flags: all three are compared with the heap's top by the same key, (instant, rank << 32 |
-number). Calls that wait stand in linked lists whose links are in their records.
+Each call that is there has one record (``CALL``) and at most one wake-up that counts, kept there as (wake_us,
+wake_rank); an entry of the heap that does not agree with its call's record is stale and skipped. A record serves one
+call after the other: that of a call is found by the last digits of its number. Arrivals come from their column, not
+from the heap, and the two SERVEs are flags: all three are compared with the heap's top by the same key, (instant, rank
+<< 32 | number). Calls that wait stand in linked lists whose links are in their records.
 """
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parksim.engines._lift import inlined, rules
-from parksim.engines.trees import tree_of_counts, tree_of_firsts, width_for
+from parksim.engines.trees import line_of, tree_of_counts, width_for
 from parksim.journal.journal import COLUMNS
-from parksim.rules import codes, routing
+from parksim.rules import codes, life, routing
 from parksim.rules.lot import Fact, Lot
 from parksim.scenario.model import Settings
-from parksim.scenario.workload import Workload
+from parksim.scenario.workload import Offered, Workload, is_constant
 
 # A call. ``where`` is one of the states of ``rules.life``; the links of the list it waits in are in its record as well.
 CALL: Final = np.dtype(
@@ -32,9 +34,10 @@ CALL: Final = np.dtype(
         ("list", "i4"),
         ("next_joined", "i4"),
         ("asked", "i4"),  # refusals of this request, then attempts of this return
+        ("call", "i4"),  # whose record it is
         ("parks", "i2"),
-        ("lot", "i4"),
-        ("slot", "i4"),
+        ("lot", "i2"),
+        ("slot", "i2"),
         ("wake_rank", "i1"),
         ("where", "i1"),
         ("rings", "i1"),
@@ -50,13 +53,14 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 
 # The few numbers that survive between two calls of ``advance``.
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
-ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM = range(9, 13)
-COUNTS: Final = 13  # attendants on duty, by period
+ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM, RETURNS, DRAWN_PARKS, DRAWN_ROWS, FIRST_IS_FREE = range(9, 17)
+COUNTS: Final = 17  # attendants on duty, by period
 
 # The workload's columns by number.
-DRAWN: Final = tuple(name for name in Workload._fields if name != "wants_park")
-ARRIVAL, QUEUE_PATIENCE, LOT, HANDLING, TALK, MAX_IN_PARKING, PATIENCE = range(7)
+DRAWN: Final = Workload._fields[1:]
+QUEUE_PATIENCE, LOT, HANDLING, TALK, WANTS_PARK, MAX_IN_PARKING, PATIENCE = range(7)
 RETRIEVAL, STAFF_TALK, SLOT_U, ANSWER, RECALL_PATIENCE = range(7, len(DRAWN))
+MOST: Final = int(np.iinfo(np.int32).max)
 
 DONE: Final = 0
 MORE_ROOM: Final = 1
@@ -83,22 +87,30 @@ class Exchange(NamedTuple):
     calls: Any  # of CALL; Any, since NumPy's stubs know no fields
     lists: Any  # of LIST
     idle_us: NDArray[np.int64]  # attendants, then staff
-    firsts: NDArray[np.int32]  # [attendants, staff][node] -> the tree of who takes a call first
+    line: NDArray[np.int32]  # [after, before][extension] -> the lines of those idle, of attendants and of staff
     places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
     counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring
-    columns: NDArray[np.int64]  # [column of the workload] -> first row in drawn, first cell, step
-    drawn: NDArray[np.int64]  # what the workload's columns hold
-    wants_park: NDArray[np.int8]
+    arrival_us: NDArray[np.int64]
+    columns: NDArray[np.int64]  # [column of the workload][parks] -> row in drawn, first cell, step
+    drawn: NDArray[np.int32]  # what the workload's columns hold; -2 and less: -2 - (place in far)
+    far: NDArray[np.int64]  # what is more than ``MOST``
     policies: Policies
     rows: Any  # of ROW
 
 
 @inlined
 def at(ex: Exchange, column: int, parks: int, call: int) -> int:
-    """Return one value of the workload; a column of one value has step 0."""
-    step = ex.columns[column, 2]
-    return ex.drawn[ex.columns[column, 0] + parks * step, ex.columns[column, 1] + call * step]  # type: ignore[no-any-return]  # an integer
+    """Return one value of the workload; a row of one value has step 0."""
+    where = ex.columns[column, parks]
+    cell = wide(ex.drawn[where[0], where[1] + call * where[2]])
+    return cell if cell >= codes.NEVER else ex.far[-2 - cell]
+
+
+@inlined
+def record_of(ex: Exchange, call: int) -> Any:
+    """Return the record of a call that is there."""
+    return ex.calls[call & (len(ex.calls) - 1)]
 
 
 # The calendar ----------------------------------------------------------------------------------------------------
@@ -117,19 +129,53 @@ def key_of(rank: int, number: int) -> int:
 
 
 @inlined
-def push(ex: Exchange, time_us: int, key: int) -> None:
-    """Put (time_us, key) into the heap."""
-    child = ex.state[HEAP]
-    ex.state[HEAP] = child + 1
-    while child > 0:
-        parent = (child - 1) >> 1
-        if ex.heap[0, parent] < time_us or (ex.heap[0, parent] == time_us and ex.heap[1, parent] <= key):
+def is_earlier(ex: Exchange, one: int, time_us: int, key: int) -> bool:
+    """Tell whether an entry of the heap comes before (time_us, key); without a branch, which nobody could foresee."""
+    return (ex.heap[0, one] < time_us) | ((ex.heap[0, one] == time_us) & (ex.heap[1, one] < key))  # type: ignore[no-any-return]  # a boolean
+
+
+@inlined
+def rise(ex: Exchange, place: int, time_us: int, key: int) -> None:
+    """Put (time_us, key) into the heap, at a free place of it or above."""
+    while place > 0:
+        above = (place - 1) >> 1
+        if is_earlier(ex, above, time_us, key):
             break
-        ex.heap[0, child] = ex.heap[0, parent]
-        ex.heap[1, child] = ex.heap[1, parent]
-        child = parent
-    ex.heap[0, child] = time_us
-    ex.heap[1, child] = key
+        ex.heap[0, place] = ex.heap[0, above]
+        ex.heap[1, place] = ex.heap[1, above]
+        place = above
+    ex.heap[0, place] = time_us
+    ex.heap[1, place] = key
+
+
+@inlined
+def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
+    """Put (time_us, key) into a heap of ``size`` places whose first is free: the earlier of two move up.
+
+    What is put in belongs far below, so it is not compared on the way. Source: Wegener (1993), Bottom-up heapsort,
+    Theoretical Computer Science 118(1), 81-98.
+    """
+    place, below = wide(0), wide(1)
+    while below < size:
+        if below + 1 < size:
+            below += is_earlier(ex, below + 1, ex.heap[0, below], ex.heap[1, below])
+        ex.heap[0, place] = ex.heap[0, below]
+        ex.heap[1, place] = ex.heap[1, below]
+        place = below
+        below = 2 * place + 1
+    rise(ex, place, time_us, key)
+
+
+@inlined
+def push(ex: Exchange, time_us: int, key: int) -> None:
+    """Put (time_us, key) into the heap; most events make the next one, which takes their own place."""
+    size = ex.state[HEAP]
+    if ex.state[FIRST_IS_FREE]:
+        ex.state[FIRST_IS_FREE] = 0
+        sink(ex, size, time_us, key)
+    else:
+        ex.state[HEAP] = size + 1
+        rise(ex, size, time_us, key)
 
 
 @inlined
@@ -137,31 +183,13 @@ def pop(ex: Exchange) -> None:
     """Take the first entry out of the heap."""
     size = ex.state[HEAP] - 1
     ex.state[HEAP] = size
-    time_us, key = ex.heap[0, size], ex.heap[1, size]
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            break
-        right = child + 1
-        if right < size and (
-            ex.heap[0, right] < ex.heap[0, child]
-            or (ex.heap[0, right] == ex.heap[0, child] and ex.heap[1, right] < ex.heap[1, child])
-        ):
-            child = right
-        if time_us < ex.heap[0, child] or (time_us == ex.heap[0, child] and key <= ex.heap[1, child]):
-            break
-        ex.heap[0, parent] = ex.heap[0, child]
-        ex.heap[1, parent] = ex.heap[1, child]
-        parent = child
-    ex.heap[0, parent] = time_us
-    ex.heap[1, parent] = key
+    sink(ex, size, ex.heap[0, size], ex.heap[1, size])
 
 
 @inlined
 def wake(ex: Exchange, call: int, time_us: int, rank: int) -> None:
     """Make (time_us, rank) the one wake-up of ``call`` that counts; ``NEVER``: it waits for somebody else."""
-    record = ex.calls[call]
+    record = record_of(ex, call)
     record["wake_us"] = time_us
     record["wake_rank"] = rank
     if time_us != codes.NEVER:
@@ -204,14 +232,14 @@ def note(ex: Exchange, call: int, extension: int, kind: int, reason: int) -> Non
 def join(ex: Exchange, number: int, call: int) -> None:
     """Put ``call`` at the end of a list."""
     line = ex.lists[number]
-    record = ex.calls[call]
+    record = record_of(ex, call)
     record["list"] = number
     record["next"] = codes.NOBODY
     record["previous"] = line["last"]
     if line["last"] == codes.NOBODY:
         line["first"] = call
     else:
-        ex.calls[line["last"]]["next"] = call
+        record_of(ex, line["last"])["next"] = call
     line["last"] = call
     line["length"] += 1
 
@@ -219,16 +247,16 @@ def join(ex: Exchange, number: int, call: int) -> None:
 @inlined
 def leave(ex: Exchange, call: int) -> None:
     """Take ``call`` out of the list it stands in."""
-    record = ex.calls[call]
+    record = record_of(ex, call)
     line = ex.lists[record["list"]]
     if record["previous"] == codes.NOBODY:
         line["first"] = record["next"]
     else:
-        ex.calls[record["previous"]]["next"] = record["next"]
+        record_of(ex, record["previous"])["next"] = record["next"]
     if record["next"] == codes.NOBODY:
         line["last"] = record["previous"]
     else:
-        ex.calls[record["next"]]["previous"] = record["previous"]
+        record_of(ex, record["next"])["previous"] = record["previous"]
     line["length"] -= 1
     record["list"] = codes.NOBODY
 
@@ -261,12 +289,22 @@ def apply(ex: Exchange, fact: Fact) -> None:
 
 
 @inlined
+def first_idle(ex: Exchange, group: int) -> int:
+    """Return who of the attendants (0) or of the staff (1) takes a call first, or ``NOBODY``."""
+    end = len(ex.idle_us) + group
+    first = wide(ex.line[0, end])
+    return codes.NOBODY if first == end else first
+
+
+@inlined
 def set_idle(ex: Exchange, extension: int, since_us: int) -> None:
     """Let an extension be idle since an instant, busy or off duty."""
+    if rules.is_free(ex.idle_us[extension]):
+        rules.depart(ex.line[0], ex.line[1], extension)
     ex.idle_us[extension] = since_us
-    first_member = max(ex.policies.attendants, 0)
-    of_staff = 0 if extension < first_member else 1
-    rules.settle(ex.firsts[of_staff], extension - of_staff * first_member, ex.idle_us, extension)
+    if rules.is_free(since_us):
+        end = len(ex.idle_us) + (0 if extension < ex.policies.attendants else 1)
+        rules.enter(ex.line[0], ex.line[1], ex.idle_us, extension, end)
 
 
 @inlined
@@ -288,6 +326,12 @@ def room_needed(ex: Exchange) -> int:
 
 
 @inlined
+def record_is_taken(ex: Exchange) -> bool:
+    """Tell whether the record of the next call that arrives still serves another one."""
+    return record_of(ex, ex.state[NEXT_CALL])["where"] != life.GONE  # type: ignore[no-any-return]  # a boolean
+
+
+@inlined
 def somebody_waits(ex: Exchange) -> bool:
     """Tell whether a call waits for an attendant."""
     return ex.lists[QUEUE]["length"] + ex.lists[GROUP_RETURNS]["length"] + ex.state[OWN_WAITING] > 0  # type: ignore[no-any-return]  # a boolean
@@ -296,99 +340,165 @@ def somebody_waits(ex: Exchange) -> bool:
 @inlined
 def next_event(ex: Exchange) -> tuple[int, int]:
     """Find the first event of the calendar, take it out, and return (instant, key); (``LATEST``, 0) at the end."""
+    if ex.state[FIRST_IS_FREE]:
+        ex.state[FIRST_IS_FREE] = 0
+        pop(ex)
     while ex.state[HEAP] > 0:
         number = ex.heap[1, 0] & 0xFFFFFFFF
         rank = ex.heap[1, 0] >> 32
+        record = record_of(ex, number)
         if rank == codes.RANK_ANNOUNCED or (
-            ex.calls[number]["wake_us"] == ex.heap[0, 0] and ex.calls[number]["wake_rank"] == rank
+            record["wake_us"] == ex.heap[0, 0] and record["wake_rank"] == rank and record["call"] == number
         ):
             break
         pop(ex)
-    time_us, key = LATEST, wide(0)
+    time_us, key, of_heap = LATEST, wide(0), 0
     if ex.state[HEAP] > 0:
-        time_us, key = ex.heap[0, 0], ex.heap[1, 0]
-    if ex.state[NEXT_CALL] < len(ex.calls):
-        arrives_us = at(ex, ARRIVAL, 0, ex.state[NEXT_CALL])
+        time_us, key, of_heap = ex.heap[0, 0], ex.heap[1, 0], 1
+    if ex.state[NEXT_CALL] < len(ex.arrival_us):
+        arrives_us = ex.arrival_us[ex.state[NEXT_CALL]]
         arrival_key = key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL])
-        if arrives_us < time_us or (arrives_us == time_us and arrival_key < key):
-            time_us, key = arrives_us, arrival_key
+        if (arrives_us < time_us) | ((arrives_us == time_us) & (arrival_key < key)):
+            time_us, key, of_heap = arrives_us, arrival_key, 0
     change_us, lonely = ex.state[NEXT_CHANGE], wide(0)
     if change_us < time_us or (change_us == time_us and key > key_of(codes.RANK_SERVE, 0)):
         if time_us == LATEST:
             lonely = ex.state[LONELY_CHANGES] + 1
         if time_us != LATEST or (somebody_waits(ex) and lonely <= len(ex.state) - COUNTS):
-            time_us, key = change_us, key_of(codes.RANK_SERVE, 0)  # who is not served in a round of them never will be
+            # Who is not served in a round of them never will be.
+            time_us, key, of_heap = change_us, key_of(codes.RANK_SERVE, 0), 0
     ex.state[LONELY_CHANGES] = lonely
-    for flag, rank in ((SERVE_DUE, codes.RANK_SERVE), (STAFF_SERVE_DUE, codes.RANK_STAFF_SERVE)):
-        if ex.state[flag] and (time_us > ex.state[NOW] or key > key_of(rank, 0)):
-            time_us, key = ex.state[NOW], key_of(rank, 0)
-    if key >> 32 not in (codes.RANK_SERVE, codes.RANK_STAFF_SERVE, codes.RANK_ARRIVAL) and time_us != LATEST:
-        pop(ex)
+    now_us = ex.state[NOW]
+    if ex.state[SERVE_DUE] and (time_us > now_us or key > key_of(codes.RANK_SERVE, 0)):
+        time_us, key, of_heap = now_us, key_of(codes.RANK_SERVE, 0), 0
+    if ex.state[STAFF_SERVE_DUE] and (time_us > now_us or key > key_of(codes.RANK_STAFF_SERVE, 0)):
+        time_us, key, of_heap = now_us, key_of(codes.RANK_STAFF_SERVE, 0), 0
+    ex.state[FIRST_IS_FREE] = of_heap
     return time_us, key
 
 
-def new_exchange(settings: Settings, workload: Workload) -> Exchange:
-    """Return everything as it is before the first call; the workload's columns are not copied."""
+# From outside ----------------------------------------------------------------------------------------------------
+
+
+class _Beginning(NamedTuple):
+    """What is the same for every replication of a scenario, to be copied."""
+
+    idle_us: NDArray[np.int64]
+    line: NDArray[np.int32]
+    lots: NDArray[np.int64]
+    counts: NDArray[np.int32]
+    state: NDArray[np.int64]
+    policies: Policies
+
+
+@lru_cache(maxsize=16)
+def _beginning(settings: Settings) -> _Beginning:
     attendants, staff = max(settings.attendants, 0), max(settings.staff, 0)
-    calls = len(workload.arrival_us)
     state = np.zeros(COUNTS + len(settings.counts), np.int64)
     state[FIRST_JOINED] = state[LAST_JOINED] = codes.NOBODY
     state[COUNTS:] = settings.counts
     state[ON_DUTY] = routing.on_duty(settings.counts, settings.period_us, 0) if settings.counts else attendants
     change_us = routing.next_change_us(settings.counts, settings.period_us, 0)
     state[NEXT_CHANGE] = LATEST if change_us == codes.NEVER else change_us
+    state[DRAWN_ROWS] = 1
     idle_us = np.zeros(attendants + staff, np.int64)
     idle_us[state[ON_DUTY] : attendants] = routing.OFF_DUTY
-    width = width_for(max(attendants, staff))
-    groups = range(attendants), range(attendants, attendants + staff)
-    lists = np.zeros(OWN_RETURNS + attendants, LIST)
-    lists["first"] = lists["last"] = codes.NOBODY
-    lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
-    places = np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64)
+    line = np.zeros((2, attendants + staff + 2), np.int32)
+    since_us, extensions = idle_us.tolist(), attendants + staff
+    line_of(since_us, range(attendants), line[0], line[1], extensions)
+    line_of(since_us, range(attendants, extensions), line[0], line[1], extensions + 1)
     leaves = width_for(max(attendants, *settings.slots))
-    columns, drawn = drawn_of(workload)
-    return Exchange(
-        state=state,
-        heap=np.empty((2, 1024), np.int64),
-        calls=np.zeros(calls, CALL),
-        lists=lists,
+    lots = [(slots, choice, codes.NOBODY) for slots, choice in zip(settings.slots, settings.choices, strict=True)]
+    return _Beginning(
         idle_us=idle_us,
-        firsts=np.array([tree_of_firsts(idle_us.tolist(), group, width) for group in groups], np.int32),
-        places=places,
+        line=line,
         lots=np.array(lots, np.int64),
         counts=np.array([tree_of_counts(marked, leaves) for marked in (*settings.slots, 0)], np.int32),
-        columns=columns,
-        drawn=drawn,
-        wants_park=np.require(workload.wants_park, np.int8, ("C", "W")),  # a read-only one is another type to Numba
+        state=state,
         policies=Policies(*(getattr(settings, name) for name in Policies._fields)),
-        rows=np.empty(5 * calls + 256, ROW),
     )
 
 
-def drawn_of(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each column of ``DRAWN`` begins, and the table they are in.
+def new_exchange(settings: Settings, offered: Offered, rows: int) -> Exchange:
+    """Return everything as it is before the first call, with room for this many rows."""
+    first = _beginning(settings)
+    calls = len(offered.arrival_us)
+    lists = np.zeros(OWN_RETURNS + max(settings.attendants, 0), LIST)
+    lists["first"] = lists["last"] = codes.NOBODY
+    most_rows = 1 + len(DRAWN) * (settings.max_parks + 1)
+    ex = Exchange(
+        state=first.state.copy(),
+        heap=np.empty((2, 1024), np.int64),
+        calls=_records(LIVE_CALLS),
+        lists=lists,
+        idle_us=first.idle_us.copy(),
+        line=first.line.copy(),
+        places=np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64),
+        lots=first.lots.copy(),
+        counts=first.counts.copy(),
+        arrival_us=np.require(offered.arrival_us, np.int64, ("C", "W")),  # a read-only one is another type to Numba
+        columns=np.zeros((len(DRAWN), settings.max_parks + 1, 3), np.int64),
+        drawn=np.empty((most_rows, max(calls, most_rows)), np.int32),  # where nothing is written it takes no memory
+        far=np.empty(0, np.int64),
+        policies=first.policies,
+        rows=np.empty(rows, ROW),
+    )
+    return _drawn(ex, offered)
 
-    Columns of one value share the first row; the others are copied, row after row.
-    """
-    tables = [np.atleast_2d(getattr(workload, name)) for name in DRAWN]
-    # Whether a table repeats one value is seen without looking at every cell.
-    constant = [not t.size or (t.strides[1] == 0 and bool((t[:, 0] == t[0, 0]).all())) for t in tables]
-    calls = max(len(workload.arrival_us), len(DRAWN))
-    block = np.zeros((1 + sum(len(t) for t, c in zip(tables, constant, strict=True) if not c), calls), np.int64)
-    columns = np.zeros((len(DRAWN), 3), np.int64)
-    first = 1
-    for number, table in enumerate(tables):
-        if constant[number]:
-            columns[number] = (0, number, 0)
-            block[0, number] = table[0, 0] if table.size else 0
+
+LIVE_CALLS: Final = 256
+"""For this many calls there is room at first."""
+
+
+def _records(many: int) -> Any:
+    """Return records that serve no call yet; ``many`` is a power of two."""
+    records = np.zeros(many, CALL)
+    records["where"] = life.GONE
+    return records
+
+
+def _drawn(ex: Exchange, offered: Offered) -> Exchange:
+    """Draw what is needed of calls that were parked once more than those before; a row of one value takes one cell."""
+    parks, used, far = int(ex.state[DRAWN_PARKS]), int(ex.state[DRAWN_ROWS]), [ex.far]
+    for number, name in enumerate(DRAWN):
+        if parks >= offered.rows(name):
+            continue
+        row = offered.draws[name](parks)
+        if not len(row):
+            continue
+        if is_constant(row):
+            row, cell = row[:1], parks * len(DRAWN) + number
+            cells = ex.drawn[0, cell : cell + 1]
+            ex.columns[number, parks, 1] = cell
         else:
-            columns[number] = (first, 0, 1)
-            block[first : first + len(table), : table.shape[1]] = table
-            first += len(table)
-    return columns, block
+            cells = ex.drawn[used, : len(row)]
+            ex.columns[number, parks, 0], ex.columns[number, parks, 2] = used, 1
+            used += 1
+        if row.itemsize == 8 and (row[0] if len(row) == 1 else row.max()) > MOST:
+            beyond, first = np.flatnonzero(row > MOST), sum(map(len, far))
+            row = row.astype(np.int64)
+            far.append(row[beyond])
+            row[beyond] = -2 - first - np.arange(len(beyond))
+        cells[:] = row
+    ex.state[DRAWN_PARKS], ex.state[DRAWN_ROWS] = parks + 1, used
+    return ex._replace(far=np.concatenate(far)) if len(far) > 1 else ex
 
 
-def longer(buffer: NDArray[Any], used: int, room: int) -> NDArray[Any]:
+def with_room(ex: Exchange, offered: Offered) -> Exchange:
+    """Return an exchange with room for the next event, and with all drawn that it may need."""
+    room = int(ex.state[ROOM])
+    ex = ex._replace(rows=_longer(ex.rows, int(ex.state[ROWS]), room), heap=_longer(ex.heap, int(ex.state[HEAP]), room))
+    if ex.state[RETURNS] >= ex.state[DRAWN_PARKS]:
+        ex = _drawn(ex, offered)
+    if ex.calls["where"][int(ex.state[NEXT_CALL]) & len(ex.calls) - 1] != life.GONE:
+        live = ex.calls[ex.calls["where"] != life.GONE]
+        calls = _records(2 * len(ex.calls))
+        calls[live["call"] & len(calls) - 1] = live
+        ex = ex._replace(calls=calls)
+    return ex
+
+
+def _longer(buffer: NDArray[Any], used: int, room: int) -> NDArray[Any]:
     """Return a buffer half as large again (and with room for the next event) if ``room`` more would not fit."""
     size = buffer.shape[-1]
     if used + room <= size:

@@ -9,14 +9,17 @@ compiled by ``_lift``. It draws nothing: the workload's columns hold all chance.
 it larger and calls again. Indices are asserted where a rule gives them, since compiled code checks no bounds.
 """
 
+from typing import Any, Final
+
 from parksim.engines import _state as s
-from parksim.engines._lift import compiled, held, inlined, rules
+from parksim.engines._lift import compiled, counting, held, inlined, rules
+from parksim.journal import tally
 from parksim.journal.journal import COLUMNS, Journal
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.rules.routing import ASK_AGAIN, BUSY_NOW, JOIN_GROUP, LEAVE, RING_AGAIN, TALK_ON
 from parksim.scenario.model import Settings
-from parksim.scenario.workload import Workload
+from parksim.scenario.workload import Offered, Workload
 
 # Attendants and staff --------------------------------------------------------------------------------------------
 
@@ -48,22 +51,22 @@ def release(ex: s.Exchange, call: int, attendant: int) -> None:
 @inlined
 def handle(ex: s.Exchange, call: int, attendant: int) -> None:
     """Begin to handle ``call``: it ends in a park request or in talk to the end."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     parks = record["parks"]
     decided_us = ex.state[s.NOW] + s.at(ex, s.HANDLING, parks, call)
     record["extension"] = attendant
     record["where"] = life.WITH_ATTENDANT
     record["asked"] = 0
-    if parks == ex.policies.max_parks or ex.wants_park[parks, call] == 0:
-        s.wake(ex, call, decided_us + s.at(ex, s.TALK, parks, call), c.RANK_TALK_END)
-    else:
-        s.wake(ex, call, decided_us, c.RANK_PARK_REQUEST)
+    talked_us = decided_us + s.at(ex, s.TALK, parks, call)
+    wants_park = parks != ex.policies.max_parks and s.at(ex, s.WANTS_PARK, parks, call) != 0
+    wake_us, rank = (decided_us, c.RANK_PARK_REQUEST) if wants_park else (talked_us, c.RANK_TALK_END)
+    s.wake(ex, call, wake_us, rank)
 
 
 @inlined
 def come_back(ex: s.Exchange, call: int, rings: int) -> None:
     """Put a return among its parker's own or the group's, until its turn comes or its patience ends."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     record["where"] = life.ON_RETURN
     record["rings"] = rings
     number = s.GROUP_RETURNS
@@ -76,7 +79,7 @@ def come_back(ex: s.Exchange, call: int, rings: int) -> None:
             if ex.state[s.LAST_JOINED] == c.NOBODY:
                 ex.state[s.FIRST_JOINED] = call
             else:
-                ex.calls[ex.state[s.LAST_JOINED]]["next_joined"] = call
+                s.record_of(ex, ex.state[s.LAST_JOINED])["next_joined"] = call
             ex.state[s.LAST_JOINED] = call
     s.join(ex, number, call)
     ex.state[s.SERVE_DUE] = 1
@@ -86,7 +89,7 @@ def come_back(ex: s.Exchange, call: int, rings: int) -> None:
 @inlined
 def ring(ex: s.Exchange, call: int, attendant: int) -> None:
     """Begin a ringing period at ``attendant``."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     ring_end_us = s.later(ex.state[s.NOW], ex.policies.ring_us)
     s.write(ex, ring_end_us, call, c.NOBODY, c.NOBODY, attendant, c.RECALL_RINGING, c.NO_REASON)
     record["where"] = life.AT_PARKER
@@ -98,7 +101,7 @@ def ring(ex: s.Exchange, call: int, attendant: int) -> None:
 @inlined
 def first_ring(ex: s.Exchange, call: int, attendant: int) -> None:
     """Ring for the first time: the parker's answer counts from now."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     record["answer_us"] = s.later(ex.state[s.NOW], s.at(ex, s.ANSWER, record["parks"] - 1, call))
     record["asked"] = 1
     ring(ex, call, attendant)
@@ -128,7 +131,7 @@ def hand_over_returns(ex: s.Exchange) -> None:
         for nth in range(on_duty, to_look_at[1]):
             call = s.wide(ex.lists[s.OWN_RETURNS + rules.nth_counted(to_look_at, nth)]["first"])
             if call != c.NOBODY:
-                since_us = ex.calls[call]["since_us"]
+                since_us = s.record_of(ex, call)["since_us"]
                 if since_us < first_us or (since_us == first_us and call < first):
                     first, first_us = call, since_us
         if first == c.NOBODY:
@@ -155,16 +158,16 @@ def serve_own(ex: s.Exchange) -> None:
     call = ex.state[s.FIRST_JOINED]
     ex.state[s.FIRST_JOINED] = ex.state[s.LAST_JOINED] = c.NOBODY
     while call != c.NOBODY:
-        if ex.calls[call]["where"] == life.ON_RETURN and ex.calls[call]["list"] >= s.OWN_RETURNS:
+        if s.record_of(ex, call)["where"] == life.ON_RETURN and s.record_of(ex, call)["list"] >= s.OWN_RETURNS:
             s.leave(ex, call)
             ex.state[s.OWN_WAITING] -= 1
             if then == JOIN_GROUP:
                 s.join(ex, s.GROUP_RETURNS, call)
             else:
-                ex.calls[call]["where"] = life.GONE
-                ex.calls[call]["wake_us"] = c.NEVER  # its patience does not count any more
+                s.record_of(ex, call)["where"] = life.GONE
+                s.record_of(ex, call)["wake_us"] = c.NEVER  # its patience does not count any more
                 s.note(ex, call, c.NOBODY, c.LOST, c.BUSY)
-        call = ex.calls[call]["next_joined"]
+        call = s.record_of(ex, call)["next_joined"]
 
 
 @inlined
@@ -175,7 +178,7 @@ def serve(ex: s.Exchange) -> None:
         while ex.lists[s.GROUP_RETURNS]["length"] > 0:
             call = ex.lists[s.GROUP_RETURNS]["first"]
             s.leave(ex, call)
-            if ex.calls[call]["rings"]:
+            if s.record_of(ex, call)["rings"]:
                 first_ring(ex, call, c.NOBODY)
             else:
                 s.note(ex, call, c.NOBODY, c.RECALL_ANSWERED, c.NO_REASON)
@@ -189,7 +192,7 @@ def serve(ex: s.Exchange) -> None:
         serve_own(ex)  # even if all have been handed over: nobody has joined since, then
     for number in (s.GROUP_RETURNS, s.QUEUE):
         while ex.lists[number]["length"] > 0:
-            attendant = ex.firsts[0, 1]
+            attendant = s.first_idle(ex, 0)
             if attendant == c.NOBODY:
                 return
             call = ex.lists[number]["first"]
@@ -205,7 +208,7 @@ def serve(ex: s.Exchange) -> None:
 @inlined
 def on_hangup(ex: s.Exchange, call: int) -> None:
     """HANGUP: the caller gives up, wherever the call is."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     where = record["where"]
     number = record["list"]
     if number != c.NOBODY:
@@ -229,7 +232,7 @@ def on_hangup(ex: s.Exchange, call: int) -> None:
 @inlined
 def on_talk_end(ex: s.Exchange, call: int) -> None:
     """TALK_END: the call ends; its attendant or member of the staff is free."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     extension = record["extension"]
     with_member = record["where"] == life.WITH_STAFF
     record["where"] = life.GONE
@@ -245,7 +248,7 @@ def on_talk_end(ex: s.Exchange, call: int) -> None:
 @inlined
 def fetch(ex: s.Exchange, call: int, member: int) -> None:
     """Retrieve ``call`` from its slot and talk with it."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     lot = s.lot_view(ex, record["lot"])
     fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW])
     assert fact.call == call
@@ -259,7 +262,7 @@ def fetch(ex: s.Exchange, call: int, member: int) -> None:
 @inlined
 def stay_on(ex: s.Exchange, call: int, retrieval_us: int) -> None:
     """Wake a parked call at the first of its clocks."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     parks = record["parks"] - 1
     first = rules.first_of_stay(
         record["since_us"], s.at(ex, s.PATIENCE, parks, call), retrieval_us, s.at(ex, s.MAX_IN_PARKING, parks, call)
@@ -270,7 +273,7 @@ def stay_on(ex: s.Exchange, call: int, retrieval_us: int) -> None:
 @inlined
 def on_ring_out(ex: s.Exchange, call: int) -> None:
     """RING_OUT: nobody answered; ring again, go to the group, or be lost."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     parker = record["extension"]
     then = rules.after_unanswered(ex.policies.unanswered, record["asked"], ex.policies.attempts)
     if then == RING_AGAIN:
@@ -292,17 +295,22 @@ def on_arrival(ex: s.Exchange) -> None:
     """ARRIVAL: a call is offered; it is answered, turned away or waits."""
     call = ex.state[s.NEXT_CALL]
     ex.state[s.NEXT_CALL] += 1
-    ex.calls[call]["list"] = c.NOBODY
+    record = s.record_of(ex, call)
+    record["call"] = call
+    record["where"] = life.BEFORE
+    record["list"] = c.NOBODY
+    record["parks"] = 0
+    record["wake_us"] = c.NEVER
     s.note(ex, call, c.NOBODY, c.OFFERED, c.NO_REASON)
     attendant = c.NOBODY
     if ex.policies.attendants != c.UNLIMITED:
-        attendant = ex.firsts[0, 1]
+        attendant = s.first_idle(ex, 0)
         if attendant == c.NOBODY:
             if rules.queue_is_full(ex.lists[s.QUEUE]["length"], ex.policies.queue_limit):
-                ex.calls[call]["where"] = life.GONE
+                record["where"] = life.GONE
                 s.note(ex, call, c.NOBODY, c.LOST, c.QUEUE_FULL)
             else:
-                ex.calls[call]["where"] = life.IN_QUEUE
+                record["where"] = life.IN_QUEUE
                 s.join(ex, s.QUEUE, call)
                 patience_end_us = s.later(ex.state[s.NOW], s.at(ex, s.QUEUE_PATIENCE, 0, call))
                 s.wake(ex, call, patience_end_us, c.RANK_HANGUP)
@@ -315,7 +323,7 @@ def on_arrival(ex: s.Exchange) -> None:
 @inlined
 def ask_for_slot(ex: s.Exchange, call: int) -> bool:
     """Ask the call's lot, and while the policy is overflow each lot after it; tell whether it was parked."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     parks = record["parks"]
     for number in range(s.at(ex, s.LOT, 0, call), len(ex.lots)):
         lot = s.lot_view(ex, number)
@@ -340,7 +348,7 @@ def ask_for_slot(ex: s.Exchange, call: int) -> bool:
 @inlined
 def on_refused(ex: s.Exchange, call: int) -> None:
     """Do what follows when no slot was free: ask again later, talk on, overflow, or be lost."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     attendant = record["extension"]
     record["asked"] += 1
     then = rules.after_lot_full(ex.policies.when_full, record["asked"], ex.policies.retries)
@@ -363,7 +371,7 @@ def on_park_request(ex: s.Exchange, call: int) -> None:
     if not ask_for_slot(ex, call):
         on_refused(ex, call)
         return
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     release(ex, call, record["extension"])
     stay_on(ex, call, s.at(ex, s.RETRIEVAL, record["parks"] - 1, call))
 
@@ -380,7 +388,7 @@ def on_retrieval(ex: s.Exchange, call: int) -> None:
     """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run."""
     member = c.NOBODY
     if ex.policies.staff != c.UNLIMITED:
-        member = ex.firsts[1, 1]
+        member = s.first_idle(ex, 1)
         if member == c.NOBODY:
             s.join(ex, s.RETRIEVALS, call)
             stay_on(ex, call, c.NEVER)
@@ -394,7 +402,7 @@ def on_staff_serve(ex: s.Exchange) -> None:
     """STAFF_SERVE: free members fetch the calls whose retrieval waits, first come first served."""
     ex.state[s.STAFF_SERVE_DUE] = 0
     while ex.lists[s.RETRIEVALS]["length"] > 0:
-        member = ex.firsts[1, 1]
+        member = s.first_idle(ex, 1)
         if member == c.NOBODY:
             return
         s.set_idle(ex, member, BUSY_NOW)
@@ -406,7 +414,7 @@ def on_staff_serve(ex: s.Exchange) -> None:
 @inlined
 def on_answer(ex: s.Exchange, call: int) -> None:
     """ANSWER: the parker answers the return and handles it again."""
-    attendant = ex.calls[call]["extension"]
+    attendant = s.record_of(ex, call)["extension"]
     s.note(ex, call, attendant, c.RECALL_ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
 
@@ -414,7 +422,7 @@ def on_answer(ex: s.Exchange, call: int) -> None:
 @inlined
 def on_expiry(ex: s.Exchange, call: int) -> None:
     """EXPIRY: the time in the lot is up and the call comes back to its parker, or to the group."""
-    record = ex.calls[call]
+    record = s.record_of(ex, call)
     if record["list"] != c.NOBODY:
         s.leave(ex, call)
     now_us = ex.state[s.NOW]
@@ -423,21 +431,28 @@ def on_expiry(ex: s.Exchange, call: int) -> None:
     record["patience_end_us"] = s.later(now_us, s.at(ex, s.RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
     record["since_us"] = now_us
+    ex.state[s.RETURNS] = max(ex.state[s.RETURNS], s.wide(record["parks"]))
     come_back(ex, call, 0 if ex.policies.recall_to == c.TO_GROUP else 1)
 
 
 @compiled
 def advance(exchange: s.Exchange) -> int:
-    """Run until the calendar is empty (``DONE``) or a buffer could be too small for the next event (``MORE_ROOM``)."""
+    """Run until the calendar is empty (``DONE``) or what there is may not do for the next event (``MORE_ROOM``)."""
     ex = held(exchange)
     while True:
         room = s.room_needed(ex)
         ex.state[s.ROOM] = room
-        if ex.state[s.ROWS] + room > len(ex.rows) or ex.state[s.HEAP] + room > ex.heap.shape[1]:
+        if (
+            ex.state[s.ROWS] + room > len(ex.rows)
+            or ex.state[s.HEAP] + room > ex.heap.shape[1]
+            or ex.state[s.RETURNS] >= ex.state[s.DRAWN_PARKS]
+        ):
             return s.MORE_ROOM
         time_us, key = s.next_event(ex)
         if time_us == s.LATEST:
             return s.DONE
+        if key >> 32 == c.RANK_ARRIVAL and s.record_is_taken(ex):
+            return s.MORE_ROOM
         assert time_us >= ex.state[s.NOW]
         ex.state[s.NOW] = time_us
         rank, number = key >> 32, key & 0xFFFFFFFF
@@ -450,7 +465,7 @@ def advance(exchange: s.Exchange) -> int:
         elif rank == c.RANK_ANNOUNCED:
             on_announced(ex, number)
         else:
-            ex.calls[number]["wake_us"] = c.NEVER  # this wake-up has come; another entry like it would be stale
+            s.record_of(ex, number)["wake_us"] = c.NEVER  # this wake-up has come; another entry like it would be stale
             if rank == c.RANK_PARK_REQUEST:
                 on_park_request(ex, number)
             elif rank == c.RANK_TALK_END:
@@ -468,18 +483,50 @@ def advance(exchange: s.Exchange) -> int:
                 on_ring_out(ex, number)
 
 
+@compiled
+def count_rows(its: tally.Count, rows: Any, many: int) -> None:
+    """Count the first ``many`` rows in."""
+    for number in range(many):
+        row = rows[number]
+        counting.count(
+            its, row["time_us"], row["call"], row["lot"], row["slot"], row["extension"], row["kind"], row["reason"]
+        )
+
+
 # From outside ----------------------------------------------------------------------------------------------------
 
 
 def simulate(settings: Settings, workload: Workload) -> Journal:
     """Put ``workload`` through the kernel and return its journal (without header): the rows of ``processes``."""
-    ex = s.new_exchange(settings, workload)
-    del workload  # what is drawn has been copied: unless the caller keeps it, it does not stand in memory twice
+    offered = Offered.of(workload)
+    del workload  # what is drawn is copied: unless the caller keeps it, it does not stand in memory twice
+    ex = s.new_exchange(settings, offered, rows=5 * len(offered.arrival_us) + 256)
     while advance(ex) != s.DONE:
-        room = int(ex.state[s.ROOM])
-        ex = ex._replace(
-            rows=s.longer(ex.rows, int(ex.state[s.ROWS]), room), heap=s.longer(ex.heap, int(ex.state[s.HEAP]), room)
-        )
+        ex = s.with_room(ex, offered)
     rows = ex.rows[: ex.state[s.ROWS]]
-    del ex  # the calls and what was drawn
+    del ex, offered  # the calls and what was drawn
     return Journal({name: rows[name] for name, _ in COLUMNS})
+
+
+def tally_of(settings: Settings, offered: Offered, window: tally.Window, target_us: int) -> tally.Tally:
+    """Put calls through the kernel and return what they come to; no row is kept longer than it takes to count it.
+
+    Args:
+        settings: of the scenario.
+        offered: the calls; rows that no call needs are not drawn.
+        window: what is counted.
+        target_us: the wait within which an answer counts as in time.
+    """
+    ex = s.new_exchange(settings, offered, rows=ROWS_AT_ONCE)
+    its = tally.new_count(settings, window, target_us, ex.arrival_us)
+    while advance(ex) != s.DONE:
+        if ex.state[s.ROWS] + ex.state[s.ROOM] > ROWS_AT_ONCE:
+            count_rows(its, ex.rows, ex.state[s.ROWS])
+            ex.state[s.ROWS] = 0
+        ex = s.with_room(ex, offered)
+    count_rows(its, ex.rows, ex.state[s.ROWS])
+    return tally.finished(its)
+
+
+ROWS_AT_ONCE: Final = 8192
+"""A quarter of a megabyte, which a processor keeps at hand."""

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.journal.journal import Journal
-from parksim.journal.measures import HOUR_US, HOURS, Ints, Mask, Stays, stays_of
+from parksim.journal.measures import Mask, Stays, stays_of
+from parksim.journal.tally import HOUR_US, HOURS, Ints
 from parksim.rules import codes as c
 from parksim.scenario.laws import Law
 from parksim.scenario.model import Scenario

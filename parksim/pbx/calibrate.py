@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from parksim.errors import ArgumentError, LogError
-from parksim.journal.measures import HOUR_US, Window, open_by_hour_us
+from parksim.journal.measures import open_by_hour_us
+from parksim.journal.tally import HOUR_US, Window
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe

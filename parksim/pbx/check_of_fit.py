@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from parksim.engines import processes
-from parksim.journal.measures import Window, measure_rows
+from parksim.journal.measures import measure_rows
+from parksim.journal.tally import Window
 from parksim.pbx.fitting import Calibration, number
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import SERVICE_TARGET_US, LogMeasure

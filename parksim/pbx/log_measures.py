@@ -12,7 +12,8 @@ from typing import NamedTuple
 from parksim.catalogue import SCALARS
 from parksim.errors import JournalError
 from parksim.journal.journal import Journal, stays_of
-from parksim.journal.measures import Window, measure_rows
+from parksim.journal.measures import measure_rows
+from parksim.journal.tally import Window
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 from parksim.scenario.model import Settings

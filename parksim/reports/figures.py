@@ -18,7 +18,7 @@ from parksim import theory
 from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError
 from parksim.journal.journal import stays_of
-from parksim.journal.measures import HOURS
+from parksim.journal.tally import HOURS
 from parksim.reports.words import (
     bounds_of,
     clipped,

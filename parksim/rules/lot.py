@@ -120,6 +120,8 @@ def counted_below(counts: Sequence[int], end: int) -> int:
     """Return how many of the leaves below ``end`` a tree of counts has marked."""
     if end >= len(counts) // 2:
         return counts[1]
+    if end <= 0:
+        return 0
     node = end + len(counts) // 2
     below = 0
     while node > 1:
@@ -136,9 +138,9 @@ def nth_counted(counts: Sequence[int], nth: int) -> int:
     node = 1
     while node < len(counts) // 2:
         node *= 2
-        if nth >= counts[node]:
-            nth -= counts[node]
-            node += 1
+        right = int(nth >= counts[node])  # a number in place of a branch, which compiled code could not foresee
+        nth -= right * counts[node]
+        node += right
     return node - len(counts) // 2
 
 

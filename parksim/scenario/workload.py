@@ -4,10 +4,10 @@ A ``Workload`` is a set of integer columns. Engines read them and draw nothing, 
 staffings can be compared call by call (common random numbers), and any replication can be run again alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from itertools import islice, repeat
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,13 @@ from parksim.scenario.recordings import DAY_US
 from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_cv
 
 Column = NDArray[np.int64]
-Kind = TypeVar("Kind", bound=np.generic)
+Floats = NDArray[np.float64]
+Rows = Callable[[int], NDArray[Any]]
+"""Parks made so far -> a row of a column, shape (calls,): whole numbers, integers or floats."""
+# Types of functions inside a function are made anew whenever it is called; names for them take no time.
+MaybeLaw = Law | None
+Laws = Sequence[Law | None]
+Numbers = Sequence[float]
 
 
 class Workload(NamedTuple):
@@ -89,8 +95,8 @@ Opened = Callable[[], np.random.Generator]
 def streams(seed: int, replication: int) -> Streams:
     """Return the random streams of one replication: independent of each other and of every other replication's.
 
-    Each is that of ``SeedSequence(seed, spawn_key=(replication, purpose, parks))``; what NumPy makes of these numbers
-    is put together here, in half its time, which short replications notice.
+    Each is that of ``SeedSequence(seed, spawn_key=(replication, purpose, parks))``. NumPy seeds one stream at a time;
+    here the streams of all purposes are seeded at once, in a quarter of its time, which short replications notice.
 
     Raises:
         ArgumentError: the seed or the replication is no whole number from 0.
@@ -99,17 +105,94 @@ def streams(seed: int, replication: int) -> Streams:
     words += [0] * (4 - len(words)) + _words(
         whole("a replication is", replication)
     )  # a short seed is filled up to the size of the pool
+    pool = np.random.SeedSequence(np.array(words, np.uint32)).pool
+    seeded: dict[int, NDArray[np.uint64]] = {}
 
     def stream(purpose: int, parks: int) -> np.random.Generator:
-        entropy = np.array([*words, purpose, parks], np.uint32)
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+        block, place = divmod(parks, _PARKS_AT_ONCE)
+        if block not in seeded:
+            seeded[block] = _states(pool, len(words), block * _PARKS_AT_ONCE)
+        return np.random.Generator(np.random.PCG64(_Seeded(seeded[block][place, purpose])))  # type: ignore[arg-type]  # its stub knows no other seeds
 
     return stream
+
+
+_PARKS_AT_ONCE: Final = 4
+
+
+class _Seeded(np.random.bit_generator.ISeedSequence):
+    """The numbers from which PCG64 begins."""
+
+    def __init__(self, state: NDArray[np.uint64]) -> None:
+        self._state = state
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        """Return the four numbers that PCG64 asks for."""
+        assert (n_words, dtype) == (4, np.uint64)
+        return self._state
+
+
+def _states(pool: NDArray[np.uint32], words: int, first_parks: int) -> NDArray[np.uint64]:
+    """Return the state of every purpose after some numbers of parks, shape (parks, purposes, 4).
+
+    ``pool`` is what a SeedSequence has made of the first ``words`` words; (purpose, parks) follow. The steps are those
+    of NumPy's SeedSequence, which is O'Neill's seed_seq_fe (pcg-random.org, "Developing a seed_seq alternative", 2015).
+    """
+    for number, word in enumerate((_PURPOSE, _PARKS + np.uint32(first_parks))):
+        # As many constants have been used: four words filled the pool, each was mixed into three, others into four.
+        before, after = _constants(_INIT_A, _MULT_A, 16 + 4 * (words - 4 + number), 4)
+        pool = _folded(pool * _MIX_LEFT - _folded((word ^ before) * after) * _MIX_RIGHT)
+    before, after = _constants(_INIT_B, _MULT_B, 0, 8)
+    return _folded((np.concatenate((pool, pool), axis=-1) ^ before) * after).astype("<u4").view(np.uint64)
+
+
+_PARKS, _PURPOSE = np.indices((_PARKS_AT_ONCE, _BUSY_DAYS + 1), np.uint32)[..., np.newaxis]
+_INIT_A, _MULT_A, _INIT_B, _MULT_B = 0x43B0D7E5, 0x931E8875, 0x8B51F9DD, 0x58F38DED
+_MIX_LEFT, _MIX_RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
+
+
+@cache
+def _constants(init: int, multiplier: int, first: int, many: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return some of the constants init * multiplier**n, from n = ``first`` on, and of each the next one."""
+    numbers = [init * pow(multiplier, n, 2**32) % 2**32 for n in range(first, first + many + 1)]
+    return np.array(numbers[:-1], np.uint32), np.array(numbers[1:], np.uint32)
+
+
+def _folded(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Mix the upper half of each word into its lower half."""
+    return values ^ (values >> np.uint32(16))
 
 
 def _words(number: int) -> list[int]:
     """Return a whole number from 0 as words of 32 bits, the lowest first."""
     return [number >> shift & 0xFFFFFFFF for shift in range(0, max(number.bit_length(), 1), 32)]
+
+
+class Offered(NamedTuple):
+    """The calls of one replication, each row of a column drawn when somebody asks for it.
+
+    Few calls are parked twice, and rows that no call reaches cost nothing.
+    """
+
+    arrival_us: Column
+    """As in ``Workload``."""
+    max_parks: int
+    draws: Mapping[str, Rows]
+    """By name of the other columns; those without parks have row 0."""
+
+    def rows(self, name: str) -> int:
+        """Return how many rows a column has."""
+        return 1 if name in _FLAT else self.max_parks + (name in _ALSO_AFTER_ALL_PARKS)
+
+    @classmethod
+    def of(cls, workload: Workload) -> "Offered":
+        """Return calls that are drawn already."""
+        rows = {name: np.atleast_2d(column).__getitem__ for name, column in workload._asdict().items()}
+        return cls(rows.pop("arrival_us")(0), len(workload.wants_park), rows)
+
+
+_FLAT: Final = ("arrival_us", "queue_patience_us", "lot")
+_ALSO_AFTER_ALL_PARKS: Final = ("handling_us", "talk_us")
 
 
 def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
@@ -122,59 +205,82 @@ def draw(scenario: Scenario, seed: int, replication: int = 0) -> Workload:
     Raises:
         ArgumentError: the seed or the replication is no whole number from 0.
     """
+    calls = offer(scenario, seed, replication)
+    tables = {
+        name: _table(row, calls.rows(name), len(calls.arrival_us), np.int8 if name == "wants_park" else np.int64)
+        for name, row in calls.draws.items()
+    }
+    flat = {name: tables.pop(name)[0] for name in _FLAT[1:]}
+    return Workload(arrival_us=calls.arrival_us, **flat, **tables)
+
+
+def offer(scenario: Scenario, seed: int, replication: int = 0) -> Offered:
+    """Return the calls that ``draw`` draws, row by row as they are asked for.
+
+    Raises:
+        ArgumentError: the seed or the replication is no whole number from 0.
+    """
     stream = streams(seed, replication)
     arrival_us = arrivals(scenario, stream)
-    calls, parks = len(arrival_us), scenario.parking.max_parks
-    retrieval, recall = scenario.retrieval, scenario.recall
+    calls, retrieval, recall = len(arrival_us), scenario.retrieval, scenario.recall
 
-    def of_hour(numbers: Sequence[float]) -> NDArray[np.float64]:
+    def of_hour(numbers: Numbers) -> Floats:
         """Return the number of the hour of the day in which each call is offered."""
         return np.array(numbers)[arrival_us // HOUR_US % HOURS]
 
-    def rows(purpose: int, times: int = parks) -> list[Opened]:
-        return [partial(stream, purpose, k) for k in range(times)]
+    def of(purpose: int, law: MaybeLaw, least_us: int = 0) -> Rows:
+        return lambda parks: _durations(law, partial(stream, purpose, parks), calls, least_us)
 
-    def per_park(purpose: int, law: Law | None, times: int = parks, least_us: int = 0) -> Column:
-        return _durations(law, rows(purpose, times), calls, least_us)
-
-    def unless_never(column: Column, purpose: int, share: float) -> Column:
-        return np.where(_happens(share, rows(purpose), calls), np.int64(NEVER), column) if share else column
+    def unless_never(row: Rows, purpose: int, share: float) -> Rows:
+        if not share:
+            return row
+        return lambda parks: np.where(
+            _happens(share, partial(stream, purpose, parks), calls), np.int64(NEVER), row(parks)
+        )
 
     share: float | NDArray[np.float64] = (
         scenario.parking.probability
         if isinstance(scenario.parking.probability, float)
         else of_hour(scenario.parking.probability)
     )
-    retrieval_us = per_park(_RETRIEVAL, retrieval.delay)
-    if retrieval.delay_factor is not None:
-        retrieval_us = np.rint(retrieval_us * of_hour(retrieval.delay_factor)).astype(np.int64)
     lot = _lots(scenario, stream, calls)
 
-    def by_lot(purpose: int, laws: list[Law | None], least_us: int = 0) -> Column:
+    def by_lot(purpose: int, laws: Laws, least_us: int = 0) -> Rows:
         """Draw from the law of each call's lot: of one stream, so that lots of one law are as one lot."""
-        column = per_park(purpose, laws[0], parks, least_us)
-        for number, law in enumerate(laws):
-            if law != laws[0]:
-                column = np.where(lot == number, per_park(purpose, law, parks, least_us), column)
-        return column
 
-    return Workload(
-        arrival_us=arrival_us,
-        queue_patience_us=per_park(_QUEUE_PATIENCE, scenario.queue_patience, 1)[0],
-        lot=lot,
-        handling_us=per_park(_HANDLING, scenario.attendants.handling, parks + 1),
-        talk_us=per_park(_TALK, scenario.attendants.talk, parks + 1),
-        wants_park=_happens(share, rows(_WANTS_PARK), calls),
-        max_in_parking_us=by_lot(_MAX_IN_PARKING, [one.max_in_parking for one in scenario.lots], least_us=1),
-        patience_us=by_lot(_PATIENCE, [scenario.stay_patience(one) for one in scenario.lots]),
-        retrieval_us=unless_never(retrieval_us, _NEVER_RETRIEVED, retrieval.never),
-        staff_talk_us=per_park(_STAFF_TALK, retrieval.talk),
-        slot_u=_slot_numbers(rows(_SLOT), calls)
-        if any(one.choice == "random" for one in scenario.lots)
-        else _all(0, parks, calls),
-        answer_us=unless_never(per_park(_ANSWER, recall.answer), _NEVER_ANSWERED, recall.never),
-        recall_patience_us=per_park(_RECALL_PATIENCE, scenario.recall_patience),
-    )
+        def row(parks: int) -> Column:
+            column = of(purpose, laws[0], least_us)(parks)
+            for number, law in enumerate(laws[1:], 1):
+                if law != laws[0]:
+                    column = np.where(lot == number, of(purpose, law, least_us)(parks), column)
+            return column
+
+        return row
+
+    delay_us = of(_RETRIEVAL, retrieval.delay)
+    retrieval_us = delay_us
+    if retrieval.delay_factor is not None:
+        factors = of_hour(retrieval.delay_factor)
+
+        def retrieval_us(parks: int) -> Column:
+            return np.rint(delay_us(parks) * factors)
+
+    chosen_at_random = any(one.choice == "random" for one in scenario.lots)
+    draws: dict[str, Rows] = {
+        "queue_patience_us": of(_QUEUE_PATIENCE, scenario.queue_patience),
+        "lot": lambda _: lot,
+        "handling_us": of(_HANDLING, scenario.attendants.handling),
+        "talk_us": of(_TALK, scenario.attendants.talk),
+        "wants_park": lambda parks: _happens(share, partial(stream, _WANTS_PARK, parks), calls),
+        "max_in_parking_us": by_lot(_MAX_IN_PARKING, [one.max_in_parking for one in scenario.lots], least_us=1),
+        "patience_us": by_lot(_PATIENCE, [scenario.stay_patience(one) for one in scenario.lots]),
+        "retrieval_us": unless_never(retrieval_us, _NEVER_RETRIEVED, retrieval.never),
+        "staff_talk_us": of(_STAFF_TALK, retrieval.talk),
+        "slot_u": lambda parks: _slot_numbers(stream(_SLOT, parks), calls) if chosen_at_random else _all(0, calls),
+        "answer_us": unless_never(of(_ANSWER, recall.answer), _NEVER_ANSWERED, recall.never),
+        "recall_patience_us": of(_RECALL_PATIENCE, scenario.recall_patience),
+    }
+    return Offered(arrival_us, scenario.parking.max_parks, draws)
 
 
 def arrivals(scenario: Scenario, stream: Streams) -> Column:
@@ -249,50 +355,55 @@ def _recorded(source: Recorded, stream: np.random.Generator, end_us: int) -> Col
 def _lots(scenario: Scenario, stream: Streams, calls: int) -> Column:
     """Draw the lot that each call asks first, in the ratio of the weights."""
     if isinstance(scenario.lot, LotSection) or len(scenario.lot) == 1:
-        return _all(0, 1, calls).reshape(calls)
+        return _all(0, calls)
     upto = np.cumsum([lot.weight for lot in scenario.lot])
     share = stream(_LOT, 0).random(calls)
     lot: Column = np.asarray(np.searchsorted(upto / upto[-1], share, side="right"), np.int64)
     return lot
 
 
-def _all(value: int, rows: int, calls: int) -> Column:
-    """Return a table of one value, which takes no memory."""
-    return np.broadcast_to(np.int64(value), (rows, calls))
+@lru_cache(maxsize=64)
+def _all(value: int, calls: int) -> Column:
+    """Return a row of one value, which takes no memory."""
+    return np.ndarray((calls,), np.int64, np.int64(value).tobytes(), strides=(0,))  # as broadcast_to, but at once
 
 
-def _durations(law: Law | None, rows: Sequence[Opened], calls: int, least_us: int) -> Column:
-    """Draw one duration a row and call, rounded to microseconds but not below ``least_us``; None is never."""
+def _durations(law: Law | None, opened: Opened, calls: int, least_us: int) -> NDArray[Any]:
+    """Draw one duration a call, rounded to microseconds but not below ``least_us``; None is never."""
     if law is None:
-        return _all(NEVER, len(rows), calls)
+        return _all(NEVER, calls)
     if isinstance(law, Constant):
-        return _all(max(round(law.value * 1e6), least_us), len(rows), calls)
-
-    def drawn_us(stream: np.random.Generator) -> NDArray[Any]:
-        drawn = law.draw_s(stream, calls)
-        drawn *= 1e6
-        return np.rint(drawn, out=drawn)
-
-    table = _table(rows, calls, np.int64, drawn_us)
-    return np.maximum(table, least_us, out=table) if least_us else table  # what is drawn is not negative
+        return _all(max(round(law.value * 1e6), least_us), calls)
+    drawn = law.draw_s(opened(), calls)
+    drawn *= 1e6
+    row = np.rint(drawn, out=drawn)
+    return np.maximum(row, least_us, out=row) if least_us else row  # what is drawn is not negative
 
 
-def _happens(share: float | NDArray[np.float64], rows: Sequence[Opened], calls: int) -> NDArray[np.int8]:
-    """Draw one yes (1) or no (0) a row and call; ``share`` is of all calls, or one number a call."""
+def _happens(share: float | NDArray[np.float64], opened: Opened, calls: int) -> NDArray[np.int8]:
+    """Draw one yes (1) or no (0) a call; ``share`` is of all calls, or one number a call."""
     if isinstance(share, float) and share in (0, 1):
-        return np.broadcast_to(np.int8(share), (len(rows), calls))
-    return _table(rows, calls, np.int8, lambda stream: stream.random(calls) < share)
+        return np.broadcast_to(np.int8(share), calls)
+    return (opened().random(calls) < share).view(np.int8)
 
 
-def _slot_numbers(rows: Sequence[Opened], calls: int) -> Column:
+def _slot_numbers(stream: np.random.Generator, calls: int) -> Column:
     """Draw the numbers of the random choice."""
-    return _table(rows, calls, np.int64, lambda stream: stream.integers(_SLOT_NUMBERS, size=calls, dtype=np.int64))
+    return stream.integers(_SLOT_NUMBERS, size=calls, dtype=np.int64)
 
 
-def _table(
-    rows: Sequence[Opened], calls: int, kind: type[Kind], draw_row: Callable[[np.random.Generator], NDArray[Any]]
-) -> NDArray[Kind]:
-    table = np.empty((len(rows), calls), kind)
-    for row, opened in zip(table, rows, strict=True):
-        row[:] = draw_row(opened())
+def is_constant(row: NDArray[Any]) -> bool:
+    """Tell whether a row is one value that was drawn from nothing."""
+    return row.strides == (0,)
+
+
+def _table(draw_row: Rows, rows: int, calls: int, kind: type[Any]) -> NDArray[Any]:
+    """Return a column of some rows; of one value it takes no memory."""
+    first = draw_row(0)
+    if is_constant(first):
+        return np.broadcast_to(first, (rows, calls))
+    table = np.empty((rows, calls), kind)
+    table[0] = first
+    for parks in range(1, rows):
+        table[parks] = draw_row(parks)
     return table

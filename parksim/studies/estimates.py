@@ -11,7 +11,8 @@ from itertools import accumulate
 from typing import Final, Literal
 
 from parksim.catalogue import BY_NAME, SHARES
-from parksim.journal.measures import Window, open_by_hour_us
+from parksim.journal.measures import open_by_hour_us
+from parksim.journal.tally import Window
 from parksim.rules import codes as c
 from parksim.scenario.lots import longest_s
 from parksim.scenario.model import Scenario

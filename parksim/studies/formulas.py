@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from parksim import theory
 from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import UnfitError
-from parksim.journal.measures import HOUR_US, HOURS
+from parksim.journal.tally import HOUR_US, HOURS
 from parksim.scenario.laws import Law
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario

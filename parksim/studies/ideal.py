@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import theory
-from parksim.journal.measures import HOUR_US, HOURS
+from parksim.journal.tally import HOUR_US, HOURS
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED

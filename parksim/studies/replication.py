@@ -21,11 +21,11 @@ from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
 from parksim.errors import ArgumentError
 from parksim.journal.journal import Journal
-from parksim.journal.measures import Measures, measure
+from parksim.journal.measures import Measures, counted_in, measure, measures_of
 from parksim.results import Drawn
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
-from parksim.scenario.workload import Workload, draw
+from parksim.scenario.workload import Workload, draw, offer
 from parksim.studies import controls
 from parksim.studies.store import Result, code_digest
 
@@ -180,13 +180,26 @@ def replicate(
     _keep_memory_at_hand()
     results = []
     for replication in replications:
-        workload = draw(scenario, seed, replication)
-        journal = _simulated(scenario, workload, engine)
-        measures: Mapping[str, Any] = measure(journal, scenario)
-        if with_controls:
-            measures = {**measures, controls.NAME: controls.of_replication(journal, scenario, workload)}
+        measures: Mapping[str, Any]
+        if engine == "kernel" and not with_controls:
+            measures = _counted(scenario, seed, replication)
+        else:
+            workload = draw(scenario, seed, replication)
+            journal = _simulated(scenario, workload, engine)
+            measures = measure(journal, scenario)
+            if with_controls:
+                measures = {**measures, controls.NAME: controls.of_replication(journal, scenario, workload)}
         results.append({name: _plain(value) for name, value in measures.items()})
     return results
+
+
+def _counted(scenario: Scenario, seed: int, replication: int) -> Measures:
+    """Return the measures of a replication by the kernel, which counts facts as they happen and keeps no journal."""
+    from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
+
+    settings, window, target_us = counted_in(scenario)
+    tally = kernel.tally_of(settings, offer(scenario, seed, replication), window, target_us)
+    return measures_of(tally, settings, window)
 
 
 def as_asked(stored: Result, scenario: Scenario, with_controls: bool) -> Result | None:

@@ -131,6 +131,7 @@ _DECIDING: Final = (
     "scenario/*.py",
     "journal/journal.py",
     "journal/measures.py",
+    "journal/tally.py",
     "journal/innovations.py",
     "stats/special.py",
 )

@@ -1,7 +1,7 @@
 """Replications of one scenario, and what they say together: the estimates, the verdicts, and when there are enough."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -65,11 +65,28 @@ def together(objectives: Iterable[ObjectiveVerdict]) -> est.Verdict:
     return "missed" if "missed" in verdicts else "undecided" if "undecided" in verdicts else "met"
 
 
-class _ByName(dict[str, Any]):
-    """Estimates by the names of their measures; a wrong name is answered with the right one."""
+class _ByName(Mapping[str, Any]):
+    """Estimates by the names of their measures, each made when it is asked for; a wrong name gets the right one."""
 
-    def __missing__(self, name: object) -> Any:
-        raise _unknown(name)
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._make = make
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            if name not in BY_NAME:
+                raise _unknown(name)
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*SCALARS, *VECTORS))
+
+    def __len__(self) -> int:
+        return len(BY_NAME)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def _unknown(name: object) -> UnknownNameError:
@@ -98,11 +115,14 @@ class Study(Reported):
     draws: Draws | None = field(default=None, repr=False)
 
     @cached_property
-    def estimates(self) -> dict[str, Any]:
-        """Each measure's ``Estimate`` by name; a list of them for a vector."""
-        lengths = {name: len(self.results[0][name]) if self.results else 0 for name in VECTORS}
-        vectors = {name: [self.estimate(name, index) for index in range(length)] for name, length in lengths.items()}
-        return _ByName({name: self.estimate(name) for name in SCALARS} | vectors)
+    def estimates(self) -> Mapping[str, Any]:
+        """Each measure's ``Estimate`` by name; a list of them for a vector. Each is made when it is asked for."""
+        return _ByName(self._estimates_of)
+
+    def _estimates_of(self, name: str) -> est.Estimate | list[est.Estimate]:
+        if name in SCALARS:
+            return self.estimate(name)
+        return [self.estimate(name, index) for index in range(len(self.results[0][name]) if self.results else 0)]
 
     @cached_property
     def formulas(self) -> Mapping[str, Formula]:

@@ -35,7 +35,7 @@ from parksim.engines import _lift, _state, kernel, processes
 from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import codes as c
 from parksim.scenario.model import Scenario, Settings
-from parksim.scenario.workload import Workload, draw
+from parksim.scenario.workload import Offered, Workload, draw
 
 SCENARIOS: Final = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 WAYS: Final = {"compiled": {}, "checked": {"NUMBA_BOUNDSCHECK": "1"}, "interpreted": {"NUMBA_DISABLE_JIT": "1"}}
@@ -226,7 +226,8 @@ def runs_as(way: str) -> bool:
         return False
     if way == "compiled":
         return not _lift.numba.config.BOUNDSCHECK
-    short = _state.new_exchange(*next(random_cases(1))[1:])
+    _, settings, workload = next(random_cases(1))
+    short = _state.new_exchange(settings, Offered.of(workload), rows=1_000)
     short = short._replace(drawn=short.drawn[:1])
     try:
         kernel.advance(short)

@@ -1,4 +1,4 @@
-"""The trees of free slots and of idle extensions, against a look at each of them."""
+"""The tree of free slots and the line of idle extensions, against a look at each of them."""
 
 from random import Random
 
@@ -28,20 +28,39 @@ def test_a_tree_of_counts_follows_every_change(size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 12, 100])
-def test_the_longest_idle_is_at_the_root_after_every_change(size):
-    """500 changes among few instants (seed 2, so ties abound): the root and SimPy's group say what the rule says."""
+def test_the_line_has_all_that_are_idle_in_their_order_after_every_change(size):
+    """500 changes among few instants (seed 2, so ties abound): the first is whom the rule and SimPy's group name."""
     rng = Random(2)
     idle_us = [0] * size
-    firsts = trees.tree_of_firsts(idle_us, range(size), trees.width_for(size))
+    after, before = [0] * (size + 1), [0] * (size + 1)
+    trees.line_of(idle_us, range(size), after, before, end=size)
     group = processes.Group([0] * size)
     for change in range(500):
         extension = rng.randrange(size)
         since_us = rng.choice((BUSY_NOW, BUSY_NOW, OFF_DUTY, change // 9))
-        idle_us[extension] = since_us
         group.set_idle(extension, since_us)
-        trees.settle(firsts, extension, idle_us, extension)
-        assert firsts[1] == routing.longest_idle(idle_us, size) == group.longest_idle()
-        assert firsts == trees.tree_of_firsts(idle_us, range(size), trees.width_for(size))
+        if routing.is_free(idle_us[extension]):
+            trees.depart(after, before, extension)
+        idle_us[extension] = since_us
+        if routing.is_free(since_us):
+            trees.enter(after, before, idle_us, extension, end=size)
+        line, backwards = walk(after, size), walk(before, size)
+        assert (
+            line
+            == backwards[::-1]
+            == sorted(
+                (one for one in range(size) if routing.is_free(idle_us[one])), key=lambda one: (idle_us[one], one)
+            )
+        )
+        assert (line or [-1])[0] == routing.longest_idle(idle_us, size) == group.longest_idle()
+
+
+def walk(links, end):
+    """Return the places that links lead to, from the end of a line to its end."""
+    places = [links[end]]
+    while places[-1] != end:
+        places.append(links[places[-1]])
+    return places[:-1]
 
 
 def test_inlined_code_is_not_called_from_python():

@@ -18,7 +18,13 @@ from tests.speed.contest import Contender
 from tests.speed.park1 import Figures
 
 CALLS_A_REPLICATION = 10_000
-"""The size at which a whole study is measured."""
+SHORT = 1_000
+"""The sizes at which a whole study is measured."""
+FIGURED = (
+    *("calls_offered", "parks_made", "parks_requested", "refused_share", "retrieved_share", "abandoned_share"),
+    *("expired_share", "occupancy_mean"),
+)
+"""The measures that ``figures`` reads."""
 HEAP = "the same, slots in a heap"
 SIMPY = "parksim, SimPy: drawn, measured"
 
@@ -39,7 +45,11 @@ def contenders() -> list[Contender]:
         everybody += [
             Contender("parksim, kernel alone", alone, read_journals, 400_000, target=80.0),
             Contender("parksim, kernel: one long run", one_run("kernel"), read_run, 400_000),
-            Contender("parksim, kernel: a study", whole_study("kernel"), read_study, 400_000, target=40.0),
+            Contender("parksim, kernel: a study", whole_study("kernel"), read_study, 400_000, target=60.0),
+            Contender(
+                "parksim, kernel: a study, short", whole_study("kernel", SHORT), read_study, 400_000, target=40.0
+            ),
+            Contender("parksim, kernel: with controls", whole_study("kernel", controls=True), read_study, 400_000),
         ]
     if find_spec("ciw") is not None:  # no dependency: compared where somebody has it
         from tests.speed import ciw_switchboard
@@ -88,16 +98,22 @@ def one_run(engine: str) -> Callable[[int, int], Callable[[], Any]]:
     return prepare
 
 
-def whole_study(engine: str) -> Callable[[int, int], Callable[[], Any]]:
-    """Time a study in this process: replications of 10,000 calls (fewer when there are not so many), estimates."""
+def whole_study(
+    engine: str, calls_each: int = CALLS_A_REPLICATION, *, controls: bool = False
+) -> Callable[[int, int], Callable[[], Any]]:
+    """Time a study in this process, to the estimates of the six figures.
+
+    It has replications of ``calls_each`` calls (fewer where ``calls`` is less). Estimates are plain, as the
+    rivals' are, or corrected by controls.
+    """
 
     def prepare(seed: int, calls: int) -> Callable[[], Any]:
-        replications = max(2, calls // CALLS_A_REPLICATION)
+        replications = max(2, calls // calls_each)
         scenario = parksim.Scenario.model_validate(park1.scenario(calls // replications))
 
         def simulate() -> Study:
-            study = parksim.study(scenario, replications=replications, seed=seed, engine=engine)
-            study.estimates["refused_share"]
+            study = parksim.study(scenario, replications=replications, seed=seed, engine=engine, controls=controls)
+            read_study(study)
             return study
 
         return simulate
@@ -121,7 +137,7 @@ def read_run(result: Any) -> tuple[int, Figures]:
 
 def read_study(result: Any) -> tuple[int, Figures]:
     """Return the calls of a study, warm-up included, and its figures."""
-    means = {name: estimate.mean for name, estimate in result.estimates.items() if not isinstance(estimate, list)}
+    means = {name: result.estimates[name].mean for name in FIGURED}
     warm_up = park1.WARM_UP_S * park1.ARRIVALS_PER_S
     return round((means["calls_offered"] + warm_up) * len(result.results)), figures(means)
 

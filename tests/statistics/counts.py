@@ -21,7 +21,7 @@ import numpy as np
 
 from parksim import theory
 from parksim.journal.journal import Journal
-from parksim.journal.measures import HOUR_US
+from parksim.journal.tally import HOUR_US
 from parksim.pbx import counted as estimating
 from parksim.pbx import counts as reading
 from parksim.pbx.counted import counted
