@@ -39,7 +39,7 @@ from parksim.pbx.counts import ENDS, Counts
 from parksim.pbx.fitting import DRAWN, LONGEST_MEAN_S, Calibration, number, percent, share_of, span
 from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import MOST_CALLS
-from parksim.scenario.workload import streams
+from parksim.scenario.workload import COUNTED, streams
 from parksim.stats.survival import Interval, poisson_limits
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,6 @@ UNEXPLAINED: Final = 3.0
 """Standard deviations by which a counter may miss every candidate before it is left out and named."""
 NEGLIGIBLE: Final = 1e-18
 """A share of refused parks beside which 1 is exact in double precision: more slots change nothing."""
-_PURPOSE: Final = 100  # of the random stream: none of a workload's
 _V, _W = np.polynomial.legendre.leggauss(64)
 _NODES: Final = (0.5 * (_V + 1.0)) ** 3
 """Where the clocks of a stay are read, in time-outs: cubed, since a quick retrieval happens near 0."""
@@ -189,7 +188,7 @@ def counted(counts: Counts, slots: int, limit_s: float, choice: str) -> Counted:
     Raises:
         LogError: the counters are those of more calls a day than a scenario can have, or of other slots.
     """
-    generator = streams(int(counts.digest[:15], 16), 0)(_PURPOSE, 0)
+    generator = streams(int(counts.digest[:15], 16), 0)(COUNTED, 0)
     arrivals = _arrivals(counts)
     _check_volume(counts, arrivals, 1.0)
     for n in TRIED:
