@@ -104,12 +104,7 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
     elif kind == c.ANSWERED:
         take(its, slots, extension, time_us)
         if counted:
-            wait_us = time_us - its.offered_us[call]
-            if wait_us > 0:
-                tally.waits_us[now[WAITS]] = wait_us
-                now[WAITS] += 1
-            if wait_us <= now[TARGET_US]:
-                tally.of_hour[IN_TIME, hour if wait_us == 0 else its.offered_us[call] // HOUR_US % HOURS] += 1
+            count_wait(its, its.offered_us[call], time_us, hour)
     elif kind == c.REFUSED:
         if counted:
             tally.of_hour[REFUSALS, hour] += 1
@@ -123,14 +118,7 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
         if now[ANNOUNCES] == 0:
             free(its, slots, extension, time_us)
     elif kind in (c.RETRIEVED, c.EXPIRED) or (kind == c.ABANDONED and reason == c.IN_LOT):
-        change_level(its, -1, time_us)
-        place = its.first_slot[lot] + slot
-        from_us = its.since_us[place]
-        tally.slot_us[place] += within(its, time_us) - within(its, from_us)
-        spread(its, SLOTS, c.NOBODY, from_us, time_us)
-        if counted:
-            tally.stays_us[now[STAYS]] = time_us - from_us
-            now[STAYS] += 1
+        from_us = count_stay(its, its.first_slot[lot] + slot, time_us, counted)
         if kind == c.RETRIEVED:
             take(its, slots, extension, time_us)
         elif kind == c.EXPIRED:
@@ -158,6 +146,30 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
             its.since_us[slots + extension] = c.NEVER
     elif kind != c.ABANDONED or reason == c.RINGING:
         free(its, slots, extension, time_us)
+
+
+def count_wait(its: Count, from_us: int, until_us: int, hour: int) -> None:
+    """Count the wait of an answered call; ``hour`` is that of the answer."""
+    tally, now = its.tally, its.now
+    wait_us = until_us - from_us
+    if wait_us > 0:
+        tally.waits_us[now[WAITS]] = wait_us
+        now[WAITS] += 1
+    if wait_us <= now[TARGET_US]:
+        tally.of_hour[IN_TIME, hour if wait_us == 0 else from_us // HOUR_US % HOURS] += 1
+
+
+def count_stay(its: Count, place: int, until_us: int, counted: bool) -> int:
+    """Count a stay that ends, in the slot ``place``, and return when it began."""
+    tally, now = its.tally, its.now
+    from_us: int = its.since_us[place]
+    change_level(its, -1, until_us)
+    tally.slot_us[place] += within(its, until_us) - within(its, from_us)
+    spread(its, SLOTS, c.NOBODY, from_us, until_us)
+    if counted:
+        tally.stays_us[now[STAYS]] = until_us - from_us
+        now[STAYS] += 1
+    return from_us
 
 
 def take(its: Count, slots: int, extension: int, time_us: int) -> None:

@@ -240,11 +240,8 @@ def offer(scenario: Scenario, seed: int, replication: int = 0) -> Offered:
             _happens(share, partial(stream, purpose, parks), calls), np.int64(NEVER), row(parks)
         )
 
-    share: float | NDArray[np.float64] = (
-        scenario.parking.probability
-        if isinstance(scenario.parking.probability, float)
-        else of_hour(scenario.parking.probability)
-    )
+    wished = scenario.parking.probability
+    share: float | Floats = wished if isinstance(wished, float) else of_hour(wished)
     lot = _lots(scenario, stream, calls)
 
     def by_lot(purpose: int, laws: Laws, least_us: int = 0) -> Rows:
