@@ -500,11 +500,30 @@ def simulate(settings: Settings, workload: Workload) -> Journal:
     """Put ``workload`` through the kernel and return its journal (without header): the rows of ``processes``."""
     offered = Offered.of(workload)
     del workload  # what is drawn is copied: unless the caller keeps it, it does not stand in memory twice
+    rows = _rows(settings, offered)
+    del offered
+    return _journal(rows)
+
+
+def simulate_and_count(
+    settings: Settings, workload: Workload, window: tally.Window, target_us: int
+) -> tuple[Journal, tally.Tally]:
+    """Return the journal of ``workload`` and what it comes to; arguments as those of ``tally_of``."""
+    rows = _rows(settings, Offered.of(workload))
+    its = tally.new_count(settings, window, target_us, workload.arrival_us)
+    count_rows(its, rows, len(rows))
+    return _journal(rows), tally.finished(its)
+
+
+def _rows(settings: Settings, offered: Offered) -> Any:
+    """Return the facts, one after the other."""
     ex = s.new_exchange(settings, offered, rows=5 * len(offered.arrival_us) + 256)
     while advance(ex) != s.DONE:
         ex = s.with_room(ex, offered)
-    rows = ex.rows[: ex.state[s.ROWS]]
-    del ex, offered  # the calls and what was drawn
+    return ex.rows[: ex.state[s.ROWS]]
+
+
+def _journal(rows: Any) -> Journal:
     return Journal({name: rows[name] for name, _ in COLUMNS})
 
 

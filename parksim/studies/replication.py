@@ -7,7 +7,7 @@ A replication is a function of (scenario, seed, replication number, engine). ``r
 import math
 import platform
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -25,7 +25,7 @@ from parksim.journal.measures import Measures, counted_in, measure, measures_of
 from parksim.results import Drawn
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
-from parksim.scenario.workload import Workload, draw, offer
+from parksim.scenario.workload import Offered, Workload, draw, offer
 from parksim.studies import controls
 from parksim.studies.store import Result, code_digest
 
@@ -180,26 +180,36 @@ def replicate(
     _keep_memory_at_hand()
     results = []
     for replication in replications:
-        measures: Mapping[str, Any]
         if engine == "kernel" and not with_controls:
-            measures = _counted(scenario, seed, replication)
+            measures = dict(_counted(scenario, offer(scenario, seed, replication)))
         else:
             workload = draw(scenario, seed, replication)
-            journal = _simulated(scenario, workload, engine)
-            measures = measure(journal, scenario)
+            journal, found = _measured(scenario, workload, engine)
+            measures = dict(found)
             if with_controls:
-                measures = {**measures, controls.NAME: controls.of_replication(journal, scenario, workload)}
+                measures[controls.NAME] = controls.of_replication(journal, scenario, workload)
         results.append({name: _plain(value) for name, value in measures.items()})
     return results
 
 
-def _counted(scenario: Scenario, seed: int, replication: int) -> Measures:
+def _counted(scenario: Scenario, offered: Offered) -> Measures:
     """Return the measures of a replication by the kernel, which counts facts as they happen and keeps no journal."""
     from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
 
     settings, window, target_us = counted_in(scenario)
-    tally = kernel.tally_of(settings, offer(scenario, seed, replication), window, target_us)
-    return measures_of(tally, settings, window)
+    return measures_of(kernel.tally_of(settings, offered, window, target_us), settings, window)
+
+
+def _measured(scenario: Scenario, workload: Workload, engine: str) -> tuple[Journal, Measures]:
+    """Return the journal of a replication and its measures."""
+    if engine != "kernel":
+        journal = _simulated(scenario, workload, engine)
+        return journal, measure(journal, scenario)
+    from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
+
+    settings, window, target_us = counted_in(scenario)
+    journal, tally = kernel.simulate_and_count(settings, workload, window, target_us)
+    return journal, measures_of(tally, settings, window)
 
 
 def as_asked(stored: Result, scenario: Scenario, with_controls: bool) -> Result | None:
