@@ -58,9 +58,19 @@ class Effect:
         return max((abs(side.changes[measure].mean or 0.0) for side in self.sides), default=0.0)
 
     def moves(self, measure: str) -> bool:
-        """Say whether it moves a measure beyond noise: whether an interval of the change leaves 0 out."""
-        ends = [(side.changes[measure].low, side.changes[measure].high) for side in self.sides]
-        return any(low is not None and high is not None and (low > 0 or high < 0) for low, high in ends)
+        """Say whether it moves a measure beyond noise.
+
+        A guess has two sides, and so two chances to leave 0 outside of an interval: they count as if they were so wide
+        that both together hold the truth at their level (Bonferroni).
+        """
+        return any(self._stands_out(side.changes[measure]) for side in self.sides)
+
+    def _stands_out(self, change: est.Estimate) -> bool:
+        if change.mean is None or change.low is None or change.high is None:
+            return False
+        one, both = (1.0 - (1.0 - change.level) / many for many in (1, len(self.sides)))
+        wider = est.t_of(both, change.n - 1) / est.t_of(one, change.n - 1)
+        return abs(change.mean) > wider * (change.mean - change.low if change.mean > 0 else change.high - change.mean)
 
 
 @dataclass(frozen=True)

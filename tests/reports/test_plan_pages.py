@@ -41,7 +41,7 @@ HOW = {"engine": "simpy", "seed": 4}
 @pytest.fixture(scope="module")
 def solution():
     """The fewest slots."""
-    return solve(BASE, "lot.slots", (2, 12), 6, **HOW)
+    return solve(BASE, "lot.slots", (2, 12), 10, **HOW)
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,8 @@ def test_better_is_what_the_objective_says():
 def test_a_sensitivity_says_what_to_measure(moved):
     """The guesses that matter are named in words, and those that do not; each bar is a change that was measured."""
     story = story_of(moved)
-    moving = [key_words(one.key) for one in moved.effects if one.key not in moved.idle]
+    measured = [one.key for one in moved.effects if one.key != "lot.slots"]  # which a planner decides
+    moving = [key_words(key) for key in measured if key not in moved.idle]
     assert moving
     assert story.headline == f"Measure first: {'; '.join(moving[:3])}."
     idle = [one for one in story.details if one.startswith("These do not move it beyond noise")]
