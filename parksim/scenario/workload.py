@@ -146,7 +146,7 @@ def _states(pool: NDArray[np.uint32], words: int, first_parks: int) -> NDArray[n
     return _folded((np.concatenate((pool, pool), axis=-1) ^ before) * after).astype("<u4").view(np.uint64)
 
 
-_PARKS, _PURPOSE = np.indices((_PARKS_AT_ONCE, _BUSY_DAYS + 1), np.uint32)[..., np.newaxis]
+_PARKS, _PURPOSE = np.indices((_PARKS_AT_ONCE, COINS + 1), np.uint32)[..., np.newaxis]
 _INIT_A, _MULT_A, _INIT_B, _MULT_B = 0x43B0D7E5, 0x931E8875, 0x8B51F9DD, 0x58F38DED
 _MIX_LEFT, _MIX_RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
 
