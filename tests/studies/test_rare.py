@@ -81,8 +81,8 @@ def test_calls_that_wait_return_and_change_with_the_hour_are_as_in_plain_replica
 
 
 def test_recorded_calls_come_when_they_came():
-    """Every path has the recorded instants: means of 400 plain replications, within 4 standard errors."""
-    one = scenario("recorded", lot__slots=2)
+    """In the two hours in which they become more: means of 400 plain replications, within 4 standard errors."""
+    one = scenario("recorded", run__warm_up="9h", run__horizon="11h")
     as_in_plain_replications(one, [0, 0, 0, 1, 1, 1, 2, 3, 3], split=200, plain=400)
 
 
