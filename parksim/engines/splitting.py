@@ -19,7 +19,7 @@ thesis, Twente, chapter 2.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ from parksim.errors import UnfinishedError
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.scenario.model import Settings
-from parksim.scenario.workload import Workload
+from parksim.scenario.workload import Offered, Workload, is_constant
 
 # What belongs to a path, and is taken back with it ...
 BORN, LEVEL, FIRST_INSIDE, LAST_US = range(4)
@@ -56,7 +56,7 @@ WAITING: Final = 2
 TRIES: Final = 8
 
 
-class Offered(NamedTuple):
+class Demand(NamedTuple):
     """The calls that will be offered: when, and what depends on the hour of the day.
 
     Attributes:
@@ -82,6 +82,7 @@ class Pool(NamedTuple):
     """Values of calls to come, used from the first to the last, each once."""
 
     workload: Workload
+    """A row that is one value for all calls is a view of it; it is so in every pool. ``wants_park`` has no such row."""
     gaps: NDArray[np.float64]
     """Exponential, of mean 1, shape (calls,)."""
     coins: NDArray[np.float64]
@@ -104,8 +105,7 @@ class Paths(NamedTuple):
     ends_us: NDArray[np.int64]  # of the warm-up, of the window, of all arrivals
     gaps: NDArray[np.float64]
     coins: NDArray[np.float64]
-    drawn: NDArray[np.int64]  # the pool's columns, as Exchange.drawn
-    wants_park: NDArray[np.int8]
+    drawn: NDArray[np.int64]  # the pool's rows, in the order of Exchange.drawn; row 0 is empty
     blank: Any  # one record of CALL
     # The path as it is now: the memory of all arrays that change with it, but the calendar's and the calls'.
     wide: NDArray[np.int64]
@@ -148,20 +148,20 @@ def fill(ex: s.Exchange, p: Paths) -> int:
     number, entry = p.numbers[FILLED], p.numbers[ENTRY]
     if entry == len(p.gaps):
         return POOL_IS_USED_UP
-    if number == len(ex.calls):
+    if number == len(ex.arrival_us):
         return TOO_MANY_CALLS
     p.numbers[FILLED] = number + 1
-    arrival = ex.columns[s.ARRIVAL, 0]
     at_us = s.LATEST if p.numbers[FILLED_US] == s.LATEST else next_arrival_us(p, number, entry)
-    ex.drawn[arrival, number] = at_us
+    ex.arrival_us[number] = at_us
     p.numbers[FILLED_US] = at_us
     if at_us == s.LATEST:
         return DONE
     p.numbers[ENTRY] = entry + 1
     ex.calls[number] = p.blank[0]
-    if ex.columns[s.QUEUE_PATIENCE, 2] != 0:
-        row = ex.columns[s.QUEUE_PATIENCE, 0]
-        ex.drawn[row, number] = p.drawn[row, entry]
+    ex.calls[number]["call"] = number
+    if ex.columns[s.QUEUE_PATIENCE, 0, 2] != 0:
+        row = ex.columns[s.QUEUE_PATIENCE, 0, 0]
+        put(ex, row, number, p.drawn[row, entry])
     give(ex, p, number, entry)
     return DONE
 
@@ -169,19 +169,28 @@ def fill(ex: s.Exchange, p: Paths) -> int:
 @inlined
 def give(ex: s.Exchange, p: Paths, number: int, entry: int) -> None:
     """Give a call the pool's values for all that happens to it from its answer on."""
-    arrival, patience = ex.columns[s.ARRIVAL, 0], ex.columns[s.QUEUE_PATIENCE, 0]
-    for row in range(1, len(ex.drawn)):
-        if row not in (arrival, patience):
-            ex.drawn[row, number] = p.drawn[row, entry]
-    hour = ex.drawn[arrival, number] // HOUR_US % HOURS
-    if p.factors[hour] != 1.0:
-        first = ex.columns[s.RETRIEVAL, 0]
-        for row in range(first, first + len(ex.wants_park)):
-            if ex.drawn[row, number] != c.NEVER:
-                ex.drawn[row, number] = int(np.rint(ex.drawn[row, number] * p.factors[hour]))
-    for parks in range(len(ex.wants_park)):
-        wants = p.wants_park[parks, entry] if p.coins[parks, entry] < p.shares[hour] else 0
-        ex.wants_park[parks, number] = wants
+    hour = ex.arrival_us[number] // HOUR_US % HOURS
+    for column in range(len(ex.columns)):
+        for parks in range(ex.columns.shape[1]):
+            row = ex.columns[column, parks, 0]
+            if row == 0 or column == s.QUEUE_PATIENCE:
+                continue
+            value = p.drawn[row, entry]
+            if column == s.RETRIEVAL and value != c.NEVER and p.factors[hour] != 1.0:
+                value = int(np.rint(value * p.factors[hour]))
+            elif column == s.WANTS_PARK and p.coins[parks, entry] >= p.shares[hour]:
+                value = 0
+            put(ex, row, number, value)
+
+
+@inlined
+def put(ex: s.Exchange, row: int, number: int, value: int) -> None:
+    """Put one value of a call where ``Exchange`` has it; what is far has the place in ``far`` that it has in drawn."""
+    if value > s.MOST:
+        place = row * ex.drawn.shape[1] + number
+        ex.far[place] = value
+        value = -2 - place
+    ex.drawn[row, number] = value
 
 
 @inlined
@@ -207,7 +216,7 @@ def draw_anew(ex: s.Exchange, p: Paths, number: int) -> None:
             p.numbers[ENTRY] += 1
             end_us = call["since_us"] + s.at(ex, s.HANDLING, 0, number)
             rank = s.wide(c.RANK_PARK_REQUEST)
-            if ex.wants_park[0, number] == 0:
+            if s.at(ex, s.WANTS_PARK, 0, number) == 0:
                 end_us += s.at(ex, s.TALK, 0, number)
                 rank = s.wide(c.RANK_TALK_END)
             if end_us > ex.state[s.NOW]:
@@ -325,7 +334,7 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
         if kind == c.ANSWERED and ex.calls[row["call"]]["where"] == life.WITH_ATTENDANT:
             ex.calls[row["call"]]["since_us"] = row["time_us"]  # the kernel uses it from the first park on only
         if kind in (c.PARKED, c.REFUSED):
-            offered_us = ex.drawn[ex.columns[s.ARRIVAL, 0], row["call"]]
+            offered_us = ex.arrival_us[row["call"]]
             if p.ends_us[0] <= offered_us < p.ends_us[1]:
                 p.sums[REQUESTED] += weight
                 if kind == c.REFUSED:
@@ -392,12 +401,12 @@ class Explored(NamedTuple):
     """How many refusals were seen, on all paths."""
 
 
-def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], pools: Callable[[], Pool]) -> Explored:
+def explored(settings: Settings, demand: Demand, levels: NDArray[np.int64], pools: Callable[[], Pool]) -> Explored:
     """Run one replication.
 
     Args:
         settings: Of the scenario.
-        offered: When calls come.
+        demand: When calls come.
         levels: [lot][height] -> level; 0 for height 0.
         pools: Returns other values at each call, of the same number.
 
@@ -405,15 +414,14 @@ def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], po
         UnfinishedError: more calls are in progress at the same time than fit, or it has more than ``MOST_EVENTS``.
     """
     pool = pools()
-    calls = len(offered.recorded_us) or float(offered.rates.sum())
+    calls = len(demand.recorded_us) or float(demand.rates.sum())
     capacity = int(1.2 * calls + 10 * math.sqrt(calls)) + 1_000
-    base = s.new_exchange(settings, pool.workload)
-    ex, p = _paths(base, capacity, offered, levels, pool)
+    ex, p = _paths(settings, capacity, demand, levels, pool)
     while (code := explore(ex, p)) != DONE:
         if code == TOO_MANY_CALLS:
             raise UnfinishedError(
-                f"more than {p.kept_places.shape[1]:,} calls are in progress at the same time, or {capacity:,} are "
-                "offered; take a shorter run.horizon, or parksim run"
+                f"more than {p.kept_places.shape[1]:,} calls are in progress at the same time, or "
+                f"{len(ex.arrival_us):,} are offered; take a shorter run.horizon, or parksim run"
             )
         if p.numbers[EVENTS] > MOST_EVENTS:
             raise UnfinishedError(
@@ -421,39 +429,66 @@ def explored(settings: Settings, offered: Offered, levels: NDArray[np.int64], po
                 "or parksim run"
             )
         pool = pools()
-        p.gaps[:], p.coins[:], p.wants_park[:] = pool.gaps, pool.coins, pool.workload.wants_park
-        p.drawn[:] = s.drawn_of(pool.workload)[1]
+        p.gaps[:], p.coins[:] = pool.gaps, pool.coins
+        p.drawn[1:] = _varying(pool)
         p.numbers[ENTRY] = 0
     refused, requested, full_us = p.sums.tolist()
     events, copies, refusals = p.numbers[[EVENTS, COPIES, REFUSALS]].tolist()
     return Explored(refused, requested, full_us, p.met, events, copies, refusals)
 
 
-def _path(base: s.Exchange, capacity: int) -> tuple[s.Exchange, dict[str, NDArray[Any]]]:
+def _rows(pool: Pool) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """Yield (column, parks, row) of a pool."""
+    for column, name in enumerate(s.DRAWN):
+        for parks, row in enumerate(np.atleast_2d(getattr(pool.workload, name))):
+            yield column, parks, row
+
+
+def _varying(pool: Pool) -> NDArray[np.int64]:
+    """Return the rows of a pool that are not one value."""
+    return np.array([row for _, _, row in _rows(pool) if not is_constant(row)], np.int64)
+
+
+def _path(settings: Settings, capacity: int, pool: Pool) -> tuple[s.Exchange, dict[str, NDArray[Any]]]:
     """Return the exchange in which paths run, with room for ``capacity`` calls, and the memory that they share.
 
-    None of the calls is drawn yet.
+    None of the calls is drawn yet, but room is made for all rows of a call. There are as many records as calls, so that
+    each call has its own.
     """
-    drawn = np.zeros((len(base.drawn), max(capacity, len(s.DRAWN))), np.int64)
-    drawn[0, : len(s.DRAWN)] = base.drawn[0, : len(s.DRAWN)]  # columns of one value
+    nothing = Workload._make(column[..., :0] for column in pool.workload)
+    base = s.new_exchange(settings, Offered.of(nothing), rows=1)
+    ones = [(column, parks, row[0]) for column, parks, row in _rows(pool) if is_constant(row)]
+    varying = [(column, parks) for column, parks, row in _rows(pool) if not is_constant(row)]
+    capacity = min(capacity, s.MOST // (1 + len(varying)))  # places in far have 32 bits as well
+    shape = 1 + len(varying), max(capacity, len(ones))
+    drawn, far = np.empty(shape, np.int32), np.empty(math.prod(shape), np.int64)
+    columns = np.zeros_like(base.columns)
+    for cell, (column, parks, value) in enumerate(ones):
+        columns[column, parks, 1] = cell
+        drawn[0, cell], far[cell] = (-2 - cell if value > s.MOST else value), value
+    for row, (column, parks) in enumerate(varying, 1):
+        columns[column, parks] = row, 0, 1
+    base.state[s.DRAWN_PARKS] = settings.max_parks + 1
     inside = min(capacity, MOST_INSIDE)
     own = np.zeros(LAST_US + 1, np.int64)
     wide, (state, idle_us, places, lots, busy, path) = _together(
         base.state, base.idle_us, base.places, base.lots, np.zeros(len(base.lots), np.int64), own
     )
-    narrow, (lists, firsts, counts) = _together(base.lists.view(np.int32), base.firsts, base.counts)
+    narrow, (lists, line, counts) = _together(base.lists.view(np.int32), base.line, base.counts)
     exchange = base._replace(
         state=state,
+        heap=np.empty((2, 4 * inside), np.int64),
+        calls=np.zeros(1 << (capacity - 1).bit_length(), s.CALL),
+        lists=lists.view(s.LIST),
         idle_us=idle_us,
+        line=line,
         places=places,
         lots=lots,
-        lists=lists.view(s.LIST),
-        firsts=firsts,
         counts=counts,
-        calls=np.zeros(capacity, s.CALL),
+        arrival_us=np.empty(capacity, np.int64),
+        columns=columns,
         drawn=drawn,
-        wants_park=np.zeros((len(base.wants_park), capacity), np.int8),
-        heap=np.empty((2, 4 * inside), np.int64),
+        far=far,
         rows=np.empty(64 + len(base.lots) + len(base.idle_us) + 2 * inside, s.ROW),
     )
     return exchange, {"wide": wide, "narrow": narrow, "busy": busy, "path": path}
@@ -467,11 +502,13 @@ def _together(*arrays: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
 
 
 def _paths(
-    base: s.Exchange, capacity: int, offered: Offered, levels: NDArray[np.int64], pool: Pool
+    settings: Settings, capacity: int, demand: Demand, levels: NDArray[np.int64], pool: Pool
 ) -> tuple[s.Exchange, Paths]:
     """Return what ``explore`` works on, before the first call."""
-    ex, shared = _path(base, capacity)
+    ex, shared = _path(settings, capacity, pool)
     top = int(levels.max()) + 1
+    blank = np.zeros(1, s.CALL)
+    blank["where"] = life.GONE
     inside = min(capacity, MOST_INSIDE)
     return ex, Paths(
         numbers=np.zeros(7, np.int64),
@@ -480,16 +517,15 @@ def _paths(
         levels=levels,
         busy=shared["busy"],
         met=np.zeros(levels.shape),
-        rates=offered.rates,
-        recorded_us=offered.recorded_us,
-        shares=offered.shares,
-        factors=offered.factors,
-        ends_us=np.array([offered.warm_up_us, offered.horizon_us, offered.end_us], np.int64),
+        rates=demand.rates,
+        recorded_us=demand.recorded_us,
+        shares=demand.shares,
+        factors=demand.factors,
+        ends_us=np.array([demand.warm_up_us, demand.horizon_us, demand.end_us], np.int64),
         gaps=pool.gaps,
         coins=pool.coins,
-        drawn=base.drawn,
-        wants_park=base.wants_park.copy(),
-        blank=np.zeros(1, s.CALL),
+        drawn=np.concatenate((np.zeros((1, len(pool.gaps)), np.int64), _varying(pool))),
+        blank=blank,
         wide=shared["wide"],
         narrow=shared["narrow"],
         kept_wide=np.empty((top, len(shared["wide"])), np.int64),

@@ -1,6 +1,7 @@
 """The planner's screen of rare refusals: how rare, how sure that is, and what theory and plain simulation say."""
 
 import io
+import math
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -61,8 +62,11 @@ def _often(rare: Rare) -> str:
     assert mean
     scenario = rare.scenario
     hours = (scenario.horizon_us - scenario.warm_up_us) / 3.6e9 / rare.refused_a_replication
-    often = f"{hours:,.0f} hours" if hours < 100 else f"{hours / 24:,.0f} days" if hours < 2 * _YEAR_H else ""
-    return f"One park of {1 / mean:,.3g} is refused: one every {often or f'{hours / _YEAR_H:,.3g} years'}."
+    units = (("minutes", 1 / 60, 2.0), ("hours", 1.0, 100.0), ("days", 24.0, 2 * _YEAR_H), ("years", _YEAR_H, math.inf))
+    unit, unit_h = next((unit, unit_h) for unit, unit_h, below_h in units if hours < below_h)
+    number = hours / unit_h
+    often = f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+    return f"One park of {1 / mean:,.3g} is refused: one every {often} {unit}."
 
 
 def _theory(rare: Rare) -> str:

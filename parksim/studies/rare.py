@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.engines.splitting import HOUR_US, HOURS, QUARTERS, Explored, Offered, Pool, explored
+from parksim.engines.splitting import HOUR_US, HOURS, QUARTERS, Demand, Explored, Pool, explored
 from parksim.errors import ArgumentError, MissingLibraryError, StudyError, UnfinishedError
 from parksim.results import nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
@@ -380,11 +380,11 @@ def _team(executor: Workers, workers: int | None) -> "Iterator[Callable[..., Ite
 
 def replication(scenario: Scenario, seed: int, number: int, levels: NDArray[np.int64]) -> Explored:
     """Run one replication with copies."""
-    of_calls = _offered(scenario, seed, number)
-    return explored(scenario.settings, of_calls, levels, _pools(scenario, seed, number))
+    demand = _demand(scenario, seed, number)
+    return explored(scenario.settings, demand, levels, _pools(scenario, seed, number))
 
 
-def _offered(scenario: Scenario, seed: int, number: int) -> Offered:
+def _demand(scenario: Scenario, seed: int, number: int) -> Demand:
     """Return when calls come in one replication."""
     source, stream = scenario.arrivals, streams(seed, number)
     end_us = scenario.horizon_us + scenario.cool_down_us
@@ -397,7 +397,7 @@ def _offered(scenario: Scenario, seed: int, number: int) -> Offered:
         a_day = source.calls_per_hour if isinstance(source, Hourly) else (source.rate * 3_600,) * HOURS
         rates = np.outer(days, np.array(a_day, np.float64)).ravel()[:hours]
     shares = np.array(scenario.parking.shares)
-    return Offered(
+    return Demand(
         rates,
         recorded_us,
         end_us,
@@ -430,7 +430,9 @@ def _pools(scenario: Scenario, seed: int, number: int) -> Callable[[], Pool]:
         workload = draw(flat, seed, batch)
         gaps = np.diff(workload.arrival_us[: size + 1]) / _GAP_US
         workload = Workload._make(column[..., :size] for column in workload)
-        if scenario.retrieval.delay_factor is not None:  # a value for each call, that it can be multiplied
+        # A value for each call where its hour changes it.
+        workload = workload._replace(wants_park=np.ascontiguousarray(workload.wants_park))
+        if scenario.retrieval.delay_factor is not None:
             workload = workload._replace(retrieval_us=np.ascontiguousarray(workload.retrieval_us))
         coins = [streams(seed, batch)(COINS, parks).random(size) for parks in range(scenario.parking.max_parks)]
         return Pool(workload, gaps, np.array(coins))

@@ -11,7 +11,7 @@ import parksim
 from parksim import live
 from parksim.rules.codes import NEVER
 from parksim.scenario.model import TEMPLATE, Scenario
-from parksim.scenario.workload import HOUR_US, Workload, arrivals, draw, streams
+from parksim.scenario.workload import COINS, HOUR_US, Workload, arrivals, draw, streams
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SHIPPED = sorted(path.name for path in SCENARIOS.glob("*.toml"))
@@ -133,7 +133,7 @@ def test_slot_numbers_are_drawn_for_random_choice_only(choice):
 @pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, 2**32, 2**64, 2**128 - 1, 2**128, 2**200 + 17])
 def test_streams_are_those_of_numpy(seed):
     """A stream's seed is put together by hand; what NumPy makes of the same numbers gives the same draws."""
-    for key in ((0, 0, 0), (3, 5, 1), (2**32 - 1, 14, 2), (2**40 + 9, 1, 0)):
+    for key in ((0, 0, 0), (3, 5, 1), (2**32 - 1, 14, 2), (2**40 + 9, 1, 0), (2**32, COINS, 1)):
         numpys = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
         assert streams(seed, key[0])(*key[1:]).random(3).tolist() == numpys.random(3).tolist(), key
 
