@@ -46,8 +46,8 @@ _BAD: Final = (
 )
 """What is badly wrong beyond this share, whether or not an objective asks about it; the worst for callers first."""
 _MOST_BAD: Final = 3
-FEW_REFUSALS: Final = 10
-"""With fewer the answer names the command that measures them."""
+RARE_TARGET: Final = 1e-3
+"""A lower share takes splitting: plain replications decide it after many thousand requests only."""
 
 
 def answer(study: Study, name: str) -> RenderableType:
@@ -83,14 +83,12 @@ def _guesses(study: Study, objectives: list[ObjectiveVerdict], name: str) -> lis
 
 
 def _too_rare(study: Study, name: str) -> list[str]:
-    """Return what measures refusals where an objective asks about them and too few were seen to say how many."""
-    asked = {one.objective.measure for one in study.objectives} & {"refused_share", "time_full_share"}
-    requested = sum(result["parks_requested"] for result in study.results)
-    seen = round(requested - sum(result["parks_made"] for result in study.results))
-    if not asked or not requested or seen >= FEW_REFUSALS:
+    """Return what measures refusals where a target is so low that it takes very many replications to judge it."""
+    asked = {"refused_share", "time_full_share"}
+    open_ones = [one.objective for one in study.objectives if one.verdict == "undecided"]
+    if not any(one.measure in asked and one.value < RARE_TARGET for one in open_ones):
         return []
-    told = f"{seen} refusals were seen" if seen > 1 else "One refusal was seen" if seen else "No refusal was seen"
-    return [f"{told} in {requested:,.0f} requests. To measure how rare they are:", f"  parksim rare {name}"]
+    return ["Few refusals are seen at such a target. To measure how rare they are:", f"  parksim rare {name}"]
 
 
 def headline_of(study: Study) -> str:

@@ -21,7 +21,7 @@ from parksim.errors import UnfitError
 from parksim.journal.innovations import INNOVATIONS, innovations
 from parksim.journal.journal import Journal
 from parksim.scenario.model import Scenario
-from parksim.scenario.sections import busy_cv
+from parksim.scenario.sections import Recorded, busy_cv
 from parksim.scenario.workload import Workload
 from parksim.studies.ideal import expectations
 from parksim.studies.store import Result
@@ -61,7 +61,12 @@ FEWEST_CALLS: Final = 150
 
 
 def are_worth(scenario: Scenario) -> bool:
-    """Say whether replications have controls where these are asked for: their windows are long enough."""
+    """Say whether replications have controls where these are asked for: their windows are long enough.
+
+    Of recorded calls they have those whose mean no number of calls has a part in.
+    """
+    if isinstance(scenario.arrivals, Recorded):
+        return True
     counted_us = scenario.horizon_us - scenario.warm_up_us
     return scenario.expected_calls * counted_us >= FEWEST_CALLS * (scenario.horizon_us + scenario.cool_down_us)
 
@@ -82,7 +87,7 @@ def why_fewer(scenario: Scenario) -> str:
     """Return why a scenario has no controls, or not all; "" where it has all."""
     if not are_worth(scenario):
         return f"a window of fewer than {FEWEST_CALLS} calls is too short for controls"
-    if scenario.recording is not None:
+    if isinstance(scenario.arrivals, Recorded):
         return "what recorded calls would do without limits is not known on average"
     if busy_cv(scenario.arrivals):
         return "how often a lot would be full without limits is not known where days differ by chance"
@@ -94,7 +99,7 @@ def _means(scenario: Scenario) -> tuple[Floats, Floats]:
     """Return the means of the sums and the errors of these, nan where a mean is not known."""
     means, errors = np.zeros((2, len(SUMS)))
     means[: len(TOTALS)] = np.nan
-    if scenario.recording is not None:  # what recorded calls do on average is not known
+    if isinstance(scenario.arrivals, Recorded):  # what recorded calls do on average is not known
         return means, errors
     try:
         known = expectations(scenario)

@@ -30,6 +30,7 @@ from parksim.scenario.arguments import proportion, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
 from parksim.studies import replication as engines
+from parksim.studies.controls import are_worth
 from parksim.studies.replication import as_asked, made_by, replicate
 from parksim.studies.store import Damage, Key, Result, Store
 
@@ -470,7 +471,7 @@ def gathering(how: Execution, scenarios: Sequence[Scenario], replications: int) 
             pool=pool,
             new_pool=new_pool if own else None,
             workers=getattr(pool, "_max_workers", None) or how.workers or cores(),
-            controls=how.controls,
+            controls=how.controls and all(map(are_worth, scenarios)),
         )
     finally:
         for one in pools:

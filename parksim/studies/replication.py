@@ -173,10 +173,9 @@ def replicate(
         seed: of all replications.
         replications: their numbers.
         engine: one of ``ENGINES``.
-        with_controls: whether each has its controls as well, under ``controls.NAME``, where they are worth it.
+        with_controls: whether each has its controls as well, under ``controls.NAME``.
     """
     engine = chosen_engine(engine, [scenario], 1)
-    with_controls = with_controls and controls.are_worth(scenario)
     _keep_memory_at_hand()
     results = []
     for replication in replications:
@@ -216,7 +215,7 @@ def as_asked(stored: Result, scenario: Scenario, with_controls: bool) -> Result 
     """Return a stored replication with its controls, or without; None where it must be run again."""
     if not fits(stored, scenario):
         return None
-    if not (with_controls and controls.are_worth(scenario)):
+    if not with_controls:
         return controls.without(stored)
     return stored if controls.NAME in stored else None
 

@@ -59,14 +59,11 @@ LINKS = {
     "another name": lambda link, file: link.hardlink_to(file),
 }
 CASES = [
-    ("run s.json", "s.json", "--out", ".json", "the scenario itself"),
     ("journal s.jsonl", "s.jsonl", "--out", ".jsonl", "the scenario itself"),
     ("calibrate log.toml", "log.toml", "-o", ".toml", "the log itself"),
     ("sweep r.toml --over lot.slots=2..3", "calls.csv", "--csv", ".csv", "calls.csv, which the scenario reads"),
     ("sweep s.csv --over lot.slots=2..3", "s.csv", "--csv", ".csv", "the scenario itself"),
-    ("sweep s.db --over lot.slots=2..3", "s.db", "--out", ".db", "the scenario itself"),
     ("run r.toml --set arrivals.file=calls.json", "calls.json", "--out", ".json", "calls.json, which the scenario"),
-    ("solve s.db lot.slots --within 2..3", "s.db", "--out", ".db", "the scenario itself"),
     ("compare s.toml k.db", "k.db", "--out", ".db", "the result itself"),
     ("report r.json --chart occupancy", "r.json", "-o", ".json", "the result itself"),
     ("report r.json --scenario s.md", "s.md", "-o", ".md", "the scenario itself"),
@@ -92,6 +89,23 @@ def test_an_output_that_is_an_input_is_refused(command, how, line, file, option,
     assert what in err
     assert err.endswith("; name another file")
     assert Path(file).read_bytes() == before
+
+
+@pytest.mark.parametrize("how", LINKS)
+@pytest.mark.parametrize(
+    "line", ["run s.json", "sweep s.db --over lot.slots=2..3", "solve s.db lot.slots --within 2..3"]
+)
+def test_a_scenario_with_the_name_of_a_result_is_not_written_over(command, how, line):
+    """What stands in the place of the scenario has a result's name: code 2, the line to type instead; it stays."""
+    file = Path(line.split()[1])
+    shutil.copy("s.toml", file)
+    before = file.read_bytes()
+    out = file if how == "itself" else Path(f"other{file.suffix}")
+    LINKS[how](out, file)
+    code, err = command(f"{line} --out {out}")
+    said = f"parksim: {file}: is a result, not a scenario (.toml); type: parksim report {file} -o page.html"
+    assert (code, err) == (BAD_INPUT, said)
+    assert file.read_bytes() == before
 
 
 def test_a_session_that_is_an_input_is_refused(command):
@@ -145,7 +159,8 @@ def test_a_full_disk_leaves_the_old_file(command, monkeypatch, line, fails):
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert code == NOT_FINISHED
     assert err.startswith("parksim: could not finish: [Errno ")
-    assert err.endswith(f": '{out}'")
+    beside = "x-draws.csv" if line.startswith("calibrate") else str(out)  # which is written first
+    assert err.endswith(f": '{beside}'")
     assert sorted(Path().iterdir()) == before
     assert is_new or out.read_text() == "old"
     assert command(line)[0] == DONE

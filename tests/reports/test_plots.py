@@ -344,7 +344,7 @@ def test_every_chart_is_drawn_and_has_marks(study, swept):
                 text = plots.svg_of(result.plot(name, width=width))
                 tree = ET.fromstring(text)
                 assert sum(len(list(tree.iter(f"{{http://www.w3.org/2000/svg}}{tag}"))) for tag in ("path", "line")) > 5
-                assert float(tree.attrib["width"]) <= width + 12
+                assert float(tree.attrib["width"]) <= width + 12, (name, width)
             assert plots.svg_of(result.plot(name, width=340)) == text
 
 

@@ -347,9 +347,13 @@ def test_run_and_report_in_one_line(tmp_path):
 
 
 WRONG = [
-    ("report h.db", BAD_INPUT, "--out"),
+    ("report h.db", BAD_INPUT, "report needs -o FILE, where to write; type: parksim report h.db -o h.html"),
     ("report no.db -o x.html", BAD_INPUT, "no.db: there is no such file"),
-    ("report hospital.toml -o x.html", BAD_INPUT, "a result is a .db file of a command with --out, or a .json"),
+    (
+        "report hospital.toml -o x.html",
+        BAD_INPUT,
+        "is a scenario, not yet a result; type parksim run hospital.toml --out",
+    ),
     ("report h.db -o x.pdf", BAD_INPUT, "-o x.pdf: the file's name ends in .html or .md"),
     ("report h.db -o no/x.html", BAD_INPUT, "-o no/x.html: there is no folder no"),
     ("report h.db -o folder.html", BAD_INPUT, "-o folder.html: is a folder; name a file"),
