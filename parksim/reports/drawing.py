@@ -540,7 +540,7 @@ def _timeline(alt: Any, figure: Figure, width: int) -> Any:
     colour = alt.Color("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.colour for look in looks]))
     shape = alt.Shape("how:N", legend=legend, scale=alt.Scale(domain=domain, range=[look.shape for look in looks]))
     height = max(60, (24 if len(order) <= 20 else 14) * len(order))
-    base = alt.Chart(_data(alt, rows), width=width - 80, height=height)
+    base = alt.Chart(_data(alt, rows), width=width - 90, height=height)
     axis = alt.Axis(grid=False, labelOverlap=False)
     y = alt.Y("place:N", sort=order, scale=alt.Scale(domain=order), title="slot", axis=axis)
     x = _clock(alt, facts["from_s"], facts["to_s"], width)
