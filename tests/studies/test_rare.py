@@ -70,6 +70,7 @@ def test_one_in_a_million_and_one_in_a_billion_are_erlangs(slots):
     assert found.plain_replications * found.refused_a_replication > 90  # 20 % at 95 % takes 96 refusals, one by one
 
 
+@pytest.mark.slow
 def test_calls_that_wait_return_and_change_with_the_hour_are_as_in_plain_replications():
     """Two attendants, a queue, returns and shares by the hour: means of 400 plain days, within 4 standard errors."""
     hours = "[" + ", ".join(str(0.2 + 0.6 * (hour % 3 == 0)) for hour in range(24)) + "]"
