@@ -26,7 +26,7 @@ from parksim.rules import codes, life, lot, routing
 numba: Any
 try:
     numba = import_module("numba")
-except ImportError:  # the interpreted kernel gives the same rows, some fifty times slower
+except ImportError:  # the interpreted kernel gives the same rows, slower than SimPy does
     numba = None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -96,7 +96,7 @@ def inlined(function: Function) -> Function:
     """Return ``function`` for compiled code, into which LLVM inlines it; itself where nothing is compiled.
 
     Nothing in the kernel allocates, so its code is made without reference counts: they cost three quarters of the
-    speed, and so would calls that pass some thirty arrays.
+    speed, and so would calls that are not inlined.
 
     What compiling costs is front end and LLVM for each function and each set of argument types. So whole numbers of any
     kind are passed as 64 bits, which is one set of types; there is no way in from Python; and the passes of Numba that
@@ -171,7 +171,7 @@ def lift(*modules: ModuleType) -> Any:
 
 
 rules: Final = lift(lot, routing, trees)
-"""The rules of ``lot`` and ``routing``, and what keeps their trees, compiled."""
+"""The rules of ``lot`` and ``routing``, and what keeps their tree and their lines, compiled."""
 counting: Final = lift(tally)
 """The fold over facts, compiled."""
 
@@ -223,6 +223,6 @@ def _itself(arrays: Any) -> Any:
 held: Final = _holder() if is_compiled else _itself
 """Returns a named tuple as inlined functions are to get it.
 
-That is a pointer to it on the stack, one word in place of a hundred for a dozen of arrays; LLVM does away with it when
+That is a pointer to it on the stack, one word in place of a hundred for a dozen arrays; LLVM does away with it when
 all is inlined. Passing the words costs a third of the time that the kernel takes to compile.
 """

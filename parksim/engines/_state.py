@@ -2,7 +2,7 @@
 
 Each call that is there has one record (``CALL``) and at most one wake-up that counts, kept there as (wake_us,
 wake_rank); an entry of the heap that does not agree with its call's record is stale and skipped. A record serves one
-call after the other: that of a call is found by the last digits of its number. Arrivals come from their column, not
+call after the other: that of a call is found by the last bits of its number. Arrivals come from their column, not
 from the heap, and the two SERVEs are flags: all three are compared with the heap's top by the same key, (instant, rank
 << 32 | number). Calls that wait stand in linked lists whose links are in their records.
 """
@@ -78,8 +78,7 @@ else:
 class Exchange(NamedTuple):
     """Everything the loop works on; only the arrays' contents ever change.
 
-    Few and wide arrays: each one more is passed to every function in seven words or more, which is what it takes
-    long to compile.
+    Few and wide arrays: each one more is passed to ``advance`` in seven words or more, and Numba takes time for each.
     """
 
     state: NDArray[np.int64]
@@ -129,9 +128,9 @@ def key_of(rank: int, number: int) -> int:
 
 
 @inlined
-def is_earlier(ex: Exchange, one: int, time_us: int, key: int) -> bool:
-    """Tell whether an entry of the heap comes before (time_us, key); without a branch, which nobody could foresee."""
-    return (ex.heap[0, one] < time_us) | ((ex.heap[0, one] == time_us) & (ex.heap[1, one] < key))  # type: ignore[no-any-return]  # a boolean
+def is_before(one_us: int, one_key: int, time_us: int, key: int) -> bool:
+    """Tell whether one event comes before another; without a branch, which no processor could foresee."""
+    return (one_us < time_us) | ((one_us == time_us) & (one_key < key))
 
 
 @inlined
@@ -139,7 +138,7 @@ def rise(ex: Exchange, place: int, time_us: int, key: int) -> None:
     """Put (time_us, key) into the heap, at a free place of it or above."""
     while place > 0:
         above = (place - 1) >> 1
-        if is_earlier(ex, above, time_us, key):
+        if is_before(ex.heap[0, above], ex.heap[1, above], time_us, key):
             break
         ex.heap[0, place] = ex.heap[0, above]
         ex.heap[1, place] = ex.heap[1, above]
@@ -158,7 +157,7 @@ def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
     place, below = wide(0), wide(1)
     while below < size:
         if below + 1 < size:
-            below += is_earlier(ex, below + 1, ex.heap[0, below], ex.heap[1, below])
+            below += is_before(ex.heap[0, below + 1], ex.heap[1, below + 1], ex.heap[0, below], ex.heap[1, below])
         ex.heap[0, place] = ex.heap[0, below]
         ex.heap[1, place] = ex.heap[1, below]
         place = below
@@ -316,25 +315,26 @@ def look_at(ex: Exchange, attendant: int) -> None:
 
 
 @inlined
+def returns_waiting(ex: Exchange) -> int:
+    """Return how many returns wait for an attendant."""
+    many: int = ex.state[OWN_WAITING] + ex.lists[GROUP_RETURNS]["length"]
+    return many
+
+
+@inlined
+def calls_waiting(ex: Exchange) -> int:
+    """Return how many calls wait for an attendant, in the queue or on their return."""
+    many: int = ex.lists[QUEUE]["length"] + returns_waiting(ex)
+    return many
+
+
+@inlined
 def room_needed(ex: Exchange) -> int:
     """Return how many rows, and entries of the heap, one event can add at most.
 
-    A row for each lot, each extension and each waiting return, and a few more; a wake-up a pair.
+    One for each lot and each extension, two for each waiting return, and a few more.
     """
-    waiting = ex.state[OWN_WAITING] + ex.lists[GROUP_RETURNS]["length"]
-    return 8 + len(ex.lots) + len(ex.idle_us) + 2 * waiting  # type: ignore[no-any-return]  # an integer
-
-
-@inlined
-def record_is_taken(ex: Exchange) -> bool:
-    """Tell whether the record of the next call that arrives still serves another one."""
-    return record_of(ex, ex.state[NEXT_CALL])["where"] != life.GONE  # type: ignore[no-any-return]  # a boolean
-
-
-@inlined
-def somebody_waits(ex: Exchange) -> bool:
-    """Tell whether a call waits for an attendant."""
-    return ex.lists[QUEUE]["length"] + ex.lists[GROUP_RETURNS]["length"] + ex.state[OWN_WAITING] > 0  # type: ignore[no-any-return]  # a boolean
+    return 8 + len(ex.lots) + len(ex.idle_us) + 2 * returns_waiting(ex)
 
 
 @inlined
@@ -358,13 +358,13 @@ def next_event(ex: Exchange) -> tuple[int, int]:
     if ex.state[NEXT_CALL] < len(ex.arrival_us):
         arrives_us = ex.arrival_us[ex.state[NEXT_CALL]]
         arrival_key = key_of(codes.RANK_ARRIVAL, ex.state[NEXT_CALL])
-        if (arrives_us < time_us) | ((arrives_us == time_us) & (arrival_key < key)):
+        if is_before(arrives_us, arrival_key, time_us, key):
             time_us, key, of_heap = arrives_us, arrival_key, 0
     change_us, lonely = ex.state[NEXT_CHANGE], wide(0)
     if change_us < time_us or (change_us == time_us and key > key_of(codes.RANK_SERVE, 0)):
         if time_us == LATEST:
             lonely = ex.state[LONELY_CHANGES] + 1
-        if time_us != LATEST or (somebody_waits(ex) and lonely <= len(ex.state) - COUNTS):
+        if time_us != LATEST or (calls_waiting(ex) > 0 and lonely <= len(ex.state) - COUNTS):
             # Who is not served in a round of them never will be.
             time_us, key, of_heap = change_us, key_of(codes.RANK_SERVE, 0), 0
     ex.state[LONELY_CHANGES] = lonely

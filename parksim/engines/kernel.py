@@ -451,11 +451,11 @@ def advance(exchange: s.Exchange) -> int:
         time_us, key = s.next_event(ex)
         if time_us == s.LATEST:
             return s.DONE
-        if key >> 32 == c.RANK_ARRIVAL and s.record_is_taken(ex):
-            return s.MORE_ROOM
+        rank, number = key >> 32, key & 0xFFFFFFFF
+        if rank == c.RANK_ARRIVAL and s.record_of(ex, number)["where"] != life.GONE:
+            return s.MORE_ROOM  # the record that this call would get still serves another one
         assert time_us >= ex.state[s.NOW]
         ex.state[s.NOW] = time_us
-        rank, number = key >> 32, key & 0xFFFFFFFF
         if rank == c.RANK_ARRIVAL:
             on_arrival(ex)
         elif rank == c.RANK_SERVE:

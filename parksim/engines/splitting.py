@@ -43,6 +43,7 @@ REFUSED, REQUESTED, FULL_US = range(3)
 DONE: Final = 0
 POOL_IS_USED_UP: Final = 1
 TOO_MANY_CALLS: Final = 2
+ENDED: Final = 3
 MOST_INSIDE: Final = 1 << 16
 """Calls at the same time. The memory for them is taken by the system only where it is used."""
 MOST_EVENTS: Final = 200_000_000
@@ -94,7 +95,7 @@ class Paths(NamedTuple):
 
     numbers: NDArray[np.int64]
     path: NDArray[np.int64]
-    sums: NDArray[np.float64]  # refused, requested, us in which all slots are busy
+    sums: NDArray[np.float64]  # REFUSED, REQUESTED, FULL_US: the time in which all slots are busy
     levels: NDArray[np.int64]  # [lot][height] -> level
     busy: NDArray[np.int64]  # [lot] -> busy slots
     met: NDArray[np.float64]  # [lot][height] -> after how many events it was there
@@ -184,6 +185,17 @@ def give(ex: s.Exchange, p: Paths, number: int, entry: int) -> None:
 
 
 @inlined
+def give_next(ex: s.Exchange, p: Paths, number: int) -> bool:
+    """Give a call the values that come next in the pool; tell whether there were any."""
+    entry = p.numbers[ENTRY]
+    if entry == len(p.gaps):
+        return False
+    p.numbers[ENTRY] = entry + 1
+    give(ex, p, number, entry)
+    return True
+
+
+@inlined
 def put(ex: s.Exchange, row: int, number: int, value: int) -> None:
     """Put one value of a call where ``Exchange`` has it; what is far has the place in ``far`` that it has in drawn."""
     if value > s.MOST:
@@ -205,15 +217,11 @@ def draw_anew(ex: s.Exchange, p: Paths, number: int) -> None:
     if call["parks"] > 0 or call["asked"] > 0:
         return
     if call["where"] == life.IN_QUEUE:
-        if p.numbers[ENTRY] < len(p.gaps):
-            give(ex, p, number, p.numbers[ENTRY])
-            p.numbers[ENTRY] += 1
+        give_next(ex, p, number)
     elif call["where"] == life.WITH_ATTENDANT:
         for _ in range(TRIES):
-            if p.numbers[ENTRY] == len(p.gaps):
+            if not give_next(ex, p, number):
                 return
-            give(ex, p, number, p.numbers[ENTRY])
-            p.numbers[ENTRY] += 1
             end_us = call["since_us"] + s.at(ex, s.HANDLING, 0, number)
             rank = s.wide(c.RANK_PARK_REQUEST)
             if s.at(ex, s.WANTS_PARK, 0, number) == 0:
@@ -222,9 +230,7 @@ def draw_anew(ex: s.Exchange, p: Paths, number: int) -> None:
             if end_us > ex.state[s.NOW]:
                 s.wake(ex, number, end_us, rank)
                 return
-        if p.numbers[ENTRY] < len(p.gaps):
-            give(ex, p, number, p.numbers[ENTRY])
-            p.numbers[ENTRY] += 1
+        give_next(ex, p, number)
 
 
 # Copies -----------------------------------------------------------------------------------------------------------
@@ -283,10 +289,10 @@ def settle(ex: s.Exchange, p: Paths) -> int:
     A copy is kept for each level that is new. Before the warm-up is over there is one level only.
 
     Returns:
-        0 where the path continues, ``TOO_MANY_CALLS``, or -1 where it ends.
+        ``DONE`` where the path continues, ``TOO_MANY_CALLS``, or ``ENDED``.
     """
     weight = 0.5 ** p.path[LEVEL]
-    waiting = ex.lists[s.QUEUE]["length"] + ex.lists[s.GROUP_RETURNS]["length"] + ex.state[s.OWN_WAITING]
+    waiting = s.calls_waiting(ex)
     level = 0
     for lot in range(len(p.busy)):
         full = QUARTERS * ex.lots[lot, 0]
@@ -296,7 +302,7 @@ def settle(ex: s.Exchange, p: Paths) -> int:
     if ex.state[s.NOW] < p.ends_us[0]:
         level = 0
     if level < p.path[BORN]:
-        return -1
+        return ENDED
     if level > p.path[LEVEL]:
         while p.path[FIRST_INSIDE] < ex.state[s.NEXT_CALL]:
             if ex.calls[p.path[FIRST_INSIDE]]["where"] != life.GONE:
@@ -349,8 +355,8 @@ def count(ex: s.Exchange, p: Paths, first: int) -> None:
 def explore(exchange: s.Exchange, paths: Paths) -> int:
     """Go through all paths of a replication until all have ended (``DONE``) or the pool must be filled.
 
-    ``advance`` gets room for the rows of one event, so that it returns after each. Where a SERVE needs less room
-    afterwards it may do some events more, at most as many as twice the returns that waited; calls for them are at hand.
+    ``advance`` gets room for the rows of one event, so that it returns after each. After a SERVE it may need less room
+    and do some more events: at most twice as many as returns had waited. The calls for them are at hand.
     """
     ex, p = held(exchange), held(paths)
     while True:
@@ -362,8 +368,7 @@ def explore(exchange: s.Exchange, paths: Paths) -> int:
             p.numbers[TO_TAKE] = 0
             if settle(ex, p) != DONE:
                 return TOO_MANY_CALLS
-        waiting = ex.state[s.OWN_WAITING] + ex.lists[s.GROUP_RETURNS]["length"]
-        while p.numbers[FILLED] <= ex.state[s.NEXT_CALL] + 2 * waiting:
+        while p.numbers[FILLED] <= ex.state[s.NEXT_CALL] + 2 * s.returns_waiting(ex):
             code = fill(ex, p)
             if code != DONE:
                 return code
@@ -375,7 +380,7 @@ def explore(exchange: s.Exchange, paths: Paths) -> int:
         ended = advance(exchange) == s.DONE
         p.numbers[EVENTS] += 1
         count(ex, p, first)
-        code = -1 if ended else settle(ex, p)
+        code = ENDED if ended else settle(ex, p)
         if code == TOO_MANY_CALLS:
             return code
         if code != DONE:
@@ -511,9 +516,9 @@ def _paths(
     blank["where"] = life.GONE
     inside = min(capacity, MOST_INSIDE)
     return ex, Paths(
-        numbers=np.zeros(7, np.int64),
+        numbers=np.zeros(TO_TAKE + 1, np.int64),
         path=shared["path"],
-        sums=np.zeros(3),
+        sums=np.zeros(FULL_US + 1),
         levels=levels,
         busy=shared["busy"],
         met=np.zeros(levels.shape),

@@ -2,8 +2,8 @@
 
 A tree of counts (``rules.lot.Lot.free``) is a row of 2 * ``width`` numbers: its leaves are the last ``width`` of them,
 and node ``n``, above the nodes 2 n and 2 n + 1, holds how many of the leaves below it are marked. A change walks from
-one leaf to the root. The line holds idle extensions in the order in which they take calls: who gets idle now comes
-last, behind all but those of the same instant. The kernel compiles these functions as it does the rules.
+one leaf to the root. The line holds idle extensions in the order in which they take calls: who becomes idle now
+comes last, behind all but those of the same instant. The kernel compiles these functions as it does the rules.
 """
 
 from collections.abc import MutableSequence, Sequence

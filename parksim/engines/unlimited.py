@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parksim.journal.measures import Mask
+from parksim.journal.tally import Ints
 from parksim.rules import codes as c
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
 
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 TOTALS: Final = (
     "calls",
     "park_requests",
@@ -130,7 +130,7 @@ def totals(settings: Settings, workload: Workload, window: tuple[int, int]) -> N
         found, one_us = _at_least(slots, parked_us, left_us, parked_us[counted[here]], window)
         requests_at_full, full_us = requests_at_full + found, full_us + one_us
     fetched_us = life.left_us[life.staff_us > 0]
-    staff_us = np.clip(fetched_us + life.staff_us[life.staff_us > 0], *window) - np.clip(fetched_us, *window)
+    talked_us = fetched_us + life.staff_us[life.staff_us > 0]
     values = {
         "calls": end - first,
         "park_requests": len(ended_by),
@@ -139,11 +139,11 @@ def totals(settings: Settings, workload: Workload, window: tuple[int, int]) -> N
         "returns": np.count_nonzero(ended_by == c.EXPIRED),
         "stay_s": int((life.left_us - life.parked_us)[counted].sum()) / 1e6,
         "requests_at_full": requests_at_full,
-        "busy_slot_s": int((np.clip(life.left_us, *window) - np.clip(life.parked_us, *window)).sum()) / 1e6,
+        "busy_slot_s": int(_inside_us(life.parked_us, life.left_us, window).sum()) / 1e6,
         "full_s": full_us / 1e6,
         "time_outs": np.count_nonzero((time_outs_us >= low_us) & (time_outs_us < high_us)),
-        "attended_s": int((np.clip(life.free_us, *window) - np.clip(life.taken_us, *window)).sum()) / 1e6,
-        "staff_s": int(staff_us.sum()) / 1e6,
+        "attended_s": int(_inside_us(life.taken_us, life.free_us, window).sum()) / 1e6,
+        "staff_s": int(_inside_us(fetched_us, talked_us, window).sum()) / 1e6,
     }
     return np.array([values[name] for name in TOTALS], np.float64)
 
@@ -160,5 +160,10 @@ def _at_least(level: int, from_us: Ints, until_us: Ints, at_us: Ints, window: tu
     # From when the n-th began until the next one does, at least ``level`` last until n + 1 - level have ended.
     full_us, next_us = begins[level - 1 :], np.append(begins[level:], _NEVER_US)[: max(0, len(begins) - level + 1)]
     until_us = np.minimum(ends[: len(full_us)], next_us)
-    over_us = np.clip(until_us, *window) - np.clip(full_us, *window)
-    return int(np.count_nonzero(lasting >= level)), int(over_us.clip(0).sum())
+    over_us = _inside_us(full_us, until_us, window).clip(0)
+    return int(np.count_nonzero(lasting >= level)), int(over_us.sum())
+
+
+def _inside_us(from_us: Ints, until_us: Ints, window: tuple[int, int]) -> Ints:
+    """Return how much of each interval lies in the window."""
+    return np.clip(until_us, *window) - np.clip(from_us, *window)

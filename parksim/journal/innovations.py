@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.journal.journal import Journal
-from parksim.journal.measures import Mask, Stays, stays_of
+from parksim.journal.measures import Mask, Stays, slot_changes, stays_of
 from parksim.journal.tally import HOUR_US, HOURS, Ints
 from parksim.rules import codes as c
 from parksim.scenario.laws import Law
@@ -124,9 +124,7 @@ def innovations(journal: Journal, scenario: Scenario, workload: Workload) -> NDA
     settings, kind = scenario.settings, journal.kind
     window = (scenario.warm_up_us, scenario.horizon_us)
     first, end = np.searchsorted(workload.arrival_us, window).tolist()
-    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
-    changes = np.flatnonzero((kind == c.PARKED) | frees)
-    steps = 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
+    changes, steps = slot_changes(journal)
     recalls = np.flatnonzero(kind == c.RECALL_ANSWERED)
     rows = np.concatenate((np.flatnonzero(kind == c.ANSWERED), recalls))
     parks = np.zeros(len(rows), np.int64)

@@ -135,13 +135,13 @@ def _stay_lengths(stays_us: Ints) -> dict[str, float]:
 def _quantiles_s(durations_us: Ints, many: int, *percents: int) -> list[float]:
     """Return the smallest durations that at least these shares, in %, do not exceed, in seconds.
 
-    There are ``many`` durations, those of 0 left out.
+    There are ``many`` durations; those of 0 may be left out of ``durations_us``.
     """
     if not many:
         return [float("nan")] * len(percents)
     ranks = [-(-many * percent // 100) - 1 - (many - len(durations_us)) for percent in percents]
     places = [rank for rank in ranks if rank >= 0]
-    # Asked for two places NumPy selects in another way, which is thrice as fast on durations (and they may be one).
+    # Asked for two places, the same one twice if need be, NumPy selects durations three times as fast.
     ordered = np.partition(durations_us, (*places, places[-1])) if places else durations_us
     return [float(ordered[rank]) / 1e6 if rank >= 0 else 0.0 for rank in ranks]
 
@@ -239,11 +239,8 @@ def tally_of(journal: Journal, settings: Settings, window: Window, target_us: in
     The journal may also be one that no engine wrote, in which somebody is freed who was not taken.
     """
     offered_us, counted = _offered(journal, window)
-    kind = journal.kind
-    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
-    changes = np.flatnonzero((kind == c.PARKED) | frees)  # where a slot is taken or becomes free, in journal order
+    changes, steps = slot_changes(journal)
     changes_us = journal.time_us[changes]
-    steps = 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
     stays = stays_of(journal, changes, settings)
     ours = counted[stays.parked]
     answers = _rows(journal, counted, c.ANSWERED)
@@ -255,7 +252,7 @@ def tally_of(journal: Journal, settings: Settings, window: Window, target_us: in
     busy_us[t.SLOTS] = _busy_us(steps, clipped_us[changes], rows, bounds_us)
     if settings.attendants != c.UNLIMITED:
         busy_us[t.ATTENDANTS :] = _attendants(journal, clipped_us, settings, window)
-    codes = kind * np.uint8(len(c.REASON_NAMES)) + journal.reason  # less than 256
+    codes = journal.kind * np.uint8(len(c.REASON_NAMES)) + journal.reason  # less than 256
     facts = np.bincount(codes[counted], minlength=len(c.KIND_NAMES) * len(c.REASON_NAMES))
     in_time = np.sort(offered_us[journal.call[answers[waits_us <= target_us]]])
     expired = stays.parked[(stays.ended_by == c.EXPIRED) & ours]
@@ -301,6 +298,14 @@ def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
     order = numbers[np.argsort(journal.call[numbers], kind="stable")]
     of_one_call = journal.call[order[:-1]] == journal.call[order[1:]]
     return order[:-1][of_one_call], order[1:][of_one_call]
+
+
+def slot_changes(journal: Journal) -> tuple[Ints, NDArray[np.int8]]:
+    """Return the rows at which a slot is taken or becomes free, in journal order, and of each 1 or -1."""
+    kind = journal.kind
+    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
+    changes = np.flatnonzero((kind == c.PARKED) | frees)
+    return changes, 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
 
 
 class Stays(NamedTuple):

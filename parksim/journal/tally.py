@@ -186,8 +186,9 @@ def free(its: Count, slots: int, extension: int, time_us: int) -> None:
 
 
 def within(its: Count, time_us: int) -> int:
-    """Return the instant of the window that is next to an instant."""
-    return min(max(time_us, its.bounds_us[0]), its.bounds_us[-1])  # type: ignore[no-any-return]  # an integer
+    """Return the instant of the window that is nearest to an instant."""
+    at_us: int = min(max(time_us, its.bounds_us[0]), its.bounds_us[-1])
+    return at_us
 
 
 def change_level(its: Count, more: int, time_us: int) -> None:
@@ -199,7 +200,7 @@ def change_level(its: Count, more: int, time_us: int) -> None:
 
 
 def spread(its: Count, whose: int, extension: int, from_us: int, until_us: int) -> None:
-    """Share the time from an instant to now out to the stretches of the window in which it lies."""
+    """Add the time from ``from_us`` until now, ``until_us``, to the stretches of the window in which it lies."""
     bounds_us, now = its.bounds_us, its.now
     while now[STRETCH] < len(bounds_us) and bounds_us[now[STRETCH]] <= until_us:
         now[STRETCH] += 1

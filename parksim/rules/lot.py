@@ -138,7 +138,7 @@ def nth_counted(counts: Sequence[int], nth: int) -> int:
     node = 1
     while node < len(counts) // 2:
         node *= 2
-        right = int(nth >= counts[node])  # a number in place of a branch, which compiled code could not foresee
+        right = int(nth >= counts[node])  # a number in place of a branch, which no processor could foresee
         nth -= right * counts[node]
         node += right
     return node - len(counts) // 2

@@ -25,7 +25,7 @@ Column = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Rows = Callable[[int], NDArray[Any]]
 """Parks made so far -> a row of a column, shape (calls,): whole numbers, integers or floats."""
-# Types of functions inside a function are made anew whenever it is called; names for them take no time.
+# The types of a function inside a function are put together at every call of the outer one: these once.
 MaybeLaw = Law | None
 Laws = Sequence[Law | None]
 Numbers = Sequence[float]
@@ -34,9 +34,9 @@ Numbers = Sequence[float]
 class Workload(NamedTuple):
     """The calls of one replication, numbered by (instant, line).
 
-    All columns are int64 (``wants_park`` is int8); times are microseconds, ``-1`` means never. A column of one
-    value is a view that takes no memory. Per call: shape (calls,). With k = parks made
-    so far: ``handling_us`` and ``talk_us`` have shape (max_parks + 1, calls), the others (max_parks, calls).
+    All columns are int64 (``wants_park`` is int8); times are microseconds, ``-1`` means never. A column of one value is
+    a view that takes no memory. Per call: shape (calls,). With k = parks made so far: ``handling_us`` and ``talk_us``
+    have shape (max_parks + 1, calls), the others (max_parks, calls).
     """
 
     arrival_us: Column
@@ -104,9 +104,8 @@ def streams(seed: int, replication: int) -> Streams:
         ArgumentError: the seed or the replication is no whole number from 0.
     """
     words = _words(whole("a seed is", seed))
-    words += [0] * (4 - len(words)) + _words(
-        whole("a replication is", replication)
-    )  # a short seed is filled up to the size of the pool
+    words += [0] * (4 - len(words))  # a short seed is filled up to the size of the pool
+    words += _words(whole("a replication is", replication))
     pool = np.random.SeedSequence(np.array(words, np.uint32)).pool
     seeded: dict[int, NDArray[np.uint64]] = {}
 
@@ -364,7 +363,7 @@ def _lots(scenario: Scenario, stream: Streams, calls: int) -> Column:
 @lru_cache(maxsize=64)
 def _all(value: int, calls: int) -> Column:
     """Return a row of one value, which takes no memory."""
-    return np.ndarray((calls,), np.int64, np.int64(value).tobytes(), strides=(0,))  # as broadcast_to, but at once
+    return np.ndarray((calls,), np.int64, np.int64(value).tobytes(), strides=(0,))  # as broadcast_to, but quicker
 
 
 def _durations(law: Law | None, opened: Opened, calls: int, least_us: int) -> NDArray[Any]:

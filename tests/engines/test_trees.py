@@ -44,14 +44,9 @@ def test_the_line_has_all_that_are_idle_in_their_order_after_every_change(size):
         idle_us[extension] = since_us
         if routing.is_free(since_us):
             trees.enter(after, before, idle_us, extension, end=size)
-        line, backwards = walk(after, size), walk(before, size)
-        assert (
-            line
-            == backwards[::-1]
-            == sorted(
-                (one for one in range(size) if routing.is_free(idle_us[one])), key=lambda one: (idle_us[one], one)
-            )
-        )
+        line = walk(after, size)
+        idle = sorted((idle_us[one], one) for one in range(size) if routing.is_free(idle_us[one]))
+        assert line == walk(before, size)[::-1] == [one for _, one in idle]
         assert (line or [-1])[0] == routing.longest_idle(idle_us, size) == group.longest_idle()
 
 

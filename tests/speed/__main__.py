@@ -72,9 +72,8 @@ def main() -> int:
     """Print the tables; return 1 when a target is missed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.speed", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="how often each contender runs (default 7)")
-    parser.add_argument(
-        "--only", default="", help='only "precision", only "workers", or contenders whose name has this'
-    )
+    only = 'only "precision", only "workers", or the first contender and those whose name has this'
+    parser.add_argument("--only", default="", help=only)
     parser.add_argument("--replications", type=int, default=400, help="of a round of two workers (default 400)")
     asked = parser.parse_args()
     reached = []
