@@ -498,10 +498,8 @@ def count_rows(its: tally.Count, rows: Any, many: int) -> None:
 
 def simulate(settings: Settings, workload: Workload) -> Journal:
     """Put ``workload`` through the kernel and return its journal (without header): the rows of ``processes``."""
-    offered = Offered.of(workload)
-    del workload  # what is drawn is copied: unless the caller keeps it, it does not stand in memory twice
-    rows = _rows(settings, offered)
-    del offered
+    rows = _rows(settings, Offered.of(workload))
+    del workload  # unless the caller keeps it, it is gone before the journal takes its memory
     return _journal(rows)
 
 

@@ -3,7 +3,7 @@
 One process a call, the attendants in a ``FilterStore`` that serves claims by priority (a return waits for the one who
 has parked it, anything else for anybody), the staff a ``Resource``, ``yield a | b | c`` for each race, hourly arrivals
 by thinning, scalars drawn where they are needed from ``random.Random``. It counts and integrates, and keeps no
-journal. It shares nothing with parksim but the numbers of the scenario, which it has of its own.
+journal. It shares nothing with parksim: the numbers of the scenario stand here again, and a test reads them from both.
 """
 
 import math
