@@ -101,7 +101,16 @@ def test_the_sums_are_those_of_counting_instant_by_instant():
         assert found["park_requests"] == sum(counted)
         assert found["returns"] == sum(how == c.EXPIRED and one for *_, how, one in stays)
         assert found["time_outs"] == sum(how == c.EXPIRED and window[0] <= end < window[1] for *_, end, how, _ in stays)
-        busy_us = sum(max(0, min(end, window[1]) - max(begin, window[0])) for _, begin, end, _, _ in stays)
-        assert found["busy_slot_s"] == busy_us / 1e6
+        assert found["retrieved"] == sum(how == c.RETRIEVED and one for *_, how, one in stays)
+        assert found["hung_up"] == sum(how == c.ABANDONED and one for *_, how, one in stays)
+        assert found["stay_s"] == sum(end - begin for _, begin, end, _, one in stays if one) / 1e6
+        spans = {
+            "busy_slot_s": [(begin, end) for _, begin, end, _, _ in stays],
+            "attended_s": zip(life.taken_us, life.free_us, strict=True),
+            "staff_s": zip(life.left_us, life.left_us + life.staff_us, strict=True),
+        }
+        for name, pairs in spans.items():
+            inside_us = sum(max(0, min(end, window[1]) - max(begin, window[0])) for begin, end in pairs)
+            assert found[name] == inside_us / 1e6, (seed, name)
         at_full += requests
     assert at_full > 100
