@@ -334,7 +334,7 @@ def study(
         precision: run until the half-widths of the objectives' measures are this share of their means (or of their
             targets); without objectives those of occupancy, and twice it of the refused share or 0.1 points. At least
             20 replications and 5 to confirm, at most 1,000. By default the scenario's ``run.precision``.
-        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
+        how: seed, level, executor, workers, engine, store, progress, controls: see ``gather.ExecutionArguments``.
 
     Raises:
         ArgumentError: arguments that do not go together, or an invalid number.
