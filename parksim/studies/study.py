@@ -138,10 +138,10 @@ class Study(Reported):
     def how_controlled(self) -> str:
         """Whether the estimates are corrected by controls, in words."""
         why = controls.why_fewer(self.scenario)
-        behind = f" ({why})" if why else ""
-        if not self.has_controls:
-            return f"plain estimates, without controls{behind}"
-        return "estimates corrected by controls" + (f" where their mean is known{behind}" if why else "")
+        if self.has_controls:
+            return "estimates corrected by controls" + (f" where their mean is known ({why})" if why else "")
+        # Where some would be known, nobody wanted them.
+        return "plain estimates, without controls" + ("" if controls.are_worth(self.scenario) else f" ({why})")
 
     @property
     def objectives(self) -> list[ObjectiveVerdict]:
