@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import threading
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,6 +192,26 @@ class Drawn(Framed):
             MissingLibraryError: altair is not installed.
         """
         return shower("plot")(self, name, **options)
+
+
+class Answered(ABC):
+    """What one command answers, without a table: as JSON, and as plain text."""
+
+    _shower: ClassVar[str]
+    """Which of ``SHOWERS`` writes it as text."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain values, which the command prints with ``--json``."""
+
+    def to_json(self) -> str:
+        """Return ``to_dict`` as a JSON text; what is undefined is null."""
+        return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
+
+    def summary(self) -> str:
+        """Return the answer as plain text."""
+        text: str = shower(self._shower)(self)
+        return text
 
 
 class Reported(Drawn):

@@ -132,7 +132,7 @@ class Execution(Hands):
         Parameter(
             negative="--no-controls",
             help="Whether estimates are corrected by what theory knows of the calls, which makes intervals narrower. "
-            "Default: they are, or as a result's.",
+            "Default: they are, or as in that result.",
         ),
     ] = None
 

@@ -283,7 +283,9 @@ def compare_command(
 
 def _check_as_they_are(given: dict[str, object], how: opt.Execution) -> None:
     """Raise `UsageError` where an option asks for runs, which two results no longer need."""
-    for option, value in (given | {"--seed": how.seed, "--level": how.level, "--engine": how.engine}).items():
+    controls = {"--controls" if how.controls else "--no-controls": how.controls}
+    of_runs = given | {"--seed": how.seed, "--level": how.level, "--engine": how.engine} | controls
+    for option, value in of_runs.items():
         if value is not None:
             raise UsageError(f"{option}: two results are compared as they are; leave it out, or give two scenarios")
 

@@ -24,6 +24,8 @@ MOST_SHOWN: Final = 1.0
 """Errors that are a greater share of the value are not printed as a share."""
 FEWEST_PARKS: Final = 100
 """With fewer the screen warns: 95 % intervals of shares are then some 20 points wide."""
+LIMITS_UNSEEN: Final = "This holds if the inputs are right: their limits are not looked at here."
+"""What commands say that simulate or compute one value of what is not known."""
 
 
 def screen(study: Study) -> RenderableType:
@@ -50,9 +52,14 @@ def thin(study: Study) -> str:
 
 
 def screen_text(study: Study) -> str:
-    """Return ``screen`` as plain text, ``WIDTH`` columns wide."""
+    """Return ``screen`` as plain text."""
+    return plain_text(screen(study))
+
+
+def plain_text(printed: RenderableType) -> str:
+    """Return what a screen shows as plain text, ``WIDTH`` columns wide."""
     file = io.StringIO()
-    Console(file=file, width=WIDTH, color_system=None, highlight=False).print(screen(study))
+    Console(file=file, width=WIDTH, color_system=None, highlight=False).print(printed)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 

@@ -17,7 +17,7 @@ from parksim.scenario.comments import as_set
 from parksim.scenario.quantities import duration_s
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import Comparison, difference
-from parksim.studies.levers import MOVED_BY
+from parksim.studies.levers import FIRST_KEY
 from parksim.studies.search import Step
 from parksim.studies.sensitivity import Effect, Sensitivity
 from parksim.studies.solve import Frontier, Solution, is_time
@@ -203,7 +203,7 @@ def _unmoved(solution: Solution, name: str) -> list[Text]:
     unmoved: dict[str, list[str]] = {}
     for one in (high if solution.sense == "smallest" else low).objectives:
         measure = one.objective.measure
-        key = MOVED_BY.get(measure, "")
+        key = FIRST_KEY.get(measure, "")
         moved = _is_clear(difference(high.study, low.study, measure, pairs))
         if one.verdict == "missed" and not moved and key and key != solution.key:
             unmoved.setdefault(key, []).append(BY_NAME[measure].words)

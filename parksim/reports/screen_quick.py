@@ -1,14 +1,13 @@
 """The planner's screen from theory alone: objectives, then every measure with its mark."""
 
-import io
 import math
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME, OF_LOTS, SECTIONS
-from parksim.reports.screen import VERDICT_STYLES, WIDTH, empty_table, marked, slots_in_words
+from parksim.reports.screen import LIMITS_UNSEEN, VERDICT_STYLES, empty_table, marked, plain_text, slots_in_words
 from parksim.reports.words import span
 from parksim.studies.quick import Quick
 
@@ -29,15 +28,13 @@ def quick_screen(quick: Quick, name: str) -> RenderableType:
         parts.append(_objectives(quick))
     made = f"Approximate rows: {METHODS[quick.method]}. At least 95 % of the measured errors were smaller."
     if scenario.not_known:
-        parts.append(Text("This holds if the inputs are right: their limits are not looked at here."))
+        parts.append(Text(LIMITS_UNSEEN))
     return Group(*parts, _rows(quick), Text(made, "dim"), Text(f"To be sure: parksim run {name}", "dim"))
 
 
 def screen_text(quick: Quick) -> str:
     """Return ``quick_screen`` as plain text."""
-    file = io.StringIO()
-    Console(file=file, width=WIDTH, color_system=None, highlight=False).print(quick_screen(quick, "SCENARIO"))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return plain_text(quick_screen(quick, "SCENARIO"))
 
 
 def _objectives(quick: Quick) -> RenderableType:

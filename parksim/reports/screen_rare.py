@@ -1,14 +1,13 @@
 """The planner's screen of rare refusals: how rare, how sure that is, and what theory and plain simulation say."""
 
-import io
 import math
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parksim.catalogue import BY_NAME
-from parksim.reports.screen import VERDICT_STYLES, WIDTH, empty_table, slots_in_words
+from parksim.reports.screen import LIMITS_UNSEEN, VERDICT_STYLES, empty_table, plain_text, slots_in_words
 from parksim.reports.words import span
 from parksim.stats.estimate import Estimate
 from parksim.studies.rare import Rare
@@ -24,7 +23,7 @@ def rare_screen(rare: Rare, name: str) -> RenderableType:
     parts: list[RenderableType] = [Text.assemble((scenario.name, "bold"), "\n", title), _estimates(rare)]
     parts += [Text(line) for line in (_often(rare), _theory(rare), _wide(rare)) if line]
     if scenario.not_known:
-        parts.append(Text("This holds if the inputs are right: their limits are not looked at here."))
+        parts.append(Text(LIMITS_UNSEEN))
     if not rare.seldom:
         parts.append(Text("Refusals are not rare here, and run answers the other questions as well:", "yellow"))
         parts.append(Text(f"  parksim run {name}", overflow="fold"))
@@ -35,16 +34,14 @@ def rare_screen(rare: Rare, name: str) -> RenderableType:
 
 def screen_text(rare: Rare) -> str:
     """Return ``rare_screen`` as plain text."""
-    file = io.StringIO()
-    Console(file=file, width=WIDTH, color_system=None, highlight=False).print(rare_screen(rare, "SCENARIO"))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return plain_text(rare_screen(rare, "SCENARIO"))
 
 
 def _estimates(rare: Rare) -> RenderableType:
     table = empty_table("Measure", "Estimate", f"{rare.refused_share.level * 100:g} % interval", "Wanted", "")
     judged = {one.objective.measure: one for one in rare.objectives}
-    for measure, one in (("refused_share", rare.refused_share), ("time_full_share", rare.time_full_share)):
-        if one is not None and one.mean is not None:
+    for measure, one in rare.estimates.items():
+        if one.mean is not None:
             verdict = judged.get(measure)
             wanted = verdict.objective.text if verdict else ""
             shown = Text(verdict.verdict, VERDICT_STYLES[verdict.verdict]) if verdict else Text("")

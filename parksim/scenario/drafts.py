@@ -8,11 +8,15 @@ Each answer takes the place of a value of ``TEMPLATE``; what nobody answers rema
 """
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from parksim.errors import ScenarioError, UnfitError
+import pydantic
+
+from parksim.errors import UnfitError
 from parksim.scenario import quantities as q
+from parksim.scenario.messages import rule_of
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.positions import KeyPath, scan
 
@@ -156,11 +160,9 @@ def check(answers: Mapping[str, str]) -> None:
     """
     for name, answer in answers.items():
         try:
-            Scenario.loads(draft({name: answer}))
-        except ScenarioError as error:
-            said = error.messages[0].split(": ", 2)[-1]  # behind the line and the key, which nobody has written
-            rule, _, step = said.partition("; ")
-            raise UnfitError(rule, step, (name,)) from None
+            Scenario.model_validate(tomllib.loads(draft({name: answer})))
+        except pydantic.ValidationError as error:
+            raise UnfitError(*rule_of(error), (name,)) from None  # without line and key, which nobody has written
 
 
 def _put(text: str, key: KeyPath, line: str) -> str:

@@ -29,7 +29,7 @@ from parksim.studies.gather import (
     gathering,
     shows_execution,
 )
-from parksim.studies.levers import MOVED_BY, Lever, amount, levers_of
+from parksim.studies.levers import FIRST_KEY, Lever, amount, levers_of
 from parksim.studies.replication import versions
 from parksim.studies.search import FIRST_LOOK
 from parksim.studies.store import Damage
@@ -288,8 +288,8 @@ def advise(
         scenario: what is searched; has objectives.
         keys: which may be changed; by default all of them.
         replications: how many confirm a change, at least 10.
-        how: seed, level, executor, workers, engine, store, progress (which counts the replications of the current
-            value): see ``gather.ExecutionArguments``.
+        how: seed, level, executor, workers, engine, store, controls, progress (which counts the replications of the
+            current value): see ``gather.ExecutionArguments``.
 
     Raises:
         PlanError: no objectives, no such key, or too few replications.
@@ -338,7 +338,7 @@ def at_once(study: Study) -> dict[str, tuple[Any, Any]]:
     scenario = study.scenario
     if len(study.results) < FIRST_LOOK or scenario.expected_calls * FIRST_LOOK > TASK_CALLS[study.engine]:
         return {}
-    missed = {MOVED_BY.get(one.objective.measure) for one in study.objectives if one.verdict == "missed"}
+    missed = {FIRST_KEY.get(one.objective.measure) for one in study.objectives if one.verdict == "missed"}
     slots, attendants = scenario.lots[0].slots, scenario.attendants.count
     tried: dict[str, int] = {}
     if "lot.slots" in missed and len(scenario.lots) == 1:
@@ -510,7 +510,7 @@ def _why(bench: Bench, name: str, failed: list[Failed]) -> OutOfReach:
     if bench.confirmation({}).estimate(name).mean is None:
         return OutOfReach("undefined", reason=BY_NAME[name].why_undefined)
     busy = bench.confirmation({}).estimate("attendant_utilisation").mean
-    if MOVED_BY.get(name) == "attendants.count" and busy is not None and busy > SATURATED:
+    if FIRST_KEY.get(name) == "attendants.count" and busy is not None and busy > SATURATED:
         scenario = bench.scenario
         hours = (scenario.horizon_us - scenario.warm_up_us) / 3.6e9
         calls = (bench.confirmation({}).estimate("calls_offered").mean or 0.0) / hours

@@ -125,7 +125,7 @@ def compare(
         a: the first scenario.
         b: the second.
         replications: how many of each, at least 2.
-        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
+        how: seed, level, executor, workers, engine, store, progress, controls: see ``gather.ExecutionArguments``.
 
     Raises:
         PlanError: too few replications, or scenarios that do not count over equal times.

@@ -10,7 +10,7 @@ Which controls a measure has is chosen beforehand, in ``CONTROLS``, and never by
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -54,8 +54,6 @@ _POISSON: Final = ("requests_at_full", "full_s")
 """Their mean supposes that the number of parked calls is Poisson, which it is not where days differ by chance."""
 NEGLIGIBLE: Final = 1e-3
 """A mean whose error is no more than this share of the control's standard deviation counts as known."""
-
-
 FEWEST_CALLS: Final = 150
 """In a window of fewer calls the measures are too skewed for a regression: their estimates are the plain ones."""
 
@@ -63,7 +61,7 @@ FEWEST_CALLS: Final = 150
 def are_worth(scenario: Scenario) -> bool:
     """Say whether replications have controls where these are asked for: their windows are long enough.
 
-    Of recorded calls they have those whose mean no number of calls has a part in.
+    Recorded calls are not counted here: of the controls they have only those whose mean is 0 (``_means``).
     """
     if isinstance(scenario.arrivals, Recorded):
         return True
@@ -116,20 +114,19 @@ class Deviations:
 
     def __init__(self, scenario: Scenario, results: Sequence[Result]) -> None:
         self._scenario, self._results = scenario, results
-        self._found: dict[str, Floats] | None = None
 
-    @property
+    @cached_property
     def _by_name(self) -> dict[str, Floats]:
         """The deviations of each control whose mean is known, shape (replications,)."""
-        if self._found is None:
-            self._found = {}
-            drawn = [result.get(NAME) for result in self._results]
-            if drawn and None not in drawn:
-                columns = np.array(drawn, np.float64).T
-                for name, column, mean, error in zip(SUMS, columns, *_means(self._scenario), strict=True):
-                    if math.isfinite(mean) and error <= NEGLIGIBLE * column.std():
-                        self._found[name] = column - mean
-        return self._found
+        drawn = [result.get(NAME) for result in self._results]
+        if not drawn or None in drawn:
+            return {}
+        columns = np.array(drawn, np.float64).T
+        return {
+            name: column - mean
+            for name, column, mean, error in zip(SUMS, columns, *_means(self._scenario), strict=True)
+            if math.isfinite(mean) and error <= NEGLIGIBLE * column.std()
+        }
 
     def of(self, measure: str) -> list[Floats]:
         """Return the deviations of a measure's controls, the one that says most first; none where it has none."""

@@ -10,7 +10,7 @@ from parksim.scenario.lots import UAPI_LIMITS_S, LotSection
 from parksim.scenario.model import Scenario
 from parksim.studies.study import Study
 
-MOVED_BY: Final = {
+FIRST_KEY: Final = {
     "refused_share": "lot.slots",
     "time_full_share": "lot.slots",
     "expired_share": "lot.max_in_parking",
@@ -22,7 +22,7 @@ MOVED_BY: Final = {
     "attendant_utilisation": "attendants.count",
     "lost_share": "attendants.count",
 }
-"""measure -> the key that moves it first."""
+"""measure -> the key that a planner changes first to move it."""
 MOST_OF_A_KEY: Final = (4, 8)
 """Up to 4 times the present number, and 8, are tried."""
 SHORT_STEP_S: Final = 10

@@ -5,17 +5,16 @@ an approximation may be off was measured: 95 % of drawn scenarios were nearer to
 tests.statistics.quick --set``), and other scenarios are held against it (without ``--set``).
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
 from parksim.catalogue import BY_NAME
 from parksim.errors import ArgumentError, UnfitError
-from parksim.results import nulled, shower
+from parksim.results import Answered
 from parksim.scenario.arguments import checked_scenario
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Objective
@@ -42,7 +41,7 @@ class Error(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Quick:
+class Quick(Answered):
     """What theory says of a scenario.
 
     Attributes:
@@ -54,6 +53,7 @@ class Quick:
     scenario: Scenario
     method: Method
     formulas: Mapping[str, Formula]
+    _shower: ClassVar[str] = "quick"
 
     def bounds(self, name: str) -> tuple[float, float] | None:
         """Return between which values a measure lies, of 95 % of scenarios; None where theory has no value."""
@@ -83,20 +83,8 @@ class Quick:
                 | {"reason": one.reason}
                 for name, one in self.formulas.items()
             },
-            "objectives": [
-                {"measure": one.objective.measure, "target": one.objective.text, "verdict": one.verdict}
-                for one in self.objectives
-            ],
+            "objectives": [one.to_dict() for one in self.objectives],
         }
-
-    def to_json(self) -> str:
-        """Return ``to_dict`` as a JSON text; what is undefined is null."""
-        return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
-
-    def summary(self) -> str:
-        """Return the answer as plain text, every measure on its line."""
-        text: str = shower("quick")(self)
-        return text
 
 
 def _verdict(bounds: tuple[float, float] | None, objective: Objective) -> est.Verdict:

@@ -5,7 +5,6 @@ busy slots is comes from pilot replications, stage after stage until the full lo
 Then replications with levels fixed are averaged as any others: a ratio of sums, with an interval from their spread.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
@@ -13,21 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parksim.engines.splitting import HOUR_US, HOURS, QUARTERS, Demand, Explored, Pool, explored
 from parksim.errors import ArgumentError, MissingLibraryError, StudyError, UnfinishedError
-from parksim.results import nulled, shower
-from parksim.scenario.arguments import checked_scenario, proportion, whole
+from parksim.results import Answered
+from parksim.scenario.arguments import checked_scenario, proportion
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Hourly, Poisson, Recorded, Run
 from parksim.scenario.workload import COINS, Workload, arrivals, day_factors, draw, streams
 from parksim.stats import estimate as est
 from parksim.studies.formulas import Formula
-from parksim.studies.gather import DEFAULT_LEVEL, Progress, Workers, interruptible, started
+from parksim.studies.gather import DEFAULT_LEVEL, Execution, Progress, Workers, interruptible, started
 from parksim.studies.quick import quick
 from parksim.studies.replication import has_compiler
 from parksim.studies.study import ObjectiveVerdict, together
@@ -57,11 +56,10 @@ _GAP_US: Final = 1_000_000_000
 """Mean time between them."""
 _PILOT: Final = 1 << 24
 """The number of the pilot's first replication."""
-_ASKED: Final = ("refused_share", "time_full_share")
 
 
 @dataclass(frozen=True)
-class Rare:
+class Rare(Answered):
     """How rare refusals are.
 
     Attributes:
@@ -93,6 +91,13 @@ class Rare:
     refused_a_replication: float
     seldom: bool
     theory: Formula = field(repr=False)
+    _shower: ClassVar[str] = "rare"
+
+    @property
+    def estimates(self) -> dict[str, est.Estimate]:
+        """What was estimated, by measure: the refused share, and with one lot the share of time that it is full."""
+        full = {} if self.time_full_share is None else {"time_full_share": self.time_full_share}
+        return {"refused_share": self.refused_share} | full
 
     @property
     def reached(self) -> bool:
@@ -115,7 +120,7 @@ class Rare:
     @property
     def objectives(self) -> list[ObjectiveVerdict]:
         """The scenario's objectives about refusals and the full lot; the others need ``parksim.study``."""
-        found = {name: getattr(self, name) for name in _ASKED if getattr(self, name) is not None}
+        found = self.estimates
         return [
             ObjectiveVerdict(one, est.verdict(found[one.measure], one.relation, one.value))
             for one in self.scenario.objectives
@@ -134,7 +139,7 @@ class Rare:
             "scenario": {"name": self.scenario.name, "digest": self.scenario.digest},
             "seed": self.seed,
             "method": "splitting",
-            "estimates": {name: one.as_dict() for name in _ASKED if (one := getattr(self, name)) is not None},
+            "estimates": {name: one.as_dict() for name, one in self.estimates.items()},
             "within": self.within,
             "reached": self.reached,
             "theory": {"value": theory.value, "exact": theory.value is not None and theory.within is None}
@@ -146,20 +151,8 @@ class Rare:
             "refusals": self.refusals,
             "seldom": self.seldom,
             "levels": dict(zip(self.scenario.lot_names, self.levels, strict=True)),
-            "objectives": [
-                {"measure": one.objective.measure, "target": one.objective.text, "verdict": one.verdict}
-                for one in self.objectives
-            ],
+            "objectives": [one.to_dict() for one in self.objectives],
         }
-
-    def to_json(self) -> str:
-        """Return ``to_dict`` as a JSON text; what is undefined is null."""
-        return json.dumps(nulled(self.to_dict()), ensure_ascii=False, allow_nan=False, indent=2)
-
-    def summary(self) -> str:
-        """Return the answer as plain text."""
-        text: str = shower("rare")(self)
-        return text
 
 
 def rare(
@@ -193,28 +186,25 @@ def rare(
         WrongTypeError: ``scenario`` is not a Scenario.
     """
     checked_scenario(scenario)
-    seed = whole("a seed is", seed)
-    within, level = proportion("within", "20 % is 0.2", within), proportion("a level", "95 % is 0.95", level)
-    if not (executor is None or executor == "processes" or isinstance(executor, Executor)):
-        raise ArgumentError(f'executor is None, "processes" or an Executor, not {executor!r}')
+    how = Execution(seed=seed, level=level, executor=executor, workers=workers, progress=progress)
+    within = proportion("within", "20 % is 0.2", within)
     if not any(scenario.parking.shares):
         raise ArgumentError("parking.probability is 0: no call is parked, so none is refused; set it above 0")
     if not has_compiler():
         raise MissingLibraryError("rare refusals need the compiled kernel; type: pip install 'parksim[fast]'")
     with _team(executor, workers) as team:
-        plan = _Plan(scenario, seed, team, progress)
+        plan = _Plan(scenario, how.seed, team, progress)
         levels, seldom = _levels(plan)
         made = plan.run(levels, range(FIRST))
-        while (more := min(_needed(made, within, level), _affordable(made))) > len(made):
+        while (more := min(_needed(made, within, how.level), _affordable(made))) > len(made):
             made += plan.run(levels, range(len(made), more))
-    return _rare(scenario, seed, within, level, levels, seldom, made)
+    return _rare(scenario, how, within, levels, seldom, made)
 
 
 def _rare(
     scenario: Scenario,
-    seed: int,
+    how: Execution,
     within: float,
-    level: float,
     levels: NDArray[np.int64],
     seldom: bool,
     made: Sequence[Explored],
@@ -224,10 +214,10 @@ def _rare(
     lots = zip(levels, scenario.settings.slots, strict=True)
     return Rare(
         scenario,
-        seed,
+        how.seed,
         within,
-        est.t_interval(_share(made), level, est.SHARE),
-        est.t_interval(full, level, est.SHARE) if len(scenario.lots) == 1 else None,
+        est.t_interval(_share(made), how.level, est.SHARE),
+        est.t_interval(full, how.level, est.SHARE) if len(scenario.lots) == 1 else None,
         tuple(tuple(one[: QUARTERS * slots + 1 : QUARTERS].tolist()) for one, slots in lots),
         len(made),
         sum(one.events for one in made),

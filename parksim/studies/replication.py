@@ -1,7 +1,7 @@
 """One replication: simulated, measured, and named so that it can be made again.
 
 A replication is a function of (scenario, seed, replication number, engine). ``run`` returns one with its journal;
-``replicate`` is the work of a worker, which returns the measures alone.
+``replicate`` is the work of a worker: it returns measures, and controls where they are wanted, but no journal.
 """
 
 import math
@@ -166,14 +166,14 @@ def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict
 def replicate(
     scenario: Scenario, seed: int, replications: Iterable[int], engine: str, with_controls: bool = False
 ) -> list[Result]:
-    """Run some replications and return their measures as plain values: the work of a worker.
+    """Run some replications and return what is kept of each as plain values: the work of a worker.
 
     Args:
         scenario: what is simulated.
         seed: of all replications.
         replications: their numbers.
         engine: one of ``ENGINES``.
-        with_controls: whether each has its controls as well, under ``controls.NAME``.
+        with_controls: whether each has its controls beside its measures, under ``controls.NAME``.
     """
     engine = chosen_engine(engine, [scenario], 1)
     _keep_memory_at_hand()

@@ -15,6 +15,7 @@ from parksim.errors import PlanError, ScenarioError
 from parksim.results import Reported
 from parksim.scenario.arguments import checked_scenario, whole
 from parksim.scenario.model import Scenario
+from parksim.scenario.sections import Hourly, Recorded
 from parksim.stats import estimate as est
 from parksim.studies import compare, gather
 from parksim.studies.formulas import formulas
@@ -68,8 +69,8 @@ class Effect:
     def _stands_out(self, change: est.Estimate) -> bool:
         if change.mean is None or change.low is None or change.high is None:
             return False
-        one, both = (1.0 - (1.0 - change.level) / many for many in (1, len(self.sides)))
-        wider = est.t_of(both, change.n - 1) / est.t_of(one, change.n - 1)
+        both = 1.0 - (1.0 - change.level) / len(self.sides)
+        wider = est.t_of(both, change.n - 1) / est.t_of(change.level, change.n - 1)
         return abs(change.mean) > wider * (change.mean - change.low if change.mean > 0 else change.high - change.mean)
 
 
@@ -164,7 +165,7 @@ def sensitivity(
     Args:
         scenario: has limits or a file of draws, or is read from a file whose comments mark its guesses ("guess").
         replications: how many of each design, at least 2.
-        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
+        how: seed, level, executor, workers, engine, store, progress, controls: see ``gather.ExecutionArguments``.
 
     Raises:
         PlanError: no value has limits or is marked as a guess, or too few replications.
@@ -255,17 +256,16 @@ def is_decided(key: str) -> bool:
 
 
 def _in_the_busiest_hour(scenario: Scenario, measure: str) -> float | None:
-    if scenario.arrivals.kind == "recorded":
+    arrivals = scenario.arrivals
+    if isinstance(arrivals, Recorded):
         return None
-    busiest_h = max(getattr(scenario.arrivals, "calls_per_hour", [getattr(scenario.arrivals, "rate", 0.0) * 3600]))
-    probability = scenario.parking.probability
-    share = max(probability) if isinstance(probability, tuple) else probability
+    busiest_h = max(arrivals.calls_per_hour) if isinstance(arrivals, Hourly) else arrivals.rate * 3600
     try:
         alone = scenario.with_values(
             {
                 "arrivals": {"kind": "poisson", "rate": f"{busiest_h / 3600!r}/s"},
                 "attendants.count": "unlimited",
-                "parking.probability": share,
+                "parking.probability": max(scenario.parking.shares),
                 "parking.max_parks": 1,
                 "retrieval.staff": "unlimited",
                 "run": {"horizon": "1d", "warm_up": 0},

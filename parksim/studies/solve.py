@@ -223,8 +223,8 @@ def solve(
         step: distance between values tried; with two keys of both, or a pair.
         precision: call a value undecided before 320 replications, when the half-widths of what is undecided have
             come down to this share of the targets: nearer to the target it does not matter.
-        how: seed, level (the confidence of each value's verdict), executor, workers, engine, store, progress (which
-            counts the replications of the current value): see ``gather.ExecutionArguments``.
+        how: seed, level (the confidence of each value's verdict), executor, workers, engine, store, controls, progress
+            (which counts the replications of the current value): see ``gather.ExecutionArguments``.
 
     Returns:
         A ``Solution``; with two keys a ``Frontier``.

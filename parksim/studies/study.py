@@ -138,10 +138,10 @@ class Study(Reported):
     def how_controlled(self) -> str:
         """Whether the estimates are corrected by controls, in words."""
         why = controls.why_fewer(self.scenario)
-        behind = f" ({why})" if why else ""
-        if not self.has_controls:
-            return f"plain estimates, without controls{behind}"
-        return "estimates corrected by controls" + (f" where their mean is known{behind}" if why else "")
+        if self.has_controls:
+            return "estimates corrected by controls" + (f" where their mean is known ({why})" if why else "")
+        # Where some would be known, nobody wanted them.
+        return "plain estimates, without controls" + ("" if controls.are_worth(self.scenario) else f" ({why})")
 
     @property
     def objectives(self) -> list[ObjectiveVerdict]:
@@ -334,7 +334,7 @@ def study(
         precision: run until the half-widths of the objectives' measures are this share of their means (or of their
             targets); without objectives those of occupancy, and twice it of the refused share or 0.1 points. At least
             20 replications and 5 to confirm, at most 1,000. By default the scenario's ``run.precision``.
-        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
+        how: seed, level, executor, workers, engine, store, progress, controls: see ``gather.ExecutionArguments``.
 
     Raises:
         ArgumentError: arguments that do not go together, or an invalid number.

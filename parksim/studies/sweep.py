@@ -118,7 +118,7 @@ def sweep(
         scenario: what is varied.
         over: the values of each key, such as ``{"lot.slots": range(4, 21)}``; as ``Scenario.with_values`` takes them.
         replications: how many of each design (numbers 0 to n-1).
-        how: seed, level, executor, workers, engine, store, progress: see ``gather.ExecutionArguments``.
+        how: seed, level, executor, workers, engine, store, progress, controls: see ``gather.ExecutionArguments``.
 
     Raises:
         PlanError: no values or too many, or the same design twice.

@@ -387,6 +387,8 @@ def test_results_are_compared_as_they_are(command):
     assert (other["paired"], other["a"]["replications"], other["b"]["replications"]) == (False, 3, 3)
     for arguments, told in [
         (("6.json", "7.json", "--seed", 3), "--seed: two results are compared as they are"),
+        (("6.json", "7.json", "--no-controls"), "--no-controls: two results are compared as they are"),
+        (("6.json", "7.json", "--controls"), "--controls: two results are compared as they are"),
         (("6.json", "sweep.db"), "holds a sweep of 6 designs"),
     ]:
         code, out, err = command("compare", *arguments)

@@ -99,6 +99,7 @@ def test_syntax_notes_are_not_quoted_as_sources():
         ("--slots 0", "--slots 0: must be at least 1"),
         ("--attendants 0", "--attendants 0: the number of attendants must be from 1 to 10000"),
         ("--stay 0", "--stay 0: must be above 0"),
+        ("--stay 99999999", "--stay 99999999: more than 1e-09 of this law lies beyond 1e9 s"),
         ("--parked 40", '--parked 40: a share must be from 0 to 1; write "40%"'),
         ("--stay 2,5m", '--stay 2,5m: is not a duration; write "2.5m"'),
         ("--calls 1,2,3", "--calls 1,2,3: is not a number of calls"),

@@ -1,6 +1,6 @@
 """``python -m tests.statistics.rare``: do the intervals of ``parksim.rare`` hold the truth, and how long does it take?
 
-Each case is forty seeds, the numbers below. Of a lot alone the truth is Erlang's formula; its rate is set so that one
+Each case is run with forty seeds. Of a lot alone the truth is Erlang's formula; its rate is set so that one
 park of a hundred thousand, a million and ten million is refused. Where attendants make calls wait and returns are
 parked again, the truth is that of plain replications, many times as long, whose own interval is allowed for. At least
 37 of 40 intervals of 95 % must hold the truth (fewer come by chance once in 20 cases), and every half-width must be at
@@ -77,8 +77,8 @@ def holds(found: Rare, truth: float, error: float) -> bool:
 def main(arguments: list[str]) -> int:
     """Print each case and its seeds; return 1 if one of them fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="the cases whose name begins so")
-    parser.add_argument("--seeds", default="1..40", help="from which seed to which")
+    parser.add_argument("--only", default="", help="only cases whose names begin with this text")
+    parser.add_argument("--seeds", default="1..40", help="from which seed to which, as 1..40")
     options = parser.parse_args(arguments)
     first, last = map(int, options.seeds.split(".."))
     failed = False

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,10 @@ def test_recorded_calls_have_the_controls_whose_mean_needs_no_calls():
     assert not study.measured.deviations.of("occupancy_mean")
     assert len(study.measured.deviations.of("refused_share")) == 3
     assert "control" not in study.estimate("occupancy_mean").method
+    why = "what recorded calls would do without limits is not known on average"
+    assert study.how_controlled == f"estimates corrected by controls where their mean is known ({why})"
+    plain = replace(study, results=tuple(map(controls.without, study.results)))
+    assert plain.how_controlled == "plain estimates, without controls"  # that was wanted, whatever is known
 
 
 @pytest.mark.slow
