@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from textwrap import TextWrapper
@@ -361,8 +362,8 @@ def _print(output: "str | opt.Texts | RenderableType") -> None:
         raise OutputError("there is no standard output")
     if isinstance(output, str):
         sys.stdout.write(output)
-    elif hasattr(output, "__next__"):
-        sys.stdout.writelines(output)  # type: ignore[arg-type]  # an iterator of lines
+    elif isinstance(output, Iterator):
+        sys.stdout.writelines(output)
     else:
         from parksim.reports.screen import WIDTH
 

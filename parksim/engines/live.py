@@ -25,6 +25,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from math import isfinite
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
@@ -193,12 +194,7 @@ class Switchboard:
             return  # the model has stopped in the middle of something
         self._at(self.reached_us + 1, RANKS[cmd.STOP], lambda now_us: self.commit(Command(now_us, cmd.STOP)))
         for call in sorted(self.calls):
-            hang_up = Command(0, cmd.HANG_UP, call)
-            self._at(
-                self.reached_us + 1,
-                RANKS[cmd.HANG_UP],
-                lambda now_us, end=hang_up: self.commit(end._replace(time_us=now_us)),  # type: ignore[misc]  # binds
-            )
+            self._at(self.reached_us + 1, RANKS[cmd.HANG_UP], partial(self._hang_up, call))
         while self._peek_us() < FOR_EVER:  # what is left are announcements, and alarms of calls that are gone
             self._step()
 
@@ -297,6 +293,9 @@ class Switchboard:
             CommandError: it cannot be done; nothing has changed.
         """
         return self.at_next(RANKS[command.kind], lambda now_us: self.commit(command._replace(time_us=now_us)))
+
+    def _hang_up(self, call: int, now_us: int) -> list[Fact]:
+        return self.commit(Command(now_us, cmd.HANG_UP, call))
 
     def commit(self, command: Command) -> list[Fact]:
         """Do a command that is stamped with the instant at hand, and keep it."""
