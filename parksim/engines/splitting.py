@@ -32,6 +32,7 @@ from parksim.errors import UnfinishedError
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.scenario.model import Settings
+from parksim.scenario.quantities import HOUR_US, HOURS
 from parksim.scenario.workload import Offered, Workload, is_constant
 
 # What belongs to a path, and is taken back with it ...
@@ -48,8 +49,6 @@ MOST_INSIDE: Final = 1 << 16
 """Calls at the same time. The memory for them is taken by the system only where it is used."""
 MOST_EVENTS: Final = 200_000_000
 """Of one replication with its copies: a minute or two."""
-HOUR_US: Final = 3_600_000_000
-HOURS: Final = 24
 QUARTERS: Final = 4
 """A busy slot counts so much in the height of a lot ..."""
 WAITING: Final = 2
@@ -426,12 +425,12 @@ def explored(settings: Settings, demand: Demand, levels: NDArray[np.int64], pool
         if code == TOO_MANY_CALLS:
             raise UnfinishedError(
                 f"more than {p.kept_places.shape[1]:,} calls are in progress at the same time, or "
-                f"{len(ex.arrival_us):,} are offered; take a shorter run.horizon, or parksim run"
+                f"{len(ex.arrival_us):,} are offered; shorten run.horizon, or use parksim run"
             )
         if p.numbers[EVENTS] > MOST_EVENTS:
             raise UnfinishedError(
-                f"one replication has more than {MOST_EVENTS:,} events with its copies; take a shorter run.horizon, "
-                "or parksim run"
+                f"one replication has more than {MOST_EVENTS:,} events with its copies; shorten run.horizon, "
+                "or use parksim run"
             )
         pool = pools()
         p.gaps[:], p.coins[:] = pool.gaps, pool.coins

@@ -12,10 +12,9 @@ import numpy as np
 
 from parksim.rules.codes import NEVER
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import HOURS
-from parksim.scenario.recordings import DAY_US
+from parksim.scenario.quantities import DAY_US, HOUR_US, HOURS
 from parksim.scenario.sections import Hourly, Poisson, Recorded, busy_cv
-from parksim.scenario.workload import HOUR_US, Columns, Workload, columns, day_factors, draw, streams
+from parksim.scenario.workload import Columns, Workload, columns, day_factors, draw, streams
 
 CALLS_AT_ONCE: Final = 2_000
 """Calls of endless traffic that are drawn at once: some milliseconds, in which the loop does nothing else."""

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from parksim.journal.journal import Journal
 from parksim.journal.measures import Mask, Stays, slot_changes, stays_of
-from parksim.journal.tally import HOUR_US, HOURS, Ints
+from parksim.journal.tally import Ints
 from parksim.rules import codes as c
 from parksim.scenario.laws import Law
 from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import HOUR_US, HOURS
 from parksim.scenario.workload import Workload
 
 Floats = NDArray[np.float64]

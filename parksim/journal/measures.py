@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from parksim.catalogue import OF_LOTS, SCALARS, VECTORS
 from parksim.journal import tally as t
 from parksim.journal.journal import Journal
-from parksim.journal.tally import HOUR_US, HOURS, Ints, Tally, Window
+from parksim.journal.tally import Ints, Tally, Window
 from parksim.rules import codes as c
 from parksim.scenario.model import Scenario, Settings
+from parksim.scenario.quantities import HOUR_US, HOURS
 
 Mask = NDArray[np.bool_]
 _WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns": c.EXPIRED}

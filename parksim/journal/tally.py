@@ -6,16 +6,15 @@ quicker where ``count`` would run interpreted. All numbers are integers, so they
 """
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parksim.rules import codes as c
 from parksim.scenario.model import Settings
+from parksim.scenario.quantities import HOUR_US, HOURS
 
-HOUR_US: Final = 3_600_000_000
-HOURS: Final = 24
 Ints = NDArray[np.int64]
 
 

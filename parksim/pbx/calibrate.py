@@ -15,7 +15,7 @@ import numpy as np
 
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import open_by_hour_us
-from parksim.journal.tally import HOUR_US, Window
+from parksim.journal.tally import Window
 from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
@@ -25,6 +25,7 @@ from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
 from parksim.scenario.model import DAY_S, Settings
+from parksim.scenario.quantities import HOUR_US
 from parksim.scenario.unknown import Limits
 from parksim.stats.survival import Interval, poisson_limits
 

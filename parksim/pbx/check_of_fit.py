@@ -16,7 +16,7 @@ from parksim.journal.tally import Window
 from parksim.pbx.fitting import Calibration, number
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import SERVICE_TARGET_US, LogMeasure
-from parksim.scenario.recordings import DAY_US
+from parksim.scenario.quantities import DAY_US
 from parksim.scenario.workload import draw
 
 LOGS: Final = 39

@@ -28,9 +28,9 @@ from typing import Any, Final, NamedTuple
 
 from parksim.errors import LogError, UnfitError
 from parksim.scenario.messages import nearest
+from parksim.scenario.quantities import DAY_US
 from parksim.scenario.reading import MIB, names_beside, read
 
-DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 512 * MIB
 LONGEST_LINE: Final = MIB
 ORDER_US: Final = 5_000

@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 
 from parksim.pbx.fitting import share_of
-from parksim.scenario.quantities import MOST_CV
-from parksim.scenario.recordings import DAY_US
+from parksim.scenario.quantities import DAY_US, MOST_CV
 from parksim.stats.survival import LEVEL, Interval
 
 FEWEST_DAYS: Final = 10

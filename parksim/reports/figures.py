@@ -18,7 +18,6 @@ from parksim import theory
 from parksim.catalogue import BY_NAME, SCALARS, SECTIONS, SHARES
 from parksim.errors import PlanError
 from parksim.journal.journal import stays_of
-from parksim.journal.tally import HOURS
 from parksim.reports.words import (
     bounds_of,
     clipped,
@@ -33,6 +32,7 @@ from parksim.results import rows_to_csv
 from parksim.rules import codes
 from parksim.rules.lot import Fact
 from parksim.scenario.messages import nearest
+from parksim.scenario.quantities import HOURS
 from parksim.stats.estimate import Estimate
 from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison

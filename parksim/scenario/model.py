@@ -34,7 +34,7 @@ from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
 from parksim.scenario.positions import KeyPath
-from parksim.scenario.quantities import LONGEST_S, UNLIMITED, microseconds
+from parksim.scenario.quantities import DAY_US, LONGEST_S, UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 
 __all__ = ["TEMPLATE", "Scenario", "ScenarioError", "Settings"]
@@ -419,9 +419,9 @@ class Scenario(sections.Section):
             return microseconds(self.run.horizon)
         assert isinstance(self.arrivals, sections.Recorded)
         if self.arrivals.resample == "days":
-            return recordings.DAY_US
+            return DAY_US
         last_us = int(self.arrivals.recording.instant_us[-1])
-        return (last_us // recordings.DAY_US + 1) * recordings.DAY_US
+        return (last_us // DAY_US + 1) * DAY_US
 
     @property
     def expected_calls(self) -> float:
@@ -430,9 +430,9 @@ class Scenario(sections.Section):
         if isinstance(self.arrivals, sections.Poisson):
             return self.arrivals.rate * end_us / 1e6
         if isinstance(self.arrivals, sections.Hourly):
-            return sum(self.arrivals.calls_per_hour) * end_us / recordings.DAY_US
+            return sum(self.arrivals.calls_per_hour) * end_us / DAY_US
         assert isinstance(self.arrivals, sections.Recorded)
-        days = self.arrivals.recording.days if self.horizon_us <= recordings.DAY_US else 1
+        days = self.arrivals.recording.days if self.horizon_us <= DAY_US else 1
         return len(self.arrivals.recording.instant_us) / days
 
     @property

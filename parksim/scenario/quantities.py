@@ -197,6 +197,9 @@ def count(low: int, high: int, what: str) -> Any:
 
 
 HOURS: Final = 24
+"""Of a day."""
+HOUR_US: Final = 3_600_000_000
+DAY_US: Final = HOURS * HOUR_US
 
 
 def a_day(value: object, what: str, step: str) -> list[object]:

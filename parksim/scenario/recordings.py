@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim.errors import ArgumentError, UnfitError
-from parksim.scenario.quantities import duration_s
+from parksim.scenario.quantities import DAY_US, duration_s
 from parksim.scenario.reading import MIB, names_beside, read
 
-DAY_US: Final = 86_400_000_000
 LARGEST_FILE: Final = 64 * MIB
 MOST_VALUES: Final = 1_000_000
 """Of a column: what is kept of this many fits into a few hundred MB."""

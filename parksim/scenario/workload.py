@@ -17,8 +17,7 @@ from parksim.scenario.arguments import whole
 from parksim.scenario.laws import Constant, Law
 from parksim.scenario.lots import LotSection
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import HOURS
-from parksim.scenario.recordings import DAY_US
+from parksim.scenario.quantities import DAY_US, HOUR_US, HOURS
 from parksim.scenario.sections import Arrivals, Hourly, Poisson, Recorded, busy_cv
 
 Column = NDArray[np.int64]
@@ -85,7 +84,6 @@ COINS: Final = 17
 COUNTED: Final = 18
 """What the counters of a PBX leave open (``pbx.counted``)."""
 
-HOUR_US: Final = 3_600_000_000
 _SLOT_NUMBERS: Final = 2**62
 
 Streams = Callable[[int, int], np.random.Generator]

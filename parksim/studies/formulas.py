@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 from parksim import theory
 from parksim.catalogue import SCALARS, VECTORS
 from parksim.errors import UnfitError
-from parksim.journal.tally import HOUR_US, HOURS
 from parksim.scenario.laws import Law
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UNLIMITED
+from parksim.scenario.quantities import DAY_US, HOUR_US, HOURS, UNLIMITED
 from parksim.scenario.sections import Hourly, Poisson, Recorded, busy_cv
 from parksim.theory import LossLot, Race
 
 NAMES: Final = (*SCALARS, *VECTORS)
-DAY_US: Final = HOURS * HOUR_US
 
 NO_PARKS: Final = "no call is parked"
 NO_EXPIRY: Final = "no call can time out"

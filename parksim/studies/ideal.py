@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import theory
-from parksim.journal.tally import HOUR_US, HOURS
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UNLIMITED
+from parksim.scenario.quantities import HOUR_US, HOURS, UNLIMITED
 from parksim.scenario.sections import Hourly, Poisson
 from parksim.theory import Call, Life, LotLaws, Rates, poisson_at_least
 from parksim.theory.race import Law

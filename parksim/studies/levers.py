@@ -8,6 +8,7 @@ from typing import Any, Final
 from parksim.scenario.laws import Constant
 from parksim.scenario.lots import UAPI_LIMITS_S, LotSection
 from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import HOURS
 from parksim.studies.study import Study
 
 FIRST_KEY: Final = {
@@ -32,7 +33,6 @@ TIME_STEPS_S: Final = (10, 20, 30, 40, 50, 60, 90, 120, 150, 180, 240, 300, 600,
 """Steps of a time-out that somebody would configure, the finest first; values are multiples."""
 ROSTER_STEPS: Final = (1, 2, 3, 4, 6, 8, 12, 24)
 """Steps of a roster, in attendant-hours a day."""
-_HOURS: Final = 24
 _MOST: Final = 10_000
 """Slots, attendants or staff that a scenario may have."""
 
@@ -128,14 +128,14 @@ def _timed(key: str, now: Constant | None) -> Iterator[Lever]:
 
 def _rostered(now: tuple[int, ...], base: Study) -> Iterator[Lever]:
     """Yield rosters with one attendant more, or less, in the hours in which most, or fewest, callers wait too long."""
-    late = [0.0] * _HOURS
-    for hour in range(_HOURS):
+    late = [0.0] * HOURS
+    for hour in range(HOURS):
         calls = base.estimate("calls_offered_by_hour", hour).mean or 0.0
         late[hour] = calls * (1.0 - (base.estimate("answered_within_share_by_hour", hour).mean or 0.0))
-    worst = sorted((hour for hour in range(_HOURS) if late[hour] > 0), key=lambda hour: (-late[hour], hour))
+    worst = sorted((hour for hour in range(HOURS) if late[hour] > 0), key=lambda hour: (-late[hour], hour))
     more = _stepwise(now, worst * 3, 1)
     yield Lever("attendants.count", now, more)
-    best = sorted((hour for hour in range(_HOURS) if now[hour] > 1), key=lambda hour: (late[hour], hour))
+    best = sorted((hour for hour in range(HOURS) if now[hour] > 1), key=lambda hour: (late[hour], hour))
     yield Lever("attendants.count", now, _stepwise(now, best, -1))
 
 

@@ -17,11 +17,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.engines.splitting import HOUR_US, HOURS, QUARTERS, Demand, Explored, Pool, explored
+from parksim.engines.splitting import QUARTERS, Demand, Explored, Pool, explored
 from parksim.errors import ArgumentError, MissingLibraryError, StudyError, UnfinishedError
 from parksim.results import Answered
 from parksim.scenario.arguments import checked_scenario, proportion
 from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import HOUR_US, HOURS
 from parksim.scenario.sections import Hourly, Poisson, Recorded, Run
 from parksim.scenario.workload import COINS, Workload, arrivals, day_factors, draw, streams
 from parksim.stats import estimate as est

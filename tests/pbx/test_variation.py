@@ -6,8 +6,7 @@ from scipy import stats
 
 import parksim
 from parksim.pbx import variation
-from parksim.scenario.recordings import DAY_US
-from parksim.scenario.workload import HOUR_US
+from parksim.scenario.quantities import DAY_US, HOUR_US
 from parksim.stats.survival import Interval
 from tests.statistics.calibration import calibrated
 

@@ -14,7 +14,8 @@ from scipy import stats
 from parksim.rules.codes import NEVER
 from parksim.scenario.comments import to_toml
 from parksim.scenario.model import Scenario, ScenarioError
-from parksim.scenario.workload import HOUR_US, Workload, arrivals, day_factors, draw, streams
+from parksim.scenario.quantities import HOUR_US
+from parksim.scenario.workload import Workload, arrivals, day_factors, draw, streams
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SEED = 20_260_401

@@ -11,7 +11,8 @@ import parksim
 from parksim import live
 from parksim.rules.codes import NEVER
 from parksim.scenario.model import TEMPLATE, Scenario
-from parksim.scenario.workload import COINS, HOUR_US, Workload, arrivals, draw, streams
+from parksim.scenario.quantities import HOUR_US
+from parksim.scenario.workload import COINS, Workload, arrivals, draw, streams
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SHIPPED = sorted(path.name for path in SCENARIOS.glob("*.toml"))

@@ -8,8 +8,9 @@ replications' shares.
 How many it takes: the least n with t(n - 1 - q) s sqrt((1 + q / (n - q - 2)) / n) <= 5 % of the value, for q controls
 and the standard deviation s of a replication, by the jackknife where a share is a ratio of sums. The term with q is
 what estimating the controls' coefficients costs on average (Lavenberg and Welch 1981, Management Science 27(3),
-322-335). The interval of a ratio is a percentile bootstrap (Efron and Tibshirani 1993, chapter 13) of the replications
-of both programs and of the rounds in which they were timed.
+322-335); the interval that a study prints is by the jackknife, and somewhat wider. The interval of a ratio is a
+percentile bootstrap (Efron and Tibshirani 1993, chapter 13) of the replications of both programs and of the rounds in
+which they were timed.
 """
 
 import math

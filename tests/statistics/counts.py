@@ -21,7 +21,6 @@ import numpy as np
 
 from parksim import theory
 from parksim.journal.journal import Journal
-from parksim.journal.tally import HOUR_US
 from parksim.pbx import counted as estimating
 from parksim.pbx import counts as reading
 from parksim.pbx.counted import counted
@@ -29,6 +28,7 @@ from parksim.pbx.counts import COUNTS, read_counts
 from parksim.results import to_csv
 from parksim.rules import codes as c
 from parksim.scenario.model import Scenario
+from parksim.scenario.quantities import HOUR_US
 from parksim.studies.replication import run
 from tests.statistics.macro_runs import Outcome, exact_interval, options, outcomes
 
