@@ -578,7 +578,7 @@ def simulate(settings: Settings, workload: Workload) -> Journal:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Let nobody look for cycles of objects: calls that have ended leave none, and the search costs a tenth of a run."""
+    """Let nobody look for cycles of objects: calls that have ended leave none, and the search is a tenth of a run."""
     enabled = gc.isenabled()
     gc.disable()
     try:
