@@ -456,7 +456,7 @@ LIVE_CALLS: Final = 256
 
 
 def _records(many: int) -> Any:
-    """Return records that serve no call yet; ``many`` is a power of two."""
+    """Return records that serve no call yet, each a line of memory; ``many`` is a power of two."""
     line = CALL.itemsize
     memory = np.zeros((many + 1) * line, np.uint8)
     begin = -memory.ctypes.data % line

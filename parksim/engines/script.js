@@ -40,9 +40,9 @@ function newExchange(settings, calls) {
   trees$line_of(idle_us, people.slice(0, attendants), line[0], line[1], extensions);
   trees$line_of(idle_us, people.slice(attendants), line[0], line[1], extensions + 1);
   const leaves = powerFrom(Math.max(attendants, ...slots)), most = Math.max(...slots);
-  const drawn = [], places = [];
+  const drawn = [], columns = [];
   for (const name of DRAWN) {
-    places.push(calls[name].map((row) => [drawn.push(row) - 1, 0, row.length > 1 ? 1 : 0]));
+    columns.push(calls[name].map((row) => [drawn.push(row) - 1, 0, row.length > 1 ? 1 : 0]));
   }
   const arrival_us = calls.arrival_us[0];
   return {
@@ -59,7 +59,7 @@ function newExchange(settings, calls) {
     lots: slots.map((number, lot) => [number, settings.choices[lot], -1]),
     counts: [...slots, 0].map((marked) => countsOf(marked, leaves)),
     arrival_us,
-    columns: places,
+    columns,
     drawn,
     policies: settings,
     rows: many(4096, () => ({

@@ -144,7 +144,6 @@ class _Writer:
             ],
             ast.Break: lambda _, at: [f"{at}break;"],
             ast.Continue: lambda _, at: [f"{at}continue;"],
-            ast.Pass: lambda _, __: [],
         }
         if type(node) not in known:
             self._refuse(node)
@@ -190,9 +189,9 @@ class _Writer:
         falls = len(ends) == 3
         if falls and ends[2] != "-1":
             self._refuse(node)
-        step, sign = (f"{name} -= 1", ">") if falls else (f"{name} += 1", "<")
-        return [
-            f"{indent}for (let next = {first}, end = {end}; next {sign} end; {step.replace(name, 'next', 1)}) {{",
+        sign, step = (">", "-=") if falls else ("<", "+=")
+        return [  # the name keeps the last number, and the body may change it, as in Python
+            f"{indent}for (let next = {first}, end = {end}; next {sign} end; next {step} 1) {{",
             f"{indent}  {name} = next;",
             *body,
         ]
@@ -219,7 +218,6 @@ class _Writer:
             ast.IfExp: lambda one: f"({self._value(one.test)} ? {self._value(one.body)} : {self._value(one.orelse)})",
             ast.Call: self._call,
             ast.Tuple: lambda one: f"[{', '.join(map(self._value, one.elts))}]",
-            ast.List: lambda one: f"[{', '.join(map(self._value, one.elts))}]",
         }
         if type(node) not in known:
             self._refuse(node)
@@ -264,7 +262,7 @@ class _Writer:
         return found if isinstance(found, ModuleType) else None
 
     def _subscript(self, node: ast.Subscript) -> str:
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":  # of two axes, the second
             return f"{self._value(node.value.value)}[0].length"
         owner, places = self._value(node.value), node.slice
         if isinstance(places, ast.Constant) and isinstance(places.value, str):
@@ -306,10 +304,10 @@ class _Writer:
 
     def _comparison(self, node: ast.Compare) -> str:
         sides = [node.left, *node.comparators]
-        if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(sides[1], ast.Tuple):
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.In) and isinstance(sides[1], ast.Tuple):
             one = self._value(sides[0])
             found = " || ".join(f"{one} === {self._value(other)}" for other in sides[1].elts)
-            return f"({found})" if isinstance(node.ops[0], ast.In) else f"!({found})"
+            return f"({found})"
         if any(type(op) not in _COMPARED for op in node.ops):
             self._refuse(node)
         words = [self._value(side) for side in sides]
@@ -329,7 +327,7 @@ class _Writer:
         called = self._called(node)
         if any(called is one for one in _THEMSELVES):
             return given[0]
-        if called is _lift.fetch:
+        if called is _lift.fetch:  # JavaScript has no such hint
             return ""
         if isinstance(called, type) and hasattr(called, "_fields"):
             return self._made(called, given, node)
@@ -368,6 +366,7 @@ _RESERVED: Final = frozenset({"new", "this", "var", "let", "const", "function", 
 
 
 def _number(value: int) -> str:
+    """Return a number as JavaScript has it; what is only compared, and beyond all instants, is Infinity."""
     return "Infinity" if value >= _EXACT else str(value)
 
 

@@ -379,7 +379,7 @@ def poisson_at_least(count: int, means: Floats) -> Floats:
 
 
 def _rest(term: Floats, ratios: Iterable[Floats]) -> Floats:
-    """Return the sum of the terms after one, each being that before it times a ratio; ratios only fall."""
+    """Return the sum of all terms after one: each is the one before it times the next ratio; ratios only fall."""
     total = np.zeros_like(term)
     for ratio in ratios:
         term = term * ratio
@@ -390,3 +390,4 @@ def _rest(term: Floats, ratios: Iterable[Floats]) -> Floats:
 
 
 _NEGLIGIBLE: Final = 1e-17
+"""Of a sum: the terms after such a small one do not change it."""
