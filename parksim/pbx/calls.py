@@ -74,15 +74,6 @@ class Row(NamedTuple):
     """PARKED and REFUSED: the requested slot, as far as the request was recorded."""
 
 
-def shown(name: str) -> str:
-    r"""Return a name of a log made safe for a screen or a file: one line, no control characters.
-
-    >>> shown("PJSIP/2000"), shown("\x1b[31mred")
-    ('PJSIP/2000', '?[31mred')
-    """
-    return "".join(one if one.isprintable() else "?" for one in name[:80])
-
-
 class CallTracker:
     """Follows each call through its life and collects the facts of all calls as rows."""
 
