@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
-from parksim.pbx.formats.entry import CUT, LATEST_S, Entry, Findings, Reader
+from parksim.pbx.formats.entry import CUT, LATEST_S, Entry, Findings, Reader, local_us
 from parksim.scenario.messages import nearest
 
 FORM: Final = "CSV"
@@ -83,7 +84,7 @@ def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:
     return f"name a column {missing[0]} ({', '.join(COLUMNS[missing[0]][1:4])} are also accepted)"
 
 
-def _entries(source: Source, findings: Findings) -> Iterator[Entry]:  # noqa: ARG001 - CSV does not list the lots
+def _entries(source: Source, findings: Findings) -> Iterator[Entry]:
     path = source.path
     if len(_headings(_cells(source.head[0][1].strip()))) < 2:
         raise LogError(path, source.head[0][0], *_other_columns(_cells(source.head[0][1].strip()), path))
@@ -98,13 +99,14 @@ def _entries(source: Source, findings: Findings) -> Iterator[Entry]:  # noqa: AR
     if twice := [header[at].strip() for at in named.values() if words.count(words[at]) > 1]:
         raise LogError(path, line, f"there are two columns {twice[0]}", "keep one of them")
     written: str | None = None
+    time_us = 0
     for number, row in rows:
         if len(row) != len(header):
             cut = next(rows, None) is None and not source.ended
             rule = CUT if cut else f"{len(row)} cells under {len(header)}"
             raise LogError(path, number, rule, "each line needs as many cells as the header")
         fields = {name: row[at].strip() for name, at in named.items()}
-        time_us, how = _csv_instant_us(fields["time"], path, number)
+        time_us, how = _csv_instant_us(fields["time"], path, number, findings.zone, time_us)
         if written not in (None, how):
             raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
         written = how
@@ -125,8 +127,8 @@ def csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
         raise LogError(path, reader.line_num, f"this is not CSV ({error})", "save the log as CSV") from None
 
 
-def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
-    """Return the instant and how it is written; dates without an offset are wall-clock time."""
+def _csv_instant_us(text: str, path: Path, line: int, zone: ZoneInfo | None, before_us: int) -> tuple[int, str]:
+    """Return the instant and how it is written; dates without an offset are local time, of a zone if one is named."""
     if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
         if float(text) >= LATEST_S:
             raise LogError(path, line, f"{text[:40]} s is not an instant; it may be milliseconds", "write seconds")
@@ -136,6 +138,8 @@ def _csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
     except ValueError:
         step = "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
         raise LogError(path, line, f"{text[:40]!r} is not an instant", step) from None
+    if moment.tzinfo is None and zone is not None:
+        return local_us(moment, zone, before_us), "dates without an offset"
     if moment.tzinfo is None:
         return round(moment.replace(tzinfo=UTC).timestamp() * 1e6), "dates without an offset"
     return round(moment.timestamp() * 1e6), "dates with an offset"
