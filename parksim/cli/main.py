@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import cyclopts
 from cyclopts import App, Parameter
 
-from parksim.cli import init, logs, plans, report, serve
+from parksim.cli import configuration, init, logs, plans, report, serve
 from parksim.cli import options as opt
 from parksim.cli.misused import misused
 from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
@@ -56,6 +56,8 @@ for other in (
     report.report_command,
     logs.replay_command,
     logs.calibrate_command,
+    configuration.import_command,
+    configuration.export_command,
     serve.serve_command,
 ):
     app.command(other)

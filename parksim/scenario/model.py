@@ -33,7 +33,7 @@ from parksim.scenario import unknown as unknowns
 from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
-from parksim.scenario.positions import KeyPath
+from parksim.scenario.positions import KeyPath, scan
 from parksim.scenario.quantities import DAY_US, LONGEST_S, UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 
@@ -353,6 +353,16 @@ class Scenario(sections.Section):
         fixed = [key for key, place in places for path in paths if place[: len(path)] == path]
         if fixed:
             raw["unknown"]["fixed"] = sorted({*self.unknown.fixed, *fixed})
+
+    def origin(self, *path: str | int) -> str:
+        """Return where the value at a place comes from: "hospital.toml, line 38: guess", "--set", "default"."""
+        if any(path[: len(one)] == one for one in self._origin.given):
+            return self._origin.option or "given"
+        line = scan(self._origin.text).lines.get(path)
+        if line is None:
+            return "default"
+        key = f"lot.{self.lot_names[path[1]]}.{path[2]}" if isinstance(path[1], int) else ".".join(map(str, path))
+        return f"{Path(self._origin.name).name}, line {line}{': guess' if self.notes.is_guess(key) else ''}"
 
     @property
     def files(self) -> tuple[Path, ...]:
