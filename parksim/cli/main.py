@@ -166,7 +166,8 @@ def journal_command(
 def validate_command(scenario: opt.ScenarioFile, *, values: opt.Set = ()) -> opt.Answer:
     """Say whether a scenario is valid, or everything that is wrong with it."""
     loaded = opt.scenario_with(scenario, values)
-    return opt.Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
+    late = f"{loaded.recorded_too_late}\n" if loaded.recorded_too_late else ""
+    return opt.Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n{late}")
 
 
 @app.command

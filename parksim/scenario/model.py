@@ -423,6 +423,19 @@ class Scenario(sections.Section):
         return self.arrivals.recording if isinstance(self.arrivals, sections.Recorded) else None
 
     @property
+    def recorded_too_late(self) -> str:
+        """A sentence about the recorded calls that come after the replication has ended; empty where none does."""
+        source = self.arrivals
+        if not isinstance(source, sections.Recorded) or not source.at_hand:
+            return ""
+        instant_us = source.recording.time_of_day_us if source.resample else source.recording.instant_us
+        late = int((instant_us >= self.horizon_us + self.cool_down_us).sum())
+        end = timedelta(seconds=(self.horizon_us + self.cool_down_us) // 1_000_000)
+        last = timedelta(seconds=int(instant_us.max()) // 1_000_000)
+        told = f"{late:,} of {len(instant_us):,} recorded calls come after the end at {end} h, the last at {last} h"
+        return f"{told}; they are not offered." if late else ""
+
+    @property
     def horizon_us(self) -> int:
         """End of the replication; for recorded arrivals by default the midnight after the last call."""
         if self.run.horizon is not None:
