@@ -5,13 +5,13 @@ there. Parking events are the exception: each becomes a row, possible or not, si
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from parksim.errors import LogError
-from parksim.pbx import formats
-from parksim.pbx.formats import Entry
+from parksim.pbx.formats.content import did_you_mean
+from parksim.pbx.formats.entry import Entry
+from parksim.pbx.formats.files import Places
 from parksim.rules import codes as c
 from parksim.rules import life
 
@@ -29,6 +29,8 @@ PARKING: Final = {
     "ParkedCallGiveUp": c.ABANDONED,
 }
 """AMI's parking events and the facts they are."""
+CALL_EVENTS: Final = frozenset({"DialBegin", "DialEnd", "BridgeEnter", "Hangup"})
+"""AMI's events around them: how calls come, are answered, ring on their return, and end."""
 CSV_EVENTS: Final = {
     word: kind
     for kind, words in {
@@ -86,8 +88,8 @@ class CallTracker:
 
     requests_recorded = calls_recorded = False
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, places: Places) -> None:
+        self.places = places
         self.rows: list[Row] = []
         self._states: dict[str, int] = {}
 
@@ -135,7 +137,7 @@ class CallTracker:
     def _slot(self, text: str, entry: Entry) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text):
             rule = f"{text[:40]!r} is not a parking space"
-            raise LogError(self.path, entry.line, rule, "a slot is a whole number such as 701")
+            raise LogError(*self.places.of(entry.line), rule, "a slot is a whole number such as 701")
         return int(text)
 
     def _limit_us(self, text: str | None, entry: Entry) -> int | None:
@@ -143,7 +145,7 @@ class CallTracker:
         if not text:
             return None
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
-            raise LogError(self.path, entry.line, f"{text[:40]!r} is not a time-out", "write seconds")
+            raise LogError(*self.places.of(entry.line), f"{text[:40]!r} is not a time-out", "write seconds")
         return round(float(text) * 1e6) or c.NEVER
 
 
@@ -156,11 +158,11 @@ class CsvTracker(CallTracker):
         word = re.sub(r"[^a-z]", "", fields["event"].lower())
         kind = CSV_EVENTS.get(word)
         if kind is None:
-            step = formats.did_you_mean(word, CSV_EVENTS, "one of parked, retrieved, expired, abandoned, refused")
-            raise LogError(self.path, entry.line, f"{fields['event'][:40]!r} is not an event of a call", step)
+            step = did_you_mean(word, CSV_EVENTS, "one of parked, retrieved, expired, abandoned, refused")
+            raise LogError(*self.places.of(entry.line), f"{fields['event'][:40]!r} is not an event of a call", step)
         call = fields["call"]
         if not call:
-            raise LogError(self.path, entry.line, "the call has no name", "each event belongs to a call")
+            raise LogError(*self.places.of(entry.line), "the call has no name", "each event belongs to a call")
         self.calls_recorded |= kind == c.OFFERED
         lot = fields.get("lot", "")
         hung_up_in_lot = kind == c.ABANDONED and self._state(call) in (life.IN_SLOT, life.BEFORE)
@@ -190,23 +192,18 @@ class _Request(NamedTuple):
 
 
 class AmiTracker(CallTracker):
-    """Takes Asterisk's events, and the commands and remarks of a recording."""
+    """Takes Asterisk's events.
 
-    def __init__(self, path: Path, entries: Iterable[Entry]) -> None:
-        super().__init__(path)
+    Most calls of a PBX are never parked. What happens to a call before its first park waits until it is parked, and is
+    forgotten when it hangs up before that.
+    """
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
         self._labels: set[str] = set()
         self._parked: set[str] = set()
+        self._waiting: dict[str, list[Entry]] = {}
         self._parking_us = 1 << 62
-        for entry in entries:
-            if entry.fields.get("kind") == "cmd":
-                self._labels.add(entry.fields.get("call", ""))
-                self.requests_recorded |= entry.fields.get("do") in REQUESTS
-                self.calls_recorded |= entry.fields.get("do") == "call"
-            elif entry.fields.get("Event") in PARKING:
-                self._parking_us = min(self._parking_us, entry.time_us)
-            if entry.fields.get("Event") == "ParkedCall":
-                self._parked.add(entry.fields.get("ParkeeChannel", entry.fields.get("call", "")))
-        self._labels.discard("")
         self._requests: dict[str, _Request] = {}
         self._dialled: dict[str, Entry] = {}
         self._in_vain: dict[str, int] = {}
@@ -222,44 +219,42 @@ class AmiTracker(CallTracker):
         return channel if channel in self._labels or channel in self._parked else None
 
     def take(self, entry: Entry) -> None:
-        """Add the rows of an event, a command or a remark."""
-        fields = entry.fields
-        if fields.get("kind") == "cmd":
-            self._command(entry)
-        elif fields.get("kind") == "derived":
-            if fields.get("what") == "no ParkedCall event" and fields.get("call") in self._requests:
-                self._refuse(fields["call"], told=True)
-        elif (event := fields.get("Event", "")) in PARKING:
+        """Add the rows of an event."""
+        event = entry.fields.get("Event", "")
+        if event in PARKING:
+            if event == "ParkedCall":
+                self._now_parked(entry.fields.get("ParkeeChannel", entry.fields.get("call", "")))
             self._parking_event(entry, PARKING[event])
-        elif event in ("DialBegin", "DialEnd", "BridgeEnter", "Hangup"):
-            call = self._call_of(fields)
+        elif event in CALL_EVENTS:
+            call = self._call_of(entry.fields)
             if call is not None:
-                {"DialBegin": self._dial, "DialEnd": self._dialled_out, "BridgeEnter": self._bridged}.get(
-                    event, self._hung_up
-                )(entry, call)
+                self._call_event(entry, call)
+            else:
+                self._wait(entry)
+
+    def _now_parked(self, channel: str) -> None:
+        """Take what happened to a channel before it was parked for the first time."""
+        if channel not in self._parked:
+            self._parked.add(channel)
+            for entry in self._waiting.pop(channel, ()):
+                self._call_event(entry, channel)
+
+    def _wait(self, entry: Entry) -> None:
+        channel = entry.fields.get("Channel", "")
+        if entry.fields["Event"] == "Hangup":
+            self._waiting.pop(channel, None)
+        elif channel:
+            self._waiting.setdefault(channel, []).append(entry)
+
+    def _call_event(self, entry: Entry, call: str) -> None:
+        take = {"DialBegin": self._dial, "DialEnd": self._dialled_out, "BridgeEnter": self._bridged}
+        take.get(entry.fields["Event"], self._hung_up)(entry, call)
 
     def close(self, last_us: int) -> None:
         """Add the requests that nothing has answered, as refused."""
         for call, request in list(self._requests.items()):
             if last_us - request.entry.time_us >= REQUEST_LASTS_US:
                 self._refuse(call)
-
-    def _command(self, entry: Entry) -> None:
-        fields = entry.fields
-        call, do = fields.get("call", ""), fields.get("do", "")
-        if do.startswith("call"):
-            self._record(entry, c.OFFERED, call)
-        if do in REQUESTS:
-            if call in self._requests:
-                self._refuse(call)
-            requested_slot = self._slot(fields["ParkingSpace"], entry) if "ParkingSpace" in fields else c.NOBODY
-            limit_us = None
-            if re.fullmatch(r"[0-9]{1,9}", fields.get("Timeout", "")):  # ms, cut to whole seconds, at least one
-                requested_ms = int(fields["Timeout"])
-                limit_us = max(requested_ms // 1000, 1) * 1_000_000 if requested_ms else c.NEVER
-            self._requests[call] = _Request(
-                entry, fields.get("lot", ""), requested_slot, fields.get("by", ""), limit_us
-            )
 
     def _refuse(self, call: str, *, told: bool = False) -> None:
         """Add that a request brought no ParkedCall, at the instant of the request; ``told``: by the recorder."""
@@ -276,7 +271,7 @@ class AmiTracker(CallTracker):
         fields = entry.fields
         call = self._call_of(fields, "ParkeeChannel") or fields.get("ParkeeChannel") or fields.get("call", "")
         if not call:
-            raise LogError(self.path, entry.line, "the parking event names no call", "it needs ParkeeChannel")
+            raise LogError(*self.places.of(entry.line), "the parking event names no call", "it needs ParkeeChannel")
         slot = self._slot(fields.get("ParkingSpace", fields.get("slot", "")), entry)
         parker = _extension(fields.get("ParkerDialString", ""))
         more: dict[str, Any] = {"lot": fields.get("Parkinglot", fields.get("lot", "")), "slot": slot}
@@ -339,6 +334,64 @@ class AmiTracker(CallTracker):
         elif self._state(call) == life.ON_RETURN and call in self._in_vain:
             self._record(entry, c.LOST, call, self._in_vain[call])
         self._over(entry, call)
+
+
+class RecordingTracker(AmiTracker):
+    """Takes Asterisk's events with the commands and remarks of the recorder.
+
+    The commands name the calls, some of them after their first events, so all entries are kept until the last.
+    """
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._entries: list[Entry] = []
+
+    def take(self, entry: Entry) -> None:
+        """Keep an event, a command or a remark, and note which call it names."""
+        self._entries.append(entry)
+        fields = entry.fields
+        if fields.get("kind") == "cmd":
+            self._labels.add(fields.get("call", ""))
+            self.requests_recorded |= fields.get("do") in REQUESTS
+            self.calls_recorded |= fields.get("do") == "call"
+        elif fields.get("Event") in PARKING:
+            self._parking_us = min(self._parking_us, entry.time_us)
+        if fields.get("Event") == "ParkedCall":
+            self._parked.add(fields.get("ParkeeChannel", fields.get("call", "")))
+
+    def close(self, last_us: int) -> None:
+        """Add the rows of all entries, and of the requests that nothing has answered."""
+        self._labels.discard("")
+        for entry in self._entries:
+            fields = entry.fields
+            if fields.get("kind") == "cmd":
+                self._command(entry)
+            elif fields.get("kind") == "derived":
+                if fields.get("what") == "no ParkedCall event" and fields.get("call") in self._requests:
+                    self._refuse(fields["call"], told=True)
+            else:
+                super().take(entry)
+        super().close(last_us)
+
+    def _wait(self, entry: Entry) -> None:
+        """Pass over a channel that is not a call."""
+
+    def _command(self, entry: Entry) -> None:
+        fields = entry.fields
+        call, do = fields.get("call", ""), fields.get("do", "")
+        if do.startswith("call"):
+            self._record(entry, c.OFFERED, call)
+        if do in REQUESTS:
+            if call in self._requests:
+                self._refuse(call)
+            requested_slot = self._slot(fields["ParkingSpace"], entry) if "ParkingSpace" in fields else c.NOBODY
+            limit_us = None
+            if re.fullmatch(r"[0-9]{1,9}", fields.get("Timeout", "")):  # ms, cut to whole seconds, at least one
+                requested_ms = int(fields["Timeout"])
+                limit_us = max(requested_ms // 1000, 1) * 1_000_000 if requested_ms else c.NEVER
+            self._requests[call] = _Request(
+                entry, fields.get("lot", ""), requested_slot, fields.get("by", ""), limit_us
+            )
 
 
 def _extension(channel: str) -> str:

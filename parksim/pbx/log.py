@@ -11,21 +11,27 @@ recorded (a ``cmd`` line without a ParkedCall within a second, or the recorder's
 and who waited in a queue is never known. A call of which only the parking is known is offered and answered at its park.
 """
 
-import re
+import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx import formats
-from parksim.pbx.calls import AmiTracker, CsvTracker, Row
+from parksim.pbx.calls import AmiTracker, CallTracker, CsvTracker, RecordingTracker, Row
+from parksim.pbx.formats import columns, json_lines
+from parksim.pbx.formats.entry import Entry, Findings, Remark
+from parksim.pbx.formats.files import Places, Progress, Stream, streams
+from parksim.pbx.formats.order import FEW, ORDER_US, out_of_order
+from parksim.pbx.formats.table import JOURNAL
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
+from parksim.scenario.quantities import DAY_US
 
 TOLERANCE_US: Final = 5_000
 """How exact an event's instant is: a retrieval frees its slot up to 4 ms before its UnParkedCall."""
@@ -51,6 +57,7 @@ LOT_HEADER: Final = ("name", "first", "slots", "limit_us", "choice", "told")
 class FieldLog:
     """A log, read.
 
+    ``path``: of the first file. ``remarks``: what is not as it should be, and what follows from it.
     ``rows``: facts in the order of time. ``lots``: the lots in use, in the order of first use. ``misplaced``: lines out
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
@@ -60,11 +67,17 @@ class FieldLog:
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
         self.path, self.form, self.digest = path, form, digest
         self.rows, self.lots = rows, lots
+        self.places: Places | None = None
+        self.remarks: list[Remark] = []
         self.misplaced: list[int] = []
         self.first_us = min(row.time_us for row in rows)
         self.last_us = max(row.time_us for row in rows)
         self.begins_empty = self.requests_recorded = self.calls_recorded = False
         self.settings: Settings | None = None
+
+    def place(self, line: int) -> tuple[Path, int]:
+        """Return the file of a line of the log, and the line in it."""
+        return (self.path, line) if self.places is None else self.places.of(line)
 
     @cached_property
     def open_calls(self) -> frozenset[str]:
@@ -198,38 +211,89 @@ def _check_turns(journal: Journal) -> None:
             (taken.add if fact.kind == c.PARKED else taken.discard)(place)
 
 
-def read_log(path: str | Path) -> FieldLog:
-    """Return a log; its form, one of the four in ``formats``, is detected from its content.
+TRACKERS: Final[Mapping[str, type[CallTracker]]] = {json_lines.FORM: RecordingTracker, columns.FORM: CsvTracker}
+"""What makes rows of a form's entries, where it is not ``AmiTracker``."""
+
+
+def read_log(paths: str | Path | Sequence[str | Path], progress: Progress | None = None) -> FieldLog:
+    """Return a log; its form is detected from its content.
+
+    Args:
+        paths: one file, or the files of a rotated log in any order.
+        progress: called with the number of bytes read since the last call.
 
     Raises:
         LogError: it cannot be read, or holds no parking event.
     """
-    path = Path(path)
-    content = formats.content_of(path)
-    if content[:2] == b"PK" or content.lstrip()[:12].startswith(b'{"journal"'):
-        return _from_journal(path)
-    read = formats.read_entries(path, content)
-    tracker = CsvTracker(path) if read.form == formats.CSV else AmiTracker(path, read.entries)
-    for entry in read.entries:
-        tracker.take(entry)
-    tracker.close(read.last_us)
-    rows = sorted(tracker.rows, key=lambda row: row.time_us)
+    files = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(one) for one in paths]
+    if len(files) == 1 and _is_journal(files[0]):
+        return _from_journal(files[0])
+    findings, places = Findings(), Places()
+    read = streams(files, findings, progress)
+    midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
+    parts = [_taken(stream, places, midnight_us) for stream in read]
+    rows = [row for part in parts for row in part.tracker.rows]
+    if early := -min(0, *(instant for part in parts for instant in part.instants)) // DAY_US * DAY_US:
+        rows = [row._replace(time_us=row.time_us - early) for row in rows]
+    rows.sort(key=lambda row: row.time_us)
+    form = " and ".join(stream.reader.form for stream in read)
     if not any(is_parking(row) for row in rows):
-        rule = f"this is {read.form}, but without parking events"
-        raise LogError(path, None, rule, "record ParkedCall and its kin")
-    log = FieldLog(path, read.form, read.digest, rows, _lots(path, rows, read.meta))
-    log.misplaced = read.misplaced
-    log.first_us = min(entry.time_us for entry in read.entries)
-    log.last_us = read.last_us
+        raise LogError(files[0], None, f"this is {form}, but without parking events", "record ParkedCall and its kin")
+    digest = hashlib.sha256("".join(stream.digest for stream in read).encode()).hexdigest()
+    log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, _lots(places, rows, findings))
+    log.places, log.remarks = places, list(findings.remarks.values())
+    log.misplaced = [line for part in parts for line in part.misplaced]
+    log.first_us = min(min(part.instants) for part in parts) - early
+    log.last_us = max(max(part.instants) for part in parts) - early
     parked = {row.call for row in log.parking}
-    snapshots = (entry.fields.get("slots", "") for entry in read.entries if entry.fields.get("kind") == "snapshot")
-    listed = {call for slots in snapshots for call in re.findall(r': *"([^"]+)"', slots)}
-    log.begins_empty = bool(read.meta.get("lots")) and listed <= parked  # else calls were parked before
-    log.requests_recorded, log.calls_recorded = tracker.requests_recorded, tracker.calls_recorded
+    log.begins_empty = bool(findings.meta.get("lots")) and findings.listed <= parked  # else calls were parked before
+    log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
+    log.calls_recorded = any(part.tracker.calls_recorded for part in parts)
     return log
 
 
-def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str, LotPlan]:
+class _Part(NamedTuple):
+    """The rows of one form of a log, the instants of its entries, and the lines out of their order."""
+
+    tracker: CallTracker
+    instants: "array[int]"
+    misplaced: list[int]
+
+
+def _taken(stream: Stream, places: Places, midnight_us: int) -> _Part:
+    """Take all entries of a form; their instants count from midnight.
+
+    Raises:
+        LogError: more than a few are out of the order of time.
+    """
+    tracker = TRACKERS.get(stream.reader.form, AmiTracker)(places)
+    instants, lines = array("q"), array("q")
+    for line, time_us, fields in stream.entries(places):
+        entry = Entry(line, time_us - midnight_us, fields)
+        instants.append(entry.time_us)
+        lines.append(line)
+        tracker.take(entry)
+    tracker.close(max(instants))
+    misplaced = [lines[i] for i in out_of_order(instants, ORDER_US)]
+    if len(misplaced) > FEW:
+        rule = f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)"
+        raise LogError(*places.of(misplaced[0]), rule, "sort them by their instants")
+    return _Part(tracker, instants, misplaced)
+
+
+def _is_journal(path: Path) -> bool:
+    """Tell whether a regular file is a journal of parksim."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            begin = file.read(64)
+    except OSError:
+        return False
+    return begin[:2] == b"PK" or begin.lstrip()[:12].startswith(b'{"journal"')
+
+
+def _lots(places: Places, rows: Sequence[Row], findings: Findings) -> dict[str, LotPlan]:
     """Return the lots in use: as the recording reports them, or as wide as the slots seen.
 
     Raises:
@@ -239,7 +303,7 @@ def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str,
     for row in rows:
         if row.lot or row.slot != c.NOBODY:
             seen.setdefault(row.lot, []).extend([row.slot] if row.slot != c.NOBODY else [])
-    ranges = meta.get("lots")
+    ranges = findings.meta.get("lots")
     plans: dict[str, LotPlan] = {}
     for name, slots in seen.items():
         says = ranges.get(name) if isinstance(ranges, Mapping) else None
@@ -255,9 +319,9 @@ def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str,
         if not reported:
             first, last, limit_us = min(slots), max(slots), None
         if last - first >= MOST_SLOTS:
-            line = next((row.line for row in rows if row.lot == name and row.slot == last), None)
+            line = next(row.line for row in rows if row.lot == name and row.slot == last)
             rule = f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}"
-            raise LogError(path, line, rule, "look for a wrong slot number")
+            raise LogError(*places.of(line), rule, "look for a wrong slot number")
         plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, reported)
     return plans
 
@@ -281,9 +345,9 @@ def _from_journal(path: Path) -> FieldLog:
         name: LotPlan(name, 0, slots, None, choice, reported=True)
         for name, slots, choice in zip(names, settings.slots, settings.choices, strict=True)
     }
-    log = FieldLog(path, formats.JOURNAL, "", sorted(rows, key=lambda row: row.time_us), lots)
+    log = FieldLog(path, JOURNAL, "", sorted(rows, key=lambda row: row.time_us), lots)
     instants = [row.time_us for row in rows]
-    log.misplaced = [rows[i].line for i in formats.out_of_order(instants, 0)]
+    log.misplaced = [rows[i].line for i in out_of_order(instants, 0)]
     log.begins_empty = log.requests_recorded = log.calls_recorded = True
     log.settings = settings
     return log

@@ -18,7 +18,7 @@ from parksim.pbx import calibrate as calibrating
 from parksim.pbx import what_if as reoffered
 from parksim.pbx.conformance import Agreement, compare
 from parksim.pbx.fitting import Calibration
-from parksim.pbx.formats import did_you_mean
+from parksim.pbx.formats.content import did_you_mean
 from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
 from parksim.pbx.log_measures import LogMeasure, measured
 from parksim.pbx.what_if import Change, WhatIf

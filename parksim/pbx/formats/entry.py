@@ -1,0 +1,95 @@
+"""What the readers of all forms share: an entry of a log, a remark about it, and a reader."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from parksim.errors import LogError
+from parksim.pbx.formats.content import Source
+
+LATEST_S: Final = 1e11
+"""Larger numbers cannot be seconds since 1970 or since a recording began; they are probably milliseconds."""
+CUT: Final = "the last line breaks off: the file was cut"
+
+TELLS: Final[Mapping[str, str]] = {
+    "slots": "in which slot a call is parked",
+    "limits": "the longest stay of each park",
+    "refusals": "which parks were refused",
+    "parkers": "who parked a call",
+    "retrievers": "who fetched it",
+    "offered": "when calls came",
+    "waits": "how long they waited for an answer",
+    "returns": "what became of calls that returned",
+    "settings": "how the lots are configured",
+}
+"""What a form may tell, in words."""
+
+
+class Entry(NamedTuple):
+    """One event, command or remark of a log; ``time_us`` is as the log has it, in the log's own time."""
+
+    line: int
+    time_us: int
+    fields: dict[str, str]
+
+
+@dataclass
+class Remark:
+    """Something of a log that is not as it should be: where it is first, what it is, and what follows from it."""
+
+    path: Path
+    line: int | None
+    what: str
+    effect: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        """Return one sentence: file, line, what, effect."""
+        where = f"{self.path}" if self.line is None else f"{self.path}, line {self.line}"
+        more = f" ({self.times:,} times, this is the first)" if self.times > 1 else ""
+        return f"{where}: {self.what}{more}; {self.effect}"
+
+
+@dataclass
+class Findings:
+    """What a reader finds besides entries: remarks, each kind of them once, and what the file says of its lots."""
+
+    remarks: dict[tuple[Path, str], Remark] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    """Calls that a recorder found parked when it looked."""
+
+    def add(self, path: Path, line: int | None, what: str, effect: str) -> None:
+        """Add a remark, or count it if the file has one of these words."""
+        known = self.remarks.setdefault((path, what), Remark(path, line, what, effect, 0))
+        known.times += 1
+
+
+class Reader(NamedTuple):
+    """How one form is recognised and read."""
+
+    form: str
+    """The form's name, as the screen shows it."""
+    recognises: Callable[[Sequence[str]], bool]
+    """Whether these lines, the first of a file that are not empty, begin a file of this form."""
+    entries: Callable[[Source, Findings], Iterator[Entry]]
+    """Yields the entries that matter, lazily and in the order of their lines; raises LogError."""
+    tells: frozenset[str]
+    """What the form can tell, of ``TELLS``."""
+
+
+def instant_us(value: object, path: Path, line: int, name: str, step: str) -> int:
+    """Return an instant in microseconds from a number of seconds, however it is written.
+
+    Raises:
+        LogError: it is no number of seconds; ``name`` says which field it is and ``step`` what to do.
+    """
+    try:
+        seconds = -1.0 if value is None or isinstance(value, bool) else float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < LATEST_S:
+        said = "it has none" if value is None else f"it is {str(value)[:40]!r}"
+        raise LogError(path, line, f"an event needs its instant, {name}, and {said}", step)
+    return round(seconds * 1e6)
