@@ -22,12 +22,22 @@ from typing import Final, NamedTuple
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx.calls import AmiTracker, CallTracker, CsvTracker, RecordingTracker, Row
-from parksim.pbx.formats import columns, json_lines
-from parksim.pbx.formats.entry import Entry, Findings, Remark
+from parksim.pbx.calls import (
+    AmiTracker,
+    CallTracker,
+    CelTracker,
+    CsvTracker,
+    FactTracker,
+    RecordingTracker,
+    Row,
+)
+from parksim.pbx.formats import ami, cel, columns, json_lines
+from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
 from parksim.pbx.formats.order import FEW, ORDER_US, out_of_order
 from parksim.pbx.formats.table import JOURNAL
+from parksim.pbx.joining import joined
+from parksim.pbx.seats import has_slots, in_their_lots, seated
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
@@ -61,7 +71,9 @@ class FieldLog:
     ``rows``: facts in the order of time. ``lots``: the lots in use, in the order of first use. ``misplaced``: lines out
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
-    were recorded.
+    were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
+    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
+    instants are at best. ``lacking``: what to do where the log has no parking events.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -74,6 +86,11 @@ class FieldLog:
         self.last_us = max(row.time_us for row in rows)
         self.begins_empty = self.requests_recorded = self.calls_recorded = False
         self.settings: Settings | None = None
+        self.has_slots = True
+        self.tells: frozenset[str] = frozenset(TELLS)
+        self.agents: frozenset[str] = frozenset()
+        self.exact_us = 0
+        self.lacking = ""
 
     def place(self, line: int) -> tuple[Path, int]:
         """Return the file of a line of the log, and the line in it."""
@@ -211,34 +228,45 @@ def _check_turns(journal: Journal) -> None:
             (taken.add if fact.kind == c.PARKED else taken.discard)(place)
 
 
-TRACKERS: Final[Mapping[str, type[CallTracker]]] = {json_lines.FORM: RecordingTracker, columns.FORM: CsvTracker}
-"""What makes rows of a form's entries, where it is not ``AmiTracker``."""
+TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
+    json_lines.FORM: RecordingTracker,
+    columns.FORM: CsvTracker,
+    ami.FORM: AmiTracker,
+    cel.FORM: CelTracker,
+}
+"""What makes rows of a form's entries, where it is not ``FactTracker``."""
 
 
-def read_log(paths: str | Path | Sequence[str | Path], progress: Progress | None = None) -> FieldLog:
+def read_log(
+    paths: str | Path | Sequence[str | Path], progress: Progress | None = None, cel_columns: Sequence[str] = ()
+) -> FieldLog:
     """Return a log; its form is detected from its content.
 
     Args:
         paths: one file, or the files of a rotated log in any order.
         progress: called with the number of bytes read since the last call.
+        cel_columns: the columns of a CEL whose file does not name them.
 
     Raises:
-        LogError: it cannot be read, or holds no parking event.
+        LogError: it cannot be read, or holds no parking event, nor tells when calls came.
     """
     files = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(one) for one in paths]
     if len(files) == 1 and _is_journal(files[0]):
         return _from_journal(files[0])
     findings, places = Findings(), Places()
-    read = streams(files, findings, progress)
+    read = streams(files, findings, progress, cel_columns)
     midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
     parts = [_taken(stream, places, midnight_us) for stream in read]
-    rows = [row for part in parts for row in part.tracker.rows]
+    rows = _together(parts, places)
     if early := -min(0, *(instant for part in parts for instant in part.instants)) // DAY_US * DAY_US:
         rows = [row._replace(time_us=row.time_us - early) for row in rows]
     rows.sort(key=lambda row: row.time_us)
+    slots = has_slots(rows)
+    rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
     form = " and ".join(stream.reader.form for stream in read)
-    if not any(is_parking(row) for row in rows):
-        raise LogError(files[0], None, f"this is {form}, but without parking events", "record ParkedCall and its kin")
+    calls_recorded = any(part.tracker.calls_recorded for part in parts)
+    if not any(is_parking(row) for row in rows) and not (calls_recorded and rows):
+        raise LogError(files[0], None, f"this is {form}, but without parking events", read[0].reader.lacking)
     digest = hashlib.sha256("".join(stream.digest for stream in read).encode()).hexdigest()
     log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, _lots(places, rows, findings))
     log.places, log.remarks = places, list(findings.remarks.values())
@@ -248,8 +276,18 @@ def read_log(paths: str | Path | Sequence[str | Path], progress: Progress | None
     parked = {row.call for row in log.parking}
     log.begins_empty = bool(findings.meta.get("lots")) and findings.listed <= parked  # else calls were parked before
     log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
-    log.calls_recorded = any(part.tracker.calls_recorded for part in parts)
+    log.calls_recorded = calls_recorded
+    log.has_slots, log.exact_us = slots, findings.exact_us
+    log.tells = frozenset().union(*(stream.reader.tells for stream in read))
+    log.agents, log.lacking = frozenset(findings.agents), read[0].reader.lacking
     return log
+
+
+def _together(parts: Sequence["_Part"], places: Places) -> list[Row]:
+    """Return the rows of all forms: those of one as they are, those of several as one life for each call."""
+    if len(parts) == 1:
+        return parts[0].tracker.rows
+    return joined([(part.tracker.rows, part.tracker.unique_ids) for part in parts], places)
 
 
 class _Part(NamedTuple):
@@ -266,7 +304,7 @@ def _taken(stream: Stream, places: Places, midnight_us: int) -> _Part:
     Raises:
         LogError: more than a few are out of the order of time.
     """
-    tracker = TRACKERS.get(stream.reader.form, AmiTracker)(places)
+    tracker = TRACKERS.get(stream.reader.form, FactTracker)(places)
     instants, lines = array("q"), array("q")
     for line, time_us, fields in stream.entries(places):
         entry = Entry(line, time_us - midnight_us, fields)

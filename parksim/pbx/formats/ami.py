@@ -24,6 +24,7 @@ _KEPT: Final = {
     name.encode(): name
     for name in (
         *("Timestamp", "Parkinglot", "ParkingSpace", "ParkingTimeout", "ParkeeChannel", "ParkerDialString"),
+        "ParkeeUniqueid",
         *("RetrieverChannel", "Channel", "DestChannel", "DialStatus", "BridgeType"),
     )
 }

@@ -22,6 +22,7 @@ TELLS: Final[Mapping[str, str]] = {
     "waits": "how long they waited for an answer",
     "returns": "what became of calls that returned",
     "settings": "how the lots are configured",
+    "attendants": "who answers calls",
 }
 """What a form may tell, in words."""
 
@@ -59,6 +60,10 @@ class Findings:
     meta: dict[str, Any] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
     """Calls that a recorder found parked when it looked."""
+    agents: set[str] = field(default_factory=set)
+    """Who answered calls, where the form names them."""
+    exact_us: int = 0
+    """How exact instants are at best, where that is worse than the tolerance."""
 
     def add(self, path: Path, line: int | None, what: str, effect: str) -> None:
         """Add a remark, or count it if the file has one of these words."""
@@ -77,6 +82,8 @@ class Reader(NamedTuple):
     """Yields the entries that matter, lazily and in the order of their lines; raises LogError."""
     tells: frozenset[str]
     """What the form can tell, of ``TELLS``."""
+    lacking: str = "record ParkedCall and its kin"
+    """What to do where a file of this form has no parking event."""
 
 
 def instant_us(value: object, path: Path, line: int, name: str, step: str) -> int:
