@@ -139,7 +139,7 @@ def compare(
     """
     inferred: list[str] = []
     plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
-    plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
+    plans = {name: with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
     denied = {} if limit_us is None else _denied(log, limit_us)
 
     def judged(*, begins_empty: bool) -> Agreement:
@@ -196,7 +196,7 @@ def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred
     return plan._replace(choice=plan.choice if choice is None else choice)
 
 
-def _with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
+def with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
     """Complete a lot's time-out if parks need it: the option, the log's, or the one at which most stays timed out."""
     if limit_us is not None:
         return plan._replace(limit_us=limit_us)

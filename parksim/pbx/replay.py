@@ -20,6 +20,7 @@ from parksim.pbx.conformance import Agreement, compare
 from parksim.pbx.fitting import Calibration
 from parksim.pbx.formats.content import did_you_mean
 from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
+from parksim.pbx.occupancy import compare_without_slots
 from parksim.pbx.log_measures import LogMeasure, measured
 from parksim.pbx.what_if import Change, WhatIf
 from parksim.results import html_table
@@ -121,6 +122,8 @@ def replay(
     tolerance_us = _us("tolerance", tolerance)
     log = read_log(path)
     number = None if choice is None else c.CHOICE_NAMES.index(choice)
+    if not log.has_slots:
+        return Replay(log, compare_without_slots(log, tolerance_us, slots, limit_us))
     return Replay(log, compare(log, tolerance_us, slots, number, limit_us))
 
 
