@@ -16,10 +16,10 @@ import numpy as np
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import open_by_hour_us
 from parksim.journal.tally import Window
-from parksim.pbx.calls import shown
 from parksim.pbx.conformance import Agreement, timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
 from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
+from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog
 from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_hour, widened
 from parksim.rules import codes as c

@@ -54,6 +54,7 @@ _ENDS: Final = (
     (c.ABANDONED, c.RINGING),
 )
 """What a hang-up is, by where the call was."""
+_UNIQUE_IDS: Final = ("ParkeeUniqueid", "Uniqueid", "UniqueID")
 _VAIN: Final = frozenset({"BUSY", "CONGESTION", "CHANUNAVAIL"})
 
 
@@ -72,15 +73,6 @@ class Row(NamedTuple):
     """PARKED and REFUSED: the longest stay, NEVER for none, None where the log does not say."""
     requested_slot: int = c.NOBODY
     """PARKED and REFUSED: the requested slot, as far as the request was recorded."""
-
-
-def shown(name: str) -> str:
-    r"""Return a name of a log made safe for a screen or a file: one line, no control characters.
-
-    >>> shown("PJSIP/2000"), shown("\x1b[31mred")
-    ('PJSIP/2000', '?[31mred')
-    """
-    return "".join(one if one.isprintable() else "?" for one in name[:80])
 
 
 class CallTracker:
@@ -333,8 +325,8 @@ class AmiTracker(CallTracker):
         call = self._call_of(fields, "ParkeeChannel") or fields.get("ParkeeChannel") or fields.get("call", "")
         if not call:
             raise LogError(*self.places.of(entry.line), "the parking event names no call", "it needs ParkeeChannel")
-        if "ParkeeUniqueid" in fields:
-            self.unique_ids[call] = fields["ParkeeUniqueid"]
+        if unique_id := next((fields[key] for key in _UNIQUE_IDS if fields.get(key)), ""):
+            self.unique_ids[call] = unique_id
         slot = self._slot(fields.get("ParkingSpace", fields.get("slot", "")), entry)
         parker = _extension(fields.get("ParkerDialString", ""))
         more: dict[str, Any] = {"lot": fields.get("Parkinglot", fields.get("lot", "")), "slot": slot}

@@ -27,7 +27,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from parksim.journal.journal import is_parking, stays_of
-from parksim.pbx.calls import Row, shown
+from parksim.pbx.calls import Row
+from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import TOLERANCE_US, FieldLog, LotPlan
 from parksim.rules import codes as c
 from parksim.rules import lot as rules

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from parksim.errors import ScenarioError
-from parksim.pbx.calls import shown
 from parksim.pbx.durations import Clock
+from parksim.pbx.formats.entry import shown
 from parksim.results import to_csv, write
 from parksim.rules.codes import NEVER
 from parksim.scenario.laws import parse_law

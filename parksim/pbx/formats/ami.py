@@ -2,74 +2,191 @@
 
 ``Event: ParkedCall``, then one ``Key: value`` a line. A line ``Event:`` begins an event, with an empty line before it
 or without, since ``grep`` and log shippers drop empty lines. The instant is the ``Timestamp`` header, which
-``timestampevents = yes`` in manager.conf adds. Of a busy PBX most events are foreign: their lines are passed over as
-bytes, and of those that matter only the headers in ``_KEPT`` are kept.
+``timestampevents = yes`` in manager.conf adds.
+
+Of a busy PBX most events are foreign: their lines are passed over as bytes, and of those that matter only the headers
+in ``_KEPT`` are kept. What a terminal shows before the first event, answers to commands, and the rows of a list answer
+(they have no ``Timestamp``) are no events; such rows tell how the lots are configured.
+
+Up to Asterisk 11 the parking events have other headers (``main/features.c``; ``res/res_features.c`` of 1.4): Exten is
+the slot, Channel the call, From the parker or the retriever, Timeout the seconds left. They come out under the names
+that Asterisk 12 gave them (``res/parking/parking_manager.c``).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
-from parksim.pbx.formats.entry import Entry, Findings, Reader, instant_us
+from parksim.pbx.formats.entry import Entry, Findings, LotRow, Reader, instant_us, shown
 
 FORM: Final = "AMI text"
+SWAP: Final = "ParkedCallSwap"
+BOOTED: Final = "FullyBooted"
+SHUTDOWN: Final = "Shutdown"
 _TIMESTAMPS: Final = "set timestampevents = yes in manager.conf and record again"
 _BEGINS: Final = re.compile(r"(?:Event|Response|Privilege|ActionID|Message|Action)\s*:|Asterisk Call Manager")
-_HEADER: Final = re.compile(rb"[ \t]*([A-Za-z][\w./() -]{0,99}?)[ \t]*:")
-_PARKING: Final = frozenset({"ParkedCall", "UnParkedCall", "ParkedCallTimeOut", "ParkedCallGiveUp"})
-_MATTER: Final = _PARKING | {"DialBegin", "DialEnd", "BridgeEnter", "Hangup"}
+_BLOCK: Final = re.compile(rb"(?:Event|Response|Action|ActionID|Privilege|Message)[ ]?:|Asterisk Call Manager|--$")
+"""How a block begins: an event, an answer, a command that was typed, the banner, or what grep puts between matches."""
+_PARKING: Final = frozenset({"ParkedCall", "UnParkedCall", "ParkedCallTimeOut", "ParkedCallGiveUp", SWAP})
+_LOT_ROW: Final = "Parkinglot"
+_MATTER: Final = frozenset(
+    name.encode() for name in (*_PARKING, "DialBegin", "DialEnd", "BridgeEnter", "Hangup", BOOTED, SHUTDOWN, _LOT_ROW)
+)
 _KEPT: Final = {
     name.encode(): name
     for name in (
-        *("Timestamp", "Parkinglot", "ParkingSpace", "ParkingTimeout", "ParkeeChannel", "ParkerDialString"),
-        "ParkeeUniqueid",
-        *("RetrieverChannel", "Channel", "DestChannel", "DialStatus", "BridgeType"),
+        *("Timestamp", "Parkinglot", "ParkingSpace", "ParkingTimeout", "ParkingDuration", "ParkeeChannel"),
+        *("ParkerDialString", "RetrieverChannel", "Channel", "DestChannel", "DialStatus", "BridgeType", "Exten"),
+        *("From", "Timeout", "Name", "StartSpace", "StopSpace", "Uptime", "ParkeeUniqueid", "Uniqueid", "UniqueID"),
     )
 }
+_EVENT: Final = (b"Event:", b"Event :", b" Event:", b"\tEvent:")
+_NEEDED: Final = frozenset({"ParkeeChannel", "ParkingSpace"})
 
 
 def _recognises(head: Sequence[str]) -> bool:
-    return bool(_BEGINS.match(head[0].strip()))
+    return any(_BEGINS.match(line.strip()) for line in head)
 
 
-def _entries(source: Source, findings: Findings) -> Iterator[Entry]:  # noqa: ARG001 - remarks come with the next forms
-    for first, fields, closed in _events(source):
-        if not closed and (not source.ended or _lacking(fields)):
-            rule = "the last event breaks off: the file was cut"
-            raise LogError(source.path, first, rule, "copy it again, or remove that event")
-        time_us = instant_us(fields.get("Timestamp"), source.path, first, "the header Timestamp", _TIMESTAMPS)
-        yield Entry(first, time_us, fields)
-
-
-def _events(source: Source) -> Iterator[tuple[int, dict[str, str], bool]]:
-    """Yield (line, headers, whether something closed it) of each event."""
-    fields: dict[str, str] = {}
-    first = 0
-    for number, line in source:
-        header = _HEADER.match(line)
-        name = header[1] if header else b""
-        if fields and (name == b"Event" or not line.strip()):
-            yield first, fields, True
-            fields = {}
-        if not line.strip() or line.startswith(b"Asterisk Call Manager"):
+def _entries(source: Source, findings: Findings) -> Iterator[Entry]:
+    whole = 0
+    first_error: LogError | None = None
+    for line, fields in _Events(source, findings):
+        event = fields["Event"]
+        _rename(fields)
+        if event == _LOT_ROW:
+            _tell_lot(fields, line, source, findings)
             continue
-        if header is None:
-            rule = f"{source.text(number, line).strip()[:40]!r} is not an AMI header"
-            raise LogError(source.path, number, rule, "write Key: value, with an empty line between events")
-        if name == b"Event":
-            fields, first = {"Event": source.text(number, line[header.end() :]).strip()}, number
-        elif fields and name in _KEPT:
-            fields.setdefault(_KEPT[name], source.text(number, line[header.end() :]).strip())
-    if fields:
-        yield first, fields, False
+        try:
+            time_us = instant_us(fields.get("Timestamp"), source.path, line, "the header Timestamp", _TIMESTAMPS)
+            if event in _PARKING and not fields.keys() >= _NEEDED:
+                raise _incomplete(fields, source, line)
+        except LogError as error:
+            if event in _PARKING:
+                first_error = first_error or error
+                _leave_out(fields, line, source, findings)
+            continue
+        whole += event in _PARKING
+        yield Entry(line, time_us, fields)
+    if not whole and first_error is not None:
+        raise first_error
 
 
-def _lacking(fields: Mapping[str, str]) -> bool:
-    """Tell whether an event lacks a header; at the end of a file this means that the file was cut."""
-    needed = {"Timestamp", "ParkeeChannel", "ParkingSpace"} if "ParkedCall" in fields["Event"] else {"Timestamp"}
-    return not needed <= fields.keys()
+def _rename(fields: dict[str, str]) -> None:
+    """Give the headers of a parking event of Asterisk 11 or older the names of Asterisk 12."""
+    event = fields["Event"]
+    if event not in _PARKING or "ParkeeChannel" in fields or "Channel" not in fields:
+        return
+    who = "RetrieverChannel" if event == "UnParkedCall" else "ParkerDialString"
+    names = {"Channel": "ParkeeChannel", "Exten": "ParkingSpace", "From": who, "Timeout": "ParkingTimeout"}
+    for old, new in names.items():
+        if old in fields:
+            fields.setdefault(new, fields.pop(old))
+
+
+def _leave_out(fields: dict[str, str], line: int, source: Source, findings: Findings) -> None:
+    """Remark a parking event that cannot be used; as a row of a list answer it tells the lot's longest stay."""
+    if fields["Event"] == "ParkedCall" and "Timestamp" not in fields:
+        what = "rows of ParkedCall without Timestamp, answers to a command, are no events"
+        findings.add(source.path, line, what, "they tell how long a call may be parked, and nothing else is read")
+        _tell_lot(fields, line, source, findings)
+    else:
+        what = f"{fields['Event']} is not whole"
+        findings.add(source.path, line, what, "it is left out")
+
+
+def _tell_lot(fields: dict[str, str], line: int, source: Source, findings: Findings) -> None:
+    """Keep what a row of a list answer tells of a lot: its slots, or its longest stay (time left and time used)."""
+    numbers = {key: int(value) for key, value in fields.items() if re.fullmatch("[0-9]{1,9}", value)}
+    first, last = numbers.get("StartSpace"), numbers.get("StopSpace")
+    limit_s = numbers.get("Timeout")
+    if fields["Event"] != _LOT_ROW:
+        limit_s = (
+            numbers["ParkingTimeout"] + numbers["ParkingDuration"]
+            if {
+                "ParkingTimeout",
+                "ParkingDuration",
+            }
+            <= numbers.keys()
+            else None
+        )
+    name = fields.get("Name", fields.get("Parkinglot", ""))
+    if first is not None and last is not None and first <= last:
+        findings.lots[name] = LotRow(source.path, line, first, last, limit_s)
+    elif limit_s is not None and name not in findings.lots:
+        findings.lots[name] = LotRow(source.path, line, None, None, limit_s)
+
+
+def _incomplete(fields: dict[str, str], source: Source, line: int) -> LogError:
+    if "ParkeeChannel" not in fields:
+        return LogError(source.path, line, "the parking event names no call", "it needs ParkeeChannel, or Channel")
+    rule = "the parking event names no parking space"
+    return LogError(source.path, line, rule, "it needs ParkingSpace, or Exten")
+
+
+class _Events:
+    """Yields (line, headers) of each event that matters, and remarks what is passed over."""
+
+    def __init__(self, source: Source, findings: Findings) -> None:
+        self._source = source
+        self._findings = findings
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
+        source, seen = self._source, self._findings.seen
+        fields: dict[str, str] | None = None
+        first = 0
+        begun = follows = False
+        fresh = True
+        for number, line in source:
+            if line.startswith(_EVENT):
+                if fields is not None:
+                    yield first, fields
+                name = line.partition(b":")[2].strip()
+                fields, first = ({"Event": name.decode()}, number) if name in _MATTER else (None, number)
+                begun, fresh = True, False
+            elif not line or line.isspace():
+                if fields is not None:
+                    yield first, fields
+                    fields = None
+                fresh = not follows
+            elif fields is not None:
+                self._header(number, line, fields)
+            elif line.startswith(b"Timestamp:"):
+                seen(line[10:])
+            elif fresh or follows:
+                follows = line.startswith(b"Response: Follows") or (follows and not line.endswith(b"--END COMMAND--"))
+                if fresh and not _BLOCK.match(line):
+                    self._pass_over(number, line)
+                else:
+                    begun, fresh = True, False
+                fresh = fresh and not begun
+        if fields is not None:
+            if source.ended and "Timestamp" in fields:
+                yield first, fields
+            else:
+                what = "the last event breaks off: the file was cut"
+                self._findings.add(source.path, first, what, "it is left out")
+
+    def _header(self, number: int, line: bytes, fields: dict[str, str]) -> None:
+        """Take a line of an event that matters."""
+        key, colon, value = line.partition(b":")
+        name = _KEPT.get(key.strip())
+        if name is None:
+            if not colon and line != b"--":
+                self._pass_over(number, line)
+        elif name in fields:
+            what = f"a second {name} in one event: a line Event: is missing before it"
+            self._findings.add(self._source.path, number, what, "the event that begins there is left out")
+        else:
+            fields[name] = self._source.text(value.strip())
+            if name == "Timestamp":
+                self._findings.seen(fields[name])
+
+    def _pass_over(self, number: int, line: bytes) -> None:
+        text = shown(self._source.text(line).strip()[:40])
+        self._findings.add(self._source.path, number, "lines that are not AMI", f"{text!r} ... is passed over")
 
 
 READER: Final = Reader(

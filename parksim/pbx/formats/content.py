@@ -48,7 +48,7 @@ class Source:
             self._first.append((number, line))
             if len(self._first) >= HEAD_LINES:
                 break
-        self.head = [(number, self.text(number, line)) for number, line in self._first if line.strip()]
+        self.head = [(number, self.text(line)) for number, line in self._first if line.strip()]
         if not self.head:
             raise LogError(path, None, "the file is empty", "record the PBX's events into it first")
 
@@ -59,15 +59,13 @@ class Source:
     def texts(self) -> Iterator[tuple[int, str]]:
         """Yield (number, line) as text."""
         for number, line in self:
-            yield number, self.text(number, line)
+            yield number, self.text(line)
 
-    def text(self, number: int, line: bytes) -> str:
-        """Return a line as text; one that is not UTF-8 is taken as Latin-1 and noted in ``latin``."""
+    def text(self, line: bytes) -> str:
+        """Return a line, or a part of one, as text; what is not UTF-8 is taken as Latin-1."""
         try:
             return line.decode()
         except UnicodeDecodeError:
-            if number not in self.latin[-1:]:
-                self.latin.append(number)
             return line.decode("latin-1")
 
     def _raw(self) -> Iterator[bytes]:
@@ -101,8 +99,10 @@ class Source:
             yield number + 1, rest.rstrip(b"\r")
 
     def _check(self, number: int, lines: list[bytes], rest: bytes, block: bytes) -> None:
-        """Reject what is no text, and lines longer than an event."""
+        """Note lines of Latin-1; reject what is no text, and lines longer than an event."""
         all_lines = [*lines, rest]
+        if not block.isascii():
+            self.latin.extend(number + i for i, one in enumerate(lines, 1) if not one.isascii() and not _is_utf8(one))
         if b"\0" in block:
             line = number + 1 + next(i for i, one in enumerate(all_lines) if b"\0" in one)
             raise LogError(self.path, line, "this is not text (it has NUL bytes)", "save the log as text in UTF-8")
@@ -158,6 +158,14 @@ def _unzipped(parts: Iterable[bytes], path: Path) -> Iterator[bytes]:
         raise LogError(path, None, "this is compressed, and damaged", "copy it again, or unpack it (gunzip)") from None
     if not packed.eof:
         raise LogError(path, None, "this is compressed, and breaks off", "copy it again, or unpack it (gunzip)")
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def did_you_mean(word: str, words: Iterable[str], otherwise: str, cutoff: float = 0.75) -> str:

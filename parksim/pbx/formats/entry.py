@@ -10,6 +10,8 @@ from parksim.pbx.formats.content import Source
 
 LATEST_S: Final = 1e11
 """Larger numbers cannot be seconds since 1970 or since a recording began; they are probably milliseconds."""
+SILENT_US: Final = 60_000_000
+"""Nothing written for this long is a silence; whether it is a hole in the log is judged by what does not fit."""
 CUT: Final = "the last line breaks off: the file was cut"
 
 TELLS: Final[Mapping[str, str]] = {
@@ -52,6 +54,16 @@ class Remark:
         return f"{where}: {self.what}{more}; {self.effect}"
 
 
+class LotRow(NamedTuple):
+    """What a row of a list answer tells of a lot; None for what it does not say."""
+
+    path: Path
+    line: int
+    first: int | None
+    last: int | None
+    limit_s: int | None
+
+
 @dataclass
 class Findings:
     """What a reader finds besides entries: remarks, each kind of them once, and what the file says of its lots."""
@@ -64,6 +76,22 @@ class Findings:
     """Who answered calls, where the form names them."""
     exact_us: int = 0
     """How exact instants are at best, where that is worse than the tolerance."""
+    lots: dict[str, LotRow] = field(default_factory=dict)
+    """The latest that list answers tell of each lot."""
+    silences: list[tuple[int, int]] = field(default_factory=list)
+    """From when to when, in microseconds, nothing at all was written, foreign events neither."""
+    seen_us: int | None = None
+    """The latest instant of any event, foreign ones as well."""
+
+    def seen(self, seconds: str | bytes) -> None:
+        """Take the instant of an event, of which nothing else may matter."""
+        try:
+            time_us = round(float(seconds) * 1e6)
+        except (ValueError, OverflowError):
+            return
+        if self.seen_us is not None and time_us - self.seen_us > SILENT_US:
+            self.silences.append((self.seen_us, time_us))
+        self.seen_us = time_us
 
     def add(self, path: Path, line: int | None, what: str, effect: str) -> None:
         """Add a remark, or count it if the file has one of these words."""
@@ -84,6 +112,15 @@ class Reader(NamedTuple):
     """What the form can tell, of ``TELLS``."""
     lacking: str = "record ParkedCall and its kin"
     """What to do where a file of this form has no parking event."""
+
+
+def shown(name: str) -> str:
+    r"""Return a name of a log made safe for a screen or a file: one line, no control characters.
+
+    >>> shown("PJSIP/2000"), shown("\x1b[31mred")
+    ('PJSIP/2000', '?[31mred')
+    """
+    return "".join(one if one.isprintable() else "?" for one in name[:80])
 
 
 def instant_us(value: object, path: Path, line: int, name: str, step: str) -> int:

@@ -96,6 +96,9 @@ class Stream:
             for entry in file.opened(self._findings, self._progress):
                 yield entry._replace(line=before + entry.line)
             places.last = before + file.source.lines
+            if latin := file.source.latin:
+                what = f"{len(latin):,} lines are in Latin-1 and not in UTF-8, this is the first"
+                self._findings.add(file.path, latin[0], what, "read as such; nothing is lost")
             self._digests.append(file.source.digest.hexdigest())
 
     @property
