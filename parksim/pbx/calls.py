@@ -5,6 +5,7 @@ there. Parking events are the exception: each becomes a row, possible or not, si
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -204,6 +205,27 @@ class FactTracker(CsvTracker):
 
     def _slot(self, text: str, entry: Entry) -> int:
         return super()._slot(text, entry) if text else c.NOBODY
+
+
+class QueueTracker(FactTracker):
+    """Takes the facts of a queue's log, in which a call that comes back to the queue is another offer.
+
+    Another log beside it may tell that it returned from a lot; ``unique_ids`` says which calls are the same.
+    """
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._times: Counter[str] = Counter()
+
+    def take(self, entry: Entry) -> None:
+        """Add a row."""
+        call, event = entry.fields["call"], entry.fields["event"]
+        self._times[call] += event == "offered"
+        if self._times[call] > 1:
+            again = f"{call} ({self._times[call]})"
+            self.unique_ids[again] = call
+            entry = entry._replace(fields={**entry.fields, "call": again})
+        super().take(entry)
 
 
 class CelTracker(FactTracker):

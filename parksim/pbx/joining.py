@@ -26,7 +26,12 @@ class _Joined(CallTracker):
         """Add a row if it can happen to its call now; a parking event in any case."""
         entry = Entry(row.line, row.time_us, {})
         if is_parking(row):
-            more: dict[str, Any] = {"lot": row.lot, "slot": row.slot, "limit_us": row.limit_us, "requested_slot": row.requested_slot}
+            more: dict[str, Any] = {
+                "lot": row.lot,
+                "slot": row.slot,
+                "limit_us": row.limit_us,
+                "requested_slot": row.requested_slot,
+            }
             self._parking(entry, row.kind, row.call, extension=row.extension, **more)
             return
         if row.kind == c.REFUSED:

@@ -28,10 +28,11 @@ from parksim.pbx.calls import (
     CelTracker,
     CsvTracker,
     FactTracker,
+    QueueTracker,
     RecordingTracker,
     Row,
 )
-from parksim.pbx.formats import ami, cel, columns, json_lines
+from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
 from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
 from parksim.pbx.formats.order import FEW, ORDER_US, out_of_order
@@ -176,8 +177,9 @@ class FieldLog:
             attempts=1,
             busy=c.BUSY_DROP,
             unanswered=c.UNANSWERED_DROP,
-            slots=tuple(plan.slots for plan in plans),
-            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans),
+            slots=tuple(plan.slots for plan in plans) or (1,),
+            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans)
+            or (c.CHOOSE_LOWEST,),
         )
 
 
@@ -233,6 +235,7 @@ TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
     columns.FORM: CsvTracker,
     ami.FORM: AmiTracker,
     cel.FORM: CelTracker,
+    queue_log.FORM: QueueTracker,
 }
 """What makes rows of a form's entries, where it is not ``FactTracker``."""
 

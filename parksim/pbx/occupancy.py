@@ -10,11 +10,12 @@ together, or as many as were parked when a park was refused.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from parksim.journal.journal import is_parking
-from parksim.pbx.calls import Row, shown
-from parksim.pbx.conformance import Agreement, Disagreement, with_limit
+from parksim.pbx.calls import Row
+from parksim.pbx.conformance import Agreement, Disagreement, timed_out_us, with_limit
+from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog, LotPlan
 from parksim.rules import codes as c
 from parksim.rules import lot as rules
@@ -40,7 +41,8 @@ def compare_without_slots(
     for name, plan in log.lots.items():
         rows = [row for row in log.rows if row.lot == name and (is_parking(row) or row.kind == c.REFUSED)]
         limited = with_limit(log, plan, limit_us, inferred)
-        walk = _best(log, rows, limited, tolerance_us, slots, inferred)
+        limits_us = _limits(log, limited, tolerance_us, inferred)
+        walk = _best(_Told(log, rows, limits_us, tolerance_us), limited, slots, inferred)
         result.lots[name] = limited._replace(slots=walk.slots, choice=c.CHOOSE_LOWEST, reported=slots is not None)
         result.disagreements += walk.disagreements
         for mine, found in ((result.rows, walk.rows), (result.agreed, walk.agreed), (result.unjudged, walk.unjudged)):
@@ -53,17 +55,43 @@ def compare_without_slots(
     return result
 
 
-def _best(
-    log: FieldLog, rows: Sequence[Row], plan: LotPlan, tolerance_us: int, slots: int | None, inferred: list[str]
-) -> "_Count":
-    """Return the comparison with the number of slots with which fewest rows disagree, or with the one that is stated."""
+class _Told(NamedTuple):
+    """What a comparison gets of a lot: its rows, and the time-outs that its stays show, the lot's own first."""
+
+    log: FieldLog
+    rows: Sequence[Row]
+    limits_us: tuple[int, ...]
+    tolerance_us: int
+
+
+def _limits(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str]) -> tuple[int, ...]:
+    """Return the lot's time-out, NEVER for none, and those of single parks: whole seconds that were seen twice."""
+    main = c.NEVER if plan.limit_us is None else plan.limit_us
+    ended = Counter(
+        seconds
+        for us in timed_out_us(log, plan.name)
+        if abs(us - (seconds := round(us / 1e6)) * 1_000_000) <= tolerance_us
+    )
+    at_main = ended[round(main / 1e6)]
+    own = sorted(one for one, times in ended.items() if 2 <= times <= at_main and one * 1_000_000 != main)
+    if own:
+        where = f"lot {shown(plan.name)}" if plan.name else "the lot"
+        shares = ", ".join(f"{one} s ({ended[one]})" for one in own)
+        inferred.append(
+            f"{where}: time-outs that single parks have of their own, which the log does not tell: {shares}"
+        )
+    return main, *(one * 1_000_000 for one in own)
+
+
+def _best(told: _Told, plan: LotPlan, slots: int | None, inferred: list[str]) -> "_Count":
+    """Return the comparison with the stated number of slots, or with the one with which fewest rows disagree."""
     if slots is not None:
-        return _Count(log, rows, plan, slots, tolerance_us).go()
-    most = _Count(log, rows, plan, max(plan.slots, 1), tolerance_us).go()
+        return _Count(told, slots).go()
+    most = _Count(told, max(plan.slots, 1)).go()
     tried = [most]
     for number, _ in most.at_refusals.most_common(MOST_TRIED):
         if 0 < number < most.slots:
-            tried.append(_Count(log, rows, plan, number, tolerance_us).go())
+            tried.append(_Count(told, number).go())
     best = min(tried, key=lambda one: (len(one.disagreements), -one.slots))
     where = f"lot {shown(plan.name)}" if plan.name else "the lot"
     refused = f", as {best.at_refusals[best.slots]:,} refused parks show" if best.at_refusals[best.slots] else ""
@@ -75,7 +103,7 @@ def _best(
 class _Count:
     """Goes through the rows of one lot with a number of slots; after a disagreement the log is believed."""
 
-    def __init__(self, log: FieldLog, rows: Sequence[Row], plan: LotPlan, slots: int, tolerance_us: int) -> None:
+    def __init__(self, told: _Told, slots: int) -> None:
         self.slots = slots
         self.disagreements: list[Disagreement] = []
         self.rows: Counter[str] = Counter()
@@ -83,20 +111,19 @@ class _Count:
         self.unjudged: Counter[str] = Counter()
         self.at_refusals: Counter[int] = Counter()
         self.latest_us = self.overlaps = 0
-        self._rows = rows
-        self._tolerance_us = tolerance_us
-        self._limit_us = c.NEVER if plan.limit_us is None else plan.limit_us
-        self._calls: dict[str, int] = {}
-        """By parked call its deadline, ``NEVER`` for none or for one that is not known."""
-        self._before = _before(rows)
-        self._calls |= dict.fromkeys(self._before, c.NEVER)
+        self._rows, self._tolerance_us = told.rows, told.tolerance_us
+        self._limits_us = told.limits_us
+        self._before = _before(told.rows)
+        self._calls: dict[str, int | None] = dict.fromkeys(self._before)
+        """Since when each parked call is parked; None for one that was there before the log."""
+        self._late: set[str] = set()
+        """Calls that should have timed out, each of which is reported once."""
         self._parked_once: set[str] = set()
         self._done: set[int] = set()
-        self._known_from_us = log.first_us + self._limit_us
+        log, longest_us = told.log, max(told.limits_us)
+        self._known_from_us = log.last_us + 1 if longest_us == c.NEVER else log.first_us + longest_us
         if log.begins_empty:
             self._known_from_us = log.first_us
-        elif self._limit_us == c.NEVER:
-            self._known_from_us = log.last_us + 1
 
     def go(self) -> "_Count":
         """Compare all rows."""
@@ -126,11 +153,19 @@ class _Count:
         return overdue or why
 
     def _overdue(self, row: Row) -> str | None:
-        """Say which call should have timed out before a row; each is reported once."""
-        for call, deadline_us in self._calls.items():
-            if deadline_us != c.NEVER and row.time_us > deadline_us + self._tolerance_us and call != row.call:
-                self._calls[call] = c.NEVER
-                due = f"EXPIRED of call {shown(call)} at {deadline_us / 1e6:.4f} s"
+        """Say which call should have timed out before a row; each is reported once.
+
+        Where single parks have time-outs of their own, nobody knows whose is the longer one.
+        """
+        limit_us = self._limits_us[0]
+        if len(self._limits_us) > 1 or limit_us == c.NEVER:
+            return None
+        for call, since_us in self._calls.items():
+            if since_us is None or call in self._late or call == row.call:
+                continue
+            if row.time_us > since_us + limit_us + self._tolerance_us:
+                self._late.add(call)
+                due = f"EXPIRED of call {shown(call)} at {(since_us + limit_us) / 1e6:.4f} s"
                 return f"the rules would have written {due} before it"
         return None
 
@@ -155,7 +190,7 @@ class _Count:
                 self._done.add(after)
                 self.overlaps += 1
         full, taken = self._is_full(len(self._calls), row.time_us), len(self._calls) + 1
-        self._calls[row.call] = c.NEVER if self._limit_us == c.NEVER else row.time_us + self._limit_us
+        self._calls[row.call] = row.time_us
         self._parked_once.add(row.call)
         return f"{taken} calls are parked in {self.slots} slots, the rules would have refused it" if full else None
 
@@ -192,19 +227,27 @@ class _Count:
         if row.call not in self._calls:
             known = "it has left already" if row.call in self._parked_once else "it is not parked"
             return f"{known}, the rules have nobody to end there"
-        deadline_us = self._calls.pop(row.call)
-        if row.call in self._before:
+        since_us = self._calls.pop(row.call)
+        if since_us is None:
             self._before.discard(row.call)
             return None
-        off_us = row.time_us - deadline_us
-        if row.kind == c.EXPIRED and deadline_us == c.NEVER:
-            return None if self._limit_us != c.NEVER else "this stay has no time-out"
-        if row.kind == c.EXPIRED and abs(off_us) > self._tolerance_us:
-            return f"its time is up at {deadline_us / 1e6:.4f} s, {abs(off_us) / 1e3:.1f} ms {'before' if off_us > 0 else 'later'}"
         if row.kind == c.EXPIRED:
-            self.latest_us = max(self.latest_us, off_us, key=abs)
-        elif deadline_us != c.NEVER and off_us > self._tolerance_us:
-            return f"the rules would have written its EXPIRED at {deadline_us / 1e6:.4f} s before it"
+            return self._expired(row.time_us - since_us)
+        limit_us = self._limits_us[0]
+        alone = len(self._limits_us) == 1 and limit_us != c.NEVER and row.call not in self._late
+        if alone and row.time_us > since_us + limit_us + self._tolerance_us:
+            return f"the rules would have written its EXPIRED at {(since_us + limit_us) / 1e6:.4f} s before it"
+        return None
+
+    def _expired(self, stay_us: int) -> str | None:
+        """Compare a stay that timed out with the time-outs there are."""
+        if self._limits_us[0] == c.NEVER:
+            return "this stay has no time-out"
+        off_us = min((stay_us - limit_us for limit_us in self._limits_us), key=abs)
+        if abs(off_us) > self._tolerance_us:
+            limits = ", ".join(f"{one / 1e6:g} s" for one in self._limits_us)
+            return f"it timed out after {stay_us / 1e6:.4f} s, and the time-out is {limits}"
+        self.latest_us = max(self.latest_us, off_us, key=abs)
         return None
 
 

@@ -7,7 +7,7 @@
 5
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,11 @@ from parksim.pbx import calibrate as calibrating
 from parksim.pbx import what_if as reoffered
 from parksim.pbx.conformance import Agreement, compare
 from parksim.pbx.fitting import Calibration
+from parksim.pbx.formats.cel import columns_of
 from parksim.pbx.formats.content import did_you_mean
 from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
-from parksim.pbx.occupancy import compare_without_slots
 from parksim.pbx.log_measures import LogMeasure, measured
+from parksim.pbx.occupancy import compare_without_slots
 from parksim.pbx.what_if import Change, WhatIf
 from parksim.results import html_table
 from parksim.rules import codes as c
@@ -90,21 +91,24 @@ class Replay:
 
 
 def replay(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     tolerance: Duration = TOLERANCE_US / 1e6,
     slots: int | None = None,
     choice: str | None = None,
     max_in_parking: Duration | None = None,
+    columns: str = "",
 ) -> Replay:
     """Check each parking event of a log against the rules.
 
     Args:
-        path: Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.
+        path: of one log, or of several of the same PBX and time, each in one of ``formats.table.READERS``, or of a
+            journal of parksim.
         tolerance: how far an instant may be off.
         slots: of each lot; by default those that the log names.
         choice: "lowest", "next" or "random"; by default the one with which more parks agree.
         max_in_parking: time-out of each lot, or "unlimited"; by default the log's, or inferred.
+        columns: those of a CEL whose file does not name them, with commas between them.
 
     What is stated is checked: a row that shows something else disagrees.
 
@@ -120,7 +124,7 @@ def replay(
     if max_in_parking is not None:
         limit_us = c.NEVER if max_in_parking == UNLIMITED else _us("max_in_parking", max_in_parking)
     tolerance_us = _us("tolerance", tolerance)
-    log = read_log(path)
+    log = read_log(path, cel_columns=columns_of(columns) if columns else ())
     number = None if choice is None else c.CHOICE_NAMES.index(choice)
     if not log.has_slots:
         return Replay(log, compare_without_slots(log, tolerance_us, slots, limit_us))
@@ -128,13 +132,14 @@ def replay(
 
 
 def calibrate(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     lot: str | None = None,
     tolerance: Duration = TOLERANCE_US / 1e6,
     slots: int | None = None,
     choice: str | None = None,
     max_in_parking: Duration | None = None,
+    columns: str = "",
 ) -> Calibration:
     """Turn a log into a scenario, each figure with its 95 % interval.
 
@@ -144,7 +149,7 @@ def calibrate(
         LogError: the log cannot be read, holds no parking event, or time goes back within it.
         ArgumentError: an argument is not one of these, or there is no such lot.
     """
-    met = replay(path, tolerance=tolerance, slots=slots, choice=choice, max_in_parking=max_in_parking)
+    met = replay(path, tolerance=tolerance, slots=slots, choice=choice, max_in_parking=max_in_parking, columns=columns)
     return met.calibrate(lot)
 
 

@@ -25,16 +25,14 @@ def in_their_lots(rows: Sequence[Row]) -> list[Row]:
         return [*rows]
     name = next(iter(names))
     asked = (c.REFUSED,)
-    return [
-        row._replace(lot=name) if not row.lot and (is_parking(row) or row.kind in asked) else row for row in rows
-    ]
+    return [row._replace(lot=name) if not row.lot and (is_parking(row) or row.kind in asked) else row for row in rows]
 
 
 def seated(rows: Sequence[Row], tolerance_us: int) -> list[Row]:
     """Return rows, in the order of time, with a seat for each stay that begins in the log.
 
-    Of a park that would need one more seat than there ever were, and a release within the tolerance after it, the release
-    is taken to be first: a PBX writes it some ms after the slot is free.
+    Of a park that would need one more seat than there ever were, and a release within the tolerance after it, the
+    release is taken to be first: a PBX writes it some ms after the slot is free.
     """
     seats: dict[str, tuple[str, int]] = {}
     free: dict[str, list[int]] = {}

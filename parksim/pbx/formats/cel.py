@@ -68,11 +68,7 @@ def _word(cell: str) -> str:
 
 
 def columns_of(text: str) -> tuple[str, ...]:
-    """Return the names of the columns that an option gives.
-
-    Raises:
-        LogError: one of those that are needed is missing.
-    """
+    """Return the names of the columns that an option gives."""
     return tuple(_word(cell) for cell in text.split(","))
 
 

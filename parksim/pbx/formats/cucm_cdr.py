@@ -37,7 +37,9 @@ def _records(source: Source) -> Iterator[records.Record]:
         if row[_BEGUN].upper() == "INTEGER":  # the line of SQL types
             continue
         begun_us, answered_us, ended_us = (_us(row[name], source, line, name) for name in (_BEGUN, _ANSWERED, _ENDED))
-        call = f"{row.get('globalCallID_callManagerId', '')}.{row['globalCallID_callId']}.{row['origLegCallIdentifier']}"
+        call = (
+            f"{row.get('globalCallID_callManagerId', '')}.{row['globalCallID_callId']}.{row['origLegCallIdentifier']}"
+        )
         is_park = "3" in [row.get(name) for name in _PARKED] or row.get("lastRedirectRedirectReason") in _REASONS
         extension = row.get("finalCalledPartyNumber", "")
         yield records.Record(line, call, begun_us, answered_us or None, ended_us or begun_us, extension, is_park)
@@ -47,4 +49,6 @@ def _us(text: str, source: Source, line: int, name: str) -> int:
     return instant_us(text or "0", source.path, line, name, "export the file again")
 
 
-READER: Final = records.reader(FORM, _recognises, _records, "TerminationOnBehalfOf 3, or a redirect reason of Call Park")
+READER: Final = records.reader(
+    FORM, _recognises, _records, "TerminationOnBehalfOf 3, or a redirect reason of Call Park"
+)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
@@ -123,13 +123,14 @@ def _headers(block: list[str], source: Source, line: int) -> dict[str, str]:
     text = "\n".join(block)
     try:
         if text.startswith("{"):
-            found = json.loads(text)
-            return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+            record = json.loads(text)
+            return {key: str(value) for key, value in record.items()} if isinstance(record, dict) else {}
         if text.startswith("<"):
             if "<!" in text:
                 return {}
-            return {one.tag: unquote((one.text or "").strip()) for one in ElementTree.fromstring(text).iter()}  # noqa: S314 - without a DOCTYPE nothing expands
-    except (ValueError, RecursionError, ElementTree.ParseError):
+            found = ET.fromstring(text)  # noqa: S314 - without a DOCTYPE nothing expands
+            return {one.tag: unquote((one.text or "").strip()) for one in found.iter()}
+    except (ValueError, RecursionError, ET.ParseError):
         raise LogError(source.path, line, "this event is broken", "copy the file again, or remove it") from None
     pairs = (one.partition(":") for one in block)
     return {key.strip(): unquote(value.strip()) for key, colon, value in pairs if colon}

@@ -35,8 +35,13 @@ def reader(form: str, recognises: Callable[..., bool], records: Records, parks: 
 
     def entries(source: Source, findings: Findings) -> Iterator[Entry]:
         facts: list[Entry] = []
+        seen: set[str] = set()
         for one in records(source):
-            facts += _facts(one)
+            if one.call in seen:
+                findings.add(source.path, one.line, "a call has another record", "its first record counts")
+            else:
+                facts += _facts(one)
+            seen.add(one.call)
             if one.parks:
                 what = f"the call was parked ({parks})"
                 findings.add(source.path, one.line, what, "when, and for how long, a call detail record does not tell")
