@@ -16,7 +16,14 @@ from parksim.rules.codes import CHOICE_NAMES
 if TYPE_CHECKING:
     from parksim.pbx.replay import Replay
 
-LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
+LogFiles = Annotated[
+    list[Path],
+    Parameter(
+        name="LOG",
+        negative=(),
+        help="One log, or several of the same PBX: AMI, CEL, queue_log, valet events, CDR, CSV, a journal of parksim.",
+    ),
+]
 TOLERANCE: Final = "5ms"
 LONGEST_COUNTED_S: Final = 12 * 3600.0
 """A time-out that whole hours can tell of, and whose lot is full again within the scenario's day."""
@@ -25,6 +32,9 @@ Slots = Annotated[int | None, Parameter(help="Slots of the lot; by default those
 Choice = Annotated[str | None, Parameter(help=f"Slot choice: {', '.join(CHOICE_NAMES)}; by default inferred.")]
 MaxInParking = Annotated[
     str | None, Parameter(help="Time-out of the lot: 180s; or unlimited. By default the log's, or inferred.")
+]
+Columns = Annotated[
+    str, Parameter(help="Columns of a CEL whose file does not name them: eventtype,eventtime,uniqueid,...")
 ]
 WhatIfOption = Annotated[
     tuple[str, ...],
@@ -37,12 +47,13 @@ WhatIfOption = Annotated[
 
 
 def replay_command(
-    log: LogFile,
+    log: LogFiles,
     *,
     tolerance: Tolerance = TOLERANCE,
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
+    columns: Columns = "",
     what_if: WhatIfOption = (),
     json: Json = False,
 ) -> Answer:
@@ -51,7 +62,7 @@ def replay_command(
     from parksim.reports.screen_logs import log_screen
 
     changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
-    met = _met(log, tolerance, slots, choice, max_in_parking)
+    met = _met(log, tolerance, slots, choice, max_in_parking, columns)
     with _about("--what-if"):
         otherwise = met.what_if(changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
@@ -71,7 +82,7 @@ def replay_command(
 
 
 def calibrate_command(
-    log: LogFile | None = None,
+    log: LogFiles | None = None,
     *,
     counts: Annotated[
         Path | None,
@@ -88,6 +99,7 @@ def calibrate_command(
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
+    columns: Columns = "",
 ) -> Answer:
     """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
     from parksim.pbx.check_of_fit import bands, in_words
@@ -104,11 +116,13 @@ def calibrate_command(
         raise UsageError(
             "calibrate needs a log, or counters: parksim calibrate LOG, or parksim calibrate --counts FILE"
         )
-    check_not_read("-o", out, log=log)
+    for one in log:
+        check_not_read("-o", out, log=one)
     if out is not None:
         check_out(draws_beside(out), (".csv",))
-        check_not_read("-o", draws_beside(out), log=log)
-    met = _met(log, tolerance, slots, choice, max_in_parking)
+        for one in log:
+            check_not_read("-o", draws_beside(out), log=one)
+    met = _met(log, tolerance, slots, choice, max_in_parking, columns)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     scenario = result.scenario  # raises where parksim could not load it
@@ -119,7 +133,11 @@ def calibrate_command(
         return Answer(result.toml)
     draws = result.save(out)
     first = met.agreement.first
-    doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
+    doubt = (
+        ""
+        if first is None
+        else f"The log does not follow the rules everywhere: parksim replay {shlex.join(map(str, log))}\n"
+    )
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
@@ -181,7 +199,14 @@ def _about(option: str) -> Iterator[None]:
         raise UsageError(f"{option} {error}") from None
 
 
-def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None) -> "Replay":
+def _met(
+    paths: list[Path],
+    tolerance: str,
+    slots: int | None,
+    choice: str | None,
+    max_in_parking: str | None,
+    columns: str,
+) -> "Replay":
     from parksim.pbx.replay import replay
     from parksim.scenario.quantities import UNLIMITED
 
@@ -189,7 +214,7 @@ def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_
     _check_choice(choice)
     limit = max_in_parking if max_in_parking in {None, UNLIMITED} else _seconds("--max-in-parking", max_in_parking)
     seconds = _seconds("--tolerance", tolerance)
-    return replay(path, tolerance=seconds, slots=slots, choice=choice, max_in_parking=limit)
+    return replay(paths, tolerance=seconds, slots=slots, choice=choice, max_in_parking=limit, columns=columns)
 
 
 def _check_choice(choice: str | None) -> None:

@@ -34,6 +34,8 @@ class _Joined(CallTracker):
             }
             self._parking(entry, row.kind, row.call, extension=row.extension, **more)
             return
+        if row.kind == c.ANSWERED and self._record(entry, c.RECALL_ANSWERED, row.call, extension=row.extension):
+            return
         if row.kind == c.REFUSED:
             self._reach_attendant(entry, row.call, row.extension)
         more = {"lot": row.lot, "extension": row.extension, "limit_us": row.limit_us}

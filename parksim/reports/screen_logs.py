@@ -12,6 +12,7 @@ from parksim.catalogue import SHARES
 from parksim.pbx.conformance import Agreement
 from parksim.pbx.counted import Counted
 from parksim.pbx.counts import Counts
+from parksim.pbx.formats.entry import TELLS
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
@@ -31,6 +32,12 @@ def log_screen(
 ) -> RenderableType:
     """Return the verdict on a log, its measures, and what they would be with some ``changes``."""
     parts: list[RenderableType] = [Text(f"{log.path.name}: {log.form}, {len(log.rows):,} facts", "bold")]
+    if not agreement.rows:
+        parts.append(
+            Text("Whether the PBX follows the rules cannot be told from this log, which has no parks:", "bold")
+        )
+        parts.append(Text(f"{log.lacking}."))
+        return Group(*parts, *_tells(log), _table(measures))
     first = agreement.first
     counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
     if first is None:
@@ -54,6 +61,7 @@ def log_screen(
             "within the tolerance may have been decided in another order."
         )
     )
+    parts += _tells(log)
     parts.extend(Text(f"Inferred: {one}") for one in agreement.inferred)
     if log.open_calls:
         parts.append(Text(f"Not measured: {len(log.open_calls):,} calls that were still parked when the log ended."))
@@ -61,6 +69,17 @@ def log_screen(
     if changes:
         parts.append(_what_if_table(changes, measures, otherwise))
     return Group(*parts)
+
+
+def _tells(log: FieldLog) -> list[RenderableType]:
+    """Return what the forms of a log tell and do not tell; nothing of a form that tells all."""
+    told, not_told = (
+        "; ".join(TELLS[one] for one in TELLS if (one in log.tells) is wanted) for wanted in (True, False)
+    )
+    if not not_told:
+        return []
+    who = "It tells" if log.form.count(" and ") == 0 else "They tell"
+    return [Text(f"{who} {told}; not {not_told}."), *(Text(f"Remark: {one}") for one in log.remarks)]
 
 
 def _what_if_table(

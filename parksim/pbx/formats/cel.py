@@ -25,7 +25,7 @@ COLUMNS: Final = (
 )
 """The columns of the sample mapping of cel_custom."""
 NEEDED: Final = ("eventtype", "eventtime", "uniqueid")
-_ALIASES: Final = {"extra": "eventextra", "eventname": "eventtype", "event": "eventtype", "peername": "peer"}
+_ALIASES: Final = {"extra": "eventextra", "eventname": "eventtype", "peername": "peer"}
 _KNOWN: Final = frozenset({*COLUMNS, *_ALIASES, "id"})
 _TYPES: Final = frozenset(
     [
