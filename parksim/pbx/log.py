@@ -269,7 +269,7 @@ def read_log(
     form = " and ".join(stream.reader.form for stream in read)
     calls_recorded = any(part.tracker.calls_recorded for part in parts)
     if not any(is_parking(row) for row in rows) and not (calls_recorded and rows):
-        raise LogError(files[0], None, f"this is {form}, but without parking events", read[0].reader.lacking)
+        raise LogError(files[0], None, f"this is {form}, but without parking events", _lacking(files, read))
     digest = hashlib.sha256("".join(stream.digest for stream in read).encode()).hexdigest()
     log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, _lots(places, rows, findings))
     log.places, log.remarks = places, list(findings.remarks.values())
@@ -282,8 +282,13 @@ def read_log(
     log.calls_recorded = calls_recorded
     log.has_slots, log.exact_us = slots, findings.exact_us
     log.tells = frozenset().union(*(stream.reader.tells for stream in read))
-    log.agents, log.lacking = frozenset(findings.agents), read[0].reader.lacking
+    log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     return log
+
+
+def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
+    """Return what to do where logs have no parking events."""
+    return read[0].reader.lacking.replace("{file}", files[0].name)
 
 
 def _together(parts: Sequence["_Part"], places: Places) -> list[Row]:

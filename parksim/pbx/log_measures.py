@@ -98,6 +98,8 @@ def _undefined(log: FieldLog, kinds: set[int]) -> dict[str, str]:
     if log.settings is None:
         for name in ("attendant_utilisation", "staff_utilisation"):
             reasons[name] = "the log does not say how many there are"
+    if not log.has_slots and c.REFUSED not in kinds:
+        reasons["time_full_share"] = "the log does not say how many slots there are"
     if not log.requests_recorded:
         for name in ("parks_requested", "offered_erlang", "refused_share"):
             reasons[name] = "such a log has no event for a refused park"

@@ -74,12 +74,10 @@ def log_screen(
 def _tells(log: FieldLog) -> list[RenderableType]:
     """Return what the forms of a log tell and do not tell; nothing of a form that tells all."""
     told, not_told = (
-        "; ".join(TELLS[one] for one in TELLS if (one in log.tells) is wanted) for wanted in (True, False)
+        ", ".join(words for one, words in TELLS.items() if (one in log.tells) is is_told) for is_told in (True, False)
     )
-    if not not_told:
-        return []
-    who = "It tells" if log.form.count(" and ") == 0 else "They tell"
-    return [Text(f"{who} {told}; not {not_told}."), *(Text(f"Remark: {one}") for one in log.remarks)]
+    remarks = [Text(f"Remark: {one}") for one in log.remarks]
+    return [Text(f"Told: {told}."), Text(f"Not told: {not_told}."), *remarks] if not_told else [*remarks]
 
 
 def _what_if_table(

@@ -28,4 +28,4 @@ def _records(source: Source) -> Iterator[records.Record]:
         yield records.Record(line, call, begun_us, answered_us, ended_us, cells[_DEVICE], is_park)
 
 
-READER: Final = records.reader(FORM, _recognises, _records, "lastapp is Park or ParkedCall")
+READER: Final = records.reader(FORM, _recognises, _records, "lastapp is Park or ParkedCall", str(_START + 1))

@@ -13,7 +13,7 @@ from typing import Final
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
 from parksim.pbx.formats.entry import CUT, Entry, Findings, Reader
-from parksim.pbx.formats.facts import csv_instant_us, csv_rows
+from parksim.pbx.formats.facts import csv_instant_us, csv_rows, offered_to_a_scenario
 from parksim.scenario.messages import nearest
 
 FORM: Final = "CSV"
@@ -70,8 +70,7 @@ def _other_columns(cells: Sequence[str], path: Path) -> tuple[str, str]:
     dates = [cell.strip() for cell in cells if re.search(r"offered|arriv|time|date|start|_at$", cell.lower())]
     if not dates:
         return rule, "name the columns like this, with one event per line"
-    arrivals = f'[arrivals] kind = "recorded", file = "{path.name}", column = "{dates[0]}"'
-    return rule, f"one event per line; or, if these are calls, offer them to a scenario: {arrivals}"
+    return rule, f"one event per line; or, if these are calls, {offered_to_a_scenario(path.name, dates[0])}"
 
 
 def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:

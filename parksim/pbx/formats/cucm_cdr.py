@@ -49,6 +49,4 @@ def _us(text: str, source: Source, line: int, name: str) -> int:
     return instant_us(text or "0", source.path, line, name, "export the file again")
 
 
-READER: Final = records.reader(
-    FORM, _recognises, _records, "TerminationOnBehalfOf 3, or a redirect reason of Call Park"
-)
+READER: Final = records.reader(FORM, _recognises, _records, "on behalf of Call Park, or redirected by it", _BEGUN)

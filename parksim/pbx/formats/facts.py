@@ -65,6 +65,11 @@ def first_cells(head: Sequence[str]) -> list[str]:
         return []
 
 
+def offered_to_a_scenario(file: str, column: str) -> str:
+    """Return what to do with a file of calls: their instants are arrivals of a scenario."""
+    return f'offer its calls to a scenario: [arrivals] kind = "recorded", file = "{file}", column = "{column}"'
+
+
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 
 

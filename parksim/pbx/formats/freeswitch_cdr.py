@@ -26,4 +26,4 @@ def _records(source: Source) -> Iterator[records.Record]:
         yield records.Record(line, cells[_UUID], begun_us, answered_us, ended_us)
 
 
-READER: Final = records.reader(FORM, _recognises, _records, "the template has no column for it")
+READER: Final = records.reader(FORM, _recognises, _records, "the template has no column for it", str(_START + 1))

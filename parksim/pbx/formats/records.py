@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from parksim.pbx.formats.content import Source
 from parksim.pbx.formats.entry import Entry, Findings, Reader
-from parksim.pbx.formats.facts import fact
+from parksim.pbx.formats.facts import fact, offered_to_a_scenario
 
 TELLS: Final = frozenset({"offered", "waits"})
-STEP: Final = "call detail records do not tell of parks; supply the PBX's CEL, AMI or valet events with them"
+STEP: Final = "call detail records do not tell of parks; supply the PBX's CEL, AMI or valet events with them, or"
 
 
 class Record(NamedTuple):
@@ -30,8 +30,16 @@ class Record(NamedTuple):
 Records = Callable[[Source], Iterator[Record]]
 
 
-def reader(form: str, recognises: Callable[..., bool], records: Records, parks: str) -> Reader:
-    """Return the reader of one system's records; ``parks`` says what the record of a parked call has."""
+def reader(form: str, recognises: Callable[..., bool], records: Records, parks: str, column: str) -> Reader:
+    """Return the reader of one system's records.
+
+    Args:
+        form: its name.
+        recognises: whether the first lines of a file are of it.
+        records: yields its records.
+        parks: what the record of a parked call has.
+        column: the name, or the number, of the column with the instants at which calls came.
+    """
 
     def entries(source: Source, findings: Findings) -> Iterator[Entry]:
         facts: list[Entry] = []
@@ -48,7 +56,7 @@ def reader(form: str, recognises: Callable[..., bool], records: Records, parks: 
         facts.sort(key=lambda entry: (entry.time_us, entry.line))
         yield from facts
 
-    return Reader(form, recognises, entries, TELLS, STEP)
+    return Reader(form, recognises, entries, TELLS, f"{STEP} {offered_to_a_scenario('{file}', column)}")
 
 
 def _facts(one: Record) -> Iterator[Entry]:

@@ -18,6 +18,7 @@ from parksim.pbx.formats import (
 )
 from parksim.pbx.formats.content import Source
 from parksim.pbx.formats.entry import Reader
+from parksim.pbx.formats.facts import first_cells, is_instant, offered_to_a_scenario
 
 READERS: Final[Sequence[Reader]] = (
     freeswitch.READER,
@@ -55,4 +56,7 @@ def reader_of(source: Source, cel_columns: Sequence[str] = ()) -> Reader:
         f"{json_lines.FORM}, {ami.FORM} (Event: ParkedCall ...), {columns.FORM} with the columns "
         f"{', '.join(columns.NEEDED)}, or {JOURNAL}"
     )
-    raise LogError(source.path, source.head[0][0], "parksim cannot read this as a log", f"supply {forms}")
+    cells = first_cells(head)
+    dates = [place for place, cell in enumerate(cells, 1) if len(cells) > 1 and is_instant(cell)]
+    calls = f"; or, if these are calls, {offered_to_a_scenario(source.path.name, str(dates[0]))}" if dates else ""
+    raise LogError(source.path, source.head[0][0], "parksim cannot read this as a log", f"supply {forms}{calls}")

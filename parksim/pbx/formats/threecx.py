@@ -76,4 +76,4 @@ def _span_us(text: str, source: Source, line: int) -> int:
     return (hours * 3600 + minutes * 60 + seconds) * 1_000_000
 
 
-READER: Final = records.reader(FORM, _recognises, _records, "to SPn or *0n")
+READER: Final = records.reader(FORM, _recognises, _records, "to SPn or *0n", "Call Time")
