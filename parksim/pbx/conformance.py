@@ -292,7 +292,8 @@ class _Walk:
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
         judged = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == c.REFUSED)]
-        self._rows = sorted(judged, key=lambda row: row.line)  # the order of the file is the order of judgement
+        # The order of the file is the order of judgement; files of several forms have none together but time.
+        self._rows = judged if log.is_joined else sorted(judged, key=lambda row: row.line)
         self.draws: list[tuple[int, int]] = []
         """Of each park by random choice: its place among the free slots, from 0, and how many were free."""
         self._numbers: dict[str, int] = {}
@@ -475,7 +476,8 @@ class _Walk:
         lot = self._lots[row.lot]
         given = self._gives(lot, row, slot)
         if given == SURE and lot.choice == c.CHOOSE_RANDOM and row.requested_slot == c.NOBODY:
-            self.draws.append((lot.occupants[:slot].count(c.NOBODY), rules.free_slots(lot)))
+            free = max(rules.free_slots(lot), 1)  # the slot itself may be one that the log never names
+            self.draws.append((lot.occupants[:slot].count(c.NOBODY), free))
         if given < SURE:
             given = max(given, *(self._gives(one, row, slot) for one in self._possible(at, row)))
             self.result.overlaps += given == SURE

@@ -73,8 +73,9 @@ class FieldLog:
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
     were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
-    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
-    instants are at best. ``lacking``: what to do where the log has no parking events.
+    log's forms tell, of ``TELLS``. ``is_joined``: whether it is several logs, so that lines are in no order together.
+    ``agents``: who answered calls, where the log names them. ``exact_us``: how exact instants are at best.
+    ``lacking``: what to do where the log has no parking events.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -88,6 +89,7 @@ class FieldLog:
         self.begins_empty = self.requests_recorded = self.calls_recorded = False
         self.settings: Settings | None = None
         self.has_slots = True
+        self.is_joined = False
         self.tells: frozenset[str] = frozenset(TELLS)
         self.agents: frozenset[str] = frozenset()
         self.exact_us = 0
@@ -228,6 +230,8 @@ def _check_turns(journal: Journal) -> None:
             if (fact.kind == c.PARKED) == (place in taken):
                 raise JournalError("in some slot stays overlap, or end that never began")
             (taken.add if fact.kind == c.PARKED else taken.discard)(place)
+    if taken:
+        raise JournalError("a call is parked again before its stay has ended")
 
 
 TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
@@ -261,7 +265,7 @@ def read_log(
     midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
     parts = [_taken(stream, places, midnight_us) for stream in read]
     rows = _together(parts, places)
-    if early := -min(0, *(instant for part in parts for instant in part.instants)) // DAY_US * DAY_US:
+    if early := min(0, *(instant for part in parts for instant in part.instants)) // DAY_US * DAY_US:
         rows = [row._replace(time_us=row.time_us - early) for row in rows]
     rows.sort(key=lambda row: row.time_us)
     slots = has_slots(rows)
@@ -280,7 +284,7 @@ def read_log(
     log.begins_empty = bool(findings.meta.get("lots")) and findings.listed <= parked  # else calls were parked before
     log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
     log.calls_recorded = calls_recorded
-    log.has_slots, log.exact_us = slots, findings.exact_us
+    log.has_slots, log.exact_us, log.is_joined = slots, findings.exact_us, len(read) > 1
     log.tells = frozenset().union(*(stream.reader.tells for stream in read))
     log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     return log

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -17,6 +18,7 @@ from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.reports.screen import empty_table
+from parksim.rules import codes as c
 from parksim.scenario.laws import Constant
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
@@ -37,7 +39,7 @@ def log_screen(
             Text("Whether the PBX follows the rules cannot be told from this log, which has no parks:", "bold")
         )
         parts.append(Text(f"{log.lacking}."))
-        return Group(*parts, *_tells(log), _table(measures))
+        return Group(*parts, _calls(log), *_tells(log), _table(measures))
     first = agreement.first
     counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
     if first is None:
@@ -69,6 +71,23 @@ def log_screen(
     if changes:
         parts.append(_what_if_table(changes, measures, otherwise))
     return Group(*parts)
+
+
+def _calls(log: FieldLog) -> Text:
+    """Return in a sentence how many calls a log without parks has, and how long they waited and were talked to."""
+    since: dict[str, int] = {}
+    spans: dict[int, list[float]] = {c.ANSWERED: [], c.ENDED: []}
+    calls = 0
+    for row in log.rows:
+        calls += row.kind == c.OFFERED
+        if row.kind in spans and row.call in since:
+            spans[row.kind].append((row.time_us - since[row.call]) / 1e6)
+        since[row.call] = row.time_us
+    said = f"{calls:,} calls came"
+    for kind, words in ((c.ANSWERED, "answered after"), (c.ENDED, "talked to for")):
+        if spans[kind]:
+            said += f", {len(spans[kind]):,} were {words} {fmean(spans[kind]):,.1f} s on average"
+    return Text(f"{said}.")
 
 
 def _tells(log: FieldLog) -> list[RenderableType]:

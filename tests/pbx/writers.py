@@ -5,6 +5,7 @@ The layouts are those that the readers name as their sources. Instants count fro
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -125,3 +126,70 @@ def freeswitch_text(facts: Iterable[Any], form: str) -> str:
             body = "\n".join(f"{key}: {quote(value, safe=' @/.-')}" for key, value in event.items())
         blocks.append(f"Content-Length: {len(body)}\nContent-Type: text/event-{form}\n\n{body}\n\n")
     return "".join(blocks)
+
+
+SQL_HEADER: Final = (
+    "id,eventtype,eventtime,cid_name,cid_num,cid_ani,cid_rdnis,cid_dnid,exten,context,channame,appname,appdata,"
+    "amaflags,accountcode,uniqueid,linkedid,peer,userdeftype,extra"
+)
+
+
+def cel_sql_text(facts: Iterable[Any]) -> str:
+    """Return an export of the SQL table: a header, and dates of whole seconds."""
+    lines = [SQL_HEADER]
+    for number, row in enumerate(cel_rows(facts), 1):
+        seconds = int(row[1].partition(".")[0])
+        row[1] = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        cells = [str(number), *row[:17], *row[18:]]
+        lines.append(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+def cdr_text(facts: Iterable[Any], form: str) -> str:
+    """Return call detail records: "asterisk", "freeswitch", "cucm" or "3cx"; a line for each call, when it ends."""
+    begun: dict[int, int] = {}
+    answered: dict[int, int] = {}
+    lines = []
+    if form == "cucm":
+        lines = [",".join(_CUCM), ",".join(["INTEGER"] * 6 + ["VARCHAR(50)"])]
+    elif form == "3cx":
+        lines = ["Call Time,Call ID,From,To,Direction,Status,Ringing,Talking"]
+    for fact in facts:
+        if fact.kind == c.OFFERED:
+            begun[fact.call] = fact.time_us // 1_000_000
+        elif fact.kind == c.ANSWERED:
+            answered[fact.call] = fact.time_us // 1_000_000
+        elif fact.kind in (c.ENDED, c.LOST) or (fact.kind == c.ABANDONED and fact.call in begun):
+            spans = begun.pop(fact.call), answered.pop(fact.call, None), fact.time_us // 1_000_000
+            lines.append(_cdr_line(form, fact.call, *spans))
+    return "\n".join(lines) + "\n"
+
+
+_CUCM: Final = (
+    *("cdrRecordType", "globalCallID_callId", "origLegCallIdentifier", "dateTimeOrigination", "dateTimeConnect"),
+    *("dateTimeDisconnect", "lastRedirectRedirectReason"),
+)
+
+
+def _cdr_line(form: str, call: int, begun_s: int, answered_s: int | None, ended_s: int) -> str:
+    def date(seconds: int | None) -> str:
+        return "" if seconds is None else f"{datetime.fromtimestamp(EPOCH_S + seconds, UTC):%Y-%m-%d %H:%M:%S}"
+
+    def span(seconds: int) -> str:
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+    stamps = date(begun_s), date(answered_s), date(ended_s)
+    if form == "asterisk":
+        way = "NO ANSWER" if answered_s is None else "ANSWERED"
+        cells = ["", "5550100", "700", "inbound", '""Ann"" <5550100>', f"PJSIP/trunk-{call:08x}", "", "Dial", ""]
+        return ",".join(f'"{cell}"' for cell in (*cells, *stamps, "9", "9", way, "DOCUMENTATION", _unique(call)))
+    if form == "freeswitch":
+        uuid = f"00000000-0000-4000-8000-{call:012d}"
+        cells = ["Ann", "5550100", "700", "default", *stamps, "9", "9", "NORMAL_CLEARING", uuid, "", "", "PCMU", "PCMU"]
+        return ",".join(f'"{cell}"' for cell in cells)
+    if form == "cucm":
+        instants = (EPOCH_S + begun_s, 0 if answered_s is None else EPOCH_S + answered_s, EPOCH_S + ended_s)
+        return ",".join(map(str, (1, call, call, *instants, 0)))
+    until_s = ended_s if answered_s is None else answered_s
+    talking = "" if answered_s is None else span(ended_s - answered_s)
+    return f"{stamps[0]},{call},5550100,700,Inbound,Answered,{span(until_s - begun_s)},{talking}"

@@ -19,8 +19,8 @@ from parksim.pbx.formats.facts import fact
 
 FORM: Final = "FreeSWITCH's valet events"
 ORBIT_LIMIT: Final = "60"
-EARLY_US: Final = 1_000_000
-"""FreeSWITCH counts frames of media, so a time-out may come this much before its second."""
+EARLY_US: Final = 5_000
+"""A time-out may come this much before its second, as events may be off by so much."""
 LONGEST_EVENT: Final = 1024 * 1024
 _MARKS: Final = ("Event-Subclass", "Event-Name", "text/event-plain", "text/event-json", "text/event-xml", "<event>")
 _INFERRED: Final = "what ends a stay without a bridge is not said"
