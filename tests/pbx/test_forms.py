@@ -1,6 +1,7 @@
 """Logs of other systems: a simulated day in each form gives the journal's measures, and planted faults are found."""
 
 import gzip
+import json
 import random
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from log_forms import TRACES, ami_text
 from writers import (
     SQL_HEADER,
     cdr_text,
+    cel_rows,
     cel_sql_text,
     cel_text,
     freeswitch_text,
@@ -18,6 +20,7 @@ from writers import (
 import parksim
 from parksim.cli.main import main
 from parksim.errors import LogError
+from parksim.pbx.formats.cel import COLUMNS
 from parksim.pbx.formats.table import READERS
 from parksim.rules import codes as c
 
@@ -351,3 +354,24 @@ def test_each_form_has_a_name_of_its_own():
     """No two readers share one, since rows are made by it."""
     names = [reader.form for reader in READERS]
     assert len(names) == len({*names}) >= 10
+
+
+def test_a_real_asterisk_tells_its_refusals_by_cel():
+    """60 parks asked of a lot of three (Asterisk 22.10): AMI has 42 stays, CEL the 18 refusals, each written twice."""
+    cel, ami = TRACES / "asterisk22-cel.csv.gz", TRACES / "asterisk22-ami.txt.gz"
+    of_cel, of_ami, of_both = (parksim.replay(paths) for paths in (cel, ami, [cel, ami]))
+    assert counts(of_cel.agreement) == {"PARKED": 42, "REFUSED": 18, "RETRIEVED": 24, "ABANDONED": 7, "EXPIRED": 11}
+    assert counts(of_both.agreement) == counts(of_cel.agreement)
+    assert any("3 slots, as 18 refused parks show" in one for one in of_cel.agreement.inferred)
+    assert of_both.log.has_slots
+    for name in OF_STAYS:
+        assert of_cel.measures[name].value == pytest.approx(of_ami.measures[name].value, rel=1e-3), name
+
+
+def test_cel_as_json_is_the_same(day, tmp_path):
+    """Asterisk 22 writes an object a line where cel_custom.conf says so."""
+    facts, _ = day
+    names = [*COLUMNS[:19], "eventextra"]
+    rows = [dict(zip(names, row, strict=True)) for row in cel_rows(facts)]
+    met = replayed(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
+    assert counts(met.agreement) == counts(replayed(tmp_path, cel_text(facts)).agreement)

@@ -121,10 +121,9 @@ def _files(folder: Path, name: str) -> list[Path]:
     """Return the files that an include names; a pattern may name none."""
     if not re.search(r"[*?\[]", name):
         return [folder / name]
-    try:
-        return sorted(folder.glob(name))
-    except (ValueError, NotImplementedError, OSError):  # an absolute pattern
-        return []
+    pattern = folder / name
+    base = Path(pattern.anchor)
+    return [] if "**" in name else sorted(base.glob(str(pattern.relative_to(base))))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:

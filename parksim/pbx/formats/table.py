@@ -22,8 +22,8 @@ from parksim.pbx.formats.facts import first_cells, is_instant, offered_to_a_scen
 
 READERS: Final[Sequence[Reader]] = (
     freeswitch.READER,
-    json_lines.READER,
     cel.READER,
+    json_lines.READER,
     queue_log.READER,
     asterisk_cdr.READER,
     freeswitch_cdr.READER,
