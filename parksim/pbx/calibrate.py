@@ -16,7 +16,8 @@ import numpy as np
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import open_by_hour_us
 from parksim.journal.tally import Window
-from parksim.pbx.conformance import Agreement, timed_out_us
+from parksim.pbx.agreement import Agreement
+from parksim.pbx.conformance import timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
 from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.formats.entry import shown

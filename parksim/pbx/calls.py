@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from parksim.errors import LogError
+from parksim.pbx.formats.ami import BOOTED, SHUTDOWN, SWAP
 from parksim.pbx.formats.content import did_you_mean
 from parksim.pbx.formats.entry import Entry
 from parksim.pbx.formats.files import Places
@@ -20,6 +21,8 @@ REQUESTS: Final = frozenset({"park", "park_unbridged", "call_into_park_applicati
 """The commands of a recording that request a slot."""
 REQUEST_LASTS_US: Final = 1_000_000
 """A park request without a ParkedCall within this time was refused."""
+JUST_BOOTED_US: Final = 120_000_000
+"""A PBX that says it has run for less was started just now; with more, FullyBooted answers a login."""
 AT_ONCE_US: Final = 20_000
 """A return whose first ring begins within this time after the time-out rang at once."""
 
@@ -76,6 +79,15 @@ class Row(NamedTuple):
     """PARKED and REFUSED: the requested slot, as far as the request was recorded."""
 
 
+class Boot(NamedTuple):
+    """FullyBooted, or Shutdown (``down``); ``uptime_us``: for how long the PBX says it has run."""
+
+    line: int
+    time_us: int
+    down: bool
+    uptime_us: int | None
+
+
 class CallTracker:
     """Follows each call through its life and collects the facts of all calls as rows."""
 
@@ -86,6 +98,7 @@ class CallTracker:
         self.unique_ids: dict[str, str] = {}
         """By channel, the unique id that other logs of the PBX have of it."""
         self.rows: list[Row] = []
+        self.boots: list[Boot] = []
         self._states: dict[str, int] = {}
 
     def take(self, entry: Entry) -> None:
@@ -284,10 +297,16 @@ class AmiTracker(CallTracker):
         self._in_vain: dict[str, int] = {}
         self._expired_us: dict[str, int] = {}
         self._refused_alone: set[str] = set()
+        self._inside: dict[tuple[str, int], str] = {}
+        self._names: dict[str, str] = {}
+        self._before_boot: set[str] = set()
+        self._again: dict[str, int] = {}
 
     def _call_of(self, fields: Mapping[str, str], key: str = "Channel") -> str | None:
         """Return the call of a channel: its label if the recording has one; None for a channel that is not a call."""
         channel = fields.get(key) or fields.get("call", "")
+        if channel in self._names:
+            return self._names[channel]
         named = re.match(r"Local/([^@]+)@", channel)
         if named and named[1] in self._labels:
             return named[1]
@@ -296,7 +315,15 @@ class AmiTracker(CallTracker):
     def take(self, entry: Entry) -> None:
         """Add the rows of an event."""
         event = entry.fields.get("Event", "")
-        if event in PARKING:
+        if event in (BOOTED, SHUTDOWN):
+            uptime = entry.fields.get("Uptime", "")
+            uptime_us = int(uptime) * 1_000_000 if re.fullmatch("[0-9]{1,9}", uptime) else None
+            self.boots.append(Boot(entry.line, entry.time_us, event == SHUTDOWN, uptime_us))
+            if uptime_us is None or uptime_us < JUST_BOOTED_US:
+                self._before_boot.update(self._parked)
+        elif event == SWAP:
+            self._swap(entry)
+        elif event in PARKING:
             if event == "ParkedCall":
                 self._now_parked(entry.fields.get("ParkeeChannel", entry.fields.get("call", "")))
             self._parking_event(entry, PARKING[event])
@@ -307,12 +334,31 @@ class AmiTracker(CallTracker):
             else:
                 self._wait(entry)
 
+    def _swap(self, entry: Entry) -> None:
+        """Give a call in a slot its new channel; its stay goes on.
+
+        An attended transfer puts another channel in the place of the parked one.
+        """
+        fields = entry.fields
+        place = fields.get("Parkinglot", ""), self._slot(fields["ParkingSpace"], entry)
+        channel, call = fields["ParkeeChannel"], self._inside.get(place)
+        if call is not None:
+            self._names[channel] = call
+            self._parked.add(channel)
+
     def _now_parked(self, channel: str) -> None:
-        """Take what happened to a channel before it was parked for the first time."""
+        """Take what happened to a channel before it was parked for the first time.
+
+        After a restart the PBX counts its channels anew, so a name that comes again is another call.
+        """
+        if channel in self._before_boot:
+            self._before_boot.discard(channel)
+            self._again[channel] = self._again.get(channel, 1) + 1
+            self._names[channel] = f"{channel} #{self._again[channel]}"
         if channel not in self._parked:
             self._parked.add(channel)
             for entry in self._waiting.pop(channel, ()):
-                self._call_event(entry, channel)
+                self._call_event(entry, self._names.get(channel, channel))
 
     def _wait(self, entry: Entry) -> None:
         channel = entry.fields.get("Channel", "")
@@ -363,6 +409,8 @@ class AmiTracker(CallTracker):
         elif kind == c.RETRIEVED:
             parker = _extension(fields.get("RetrieverChannel", ""))
         self._parking(entry, kind, call, extension=parker, **more)
+        if kind == c.PARKED:
+            self._inside[more["lot"], slot] = call
         if kind == c.EXPIRED:
             self._expired_us[call] = entry.time_us
 

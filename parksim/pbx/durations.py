@@ -160,10 +160,10 @@ def observe(log: FieldLog, lot: str) -> Observed:
     """Return what ``log`` shows of the calls of one lot; calls never parked belong to it if it is the only lot."""
     observed = Observed(lot)
     alone = len(log.lots) == 1
-    for rows in calls_of(log.rows).values():
+    for call, rows in calls_of(log.rows).items():
         lots = {row.lot for row in rows if is_parking(row) or row.kind == c.REFUSED}
         if lots <= {lot} and (lots or alone):
-            observed.add(rows, log.last_us)
+            observed.add(rows, log.known_until_us.get(call, log.last_us))
             parks = (row for row in rows if row.kind == c.PARKED)
             observed.limits_us.extend(row.limit_us for row in parks if row.limit_us is not None)
     observed.arrivals_us.sort()

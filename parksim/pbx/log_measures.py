@@ -40,17 +40,17 @@ def measured(log: FieldLog) -> dict[str, LogMeasure]:
     except JournalError as error:
         reason = f"not measured: {error}"
         return {name: LogMeasure(None, reason=reason) for name in SCALARS}
-    return measured_in(log, journal, log.effective_settings)
+    return measured_in(log, journal, log.effective_settings, log.first_us + log.covered_us)
 
 
-def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str, LogMeasure]:
+def measured_in(log: FieldLog, journal: Journal, settings: Settings, last_us: int) -> dict[str, LogMeasure]:
     """Return the measures of a journal of the calls of ``log``: the log's own, or one simulated with its calls."""
     kinds = set(journal.kind.tolist())
     if not log.parking and log.calls_recorded:
         return _of_waits(log, journal, settings, kinds)
     if c.PARKED not in kinds:
         return {name: LogMeasure(None, reason="no stay of the log is whole") for name in SCALARS}
-    whole = measure_rows(journal, settings, Window(log.first_us, log.last_us + 1), SERVICE_TARGET_US)
+    whole = measure_rows(journal, settings, Window(log.first_us, last_us + 1), SERVICE_TARGET_US)
     begin_us, end_us = _lot_window(journal)
     timed = measure_rows(journal, settings, Window(begin_us, end_us), SERVICE_TARGET_US)
     values = {name: float(timed[name] if name in _TIMED else whole[name]) for name in SCALARS}

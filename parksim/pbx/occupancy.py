@@ -13,10 +13,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from parksim.journal.journal import is_parking
+from parksim.pbx.agreement import Agreement, Disagreement
 from parksim.pbx.calls import Row
-from parksim.pbx.conformance import Agreement, Disagreement, timed_out_us, with_limit
+from parksim.pbx.conformance import then, timed_out_us, with_doubts, with_limit
 from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog, LotPlan
+from parksim.pbx.sections import Section
+from parksim.pbx.settings import SLOTS
 from parksim.rules import codes as c
 from parksim.rules import lot as rules
 
@@ -39,33 +42,47 @@ def compare_without_slots(
     inferred: list[str] = []
     result = Agreement(tolerance_us, {})
     for name, plan in log.lots.items():
-        rows = [row for row in log.rows if row.lot == name and (is_parking(row) or row.kind == c.REFUSED)]
         limited = with_limit(log, plan, limit_us, inferred)
-        limits_us = _limits(log, limited, tolerance_us, inferred)
-        walk = _best(_Told(log, rows, limits_us, tolerance_us), limited, slots, inferred)
-        result.lots[name] = limited._replace(slots=walk.slots, choice=c.CHOOSE_LOWEST, reported=slots is not None)
-        result.disagreements += walk.disagreements
-        for mine, found in ((result.rows, walk.rows), (result.agreed, walk.agreed), (result.unjudged, walk.unjudged)):
-            mine.update(found)
-        result.latest_us = max(result.latest_us, walk.latest_us, key=abs)
-        result.overlaps += walk.overlaps
+        own_us = _own_limits(log, limited, tolerance_us, inferred)
+        told = [
+            _told(log, section, then(limited, log.changes, section), own_us, empty=section.empty)
+            for section in log.sections
+        ]
+        counts, number = _best(told, limited, tolerance_us, slots, inferred)
+        result.lots[name] = limited._replace(slots=number, choice=c.CHOOSE_LOWEST, reported=slots is not None)
+        for count in counts:
+            result.add(count.result)
     result.inferred = inferred
-    reason = "its instant does not fit the order of the lines around it: time goes back there"
-    result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
+    with_doubts(result, log)
+    if not result.rows:
+        result.doubts.append(f"it has no parking events; {log.lacking}")
     return result
 
 
 class _Told(NamedTuple):
-    """What a comparison gets of a lot: its rows, and the time-outs that its stays show, the lot's own first."""
+    """What a comparison gets of a lot in a section: its rows, its time-outs, and how many slots it had then.
 
-    log: FieldLog
+    ``limits_us``: that of the lot, NEVER for none, and those that single parks have of their own. ``slots``: None
+    where the log does not show that their number changed. ``known_from_us``: from when on every parked call is known.
+    """
+
     rows: Sequence[Row]
     limits_us: tuple[int, ...]
-    tolerance_us: int
+    slots: int | None
+    known_from_us: int
 
 
-def _limits(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str]) -> tuple[int, ...]:
-    """Return the lot's time-out, NEVER for none, and those of single parks: whole seconds that were seen twice."""
+def _told(log: FieldLog, section: Section, plan: LotPlan, own_us: tuple[int, ...], *, empty: bool) -> _Told:
+    rows = [row for row in section.rows if row.lot == plan.name and (is_parking(row) or row.kind == c.REFUSED)]
+    main_us = c.NEVER if plan.limit_us is None else plan.limit_us
+    limits_us = (main_us, *(one for one in own_us if one != main_us))
+    changed = any(change.lot == plan.name and change.what == SLOTS for change in log.changes)
+    known_from_us = section.ends_us + 1 if main_us == c.NEVER else section.begins_us + max(limits_us)
+    return _Told(rows, limits_us, plan.slots if changed else None, section.begins_us if empty else known_from_us)
+
+
+def _own_limits(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str]) -> tuple[int, ...]:
+    """Return the time-outs that single parks have of their own: whole seconds that were seen twice."""
     main = c.NEVER if plan.limit_us is None else plan.limit_us
     ended = Counter(
         seconds
@@ -75,44 +92,46 @@ def _limits(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[str]
     at_main = ended[round(main / 1e6)]
     own = sorted(one for one, times in ended.items() if 2 <= times <= at_main and one * 1_000_000 != main)
     if own:
-        where = f"lot {shown(plan.name)}" if plan.name else "the lot"
         shares = ", ".join(f"{one} s ({ended[one]})" for one in own)
-        inferred.append(
-            f"{where}: time-outs that single parks have of their own, which the log does not tell: {shares}"
-        )
-    return main, *(one * 1_000_000 for one in own)
+        inferred.append(f"{_lot(plan)}: time-outs of single parks, which the log does not tell: {shares}")
+    return tuple(one * 1_000_000 for one in own)
 
 
-def _best(told: _Told, plan: LotPlan, slots: int | None, inferred: list[str]) -> "_Count":
-    """Return the comparison with the stated number of slots, or with the one with which fewest rows disagree."""
+def _lot(plan: LotPlan) -> str:
+    return f"lot {shown(plan.name)}" if plan.name else "the lot"
+
+
+def _best(
+    told: Sequence[_Told], plan: LotPlan, tolerance_us: int, slots: int | None, inferred: list[str]
+) -> "tuple[list[_Count], int]":
+    """Return the comparison of each section, and the number of slots: as stated, or with fewest disagreements."""
+
+    def counted(number: int) -> list[_Count]:
+        return [_Count(one, one.slots or number if slots is None else slots, tolerance_us).go() for one in told]
+
     if slots is not None:
-        return _Count(told, slots).go()
-    most = _Count(told, max(plan.slots, 1)).go()
-    tried = [most]
-    for number, _ in most.at_refusals.most_common(MOST_TRIED):
-        if 0 < number < most.slots:
-            tried.append(_Count(told, number).go())
-    best = min(tried, key=lambda one: (len(one.disagreements), -one.slots))
-    where = f"lot {shown(plan.name)}" if plan.name else "the lot"
-    refused = f", as {best.at_refusals[best.slots]:,} refused parks show" if best.at_refusals[best.slots] else ""
-    why = refused or ", the most calls that were parked together; there may be more"
-    inferred.append(f"{where}: {best.slots} slots{why} (--slots)")
-    return best
+        return counted(slots), slots
+    tried = {max(plan.slots, 1): counted(max(plan.slots, 1))}
+    at_refusals: Counter[int] = sum((count.at_refusals for count in tried[max(plan.slots, 1)]), Counter())
+    for number, _ in at_refusals.most_common(MOST_TRIED):
+        if 0 < number < plan.slots:
+            tried[number] = counted(number)
+    best = min(tried, key=lambda one: (sum(len(count.result.disagreements) for count in tried[one]), -one))
+    refusals = at_refusals[best]
+    why = f", as {refusals:,} refused parks show" if refusals else ", the most calls parked together; there may be more"
+    inferred.append(f"{_lot(plan)}: {best} slots{why} (--slots)")
+    return tried[best], best
 
 
 class _Count:
-    """Goes through the rows of one lot with a number of slots; after a disagreement the log is believed."""
+    """Goes through the rows of a lot in a section with a number of slots; after a disagreement the log is believed."""
 
-    def __init__(self, told: _Told, slots: int) -> None:
-        self.slots = slots
-        self.disagreements: list[Disagreement] = []
-        self.rows: Counter[str] = Counter()
-        self.agreed: Counter[str] = Counter()
-        self.unjudged: Counter[str] = Counter()
+    def __init__(self, told: _Told, slots: int, tolerance_us: int) -> None:
+        self.result = Agreement(tolerance_us, {})
         self.at_refusals: Counter[int] = Counter()
-        self.latest_us = self.overlaps = 0
-        self._rows, self._tolerance_us = told.rows, told.tolerance_us
-        self._limits_us = told.limits_us
+        """How many calls were parked at each refusal."""
+        self._slots, self._tolerance_us = slots, tolerance_us
+        self._rows, self._limits_us, self._known_from_us = told.rows, told.limits_us, told.known_from_us
         self._before = _before(told.rows)
         self._calls: dict[str, int | None] = dict.fromkeys(self._before)
         """Since when each parked call is parked; None for one that was there before the log."""
@@ -120,25 +139,21 @@ class _Count:
         """Calls that should have timed out, each of which is reported once."""
         self._parked_once: set[str] = set()
         self._done: set[int] = set()
-        log, longest_us = told.log, max(told.limits_us)
-        self._known_from_us = log.last_us + 1 if longest_us == c.NEVER else log.first_us + longest_us
-        if log.begins_empty:
-            self._known_from_us = log.first_us
 
     def go(self) -> "_Count":
         """Compare all rows."""
         for at, row in enumerate(self._rows):
             kind = c.KIND_NAMES[row.kind]
-            self.rows[kind] += 1
+            self.result.rows[kind] += 1
             unsaid = row.kind != c.PARKED and row.call in self._before
             why = None if at in self._done else self._compared(at, row)
             if row.kind == c.REFUSED and why is not None and row.time_us < self._known_from_us:
                 why, unsaid = None, True  # calls parked before the log may have been there
             if why is not None:
                 where = f"{kind} of call {shown(row.call)} at {row.time_us / 1e6:.4f} s"
-                self.disagreements.append(Disagreement(row.line, f"{where}: {why}"))
+                self.result.disagreements.append(Disagreement(row.line, f"{where}: {why}"))
             else:
-                (self.unjudged if unsaid else self.agreed)[kind] += 1
+                (self.result.unjudged if unsaid else self.result.agreed)[kind] += 1
         return self
 
     def _compared(self, at: int, row: Row) -> str | None:
@@ -171,11 +186,11 @@ class _Count:
 
     def _lot(self, taken: int) -> rules.Lot:
         """Return a lot of which some slots are taken, for the rules."""
-        occupants = tuple(place if place < taken else c.NOBODY for place in range(self.slots))
-        return rules.empty_lot(self.slots, c.CHOOSE_LOWEST)._replace(occupants=occupants)
+        occupants = tuple(place if place < taken else c.NOBODY for place in range(self._slots))
+        return rules.empty_lot(self._slots, c.CHOOSE_LOWEST)._replace(occupants=occupants)
 
     def _is_full(self, taken: int, now_us: int) -> bool:
-        fact = rules.decide_park(self._lot(taken), self.slots, c.NOBODY, c.NEVER, c.NOBODY, 0, now_us)
+        fact = rules.decide_park(self._lot(taken), self._slots, c.NOBODY, c.NEVER, c.NOBODY, 0, now_us)
         return fact.kind == c.REFUSED
 
     def _parked(self, at: int, row: Row) -> str | None:
@@ -188,11 +203,11 @@ class _Count:
             if is_parking(other) and other.kind != c.PARKED and other.call in self._calls:
                 self._left(other)
                 self._done.add(after)
-                self.overlaps += 1
+                self.result.overlaps += 1
         full, taken = self._is_full(len(self._calls), row.time_us), len(self._calls) + 1
         self._calls[row.call] = row.time_us
         self._parked_once.add(row.call)
-        return f"{taken} calls are parked in {self.slots} slots, the rules would have refused it" if full else None
+        return f"{taken} calls are parked in {self._slots} slots, the rules would have refused it" if full else None
 
     def _near(self, at: int, row: Row) -> Iterable[int]:
         """Yield the rows after one and within the tolerance that have not happened yet."""
@@ -218,9 +233,9 @@ class _Count:
             most = max(most, taken)
         self.at_refusals[len(self._calls)] += 1
         if self._is_full(most, row.time_us):
-            self.overlaps += not self._is_full(len(self._calls), row.time_us)
+            self.result.overlaps += not self._is_full(len(self._calls), row.time_us)
             return None
-        return f"{len(self._calls)} of {self.slots} slots are taken, the rules would have given it one"
+        return f"{len(self._calls)} of {self._slots} slots are taken, the rules would have given it one"
 
     def _left(self, row: Row) -> str | None:
         """Compare the end of a stay with what the rules say: of a call that is there, and when."""
@@ -247,7 +262,7 @@ class _Count:
         if abs(off_us) > self._tolerance_us:
             limits = ", ".join(f"{one / 1e6:g} s" for one in self._limits_us)
             return f"it timed out after {stay_us / 1e6:.4f} s, and the time-out is {limits}"
-        self.latest_us = max(self.latest_us, off_us, key=abs)
+        self.result.latest_us = max(self.result.latest_us, off_us, key=abs)
         return None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from parksim.errors import LogError
-from parksim.pbx.formats.content import Source
+from parksim.pbx.formats.content import LONGEST_LINE, Source
 from parksim.pbx.formats.entry import Entry, Findings, LotRow, Reader, instant_us, shown
 
 FORM: Final = "AMI text"
@@ -42,7 +42,7 @@ _KEPT: Final = {
         *("From", "Timeout", "Name", "StartSpace", "StopSpace", "Uptime", "ParkeeUniqueid", "Uniqueid", "UniqueID"),
     )
 }
-_EVENT: Final = (b"Event:", b"Event :", b" Event:", b"\tEvent:")
+_EVENT: Final = b"\nEvent:"
 _NEEDED: Final = frozenset({"ParkeeChannel", "ParkingSpace"})
 
 
@@ -127,54 +127,66 @@ def _incomplete(fields: dict[str, str], source: Source, line: int) -> LogError:
 
 
 class _Events:
-    """Yields (line, headers) of each event that matters, and remarks what is passed over."""
+    """Yields (line, headers) of each event that matters, and remarks what is passed over.
+
+    A chunk of lines is split where events begin. What follows an event after an empty line is no event.
+    """
 
     def __init__(self, source: Source, findings: Findings) -> None:
         self._source = source
         self._findings = findings
+        self._follows = False
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
-        source, seen = self._source, self._findings.seen
-        fields: dict[str, str] | None = None
-        first = 0
-        begun = follows = False
-        fresh = True
-        for number, line in source:
-            if line.startswith(_EVENT):
-                if fields is not None:
-                    yield first, fields
-                name = line.partition(b":")[2].strip()
-                fields, first = ({"Event": name.decode()}, number) if name in _MATTER else (None, number)
-                begun, fresh = True, False
-            elif not line or line.isspace():
-                if fields is not None:
-                    yield first, fields
-                    fields = None
-                fresh = not follows
-            elif fields is not None:
-                self._header(number, line, fields)
-            elif line.startswith(b"Timestamp:"):
-                seen(line[10:])
-            elif fresh or follows:
-                follows = line.startswith(b"Response: Follows") or (follows and not line.endswith(b"--END COMMAND--"))
-                if fresh and not _BLOCK.match(line):
-                    self._pass_over(number, line)
+        number, rest, first = 0, b"\n", True  # as if an empty line were before the first one
+        for _, chunk in self._source.chunks():
+            pieces = _even(rest + chunk).split(_EVENT)
+            rest = pieces.pop()
+            for piece in pieces:
+                if first:
+                    self._between(number, piece)
+                    first = False
                 else:
-                    begun, fresh = True, False
-                fresh = fresh and not begun
-        if fields is not None:
-            if source.ended and "Timestamp" in fields:
-                yield first, fields
+                    yield from self._event(number, piece)
+                number += piece.count(b"\n") + 1
+            if len(rest) > LONGEST_LINE:  # so long is no event, and it need not wait for its end
+                yield from self._last(number, rest, first=first)
+                number, rest, first = number + rest.count(b"\n") - 1, b"\n", True
+        yield from self._last(number, rest, first=first)
+
+    def _last(self, number: int, piece: bytes, *, first: bool) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield the event at the end of the file, unless it is cut."""
+        if first:
+            self._between(number, piece)
+            return
+        for line, fields in self._event(number, piece):
+            if b"\n\n" in piece or (self._source.ended and "Timestamp" in fields):
+                yield line, fields
             else:
                 what = "the last event breaks off: the file was cut"
-                self._findings.add(source.path, first, what, "it is left out")
+                self._findings.add(self._source.path, line, what, "it is left out")
+
+    def _event(self, number: int, piece: bytes) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield what follows ``Event:`` if it matters; its first line is ``number``."""
+        end = piece.find(b"\n")
+        name = piece[:end].strip()
+        blank = piece.find(b"\n\n", end)
+        if name in _MATTER:
+            fields = {"Event": name.decode()}
+            for at, line in enumerate(piece[end + 1 : None if blank < 0 else blank].split(b"\n"), number + 1):
+                self._header(at, line, fields)
+            yield number, fields
+        elif (stamp := piece.find(b"\nTimestamp:", end)) > 0:
+            self._findings.seen(piece[stamp + 11 : piece.find(b"\n", stamp + 11)])
+        if blank >= 0 and len(piece) > blank + 2:
+            self._between(number + piece.count(b"\n", 0, blank), piece[blank:])
 
     def _header(self, number: int, line: bytes, fields: dict[str, str]) -> None:
         """Take a line of an event that matters."""
         key, colon, value = line.partition(b":")
-        name = _KEPT.get(key.strip())
+        name = _KEPT.get(key) or _KEPT.get(key.strip())
         if name is None:
-            if not colon and line != b"--":
+            if not colon and line.strip(b" \t-"):
                 self._pass_over(number, line)
         elif name in fields:
             what = f"a second {name} in one event: a line Event: is missing before it"
@@ -184,9 +196,33 @@ class _Events:
             if name == "Timestamp":
                 self._findings.seen(fields[name])
 
+    def _between(self, number: int, text: bytes) -> None:
+        """Remark what is neither an event nor an answer to a command; ``number`` is the line before."""
+        fresh = True
+        for at, line in enumerate(text.split(b"\n"), number):
+            if line.startswith(b"Response: Follows"):
+                self._follows = True
+            if not line.strip():
+                fresh = not self._follows
+            elif fresh:
+                if _BLOCK.match(line):
+                    fresh = False
+                elif line.strip():
+                    self._pass_over(at, line)
+            if line.endswith(b"--END COMMAND--"):
+                self._follows = False
+
     def _pass_over(self, number: int, line: bytes) -> None:
         text = shown(self._source.text(line).strip()[:40])
         self._findings.add(self._source.path, number, "lines that are not AMI", f"{text!r} ... is passed over")
+
+
+def _even(text: bytes) -> bytes:
+    """Return text in which ``Event:`` has no blanks around it, as it is sent."""
+    for odd in (b"\nEvent :", b"\n Event:", b"\n\tEvent:"):
+        if odd in text:
+            text = text.replace(odd, _EVENT)
+    return text
 
 
 READER: Final = Reader(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from parksim.pbx.formats import records
 from parksim.pbx.formats.content import Source
@@ -17,12 +18,12 @@ def _recognises(head: Sequence[str]) -> bool:
     return len(cells) > _DISPOSITION and is_instant(cells[_START]) and cells[_DISPOSITION] in _WAYS
 
 
-def _records(source: Source) -> Iterator[records.Record]:
+def _records(source: Source, zone: ZoneInfo | None) -> Iterator[records.Record]:
     for line, cells in cells_of(source):
-        begun_us, _ = csv_instant_us(cells[_START], source.path, line)
+        begun_us, _ = csv_instant_us(cells[_START], source.path, line, zone)
         answered = cells[_DISPOSITION] == "ANSWERED" and cells[_ANSWER]
-        answered_us = csv_instant_us(cells[_ANSWER], source.path, line)[0] if answered else None
-        ended_us = csv_instant_us(cells[_END], source.path, line)[0] if cells[_END] else begun_us
+        answered_us = csv_instant_us(cells[_ANSWER], source.path, line, zone)[0] if answered else None
+        ended_us = csv_instant_us(cells[_END], source.path, line, zone)[0] if cells[_END] else begun_us
         call = (cells[_UNIQUEID] if len(cells) > _UNIQUEID else "") or f"{cells[_CHANNEL]} {line}"
         is_park = cells[_APPLICATION] in {"Park", "ParkedCall"}
         yield records.Record(line, call, begun_us, answered_us, ended_us, cells[_DEVICE], is_park)

@@ -73,7 +73,7 @@ def _word(cell: str) -> str:
 
 def columns_of(text: str) -> tuple[str, ...]:
     """Return the names of the columns that an option gives."""
-    return tuple(_word(cell) for cell in text.split(","))
+    return tuple(_word(cell) for cell in text.split(",")) if text else ()
 
 
 def reader(columns: Sequence[str] = COLUMNS) -> Reader:
@@ -88,13 +88,13 @@ def reader(columns: Sequence[str] = COLUMNS) -> Reader:
 def _entries(source: Source, findings: Findings, columns: Sequence[str]) -> Iterator[Entry]:
     parked: set[str] = set()
     refused_us: dict[str, int] = {}
-    whole = True
+    whole, time_us = True, 0
     is_json = source.head[0][1].startswith("{")
     for number, row in _json_rows(source) if is_json else _rows(source, columns):
         if missing := [name for name in NEEDED if name not in row]:
             near = did_you_mean(missing[0], row, f"name it with --columns {','.join(NEEDED)},...")
             raise LogError(source.path, number, f"no column of this {FORM} is {missing[0]}", near)
-        time_us, _ = csv_instant_us(row.get("eventtime", ""), source.path, number)
+        time_us, _ = csv_instant_us(row.get("eventtime", ""), source.path, number, findings.zone, time_us)
         whole = whole and time_us % 1_000_000 == 0
         entry = _fact(row, number, time_us, parked)
         if entry is None:

@@ -82,7 +82,7 @@ def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:
     return f"name a column {missing[0]} ({', '.join(COLUMNS[missing[0]][1:4])} are also accepted)"
 
 
-def _entries(source: Source, findings: Findings) -> Iterator[Entry]:  # noqa: ARG001 - CSV does not list the lots
+def _entries(source: Source, findings: Findings) -> Iterator[Entry]:
     path = source.path
     if len(_headings(_cells(source.head[0][1].strip()))) < 2:
         raise LogError(path, source.head[0][0], *_other_columns(_cells(source.head[0][1].strip()), path))
@@ -97,13 +97,14 @@ def _entries(source: Source, findings: Findings) -> Iterator[Entry]:  # noqa: AR
     if twice := [header[at].strip() for at in named.values() if words.count(words[at]) > 1]:
         raise LogError(path, line, f"there are two columns {twice[0]}", "keep one of them")
     written: str | None = None
+    time_us = 0
     for number, row in rows:
         if len(row) != len(header):
             cut = next(rows, None) is None and not source.ended
             rule = CUT if cut else f"{len(row)} cells under {len(header)}"
             raise LogError(path, number, rule, "each line needs as many cells as the header")
         fields = {name: row[at].strip() for name, at in named.items()}
-        time_us, how = csv_instant_us(fields["time"], path, number)
+        time_us, how = csv_instant_us(fields["time"], path, number, findings.zone, time_us)
         if written not in (None, how):
             raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
         written = how

@@ -42,19 +42,26 @@ class Source:
         self.latin: list[int] = []
         self.digest = hashlib.sha256()
         self._progress = progress
-        self._lines = self._numbered(_plain(self._raw(), path))
+        self._chunks = self._whole_lines(_plain(self._raw(), path))
         self._first: list[tuple[int, bytes]] = []
-        for number, line in self._lines:
-            self._first.append((number, line))
-            if len(self._first) >= HEAD_LINES:
+        head: list[tuple[int, bytes]] = []
+        for number, chunk in self._chunks:
+            self._first.append((number, chunk))
+            head += enumerate(chunk.split(b"\n", HEAD_LINES)[:HEAD_LINES], number)
+            if len(head) >= HEAD_LINES:
                 break
-        self.head = [(number, self.text(line)) for number, line in self._first if line.strip()]
+        self.head = [(number, self.text(line)) for number, line in head[:HEAD_LINES] if line.strip()]
         if not self.head:
             raise LogError(path, None, "the file is empty", "record the PBX's events into it first")
 
+    def chunks(self) -> Iterator[tuple[int, bytes]]:
+        r"""Yield (number of its first line, some whole lines, each ended by ``\n``), once."""
+        return chain(self._first, self._chunks)
+
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield (number, line) of each line, without its end; lines that are empty are yielded as well."""
-        return chain(self._first, self._lines)
+        for number, chunk in self.chunks():
+            yield from enumerate(chunk[:-1].split(b"\n"), number)
 
     def texts(self) -> Iterator[tuple[int, str]]:
         """Yield (number, line) as text."""
@@ -81,35 +88,36 @@ class Source:
         except UnfitError as error:
             raise LogError(self.path, None, error.rule, error.step) from None
 
-    def _numbered(self, parts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
-        number, rest = 0, b""
+    def _whole_lines(self, parts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+        number, rest = 1, b""
         for block in parts:
             part = rest + block
             held = b"\r" if part.endswith(b"\r") else b""  # half of a line's end, perhaps
             part = part[: len(part) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            lines = part.split(b"\n")
-            rest = lines.pop() + held
-            self._check(number, lines, rest, block)
-            for line in lines:
-                number += 1
-                yield number, line
-        self.ended = not rest
-        self.lines = number + bool(rest)
-        if rest:
-            yield number + 1, rest.rstrip(b"\r")
+            end = part.rfind(b"\n") + 1
+            chunk, rest = part[:end], part[end:] + held
+            if len(rest) > LONGEST_LINE or b"\0" in block or not part.isascii():
+                self._check(number, chunk, rest)
+            if chunk:
+                yield number, chunk
+                number += chunk.count(b"\n")
+        self.ended = not rest.rstrip(b"\r")
+        self.lines = number - self.ended
+        if not self.ended:
+            yield number, rest.rstrip(b"\r") + b"\n"
 
-    def _check(self, number: int, lines: list[bytes], rest: bytes, block: bytes) -> None:
+    def _check(self, number: int, chunk: bytes, rest: bytes) -> None:
         """Note lines of Latin-1; reject what is no text, and lines longer than an event."""
-        all_lines = [*lines, rest]
-        if not block.isascii():
-            self.latin.extend(number + i for i, one in enumerate(lines, 1) if not one.isascii() and not _is_utf8(one))
-        if b"\0" in block:
-            line = number + 1 + next(i for i, one in enumerate(all_lines) if b"\0" in one)
-            raise LogError(self.path, line, "this is not text (it has NUL bytes)", "save the log as text in UTF-8")
-        if max(map(len, all_lines)) > LONGEST_LINE:
-            at = next(i for i, one in enumerate(all_lines) if len(one) > LONGEST_LINE)
-            rule = f"the line has {LONGEST_LINE:,} bytes or more, more than an event has"
-            raise LogError(self.path, number + 1 + at, rule, "write one event per line")
+        lines = chunk.split(b"\n")
+        lines[-1] = rest
+        for at, line in enumerate(lines, number):
+            if b"\0" in line:
+                raise LogError(self.path, at, "this is not text (it has NUL bytes)", "save the log as text in UTF-8")
+            if len(line) > LONGEST_LINE:
+                rule = f"the line has {LONGEST_LINE:,} bytes or more, more than an event has"
+                raise LogError(self.path, at, rule, "write one event per line")
+            if line is not rest and not line.isascii() and not _is_utf8(line):
+                self.latin.append(at)
 
 
 def _plain(parts: Iterator[bytes], path: Path) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ and one with ``lastRedirectRedirectReason`` 7, 8 or 11 is a park, its pick-up, o
 
 from collections.abc import Iterator, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from parksim.errors import LogError
 from parksim.pbx.formats import records
@@ -24,7 +25,7 @@ def _recognises(head: Sequence[str]) -> bool:
     return {"cdrRecordType", "globalCallID_callId"} <= {*first_cells(head)}
 
 
-def _records(source: Source) -> Iterator[records.Record]:
+def _records(source: Source, zone: ZoneInfo | None) -> Iterator[records.Record]:  # noqa: ARG001 - its instants are UTC
     names: list[str] = []
     for line, cells in cells_of(source):
         if not names:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
 
 LATEST_S: Final = 1e11
 """Larger numbers cannot be seconds since 1970 or since a recording began; they are probably milliseconds."""
+FOLD_US: Final = 60_000_000
+"""Lines are out of order by less; by more, they show the second of two equal hours."""
 SILENT_US: Final = 60_000_000
 """Nothing written for this long is a silence; whether it is a hole in the log is judged by what does not fit."""
 CUT: Final = "the last line breaks off: the file was cut"
@@ -47,6 +51,16 @@ class Remark:
     effect: str
     times: int = 1
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the remark as plain values."""
+        return {
+            "file": self.path.name,
+            "line": self.line,
+            "what": self.what,
+            "effect": self.effect,
+            "times": self.times,
+        }
+
     def __str__(self) -> str:
         """Return one sentence: file, line, what, effect."""
         where = f"{self.path}" if self.line is None else f"{self.path}, line {self.line}"
@@ -68,6 +82,8 @@ class LotRow(NamedTuple):
 class Findings:
     """What a reader finds besides entries: remarks, each kind of them once, and what the file says of its lots."""
 
+    zone: ZoneInfo | None = None
+    """Of dates without an offset; without it they are taken as they are."""
     remarks: dict[tuple[Path, str], Remark] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
@@ -137,3 +153,13 @@ def instant_us(value: object, path: Path, line: int, name: str, step: str) -> in
         said = "it has none" if value is None else f"it is {str(value)[:40]!r}"
         raise LogError(path, line, f"an event needs its instant, {name}, and {said}", step)
     return round(seconds * 1e6)
+
+
+def local_us(moment: datetime, zone: ZoneInfo, before_us: int) -> int:
+    """Return the instant of a local date, in microseconds since 1970.
+
+    Where the clock shows a time twice, at the end of summer time, it is the second one if the first would be before
+    ``before_us``, the instant of the line before.
+    """
+    first, second = (round(moment.replace(tzinfo=zone, fold=fold).timestamp() * 1e6) for fold in (0, 1))
+    return second if first < before_us - FOLD_US else first

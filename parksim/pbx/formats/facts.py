@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
-from parksim.pbx.formats.entry import CUT, LATEST_S, Entry
+from parksim.pbx.formats.entry import CUT, LATEST_S, Entry, local_us
 
 EVENTS: Final = ("offered", "answered", "refused", "parked", "retrieved", "expired", "abandoned", "ended", "unanswered")
 
@@ -78,8 +79,10 @@ def is_instant(text: str) -> bool:
     return bool(re.fullmatch(r"\d{9,10}(\.\d{1,9})?", text) or _DATE.match(text))
 
 
-def csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
-    """Return the instant of a cell and how it is written; dates without an offset are wall-clock time.
+def csv_instant_us(
+    text: str, path: Path, line: int, zone: ZoneInfo | None = None, before_us: int = 0
+) -> tuple[int, str]:
+    """Return the instant of a cell and how it is written; dates without an offset are local time, of a zone if named.
 
     Raises:
         LogError: it is no instant.
@@ -93,6 +96,8 @@ def csv_instant_us(text: str, path: Path, line: int) -> tuple[int, str]:
     except ValueError:
         step = "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
         raise LogError(path, line, f"{text[:40]!r} is not an instant", step) from None
+    if moment.tzinfo is None and zone is not None:
+        return local_us(moment, zone, before_us), "dates without an offset"
     if moment.tzinfo is None:
         return round(moment.replace(tzinfo=UTC).timestamp() * 1e6), "dates without an offset"
     return round(moment.timestamp() * 1e6), "dates with an offset"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from parksim.pbx.formats import records
 from parksim.pbx.formats.content import Source
@@ -18,11 +19,11 @@ def _recognises(head: Sequence[str]) -> bool:
     return cells[_CAUSE].replace("_", "").isupper() and len(cells[_UUID]) == 36
 
 
-def _records(source: Source) -> Iterator[records.Record]:
+def _records(source: Source, zone: ZoneInfo | None) -> Iterator[records.Record]:
     for line, cells in cells_of(source):
-        begun_us, _ = csv_instant_us(cells[_START], source.path, line)
-        answered_us = csv_instant_us(cells[_ANSWER], source.path, line)[0] if cells[_ANSWER] else None
-        ended_us = csv_instant_us(cells[_END], source.path, line)[0] if cells[_END] else begun_us
+        begun_us, _ = csv_instant_us(cells[_START], source.path, line, zone)
+        answered_us = csv_instant_us(cells[_ANSWER], source.path, line, zone)[0] if cells[_ANSWER] else None
+        ended_us = csv_instant_us(cells[_END], source.path, line, zone)[0] if cells[_END] else begun_us
         yield records.Record(line, cells[_UUID], begun_us, answered_us, ended_us)
 
 

@@ -6,6 +6,7 @@ call ends, so the facts of a file are put in the order of time.
 
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from parksim.pbx.formats.content import Source
 from parksim.pbx.formats.entry import Entry, Findings, Reader
@@ -27,7 +28,7 @@ class Record(NamedTuple):
     parks: bool = False
 
 
-Records = Callable[[Source], Iterator[Record]]
+Records = Callable[[Source, ZoneInfo | None], Iterator[Record]]
 
 
 def reader(form: str, recognises: Callable[..., bool], records: Records, parks: str, column: str) -> Reader:
@@ -44,7 +45,7 @@ def reader(form: str, recognises: Callable[..., bool], records: Records, parks: 
     def entries(source: Source, findings: Findings) -> Iterator[Entry]:
         facts: list[Entry] = []
         seen: set[str] = set()
-        for one in records(source):
+        for one in records(source, findings.zone):
             if one.call in seen:
                 findings.add(source.path, one.line, "a call has another record", "its first record counts")
             else:

@@ -8,6 +8,7 @@ or ``*0n``.
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from parksim.errors import LogError
 from parksim.pbx.formats import records
@@ -34,7 +35,7 @@ def _recognises(head: Sequence[str]) -> bool:
     return len(cells) > 8 and cells[0].startswith("Call ") and is_instant(cells[3].replace("/", "-"))
 
 
-def _records(source: Source) -> Iterator[records.Record]:
+def _records(source: Source, zone: ZoneInfo | None) -> Iterator[records.Record]:
     names: list[str] = []
     for line, cells in cells_of(source):
         if not names:
@@ -45,16 +46,18 @@ def _records(source: Source) -> Iterator[records.Record]:
         row = dict(zip(names, cells, strict=False))
         is_park = any(_PARK.match(row.get(name, "")) for name in ("to", "tono", "todn", "dialno"))
         if "calltime" in row:
-            yield _of_console(row, source, line, is_park=is_park)
+            yield _of_console(row, source, line, zone, is_park=is_park)
         elif row.get("timestart"):
-            begun_us, ended_us = (_us(row.get(name, ""), source, line) for name in ("timestart", "timeend"))
-            answered_us = _us(row["timeanswered"], source, line) if row.get("timeanswered") else None
+            begun_us, ended_us = (_us(row.get(name, ""), source, line, zone) for name in ("timestart", "timeend"))
+            answered_us = _us(row["timeanswered"], source, line, zone) if row.get("timeanswered") else None
             call = row.get("callid") or f"{row.get('historyid', '')} {line}"
             yield records.Record(line, f"{call} {line}", begun_us, answered_us, ended_us, row.get("todn", ""), is_park)
 
 
-def _of_console(row: dict[str, str], source: Source, line: int, *, is_park: bool) -> records.Record:
-    begun_us = _us(row["calltime"], source, line)
+def _of_console(
+    row: dict[str, str], source: Source, line: int, zone: ZoneInfo | None, *, is_park: bool
+) -> records.Record:
+    begun_us = _us(row["calltime"], source, line, zone)
     ringing_us, talking_us = (_span_us(row.get(name, ""), source, line) for name in ("ringing", "talking"))
     answered_us = begun_us + ringing_us if talking_us else None
     call = f"{row.get('callid', '')} {line}"
@@ -63,8 +66,8 @@ def _of_console(row: dict[str, str], source: Source, line: int, *, is_park: bool
     )
 
 
-def _us(text: str, source: Source, line: int) -> int:
-    return csv_instant_us(text.replace("/", "-"), source.path, line)[0]
+def _us(text: str, source: Source, line: int, zone: ZoneInfo | None) -> int:
+    return csv_instant_us(text.replace("/", "-"), source.path, line, zone)[0]
 
 
 def _span_us(text: str, source: Source, line: int) -> int:
