@@ -338,6 +338,8 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     read = streams(files, findings, how.progress, how.cel_columns)
     midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
     parts = [_taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
+    if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
+        parts = [_later(part, early_us) for part in parts]  # an instant before the first line's midnight
     rows, doubles = _without_doubles(_together(parts, places), how.tolerance_us)
     slots = has_slots(rows)
     rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
@@ -434,6 +436,15 @@ def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) 
             row._replace(time_us=row.time_us + step.back_us) if row.line >= from_line else row for row in tracker.rows
         ]
     return _Part(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
+
+
+def _later(part: _Part, by_us: int) -> _Part:
+    """Return the same with all instants later."""
+    tracker = part.tracker
+    tracker.rows = [row._replace(time_us=row.time_us + by_us) for row in tracker.rows]
+    tracker.boots = [boot._replace(time_us=boot.time_us + by_us) for boot in tracker.boots]
+    instants = array("q", (instant + by_us for instant in part.instants))
+    return part._replace(instants=instants, steps=[(line, at_us + by_us, step) for line, at_us, step in part.steps])
 
 
 def _without_doubles(rows: list[Row], tolerance_us: int) -> tuple[list[Row], list[int]]:
