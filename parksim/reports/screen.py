@@ -31,8 +31,7 @@ LIMITS_UNSEEN: Final = "This holds if the inputs are right: their limits are not
 def screen(study: Study) -> RenderableType:
     """Return the answer on one screen: objectives with verdicts, estimates with intervals, theory beside them."""
     parts: list[RenderableType] = [_title(study)]
-    if warning := thin(study):
-        parts.append(Text(warning, "yellow"))
+    parts += [Text(warning, "yellow") for warning in (study.scenario.recorded_too_late, thin(study)) if warning]
     if study.objectives:
         parts.append(_objectives(study))
     made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"

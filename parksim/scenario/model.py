@@ -33,7 +33,7 @@ from parksim.scenario import unknown as unknowns
 from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
-from parksim.scenario.positions import KeyPath
+from parksim.scenario.positions import KeyPath, scan
 from parksim.scenario.quantities import DAY_US, LONGEST_S, UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 
@@ -354,6 +354,16 @@ class Scenario(sections.Section):
         if fixed:
             raw["unknown"]["fixed"] = sorted({*self.unknown.fixed, *fixed})
 
+    def origin(self, *path: str | int) -> str:
+        """Return where the value at a place comes from: "hospital.toml, line 38: guess", "--set", "default"."""
+        if any(path[: len(one)] == one for one in self._origin.given):
+            return self._origin.option or "given"
+        line = scan(self._origin.text).lines.get(path)
+        if line is None:
+            return "default"
+        key = f"lot.{self.lot_names[path[1]]}.{path[2]}" if isinstance(path[1], int) else ".".join(map(str, path))
+        return f"{Path(self._origin.name).name}, line {line}{': guess' if self.notes.is_guess(key) else ''}"
+
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that were read for it: its own, and those that it names."""
@@ -411,6 +421,19 @@ class Scenario(sections.Section):
     def recording(self) -> Recording | None:
         """The recorded calls; None for other arrivals."""
         return self.arrivals.recording if isinstance(self.arrivals, sections.Recorded) else None
+
+    @property
+    def recorded_too_late(self) -> str:
+        """A sentence about the recorded calls that come after the replication has ended; empty where none does."""
+        source = self.arrivals
+        if not isinstance(source, sections.Recorded) or not source.at_hand:
+            return ""
+        instant_us = source.recording.time_of_day_us if source.resample else source.recording.instant_us
+        late = int((instant_us >= self.horizon_us + self.cool_down_us).sum())
+        end = timedelta(seconds=(self.horizon_us + self.cool_down_us) // 1_000_000)
+        last = timedelta(seconds=int(instant_us.max()) // 1_000_000)
+        told = f"{late:,} of {len(instant_us):,} recorded calls come after the end at {end} h, the last at {last} h"
+        return f"{told}; they are not offered." if late else ""
 
     @property
     def horizon_us(self) -> int:
