@@ -141,6 +141,7 @@ MEASURES: Final = (
         "queue_abandoned_share", "callers who hang up before an answer", "calls", "Calls and people", better="less"
     ),
     Measure("queue_full_share", "calls turned away because the queue is full", "calls", better="less"),
+    Measure("forwarded_share", "calls that leave for elsewhere at the time-out", "calls", better="less"),
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),
     Measure("occupancy_p95", "busy slots, not exceeded in 95 % of the time", "", "The lot", "slots"),
     Measure("occupancy_max", "busy slots, at most", "", "The lot", "slots"),

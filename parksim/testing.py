@@ -91,7 +91,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         when_full=draw(st.sampled_from((codes.FULL_KEEP, codes.FULL_OVERFLOW, codes.FULL_DROP))),
         retries=draw(st.integers(0, 2)),
         retry_after_us=draw(times) * grid_us,
-        recall_to=draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP))),
+        recall_to=draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, codes.TO_ELSEWHERE))),
         ring_us=_on_grid(draw(times | st.just(NEVER)), grid_us),
         attempts=draw(st.integers(1, 3)),
         busy=draw(st.sampled_from((codes.BUSY_WAIT, codes.BUSY_GROUP, codes.BUSY_DROP))),

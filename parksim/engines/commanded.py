@@ -328,6 +328,9 @@ class CommandedExchange(Exchange):
             fact = decide_expiry(self.lots[parked.lot].view, parked.slot, place.call, parked.deadline_us, now)
             assert fact.kind == c.EXPIRED
             self._commit(fact)
+            if self.settings.recall_to == c.TO_ELSEWHERE:
+                self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
+                return
             self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, fact.extension, c.RECALL_RINGING, c.NO_REASON)
 
         self._call_back(Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, place.call), expire)

@@ -421,13 +421,17 @@ def on_answer(ex: s.Exchange, call: int) -> None:
 
 @inlined
 def on_expiry(ex: s.Exchange, call: int) -> None:
-    """EXPIRY: the time in the lot is up and the call comes back to its parker, or to the group."""
+    """EXPIRY: the time in the lot is up; the call comes back to its parker or to the group, or leaves for elsewhere."""
     record = s.record_of(ex, call)
     if record["list"] != c.NOBODY:
         s.leave(ex, call)
     now_us = ex.state[s.NOW]
     fact = rules.decide_expiry(s.lot_view(ex, record["lot"]), s.wide(record["slot"]), call, now_us, now_us)
     s.apply(ex, fact)
+    if ex.policies.recall_to == c.TO_ELSEWHERE:
+        record["where"] = life.GONE
+        s.note(ex, call, c.NOBODY, c.ENDED, c.FORWARDED)
+        return
     record["patience_end_us"] = s.later(now_us, s.at(ex, s.RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
     record["since_us"] = now_us

@@ -338,6 +338,9 @@ class Exchange:
 
     def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
+        if self.settings.recall_to == c.TO_ELSEWHERE:
+            self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
+            return None
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != c.TO_GROUP
         turn = yield from self._await_turn(call, parker, patience_end_us, rings=rings)

@@ -439,6 +439,8 @@ def _answer(books: Books, number: int) -> None:
 def _expiry(books: Books, number: int) -> None:
     call = books.calls[number]
     books.write(lot.decide_expiry(books.lots[call.lot], call.slot, number, call.deadline_us, books.now_us))
+    if books.settings.recall_to == c.TO_ELSEWHERE:
+        books.note(c.ENDED, number, reason=c.FORWARDED)
 
 
 @_at(c.RANK_RING_OUT, "a return rings period after period, then goes where nobody answered", c.RECALL_UNANSWERED)

@@ -33,6 +33,7 @@ _SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
     "lost_share": ("calls_offered", c.LOST),
     "queue_abandoned_share": ("calls_offered", c.ABANDONED, c.WAITING),
     "queue_full_share": ("calls_offered", c.LOST, c.QUEUE_FULL),
+    "forwarded_share": ("calls_offered", c.ENDED, c.FORWARDED),
 }
 """Shares: of what, and which facts are the part: a kind, with its reasons where not all count."""
 
@@ -92,7 +93,7 @@ def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
     values |= {name: _ratio(many(*what), values[of]) for name, (of, *what) in _SHARES.items()}
     returns = values["returns"]
     values["recall_busy_share"] = float("nan")
-    if settings.recall_to != c.TO_GROUP:
+    if settings.recall_to == c.TO_PARKER:
         values["recall_busy_share"] = _ratio(returns - int(tally.sums[t.RUNG_AT_ONCE]), returns)
     hourly = tally.of_hour.sum(axis=1).tolist()
     values["recalls_per_hour"] = hourly[t.TIME_OUTS] / (window.length_us / HOUR_US)

@@ -50,9 +50,10 @@ AGAIN: Final = 12  # RECALL_UNANSWERED, and it rings once more
 LAST: Final = 13  # RECALL_UNANSWERED, and that was the last attempt
 EMPTY_SLOT: Final = 14  # REFUSED: nobody is in that slot (any more); engines never ask, people do
 STALE_TIMER: Final = 15  # REFUSED: the timer of a stay that is over
+FORWARDED: Final = 16  # ENDED: left for voicemail or another number because its time in the lot was up
 REASON_NAMES: Final = (
     *("", "waiting", "parked", "returning", "ringing", "lot_full", "queue_full", "unanswered", "busy"),
-    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer"),
+    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer", "forwarded"),
 )
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the
@@ -90,7 +91,8 @@ FULL_NAMES: Final = ("keep", "overflow", "drop")
 # Where a call returns when its time in the lot is up.
 TO_PARKER: Final = 0
 TO_GROUP: Final = 1
-RECALL_TO_NAMES: Final = ("parker", "group")
+TO_ELSEWHERE: Final = 2
+RECALL_TO_NAMES: Final = ("parker", "group", "elsewhere")
 
 # What a return does that finds its parker busy, and one that nobody answers (which never waits).
 BUSY_WAIT: Final = 0

@@ -63,6 +63,7 @@ LIFE: Final = (
     Step(ON_RETURN, c.RECALL_RINGING, c.NO_REASON, AT_PARKER, "it rings at its parker's, or rings once more"),
     Step(ON_RETURN, c.RECALL_ANSWERED, c.NO_REASON, WITH_ATTENDANT, "anybody of the group takes it"),
     Step(ON_RETURN, c.ABANDONED, c.RETURNING, GONE, "the caller hangs up on the way back"),
+    Step(ON_RETURN, c.ENDED, c.FORWARDED, GONE, "it leaves for voicemail or another number"),
     Step(ON_RETURN, c.LOST, c.BUSY, GONE, "its parker is busy and it is dropped"),
     Step(ON_RETURN, c.LOST, c.UNANSWERED, GONE, "it rang in vain and is dropped"),
     Step(AT_PARKER, c.RECALL_ANSWERED, c.NO_REASON, WITH_ATTENDANT, "its parker takes it"),

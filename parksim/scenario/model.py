@@ -72,6 +72,12 @@ class Settings(NamedTuple):
     counts: tuple[int, ...] = ()  # attendants on duty, one number a period, then from the first again; (): all, always
     period_us: int = 3_600_000_000
 
+    def stated(self) -> dict[str, Any]:
+        """Return the fields by name; one that came later and has its default is left out, as older headers have it."""
+        later = Settings._fields[Settings._fields.index("period_us") + 1 :]
+        defaults = self._field_defaults
+        return {name: value for name, value in self._asdict().items() if name not in later or value != defaults[name]}
+
 
 class Scenario(sections.Section):
     """Everything that is simulated; immutable. Two are equal when their effective configuration is."""

@@ -395,8 +395,9 @@ class Retrieval(Section):
 class Recall(Section):
     """[recall]: where a call goes when its time in the lot is up."""
 
-    to: Literal["parker", "group"] = "parker"
-    """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
+    to: Literal["parker", "group", "elsewhere"] = "parker"
+    """The extension that parked it, any attendant ("group": without ringing, ahead of new calls), or "elsewhere":
+    voicemail or another number, where the call leaves the system."""
     ring: Annotated[q.DurationOrUnlimited, _longer("ring", "30s")] = 30.0
     """How long the parker is rung."""
     attempts: int = pydantic.Field(default=1, ge=1, le=1_000, strict=True)

@@ -36,6 +36,7 @@ DOCUMENTED_MEASURES = {
     "lost_share",
     "queue_abandoned_share",
     "queue_full_share",
+    "forwarded_share",
     "occupancy_mean",
     "occupancy_p95",
     "occupancy_max",

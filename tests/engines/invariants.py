@@ -181,6 +181,7 @@ class _Walk:
             (c.ENDED, c.TALKED): ("attendant", True),
             (c.ENDED, c.AFTER_RETRIEVAL): ("staff", True),
             (c.ENDED, c.OVERFLOWED): ("attendant", True),
+            (c.ENDED, c.FORWARDED): ("returning", False),
             (c.LOST, c.QUEUE_FULL): ("queue", False),
             (c.LOST, c.LOT_FULL): ("attendant", True),
             (c.LOST, c.UNANSWERED): ("returning", False),

@@ -276,6 +276,10 @@ class Model:
         assert self.where[call] == "lot"
         lot, slot = self.leave_lot(call)
         self.write(c.EXPIRED, call, extension=self.parker[call], lot=lot, slot=slot)
+        if self.settings.recall_to == c.TO_ELSEWHERE:
+            self.where[call] = "gone"
+            self.write(c.ENDED, call, reason=c.FORWARDED)
+            return
         self.where[call] = "returning"
         self.rings[call] = 0
         self.put_clock(self.drawn("recall_patience_us", self.parks[call] - 1, call), c.RANK_HANGUP, call)

@@ -45,7 +45,7 @@ def _settings(rng: Random, grid_us: int, lots: int) -> Settings:
         when_full=rng.choice((c.FULL_KEEP, c.FULL_KEEP, c.FULL_OVERFLOW, c.FULL_DROP)),
         retries=rng.choice((0, 1, 2, 3)),
         retry_after_us=rng.choice((1, 2, 5)) * grid_us,
-        recall_to=rng.choice((c.TO_PARKER, c.TO_PARKER, c.TO_GROUP)),
+        recall_to=rng.choice((c.TO_PARKER, c.TO_PARKER, c.TO_PARKER, c.TO_GROUP, c.TO_GROUP, c.TO_ELSEWHERE)),
         ring_us=rng.choice((1, 1, 2, 3, 5)) * grid_us if rng.random() < 0.9 else c.NEVER,
         attempts=rng.choice((1, 2, 3)),
         busy=rng.choice((c.BUSY_WAIT, c.BUSY_WAIT, c.BUSY_GROUP, c.BUSY_DROP)),

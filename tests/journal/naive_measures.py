@@ -160,7 +160,7 @@ class _Counted:
         in_window = [f for f in self.facts if f.kind == c.EXPIRED and self.start_us <= f.time_us < self.end_us]
         held, slots = self.levels(), sum(settings.slots)
         busy = None
-        if settings.recall_to != c.TO_GROUP:
+        if settings.recall_to == c.TO_PARKER:
             busy = ratio(sum((f.call, f.time_us) not in rung for f in expiries), len(expiries))
         recalled = Fraction(len(in_window) * HOUR_US, self.length_us)
         mean_stay = ratio(sum(lengths), 1_000_000 * len(lengths))
@@ -184,6 +184,7 @@ class _Counted:
             "lost_share": ratio(len(self.of(c.LOST)), calls),
             "queue_abandoned_share": ratio(len(self.of(c.ABANDONED, c.WAITING)), calls),
             "queue_full_share": ratio(len(self.of(c.LOST, c.QUEUE_FULL)), calls),
+            "forwarded_share": ratio(len(self.of(c.ENDED, c.FORWARDED)), calls),
             "occupancy_mean": Fraction(sum(level * time_us for level, time_us in held.items()), self.length_us),
             "occupancy_p95": Fraction(
                 next(n for n in range(slots + 1) if 20 * sum(held[k] for k in range(n + 1)) >= 19 * self.length_us)

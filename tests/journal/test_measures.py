@@ -128,6 +128,7 @@ BY_HAND = {
     "lost_share": 1 / 9,  # call 8
     "queue_abandoned_share": 1 / 9,  # call 7
     "queue_full_share": 1 / 9,  # call 8
+    "forwarded_share": 0,
     "occupancy_mean": 0.86,  # slot 0: 10 + 10 + 30 + 6, slot 1: 30
     "occupancy_p95": 2,  # at most 1 for 85 s
     "occupancy_max": 2,

@@ -35,6 +35,7 @@ TRIALS = {
     "expired_share": "parks_made",
     "abandoned_share": "parks_made",
     "parked_s_mean": "parks_made",
+    "forwarded_share": "calls_offered",
     "recall_busy_share": "returns",
     "recall_answered_share": "returns",
     "recall_abandoned_share": "returns",
