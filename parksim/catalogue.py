@@ -12,6 +12,7 @@ and order are those of the JSON and of the tables.
 """
 
 import math
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 Of = Literal["", "calls", "answers", "park requests", "parks", "returns", "the time"]
@@ -38,6 +39,7 @@ class Measure(NamedTuple):
         words: What it is called on an axis and in a report.
         of: What it is a share of.
         section: Under which heading the screen shows it.
+        way: Under which heading it shows it where the scenario has the way to park that it measures.
         quantity: Its unit where it is not a share: "s", "erlang", "1/h", "slots" (which is not written).
         also: Of which parts there is a vector as well: "hour" (of day, 24 numbers), "lot".
         per: What a mean is a mean over.
@@ -54,6 +56,7 @@ class Measure(NamedTuple):
     per: Of = ""
     undefined: str = ""
     better: Literal["", "less", "more"] = ""
+    way: Section = ""
 
     @property
     def unit(self) -> str:
@@ -132,6 +135,13 @@ MEASURES: Final = (
     ),
     Measure("recall_answered_share", "returns that are answered", "returns", "Calls that come back", better="more"),
     Measure(
+        "recall_retrieved_share",
+        "returns fetched while they ring",
+        "returns",
+        better="more",
+        way="Calls that come back",
+    ),
+    Measure(
         "recall_abandoned_share", "returns whose caller hangs up", "returns", "Calls that come back", better="less"
     ),
     Measure(
@@ -141,7 +151,13 @@ MEASURES: Final = (
         "queue_abandoned_share", "callers who hang up before an answer", "calls", "Calls and people", better="less"
     ),
     Measure("queue_full_share", "calls turned away because the queue is full", "calls", better="less"),
-    Measure("forwarded_share", "calls that leave for elsewhere at the time-out", "calls", better="less"),
+    Measure(
+        "forwarded_share",
+        "calls that leave for elsewhere at the time-out",
+        "calls",
+        better="less",
+        way="Calls that come back",
+    ),
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),
     Measure("occupancy_p95", "busy slots, not exceeded in 95 % of the time", "", "The lot", "slots"),
     Measure("occupancy_max", "busy slots, at most", "", "The lot", "slots"),
@@ -211,3 +227,15 @@ SECTIONS: Final = {
     for heading in ("The lot", "How a stay ends", "Calls that come back", "Calls and people")
 }
 """What the screen shows, heading by heading."""
+
+
+def sections_with(of_ways: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return ``SECTIONS`` with some measures more, each under the heading of its ``way``.
+
+    >>> sections_with({"forwarded_share"})["Calls that come back"][-1]
+    'forwarded_share'
+    """
+    return {
+        heading: (*names, *(one.name for one in MEASURES if one.way == heading and one.name in of_ways))
+        for heading, names in SECTIONS.items()
+    }

@@ -82,6 +82,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
     lots = draw(st.integers(1, max_lots))
     times = st.integers(1, 5)
     attendants = draw(st.sampled_from((1, 2, 3, NEVER)))
+    recall_to = draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, codes.TO_ELSEWHERE)))
     return Settings(
         attendants=attendants,
         staff=draw(st.sampled_from((NEVER, 1, 2, 0))),
@@ -91,7 +92,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         when_full=draw(st.sampled_from((codes.FULL_KEEP, codes.FULL_OVERFLOW, codes.FULL_DROP))),
         retries=draw(st.integers(0, 2)),
         retry_after_us=draw(times) * grid_us,
-        recall_to=draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, codes.TO_ELSEWHERE))),
+        recall_to=recall_to,
         ring_us=_on_grid(draw(times | st.just(NEVER)), grid_us),
         attempts=draw(st.integers(1, 3)),
         busy=draw(st.sampled_from((codes.BUSY_WAIT, codes.BUSY_GROUP, codes.BUSY_DROP))),
@@ -100,6 +101,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         choices=tuple(draw(st.lists(st.sampled_from(range(len(codes.CHOICE_NAMES))), min_size=lots, max_size=lots))),
         counts=() if attendants == NEVER else draw(st.just(()) | _counts(attendants)),
         period_us=draw(times) * grid_us,
+        retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER else 0,
     )
 
 
@@ -378,9 +380,12 @@ def _recalls() -> st.SearchStrategy[_Table]:
             "busy": st.sampled_from(codes.BUSY_NAMES),
             "unanswered": st.sampled_from(codes.UNANSWERED_NAMES),
             "patience": _patiences(),
+            "retrievable": st.booleans(),
         },
     )
-    return st.builds(lambda ring, others: ring | others, rings | endless, rest)
+    return st.builds(lambda ring, others: ring | others, rings | endless, rest).map(
+        lambda table: table | {"retrievable": False} if table.get("to", "parker") != "parker" else table
+    )
 
 
 def _end_every_stay(tables: _Table) -> None:

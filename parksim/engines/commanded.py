@@ -253,6 +253,8 @@ class CommandedExchange(Exchange):
         if place is None:
             raise CommandError(f"there is no call {command.call} (any more)")
         fits = place.state in _STATES_FOR[command.kind]
+        if command.kind == UNPARK and place.state == life.AT_PARKER:
+            fits = bool(self.settings.retrievable)
         if command.kind == ANSWER and place.state == life.IN_QUEUE:
             fits = place.told  # the queue is served by the simulated attendants
         if not fits:
@@ -336,11 +338,18 @@ class CommandedExchange(Exchange):
         self._call_back(Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, place.call), expire)
 
     def _fetch(self, place: Place, command: Command) -> None:
-        parks = place.parks - 1
-        fact = decide_unpark(self.lots[place.lot].view, place.slot, command.extension, self.now_us)
-        assert fact.kind == c.RETRIEVED
-        self._take(place)
-        self._commit(fact)
+        parks, now = place.parks - 1, self.now_us
+        if place.state == life.AT_PARKER:
+            parker, busy = place.extension, c.NOBODY if place.second_line else place.extension
+            self._take(place)
+            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.FETCHED)
+            self._free_attendant(busy, now)
+            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, command.extension, c.RETRIEVED, c.RINGING)
+        else:
+            fact = decide_unpark(self.lots[place.lot].view, place.slot, command.extension, now)
+            assert fact.kind == c.RETRIEVED
+            self._take(place)
+            self._commit(fact)
         place.second_line = True
         if not place.told:
             talk_us = self.calls.staff_talk_us[parks][place.call]

@@ -94,7 +94,13 @@ def ring(ex: s.Exchange, call: int, attendant: int) -> None:
     s.write(ex, ring_end_us, call, c.NOBODY, c.NOBODY, attendant, c.RECALL_RINGING, c.NO_REASON)
     record["where"] = life.AT_PARKER
     record["extension"] = attendant
-    first = rules.first_of_ring(record["patience_end_us"], record["answer_us"], ring_end_us)
+    retrieval_us = c.NEVER
+    if ex.policies.retrievable:
+        record["ring_end_us"] = ring_end_us
+        parks = record["parks"] - 1
+        parked_us = record["since_us"] - s.at(ex, s.MAX_IN_PARKING, parks, call)
+        retrieval_us = rules.retrieval_of_ring(parked_us, s.at(ex, s.RETRIEVAL, parks, call), ex.state[s.NOW])
+    first = rules.first_of_ring(record["patience_end_us"], retrieval_us, record["answer_us"], ring_end_us)
     s.wake(ex, call, first.time_us, first.rank)
 
 
@@ -246,6 +252,16 @@ def on_talk_end(ex: s.Exchange, call: int) -> None:
 
 
 @inlined
+def talk_with_member(ex: s.Exchange, call: int, member: int) -> None:
+    """Talk with the person who has fetched ``call``, to its end."""
+    record = s.record_of(ex, call)
+    record["where"] = life.WITH_STAFF
+    record["extension"] = member
+    end_us = ex.state[s.NOW] + s.at(ex, s.STAFF_TALK, record["parks"] - 1, call)
+    s.wake(ex, call, end_us, c.RANK_TALK_END)
+
+
+@inlined
 def fetch(ex: s.Exchange, call: int, member: int) -> None:
     """Retrieve ``call`` from its slot and talk with it."""
     record = s.record_of(ex, call)
@@ -253,10 +269,7 @@ def fetch(ex: s.Exchange, call: int, member: int) -> None:
     fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW])
     assert fact.call == call
     s.apply(ex, fact)
-    record["where"] = life.WITH_STAFF
-    record["extension"] = member
-    end_us = ex.state[s.NOW] + s.at(ex, s.STAFF_TALK, record["parks"] - 1, call)
-    s.wake(ex, call, end_us, c.RANK_TALK_END)
+    talk_with_member(ex, call, member)
 
 
 @inlined
@@ -384,17 +397,40 @@ def on_announced(ex: s.Exchange, attendant: int) -> None:
 
 
 @inlined
+def fetch_ringing(ex: s.Exchange, call: int, member: int) -> None:
+    """Fetch a call while its return rings, which frees the parker, and talk with it."""
+    record = s.record_of(ex, call)
+    parker = record["extension"]
+    s.note(ex, call, parker, c.RECALL_UNANSWERED, c.FETCHED)
+    free_attendant(ex, parker)
+    s.note(ex, call, member, c.RETRIEVED, c.RINGING)
+    talk_with_member(ex, call, member)
+
+
+@inlined
 def on_retrieval(ex: s.Exchange, call: int) -> None:
-    """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run."""
+    """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run.
+
+    While a return rings nobody waits: where no member is free it rings on.
+    """
+    record = s.record_of(ex, call)
+    rings = record["where"] == life.AT_PARKER
     member = c.NOBODY
     if ex.policies.staff != c.UNLIMITED:
         member = s.first_idle(ex, 1)
+        if member == c.NOBODY and rings:
+            first = rules.first_of_ring(record["patience_end_us"], c.NEVER, record["answer_us"], record["ring_end_us"])
+            s.wake(ex, call, first.time_us, first.rank)
+            return
         if member == c.NOBODY:
             s.join(ex, s.RETRIEVALS, call)
             stay_on(ex, call, c.NEVER)
             return
         s.set_idle(ex, member, BUSY_NOW)
-    fetch(ex, call, member)
+    if rings:
+        fetch_ringing(ex, call, member)
+    else:
+        fetch(ex, call, member)
 
 
 @inlined

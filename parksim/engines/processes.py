@@ -334,19 +334,18 @@ class Exchange:
         self._commit(fact)
         if fact.kind != c.EXPIRED:
             return None
-        return (yield from self._return(call, parks, fact.extension))
+        return (yield from self._return(call, parks, stay))
 
-    def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
+    def _return(self, call: int, parks: int, stay: Fact) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
         if self.settings.recall_to == c.TO_ELSEWHERE:
             self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
             return None
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != c.TO_GROUP
-        turn = yield from self._await_turn(call, parker, patience_end_us, rings=rings)
+        turn = yield from self._await_turn(call, stay.extension, patience_end_us, rings=rings)
         if turn.kind == c.RECALL_RINGING:
-            answer_us = _later(self.now_us, self.calls.answer_us[parks][call])
-            turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
+            turn = yield from self._ring(call, parks, turn.extension, stay.time_us, patience_end_us)
         return turn.extension if turn.kind == c.RECALL_ANSWERED else None
 
     def _await_turn(self, call: int, parker: int, patience_end_us: int, *, rings: bool) -> Generator[Event, Any, Turn]:
@@ -366,14 +365,26 @@ class Exchange:
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
         return Turn(c.ABANDONED, c.NOBODY)
 
-    def _ring(self, call: int, parker: int, answer_us: int, patience_end_us: int) -> Generator[Event, Any, Turn]:
+    def _ring(
+        self, call: int, parks: int, parker: int, parked_us: int, patience_end_us: int
+    ) -> Generator[Event, Any, Turn]:
         """Ring the parker, period after period (the first RECALL_RINGING is written), then go where nobody answered."""
-        settings = self.settings
+        settings, calls = self.settings, self.calls
+        answer_us = _later(self.now_us, calls.answer_us[parks][call])
         attempt = 1
         while True:
-            ring_end_us = _later(self.now_us, settings.ring_us)
-            wake = routing.first_of_ring(patience_end_us, answer_us, ring_end_us)
+            ring_end_us, retrieval_us = _later(self.now_us, settings.ring_us), c.NEVER
+            if settings.retrievable:
+                retrieval_us = routing.retrieval_of_ring(parked_us, calls.retrieval_us[parks][call], self.now_us)
+            wake = routing.first_of_ring(patience_end_us, retrieval_us, answer_us, ring_end_us)
             rank = yield self._at(wake.time_us, wake.rank, call)
+            if rank == c.RANK_RETRIEVAL:
+                member = self._take_member()
+                if member is not None:
+                    yield from self._fetch_ringing(call, parks, parker, member)
+                    return Turn(c.RETRIEVED, member)
+                wake = routing.first_of_ring(patience_end_us, c.NEVER, answer_us, ring_end_us)
+                rank = yield self._at(wake.time_us, wake.rank, call)
             now = self.now_us
             if rank == c.RANK_HANGUP:
                 self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.ABANDONED, c.RINGING)
@@ -396,6 +407,16 @@ class Exchange:
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.LOST, c.UNANSWERED)
             return Turn(c.LOST, c.NOBODY)
         return (yield from self._await_turn(call, parker, patience_end_us, rings=False))
+
+    def _fetch_ringing(self, call: int, parks: int, parker: int, member: int) -> Life:
+        """Be fetched while the return rings, which frees the parker, and talk to the end."""
+        now = self.now_us
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.FETCHED)
+        self._free_attendant(parker, now)
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, member, c.RETRIEVED, c.RINGING)
+        end_us = now + self.calls.staff_talk_us[parks][call]
+        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+        self._end(call, member, end_us, c.AFTER_RETRIEVAL)
 
     # The attendants ----------------------------------------------------------------------------------------------
 

@@ -136,6 +136,8 @@ class _Walk(Books):
         rank = BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
         if fact.kind == c.RECALL_ANSWERED and self.state_of(fact.call) == life.AT_PARKER:
             rank = c.RANK_ANSWER
+        elif (fact.kind, fact.reason) == (c.RECALL_UNANSWERED, c.FETCHED):
+            rank = c.RANK_RETRIEVAL
         number = 0 if rank == c.RANK_SERVE else fact.extension if rank == c.RANK_ANNOUNCED else fact.call
         return fact.time_us, rank, number
 

@@ -103,8 +103,8 @@ class State(NamedTuple):
 _WITH_SOMEBODY: Final = frozenset({life.WITH_ATTENDANT, life.WITH_STAFF, life.AT_PARKER})
 """A call in these states makes its extension busy."""
 _KEEPS: Final = {
-    (c.RECALL_RINGING, c.NO_REASON): {c.RANK_HANGUP, c.RANK_ANSWER},
-    (c.RECALL_UNANSWERED, c.AGAIN): {c.RANK_HANGUP, c.RANK_ANSWER},
+    (c.RECALL_RINGING, c.NO_REASON): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
+    (c.RECALL_UNANSWERED, c.AGAIN): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
     (c.RECALL_UNANSWERED, c.LAST): {c.RANK_HANGUP},
 }
 """The clocks of a call that keep running; all others stop with any fact of its own."""
@@ -309,7 +309,7 @@ class Books:
         elif call.state == life.IN_SLOT:
             call.lot, call.slot, call.deadline_us, call.parker = fact.lot, fact.slot, fact.deadline_us, fact.extension
             call.parks += 1
-        elif call.state == life.ON_RETURN and fact.reason != c.AGAIN:
+        elif call.state == life.ON_RETURN and fact.reason not in {c.AGAIN, c.FETCHED}:
             comes_back = fact.kind == c.EXPIRED  # from the lot, not from a parker who did not answer
             call.rings = 0 if comes_back else call.rings
             own = comes_back and self.settings.recall_to == c.TO_PARKER
@@ -319,7 +319,10 @@ class Books:
     def _set_clocks(self, fact: Fact, call: Call) -> None:
         """Stop the clocks of a call that do not keep running, and start others."""
         number = fact.call
-        for rank in _CLOCKS_OF_A_CALL - _KEEPS.get((fact.kind, fact.reason), set()):
+        kept = _KEEPS.get((fact.kind, fact.reason), set())
+        if fact.kind == c.EXPIRED and self.settings.retrievable:
+            kept = {c.RANK_RETRIEVAL}
+        for rank in _CLOCKS_OF_A_CALL - kept:
             self.clocks.pop((rank, number), None)
         for rank, column in _STARTS.get(fact.kind, {}).items():
             if (rank, number) not in self.clocks:
@@ -426,6 +429,13 @@ def _staff_serve(books: Books, _: int) -> None:
 
 @_at(c.RANK_RETRIEVAL, "a call is fetched from its slot by the member idle longest", c.RETRIEVED)
 def _retrieval(books: Books, number: int) -> None:
+    """From its slot, or from where its return rings; who comes while it waits for its parker finds nobody."""
+    call = books.calls[number]
+    if call.state == life.AT_PARKER and (member := books.idle(staff=True)) is not None:
+        books.note(c.RECALL_UNANSWERED, number, call.extension, c.FETCHED)
+        books.note(c.RETRIEVED, number, member, c.RINGING)
+    if call.state != life.IN_SLOT:
+        return
     books.retrievals.append(number)
     _staff_serve(books, number)
 

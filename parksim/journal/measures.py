@@ -25,10 +25,11 @@ _WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns":
 """Of what there are shares: the facts of counted calls by kind."""
 _SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
     "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL),
-    "retrieved_share": ("parks_made", c.RETRIEVED),
+    "retrieved_share": ("parks_made", c.RETRIEVED, c.NO_REASON),
     "expired_share": ("parks_made", c.EXPIRED),
     "abandoned_share": ("parks_made", c.ABANDONED, c.IN_LOT),
     "recall_answered_share": ("returns", c.RECALL_ANSWERED),
+    "recall_retrieved_share": ("returns", c.RETRIEVED, c.RINGING),
     "recall_abandoned_share": ("returns", c.ABANDONED, c.RETURNING, c.RINGING),
     "lost_share": ("calls_offered", c.LOST),
     "queue_abandoned_share": ("calls_offered", c.ABANDONED, c.WAITING),
@@ -305,7 +306,8 @@ def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
 def slot_changes(journal: Journal) -> tuple[Ints, NDArray[np.int8]]:
     """Return the rows at which a slot is taken or becomes free, in journal order, and of each 1 or -1."""
     kind = journal.kind
-    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
+    frees = ((kind == c.RETRIEVED) & (journal.reason != c.RINGING)) | (kind == c.EXPIRED)
+    frees |= (kind == c.ABANDONED) & (journal.reason == c.IN_LOT)
     changes = np.flatnonzero((kind == c.PARKED) | frees)
     return changes, 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
 
@@ -383,7 +385,7 @@ def _attendants(journal: Journal, clipped_us: Ints, settings: Settings, window: 
     freed = (kind == c.RELEASED) | ((kind == c.ENDED) & ((reason == c.TALKED) | (reason == c.OVERFLOWED)))
     freed |= ((kind == c.LOST) & (reason == c.LOT_FULL)) | ((kind == c.ABANDONED) & (reason == c.RINGING))
     # A parker who rings again was not free between, so "again" frees what the next RECALL_RINGING takes.
-    freed |= (kind == c.RECALL_UNANSWERED) & ((reason == c.LAST) | (reason == c.AGAIN))
+    freed |= kind == c.RECALL_UNANSWERED  # the last time, or because somebody fetched the call
     if settings.announcement_us == 0:
         freed |= kind == c.PARKED
     steps = (taken.view(np.int8) - freed.view(np.int8)) * (journal.extension != c.NOBODY)

@@ -116,7 +116,11 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
             tally.of_lot[PARKS, lot] += 1
         if now[ANNOUNCES] == 0:
             free(its, slots, extension, time_us)
-    elif kind in (c.RETRIEVED, c.EXPIRED) or (kind == c.ABANDONED and reason == c.IN_LOT):
+    elif (
+        kind == c.EXPIRED
+        or (kind == c.RETRIEVED and reason != c.RINGING)
+        or (kind == c.ABANDONED and reason == c.IN_LOT)
+    ):
         from_us = count_stay(its, its.first_slot[lot] + slot, time_us, counted)
         if kind == c.RETRIEVED:
             take(its, slots, extension, time_us)
@@ -137,7 +141,7 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
                 if its.expired[place] == call:
                     its.expired[place] = c.NOBODY
                     tally.sums[RUNG_AT_ONCE] += 1
-    elif kind == c.RECALL_ANSWERED:
+    elif kind in (c.RECALL_ANSWERED, c.RETRIEVED):
         take(its, slots, extension, time_us)
     elif kind == c.ENDED and reason == c.AFTER_RETRIEVAL:
         if extension != c.NOBODY:

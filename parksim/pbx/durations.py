@@ -211,6 +211,9 @@ class _Life:
         elif is_parking(row):
             if self._ends("stay", at_us, kind, to.retrieval, to.patience) and kind != c.ABANDONED:
                 self._since["staff" if kind == c.RETRIEVED else "return"] = at_us
+        elif kind == c.RETRIEVED:  # while its return rang
+            self._returned(at_us, kind, "fetched")
+            self._since["staff"] = at_us
         elif kind == c.RECALL_RINGING:
             self._since.setdefault("ring", at_us)
             self._since["period"] = at_us

@@ -157,6 +157,7 @@ KEY_WORDS: Final = {
     "recall.never": "share of returning calls that are not answered",
     "recall.busy": "what a returning call does when its parker is busy",
     "recall.unanswered": "what becomes of a returning call that is not answered",
+    "recall.retrievable": "whether a returning call can be fetched while it rings",
     "recall.patience": "how long a returning caller waits",
     "caller.patience": "how long a caller waits",
 }

@@ -38,7 +38,7 @@ NO_REASON: Final = 0
 WAITING: Final = 1  # ABANDONED in the queue for an attendant
 IN_LOT: Final = 2  # ABANDONED in the lot
 RETURNING: Final = 3  # ABANDONED after the time-out, before the parker's telephone rang
-RINGING: Final = 4  # ABANDONED while the return rang
+RINGING: Final = 4  # ABANDONED, RETRIEVED while the return rang
 LOT_FULL: Final = 5  # REFUSED, LOST
 QUEUE_FULL: Final = 6  # LOST
 UNANSWERED: Final = 7  # LOST
@@ -51,9 +51,10 @@ LAST: Final = 13  # RECALL_UNANSWERED, and that was the last attempt
 EMPTY_SLOT: Final = 14  # REFUSED: nobody is in that slot (any more); engines never ask, people do
 STALE_TIMER: Final = 15  # REFUSED: the timer of a stay that is over
 FORWARDED: Final = 16  # ENDED: left for voicemail or another number because its time in the lot was up
+FETCHED: Final = 17  # RECALL_UNANSWERED: somebody fetched the call while it rang, who is in RETRIEVED (ringing)
 REASON_NAMES: Final = (
     *("", "waiting", "parked", "returning", "ringing", "lot_full", "queue_full", "unanswered", "busy"),
-    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer", "forwarded"),
+    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer", "forwarded", "fetched"),
 )
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the

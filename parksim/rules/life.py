@@ -69,6 +69,8 @@ LIFE: Final = (
     Step(AT_PARKER, c.RECALL_ANSWERED, c.NO_REASON, WITH_ATTENDANT, "its parker takes it"),
     Step(AT_PARKER, c.RECALL_UNANSWERED, c.AGAIN, ON_RETURN, "a period ends in vain and another follows"),
     Step(AT_PARKER, c.RECALL_UNANSWERED, c.LAST, ON_RETURN, "the last period ends in vain"),
+    Step(AT_PARKER, c.RECALL_UNANSWERED, c.FETCHED, ON_RETURN, "somebody else takes it while it rings"),
+    Step(ON_RETURN, c.RETRIEVED, c.RINGING, WITH_STAFF, "it is fetched while it rang"),
     Step(AT_PARKER, c.ABANDONED, c.RINGING, GONE, "the caller hangs up while it rings"),
     # The announcement is the attendant's; the call meanwhile goes its way, and may even be over.
     Step(IN_SLOT, c.RELEASED, c.NO_REASON, IN_SLOT, "it has been announced and is in its slot"),

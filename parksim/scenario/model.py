@@ -71,6 +71,7 @@ class Settings(NamedTuple):
     choices: tuple[int, ...]  # codes.CHOOSE_* one a lot
     counts: tuple[int, ...] = ()  # attendants on duty, one number a period, then from the first again; (): all, always
     period_us: int = 3_600_000_000
+    retrievable: int = 0  # 1: a return can be fetched while it rings
 
     def stated(self) -> dict[str, Any]:
         """Return the fields by name; one that came later and has its default is left out, as older headers have it."""
@@ -471,7 +472,20 @@ class Scenario(sections.Section):
             slots=tuple(lot.slots for lot in self.lots),
             choices=tuple(codes.CHOICE_NAMES.index(lot.choice) for lot in self.lots),
             counts=self.attendants.counts,
+            retrievable=int(self.recall.retrievable),
         )
+
+    @property
+    def beyond_theory(self) -> str:
+        """The first key with a way to park that formulas, controls and copies do not know; "" where there is none."""
+        ways = {"recall.retrievable": self.recall.retrievable}
+        return next((key for key, has in ways.items() if has), "")
+
+    @property
+    def measures_of_ways(self) -> frozenset[str]:
+        """The measures of the ways to park that this scenario has and most do not."""
+        has = {"forwarded_share": self.recall.to == "elsewhere", "recall_retrieved_share": self.recall.retrievable}
+        return frozenset(name for name, is_so in has.items() if is_so)
 
     @property
     def canonical(self) -> str:
@@ -664,8 +678,10 @@ def _plain(value: object) -> Any:
         return {"kind": value.kind, "rate": f"{value.rate!r}/s", **days}
     if isinstance(value, pydantic.BaseModel):
         plain = {}
-        for name in type(value).model_fields:
+        for name, field in type(value).model_fields.items():
             one = getattr(value, name)
+            if name in sections.LATER and one == field.default:
+                continue
             if one is not None:
                 plain[name] = _plain(one)
             elif name == "max_in_parking" or (name == "patience" and name in value.model_fields_set):

@@ -41,8 +41,20 @@ def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
+LATER: Final = frozenset({"retrievable"})
+"""Keys that came after scenarios had digests: at their defaults they are not part of what a digest is made from."""
+
 LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
 """A law, or None where the file says "unlimited"."""
+
+
+def _yes_or_no(value: object) -> object:
+    if not isinstance(value, bool):
+        raise UnfitError("must be true or false", "write true, without quotation marks")
+    return value
+
+
+YesOrNo = Annotated[bool, pydantic.BeforeValidator(_yes_or_no)]
 
 
 def _counts(low: int, high: int) -> list[dict[str, Any]]:
@@ -412,6 +424,18 @@ class Recall(Section):
     """What a return does that nobody answered."""
     patience: LawOrUnlimited = None
     """From the time-out until the caller hangs up; not given: that of [caller]."""
+    retrievable: YesOrNo = False
+    """Whether a call can be fetched while its return rings."""
+
+    @pydantic.model_validator(mode="after")
+    def _rings(self) -> Self:
+        if self.retrievable and self.to != "parker":
+            raise UnfitError(
+                f'a return to "{self.to}" does not ring, so nobody fetches it then',
+                'set to = "parker", or remove it',
+                ("retrievable",),
+            )
+        return self
 
 
 class Caller(Section):

@@ -115,6 +115,8 @@ def _none(reason: str, names: Iterable[str]) -> Table:
 
 def _table(scenario: Scenario) -> Table:
     known = _known(scenario)
+    if key := scenario.beyond_theory:
+        return _none(f"no formula knows {key}", NAMES) | _arrivals(scenario, known)
     queue = _queue(scenario, known)
     queue |= _by_hour(queue, "attendant_utilisation", "answered_within_share")
     table = _arrivals(scenario, known) | queue
@@ -133,7 +135,7 @@ def _table(scenario: Scenario) -> Table:
         | _returns(scenario)
         | _no_returns(scenario)
         | _losses(scenario, known)
-        | _forwarded(scenario, known)
+        | _ways(scenario, known)
         | _staff(scenario)
     )
 
@@ -322,7 +324,7 @@ def _no_parks(scenario: Scenario) -> Table:
     no_lots = Formula((0.0,) * len(scenario.lots), NO_PARKS)
     staff = Formula(None, "staff are unlimited") if scenario.retrieval.staff == UNLIMITED else Formula(0.0, NO_PARKS)
     return (
-        _none(NO_PARKS, (*undefined, "expired_share_by_hour", *_OF_STAY, *_OF_RETURN))
+        _none(NO_PARKS, (*undefined, "expired_share_by_hour", *_OF_STAY, *_OF_RETURN, "recall_retrieved_share"))
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
         | dict.fromkeys(by_hour, Formula((0.0,) * HOURS, NO_PARKS))
         | {"occupancy_pmf": Formula((1.0, *no_slots), NO_PARKS), "slot_utilisation": Formula(no_slots, NO_PARKS)}
@@ -444,16 +446,17 @@ def _no_returns(scenario: Scenario) -> Table:
     }
 
 
-def _forwarded(scenario: Scenario, known: _Known) -> Table:
-    """Return the share of calls that leave for elsewhere."""
+def _ways(scenario: Scenario, known: _Known) -> Table:
+    """Return the measures of ways to park that most scenarios do not have, and the share of calls that leave."""
+    table = {"recall_retrieved_share": Formula(0.0, "no ringing return can be fetched")}
     if scenario.recall.to != "elsewhere" or not _can_expire(scenario):
-        return {"forwarded_share": Formula(0.0, "no call is forwarded")}
+        return table | {"forwarded_share": Formula(0.0, "no call is forwarded")}
     lot = known.lot
     if isinstance(lot, str):
-        return _none(lot, ("forwarded_share",))
+        return table | _none(lot, ("forwarded_share",))
     assert not isinstance(known.asking, str)
     share = float(known.asking[0]) * (1.0 - lot.refused_share) * lot.expired_share
-    return {"forwarded_share": Formula(share, LOSS)}
+    return table | {"forwarded_share": Formula(share, LOSS)}
 
 
 def _losses(scenario: Scenario, known: _Known) -> Table:

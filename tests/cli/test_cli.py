@@ -32,6 +32,7 @@ DOCUMENTED_MEASURES = {
     "recalls_per_hour",
     "recall_busy_share",
     "recall_answered_share",
+    "recall_retrieved_share",
     "recall_abandoned_share",
     "lost_share",
     "queue_abandoned_share",

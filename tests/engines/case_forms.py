@@ -133,6 +133,11 @@ def retrieved(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
     return (at, -1, call, lot, slot, by, c.RETRIEVED, 0)
 
 
+def retrieved_ringing(at: int, call: int, by: int) -> Row:
+    """A member took the call while its return rang."""
+    return (at, -1, call, -1, -1, by, c.RETRIEVED, c.RINGING)
+
+
 def gave_up_waiting(at: int, call: int) -> Row:
     """The caller hung up in the queue."""
     return (at, -1, call, -1, -1, -1, c.ABANDONED, c.WAITING)

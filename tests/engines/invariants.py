@@ -51,6 +51,7 @@ class _Walk:
         self.periods: Counter[int] = Counter()
         self.announcing: set[int] = set()
         self.expired_us: dict[int, int] = {}
+        self.fetched_us: dict[int, int] = {}
 
     def check(self, holds: bool, otherwise: str) -> None:
         if not holds:
@@ -113,6 +114,11 @@ class _Walk:
             self.check(extension in self.announcing, f"{row}: has nothing to announce")
             self.announcing.discard(extension)
             self.free(row)
+        elif kind == c.RETRIEVED and reason == c.RINGING:
+            self.check(bool(self.settings.retrievable), f"{row}: cannot be fetched any more")
+            self.check(self.fetched_us.get(call) == at_us, f"{row}: did not ring")
+            self.move(row, {"returning"}, "staff")
+            self.seize(row)
         elif kind in {c.RETRIEVED, c.EXPIRED} or (kind == c.ABANDONED and reason == c.IN_LOT):
             self.leave(row)
         elif kind == c.RECALL_RINGING:
@@ -129,6 +135,9 @@ class _Walk:
             self.seize(row)
         elif kind == c.RECALL_UNANSWERED:
             self.move(row, {"ringing"}, "returning")
+            if reason == c.FETCHED:
+                self.fetched_us[call] = at_us
+                self.free(row)
             if reason == c.LAST:
                 self.check(self.periods[call] == self.settings.attempts, f"{row}: not the last")
                 self.free(row)

@@ -190,7 +190,9 @@ class Model:
         assert self.lots[lot].pop(slot) == call
         if call in self.retrievals:
             self.retrievals.remove(call)
-        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_EXPIRY)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_EXPIRY)
+        if not self.settings.retrievable:
+            self.stop_clocks(call, c.RANK_RETRIEVAL)
         return lot, slot
 
     # Events, in the order of their ranks.
@@ -199,6 +201,7 @@ class Model:
         """Rank 0: the caller has no more patience, wherever it is."""
         where = self.where[call]
         self.where[call] = "gone"
+        self.stop_clocks(call, c.RANK_RETRIEVAL)
         if where == "queue":
             self.new_calls.remove(call)
             self.write(c.ABANDONED, call, reason=c.WAITING)
@@ -242,20 +245,40 @@ class Model:
 
     def retrieval(self, call: int) -> None:
         """Rank 4: somebody comes for a parked call; if every member is busy, the call waits for one."""
-        assert self.where[call] == "lot"
-        if self.settings.staff < 0 or self.members_free_since:
+        somebody_is_free = self.settings.staff < 0 or self.members_free_since
+        if self.where[call] == "ringing" and somebody_is_free:
+            parker = self.extension[call]
+            self.stop_clocks(call, c.RANK_HANGUP, c.RANK_ANSWER, c.RANK_RING_OUT)
+            self.write(c.RECALL_UNANSWERED, call, reason=c.FETCHED, extension=parker)
+            self.free_attendant(parker)
+            member = self.next_member()
+            self.write(c.RETRIEVED, call, reason=c.RINGING, extension=member)
+            self.talk_with_member(call, member)
+        elif self.where[call] != "lot":
+            assert self.settings.retrievable
+        elif somebody_is_free:
             self.retrieve(call)
         else:
             self.retrievals.append(call)
 
     def retrieve(self, call: int) -> None:
         """A member, the longest idle, takes the call out of the lot and talks."""
-        member = c.NOBODY
-        if self.settings.staff >= 0:
-            member = self.longest_idle(self.members_free_since)
-            del self.members_free_since[member]
+        member = self.next_member()
         lot, slot = self.leave_lot(call)
+        self.stop_clocks(call, c.RANK_RETRIEVAL)
         self.write(c.RETRIEVED, call, extension=member, lot=lot, slot=slot)
+        self.talk_with_member(call, member)
+
+    def next_member(self) -> int:
+        """The longest idle member, no longer free; nobody in particular where they are unlimited."""
+        if self.settings.staff < 0:
+            return c.NOBODY
+        member = self.longest_idle(self.members_free_since)
+        del self.members_free_since[member]
+        return member
+
+    def talk_with_member(self, call: int, member: int) -> None:
+        """A member has the call, to its end."""
         self.where[call] = "staff"
         self.extension[call] = member
         self.put(self.now + self.drawn("staff_talk_us", self.parks[call] - 1, call), c.RANK_TALK_END, call)
@@ -267,7 +290,7 @@ class Model:
 
     def answer_return(self, call: int, extension: int) -> None:
         """An attendant has a return: handling begins again."""
-        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_ANSWER, c.RANK_RING_OUT)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER, c.RANK_RING_OUT)
         self.write(c.RECALL_ANSWERED, call, extension=extension)
         self.begin_handling(call, extension)
 
@@ -315,7 +338,7 @@ class Model:
 
     def lose(self, call: int, reason: int, extension: int = c.NOBODY) -> None:
         """The system gives a call up."""
-        self.stop_clocks(call, c.RANK_HANGUP)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_RETRIEVAL)
         self.where[call] = "gone"
         self.write(c.LOST, call, reason=reason, extension=extension)
 

@@ -40,7 +40,9 @@ class _Counted:
         for fact in self.facts:
             if fact.kind == c.PARKED:
                 parked[fact.call] = fact
-            elif fact.kind in LEAVES or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT):
+            elif (fact.kind in LEAVES and fact.reason != c.RINGING) or (
+                fact.kind == c.ABANDONED and fact.reason == c.IN_LOT
+            ):
                 stays.append((parked.pop(fact.call), fact))
         assert not parked
         return stays
@@ -71,6 +73,7 @@ class _Counted:
                 f.kind in {c.RELEASED, c.ENDED}
                 or (f.kind == c.PARKED and not announces)
                 or (f.kind, f.reason) in {(c.LOST, c.LOT_FULL), (c.ABANDONED, c.RINGING), (c.RECALL_UNANSWERED, c.LAST)}
+                or (f.kind, f.reason) == (c.RECALL_UNANSWERED, c.FETCHED)
             ):
                 free(f.extension, f.time_us)
         assert not since
@@ -174,12 +177,13 @@ class _Counted:
             "offered_erlang": None if mean_stay is None else requested * mean_stay * 1_000_000 / self.length_us,
             "refused_share": ratio(len(refusals), requested),
             "time_full_share": Fraction(held[slots], self.length_us),
-            "retrieved_share": ratio(len(self.of(c.RETRIEVED)), len(parks)),
+            "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
             "abandoned_share": ratio(len(self.of(c.ABANDONED, c.IN_LOT)), len(parks)),
             "recalls_per_hour": recalled,
             "recall_busy_share": busy,
             "recall_answered_share": ratio(len(self.of(c.RECALL_ANSWERED)), len(expiries)),
+            "recall_retrieved_share": ratio(len(self.of(c.RETRIEVED, c.RINGING)), len(expiries)),
             "recall_abandoned_share": ratio(len(self.of(c.ABANDONED, c.RETURNING, c.RINGING)), len(expiries)),
             "lost_share": ratio(len(self.of(c.LOST)), calls),
             "queue_abandoned_share": ratio(len(self.of(c.ABANDONED, c.WAITING)), calls),

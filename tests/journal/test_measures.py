@@ -124,6 +124,7 @@ BY_HAND = {
     "recalls_per_hour": 72,  # two in 100 s
     "recall_busy_share": 1 / 2,  # call 5
     "recall_answered_share": 1 / 2,  # call 1
+    "recall_retrieved_share": 0,
     "recall_abandoned_share": 1 / 2,  # call 5
     "lost_share": 1 / 9,  # call 8
     "queue_abandoned_share": 1 / 9,  # call 7

@@ -28,6 +28,7 @@ REASONS = {
     "EMPTY_SLOT": "empty_slot",
     "STALE_TIMER": "stale_timer",
     "FORWARDED": "forwarded",
+    "FETCHED": "fetched",
 }
 RANKS = [
     *("HANGUP", "TALK_END", "ANNOUNCED", "STAFF_SERVE", "RETRIEVAL", "ANSWER", "EXPIRY", "RING_OUT"),

@@ -38,6 +38,7 @@ TRIALS = {
     "forwarded_share": "calls_offered",
     "recall_busy_share": "returns",
     "recall_answered_share": "returns",
+    "recall_retrieved_share": "returns",
     "recall_abandoned_share": "returns",
     "lost_share": "calls_offered",
     "queue_abandoned_share": "calls_offered",
