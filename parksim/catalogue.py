@@ -115,6 +115,13 @@ MEASURES: Final = (
         also=("hour", "lot"),
         better="less",
     ),
+    Measure(
+        "slot_taken_share",
+        "parks refused because the slot asked for is taken",
+        "park requests",
+        better="less",
+        way="The lot",
+    ),
     Measure("time_full_share", "time in which the lot is full", "the time", "The lot", better="less"),
     Measure("retrieved_share", "parked calls fetched in time", "parks", "How a stay ends", better="more"),
     Measure(
@@ -125,6 +132,13 @@ MEASURES: Final = (
         "",
         ("hour", "lot"),
         better="less",
+    ),
+    Measure(
+        "stranger_share",
+        "parked calls fetched by somebody who did not come for them",
+        "parks",
+        better="less",
+        way="How a stay ends",
     ),
     Measure("abandoned_share", "parked callers who hang up", "parks", "How a stay ends", better="less"),
     Measure(

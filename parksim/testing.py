@@ -101,6 +101,8 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         choices=tuple(draw(st.lists(st.sampled_from(range(len(codes.CHOICE_NAMES))), min_size=lots, max_size=lots))),
         counts=() if attendants == NEVER else draw(st.just(()) | _counts(attendants)),
         period_us=draw(times) * grid_us,
+        slot_asked=draw(st.sampled_from(range(len(codes.SLOT_NAMES)))),
+        slot_taken=draw(st.sampled_from(range(len(codes.TAKEN_NAMES)))),
         retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER else 0,
     )
 
@@ -262,6 +264,8 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
             {"probability": st.sampled_from((1, 0.6, "80%", 0)) | _hours((0.5, 1, "70%", 0))},
             max_parks=st.integers(1, 3),
             announcement=_durations_s(0, 5),
+            slot=st.sampled_from(codes.SLOT_NAMES),
+            slot_taken=st.sampled_from(codes.TAKEN_NAMES),
         ),
         "lot": draw(_lots() | _several_lots()),
         "retrieval": draw(_retrievals()),
@@ -278,6 +282,7 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
     if isinstance(tables["lot"], list):
         tables["parking"] |= draw(_policies())
     _end_every_stay(tables)
+    _give_keys(tables)
     return Scenario.model_validate(tables)
 
 
@@ -396,6 +401,18 @@ def _end_every_stay(tables: _Table) -> None:
             patience = one.get("patience", tables["caller"].get("patience", "unlimited"))
             if patience == "unlimited" and retrieval.get("never", 0) != 0:
                 one["patience"] = "10m"
+
+
+def _give_keys(tables: _Table) -> None:
+    """Give each attendant a slot of his own where that is what he asks for; unlimited ones let the lot choose."""
+    if tables["parking"].get("slot") != "own":
+        return
+    lot, count = tables["lot"], tables["attendants"]["count"]
+    if count == "unlimited":
+        tables["parking"]["slot"] = "lot"
+        return
+    for one in lot if isinstance(lot, list) else [lot]:
+        one["slots"] = max(one["slots"], max(count) if isinstance(count, list) else count)
 
 
 # What can befall one lot -------------------------------------------------------------------------------------------

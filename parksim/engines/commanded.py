@@ -204,6 +204,7 @@ class CommandedExchange(Exchange):
         for line in (self.queue, self.group_returns, *self.own_returns):
             for waiter in [one for one in line if one.call == place.call]:
                 line.remove(waiter)
+        self.stays.pop(place.call, None)
         for retrieval in [one for one in self.retrievals if one.call == place.call]:
             self.retrievals.remove(retrieval)
         process.interrupt()

@@ -334,16 +334,37 @@ def on_arrival(ex: s.Exchange) -> None:
 
 
 @inlined
-def ask_for_slot(ex: s.Exchange, call: int) -> bool:
-    """Ask the call's lot, and while the policy is overflow each lot after it; tell whether it was parked."""
+def meet(ex: s.Exchange, call: int, number: int, slot: int) -> None:
+    """Connect a call that was to be parked with the one that is in the slot: both are lost."""
     record = s.record_of(ex, call)
-    parks = record["parks"]
+    attendant = record["extension"]
+    fact = rules.decide_meeting(s.lot_view(ex, number), slot, s.wide(attendant), ex.state[s.NOW])
+    s.apply(ex, fact)
+    other = s.record_of(ex, fact.call)
+    if other["list"] != c.NOBODY:
+        s.leave(ex, fact.call)
+    other["where"] = record["where"] = life.GONE
+    other["wake_us"] = c.NEVER  # its clocks do not count any more
+    s.note(ex, fact.call, c.NOBODY, c.LOST, c.MET)
+    s.note(ex, call, attendant, c.LOST, c.MET)
+    free_attendant(ex, attendant)
+
+
+@inlined
+def ask_for_slot(ex: s.Exchange, call: int) -> int:
+    """Ask the call's lot, and while the policy is overflow each lot after it.
+
+    Returns why no slot was given, ``MET`` where the call has met another and is lost, ``NO_REASON`` if it was parked.
+    """
+    record = s.record_of(ex, call)
+    parks, reason = record["parks"], c.LOT_FULL
+    parker, slot_u, asked = s.wide(record["extension"]), s.at(ex, s.SLOT_U, parks, call), s.wide(c.NOBODY)
     for number in range(s.at(ex, s.LOT, 0, call), len(ex.lots)):
         lot = s.lot_view(ex, number)
         limit_us = s.at(ex, s.MAX_IN_PARKING, parks, call)
-        fact = rules.decide_park(
-            lot, call, s.wide(record["extension"]), limit_us, c.NOBODY, s.at(ex, s.SLOT_U, parks, call), ex.state[s.NOW]
-        )
+        if ex.policies.slot_asked != c.SLOT_LOT:
+            asked = rules.slot_to_ask_for(lot, ex.policies.slot_asked, parker, slot_u)
+        fact = rules.decide_park(lot, call, parker, limit_us, asked, slot_u, ex.state[s.NOW], ex.policies.slot_taken)
         if fact.kind == c.PARKED:
             s.apply(ex, fact)
             record["where"] = life.IN_SLOT
@@ -351,15 +372,19 @@ def ask_for_slot(ex: s.Exchange, call: int) -> bool:
             record["lot"] = number
             record["slot"] = fact.slot
             record["since_us"] = ex.state[s.NOW]
-            return True
-        s.write(ex, c.NEVER, call, number, c.NOBODY, record["extension"], fact.kind, fact.reason)
+            return c.NO_REASON
+        s.write(ex, c.NEVER, call, number, fact.slot, record["extension"], fact.kind, fact.reason)
+        reason = fact.reason
+        if reason == c.SLOT_TAKEN and ex.policies.slot_taken == c.TAKEN_RETRIEVE:
+            meet(ex, call, number, fact.slot)
+            return c.MET
         if ex.policies.when_full != c.FULL_OVERFLOW:
             break
-    return False
+    return reason
 
 
 @inlined
-def on_refused(ex: s.Exchange, call: int) -> None:
+def on_refused(ex: s.Exchange, call: int, reason: int) -> None:
     """Do what follows when no slot was free: ask again later, talk on, overflow, or be lost."""
     record = s.record_of(ex, call)
     attendant = record["extension"]
@@ -372,7 +397,7 @@ def on_refused(ex: s.Exchange, call: int) -> None:
     else:
         record["where"] = life.GONE
         if then == LEAVE:
-            s.note(ex, call, attendant, c.LOST, c.LOT_FULL)
+            s.note(ex, call, attendant, c.LOST, reason)
         else:
             s.note(ex, call, attendant, c.ENDED, c.OVERFLOWED)
         free_attendant(ex, attendant)
@@ -381,8 +406,11 @@ def on_refused(ex: s.Exchange, call: int) -> None:
 @inlined
 def on_park_request(ex: s.Exchange, call: int) -> None:
     """PARK_REQUEST: the call gets a slot and its stay's race begins, or it is refused."""
-    if not ask_for_slot(ex, call):
-        on_refused(ex, call)
+    reason = ask_for_slot(ex, call)
+    if reason == c.MET:
+        return
+    if reason != c.NO_REASON:
+        on_refused(ex, call, reason)
         return
     record = s.record_of(ex, call)
     release(ex, call, record["extension"])

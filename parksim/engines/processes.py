@@ -25,7 +25,17 @@ from parksim.engines.trees import mark, tree_of_counts, width_for
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import codes as c
 from parksim.rules import routing
-from parksim.rules.lot import Fact, Lot, change, decide_expiry, decide_hangup, decide_park, decide_unpark
+from parksim.rules.lot import (
+    Fact,
+    Lot,
+    change,
+    decide_expiry,
+    decide_hangup,
+    decide_meeting,
+    decide_park,
+    decide_unpark,
+    slot_to_ask_for,
+)
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload, columns
 
@@ -153,6 +163,8 @@ class Exchange:
         self.retrievals: deque[Retrieval] = deque()
         self.serve_is_due = False
         self.staff_serve_is_due = False
+        self.stays: dict[int, Event] = {}  # what a call in a slot waits for, where others may end its stay
+        self.stays_end_by_others = settings.slot_taken == c.TAKEN_RETRIEVE
         self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
@@ -263,6 +275,9 @@ class Exchange:
             if fact.kind == c.PARKED:
                 self._release(call, attendant, now)
                 return fact
+            if self._meets(fact):
+                self._meet(call, attendant, fact)
+                return None
             asked += 1
             then = routing.after_lot_full(settings.when_full, asked, settings.retries)
             if then == routing.ASK_AGAIN:
@@ -274,26 +289,43 @@ class Exchange:
                 yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
                 self._end(call, attendant, end_us)
                 return None
-            kind, reason = (c.LOST, c.LOT_FULL) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
+            kind, reason = (c.LOST, fact.reason) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, kind, reason)
             self._free_attendant(attendant, now)
             return None
 
     def _ask_for_slot(self, call: int, parks: int, attendant: int, now: int) -> Fact:
         """Ask the call's lot, and while the policy is overflow each lot after it; write every answer."""
-        calls = self.calls
+        calls, settings = self.calls, self.settings
         number = calls.lot[call]
         while True:
-            lot = self.lots[number]
+            lot, asked = self.lots[number], c.NOBODY
             limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
-            fact = decide_park(lot.view, call, attendant, limit_us, c.NOBODY, slot_u, now)
+            if settings.slot_asked != c.SLOT_LOT:
+                asked = slot_to_ask_for(lot.view, settings.slot_asked, attendant, slot_u)
+            fact = decide_park(lot.view, call, attendant, limit_us, asked, slot_u, now, settings.slot_taken)
             self.write(*fact)
             if fact.kind == c.PARKED:
                 lot.apply(fact)
                 return fact
             number += 1
-            if not self.overflows or number == len(self.lots):
+            if not self.overflows or number == len(self.lots) or self._meets(fact):
                 return fact
+
+    def _meets(self, refused: Fact) -> bool:
+        """Tell whether a key whose slot was taken fetches the call there."""
+        return refused.reason == c.SLOT_TAKEN and self.settings.slot_taken == c.TAKEN_RETRIEVE
+
+    def _meet(self, call: int, attendant: int, refused: Fact) -> None:
+        """Connect a call that was to be parked with the one that is in the slot: both are lost."""
+        now = self.now_us
+        fact = decide_meeting(self.lots[refused.lot].view, refused.slot, attendant, now)
+        self._commit(fact)
+        if fact.call in self.stays:
+            self._wake(self.stays[fact.call], Turn(c.LOST, c.NOBODY))
+        self.write(now, c.NEVER, fact.call, c.NOBODY, c.NOBODY, c.NOBODY, c.LOST, c.MET)
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.LOST, c.MET)
+        self._free_attendant(attendant, now)
 
     def _commit(self, fact: Fact) -> None:
         """Make the change of a lot that ``fact`` means, and write it."""
@@ -306,28 +338,29 @@ class Exchange:
         lot = self.lots[stay.lot]
         patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
         wake = routing.first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
-        rank = yield self._at(wake.time_us, wake.rank, call)
-        now = wake.time_us
-        if rank == c.RANK_RETRIEVAL:
+        ends = yield self._in_slot(call, wake)
+        if ends == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
-                self._commit(decide_unpark(lot.view, stay.slot, member, now))
+                self._commit(decide_unpark(lot.view, stay.slot, member, self.now_us))
+                ends = Turn(c.RETRIEVED, member)
             else:
                 wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
-                retrieval = Retrieval(call, self._at(wake.time_us, wake.rank, call), stay.lot, stay.slot)
+                retrieval = Retrieval(call, self._in_slot(call, wake), stay.lot, stay.slot)
                 self.retrievals.append(retrieval)
-                rank = yield retrieval.wait
-                now = self.now_us
-                if isinstance(rank, Turn):
-                    member = rank.extension
-                else:
+                ends = yield retrieval.wait
+                if not isinstance(ends, Turn) or ends.kind != c.RETRIEVED:
                     self.retrievals.remove(retrieval)
-            if member is not None:
+        if self.stays_end_by_others:
+            del self.stays[call]
+        now = self.now_us
+        if isinstance(ends, Turn):
+            if ends.kind == c.RETRIEVED:
                 end_us = now + calls.staff_talk_us[parks][call]
                 yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-                self._end(call, member, end_us, c.AFTER_RETRIEVAL)
-                return None
-        if rank == c.RANK_HANGUP:
+                self._end(call, ends.extension, end_us, c.AFTER_RETRIEVAL)
+            return None
+        if ends == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
             fact = decide_expiry(lot.view, stay.slot, call, stay.deadline_us, now)
@@ -335,6 +368,13 @@ class Exchange:
         if fact.kind != c.EXPIRED:
             return None
         return (yield from self._return(call, parks, stay))
+
+    def _in_slot(self, call: int, wake: routing.Wake) -> Event:
+        """Return what a call in a slot waits for; the event is noted where others may end its stay."""
+        wait = self._at(wake.time_us, wake.rank, call)
+        if self.stays_end_by_others:
+            self.stays[call] = wait
+        return wait
 
     def _return(self, call: int, parks: int, stay: Fact) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""

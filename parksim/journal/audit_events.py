@@ -528,21 +528,32 @@ def _park_request(books: Books, number: int) -> None:
         books.write(fact)
         if fact.kind == c.PARKED:
             return
+        if fact.reason == c.SLOT_TAKEN and settings.slot_taken == c.TAKEN_RETRIEVE:
+            met = lot.decide_meeting(books.lots[fact.lot], fact.slot, call.extension, books.now_us)
+            books.write(met)
+            books.note(c.LOST, met.call, reason=c.MET)
+            books.note(c.LOST, number, call.extension, c.MET)
+            return
     if then == routing.ASK_AGAIN:
         books.put(c.RANK_PARK_REQUEST, number, settings.retry_after_us)
     elif then == routing.TALK_ON:
         books.put(c.RANK_TALK_END, number, books.of("talk_us", number, call.parks))
     elif then == routing.LEAVE:
-        books.note(c.LOST, number, call.extension, c.LOT_FULL)
+        books.note(c.LOST, number, call.extension, fact.reason)
     else:
         books.note(c.ENDED, number, call.extension, c.OVERFLOWED)
 
 
 def _answer_of(asked: Lot, books: Books, number: int) -> Fact:
     """Return what a lot answers; what the workload would have told is taken from the row that is to be explained."""
-    call, row, slot = books.calls[number], books.row, c.NOBODY
+    call, row, slot, settings = books.calls[number], books.row, c.NOBODY, books.settings
     limit_us, slot_u = (books.of(column, number, call.parks) for column in ("max_in_parking_us", "slot_u"))
     if limit_us is None:
         limit_us = c.NEVER if row.deadline_us == c.NEVER else max(1, row.deadline_us - books.now_us)  # at least 1 us
-        slot = row.slot if asked.choice == c.CHOOSE_RANDOM else c.NOBODY
-    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u or 0, books.now_us)
+        at_random = settings.slot_asked == c.SLOT_CHOSEN or asked.choice == c.CHOOSE_RANDOM
+        slot = row.slot if at_random else c.NOBODY
+    has_own = settings.slot_asked == c.SLOT_OWN and 0 <= call.extension < asked.slots
+    if has_own or slot_u is not None:
+        slot = lot.slot_to_ask_for(asked, settings.slot_asked, call.extension, slot_u or 0)
+    taken = settings.slot_taken if has_own else c.TAKEN_NEXT
+    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u or 0, books.now_us, taken)

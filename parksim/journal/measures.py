@@ -24,8 +24,10 @@ Mask = NDArray[np.bool_]
 _WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns": c.EXPIRED}
 """Of what there are shares: the facts of counted calls by kind."""
 _SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
-    "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL),
+    "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL, c.SLOT_TAKEN),
     "retrieved_share": ("parks_made", c.RETRIEVED, c.NO_REASON),
+    "slot_taken_share": ("parks_requested", c.REFUSED, c.SLOT_TAKEN),
+    "stranger_share": ("parks_made", c.RETRIEVED, c.STRANGER),
     "expired_share": ("parks_made", c.EXPIRED),
     "abandoned_share": ("parks_made", c.ABANDONED, c.IN_LOT),
     "recall_answered_share": ("returns", c.RECALL_ANSWERED),
@@ -90,7 +92,7 @@ def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
         return float(sum(facts[kind][reason] for reason in reasons) if reasons else kinds[kind])
 
     values: dict[str, Any] = {name: many(what) for name, what in _WHOLES.items()}
-    values["parks_requested"] = values["parks_made"] + many(c.REFUSED, c.LOT_FULL)
+    values["parks_requested"] = values["parks_made"] + many(c.REFUSED, c.LOT_FULL, c.SLOT_TAKEN)
     values |= {name: _ratio(many(*what), values[of]) for name, (of, *what) in _SHARES.items()}
     returns = values["returns"]
     values["recall_busy_share"] = float("nan")
@@ -255,7 +257,7 @@ def tally_of(journal: Journal, settings: Settings, window: Window, target_us: in
     busy_us[t.SLOTS] = _busy_us(steps, clipped_us[changes], rows, bounds_us)
     if settings.attendants != c.UNLIMITED:
         busy_us[t.ATTENDANTS :] = _attendants(journal, clipped_us, settings, window)
-    codes = journal.kind * np.uint8(len(c.REASON_NAMES)) + journal.reason  # less than 256
+    codes = journal.kind * np.uint16(len(c.REASON_NAMES)) + journal.reason
     facts = np.bincount(codes[counted], minlength=len(c.KIND_NAMES) * len(c.REASON_NAMES))
     in_time = np.sort(offered_us[journal.call[answers[waits_us <= target_us]]])
     expired = stays.parked[(stays.ended_by == c.EXPIRED) & ours]
@@ -383,7 +385,9 @@ def _attendants(journal: Journal, clipped_us: Ints, settings: Settings, window: 
     kind, reason = journal.kind, journal.reason
     taken = (kind == c.ANSWERED) | (kind == c.RECALL_RINGING) | _answered_by_group(journal)
     freed = (kind == c.RELEASED) | ((kind == c.ENDED) & ((reason == c.TALKED) | (reason == c.OVERFLOWED)))
-    freed |= ((kind == c.LOST) & (reason == c.LOT_FULL)) | ((kind == c.ABANDONED) & (reason == c.RINGING))
+    freed |= ((kind == c.LOST) & np.isin(reason, (c.LOT_FULL, c.SLOT_TAKEN, c.MET))) | (
+        (kind == c.ABANDONED) & (reason == c.RINGING)
+    )
     # A parker who rings again was not free between, so "again" frees what the next RECALL_RINGING takes.
     freed |= kind == c.RECALL_UNANSWERED  # the last time, or because somebody fetched the call
     if settings.announcement_us == 0:
@@ -404,7 +408,8 @@ def _staff_us(journal: Journal, clipped_us: Ints, settings: Settings) -> int:
     if settings.staff == c.UNLIMITED:
         return 0
     ended = (journal.kind == c.ENDED) & (journal.reason == c.AFTER_RETRIEVAL)
-    steps = (ended.view(np.int8) - (journal.kind == c.RETRIEVED).view(np.int8)) * (journal.extension != c.NOBODY)
+    members = journal.extension >= max(settings.attendants, 0)  # a key may fetch a call for an attendant
+    steps = (ended.view(np.int8) - (journal.kind == c.RETRIEVED).view(np.int8)) * members
     return int((clipped_us * steps).sum())
 
 

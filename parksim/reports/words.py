@@ -128,6 +128,8 @@ KEY_WORDS: Final = {
     "parking.probability": "share of calls that are parked",
     "parking.max_parks": "how often a call may be parked",
     "parking.announcement": "time to announce a parked call",
+    "parking.slot": "which slot a parker asks for",
+    "parking.slot_taken": "what happens when that slot is taken",
     "parking.when_full": "what happens when all lots are full",
     "parking.retries": "further tries when all lots are full",
     "parking.retry_after": "time until the next try",

@@ -52,9 +52,13 @@ EMPTY_SLOT: Final = 14  # REFUSED: nobody is in that slot (any more); engines ne
 STALE_TIMER: Final = 15  # REFUSED: the timer of a stay that is over
 FORWARDED: Final = 16  # ENDED: left for voicemail or another number because its time in the lot was up
 FETCHED: Final = 17  # RECALL_UNANSWERED: somebody fetched the call while it rang, who is in RETRIEVED (ringing)
+SLOT_TAKEN: Final = 18  # REFUSED: the slot asked for is taken; LOST because of that
+STRANGER: Final = 19  # RETRIEVED by somebody who came for another call, or pressed the key of a slot to park there
+MET: Final = 20  # LOST: two callers were connected with each other
 REASON_NAMES: Final = (
     *("", "waiting", "parked", "returning", "ringing", "lot_full", "queue_full", "unanswered", "busy"),
     *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer", "forwarded", "fetched"),
+    *("slot_taken", "stranger", "met"),
 )
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the
@@ -82,6 +86,17 @@ CHOOSE_LOWEST: Final = 0
 CHOOSE_NEXT: Final = 1
 CHOOSE_RANDOM: Final = 2
 CHOICE_NAMES: Final = ("lowest", "next", "random")
+
+# Which slot the parker asks for: none, so that the lot chooses; his own, one key an attendant; one that he sees free.
+SLOT_LOT: Final = 0
+SLOT_OWN: Final = 1
+SLOT_CHOSEN: Final = 2
+SLOT_NAMES: Final = ("lot", "own", "chosen")
+# What follows when that slot is taken: another one; a refusal; the call in it is fetched, and the two callers meet.
+TAKEN_NEXT: Final = 0
+TAKEN_REFUSE: Final = 1
+TAKEN_RETRIEVE: Final = 2
+TAKEN_NAMES: Final = ("next", "refuse", "retrieve")
 
 # What follows when the lot is full.
 FULL_KEEP: Final = 0

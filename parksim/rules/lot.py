@@ -165,12 +165,28 @@ def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
     return slot
 
 
-def decide_park(lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int) -> Fact:
-    """Decide a park request: PARKED with slot and deadline, or REFUSED when the lot is full.
+def slot_to_ask_for(lot: Lot, how: int, parker: int, slot_u: int) -> int:
+    """Return the slot that a parker asks for (``SLOT_LOT``, ``SLOT_OWN`` ...), ``NOBODY`` for none.
 
-    ``limit_us`` is the longest stay, ``NEVER`` for none. The rule that a call is parked only once is the
-    business of the caller, who knows where the call is.
+    A parker's own slot has its position. Of those that are seen to be free ``slot_u`` decides, as in ``choose_slot``.
     """
+    if how == c.SLOT_OWN:
+        return parker
+    free = free_slots(lot) if how == c.SLOT_CHOSEN else 0
+    return nth_free(lot, slot_u % free) if free > 0 else c.NOBODY
+
+
+def decide_park(
+    lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int, taken: int = c.TAKEN_NEXT
+) -> Fact:
+    """Decide a park request: PARKED with slot and deadline, or REFUSED.
+
+    It is refused when the lot is full or, unless ``taken`` is ``TAKEN_NEXT``, when the slot asked for is taken: what
+    then follows is the business of ``decide_meeting``. ``limit_us`` is the longest stay, ``NEVER`` for none. The rule
+    that a call is parked only once is the business of the caller, who knows where the call is.
+    """
+    if taken != c.TAKEN_NEXT and 0 <= asked < lot.slots and lot.occupants[asked] != c.NOBODY:
+        return Fact(now_us, c.NEVER, call, lot.number, asked, parker, c.REFUSED, c.SLOT_TAKEN)
     slot = choose_slot(lot, asked, slot_u)
     if slot == c.NOBODY:
         return Fact(now_us, c.NEVER, call, lot.number, c.NOBODY, parker, c.REFUSED, c.LOT_FULL)
@@ -186,6 +202,11 @@ def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int) -> Fact:
     if call == c.NOBODY:
         return Fact(now_us, c.NEVER, c.NOBODY, lot.number, slot, retriever, c.REFUSED, c.EMPTY_SLOT)
     return Fact(now_us, c.NEVER, call, lot.number, slot, retriever, c.RETRIEVED, c.NO_REASON)
+
+
+def decide_meeting(lot: Lot, slot: int, extension: int, now_us: int) -> Fact:
+    """Decide what a key does whose slot is taken, where it fetches: RETRIEVED with the call there, a stranger."""
+    return Fact(now_us, c.NEVER, lot.occupants[slot], lot.number, slot, extension, c.RETRIEVED, c.STRANGER)
 
 
 def decide_hangup(lot: Lot, slot: int, now_us: int) -> Fact:
@@ -269,6 +290,7 @@ __all__ = [
     "counted_below",
     "decide_expiry",
     "decide_hangup",
+    "decide_meeting",
     "decide_park",
     "decide_unpark",
     "empty_lot",
@@ -279,4 +301,5 @@ __all__ = [
     "next_deadline",
     "nth_counted",
     "nth_free",
+    "slot_to_ask_for",
 ]

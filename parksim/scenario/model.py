@@ -71,6 +71,8 @@ class Settings(NamedTuple):
     choices: tuple[int, ...]  # codes.CHOOSE_* one a lot
     counts: tuple[int, ...] = ()  # attendants on duty, one number a period, then from the first again; (): all, always
     period_us: int = 3_600_000_000
+    slot_asked: int = 0  # codes.SLOT_*
+    slot_taken: int = 0  # codes.TAKEN_*
     retrievable: int = 0  # 1: a return can be fetched while it rings
 
     def stated(self) -> dict[str, Any]:
@@ -187,6 +189,7 @@ class Scenario(sections.Section):
                     (*place, "max_in_parking"),
                 )
         self._check_lots()
+        self._check_keys()
         if self.recall.ring == UNLIMITED and self.recall.to == "parker":
             if self.recall.attempts > 1:
                 raise UnfitError(
@@ -211,6 +214,20 @@ class Scenario(sections.Section):
             return
         check_together(self.lot)
         check_retries(self.retries, self.retry_after_s, "parking", "retries")
+
+    def _check_keys(self) -> None:
+        """See to it that each attendant has a slot of his own, where that is what he asks for."""
+        if self.parking.slot != "own":
+            return
+        most, least = self.attendants.most, min(lot.slots for lot in self.lots)
+        if most == UNLIMITED:
+            rule, step = "unlimited attendants have no slots of their own", "give attendants.count a number"
+        elif most > least:
+            rule = f"each attendant has a slot of his own, and {most} attendants have {least} slots"
+            step = f"set slots = {most}, or fewer attendants"
+        else:
+            return
+        raise UnfitError(rule, step, ("parking", "slot"))
 
     def _check_run(self) -> None:
         if isinstance(self.arrivals, sections.Recorded) and not self.arrivals.at_hand:
@@ -472,19 +489,28 @@ class Scenario(sections.Section):
             slots=tuple(lot.slots for lot in self.lots),
             choices=tuple(codes.CHOICE_NAMES.index(lot.choice) for lot in self.lots),
             counts=self.attendants.counts,
+            slot_asked=codes.SLOT_NAMES.index(self.parking.slot),
+            slot_taken=codes.TAKEN_NAMES.index(self.parking.slot_taken),
             retrievable=int(self.recall.retrievable),
         )
 
     @property
     def beyond_theory(self) -> str:
         """The first key with a way to park that formulas, controls and copies do not know; "" where there is none."""
-        ways = {"recall.retrievable": self.recall.retrievable}
+        own, next_one = self.parking.slot == "own", self.parking.slot_taken == "next"
+        ways = {"parking.slot_taken": own and not next_one, "recall.retrievable": self.recall.retrievable}
         return next((key for key, has in ways.items() if has), "")
 
     @property
     def measures_of_ways(self) -> frozenset[str]:
         """The measures of the ways to park that this scenario has and most do not."""
-        has = {"forwarded_share": self.recall.to == "elsewhere", "recall_retrieved_share": self.recall.retrievable}
+        own = self.parking.slot == "own"
+        has = {
+            "slot_taken_share": own and self.parking.slot_taken != "next",
+            "stranger_share": own and self.parking.slot_taken == "retrieve",
+            "forwarded_share": self.recall.to == "elsewhere",
+            "recall_retrieved_share": self.recall.retrievable,
+        }
         return frozenset(name for name, is_so in has.items() if is_so)
 
     @property

@@ -17,6 +17,7 @@ import pydantic
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import UnfitError, UnknownWordError
+from parksim.rules.codes import SLOT_NAMES, TAKEN_NAMES
 from parksim.scenario import quantities as q
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law, by_kind
@@ -41,7 +42,7 @@ def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
-LATER: Final = frozenset({"retrievable"})
+LATER: Final = frozenset({"slot", "slot_taken", "retrievable"})
 """Keys that came after scenarios had digests: at their defaults they are not part of what a digest is made from."""
 
 LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
@@ -350,6 +351,11 @@ class Parking(Section):
     """How often one call may be parked."""
     announcement: q.Duration = 0.0
     """Time of the attendant that a park costs (the page, the slot read out)."""
+    slot: Literal[SLOT_NAMES] = "lot"  # type: ignore[valid-type]  # the rules' words
+    """Which slot the parker asks for: "lot": none, the lot chooses; "own": one key an attendant; "chosen": one that is
+    free, as the lamps show."""
+    slot_taken: Literal[TAKEN_NAMES] = "next"  # type: ignore[valid-type]  # the rules' words
+    """What follows if that slot is taken: the next free one, a refusal, or "retrieve": the two callers meet."""
     when_full: Literal["keep", "overflow", "drop"] | None = None
     """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
     retries: int | None = pydantic.Field(default=None, ge=0, le=10_000, strict=True)

@@ -154,7 +154,12 @@ def _known(scenario: Scenario) -> _Known:
     lots: tuple[LossLot, ...] | str = next((why for why in whys if isinstance(why, str)), "")
     if not (isinstance(rate, str) or limited or isinstance(stay, str) or isinstance(asking, str) or uneven):
         lots = tuple(
-            theory.loss_lot(rate * float(asking[0]) * share, stay, lot.slots, lot.choice)
+            theory.loss_lot(
+                rate * float(asking[0]) * share,
+                stay,
+                lot.slots,
+                "random" if scenario.parking.slot == "chosen" else lot.choice,
+            )
             for lot, share in zip(scenario.lots, of_lots.tolist(), strict=True)
         )
     lot = lots if isinstance(lots, str) else _together(lots, of_lots)
@@ -324,7 +329,18 @@ def _no_parks(scenario: Scenario) -> Table:
     no_lots = Formula((0.0,) * len(scenario.lots), NO_PARKS)
     staff = Formula(None, "staff are unlimited") if scenario.retrieval.staff == UNLIMITED else Formula(0.0, NO_PARKS)
     return (
-        _none(NO_PARKS, (*undefined, "expired_share_by_hour", *_OF_STAY, *_OF_RETURN, "recall_retrieved_share"))
+        _none(
+            NO_PARKS,
+            (
+                *undefined,
+                "expired_share_by_hour",
+                *_OF_STAY,
+                *_OF_RETURN,
+                "recall_retrieved_share",
+                "stranger_share",
+                "slot_taken_share",
+            ),
+        )
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
         | dict.fromkeys(by_hour, Formula((0.0,) * HOURS, NO_PARKS))
         | {"occupancy_pmf": Formula((1.0, *no_slots), NO_PARKS), "slot_utilisation": Formula(no_slots, NO_PARKS)}
@@ -448,7 +464,11 @@ def _no_returns(scenario: Scenario) -> Table:
 
 def _ways(scenario: Scenario, known: _Known) -> Table:
     """Return the measures of ways to park that most scenarios do not have, and the share of calls that leave."""
-    table = {"recall_retrieved_share": Formula(0.0, "no ringing return can be fetched")}
+    table = {
+        "slot_taken_share": Formula(0.0, "no slot that is asked for refuses"),
+        "stranger_share": Formula(0.0, "no number is dialled for another call"),
+        "recall_retrieved_share": Formula(0.0, "no ringing return can be fetched"),
+    }
     if scenario.recall.to != "elsewhere" or not _can_expire(scenario):
         return table | {"forwarded_share": Formula(0.0, "no call is forwarded")}
     lot = known.lot

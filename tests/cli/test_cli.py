@@ -28,6 +28,8 @@ DOCUMENTED_MEASURES = {
     "time_full_share",
     "retrieved_share",
     "expired_share",
+    "slot_taken_share",
+    "stranger_share",
     "abandoned_share",
     "recalls_per_hour",
     "recall_busy_share",

@@ -133,6 +133,16 @@ def retrieved(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
     return (at, -1, call, lot, slot, by, c.RETRIEVED, 0)
 
 
+def slot_taken(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
+    """The slot asked for is taken."""
+    return (at, -1, call, lot, slot, by, c.REFUSED, c.SLOT_TAKEN)
+
+
+def retrieved_stranger(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
+    """Somebody took the call out of the lot who did not come for it."""
+    return (at, -1, call, lot, slot, by, c.RETRIEVED, c.STRANGER)
+
+
 def retrieved_ringing(at: int, call: int, by: int) -> Row:
     """A member took the call while its return rang."""
     return (at, -1, call, -1, -1, by, c.RETRIEVED, c.RINGING)

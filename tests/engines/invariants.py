@@ -106,7 +106,10 @@ class _Walk:
         elif kind == c.REFUSED:
             self.move(row, {"attendant"}, "attendant")
             taken = sum(1 for other, _ in self.slots if other == lot)
-            self.check(taken == self.settings.slots[lot], f"{row}: lot not full")
+            if reason == c.SLOT_TAKEN:
+                self.check((lot, row[4]) in self.slots, f"{row}: slot not taken")
+            else:
+                self.check(taken == self.settings.slots[lot], f"{row}: lot not full")
             self.check(self.busy.get(extension, call) == call, f"{row}: asked by another")
         elif kind == c.PARKED:
             self.park(row)
@@ -168,6 +171,10 @@ class _Walk:
         self.check(parked is not None and parked[2] == call, f"{row}: not in that slot")
         deadline_us = parked[1] if parked else c.NEVER
         self.check(deadline_us == c.NEVER or at_us <= deadline_us, f"{row}: after its deadline {deadline_us}")
+        if kind == c.RETRIEVED and row[7] == c.STRANGER and self.settings.slot_taken == c.TAKEN_RETRIEVE:
+            self.check(extension == slot, f"{row}: not the key of that slot")
+            self.move(row, {"lot"}, "met")
+            return
         if kind == c.RETRIEVED:
             self.move(row, {"lot"}, "staff")
             first = max(self.settings.attendants, 0)
@@ -183,6 +190,9 @@ class _Walk:
     def end(self, row: Row) -> None:
         """The call is gone, from where its reason says."""
         _, _, _, _, _, extension, kind, reason = row
+        if reason == c.MET and self.where.get(row[2]) == "met":
+            self.move(row, {"met"}, "gone")
+            return
         origin, freed = {
             (c.ABANDONED, c.WAITING): ("queue", False),
             (c.ABANDONED, c.RETURNING): ("returning", False),
@@ -193,6 +203,8 @@ class _Walk:
             (c.ENDED, c.FORWARDED): ("returning", False),
             (c.LOST, c.QUEUE_FULL): ("queue", False),
             (c.LOST, c.LOT_FULL): ("attendant", True),
+            (c.LOST, c.SLOT_TAKEN): ("attendant", True),
+            (c.LOST, c.MET): ("attendant", True),
             (c.LOST, c.UNANSWERED): ("returning", False),
             (c.LOST, c.BUSY): ("returning", False),
         }[kind, reason]

@@ -433,10 +433,28 @@ class Model:
         overflow = self.settings.when_full == c.FULL_OVERFLOW
         for lot in range(first, len(self.lots) if overflow else first + 1):
             slot = self.choose_slot(lot, self.drawn("slot_u", self.parks[call], call))
+            reason = c.LOT_FULL
+            if self.settings.slot_asked == c.SLOT_OWN and 0 <= attendant < self.settings.slots[lot]:
+                other = self.lots[lot].get(attendant)
+                if other is None:
+                    slot = attendant
+                elif self.settings.slot_taken == c.TAKEN_NEXT:
+                    free = [one for one in range(self.settings.slots[lot]) if one not in self.lots[lot]]
+                    slot = next((one for one in free if one > attendant), free[0] if free else -1)
+                else:
+                    slot, reason = -1, c.SLOT_TAKEN
             if slot != -1:
                 self.park(call, lot, slot)
                 return
-            self.write(c.REFUSED, call, reason=c.LOT_FULL, extension=attendant, lot=lot)
+            asked = attendant if reason == c.SLOT_TAKEN else -1
+            self.write(c.REFUSED, call, reason=reason, extension=attendant, lot=lot, slot=asked)
+            if reason == c.SLOT_TAKEN and self.settings.slot_taken == c.TAKEN_RETRIEVE:
+                self.leave_lot(other)
+                self.write(c.RETRIEVED, other, reason=c.STRANGER, extension=attendant, lot=lot, slot=asked)
+                self.lose(other, c.MET)
+                self.lose(call, c.MET, attendant)
+                self.free_attendant(attendant)
+                return
 
         self.refusals[call] += 1
         if overflow:
@@ -444,7 +462,7 @@ class Model:
             self.write(c.ENDED, call, reason=c.OVERFLOWED, extension=attendant)
             self.free_attendant(attendant)
         elif self.settings.when_full == c.FULL_DROP:
-            self.lose(call, c.LOT_FULL, attendant)
+            self.lose(call, reason, attendant)
             self.free_attendant(attendant)
         elif self.refusals[call] <= self.settings.retries:
             self.put(self.now + self.settings.retry_after_us, c.RANK_PARK_REQUEST, call)
@@ -456,6 +474,8 @@ class Model:
         free = [slot for slot in range(self.settings.slots[lot]) if slot not in self.lots[lot]]
         if not free:
             return -1
+        if self.settings.slot_asked == c.SLOT_CHOSEN:
+            return free[slot_u % len(free)]
         if self.settings.choices[lot] == c.CHOOSE_NEXT:
             return next((slot for slot in free if slot > self.last_assigned[lot]), free[0])
         if self.settings.choices[lot] == c.CHOOSE_RANDOM:

@@ -32,7 +32,7 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
     settings = _settings(rng, grid_us, 3 if several_lots and rng.random() < 0.5 else 2 if several_lots else 1)
     workload = _workload(rng, grid_us, settings, rng.randint(1, 40) if calls is None else calls)
     settings = with_ways(rng, settings)
-    if settings.retrievable and rng.random() < 0.8:  # most retrievals fall behind the time-out
+    if settings.retrievable:  # most retrievals fall behind the time-out
         later_us = np.maximum(workload.max_in_parking_us, 0) + workload.retrieval_us
         retrieval_us = np.where(workload.retrieval_us == c.NEVER, c.NEVER, later_us)
         workload = workload._replace(retrieval_us=retrieval_us)
@@ -40,10 +40,18 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
 
 
 def with_ways(rng: Random, settings: Settings) -> Settings:
-    """Draws which of the ways to park a case has that only some systems have; two in five have none."""
-    if rng.random() < 0.4:
+    """Draws which of the ways to park a case has that only some systems have; one in four has none."""
+    if rng.random() < 0.25:
         return settings
-    return settings._replace(retrievable=int(settings.recall_to == c.TO_PARKER))
+    asked = rng.choice((c.SLOT_LOT, c.SLOT_OWN, c.SLOT_OWN, c.SLOT_CHOSEN))
+    taken = c.TAKEN_NEXT if asked == c.SLOT_LOT else rng.randrange(len(c.TAKEN_NAMES))
+    drops = taken == c.TAKEN_REFUSE and rng.random() < 0.5
+    return settings._replace(
+        when_full=c.FULL_DROP if drops else settings.when_full,
+        slot_asked=asked,
+        slot_taken=taken,
+        retrievable=int(settings.recall_to == c.TO_PARKER),
+    )
 
 
 def _settings(rng: Random, grid_us: int, lots: int) -> Settings:

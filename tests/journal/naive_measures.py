@@ -72,7 +72,14 @@ class _Counted:
             elif (
                 f.kind in {c.RELEASED, c.ENDED}
                 or (f.kind == c.PARKED and not announces)
-                or (f.kind, f.reason) in {(c.LOST, c.LOT_FULL), (c.ABANDONED, c.RINGING), (c.RECALL_UNANSWERED, c.LAST)}
+                or (f.kind, f.reason)
+                in {
+                    (c.LOST, c.LOT_FULL),
+                    (c.LOST, c.SLOT_TAKEN),
+                    (c.LOST, c.MET),
+                    (c.ABANDONED, c.RINGING),
+                    (c.RECALL_UNANSWERED, c.LAST),
+                }
                 or (f.kind, f.reason) == (c.RECALL_UNANSWERED, c.FETCHED)
             ):
                 free(f.extension, f.time_us)
@@ -179,6 +186,8 @@ class _Counted:
             "time_full_share": Fraction(held[slots], self.length_us),
             "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
+            "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),
+            "stranger_share": ratio(len(self.of(c.RETRIEVED, c.STRANGER)), len(parks)),
             "abandoned_share": ratio(len(self.of(c.ABANDONED, c.IN_LOT)), len(parks)),
             "recalls_per_hour": recalled,
             "recall_busy_share": busy,

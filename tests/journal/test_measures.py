@@ -119,6 +119,8 @@ BY_HAND = {
     "refused_share": 1 / 5,
     "time_full_share": 0.15,  # 15 to 20 and 25 to 35
     "retrieved_share": 1 / 4,  # call 9
+    "slot_taken_share": 0,
+    "stranger_share": 0,
     "expired_share": 2 / 4,  # calls 1 and 5
     "abandoned_share": 1 / 4,  # call 3
     "recalls_per_hour": 72,  # two in 100 s

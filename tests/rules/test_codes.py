@@ -29,6 +29,9 @@ REASONS = {
     "STALE_TIMER": "stale_timer",
     "FORWARDED": "forwarded",
     "FETCHED": "fetched",
+    "SLOT_TAKEN": "slot_taken",
+    "STRANGER": "stranger",
+    "MET": "met",
 }
 RANKS = [
     *("HANGUP", "TALK_END", "ANNOUNCED", "STAFF_SERVE", "RETRIEVAL", "ANSWER", "EXPIRY", "RING_OUT"),
@@ -36,6 +39,8 @@ RANKS = [
 ]
 POLICIES = {
     "CHOICE_NAMES": ["CHOOSE_LOWEST", "CHOOSE_NEXT", "CHOOSE_RANDOM"],
+    "SLOT_NAMES": ["SLOT_LOT", "SLOT_OWN", "SLOT_CHOSEN"],
+    "TAKEN_NAMES": ["TAKEN_NEXT", "TAKEN_REFUSE", "TAKEN_RETRIEVE"],
     "FULL_NAMES": ["FULL_KEEP", "FULL_OVERFLOW", "FULL_DROP"],
     "RECALL_TO_NAMES": ["TO_PARKER", "TO_GROUP", "TO_ELSEWHERE"],
     "BUSY_NAMES": ["BUSY_WAIT", "BUSY_GROUP", "BUSY_DROP"],

@@ -34,6 +34,8 @@ TRIALS = {
     "retrieved_share": "parks_made",
     "expired_share": "parks_made",
     "abandoned_share": "parks_made",
+    "stranger_share": "parks_made",
+    "slot_taken_share": "parks_requested",
     "parked_s_mean": "parks_made",
     "forwarded_share": "calls_offered",
     "recall_busy_share": "returns",
