@@ -172,6 +172,13 @@ MEASURES: Final = (
         better="less",
         way="Calls that come back",
     ),
+    Measure(
+        "reused_share",
+        "parks in a slot that another call left in the last 60 s",
+        "parks",
+        better="less",
+        way="The lot",
+    ),
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),
     Measure("occupancy_p95", "busy slots, not exceeded in 95 % of the time", "", "The lot", "slots"),
     Measure("occupancy_max", "busy slots, at most", "", "The lot", "slots"),

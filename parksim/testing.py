@@ -83,6 +83,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
     times = st.integers(1, 5)
     attendants = draw(st.sampled_from((1, 2, 3, NEVER)))
     recall_to = draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, codes.TO_ELSEWHERE)))
+    fetching = draw(st.sampled_from((codes.FETCH_CALL, codes.FETCH_CALL, codes.FETCH_NUMBER, codes.FETCH_OLDEST)))
     return Settings(
         attendants=attendants,
         staff=draw(st.sampled_from((NEVER, 1, 2, 0))),
@@ -103,7 +104,8 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         period_us=draw(times) * grid_us,
         slot_asked=draw(st.sampled_from(range(len(codes.SLOT_NAMES)))),
         slot_taken=draw(st.sampled_from(range(len(codes.TAKEN_NAMES)))),
-        retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER else 0,
+        fetching=fetching,
+        retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER and not fetching else 0,
     )
 
 
@@ -170,7 +172,8 @@ def _end_all(settings: Settings, columns: Mapping[str, list[list[int]]], grid_us
     """End what would never end, as scenario files must: a stay with no clock at all, a ring likewise."""
     for k in range(settings.max_parks):
         for call, limit_us in enumerate(columns["max_in_parking_us"][k]):
-            fetched = settings.staff != 0 and columns["retrieval_us"][k][call] != NEVER
+            mine = settings.fetching != codes.FETCH_OLDEST  # else who comes for this call may fetch another
+            fetched = mine and settings.staff != 0 and columns["retrieval_us"][k][call] != NEVER
             if limit_us == NEVER and columns["patience_us"][k][call] == NEVER and not fetched:
                 columns["max_in_parking_us"][k][call] = grid_us
             answered = columns["answer_us"][k][call] != NEVER
@@ -283,6 +286,8 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
         tables["parking"] |= draw(_policies())
     _end_every_stay(tables)
     _give_keys(tables)
+    if tables["retrieval"].get("order") == "oldest" or tables["retrieval"].get("blind"):
+        tables["recall"].pop("retrievable", None)
     return Scenario.model_validate(tables)
 
 
@@ -365,7 +370,11 @@ def _retrievals(draw: st.DrawFn) -> _Table:
         staff=st.integers(1, 3) | st.just("unlimited"),
         talk=laws(),
         delay_factor=_hours((1, 0.5, 2.25)),
+        order=st.sampled_from(("own", "oldest")),
+        blind=st.booleans(),
     )
+    if table.get("order") == "oldest":
+        table.pop("blind", None)
     if table.get("never") == 1 and draw(st.booleans()):
         del table["delay"]
         table.pop("delay_factor", None)
@@ -399,7 +408,7 @@ def _end_every_stay(tables: _Table) -> None:
     for one in lot if isinstance(lot, list) else [lot]:
         if one.get("max_in_parking") == "unlimited":
             patience = one.get("patience", tables["caller"].get("patience", "unlimited"))
-            if patience == "unlimited" and retrieval.get("never", 0) != 0:
+            if patience == "unlimited" and (retrieval.get("never", 0) != 0 or retrieval.get("order") == "oldest"):
                 one["patience"] = "10m"
 
 

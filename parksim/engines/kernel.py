@@ -262,11 +262,11 @@ def talk_with_member(ex: s.Exchange, call: int, member: int) -> None:
 
 
 @inlined
-def fetch(ex: s.Exchange, call: int, member: int) -> None:
-    """Retrieve ``call`` from its slot and talk with it."""
+def fetch(ex: s.Exchange, call: int, member: int, wanted: int) -> None:
+    """Retrieve ``call`` from its slot and talk with it, whoever was ``wanted`` there."""
     record = s.record_of(ex, call)
     lot = s.lot_view(ex, record["lot"])
-    fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW])
+    fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW], wanted)
     assert fact.call == call
     s.apply(ex, fact)
     talk_with_member(ex, call, member)
@@ -414,7 +414,11 @@ def on_park_request(ex: s.Exchange, call: int) -> None:
         return
     record = s.record_of(ex, call)
     release(ex, call, record["extension"])
-    stay_on(ex, call, s.at(ex, s.RETRIEVAL, record["parks"] - 1, call))
+    retrieval_us = s.at(ex, s.RETRIEVAL, record["parks"] - 1, call)
+    if ex.policies.fetching != c.FETCH_CALL:
+        tell(ex, call, retrieval_us)
+        retrieval_us = c.NEVER
+    stay_on(ex, call, retrieval_us)
 
 
 @inlined
@@ -458,7 +462,54 @@ def on_retrieval(ex: s.Exchange, call: int) -> None:
     if rings:
         fetch_ringing(ex, call, member)
     else:
-        fetch(ex, call, member)
+        fetch(ex, call, member, c.NOBODY)
+
+
+@inlined
+def tell(ex: s.Exchange, call: int, retrieval_us: int) -> None:
+    """Let somebody come to whom the number of a call's slot is told now; who was told first dials first."""
+    record = s.record_of(ex, call)
+    number, bits = ex.state[s.TOLD], ex.told.shape[1] - 1
+    ex.state[s.TOLD] = number + 1
+    if retrieval_us != c.NEVER:
+        place = number & bits
+        ex.told[0, place], ex.told[1, place] = record["lot"], record["slot"]
+        ex.told[2, place], ex.told[3, place] = call, number
+        s.push(ex, ex.state[s.NOW] + retrieval_us, s.key_of(c.RANK_RETRIEVAL, number))
+    ex.state[s.TOLD_IS_FULL] = int(ex.told[0, (number + 1) & bits] != c.NOBODY)
+    if ex.policies.fetching == c.FETCH_OLDEST:
+        ex.places[3, record["lot"], record["slot"]] = ex.state[s.NOW]
+
+
+@inlined
+def on_dial(ex: s.Exchange, number: int) -> None:
+    """RETRIEVAL where numbers are dialled: who is in that slot is fetched, or who is parked longest in that lot.
+
+    Where no member of the staff is free, the retrieval of the wanted call, or of the one parked longest, waits for one;
+    nobody waits to fetch a stranger.
+    """
+    place = number & (ex.told.shape[1] - 1)
+    lot, slot, wanted = s.wide(ex.told[0, place]), s.wide(ex.told[1, place]), s.wide(ex.told[2, place])
+    ex.told[0, place] = c.NOBODY
+    if ex.policies.fetching == c.FETCH_OLDEST:
+        slot, wanted = rules.longest_parked(s.lot_view(ex, lot), ex.places[3, lot]), s.wide(c.NOBODY)
+        if slot == c.NOBODY:
+            return
+    found = ex.places[0, lot, slot]
+    if found == c.NOBODY:
+        return
+    member = s.wide(c.NOBODY)
+    if ex.policies.staff != c.UNLIMITED:
+        member = s.first_idle(ex, 1)
+        if member == c.NOBODY:
+            if wanted in (c.NOBODY, found) and s.record_of(ex, found)["list"] == c.NOBODY:
+                s.join(ex, s.RETRIEVALS, found)
+                ex.places[3, lot, slot] = c.NEVER
+            return
+        s.set_idle(ex, member, BUSY_NOW)
+    if s.record_of(ex, found)["list"] != c.NOBODY:
+        s.leave(ex, found)
+    fetch(ex, found, member, wanted)
 
 
 @inlined
@@ -472,7 +523,7 @@ def on_staff_serve(ex: s.Exchange) -> None:
         s.set_idle(ex, member, BUSY_NOW)
         call = ex.lists[s.RETRIEVALS]["first"]
         s.leave(ex, call)
-        fetch(ex, call, member)
+        fetch(ex, call, member, c.NOBODY)
 
 
 @inlined
@@ -514,6 +565,7 @@ def advance(exchange: s.Exchange) -> int:
             ex.state[s.ROWS] + room > len(ex.rows)
             or ex.state[s.HEAP] + room > ex.heap.shape[1]
             or ex.state[s.RETURNS] >= ex.state[s.DRAWN_PARKS]
+            or ex.state[s.TOLD_IS_FULL]
         ):
             return s.MORE_ROOM
         time_us, key = s.next_event(ex)
@@ -532,6 +584,8 @@ def advance(exchange: s.Exchange) -> int:
             on_staff_serve(ex)
         elif rank == c.RANK_ANNOUNCED:
             on_announced(ex, number)
+        elif rank == c.RANK_RETRIEVAL and ex.policies.fetching != c.FETCH_CALL:
+            on_dial(ex, number)
         else:
             s.record_of(ex, number)["wake_us"] = c.NEVER  # this wake-up has come; another entry like it would be stale
             if rank == c.RANK_PARK_REQUEST:

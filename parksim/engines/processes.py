@@ -34,6 +34,7 @@ from parksim.rules.lot import (
     decide_meeting,
     decide_park,
     decide_unpark,
+    longest_parked,
     slot_to_ask_for,
 )
 from parksim.scenario.model import Settings
@@ -116,6 +117,7 @@ class SlotTable:
         self.occupants = [c.NOBODY] * slots
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
+        self.since_us = [c.NEVER] * slots  # kept where others may end a stay; NEVER, too, if somebody waits to fetch it
         self.free = tree_of_counts(slots, width_for(slots)) if slots > FEW_SLOTS else []
         self.choice, self.number = choice, number
         self.view = self._seen(c.NOBODY)
@@ -164,7 +166,9 @@ class Exchange:
         self.serve_is_due = False
         self.staff_serve_is_due = False
         self.stays: dict[int, Event] = {}  # what a call in a slot waits for, where others may end its stay
-        self.stays_end_by_others = settings.slot_taken == c.TAKEN_RETRIEVE
+        self.dials = settings.fetching != c.FETCH_CALL
+        self.stays_end_by_others = self.dials or settings.slot_taken == c.TAKEN_RETRIEVE
+        self.told = 0  # numbers of slots that were told, where these are dialled: the number of the next one
         self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
@@ -337,7 +341,12 @@ class Exchange:
         calls = self.calls
         lot = self.lots[stay.lot]
         patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
-        wake = routing.first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
+        retrieval_us = c.NEVER if self.dials else calls.retrieval_us[parks][call]
+        if self.stays_end_by_others:
+            lot.since_us[stay.slot] = stay.time_us
+        if self.dials:
+            self._expect_dial(stay, calls.retrieval_us[parks][call])
+        wake = routing.first_of_stay(stay.time_us, patience_us, retrieval_us, limit_us)
         ends = yield self._in_slot(call, wake)
         if ends == c.RANK_RETRIEVAL:
             member = self._take_member()
@@ -349,10 +358,13 @@ class Exchange:
                 retrieval = Retrieval(call, self._in_slot(call, wake), stay.lot, stay.slot)
                 self.retrievals.append(retrieval)
                 ends = yield retrieval.wait
-                if not isinstance(ends, Turn) or ends.kind != c.RETRIEVED:
+                if ends in (c.RANK_HANGUP, c.RANK_EXPIRY):
                     self.retrievals.remove(retrieval)
         if self.stays_end_by_others:
             del self.stays[call]
+            lot.since_us[stay.slot] = c.NEVER
+            if not isinstance(ends, Turn) or ends.kind != c.RETRIEVED:
+                self.retrievals = deque(one for one in self.retrievals if one.call != call)
         now = self.now_us
         if isinstance(ends, Turn):
             if ends.kind == c.RETRIEVED:
@@ -368,6 +380,33 @@ class Exchange:
         if fact.kind != c.EXPIRED:
             return None
         return (yield from self._return(call, parks, stay))
+
+    def _expect_dial(self, stay: Fact, retrieval_us: int) -> None:
+        """Let somebody come to whom the number of a slot has been told; who was told first dials first."""
+        if retrieval_us != c.NEVER:
+            dial = Alarm(self.env, stay.time_us + retrieval_us, c.RANK_RETRIEVAL, self.told)
+            self._call_back(dial, lambda _event: self._dial(stay))
+        self.told += 1
+
+    def _dial(self, told: Fact) -> None:
+        """Fetch who is in the slot whose number was told, or who is parked longest in that lot.
+
+        Where no member of the staff is free, the retrieval of the wanted call, or of the one parked longest, waits for
+        one; nobody waits to fetch a stranger.
+        """
+        lot, slot, wanted = self.lots[told.lot], told.slot, told.call
+        if self.settings.fetching == c.FETCH_OLDEST:
+            slot, wanted = longest_parked(lot.view, lot.since_us), c.NOBODY
+        found = c.NOBODY if slot == c.NOBODY else lot.occupants[slot]
+        if found not in self.stays:
+            return
+        member = self._take_member()
+        if member is not None:
+            self._commit(decide_unpark(lot.view, slot, member, self.now_us, wanted))
+            self._wake(self.stays[found], Turn(c.RETRIEVED, member))
+        elif wanted in (c.NOBODY, found) and lot.since_us[slot] != c.NEVER:
+            self.retrievals.append(Retrieval(found, self.stays[found], told.lot, slot))
+            lot.since_us[slot] = c.NEVER
 
     def _in_slot(self, call: int, wake: routing.Wake) -> Event:
         """Return what a call in a slot waits for; the event is noted where others may end its stay."""

@@ -160,6 +160,9 @@ class Books:
         self._calendar: list[Key] = []  # the known ones, and some that have stopped
         self.change_us = routing.next_change_us(settings.counts, settings.period_us, 0)  # of the number on duty
         self._told_us = 0  # instant of the last row
+        self.dials = settings.fetching != c.FETCH_CALL
+        self.told: list[Fact] = []  # the parks, where the number of the slot is told and dialled later: by number
+        self._tellers: dict[object, list[int]] = {}  # call, (lot, slot) or (lot,) -> those of them
 
     # Clocks ------------------------------------------------------------------------------------------------------
 
@@ -190,6 +193,22 @@ class Books:
         """Return a number of the workload, None without a workload."""
         drawn = None if self.drawn is None else getattr(self.drawn, column)
         return None if drawn is None else drawn[parks][number] if isinstance(drawn, list) else drawn[number]
+
+    def tellers(self, fact: Fact) -> list[int]:
+        """Return the parks after which somebody may still come who fetches the call of ``fact``, by number."""
+        key: object = (fact.lot, fact.slot)
+        if self.settings.fetching == c.FETCH_OLDEST:
+            key = (fact.lot,)
+        elif fact.reason == c.NO_REASON:
+            key = fact.call
+        numbers = self._tellers[key] = [
+            one for one in self._tellers.get(key, ()) if (c.RANK_RETRIEVAL, one) in self.clocks
+        ]
+        if key == fact.call:
+            return [one for one in numbers if self.told[one][3:5] == fact[3:5]]
+        if key == (fact.lot,):
+            return numbers
+        return [one for one in numbers if self.told[one].call != fact.call]
 
     def offer(self, number: int) -> None:
         """Put the offer of a call into the calendar."""
@@ -320,12 +339,19 @@ class Books:
         """Stop the clocks of a call that do not keep running, and start others."""
         number = fact.call
         kept = _KEEPS.get((fact.kind, fact.reason), set())
+        if self.dials:
+            kept = kept | {c.RANK_RETRIEVAL}  # which has the number of a park, not of a call
         if fact.kind == c.EXPIRED and self.settings.retrievable:
             kept = {c.RANK_RETRIEVAL}
         for rank in _CLOCKS_OF_A_CALL - kept:
             self.clocks.pop((rank, number), None)
         for rank, column in _STARTS.get(fact.kind, {}).items():
-            if (rank, number) not in self.clocks:
+            if rank == c.RANK_RETRIEVAL and self.dials:
+                self.put(rank, len(self.told), self.of(column, number, call.parks - 1))
+                for key in (number, (fact.lot, fact.slot), (fact.lot,)):
+                    self._tellers.setdefault(key, []).append(len(self.told))
+                self.told.append(fact)
+            elif (rank, number) not in self.clocks:
                 self.put(rank, number, self.of(column, number, call.parks - 1))
         if fact.deadline_us != c.NEVER:
             rank = c.RANK_EXPIRY if fact.kind == c.PARKED else c.RANK_RING_OUT
@@ -430,6 +456,9 @@ def _staff_serve(books: Books, _: int) -> None:
 @_at(c.RANK_RETRIEVAL, "a call is fetched from its slot by the member idle longest", c.RETRIEVED)
 def _retrieval(books: Books, number: int) -> None:
     """From its slot, or from where its return rings; who comes while it waits for its parker finds nobody."""
+    if books.dials:
+        _dial(books, books.told[number])
+        return
     call = books.calls[number]
     if call.state == life.AT_PARKER and (member := books.idle(staff=True)) is not None:
         books.note(c.RECALL_UNANSWERED, number, call.extension, c.FETCHED)
@@ -438,6 +467,21 @@ def _retrieval(books: Books, number: int) -> None:
         return
     books.retrievals.append(number)
     _staff_serve(books, number)
+
+
+def _dial(books: Books, told: Fact) -> None:
+    """Fetch who is in the slot whose number was told, or who is parked longest in that lot."""
+    slot, wanted, here = told.slot, told.call, books.lots[told.lot]
+    if books.settings.fetching == c.FETCH_OLDEST:
+        awaited = {c.NOBODY, *books.retrievals}
+        since_us = [c.NEVER if call in awaited else books.calls[call].since_us for call in here.occupants]
+        slot, wanted = lot.longest_parked(here, since_us), c.NOBODY
+    found = c.NOBODY if slot == c.NOBODY else here.occupants[slot]
+    member = None if found == c.NOBODY else books.idle(staff=True)
+    if member is not None:
+        books.write(lot.decide_unpark(here, slot, member, books.now_us, wanted))
+    elif found != c.NOBODY and wanted in {c.NOBODY, found} and found not in books.retrievals:
+        books.retrievals.append(found)
 
 
 @_at(c.RANK_ANSWER, "a return is answered where it rings")

@@ -98,6 +98,7 @@ def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
     values["recall_busy_share"] = float("nan")
     if settings.recall_to == c.TO_PARKER:
         values["recall_busy_share"] = _ratio(returns - int(tally.sums[t.RUNG_AT_ONCE]), returns)
+    values["reused_share"] = _ratio(float(tally.sums[t.REUSED]), values["parks_made"])
     hourly = tally.of_hour.sum(axis=1).tolist()
     values["recalls_per_hour"] = hourly[t.TIME_OUTS] / (window.length_us / HOUR_US)
     values |= _waits(tally.waits_us, kinds[c.ANSWERED])
@@ -268,7 +269,9 @@ def tally_of(journal: Journal, settings: Settings, window: Window, target_us: in
         level_us=_level_us(changes_us, steps, settings, window),
         slot_us=np.bincount(stays.place, stays.held_us(window), minlength=sum(settings.slots)).astype(np.int64),
         busy_us=busy_us,
-        sums=np.array([_staff_us(journal, clipped_us, settings), _rung_at_once(journal, counted)]),
+        sums=np.array(
+            [_staff_us(journal, clipped_us, settings), _rung_at_once(journal, counted), _reused(stays, ours)]
+        ),
         stays_us=(stays.until_us - stays.from_us)[ours],
         waits_us=waits_us[waits_us > 0],
     )
@@ -295,6 +298,12 @@ def _rung_at_once(journal: Journal, counted: Mask) -> int:
     before, after = _neighbours(journal, (journal.kind == c.RECALL_RINGING) | (journal.kind == c.EXPIRED))
     at_once = (journal.kind[before] == c.EXPIRED) & (journal.kind[after] == c.RECALL_RINGING) & counted[before]
     return int(np.count_nonzero(at_once & (journal.time_us[before] == journal.time_us[after])))
+
+
+def _reused(stays: "Stays", ours: Mask) -> int:
+    """Count the stays in a slot that another one left ``REUSED_US`` before or less; stays are by slot, then by time."""
+    again = (stays.place[1:] == stays.place[:-1]) & (stays.from_us[1:] - stays.until_us[:-1] <= t.REUSED_US)
+    return int(np.count_nonzero(again & ours[1:]))
 
 
 def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:

@@ -149,6 +149,8 @@ KEY_WORDS: Final = {
     "retrieval.delay": "time until a parked call is fetched",
     "retrieval.delay_factor": "factor of that time by hour of the day",
     "retrieval.never": "share of parked calls that nobody fetches",
+    "retrieval.order": "which call is fetched",
+    "retrieval.blind": "whether numbers are dialled as they were told",
     "retrieval.staff": "people who fetch parked calls",
     "retrieval.talk": "talk after a call is fetched",
     "unknown.draws": "file of joint draws of what is not known",

@@ -98,6 +98,12 @@ TAKEN_REFUSE: Final = 1
 TAKEN_RETRIEVE: Final = 2
 TAKEN_NAMES: Final = ("next", "refuse", "retrieve")
 
+# Whom somebody fetches who comes for a parked call: that call; who is in the slot whose number was told; the one
+# that is parked longest.
+FETCH_CALL: Final = 0
+FETCH_NUMBER: Final = 1
+FETCH_OLDEST: Final = 2
+
 # What follows when the lot is full.
 FULL_KEEP: Final = 0
 FULL_OVERFLOW: Final = 1

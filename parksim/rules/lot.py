@@ -194,14 +194,37 @@ def decide_park(
     return Fact(now_us, deadline_us, call, lot.number, slot, parker, c.PARKED, c.NO_REASON)
 
 
-def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int) -> Fact:
-    """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time."""
+def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int, wanted: int = c.NOBODY) -> Fact:
+    """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time.
+
+    Whoever comes for one call, ``wanted``, and finds another one there fetches a stranger.
+    """
     call = c.NOBODY
     if 0 <= slot < lot.slots and (lot.deadlines_us[slot] == c.NEVER or now_us <= lot.deadlines_us[slot]):
         call = lot.occupants[slot]
     if call == c.NOBODY:
         return Fact(now_us, c.NEVER, c.NOBODY, lot.number, slot, retriever, c.REFUSED, c.EMPTY_SLOT)
-    return Fact(now_us, c.NEVER, call, lot.number, slot, retriever, c.RETRIEVED, c.NO_REASON)
+    reason = c.NO_REASON if wanted in (c.NOBODY, call) else c.STRANGER
+    return Fact(now_us, c.NEVER, call, lot.number, slot, retriever, c.RETRIEVED, reason)
+
+
+def longest_parked(lot: Lot, since_us: Sequence[int]) -> int:
+    """Return the slot of the call that is parked longest, or ``NOBODY``; of equal instants the lower number is first.
+
+    ``since_us[slot]`` is when its call was parked, ``NEVER`` for one that is passed over since somebody waits to fetch
+    it.
+    """
+    first = c.NOBODY
+    for slot in range(lot.slots):
+        if lot.occupants[slot] == c.NOBODY or since_us[slot] == c.NEVER:
+            continue
+        if (
+            first == c.NOBODY
+            or since_us[slot] < since_us[first]
+            or (since_us[slot] == since_us[first] and lot.occupants[slot] < lot.occupants[first])
+        ):
+            first = slot
+    return first
 
 
 def decide_meeting(lot: Lot, slot: int, extension: int, now_us: int) -> Fact:
@@ -297,6 +320,7 @@ __all__ = [
     "evolved",
     "free_below",
     "free_slots",
+    "longest_parked",
     "lowest_free",
     "next_deadline",
     "nth_counted",

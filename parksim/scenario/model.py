@@ -73,6 +73,7 @@ class Settings(NamedTuple):
     period_us: int = 3_600_000_000
     slot_asked: int = 0  # codes.SLOT_*
     slot_taken: int = 0  # codes.TAKEN_*
+    fetching: int = 0  # codes.FETCH_*
     retrievable: int = 0  # 1: a return can be fetched while it rings
 
     def stated(self) -> dict[str, Any]:
@@ -181,15 +182,25 @@ class Scenario(sections.Section):
                 "needs horizon, the length of a replication", 'add horizon = "1d", say', ("run", "horizon")
             )
         for place, lot in zip(self._lot_places, self.lots, strict=True):
-            if lot.max_in_parking is None and self.stay_patience(lot) is None and self.retrieval.never > 0:
+            may_stay = self.retrieval.never > 0 or self.retrieval.order == "oldest"
+            if lot.max_in_parking is None and self.stay_patience(lot) is None and may_stay:
                 raise UnfitError(
                     "an unlimited stay needs another end: a call never fetched whose caller never hangs up stays for "
                     "ever",
-                    "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking",
+                    "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking"
+                    if self.retrieval.order == "own"
+                    else "set a patience in [lot] or [caller], or a max_in_parking",
                     (*place, "max_in_parking"),
                 )
         self._check_lots()
         self._check_keys()
+        if self.recall.retrievable and self.retrieval.fetching != codes.FETCH_CALL:
+            key = "blind" if self.retrieval.blind else "order"
+            raise UnfitError(
+                "who comes then finds the calls that are in slots, and a return that rings is in none",
+                f"remove retrieval.{key}, or this",
+                ("recall", "retrievable"),
+            )
         if self.recall.ring == UNLIMITED and self.recall.to == "parker":
             if self.recall.attempts > 1:
                 raise UnfitError(
@@ -491,6 +502,7 @@ class Scenario(sections.Section):
             counts=self.attendants.counts,
             slot_asked=codes.SLOT_NAMES.index(self.parking.slot),
             slot_taken=codes.TAKEN_NAMES.index(self.parking.slot_taken),
+            fetching=self.retrieval.fetching,
             retrievable=int(self.recall.retrievable),
         )
 
@@ -498,7 +510,12 @@ class Scenario(sections.Section):
     def beyond_theory(self) -> str:
         """The first key with a way to park that formulas, controls and copies do not know; "" where there is none."""
         own, next_one = self.parking.slot == "own", self.parking.slot_taken == "next"
-        ways = {"parking.slot_taken": own and not next_one, "recall.retrievable": self.recall.retrievable}
+        ways = {
+            "parking.slot_taken": own and not next_one,
+            "retrieval.order": self.retrieval.order != "own",
+            "retrieval.blind": self.retrieval.blind,
+            "recall.retrievable": self.recall.retrievable,
+        }
         return next((key for key, has in ways.items() if has), "")
 
     @property
@@ -507,7 +524,8 @@ class Scenario(sections.Section):
         own = self.parking.slot == "own"
         has = {
             "slot_taken_share": own and self.parking.slot_taken != "next",
-            "stranger_share": own and self.parking.slot_taken == "retrieve",
+            "stranger_share": self.retrieval.blind or (own and self.parking.slot_taken == "retrieve"),
+            "reused_share": self.retrieval.blind,
             "forwarded_share": self.recall.to == "elsewhere",
             "recall_retrieved_share": self.recall.retrievable,
         }

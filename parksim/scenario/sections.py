@@ -17,7 +17,7 @@ import pydantic
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import UnfitError, UnknownWordError
-from parksim.rules.codes import SLOT_NAMES, TAKEN_NAMES
+from parksim.rules.codes import FETCH_CALL, FETCH_NUMBER, FETCH_OLDEST, SLOT_NAMES, TAKEN_NAMES
 from parksim.scenario import quantities as q
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law, by_kind
@@ -42,7 +42,7 @@ def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
-LATER: Final = frozenset({"slot", "slot_taken", "retrievable"})
+LATER: Final = frozenset({"slot", "slot_taken", "order", "blind", "retrievable"})
 """Keys that came after scenarios had digests: at their defaults they are not part of what a digest is made from."""
 
 LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
@@ -391,6 +391,10 @@ class Retrieval(Section):
     """How many members fetch calls."""
     talk: Law = Constant(value=0.0)
     """Talk with the member, which ends the call."""
+    order: Literal["own", "oldest"] = "own"
+    """Whom somebody fetches who comes: the call it came for, or the one parked longest in that lot."""
+    blind: YesOrNo = False
+    """Whether the number of the slot is dialled as it was told, whoever is in the slot by then."""
 
     @pydantic.model_validator(mode="after")
     def _fetched(self) -> Self:
@@ -403,6 +407,21 @@ class Retrieval(Section):
         if self.delay is None and self.delay_factor is not None:
             raise UnfitError("needs a delay to multiply", 'add delay = "60s" or a law, or remove it', ("delay_factor",))
         return self
+
+    @pydantic.model_validator(mode="after")
+    def _by_number(self) -> Self:
+        if self.blind and self.order != "own":
+            raise UnfitError(
+                "who fetches the call that is parked longest dials no number that was told",
+                'set order = "own", or remove blind',
+                ("blind",),
+            )
+        return self
+
+    @property
+    def fetching(self) -> int:
+        """Whom somebody fetches who comes, one of ``codes.FETCH_*``."""
+        return FETCH_OLDEST if self.order == "oldest" else FETCH_NUMBER if self.blind else FETCH_CALL
 
     @property
     def factors(self) -> tuple[float, ...]:

@@ -28,6 +28,7 @@ DOCUMENTED_MEASURES = {
     "time_full_share",
     "retrieved_share",
     "expired_share",
+    "reused_share",
     "slot_taken_share",
     "stranger_share",
     "abandoned_share",

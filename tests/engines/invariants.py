@@ -171,7 +171,7 @@ class _Walk:
         self.check(parked is not None and parked[2] == call, f"{row}: not in that slot")
         deadline_us = parked[1] if parked else c.NEVER
         self.check(deadline_us == c.NEVER or at_us <= deadline_us, f"{row}: after its deadline {deadline_us}")
-        if kind == c.RETRIEVED and row[7] == c.STRANGER and self.settings.slot_taken == c.TAKEN_RETRIEVE:
+        if kind == c.RETRIEVED and row[7] == c.STRANGER and 0 <= extension < self.settings.attendants:
             self.check(extension == slot, f"{row}: not the key of that slot")
             self.move(row, {"lot"}, "met")
             return

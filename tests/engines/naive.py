@@ -79,6 +79,9 @@ class Model:
 
         self.lots: list[dict[int, int]] = [{} for _ in settings.slots]  # slot -> the call in it
         self.last_assigned = [-1 for _ in settings.slots]
+        self.dials = settings.fetching != c.FETCH_CALL
+        self.told: list[tuple[int, int, int]] = []  # where numbers are dialled: (lot, slot, call) of every park
+        self.parked_at: dict[int, int] = {}
 
         # One entry a call.
         self.where: dict[int, str] = {}
@@ -114,6 +117,8 @@ class Model:
 
     def stop_clocks(self, call: int, *ranks: int) -> None:
         """Stops those of a call's clocks that run."""
+        if self.dials:
+            ranks = tuple(rank for rank in ranks if rank != c.RANK_RETRIEVAL)  # that is of a park, not of a call
         self.calendar = [event for event in self.calendar if event[2] != call or event[1] not in ranks]
 
     def step(self) -> None:
@@ -245,6 +250,9 @@ class Model:
 
     def retrieval(self, call: int) -> None:
         """Rank 4: somebody comes for a parked call; if every member is busy, the call waits for one."""
+        if self.dials:
+            self.dial(*self.told[call])
+            return
         somebody_is_free = self.settings.staff < 0 or self.members_free_since
         if self.where[call] == "ringing" and somebody_is_free:
             parker = self.extension[call]
@@ -261,12 +269,28 @@ class Model:
         else:
             self.retrievals.append(call)
 
-    def retrieve(self, call: int) -> None:
+    def dial(self, lot: int, slot: int, wanted: int) -> None:
+        """Somebody dials the number that was told, or asks the lot for the call that is there longest."""
+        here = self.lots[lot]
+        if self.settings.fetching == c.FETCH_OLDEST:
+            calls = [call for call in here.values() if call not in self.retrievals]
+            if not calls:
+                return
+            wanted = min(calls, key=lambda call: (self.parked_at[call], call))
+            slot = self.place[wanted][1]
+        if slot not in here:
+            return
+        if self.settings.staff < 0 or self.members_free_since:
+            self.retrieve(here[slot], c.NO_REASON if here[slot] == wanted else c.STRANGER)
+        elif here[slot] == wanted and wanted not in self.retrievals:
+            self.retrievals.append(wanted)
+
+    def retrieve(self, call: int, reason: int = c.NO_REASON) -> None:
         """A member, the longest idle, takes the call out of the lot and talks."""
         member = self.next_member()
         lot, slot = self.leave_lot(call)
         self.stop_clocks(call, c.RANK_RETRIEVAL)
-        self.write(c.RETRIEVED, call, extension=member, lot=lot, slot=slot)
+        self.write(c.RETRIEVED, call, reason=reason, extension=member, lot=lot, slot=slot)
         self.talk_with_member(call, member)
 
     def next_member(self) -> int:
@@ -496,7 +520,9 @@ class Model:
         self.lots[lot][slot] = call
         self.last_assigned[lot] = slot
         self.put_clock(self.drawn("patience_us", k, call), c.RANK_HANGUP, call)
-        self.put_clock(self.drawn("retrieval_us", k, call), c.RANK_RETRIEVAL, call)
+        self.parked_at[call] = self.now
+        self.put_clock(self.drawn("retrieval_us", k, call), c.RANK_RETRIEVAL, len(self.told) if self.dials else call)
+        self.told.append((lot, slot, call))
         self.put_clock(max_in_parking_us, c.RANK_EXPIRY, call)
         if attendant == c.NOBODY:
             return

@@ -32,10 +32,14 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
     settings = _settings(rng, grid_us, 3 if several_lots and rng.random() < 0.5 else 2 if several_lots else 1)
     workload = _workload(rng, grid_us, settings, rng.randint(1, 40) if calls is None else calls)
     settings = with_ways(rng, settings)
+    if settings.fetching == c.FETCH_OLDEST:  # who comes for a call may fetch another: its stay needs an end of its own
+        limit_us = np.where(workload.max_in_parking_us == c.NEVER, 7 * grid_us, workload.max_in_parking_us)
+        workload = workload._replace(max_in_parking_us=limit_us)
     if settings.retrievable:  # most retrievals fall behind the time-out
-        later_us = np.maximum(workload.max_in_parking_us, 0) + workload.retrieval_us
+        later_us = np.maximum(workload.max_in_parking_us, 0) + workload.retrieval_us % (3 * grid_us) + grid_us
         retrieval_us = np.where(workload.retrieval_us == c.NEVER, c.NEVER, later_us)
-        workload = workload._replace(retrieval_us=retrieval_us)
+        answer_us = np.where(workload.answer_us == c.NEVER, c.NEVER, workload.answer_us + 2 * grid_us)
+        workload = workload._replace(retrieval_us=retrieval_us, answer_us=answer_us)
     return settings, workload
 
 
@@ -45,12 +49,16 @@ def with_ways(rng: Random, settings: Settings) -> Settings:
         return settings
     asked = rng.choice((c.SLOT_LOT, c.SLOT_OWN, c.SLOT_OWN, c.SLOT_CHOSEN))
     taken = c.TAKEN_NEXT if asked == c.SLOT_LOT else rng.randrange(len(c.TAKEN_NAMES))
+    fetching = rng.choice((c.FETCH_CALL, c.FETCH_CALL, c.FETCH_NUMBER, c.FETCH_OLDEST))
     drops = taken == c.TAKEN_REFUSE and rng.random() < 0.5
+    rings = fetching == c.FETCH_CALL and rng.random() < 0.7
     return settings._replace(
+        recall_to=c.TO_PARKER if rings else settings.recall_to,
         when_full=c.FULL_DROP if drops else settings.when_full,
         slot_asked=asked,
         slot_taken=taken,
-        retrievable=int(settings.recall_to == c.TO_PARKER),
+        fetching=fetching,
+        retrievable=int(rings),
     )
 
 

@@ -186,6 +186,7 @@ class _Counted:
             "time_full_share": Fraction(held[slots], self.length_us),
             "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
+            "reused_share": ratio(self.reused(), len(parks)),
             "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),
             "stranger_share": ratio(len(self.of(c.RETRIEVED, c.STRANGER)), len(parks)),
             "abandoned_share": ratio(len(self.of(c.ABANDONED, c.IN_LOT)), len(parks)),
@@ -223,6 +224,19 @@ class _Counted:
             **self._hourly(parks, refusals, in_window, target_us),
             **self._by_lot(parks, refusals, expiries),
         }
+
+    def reused(self):
+        """Return how many parks of counted calls took a slot that became free within the 60 s before."""
+        return sum(
+            any(
+                (earlier.lot, earlier.slot) == (parked.lot, parked.slot)
+                and 0 <= parked.time_us - left.time_us <= 60_000_000
+                and self.facts.index(left) < self.facts.index(parked)
+                for earlier, left in self.stays
+            )
+            for parked, _ in self.stays
+            if parked.call in self.calls
+        )
 
     def _by_lot(self, parks, refusals, expiries):
         lots = range(len(self.settings.slots))

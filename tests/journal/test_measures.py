@@ -119,6 +119,7 @@ BY_HAND = {
     "refused_share": 1 / 5,
     "time_full_share": 0.15,  # 15 to 20 and 25 to 35
     "retrieved_share": 1 / 4,  # call 9
+    "reused_share": 3 / 4,  # all but the first in slot 1: 5, 27 and 12 s after another call left slot 0
     "slot_taken_share": 0,
     "stranger_share": 0,
     "expired_share": 2 / 4,  # calls 1 and 5
