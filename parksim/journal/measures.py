@@ -172,10 +172,9 @@ def _utilisations(tally: Tally, settings: Settings, window: Window) -> dict[str,
         "attendant_utilisation_by_hour": np.full(HOURS, np.nan),
     }
     if settings.attendants != c.UNLIMITED:
-        bounds_us, hours, duty = t.stretches_of(settings, window)
-        there_us = duty * np.diff(bounds_us) + tally.busy_us[t.OVERTIME]
+        hours, on_duty_us = _on_duty(settings, window)
         # Weights are whole numbers far below 2**53: bincount adds them exactly.
-        both = tally.busy_us[t.ATTENDANTS], there_us
+        both = tally.busy_us[t.ATTENDANTS], on_duty_us + tally.busy_us[t.OVERTIME]
         busy, there = (np.bincount(hours, one_us, minlength=HOURS).astype(np.int64).tolist() for one_us in both)
         attendants["attendant_utilisation"] = _ratio(sum(busy), sum(there))
         attendants["attendant_utilisation_by_hour"] = np.array([*map(_ratio, busy, there)])
@@ -183,6 +182,13 @@ def _utilisations(tally: Tally, settings: Settings, window: Window) -> dict[str,
     if settings.staff > 0:
         staff = staff_us / (settings.staff * window.length_us)
     return attendants | {"staff_utilisation": staff}
+
+
+@lru_cache(maxsize=16)
+def _on_duty(settings: Settings, window: Window) -> tuple[Ints, Ints]:
+    """Return of each stretch of the window its hour of day, and how long attendants are on duty, all together."""
+    bounds_us, hours, duty = t.stretches_of(settings, window)
+    return hours, duty * np.diff(bounds_us)
 
 
 def _by_hour(tally: Tally, settings: Settings, window: Window) -> dict[str, Any]:

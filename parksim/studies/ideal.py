@@ -288,6 +288,7 @@ def _at_full(one: Ideal, low_s: float, high_s: float) -> dict[str, Floats]:
             asks = one.sums("requests", cuts, counted=True, lot=lot)
             for factor, weight in day_factors(one.scenario):
                 full = weight * poisson_at_least(slots[lot], factor * mean)
-                requests += factor * float(asks @ full)
-                full_s += float(full @ np.diff(cuts)) if first_s == low_s else 0.0
+                # Sums instead of products of vectors: for those NumPy's library wakes threads, which cost more.
+                requests += factor * float((asks * full).sum())
+                full_s += float((full * np.diff(cuts)).sum()) if first_s == low_s else 0.0
     return {"full_s": np.asarray(full_s), "requests_at_full": np.asarray(requests)}
