@@ -27,8 +27,7 @@ CALL: Final = np.dtype(
         ("wake_us", "i8"),  # the wake-up that counts
         ("patience_end_us", "i8"),  # of a return
         ("answer_us", "i8"),  # of a return
-        ("ring_end_us", "i8"),  # of a return that can be fetched
-        ("since_us", "i8"),  # when it was parked, then when it came back
+        ("since_us", "i8"),  # when it was parked, then came back; the ring's end while somebody comes to fetch it there
         ("next", "i4"),
         ("previous", "i4"),
         ("next_joined", "i4"),

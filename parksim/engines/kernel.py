@@ -95,12 +95,13 @@ def ring(ex: s.Exchange, call: int, attendant: int) -> None:
     record["where"] = life.AT_PARKER
     record["extension"] = attendant
     retrieval_us = c.NEVER
-    if ex.policies.retrievable:
-        record["ring_end_us"] = ring_end_us
+    if ex.policies.retrievable and record["since_us"] != c.NEVER:
         parks = record["parks"] - 1
         parked_us = record["since_us"] - s.at(ex, s.MAX_IN_PARKING, parks, call)
         retrieval_us = rules.retrieval_of_ring(parked_us, s.at(ex, s.RETRIEVAL, parks, call), ex.state[s.NOW])
     first = rules.first_of_ring(record["patience_end_us"], retrieval_us, record["answer_us"], ring_end_us)
+    if first.rank == c.RANK_RETRIEVAL:
+        record["since_us"] = ring_end_us
     s.wake(ex, call, first.time_us, first.rank)
 
 
@@ -451,7 +452,8 @@ def on_retrieval(ex: s.Exchange, call: int) -> None:
     if ex.policies.staff != c.UNLIMITED:
         member = s.first_idle(ex, 1)
         if member == c.NOBODY and rings:
-            first = rules.first_of_ring(record["patience_end_us"], c.NEVER, record["answer_us"], record["ring_end_us"])
+            first = rules.first_of_ring(record["patience_end_us"], c.NEVER, record["answer_us"], record["since_us"])
+            record["since_us"] = c.NEVER  # nobody comes in a later period
             s.wake(ex, call, first.time_us, first.rank)
             return
         if member == c.NOBODY:
