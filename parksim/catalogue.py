@@ -140,6 +140,14 @@ MEASURES: Final = (
         better="less",
         way="How a stay ends",
     ),
+    Measure(
+        "reminded_share",
+        "parked calls of which the parker is reminded",
+        "parks",
+        better="less",
+        way="How a stay ends",
+    ),
+    Measure("resumed_share", "parked calls taken back by their parker", "parks", way="How a stay ends"),
     Measure("abandoned_share", "parked callers who hang up", "parks", "How a stay ends", better="less"),
     Measure(
         "recalls_per_hour", "calls that come back per hour", "", "Calls that come back", "1/h", ("hour",), better="less"

@@ -82,7 +82,9 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
     lots = draw(st.integers(1, max_lots))
     times = st.integers(1, 5)
     attendants = draw(st.sampled_from((1, 2, 3, NEVER)))
-    recall_to = draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, codes.TO_ELSEWHERE)))
+    further = (codes.TO_ELSEWHERE, codes.TO_REMINDER)
+    recall_to = draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, *further)))
+    reminds = recall_to == codes.TO_REMINDER
     fetching = draw(st.sampled_from((codes.FETCH_CALL, codes.FETCH_CALL, codes.FETCH_NUMBER, codes.FETCH_OLDEST)))
     return Settings(
         attendants=attendants,
@@ -105,6 +107,8 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         slot_asked=draw(st.sampled_from(range(len(codes.SLOT_NAMES)))),
         slot_taken=draw(st.sampled_from(range(len(codes.TAKEN_NAMES)))),
         fetching=fetching,
+        remind_every_us=draw(times) * grid_us if reminds else NEVER,
+        forward_after_us=draw(times) * grid_us if reminds else NEVER,
         retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER and not fetching else 0,
     )
 
@@ -395,6 +399,8 @@ def _recalls() -> st.SearchStrategy[_Table]:
             "unanswered": st.sampled_from(codes.UNANSWERED_NAMES),
             "patience": _patiences(),
             "retrievable": st.booleans(),
+            "remind_every": _durations_s(1, 60),
+            "forward_after": _durations_s(1, 300),
         },
     )
     return st.builds(lambda ring, others: ring | others, rings | endless, rest).map(

@@ -205,6 +205,7 @@ class CommandedExchange(Exchange):
             for waiter in [one for one in line if one.call == place.call]:
                 line.remove(waiter)
         self.stays.pop(place.call, None)
+        self.parked.pop(place.call, None)
         for retrieval in [one for one in self.retrievals if one.call == place.call]:
             self.retrievals.remove(retrieval)
         process.interrupt()
@@ -291,15 +292,16 @@ class CommandedExchange(Exchange):
 
     def _park_by_command(self, place: Place, command: Command) -> None:
         view = self.lots[command.lot].view
-        fact = decide_park(view, place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
+        told = place.told or command.extension not in range(self.settings.attendants)
+        limit_us = command.limit_us if told else self._longest_stay(command.limit_us)
+        fact = decide_park(view, place.call, command.extension, limit_us, command.asked, 0, self.now_us)
         if fact.kind != c.PARKED:
             self.write(*fact)
             return
         busy = c.NOBODY if place.second_line else place.extension
         was, parks = place.state, place.parks
         self._take(place)
-        if command.extension not in range(self.settings.attendants):
-            place.told = True
+        place.told = told
         self._commit(fact)
         place.second_line = place.told
         if was == life.WITH_STAFF:

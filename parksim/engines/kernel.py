@@ -278,9 +278,14 @@ def stay_on(ex: s.Exchange, call: int, retrieval_us: int) -> None:
     """Wake a parked call at the first of its clocks."""
     record = s.record_of(ex, call)
     parks = record["parks"] - 1
-    first = rules.first_of_stay(
-        record["since_us"], s.at(ex, s.PATIENCE, parks, call), retrieval_us, s.at(ex, s.MAX_IN_PARKING, parks, call)
-    )
+    limit_us = s.at(ex, s.MAX_IN_PARKING, parks, call)
+    reminds = ex.policies.recall_to == c.TO_REMINDER
+    if reminds:
+        limit_us = rules.longest_stay(limit_us, c.TO_REMINDER, ex.policies.forward_after_us)
+    first = rules.first_of_stay(record["since_us"], s.at(ex, s.PATIENCE, parks, call), retrieval_us, limit_us)
+    if reminds:
+        first = rules.sooner(first, record["answer_us"], c.RANK_ANSWER)
+        first = rules.sooner(first, record["patience_end_us"], c.RANK_EXPIRY)
     s.wake(ex, call, first.time_us, first.rank)
 
 
@@ -363,6 +368,7 @@ def ask_for_slot(ex: s.Exchange, call: int) -> int:
     for number in range(s.at(ex, s.LOT, 0, call), len(ex.lots)):
         lot = s.lot_view(ex, number)
         limit_us = s.at(ex, s.MAX_IN_PARKING, parks, call)
+        limit_us = rules.longest_stay(limit_us, ex.policies.recall_to, ex.policies.forward_after_us)
         if ex.policies.slot_asked != c.SLOT_LOT:
             asked = rules.slot_to_ask_for(lot, ex.policies.slot_asked, parker, slot_u)
         fact = rules.decide_park(lot, call, parker, limit_us, asked, slot_u, ex.state[s.NOW], ex.policies.slot_taken)
@@ -415,7 +421,12 @@ def on_park_request(ex: s.Exchange, call: int) -> None:
         return
     record = s.record_of(ex, call)
     release(ex, call, record["extension"])
-    retrieval_us = s.at(ex, s.RETRIEVAL, record["parks"] - 1, call)
+    parks = record["parks"] - 1
+    retrieval_us = s.at(ex, s.RETRIEVAL, parks, call)
+    if ex.policies.recall_to == c.TO_REMINDER:
+        record["patience_end_us"] = s.later(ex.state[s.NOW], s.at(ex, s.MAX_IN_PARKING, parks, call))
+        record["answer_us"] = c.NEVER
+        record["asked"] = record["rings"] = 0
     if ex.policies.fetching != c.FETCH_CALL:
         tell(ex, call, retrieval_us)
         retrieval_us = c.NEVER
@@ -529,8 +540,62 @@ def on_staff_serve(ex: s.Exchange) -> None:
 
 
 @inlined
+def remain(ex: s.Exchange, call: int) -> None:
+    """Let a call stay of which its parker has been reminded, until the next of its clocks."""
+    record = s.record_of(ex, call)
+    retrieval_us = s.at(ex, s.RETRIEVAL, record["parks"] - 1, call)
+    if record["list"] != c.NOBODY or ex.policies.fetching != c.FETCH_CALL:
+        retrieval_us = c.NEVER
+    stay_on(ex, call, retrieval_us)
+
+
+@inlined
+def resume(ex: s.Exchange, call: int) -> bool:
+    """Let the parker take a call back of which he was reminded, if he is free; tell whether he is."""
+    record = s.record_of(ex, call)
+    parker = record["extension"]
+    if parker != c.NOBODY:
+        if not rules.is_free(ex.idle_us[parker]):
+            return False
+        s.set_idle(ex, parker, BUSY_NOW)
+    if record["list"] != c.NOBODY:
+        s.leave(ex, call)
+    s.apply(ex, rules.decide_resume(s.lot_view(ex, record["lot"]), s.wide(record["slot"]), ex.state[s.NOW]))
+    handle(ex, call, parker)
+    return True
+
+
+@inlined
+def remind(ex: s.Exchange, call: int) -> None:
+    """Remind the parker of a call; once he would have answered, he takes it back when he is free at a reminder."""
+    record = s.record_of(ex, call)
+    now_us, again = ex.state[s.NOW], record["asked"] > 0
+    deadline_us = ex.places[2, record["lot"], record["slot"]]
+    next_us = now_us + ex.policies.remind_every_us
+    reason = c.AGAIN if again else c.NO_REASON
+    until_us = min(next_us, deadline_us)
+    s.write(ex, until_us, call, record["lot"], record["slot"], record["extension"], c.REMINDED, reason)
+    record["patience_end_us"] = next_us if next_us < deadline_us else c.NEVER
+    if again:
+        if record["rings"] and resume(ex, call):
+            return
+    else:
+        record["asked"] = 1
+        record["answer_us"] = s.later(now_us, s.at(ex, s.ANSWER, record["parks"] - 1, call))
+        ex.state[s.RETURNS] = max(ex.state[s.RETURNS], s.wide(record["parks"]))
+    remain(ex, call)
+
+
+@inlined
 def on_answer(ex: s.Exchange, call: int) -> None:
-    """ANSWER: the parker answers the return and handles it again."""
+    """ANSWER: the parker answers the return and handles it again, or takes back a call of which he was reminded."""
+    record = s.record_of(ex, call)
+    if record["where"] == life.IN_SLOT:
+        record["answer_us"] = c.NEVER
+        record["rings"] = 1
+        if not resume(ex, call):
+            remain(ex, call)
+        return
     attendant = s.record_of(ex, call)["extension"]
     s.note(ex, call, attendant, c.RECALL_ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
@@ -540,12 +605,15 @@ def on_answer(ex: s.Exchange, call: int) -> None:
 def on_expiry(ex: s.Exchange, call: int) -> None:
     """EXPIRY: the time in the lot is up; the call comes back to its parker or to the group, or leaves for elsewhere."""
     record = s.record_of(ex, call)
+    now_us = ex.state[s.NOW]
+    if ex.policies.recall_to == c.TO_REMINDER and record["patience_end_us"] == now_us:
+        remind(ex, call)
+        return
     if record["list"] != c.NOBODY:
         s.leave(ex, call)
-    now_us = ex.state[s.NOW]
     fact = rules.decide_expiry(s.lot_view(ex, record["lot"]), s.wide(record["slot"]), call, now_us, now_us)
     s.apply(ex, fact)
-    if ex.policies.recall_to == c.TO_ELSEWHERE:
+    if rules.leaves_at_time_out(ex.policies.recall_to):
         record["where"] = life.GONE
         s.note(ex, call, c.NOBODY, c.ENDED, c.FORWARDED)
         return

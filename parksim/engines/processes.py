@@ -35,6 +35,7 @@ from parksim.rules.lot import (
     decide_hangup,
     decide_meeting,
     decide_park,
+    decide_resume,
     decide_unpark,
     longest_parked,
     slot_to_ask_for,
@@ -169,7 +170,9 @@ class Exchange:
         self.staff_serve_is_due = False
         self.stays: dict[int, Event] = {}  # what a call in a slot waits for, where others may end its stay
         self.dials = settings.fetching != c.FETCH_CALL
-        self.stays_end_by_others = self.dials or settings.slot_taken == c.TAKEN_RETRIEVE
+        self.reminds = settings.recall_to == c.TO_REMINDER
+        self.stays_end_by_others = self.dials or self.reminds or settings.slot_taken == c.TAKEN_RETRIEVE
+        self.parked: dict[int, Fact] = {}  # beside ``stays``: the park
         self.told = 0  # numbers of slots that were told, where these are dialled: the number of the next one
         self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
@@ -306,7 +309,7 @@ class Exchange:
         number = calls.lot[call]
         while True:
             lot, asked = self.lots[number], c.NOBODY
-            limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
+            limit_us, slot_u = self._longest_stay(calls.max_in_parking_us[parks][call]), calls.slot_u[parks][call]
             if settings.slot_asked != c.SLOT_LOT:
                 asked = slot_to_ask_for(lot.view, settings.slot_asked, attendant, slot_u)
             fact = decide_park(lot.view, call, attendant, limit_us, asked, slot_u, now, settings.slot_taken)
@@ -317,6 +320,9 @@ class Exchange:
             number += 1
             if not self.overflows or number == len(self.lots) or self._meets(fact):
                 return fact
+
+    def _longest_stay(self, limit_us: int) -> int:
+        return routing.longest_stay(limit_us, self.settings.recall_to, self.settings.forward_after_us)
 
     def _meets(self, refused: Fact) -> bool:
         """Tell whether a key whose slot was taken fetches the call there."""
@@ -342,10 +348,15 @@ class Exchange:
         """Stay in the lot until hang-up, retrieval or time-out; the attendant who answers the return, or None."""
         calls = self.calls
         lot = self.lots[stay.lot]
-        patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
+        patience_us = calls.patience_us[parks][call]
+        limit_us = self._longest_stay(calls.max_in_parking_us[parks][call])
         retrieval_us = c.NEVER if self.dials else calls.retrieval_us[parks][call]
         if self.stays_end_by_others:
-            lot.since_us[stay.slot] = stay.time_us
+            lot.since_us[stay.slot], self.parked[call] = stay.time_us, stay
+        if self.reminds and stay.deadline_us != c.NEVER:
+            first_us = stay.deadline_us - self.settings.forward_after_us
+            answer_us = _later(first_us, calls.answer_us[parks][call])
+            self._expect_reminder(stay, first_us, first_us, answer_us)
         if self.dials:
             self._expect_dial(stay, calls.retrieval_us[parks][call])
         wake = routing.first_of_stay(stay.time_us, patience_us, retrieval_us, limit_us)
@@ -363,7 +374,7 @@ class Exchange:
                 if ends in (c.RANK_HANGUP, c.RANK_EXPIRY):
                     self.retrievals.remove(retrieval)
         if self.stays_end_by_others:
-            del self.stays[call]
+            del self.stays[call], self.parked[call]
             lot.since_us[stay.slot] = c.NEVER
             if not isinstance(ends, Turn) or ends.kind != c.RETRIEVED:
                 self.retrievals = deque(one for one in self.retrievals if one.call != call)
@@ -373,7 +384,7 @@ class Exchange:
                 end_us = now + calls.staff_talk_us[parks][call]
                 yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
                 self._end(call, ends.extension, end_us, c.AFTER_RETRIEVAL)
-            return None
+            return ends.extension if ends.kind == c.RECALL_ANSWERED else None
         if ends == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
@@ -382,6 +393,38 @@ class Exchange:
         if fact.kind != c.EXPIRED:
             return None
         return (yield from self._return(call, parks, stay))
+
+    def _expect_reminder(self, stay: Fact, at_us: int, first_us: int, answer_us: int) -> None:
+        reminder = Alarm(self.env, at_us, c.RANK_EXPIRY, stay.call)
+        self._call_back(reminder, lambda _event: self._remind(stay, first_us, answer_us))
+
+    def _remind(self, stay: Fact, first_us: int, answer_us: int) -> None:
+        """Remind the parker of a call, if it is still there; from ``answer_us`` on he takes it back when he is free."""
+        if self.parked.get(stay.call) is not stay:
+            return
+        now = self.now_us
+        next_us, again = now + self.settings.remind_every_us, now != first_us
+        self.write(
+            *(now, min(next_us, stay.deadline_us), stay.call, stay.lot, stay.slot, stay.extension, c.REMINDED),
+            c.AGAIN if again else c.NO_REASON,
+        )
+        if not again and answer_us != c.NEVER:
+            answer = Alarm(self.env, answer_us, c.RANK_ANSWER, stay.call)
+            self._call_back(answer, lambda _event: self._resume(stay))
+        elif answer_us != c.NEVER and answer_us <= now:
+            self._resume(stay)
+        if next_us < stay.deadline_us:
+            self._expect_reminder(stay, next_us, first_us, answer_us)
+
+    def _resume(self, stay: Fact) -> None:
+        """Let the parker take a call back of which he was reminded, if it is still there and he is free."""
+        parker = stay.extension
+        is_free = parker == c.NOBODY or routing.is_free(self.attendants.idle_since_us[parker])
+        if is_free and self.parked.get(stay.call) is stay:
+            if parker != c.NOBODY:
+                self.attendants.set_idle(parker, routing.BUSY_NOW)
+            self._commit(decide_resume(self.lots[stay.lot].view, stay.slot, self.now_us))
+            self._wake(self.stays[stay.call], Turn(c.RECALL_ANSWERED, parker))
 
     def _expect_dial(self, stay: Fact, retrieval_us: int) -> None:
         """Let somebody come to whom the number of a slot has been told; who was told first dials first."""
@@ -419,7 +462,7 @@ class Exchange:
 
     def _return(self, call: int, parks: int, stay: Fact) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
-        if self.settings.recall_to == c.TO_ELSEWHERE:
+        if routing.leaves_at_time_out(self.settings.recall_to):
             self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
             return None
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])

@@ -136,6 +136,8 @@ class _Walk(Books):
         rank = BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
         if fact.kind == c.RECALL_ANSWERED and self.state_of(fact.call) == life.AT_PARKER:
             rank = c.RANK_ANSWER
+        elif (fact.kind, fact.reason) == (c.RETRIEVED, c.ON_REMINDER):
+            return fact.time_us, c.RANK_ANSWER, fact.call
         elif (fact.kind, fact.reason) == (c.RECALL_UNANSWERED, c.FETCHED):
             rank = c.RANK_RETRIEVAL
         if rank == c.RANK_RETRIEVAL and self.dials:

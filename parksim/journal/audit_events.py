@@ -103,6 +103,8 @@ class State(NamedTuple):
 _WITH_SOMEBODY: Final = frozenset({life.WITH_ATTENDANT, life.WITH_STAFF, life.AT_PARKER})
 """A call in these states makes its extension busy."""
 _KEEPS: Final = {
+    (c.REMINDED, c.NO_REASON): {c.RANK_HANGUP, c.RANK_RETRIEVAL},
+    (c.REMINDED, c.AGAIN): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
     (c.RECALL_RINGING, c.NO_REASON): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
     (c.RECALL_UNANSWERED, c.AGAIN): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
     (c.RECALL_UNANSWERED, c.LAST): {c.RANK_HANGUP},
@@ -114,6 +116,7 @@ _STARTS: Final = {
     c.RETRIEVED: {c.RANK_TALK_END: "staff_talk_us"},
     c.EXPIRED: {c.RANK_HANGUP: "recall_patience_us"},
     c.RECALL_RINGING: {c.RANK_ANSWER: "answer_us"},
+    c.REMINDED: {c.RANK_ANSWER: "answer_us"},
 }
 """The clocks that a fact starts, unless they run, with the workload's column; the one of its deadline comes on top."""
 _CLOCKS_OF_A_CALL: Final = {*range(len(c.RANK_NAMES))} - {c.RANK_ANNOUNCED, c.RANK_STAFF_SERVE, c.RANK_SERVE}
@@ -300,6 +303,8 @@ class Books:
             self.counts[fact.kind] += 1
         if fact.kind == c.RELEASED:
             self._free(fact.extension)
+        elif fact.kind == c.REMINDED:
+            self._set_clocks(fact, self.calls[fact.call])
         else:
             call = self.calls[fact.call]
             before, call.state = call.state, life.after(call.state, fact.kind, fact.reason)
@@ -345,20 +350,26 @@ class Books:
             kept = {c.RANK_RETRIEVAL}
         for rank in _CLOCKS_OF_A_CALL - kept:
             self.clocks.pop((rank, number), None)
-        for rank, column in _STARTS.get(fact.kind, {}).items():
+        starts = {} if fact.reason == c.ON_REMINDER else _STARTS.get(fact.kind, {})  # that is handled, as an answer is
+        for rank, column in starts.items():
             if rank == c.RANK_RETRIEVAL and self.dials:
                 self.put(rank, len(self.told), self.of(column, number, call.parks - 1))
                 for key in (number, (fact.lot, fact.slot), (fact.lot,)):
                     self._tellers.setdefault(key, []).append(len(self.told))
                 self.told.append(fact)
-            elif (rank, number) not in self.clocks:
+            elif (rank, number) not in self.clocks and (fact.kind, fact.reason) != (c.REMINDED, c.AGAIN):
                 self.put(rank, number, self.of(column, number, call.parks - 1))
         if fact.deadline_us != c.NEVER:
-            rank = c.RANK_EXPIRY if fact.kind == c.PARKED else c.RANK_RING_OUT
-            self.put(rank, number, fact.deadline_us - self.now_us)
+            rank = c.RANK_EXPIRY if fact.kind in {c.PARKED, c.REMINDED} else c.RANK_RING_OUT
+            first_us = fact.deadline_us  # that of a park is the last, where reminders come before
+            if fact.kind == c.PARKED and self.settings.recall_to == c.TO_REMINDER:
+                first_us -= self.settings.forward_after_us
+            self.put(rank, number, first_us - self.now_us)
         if fact.kind == c.OFFERED:
             self.offer(number + 1)
-        elif fact.kind in {c.ANSWERED, c.RECALL_ANSWERED}:  # a park request follows, or the end; who knows?
+        elif (
+            fact.kind in {c.ANSWERED, c.RECALL_ANSWERED} or fact.reason == c.ON_REMINDER
+        ):  # a park request follows, or the end; who knows?
             call.refusals = 0
             handling_us, talk_us = self.of("handling_us", number, call.parks), self.of("talk_us", number, call.parks)
             wants_park = self.of("wants_park", number, call.parks) if call.parks < self.settings.max_parks else 0
@@ -486,15 +497,43 @@ def _dial(books: Books, told: Fact) -> None:
 
 @_at(c.RANK_ANSWER, "a return is answered where it rings")
 def _answer(books: Books, number: int) -> None:
+    """Or a parker who was reminded of a call takes it back, if he is free."""
+    if books.calls[number].state == life.IN_SLOT:
+        _resume(books, number)
+        return
     books.note(c.RECALL_ANSWERED, number, books.calls[number].extension)
 
 
-@_at(c.RANK_EXPIRY, "a stay ends at its deadline and the call returns to its parker", c.EXPIRED)
+@_at(c.RANK_EXPIRY, "a stay ends at its deadline and the call returns to its parker", c.EXPIRED, c.REMINDED)
 def _expiry(books: Books, number: int) -> None:
-    call = books.calls[number]
+    call, settings = books.calls[number], books.settings
+    if settings.recall_to == c.TO_REMINDER and books.now_us < call.deadline_us:
+        _remind(books, number, call)
+        return
     books.write(lot.decide_expiry(books.lots[call.lot], call.slot, number, call.deadline_us, books.now_us))
-    if books.settings.recall_to == c.TO_ELSEWHERE:
+    if routing.leaves_at_time_out(settings.recall_to):
         books.note(c.ENDED, number, reason=c.FORWARDED)
+
+
+def _remind(books: Books, number: int, call: Call) -> None:
+    """Remind the parker; where he would have answered by now, he takes the call back if he is free."""
+    settings, now_us = books.settings, books.now_us
+    first_us = call.deadline_us - settings.forward_after_us
+    until_us = min(now_us + settings.remind_every_us, call.deadline_us)
+    reason = c.NO_REASON if now_us == first_us else c.AGAIN
+    books.write(Fact(now_us, until_us, number, call.lot, call.slot, call.parker, c.REMINDED, reason))
+    if reason == c.AGAIN:
+        answer_us, row = books.of("answer_us", number, call.parks - 1), books.row
+        would = answer_us is not None and answer_us != c.NEVER and first_us + answer_us <= now_us
+        found = (row.time_us, row.call, row.kind, row.reason) == (now_us, number, c.RETRIEVED, c.ON_REMINDER)
+        if would or (answer_us is None and found):
+            _resume(books, number)
+
+
+def _resume(books: Books, number: int) -> None:
+    call = books.calls[number]
+    if call.parker == c.NOBODY or routing.is_free(books.extensions[call.parker].idle_since_us):
+        books.write(lot.decide_resume(books.lots[call.lot], call.slot, books.now_us))
 
 
 @_at(c.RANK_RING_OUT, "a return rings period after period, then goes where nobody answered", c.RECALL_UNANSWERED)
@@ -596,6 +635,8 @@ def _answer_of(asked: Lot, books: Books, number: int) -> Fact:
         limit_us = c.NEVER if row.deadline_us == c.NEVER else max(1, row.deadline_us - books.now_us)  # at least 1 us
         at_random = settings.slot_asked == c.SLOT_CHOSEN or asked.choice == c.CHOOSE_RANDOM
         slot = row.slot if at_random else c.NOBODY
+    else:
+        limit_us = routing.longest_stay(limit_us, settings.recall_to, settings.forward_after_us)
     has_own = settings.slot_asked == c.SLOT_OWN and 0 <= call.extension < asked.slots
     if has_own or slot_u is not None:
         slot = lot.slot_to_ask_for(asked, settings.slot_asked, call.extension, slot_u or 0)

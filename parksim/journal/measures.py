@@ -29,6 +29,8 @@ _SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
     "slot_taken_share": ("parks_requested", c.REFUSED, c.SLOT_TAKEN),
     "stranger_share": ("parks_made", c.RETRIEVED, c.STRANGER),
     "expired_share": ("parks_made", c.EXPIRED),
+    "reminded_share": ("parks_made", c.REMINDED, c.NO_REASON),
+    "resumed_share": ("parks_made", c.RETRIEVED, c.ON_REMINDER),
     "abandoned_share": ("parks_made", c.ABANDONED, c.IN_LOT),
     "recall_answered_share": ("returns", c.RECALL_ANSWERED),
     "recall_retrieved_share": ("returns", c.RETRIEVED, c.RINGING),
@@ -399,6 +401,7 @@ def _attendants(journal: Journal, clipped_us: Ints, settings: Settings, window: 
     """Return for how long attendants are busy in each stretch, and for how long after duty: shape (2, stretches)."""
     kind, reason = journal.kind, journal.reason
     taken = (kind == c.ANSWERED) | (kind == c.RECALL_RINGING) | _answered_by_group(journal)
+    taken |= (kind == c.RETRIEVED) & (reason == c.ON_REMINDER)
     freed = (kind == c.RELEASED) | ((kind == c.ENDED) & ((reason == c.TALKED) | (reason == c.OVERFLOWED)))
     freed |= ((kind == c.LOST) & np.isin(reason, (c.LOT_FULL, c.SLOT_TAKEN, c.MET))) | (
         (kind == c.ABANDONED) & (reason == c.RINGING)

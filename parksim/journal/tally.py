@@ -153,7 +153,7 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
         if extension != c.NOBODY:
             tally.sums[STAFF_US] += within(its, time_us) - within(its, its.since_us[slots + extension])
             its.since_us[slots + extension] = c.NEVER
-    elif kind != c.ABANDONED or reason == c.RINGING:
+    elif kind != c.REMINDED and (kind != c.ABANDONED or reason == c.RINGING):
         free(its, slots, extension, time_us)
 
 

@@ -161,6 +161,8 @@ KEY_WORDS: Final = {
     "recall.never": "share of returning calls that are not answered",
     "recall.busy": "what a returning call does when its parker is busy",
     "recall.unanswered": "what becomes of a returning call that is not answered",
+    "recall.remind_every": "time from one reminder to the next",
+    "recall.forward_after": "time from the first reminder until the call is forwarded",
     "recall.retrievable": "whether a returning call can be fetched while it rings",
     "recall.patience": "how long a returning caller waits",
     "caller.patience": "how long a caller waits",
@@ -173,7 +175,19 @@ _COUNTED: Final = {
 }
 """What a key counts: one of it, and several."""
 _SECONDS: Final = frozenset(
-    ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring", "max_in_parking", "patience")
+    (
+        "horizon",
+        "warm_up",
+        "cool_down",
+        "target",
+        "announcement",
+        "retry_after",
+        "ring",
+        "remind_every",
+        "forward_after",
+        "max_in_parking",
+        "patience",
+    )
 )
 _PERCENT: Final = frozenset(("probability", "never", "precision"))
 _LAW_SECONDS: Final = ("mean", "median", "value", "low", "high", "means", "values", "scale")

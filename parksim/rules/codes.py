@@ -28,9 +28,10 @@ RECALL_ANSWERED: Final = 9
 RECALL_UNANSWERED: Final = 10
 ENDED: Final = 11
 LOST: Final = 12
+REMINDED: Final = 13
 KIND_NAMES: Final = (
     *("OFFERED", "ANSWERED", "REFUSED", "PARKED", "RELEASED", "RETRIEVED", "ABANDONED", "EXPIRED"),
-    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST"),
+    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST", "REMINDED"),
 )
 
 # Reasons: where, or why. One code has one meaning, with every kind.
@@ -46,7 +47,7 @@ BUSY: Final = 8  # LOST
 TALKED: Final = 9  # ENDED after the talk with an attendant
 AFTER_RETRIEVAL: Final = 10  # ENDED after the talk with the member who retrieved it
 OVERFLOWED: Final = 11  # ENDED: left for another service because the lot was full
-AGAIN: Final = 12  # RECALL_UNANSWERED, and it rings once more
+AGAIN: Final = 12  # RECALL_UNANSWERED, and it rings once more; REMINDED not for the first time
 LAST: Final = 13  # RECALL_UNANSWERED, and that was the last attempt
 EMPTY_SLOT: Final = 14  # REFUSED: nobody is in that slot (any more); engines never ask, people do
 STALE_TIMER: Final = 15  # REFUSED: the timer of a stay that is over
@@ -54,11 +55,12 @@ FORWARDED: Final = 16  # ENDED: left for voicemail or another number because its
 FETCHED: Final = 17  # RECALL_UNANSWERED: somebody fetched the call while it rang, who is in RETRIEVED (ringing)
 SLOT_TAKEN: Final = 18  # REFUSED: the slot asked for is taken; LOST because of that
 STRANGER: Final = 19  # RETRIEVED by somebody who came for another call, or pressed the key of a slot to park there
+ON_REMINDER: Final = 21  # RETRIEVED by its parker, who was reminded
 MET: Final = 20  # LOST: two callers were connected with each other
 REASON_NAMES: Final = (
     *("", "waiting", "parked", "returning", "ringing", "lot_full", "queue_full", "unanswered", "busy"),
     *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer", "forwarded", "fetched"),
-    *("slot_taken", "stranger", "met"),
+    *("slot_taken", "stranger", "met", "reminder"),
 )
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the
@@ -114,7 +116,8 @@ FULL_NAMES: Final = ("keep", "overflow", "drop")
 TO_PARKER: Final = 0
 TO_GROUP: Final = 1
 TO_ELSEWHERE: Final = 2
-RECALL_TO_NAMES: Final = ("parker", "group", "elsewhere")
+TO_REMINDER: Final = 3  # nowhere yet: its parker is reminded while the call stays
+RECALL_TO_NAMES: Final = ("parker", "group", "elsewhere", "reminder")
 
 # What a return does that finds its parker busy, and one that nobody answers (which never waits).
 BUSY_WAIT: Final = 0

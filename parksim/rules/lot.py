@@ -232,6 +232,11 @@ def decide_meeting(lot: Lot, slot: int, extension: int, now_us: int) -> Fact:
     return Fact(now_us, c.NEVER, lot.occupants[slot], lot.number, slot, extension, c.RETRIEVED, c.STRANGER)
 
 
+def decide_resume(lot: Lot, slot: int, now_us: int) -> Fact:
+    """Decide what a parker does who was reminded of the call in ``slot`` and is free: RETRIEVED by its parker."""
+    return Fact(now_us, c.NEVER, lot.occupants[slot], lot.number, slot, lot.parkers[slot], c.RETRIEVED, c.ON_REMINDER)
+
+
 def decide_hangup(lot: Lot, slot: int, now_us: int) -> Fact:
     """Decide the hang-up of the call in ``slot``: ABANDONED with its parker, or REFUSED when nobody is there."""
     if not 0 <= slot < lot.slots or lot.occupants[slot] == c.NOBODY:
@@ -315,6 +320,7 @@ __all__ = [
     "decide_hangup",
     "decide_meeting",
     "decide_park",
+    "decide_resume",
     "decide_unpark",
     "empty_lot",
     "evolved",

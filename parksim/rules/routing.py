@@ -132,6 +132,27 @@ def first_of_ring(patience_end_us: int, retrieval_us: int, answer_us: int, ring_
     return Wake(time_us, rank)
 
 
+def sooner(wake: Wake, time_us: int, rank: int) -> Wake:
+    """Return what comes first: ``wake``, or a clock that rings at (``time_us``, ``rank``); ``NEVER`` takes no part."""
+    if time_us == c.NEVER:
+        return wake
+    if wake.time_us != c.NEVER and (wake.time_us < time_us or (wake.time_us == time_us and wake.rank < rank)):
+        return wake
+    return Wake(time_us, rank)
+
+
+def longest_stay(limit_us: int, recall_to: int, forward_after_us: int) -> int:
+    """Return how long a call may stay in its slot: where its parker is reminded, until it is forwarded."""
+    if recall_to != c.TO_REMINDER or limit_us == c.NEVER:
+        return limit_us
+    return limit_us + forward_after_us
+
+
+def leaves_at_time_out(recall_to: int) -> bool:
+    """Tell whether a call whose stay ends by itself leaves the system."""
+    return recall_to in (c.TO_ELSEWHERE, c.TO_REMINDER)
+
+
 def retrieval_of_ring(parked_us: int, retrieval_us: int, now_us: int) -> int:
     """Return when somebody comes for a call whose return begins to ring now; ``NEVER`` if not after now.
 

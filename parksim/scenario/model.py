@@ -74,6 +74,8 @@ class Settings(NamedTuple):
     slot_asked: int = 0  # codes.SLOT_*
     slot_taken: int = 0  # codes.TAKEN_*
     fetching: int = 0  # codes.FETCH_*
+    remind_every_us: int = -1  # -1 where nobody is reminded
+    forward_after_us: int = -1  # from the first reminder
     retrievable: int = 0  # 1: a return can be fetched while it rings
 
     def stated(self) -> dict[str, Any]:
@@ -295,6 +297,7 @@ class Scenario(sections.Section):
             ("attendants", "handling"): times * (parks + 1) * _mean_s(self.attendants.handling),
             ("attendants", "talk"): times * _mean_s(self.attendants.talk),
             ("parking", "announcement"): times * parks * self.parking.announcement,
+            ("recall", "forward_after"): parks * self.recall.forward_after,
             ("recall", "ring"): times * parks * self.recall.attempts * ring_s,
             (*self._lot_places[0], "retry_after"): times * parks * self.retries * (self.retry_after_s or 0.0),
             ("retrieval", "talk"): (1.0 if staff == UNLIMITED else calls) * parks * _mean_s(self.retrieval.talk),
@@ -503,6 +506,8 @@ class Scenario(sections.Section):
             slot_asked=codes.SLOT_NAMES.index(self.parking.slot),
             slot_taken=codes.TAKEN_NAMES.index(self.parking.slot_taken),
             fetching=self.retrieval.fetching,
+            remind_every_us=microseconds(self.recall.remind_every) if self.recall.to == "reminder" else codes.NEVER,
+            forward_after_us=microseconds(self.recall.forward_after) if self.recall.to == "reminder" else codes.NEVER,
             retrievable=int(self.recall.retrievable),
         )
 
@@ -514,6 +519,7 @@ class Scenario(sections.Section):
             "parking.slot_taken": own and not next_one,
             "retrieval.order": self.retrieval.order != "own",
             "retrieval.blind": self.retrieval.blind,
+            "recall.to": self.recall.to == "reminder",
             "recall.retrievable": self.recall.retrievable,
         }
         return next((key for key, has in ways.items() if has), "")
@@ -526,7 +532,9 @@ class Scenario(sections.Section):
             "slot_taken_share": own and self.parking.slot_taken != "next",
             "stranger_share": self.retrieval.blind or (own and self.parking.slot_taken == "retrieve"),
             "reused_share": self.retrieval.blind,
-            "forwarded_share": self.recall.to == "elsewhere",
+            "forwarded_share": self.recall.to in ("elsewhere", "reminder"),
+            "reminded_share": self.recall.to == "reminder",
+            "resumed_share": self.recall.to == "reminder",
             "recall_retrieved_share": self.recall.retrievable,
         }
         return frozenset(name for name, is_so in has.items() if is_so)

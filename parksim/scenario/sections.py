@@ -42,7 +42,7 @@ def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
-LATER: Final = frozenset({"slot", "slot_taken", "order", "blind", "retrievable"})
+LATER: Final = frozenset({"slot", "slot_taken", "order", "blind", "remind_every", "forward_after", "retrievable"})
 """Keys that came after scenarios had digests: at their defaults they are not part of what a digest is made from."""
 
 LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
@@ -429,12 +429,16 @@ class Retrieval(Section):
         return self.delay_factor or (1.0,) * q.HOURS
 
 
+MOST_REMINDERS: Final = 1_000
+
+
 class Recall(Section):
     """[recall]: where a call goes when its time in the lot is up."""
 
-    to: Literal["parker", "group", "elsewhere"] = "parker"
-    """The extension that parked it, any attendant ("group": without ringing, ahead of new calls), or "elsewhere":
-    voicemail or another number, where the call leaves the system."""
+    to: Literal["parker", "group", "elsewhere", "reminder"] = "parker"
+    """The extension that parked it, any attendant ("group": without ringing, ahead of new calls), "elsewhere":
+    voicemail or another number, where the call leaves the system; or "reminder": it stays in its slot, and its parker
+    is reminded of it until it is forwarded."""
     ring: Annotated[q.DurationOrUnlimited, _longer("ring", "30s")] = 30.0
     """How long the parker is rung."""
     attempts: int = pydantic.Field(default=1, ge=1, le=1_000, strict=True)
@@ -449,11 +453,19 @@ class Recall(Section):
     """What a return does that nobody answered."""
     patience: LawOrUnlimited = None
     """From the time-out until the caller hangs up; not given: that of [caller]."""
+    remind_every: Annotated[q.Duration, _longer("remind_every", "30s")] = 30.0
+    """Of reminders: the time from one to the next; the first comes at max_in_parking."""
+    forward_after: Annotated[q.Duration, _longer("forward_after", "300s")] = 300.0
+    """Of reminders: the time from the first until the call leaves for elsewhere."""
     retrievable: YesOrNo = False
     """Whether a call can be fetched while its return rings."""
 
     @pydantic.model_validator(mode="after")
     def _rings(self) -> Self:
+        if self.to == "reminder" and self.forward_after > MOST_REMINDERS * self.remind_every:
+            raise UnfitError(
+                f"that is more than {MOST_REMINDERS} reminders of one call", "lengthen it", ("remind_every",)
+            )
         if self.retrievable and self.to != "parker":
             raise UnfitError(
                 f'a return to "{self.to}" does not ring, so nobody fetches it then',

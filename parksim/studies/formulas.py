@@ -339,6 +339,8 @@ def _no_parks(scenario: Scenario) -> Table:
                 "recall_retrieved_share",
                 "stranger_share",
                 "slot_taken_share",
+                "reminded_share",
+                "resumed_share",
             ),
         )
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
@@ -467,6 +469,8 @@ def _ways(scenario: Scenario, known: _Known) -> Table:
     table = {
         "slot_taken_share": Formula(0.0, "no slot that is asked for refuses"),
         "stranger_share": Formula(0.0, "no number is dialled for another call"),
+        "reminded_share": Formula(0.0, "nobody is reminded"),
+        "resumed_share": Formula(0.0, "nobody is reminded"),
         "recall_retrieved_share": Formula(0.0, "no ringing return can be fetched"),
     }
     if scenario.recall.to != "elsewhere" or not _can_expire(scenario):

@@ -30,6 +30,8 @@ DOCUMENTED_MEASURES = {
     "expired_share",
     "reused_share",
     "slot_taken_share",
+    "reminded_share",
+    "resumed_share",
     "stranger_share",
     "abandoned_share",
     "recalls_per_hour",

@@ -117,6 +117,10 @@ class _Walk:
             self.check(extension in self.announcing, f"{row}: has nothing to announce")
             self.announcing.discard(extension)
             self.free(row)
+        elif kind == c.REMINDED:
+            self.move(row, {"lot"}, "lot")
+            self.check(self.slots.get((lot, row[4]), row)[2] == call, f"{row}: not in that slot")
+            self.check(extension == self.parker.get(call), f"{row}: not its parker")
         elif kind == c.RETRIEVED and reason == c.RINGING:
             self.check(bool(self.settings.retrievable), f"{row}: cannot be fetched any more")
             self.check(self.fetched_us.get(call) == at_us, f"{row}: did not ring")
@@ -171,6 +175,13 @@ class _Walk:
         self.check(parked is not None and parked[2] == call, f"{row}: not in that slot")
         deadline_us = parked[1] if parked else c.NEVER
         self.check(deadline_us == c.NEVER or at_us <= deadline_us, f"{row}: after its deadline {deadline_us}")
+        if kind == c.RETRIEVED and row[7] == c.ON_REMINDER:
+            self.check(extension == self.parker.get(call), f"{row}: not its parker")
+            self.move(row, {"lot"}, "attendant")
+            self.check(extension not in self.busy, f"{row}: {extension} is busy")  # may go off duty at this instant
+            if extension != c.NOBODY:
+                self.busy[extension] = call
+            return
         if kind == c.RETRIEVED and row[7] == c.STRANGER and 0 <= extension < self.settings.attendants:
             self.check(extension == slot, f"{row}: not the key of that slot")
             self.move(row, {"lot"}, "met")

@@ -82,6 +82,8 @@ class Model:
         self.dials = settings.fetching != c.FETCH_CALL
         self.told: list[tuple[int, int, int]] = []  # where numbers are dialled: (lot, slot, call) of every park
         self.parked_at: dict[int, int] = {}
+        self.last: dict[int, int] = {}  # where parkers are reminded: when a parked call is forwarded
+        self.willing: set[int] = set()  # calls whose parker would have answered
 
         # One entry a call.
         self.where: dict[int, str] = {}
@@ -195,7 +197,7 @@ class Model:
         assert self.lots[lot].pop(slot) == call
         if call in self.retrievals:
             self.retrievals.remove(call)
-        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_EXPIRY)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_ANSWER, c.RANK_EXPIRY)
         if not self.settings.retrievable:
             self.stop_clocks(call, c.RANK_RETRIEVAL)
         return lot, slot
@@ -309,8 +311,40 @@ class Model:
 
     def answer(self, call: int) -> None:
         """Rank 5: the parker takes the return that rings."""
+        if self.where[call] == "lot":
+            self.willing.add(call)
+            self.resume(call)
+            return
         assert self.where[call] == "ringing"
         self.answer_return(call, self.extension[call])
+
+    def resume(self, call: int) -> None:
+        """The parker takes a call back of which he was reminded, if he is free."""
+        parker = self.parker[call]
+        if parker != c.NOBODY:
+            if parker not in self.attendants_free_since:
+                return
+            del self.attendants_free_since[parker]
+            self.busy.add(parker)
+        lot, slot = self.leave_lot(call)
+        self.write(c.RETRIEVED, call, reason=c.ON_REMINDER, extension=parker, lot=lot, slot=slot)
+        self.begin_handling(call, parker)
+
+    def remind(self, call: int) -> None:
+        """The parker is reminded, and once he would have answered he takes the call back when he is free."""
+        settings, (lot, slot) = self.settings, self.place[call]
+        first = self.now + settings.forward_after_us == self.last[call]
+        following = min(self.now + settings.remind_every_us, self.last[call])
+        reason = c.NO_REASON if first else c.AGAIN
+        self.write(
+            c.REMINDED, call, reason=reason, extension=self.parker[call], lot=lot, slot=slot, deadline_us=following
+        )
+        self.put(following, c.RANK_EXPIRY, call)
+        if first:
+            self.willing.discard(call)
+            self.put_clock(self.drawn("answer_us", self.parks[call] - 1, call), c.RANK_ANSWER, call)
+        elif call in self.willing:
+            self.resume(call)
 
     def answer_return(self, call: int, extension: int) -> None:
         """An attendant has a return: handling begins again."""
@@ -321,9 +355,12 @@ class Model:
     def expiry(self, call: int) -> None:
         """Rank 6: maxInParking is over; the slot is free and the call returns."""
         assert self.where[call] == "lot"
+        if self.settings.recall_to == c.TO_REMINDER and self.now < self.last[call]:
+            self.remind(call)
+            return
         lot, slot = self.leave_lot(call)
         self.write(c.EXPIRED, call, extension=self.parker[call], lot=lot, slot=slot)
-        if self.settings.recall_to == c.TO_ELSEWHERE:
+        if self.settings.recall_to in {c.TO_ELSEWHERE, c.TO_REMINDER}:
             self.where[call] = "gone"
             self.write(c.ENDED, call, reason=c.FORWARDED)
             return
@@ -512,6 +549,9 @@ class Model:
         k = self.parks[call]
         max_in_parking_us = self.drawn("max_in_parking_us", k, call)
         deadline_us = c.NEVER if max_in_parking_us == c.NEVER else self.now + max_in_parking_us
+        if self.settings.recall_to == c.TO_REMINDER and deadline_us != c.NEVER:
+            deadline_us += self.settings.forward_after_us
+            self.last[call] = deadline_us
         self.write(c.PARKED, call, extension=attendant, lot=lot, slot=slot, deadline_us=deadline_us)
         self.where[call] = "lot"
         self.parks[call] = k + 1

@@ -31,7 +31,7 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
     grid_us = rng.choice(GRIDS_US)
     settings = _settings(rng, grid_us, 3 if several_lots and rng.random() < 0.5 else 2 if several_lots else 1)
     workload = _workload(rng, grid_us, settings, rng.randint(1, 40) if calls is None else calls)
-    settings = with_ways(rng, settings)
+    settings = with_ways(rng, settings, grid_us)
     if settings.fetching == c.FETCH_OLDEST:  # who comes for a call may fetch another: its stay needs an end of its own
         limit_us = np.where(workload.max_in_parking_us == c.NEVER, 7 * grid_us, workload.max_in_parking_us)
         workload = workload._replace(max_in_parking_us=limit_us)
@@ -43,7 +43,7 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
     return settings, workload
 
 
-def with_ways(rng: Random, settings: Settings) -> Settings:
+def with_ways(rng: Random, settings: Settings, grid_us: int) -> Settings:
     """Draws which of the ways to park a case has that only some systems have; one in four has none."""
     if rng.random() < 0.25:
         return settings
@@ -51,9 +51,12 @@ def with_ways(rng: Random, settings: Settings) -> Settings:
     taken = c.TAKEN_NEXT if asked == c.SLOT_LOT else rng.randrange(len(c.TAKEN_NAMES))
     fetching = rng.choice((c.FETCH_CALL, c.FETCH_CALL, c.FETCH_NUMBER, c.FETCH_OLDEST))
     drops = taken == c.TAKEN_REFUSE and rng.random() < 0.5
-    rings = fetching == c.FETCH_CALL and rng.random() < 0.7
+    rings = fetching == c.FETCH_CALL and rng.random() < 0.6
+    reminds = not rings and rng.random() < 0.5
     return settings._replace(
-        recall_to=c.TO_PARKER if rings else settings.recall_to,
+        recall_to=c.TO_PARKER if rings else c.TO_REMINDER if reminds else settings.recall_to,
+        remind_every_us=rng.choice((1, 2, 3)) * grid_us if reminds else c.NEVER,
+        forward_after_us=rng.choice((1, 4, 9)) * grid_us if reminds else c.NEVER,
         when_full=c.FULL_DROP if drops else settings.when_full,
         slot_asked=asked,
         slot_taken=taken,

@@ -187,6 +187,8 @@ class _Counted:
             "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
             "reused_share": ratio(self.reused(), len(parks)),
+            "reminded_share": ratio(len(self.of(c.REMINDED, c.NO_REASON)), len(parks)),
+            "resumed_share": ratio(len(self.of(c.RETRIEVED, c.ON_REMINDER)), len(parks)),
             "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),
             "stranger_share": ratio(len(self.of(c.RETRIEVED, c.STRANGER)), len(parks)),
             "abandoned_share": ratio(len(self.of(c.ABANDONED, c.IN_LOT)), len(parks)),

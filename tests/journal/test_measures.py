@@ -121,6 +121,8 @@ BY_HAND = {
     "retrieved_share": 1 / 4,  # call 9
     "reused_share": 3 / 4,  # all but the first in slot 1: 5, 27 and 12 s after another call left slot 0
     "slot_taken_share": 0,
+    "reminded_share": 0,
+    "resumed_share": 0,
     "stranger_share": 0,
     "expired_share": 2 / 4,  # calls 1 and 5
     "abandoned_share": 1 / 4,  # call 3

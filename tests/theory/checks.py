@@ -35,6 +35,8 @@ TRIALS = {
     "expired_share": "parks_made",
     "abandoned_share": "parks_made",
     "stranger_share": "parks_made",
+    "reminded_share": "parks_made",
+    "resumed_share": "parks_made",
     "slot_taken_share": "parks_requested",
     "parked_s_mean": "parks_made",
     "forwarded_share": "calls_offered",

@@ -56,7 +56,8 @@ def _moved(register: r.Register, call: r.Call, fact: Fact) -> r.Call:
             parker = call.returning.parker
             call = r.with_view(call, call.returning.view, status=r.STATUS_ON_CALL)
         taken = handed_over(register, call, parker, fact.extension)
-        return taken._replace(stay=None, returning=None, ending=c.AFTER_RETRIEVAL)
+        ending = c.TALKED if fact.reason == c.ON_REMINDER else c.AFTER_RETRIEVAL
+        return taken._replace(stay=None, returning=None, ending=ending)
     if fact.kind == c.EXPIRED:
         assert call.stay is not None
         return call._replace(stay=None, returning=r.Return(call.stay.view, fact.extension))
