@@ -389,7 +389,7 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
 def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     _ring(result, known, seen)
-    if known is None or known.recall_to != c.TO_GROUP:
+    if known is None or known.recall_to == c.TO_PARKER:
         _answer(result, known, seen)
     ways = ("hung up on the way back", "answered or lost first")
     clock = seen.return_patience

@@ -215,7 +215,7 @@ class FieldLog:
             "log_digest": self.digest,
             "lots": [dict(zip(LOT_HEADER, plan, strict=True)) for plan in self.lots.values()],
             "extensions": [*parkers, *fetchers],
-            "settings": self.effective_settings._asdict(),
+            "settings": self.effective_settings.stated(),
         }
         return Journal.of(facts, header)
 

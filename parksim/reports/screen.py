@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.catalogue import OF_LOTS, SECTIONS, SHARES
+from parksim.catalogue import OF_LOTS, SHARES, sections_with
 from parksim.reports.words import span
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
@@ -120,7 +120,7 @@ def _estimates(study: Study, notes: dict[str, int]) -> Table:
         return *shown(name, estimate), *wider, beside
 
     table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory")
-    for section, names in SECTIONS.items():
+    for section, names in sections_with(study.scenario.measures_of_ways).items():
         table.add_row(Text(section, "bold"))
         for name in names:
             table.add_row(f"  {name}", *row(name))
