@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.engines._lift import inlined, rules
+from parksim.engines._lift import fetch, inlined, rules
 from parksim.engines.trees import line_of, tree_of_counts, width_for
 from parksim.journal.journal import COLUMNS
 from parksim.rules import codes, life, routing
@@ -28,22 +28,23 @@ CALL: Final = np.dtype(
         ("patience_end_us", "i8"),  # of a return
         ("answer_us", "i8"),  # of a return
         ("since_us", "i8"),  # when it was parked, then when it came back
-        ("extension", "i4"),  # whom the call talks with, or who parked it
         ("next", "i4"),
         ("previous", "i4"),
-        ("list", "i4"),
         ("next_joined", "i4"),
-        ("asked", "i4"),  # refusals of this request, then attempts of this return
         ("call", "i4"),  # whose record it is
-        ("parks", "i2"),
+        ("extension", "i2"),  # whom the call talks with, or who parked it
+        ("list", "i2"),
+        ("asked", "i2"),  # refusals of this request, then attempts of this return
         ("lot", "i2"),
         ("slot", "i2"),
+        ("parks", "i1"),
         ("wake_rank", "i1"),
         ("where", "i1"),
         ("rings", "i1"),
     ],
     align=True,
 )
+assert CALL.itemsize == 64  # a line of a processor's memory
 ROW: Final = np.dtype(list(COLUMNS))
 LIST: Final = np.dtype([("first", "i4"), ("last", "i4"), ("length", "i4"), ("announces", "i4")], align=True)
 QUEUE: Final = 0
@@ -155,7 +156,11 @@ def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
     Theoretical Computer Science 118(1), 81-98.
     """
     place, below = wide(0), wide(1)
+    row = ex.heap.shape[1]
     while below < size:
+        ahead = min(8 * place + 7, size)  # eight entries that are looked at three levels later
+        fetch(ex.heap, ahead)
+        fetch(ex.heap, row + ahead)
         if below + 1 < size:
             below += is_before(ex.heap[0, below + 1], ex.heap[1, below + 1], ex.heap[0, below], ex.heap[1, below])
         ex.heap[0, place] = ex.heap[0, below]
@@ -452,7 +457,10 @@ LIVE_CALLS: Final = 256
 
 def _records(many: int) -> Any:
     """Return records that serve no call yet; ``many`` is a power of two."""
-    records = np.zeros(many, CALL)
+    line = CALL.itemsize
+    memory = np.zeros((many + 1) * line, np.uint8)
+    begin = -memory.ctypes.data % line
+    records = memory[begin : begin + many * line].view(CALL)
     records["where"] = life.GONE
     return records
 
