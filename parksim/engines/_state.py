@@ -27,7 +27,7 @@ CALL: Final = np.dtype(
         ("wake_us", "i8"),  # the wake-up that counts
         ("patience_end_us", "i8"),  # of a return
         ("answer_us", "i8"),  # of a return
-        ("since_us", "i8"),  # when it was parked, then when it came back
+        ("since_us", "i8"),  # when it was parked, then came back; the ring's end while somebody comes to fetch it there
         ("next", "i4"),
         ("previous", "i4"),
         ("next_joined", "i4"),
@@ -55,7 +55,8 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 # The few numbers that survive between two calls of ``advance``.
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
 ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM, RETURNS, DRAWN_PARKS, DRAWN_ROWS, FIRST_IS_FREE = range(9, 17)
-COUNTS: Final = 17  # attendants on duty, by period
+TOLD, TOLD_IS_FULL = 17, 18  # numbers of slots that were told, where these are dialled; no room for the next one
+COUNTS: Final = 19  # attendants on duty, by period
 
 # The workload's columns by number.
 DRAWN: Final = Workload._fields[1:]
@@ -88,7 +89,8 @@ class Exchange(NamedTuple):
     lists: Any  # of LIST
     idle_us: NDArray[np.int64]  # attendants, then staff
     line: NDArray[np.int32]  # [after, before][extension] -> the lines of those idle, of attendants and of staff
-    places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
+    places: NDArray[np.int64]  # [occupant, parker, deadline, since][lot][slot]; since: only where the oldest is fetched
+    told: NDArray[np.int32]  # [lot, slot, call, number][number's last bits]: told and not yet dialled; NOBODY: free
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
     counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring
     arrival_us: NDArray[np.int64]
@@ -352,8 +354,10 @@ def next_event(ex: Exchange) -> tuple[int, int]:
         number = ex.heap[1, 0] & 0xFFFFFFFF
         rank = ex.heap[1, 0] >> 32
         record = record_of(ex, number)
-        if rank == codes.RANK_ANNOUNCED or (
-            record["wake_us"] == ex.heap[0, 0] and record["wake_rank"] == rank and record["call"] == number
+        if (
+            rank == codes.RANK_ANNOUNCED
+            or (record["wake_us"] == ex.heap[0, 0] and record["wake_rank"] == rank and record["call"] == number)
+            or (rank == codes.RANK_RETRIEVAL and ex.policies.fetching != codes.FETCH_CALL)
         ):
             break
         pop(ex)
@@ -438,7 +442,8 @@ def new_exchange(settings: Settings, offered: Offered, rows: int) -> Exchange:
         lists=lists,
         idle_us=first.idle_us.copy(),
         line=first.line.copy(),
-        places=np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64),
+        places=np.full((4, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64),
+        told=np.full((4, 1 if settings.fetching == codes.FETCH_CALL else LIVE_CALLS), codes.NOBODY, np.int32),
         lots=first.lots.copy(),
         counts=first.counts.copy(),
         arrival_us=np.require(offered.arrival_us, np.int64, ("C", "W")),  # a read-only one is another type to Numba
@@ -503,6 +508,12 @@ def with_room(ex: Exchange, offered: Offered) -> Exchange:
         calls = _records(2 * len(ex.calls))
         calls[live["call"] & len(calls) - 1] = live
         ex = ex._replace(calls=calls)
+    if ex.state[TOLD_IS_FULL]:
+        live = ex.told[:, ex.told[0] != codes.NOBODY]
+        told = np.full((4, 2 * ex.told.shape[1]), codes.NOBODY, np.int32)
+        told[:, live[3] & told.shape[1] - 1] = live
+        ex.state[TOLD_IS_FULL] = 0
+        ex = ex._replace(told=told)
     return ex
 
 

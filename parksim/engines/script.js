@@ -55,7 +55,8 @@ function newExchange(settings, calls) {
     lists: many(S_OWN_RETURNS + attendants, () => ({ first: -1, last: -1, length: 0, announces: 0 })),
     idle_us,
     line,
-    places: many(3, () => slots.map(() => new Float64Array(most).fill(-1))),
+    places: many(4, () => slots.map(() => new Float64Array(most).fill(-1))),
+    told: many(4, () => new Int32Array(1).fill(-1)),
     lots: slots.map((number, lot) => [number, settings.choices[lot], -1]),
     counts: [...slots, 0].map((marked) => countsOf(marked, leaves)),
     arrival_us,
@@ -84,6 +85,14 @@ function simulate(settings, calls, take) {
         longer.set(old);
         return longer;
       });
+    }
+    if (state[S_TOLD_IS_FULL]) {
+      const old = ex.told, size = 2 * old[0].length;
+      ex.told = old.map(() => new Int32Array(size).fill(-1));
+      for (let from = 0; from < old[0].length; from += 1) {
+        if (old[0][from] !== -1) old.forEach((row, number) => { ex.told[number][old[3][from] & (size - 1)] = row[from]; });
+      }
+      state[S_TOLD_IS_FULL] = 0;
     }
   }
   takeAll();
