@@ -333,7 +333,7 @@ WAYS: list[Case] = [
             retrieved(45, 2, slot=0, by=2),
             ended(65, 2, freed=2, reason=c.AFTER_RETRIEVAL),
         ],
-        ((c.RANK_TALK_END, c.RANK_STAFF_SERVE),),
+        (),
     ),
     Case(
         "the call parked longest is fetched",
