@@ -82,11 +82,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
     lots = draw(st.integers(1, max_lots))
     times = st.integers(1, 5)
     attendants = draw(st.sampled_from((1, 2, 3, NEVER)))
-    further = (codes.TO_ELSEWHERE, codes.TO_REMINDER)
-    recall_to = draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, *further)))
-    reminds = recall_to == codes.TO_REMINDER
-    fetching = draw(st.sampled_from((codes.FETCH_CALL, codes.FETCH_CALL, codes.FETCH_NUMBER, codes.FETCH_OLDEST)))
-    return Settings(
+    plain = Settings(
         attendants=attendants,
         staff=draw(st.sampled_from((NEVER, 1, 2, 0))),
         queue_limit=draw(st.sampled_from((NEVER, 0, 1, 2))),
@@ -95,7 +91,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         when_full=draw(st.sampled_from((codes.FULL_KEEP, codes.FULL_OVERFLOW, codes.FULL_DROP))),
         retries=draw(st.integers(0, 2)),
         retry_after_us=draw(times) * grid_us,
-        recall_to=recall_to,
+        recall_to=draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP))),
         ring_us=_on_grid(draw(times | st.just(NEVER)), grid_us),
         attempts=draw(st.integers(1, 3)),
         busy=draw(st.sampled_from((codes.BUSY_WAIT, codes.BUSY_GROUP, codes.BUSY_DROP))),
@@ -104,13 +100,33 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         choices=tuple(draw(st.lists(st.sampled_from(range(len(codes.CHOICE_NAMES))), min_size=lots, max_size=lots))),
         counts=() if attendants == NEVER else draw(st.just(()) | _counts(attendants)),
         period_us=draw(times) * grid_us,
-        slot_asked=draw(st.sampled_from(range(len(codes.SLOT_NAMES)))),
-        slot_taken=draw(st.sampled_from(range(len(codes.TAKEN_NAMES)))),
-        fetching=fetching,
-        remind_every_us=draw(times) * grid_us if reminds else NEVER,
-        forward_after_us=draw(times) * grid_us if reminds else NEVER,
-        retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER and not fetching else 0,
     )
+    return plain._replace(**draw(_ways(plain, grid_us)))
+
+
+def _ways(plain: Settings, grid_us: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw what a way to park that only some systems have changes in settings; two in nine have none."""
+    times_us = st.integers(1, 5).map(lambda time: time * grid_us)
+    taken = st.sampled_from((codes.TAKEN_REFUSE, codes.TAKEN_RETRIEVE, codes.TAKEN_NEXT))
+    own, refuse = st.just(codes.SLOT_OWN), st.just(codes.TAKEN_REFUSE)
+    ring_us = st.sampled_from((plain.ring_us, NEVER))
+    ways: list[dict[str, st.SearchStrategy[Any]]] = [
+        {},
+        {"recall_to": st.just(codes.TO_ELSEWHERE)},
+        {
+            "recall_to": st.just(codes.TO_REMINDER),
+            "remind_every_us": times_us,
+            "forward_after_us": times_us,
+            "fetching": st.sampled_from((codes.FETCH_CALL, codes.FETCH_NUMBER, codes.FETCH_OLDEST)),
+        },
+        {"slot_asked": own, "slot_taken": taken},
+        {"slot_asked": own, "slot_taken": refuse, "when_full": st.just(codes.FULL_DROP)},
+        {"slot_asked": st.just(codes.SLOT_CHOSEN), "slot_taken": taken},
+        {"fetching": st.sampled_from((codes.FETCH_NUMBER, codes.FETCH_OLDEST)), "slot_asked": st.integers(0, 2)},
+        {"recall_to": st.just(codes.TO_PARKER), "retrievable": st.just(1), "ring_us": ring_us},
+        {},
+    ]
+    return st.sampled_from(ways).flatmap(st.fixed_dictionaries)
 
 
 def _counts(most: int) -> st.SearchStrategy[tuple[int, ...]]:

@@ -1,6 +1,8 @@
 """Reads out of a journal the calls that would have given it: the converse of an engine.
 
 Whatever the rows do not tell never happens in the calls that come out: nobody hangs up or is fetched or answers later.
+Where numbers are dialled, the rows do not tell who came for whom, and where parkers are reminded, not when they would
+have answered: such journals are not read (``can_be_explained``).
 """
 
 from itertools import pairwise
@@ -16,6 +18,11 @@ Row = tuple[int, ...]
 ONCE = ("arrival_us", "queue_patience_us", "lot")
 NOTHING = {"lot": 0, "handling_us": 0, "talk_us": 0, "wants_park": 0, "staff_talk_us": 0, "slot_u": 0}
 """What a call has that the rows say nothing of; every other column has ``NEVER``."""
+
+
+def can_be_explained(settings: Any) -> bool:
+    """Tell whether the rows of a scenario tell what must have been drawn."""
+    return settings.fetching == c.FETCH_CALL and settings.recall_to != c.TO_REMINDER
 
 
 def explained(settings: Any, rows: list[Row]) -> Workload:
@@ -59,7 +66,8 @@ def _explain_call(own: list[Row], call: int, columns: dict[str, Any]) -> None:
         elif kind == c.ENDED and reason == c.AFTER_RETRIEVAL:
             columns["staff_talk_us"][parks - 1, call] = at_us - before[0]
         elif kind == c.RETRIEVED:
-            columns["retrieval_us"][parks - 1, call] = at_us - before[0]
+            if reason != c.STRANGER:  # else a key has fetched it
+                columns["retrieval_us"][parks - 1, call] = at_us - since[c.PARKED]
         elif kind == c.RECALL_ANSWERED and before[6] == c.RECALL_RINGING:
             columns["answer_us"][parks - 1, call] = at_us - since[c.RECALL_RINGING]
         elif kind == c.ABANDONED:
@@ -87,5 +95,5 @@ def _explain_slots(settings: Any, rows: list[Row], slot_u: Any) -> None:
             slot_u[parks[call], call] = sum(other not in taken[lot] for other in range(slot))
             taken[lot].add(slot)
             parks[call] += 1
-        elif kind in {c.RETRIEVED, c.EXPIRED} or (kind == c.ABANDONED and reason == c.IN_LOT):
+        elif (slot != c.NOBODY and kind in {c.RETRIEVED, c.EXPIRED}) or (kind == c.ABANDONED and reason == c.IN_LOT):
             taken[lot].discard(slot)

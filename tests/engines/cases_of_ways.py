@@ -333,7 +333,7 @@ WAYS: list[Case] = [
             retrieved(45, 2, slot=0, by=2),
             ended(65, 2, freed=2, reason=c.AFTER_RETRIEVAL),
         ],
-        ((c.RANK_TALK_END, c.RANK_STAFF_SERVE),),
+        (),
     ),
     Case(
         "the call parked longest is fetched",
@@ -410,8 +410,8 @@ WAYS: list[Case] = [
     Case(
         "fetched before a reminder, or forwarded at the last",
         "Somebody comes for call 0 at 40, the instant of its second reminder: who comes is first, and there is none. "
-        "Of call 1 the parker is reminded three times and does not answer; at 100 it leaves for elsewhere. "
-        "Of call 2 he is reminded at 140, and takes it back at once.",
+        "Of call 1 the parker is reminded three times and does not answer; at 100 it leaves for elsewhere. Of call 2 "
+        "he is reminded at 140, and takes it back at once.",
         settings(recall_to=c.TO_REMINDER, remind_every_us=10, forward_after_us=25),
         workload(
             parks(0, max_in_parking_us=20, answer_us=c.NEVER, retrieval_us=30),

@@ -52,6 +52,7 @@ class _Walk:
         self.announcing: set[int] = set()
         self.expired_us: dict[int, int] = {}
         self.fetched_us: dict[int, int] = {}
+        self.reminders: Counter[int] = Counter()  # of this stay
 
     def check(self, holds: bool, otherwise: str) -> None:
         if not holds:
@@ -121,6 +122,7 @@ class _Walk:
             self.move(row, {"lot"}, "lot")
             self.check(self.slots.get((lot, row[4]), row)[2] == call, f"{row}: not in that slot")
             self.check(extension == self.parker.get(call), f"{row}: not its parker")
+            self.reminders[call] += 1
         elif kind == c.RETRIEVED and reason == c.RINGING:
             self.check(bool(self.settings.retrievable), f"{row}: cannot be fetched any more")
             self.check(self.fetched_us.get(call) == at_us, f"{row}: did not ring")
@@ -159,7 +161,7 @@ class _Walk:
         self.check((lot, slot) not in self.slots, f"{row}: slot taken")
         self.slots[lot, slot] = row
         self.parker[call] = extension
-        self.periods[call] = 0
+        self.periods[call] = self.reminders[call] = 0
         self.parks[call] += 1
         self.check(self.parks[call] <= self.settings.max_parks, f"{row}: parked too often")
         if extension != c.NOBODY and self.settings.announcement_us:
@@ -175,6 +177,10 @@ class _Walk:
         self.check(parked is not None and parked[2] == call, f"{row}: not in that slot")
         deadline_us = parked[1] if parked else c.NEVER
         self.check(deadline_us == c.NEVER or at_us <= deadline_us, f"{row}: after its deadline {deadline_us}")
+        if self.settings.recall_to == c.TO_REMINDER and deadline_us != c.NEVER:
+            due_us = range(deadline_us - self.settings.forward_after_us, deadline_us, self.settings.remind_every_us)
+            least, most = sum(one < at_us for one in due_us), sum(one <= at_us for one in due_us)
+            self.check(least <= self.reminders[call] <= most, f"{row}: {self.reminders[call]} reminders before it")
         if kind == c.RETRIEVED and row[7] == c.ON_REMINDER:
             self.check(extension == self.parker.get(call), f"{row}: not its parker")
             self.move(row, {"lot"}, "attendant")

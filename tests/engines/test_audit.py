@@ -5,7 +5,7 @@ from random import Random
 
 import naive
 import pytest
-from audit_explained import explained
+from audit_explained import can_be_explained, explained
 from case_forms import (
     answered,
     ended,
@@ -85,7 +85,8 @@ def test_what_passes_without_the_calls_is_what_some_calls_give():
         rules, calls = scenario(seed)
         rows = naive.simulate(rules, calls)
         assert audit.check([Fact._make(row) for row in rows], rules) is None
-        assert naive.simulate(rules, explained(rules, rows)) == rows, f"seed {seed}: {rules}"
+        if can_be_explained(rules):
+            assert naive.simulate(rules, explained(rules, rows)) == rows, f"seed {seed}: {rules}"
 
 
 # One error of each sort, without the calls: what is found and what is said of it. The row found is the last one given;
