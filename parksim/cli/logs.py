@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 LogFiles = Annotated[
     Path,
     Parameter(
-        help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim; of a rotated log all files, "
-        "gzipped or not, in any order.",
+        help="AMI, CEL, queue_log, valet events, CDR, CSV, or a journal of parksim; several of one PBX, and all files "
+        "of a rotated log, gzipped or not, in any order.",
     ),
 ]
 TOLERANCE: Final = "5ms"
@@ -48,6 +48,9 @@ MaxInParking = Annotated[
 Zone = Annotated[str | None, Parameter(help="Time zone of dates without an offset: Europe/Berlin.")]
 ClockSet = Annotated[
     bool, Parameter(negative=(), help="The clock was set where time goes back in the log; judge it nevertheless.")
+]
+Columns = Annotated[
+    str, Parameter(help="Columns of a CEL whose file does not name them: eventtype,eventtime,uniqueid,...")
 ]
 WhatIfOption = Annotated[
     tuple[str, ...],
@@ -67,6 +70,7 @@ def replay_command(
     max_in_parking: MaxInParking = None,
     zone: Zone = None,
     clock_set: ClockSet = False,
+    columns: Columns = "",
     what_if: WhatIfOption = (),
     json: Json = False,
 ) -> Answer:
@@ -78,7 +82,7 @@ def replay_command(
     changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
     if not log:
         raise UsageError("replay needs a log: parksim replay LOG")
-    met = _met(log, tolerance, slots, choice, max_in_parking, zone, clock_set=clock_set)
+    met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
     with _about("--what-if"):
         otherwise = met.what_if(changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
@@ -120,6 +124,7 @@ def calibrate_command(
     max_in_parking: MaxInParking = None,
     zone: Zone = None,
     clock_set: ClockSet = False,
+    columns: Columns = "",
 ) -> Answer:
     """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
     from parksim.pbx.check_of_fit import bands, in_words
@@ -143,7 +148,7 @@ def calibrate_command(
         check_out(draws_beside(out), (".csv",))
         for file in log:
             check_not_read("-o", draws_beside(out), log=file)
-    met = _met(log, tolerance, slots, choice, max_in_parking, zone, clock_set=clock_set)
+    met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     scenario = result.scenario  # raises where parksim could not load it
@@ -224,6 +229,7 @@ def _met(
     choice: str | None,
     max_in_parking: str | None,
     zone: str | None,
+    columns: str,
     *,
     clock_set: bool,
 ) -> "Replay":
@@ -244,6 +250,7 @@ def _met(
                 max_in_parking=limit,
                 zone=zone,
                 clock_set=clock_set,
+                columns=columns,
                 progress=progress,
             )
     except ArgumentError as error:

@@ -13,7 +13,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -134,12 +134,35 @@ IDLE_PASSES: Final = frozenset(
 
 @cache
 def _pipeline() -> Any:
-    """Return Numba's compiler without ``IDLE_PASSES``."""
+    """Return Numba's compiler without ``IDLE_PASSES``, and without code of its own for each function."""
     compiler = import_module("numba.core.compiler")
+    machinery: Any = import_module("numba.core.compiler_machinery")
+    lowering: Any = import_module("numba.core.typed_passes").NativeLowering
+
+    @machinery.register_pass(mutates_CFG=True, analysis_only=False)
+    class ForOthers(lowering):  # type: ignore[misc]  # Numba has no stubs
+        """Makes code that is only inlined: LLVM gets it once, with all the rest, and it is never called as it is."""
+
+        _name = "for_others"
+
+        def run_pass(self, state: Any) -> bool:
+            library = state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+            library._optimize_final_module = lambda: None  # noqa: SLF001 - Numba has no other way to leave it out
+            library._finalize_final_module = partial(setattr, library, "_finalized", True)  # noqa: SLF001 - as above
+            state.flags.no_compile = True
+            super().run_pass(state)
+            called = object()
+            state.targetctx.insert_user_function(called, state.cr.fndesc, [library])
+            state["cr"] = state.cr._replace(cfunc=called)
+            return True
 
     def define_pipelines(self: Any) -> list[Any]:
         passes = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [one for one in passes.passes if one[0].__name__ not in IDLE_PASSES]
+        passes.passes = [
+            (ForOthers, one[1]) if one[0] is lowering else one
+            for one in passes.passes
+            if one[0].__name__ not in IDLE_PASSES
+        ]
         passes.finalize()
         return [passes]
 
@@ -226,3 +249,33 @@ held: Final = _holder() if is_compiled else _itself
 That is a pointer to it on the stack, one word in place of a hundred for a dozen arrays; LLVM does away with it when
 all is inlined. Passing the words costs a third of the time that the kernel takes to compile.
 """
+
+
+@cache
+def _fetcher() -> Any:
+    """Return the function that compiled code has for ``fetch``."""
+    cgutils: Any = import_module("numba.core.cgutils")
+    extending: Any = import_module("numba.extending")
+    llvm: Any = import_module("llvmlite.ir")
+
+    def fetch(_typing: Any, array: Any, place: Any) -> Any:
+        def call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, values[0]).data
+            word, number = cgutils.voidptr_t, llvm.IntType(32)
+            kind = llvm.FunctionType(llvm.VoidType(), [word, number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            where = builder.bitcast(builder.gep(data, [values[1]]), word)
+            builder.call(function, [where, number(0), number(3), number(1)])  # to read, near, of data
+            return context.get_dummy_value()
+
+        return numba.types.none(array, place), call
+
+    return extending.intrinsic(fetch)
+
+
+def _nothing(_array: Any, _place: int) -> None:
+    """Do nothing."""
+
+
+fetch: Final = _fetcher() if is_compiled else _nothing
+"""Asks the processor to bring a place of an array, counted through all its axes, near before it is needed."""

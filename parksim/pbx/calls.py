@@ -5,6 +5,7 @@ there. Parking events are the exception: each becomes a row, possible or not, si
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -57,6 +58,7 @@ _ENDS: Final = (
     (c.ABANDONED, c.RINGING),
 )
 """What a hang-up is, by where the call was."""
+_UNIQUE_IDS: Final = ("ParkeeUniqueid", "Uniqueid", "UniqueID")
 _VAIN: Final = frozenset({"BUSY", "CONGESTION", "CHANUNAVAIL"})
 
 
@@ -93,6 +95,8 @@ class CallTracker:
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        self.unique_ids: dict[str, str] = {}
+        """By channel, the unique id that other logs of the PBX have of it."""
         self.rows: list[Row] = []
         self.boots: list[Boot] = []
         self._states: dict[str, int] = {}
@@ -173,7 +177,7 @@ class CsvTracker(CallTracker):
         who = fields.get("retriever" if kind == c.RETRIEVED else "parker", "")
         if hung_up_in_lot or kind in (c.PARKED, c.RETRIEVED, c.EXPIRED):
             limit_us = self._limit_us(fields.get("limit"), entry) if kind == c.PARKED else None
-            slot = self._slot(fields["slot"], entry)
+            slot = self._slot(fields.get("slot", ""), entry)
             self._parking(entry, kind, call, lot=lot, slot=slot, extension=who, limit_us=limit_us)
         elif kind == c.REFUSED:
             self.requests_recorded = True
@@ -185,6 +189,86 @@ class CsvTracker(CallTracker):
             self._over(entry, call)
         else:
             self._record(entry, kind, call, extension=who)
+
+
+class FactTracker(CsvTracker):
+    """Takes facts of forms that name no slot, or of which a call's lot is known only where it is parked."""
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._lot_of: dict[str, str] = {}
+
+    def take(self, entry: Entry) -> None:
+        """Add a row."""
+        fields = entry.fields
+        call, event = fields["call"], fields["event"]
+        if event == "parked":
+            self._lot_of[call] = fields.get("lot", "")
+        elif "lot" not in fields and call in self._lot_of:
+            entry = entry._replace(fields={**fields, "lot": self._lot_of[call]})
+        if event == "answered":
+            who = fields.get("parker", "")
+            _ = self._record(entry, c.ANSWERED, call, extension=who) or self._record(
+                entry, c.RECALL_ANSWERED, call, extension=who
+            )
+        elif event == "unanswered":
+            self._record(entry, c.ABANDONED, call, c.WAITING)
+        else:
+            super().take(entry)
+
+    def _slot(self, text: str, entry: Entry) -> int:
+        return super()._slot(text, entry) if text else c.NOBODY
+
+
+class QueueTracker(FactTracker):
+    """Takes the facts of a queue's log, in which a call that comes back to the queue is another offer.
+
+    Another log beside it may tell that it returned from a lot; ``unique_ids`` says which calls are the same.
+    """
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._times: Counter[str] = Counter()
+
+    def take(self, entry: Entry) -> None:
+        """Add a row."""
+        call, event = entry.fields["call"], entry.fields["event"]
+        self._times[call] += event == "offered"
+        if self._times[call] > 1:
+            again = f"{call} ({self._times[call]})"
+            self.unique_ids[again] = call
+            entry = entry._replace(fields={**entry.fields, "call": again})
+        super().take(entry)
+
+
+class CelTracker(FactTracker):
+    """Takes the facts of CEL, which has all channels of a PBX: only those of calls that ask for a slot matter.
+
+    What happens to a call before its first park waits until then, and is forgotten when it hangs up before that.
+    """
+
+    requests_recorded = True
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._asked: set[str] = set()
+        self._waiting: dict[str, dict[str, Entry]] = {}
+
+    def take(self, entry: Entry) -> None:
+        """Add a row, or keep it until its call asks for a slot."""
+        call, event = entry.fields["call"], entry.fields["event"]
+        if call in self._asked:
+            super().take(entry)
+        elif event in ("offered", "answered"):
+            self._waiting.setdefault(call, {})[event] = entry
+        elif event == "ended":
+            self._waiting.pop(call, None)
+        else:
+            self._asked.add(call)
+            for before in self._waiting.pop(call, {}).values():
+                super().take(before)
+            super().take(entry)
+        self.calls_recorded = False
 
 
 class _Request(NamedTuple):
@@ -309,6 +393,8 @@ class AmiTracker(CallTracker):
         call = self._call_of(fields, "ParkeeChannel") or fields.get("ParkeeChannel") or fields.get("call", "")
         if not call:
             raise LogError(*self.places.of(entry.line), "the parking event names no call", "it needs ParkeeChannel")
+        if unique_id := next((fields[key] for key in _UNIQUE_IDS if fields.get(key)), ""):
+            self.unique_ids[call] = unique_id
         slot = self._slot(fields.get("ParkingSpace", fields.get("slot", "")), entry)
         parker = _extension(fields.get("ParkerDialString", ""))
         more: dict[str, Any] = {"lot": fields.get("Parkinglot", fields.get("lot", "")), "slot": slot}

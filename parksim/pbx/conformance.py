@@ -73,7 +73,7 @@ def compare(
     """
     inferred: list[str] = []
     plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
-    plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
+    plans = {name: with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
     denied = {} if limit_us is None else _denied(log, limit_us)
 
     def judged(*, begins_empty: bool) -> Agreement:
@@ -92,6 +92,11 @@ def compare(
         otherwise = judged(begins_empty=False)
         if otherwise.found_there or (len(result.disagreements) > 1 and not otherwise.disagreements):
             result = otherwise
+    return with_doubts(result, log)
+
+
+def with_doubts(result: Agreement, log: FieldLog) -> Agreement:
+    """Return what a comparison found with what the log's own order and clock leave in doubt."""
     reason = "its instant does not fit the order of the lines around it: time goes back there"
     result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
     result.doubts = [*log.doubts]
@@ -123,7 +128,7 @@ def _walked(
         if most is not None:
             section, most = one.until(most), most - len(one.rows)
         empty = section.empty if number else begins_empty
-        there = {name: _then(plan, log.changes, section) for name, plan in plans.items()}
+        there = {name: then(plan, log.changes, section) for name, plan in plans.items()}
         walk = _Walk(section, there, tolerance_us, denied, begins_empty=empty, corrects=corrects, by_time=log.by_time)
         part = walk.go()
         if number and empty and part.disagreements:
@@ -138,7 +143,7 @@ def _walked(
     return whole, draws
 
 
-def _then(plan: LotPlan, log_changes: Sequence[Change], section: Section) -> LotPlan:
+def then(plan: LotPlan, log_changes: Sequence[Change], section: Section) -> LotPlan:
     """Return a lot as it was in a section of a log in the middle of which its settings changed."""
     for change in log_changes:
         if change.lot == plan.name:
@@ -180,7 +185,7 @@ def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred
     return plan._replace(choice=plan.choice if choice is None else choice)
 
 
-def _with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
+def with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
     """Complete a lot's time-out if parks need it: the option, the log's, or the one at which most stays timed out."""
     if limit_us is not None:
         return plan._replace(limit_us=limit_us)
@@ -483,7 +488,8 @@ class _Walk:
         lot = self._lots[row.lot]
         given = self._gives(lot, row, slot)
         if given == SURE and lot.choice == c.CHOOSE_RANDOM and row.requested_slot == c.NOBODY:
-            self.draws.append((lot.occupants[:slot].count(c.NOBODY), rules.free_slots(lot)))
+            free = max(rules.free_slots(lot), 1)  # the slot itself may be one that the log never names
+            self.draws.append((lot.occupants[:slot].count(c.NOBODY), free))
         if given < SURE:
             given = max(given, *(self._gives(one, row, slot) for one in self._possible(at, row)))
             self.result.overlaps += given == SURE

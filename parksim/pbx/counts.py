@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeGuard
 
 from parksim.errors import LogError
-from parksim.pbx.formats.columns import csv_rows, delimiter_of, word_of
+from parksim.pbx.formats.columns import delimiter_of, word_of
 from parksim.pbx.formats.content import Source
+from parksim.pbx.formats.facts import csv_rows
 from parksim.scenario.messages import nearest
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -209,8 +209,13 @@ class _Life:
         elif kind in REQUESTED:
             self._request(at_us, kind)
         elif is_parking(row):
-            if self._ends("stay", at_us, kind, to.retrieval, to.patience) and kind != c.ABANDONED:
-                self._since["staff" if kind == c.RETRIEVED else "return"] = at_us
+            own = kind != c.RETRIEVED or row.reason == c.NO_REASON  # else nobody came for this very call
+            if self._ends("stay", at_us, kind if own else c.NOBODY, to.retrieval, to.patience) and kind != c.ABANDONED:
+                resumed = row.reason == c.ON_REMINDER
+                self._since["handling" if resumed else "staff" if kind == c.RETRIEVED else "return"] = at_us
+        elif kind == c.RETRIEVED:  # while its return rang
+            self._returned(at_us, kind, "fetched")
+            self._since["staff"] = at_us
         elif kind == c.RECALL_RINGING:
             self._since.setdefault("ring", at_us)
             self._since["period"] = at_us

@@ -25,9 +25,19 @@ from zoneinfo import ZoneInfo
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx.calls import AmiTracker, Boot, CallTracker, CsvTracker, RecordingTracker, Row
-from parksim.pbx.formats import ami, columns, json_lines
-from parksim.pbx.formats.entry import Entry, Findings, Remark
+from parksim.pbx.calls import (
+    AmiTracker,
+    Boot,
+    CallTracker,
+    CelTracker,
+    CsvTracker,
+    FactTracker,
+    QueueTracker,
+    RecordingTracker,
+    Row,
+)
+from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
+from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
 from parksim.pbx.formats.order import (
     FEW,
@@ -41,6 +51,8 @@ from parksim.pbx.formats.order import (
     out_of_order,
 )
 from parksim.pbx.formats.table import JOURNAL
+from parksim.pbx.joining import joined
+from parksim.pbx.seats import has_slots, in_their_lots, seated
 from parksim.pbx.sections import EFFECTS, SETTINGS, STEP, Cut, Section, holes, refined_us, restarts, sections_of
 from parksim.pbx.settings import Change, changes, whole_limits
 from parksim.rules import codes as c
@@ -76,7 +88,9 @@ class FieldLog:
     ``rows``: facts in the order of time. ``lots``: the lots in use, in the order of first use. ``misplaced``: lines out
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
-    were recorded.
+    were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
+    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
+    instants are at best. ``lacking``: what to do where the log has no parking events.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -95,6 +109,11 @@ class FieldLog:
         self.last_us = max(row.time_us for row in rows)
         self.begins_empty = self.requests_recorded = self.calls_recorded = False
         self.settings: Settings | None = None
+        self.has_slots = True
+        self.tells: frozenset[str] = frozenset(TELLS)
+        self.agents: frozenset[str] = frozenset()
+        self.exact_us = 0
+        self.lacking = ""
 
     def place(self, line: int) -> tuple[Path, int]:
         """Return the file of a line of the log, and the line in it."""
@@ -196,7 +215,7 @@ class FieldLog:
             "log_digest": self.digest,
             "lots": [dict(zip(LOT_HEADER, plan, strict=True)) for plan in self.lots.values()],
             "extensions": [*parkers, *fetchers],
-            "settings": self.effective_settings._asdict(),
+            "settings": self.effective_settings.stated(),
         }
         return Journal.of(facts, header)
 
@@ -221,8 +240,9 @@ class FieldLog:
             attempts=1,
             busy=c.BUSY_DROP,
             unanswered=c.UNANSWERED_DROP,
-            slots=tuple(plan.slots for plan in plans),
-            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans),
+            slots=tuple(plan.slots for plan in plans) or (1,),
+            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans)
+            or (c.CHOOSE_LOWEST,),
         )
 
 
@@ -271,10 +291,18 @@ def _check_turns(journal: Journal) -> None:
             if (fact.kind == c.PARKED) == (place in taken):
                 raise JournalError("in some slot stays overlap, or end that never began")
             (taken.add if fact.kind == c.PARKED else taken.discard)(place)
+    if taken:
+        raise JournalError("a call is parked again before its stay has ended")
 
 
-TRACKERS: Final[Mapping[str, type[CallTracker]]] = {json_lines.FORM: RecordingTracker, columns.FORM: CsvTracker}
-"""What makes rows of a form's entries, where it is not ``AmiTracker``."""
+TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
+    json_lines.FORM: RecordingTracker,
+    columns.FORM: CsvTracker,
+    ami.FORM: AmiTracker,
+    cel.FORM: CelTracker,
+    queue_log.FORM: QueueTracker,
+}
+"""What makes rows of a form's entries, where it is not ``FactTracker``."""
 
 
 class Reading(NamedTuple):
@@ -282,12 +310,14 @@ class Reading(NamedTuple):
 
     ``tolerance_us``: how far an instant may be off. ``zone``: of local dates. ``clock_set``: whether the clock is
     known to have been set where time goes back. ``progress``: called with the bytes read since the last call.
+    ``cel_columns``: the columns of a CEL whose file does not name them.
     """
 
     tolerance_us: int = TOLERANCE_US
     zone: ZoneInfo | None = None
     clock_set: bool = False
     progress: Progress | None = None
+    cel_columns: tuple[str, ...] = ()
 
 
 def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = None) -> FieldLog:
@@ -298,20 +328,25 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
         how: what is known of its time.
 
     Raises:
-        LogError: it cannot be read, or holds no parking event.
+        LogError: it cannot be read, or holds no parking event, nor tells when calls came.
     """
     how = how or Reading()
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(one) for one in paths]
     if len(files) == 1 and _is_journal(files[0]):
         return _from_journal(files[0])
     findings, places = Findings(zone=how.zone), Places()
-    read = streams(files, findings, how.progress)
+    read = streams(files, findings, how.progress, how.cel_columns)
     midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
     parts = [_taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
-    rows, doubles = _without_doubles([row for part in parts for row in part.tracker.rows], how.tolerance_us)
+    if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
+        parts = [_later(part, early_us) for part in parts]  # an instant before the first line's midnight
+    rows, doubles = _without_doubles(_together(parts, places), how.tolerance_us)
+    slots = has_slots(rows)
+    rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
     form = " and ".join(stream.reader.form for stream in read)
-    if not any(is_parking(row) for row in rows):
-        raise LogError(files[0], None, f"this is {form}, but without parking events", "record ParkedCall and its kin")
+    calls_recorded = any(part.tracker.calls_recorded for part in parts)
+    if not any(is_parking(row) for row in rows) and not (calls_recorded and rows):
+        raise LogError(files[0], None, f"this is {form}, but without parking events", _lacking(files, read))
     if doubles:
         what = f"{len(doubles):,} parking events stand twice within the tolerance, this is the first"
         findings.add(*places.of(min(doubles)), what, "each is read once")
@@ -330,10 +365,25 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     parked = {row.call for row in log.parking}
     log.begins_empty = bool(findings.meta.get("lots")) and findings.listed <= parked  # else calls were parked before
     log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
-    log.calls_recorded = any(part.tracker.calls_recorded for part in parts)
+    log.calls_recorded = calls_recorded
+    log.has_slots, log.exact_us = slots, findings.exact_us
+    log.tells = frozenset().union(*(stream.reader.tells for stream in read))
+    log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
     _cut(log, parts, boots, instants, how)
     return log
+
+
+def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
+    """Return what to do where logs have no parking events."""
+    return read[0].reader.lacking.replace("{file}", files[0].name)
+
+
+def _together(parts: Sequence["_Part"], places: Places) -> list[Row]:
+    """Return the rows of all forms: those of one as they are, those of several as one life for each call."""
+    if len(parts) == 1:
+        return parts[0].tracker.rows
+    return joined([(part.tracker.rows, part.tracker.unique_ids) for part in parts], places)
 
 
 class _Part(NamedTuple):
@@ -353,7 +403,7 @@ def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) 
     Raises:
         LogError: more than a few are out of the order of time.
     """
-    tracker = TRACKERS.get(stream.reader.form, AmiTracker)(places)
+    tracker = TRACKERS.get(stream.reader.form, FactTracker)(places)
     instants, lines = array("q"), array("q")
     for line, time_us, fields in stream.entries(places):
         entry = Entry(line, time_us - midnight_us, fields)
@@ -386,6 +436,15 @@ def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) 
             row._replace(time_us=row.time_us + step.back_us) if row.line >= from_line else row for row in tracker.rows
         ]
     return _Part(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
+
+
+def _later(part: _Part, by_us: int) -> _Part:
+    """Return the same with all instants later."""
+    tracker = part.tracker
+    tracker.rows = [row._replace(time_us=row.time_us + by_us) for row in tracker.rows]
+    tracker.boots = [boot._replace(time_us=boot.time_us + by_us) for boot in tracker.boots]
+    instants = array("q", (instant + by_us for instant in part.instants))
+    return part._replace(instants=instants, steps=[(line, at_us + by_us, step) for line, at_us, step in part.steps])
 
 
 def _without_doubles(rows: list[Row], tolerance_us: int) -> tuple[list[Row], list[int]]:

@@ -20,10 +20,12 @@ from parksim.pbx import what_if as reoffered
 from parksim.pbx.agreement import Agreement
 from parksim.pbx.conformance import compare
 from parksim.pbx.fitting import Calibration
+from parksim.pbx.formats.cel import columns_of
 from parksim.pbx.formats.content import did_you_mean
 from parksim.pbx.formats.files import Progress
 from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, Reading, read_log
 from parksim.pbx.log_measures import LogMeasure, measured
+from parksim.pbx.occupancy import compare_without_slots
 from parksim.pbx.what_if import Change, WhatIf
 from parksim.results import html_table
 from parksim.rules import codes as c
@@ -101,18 +103,21 @@ def replay(
     max_in_parking: Duration | None = None,
     zone: str | None = None,
     clock_set: bool = False,
+    columns: str = "",
     progress: Progress | None = None,
 ) -> Replay:
     """Check each parking event of a log against the rules.
 
     Args:
-        paths: Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim; a log's files in any order.
+        paths: of one log, or of several of the same PBX and time, in any order, each in a form of
+            ``formats.table.READERS``; or of a journal of parksim.
         tolerance: how far an instant may be off.
         slots: of each lot; by default those that the log names.
         choice: "lowest", "next" or "random"; by default the one with which more parks agree.
         max_in_parking: time-out of each lot, or "unlimited"; by default the log's, or inferred.
         zone: the time zone of dates without an offset, such as "Europe/Berlin".
         clock_set: whether the clock is known to have been set where time goes back; else the verdict is None.
+        columns: those of a CEL whose file does not name them, with commas between them.
         progress: called with the number of bytes read since the last call.
 
     What is stated is checked: a row that shows something else disagrees.
@@ -129,8 +134,10 @@ def replay(
     if max_in_parking is not None:
         limit_us = c.NEVER if max_in_parking == UNLIMITED else _us("max_in_parking", max_in_parking)
     tolerance_us = _us("tolerance", tolerance)
-    log = read_log(paths, Reading(tolerance_us, _zone(zone), clock_set, progress))
+    log = read_log(paths, Reading(tolerance_us, _zone(zone), clock_set, progress, columns_of(columns)))
     number = None if choice is None else c.CHOICE_NAMES.index(choice)
+    if not log.has_slots:
+        return Replay(log, compare_without_slots(log, tolerance_us, slots, limit_us))
     return Replay(log, compare(log, tolerance_us, slots, number, limit_us))
 
 
@@ -152,6 +159,7 @@ def calibrate(
     max_in_parking: Duration | None = None,
     zone: str | None = None,
     clock_set: bool = False,
+    columns: str = "",
 ) -> Calibration:
     """Turn a log into a scenario, each figure with its 95 % interval.
 
@@ -169,6 +177,7 @@ def calibrate(
         max_in_parking=max_in_parking,
         zone=zone,
         clock_set=clock_set,
+        columns=columns,
     )
     return met.calibrate(lot)
 

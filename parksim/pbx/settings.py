@@ -142,10 +142,11 @@ def whole_limits(rows: list[Row], tolerance_us: int) -> list[Row]:
 
     Asterisk reports the whole seconds that are left when it writes the event (``main/features.c``), which may be one
     less than there were. So a park that reports a second less than more parks of its lot do, or whose stay timed out a
-    second later, had that second.
+    second later, had that second; unless a stay with that report timed out at it.
     """
     usual: dict[str, Counter[int]] = {}
     late: set[tuple[str, int]] = set()
+    exact: set[tuple[str, int]] = set()
     parked: dict[str, Row] = {}
     for row in rows:
         if row.kind == c.PARKED:
@@ -156,11 +157,13 @@ def whole_limits(rows: list[Row], tolerance_us: int) -> list[Row]:
             late_us = row.time_us - there.time_us - (there.limit_us or 0)
             if row.kind == c.EXPIRED and abs(late_us - 1_000_000) <= tolerance_us:
                 late.add((there.call, there.line))
+            elif row.kind == c.EXPIRED and abs(late_us) <= tolerance_us:
+                exact.add((there.lot, there.limit_us or 0))
     short = {
         (lot, limit_us)
         for lot, counts in usual.items()
         for limit_us, n in counts.items()
-        if counts[limit_us + 1_000_000] > n
+        if counts[limit_us + 1_000_000] > n and (lot, limit_us) not in exact
     }
     if not short and not late:
         return rows

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -12,10 +13,12 @@ from parksim.catalogue import SHARES
 from parksim.pbx.agreement import Agreement
 from parksim.pbx.counted import Counted
 from parksim.pbx.counts import Counts
+from parksim.pbx.formats.entry import TELLS
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.reports.screen import empty_table
+from parksim.rules import codes as c
 from parksim.scenario.laws import Constant
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import HOUR_US, UNLIMITED
@@ -33,6 +36,9 @@ def log_screen(
     files = log.path.name if log.files == 1 else f"{log.path.name} and {log.files - 1} more files"
     parts: list[RenderableType] = [Text(f"{files}: {log.form}, {len(log.rows):,} facts", "bold")]
     parts.extend(_verdict(log, agreement))
+    if not agreement.rows:
+        remarks = [Text(f"{one}.") for one in log.remarks.values()]
+        return Group(*parts, _calls(log), *_tells(log), *remarks, _covered(log), _table(measures))
     counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
     parts.append(Text(f"Agree: {counted}."))
     if agreement.unjudged:
@@ -45,6 +51,7 @@ def log_screen(
             "within the tolerance may have been decided in another order."
         )
     )
+    parts += _tells(log)
     parts.extend(Text(f"Inferred: {one}") for one in agreement.inferred)
     parts.extend(Text(f"{one}.") for one in log.remarks.values())
     parts.extend(Text(f"Not judged, line {log.place(line)[1]}: {why}.") for line, why in agreement.set_clocks.items())
@@ -57,6 +64,31 @@ def log_screen(
     if changes:
         parts.append(_what_if_table(changes, measures, otherwise))
     return Group(*parts)
+
+
+def _calls(log: FieldLog) -> Text:
+    """Return in a sentence how many calls a log without parks has, and how long they waited and were talked to."""
+    since: dict[str, int] = {}
+    spans: dict[int, list[float]] = {c.ANSWERED: [], c.ENDED: []}
+    calls = 0
+    for row in log.rows:
+        calls += row.kind == c.OFFERED
+        if row.kind in spans and row.call in since:
+            spans[row.kind].append((row.time_us - since[row.call]) / 1e6)
+        since[row.call] = row.time_us
+    said = f"{calls:,} calls came"
+    for kind, words in ((c.ANSWERED, "answered after"), (c.ENDED, "talked to for")):
+        if spans[kind]:
+            said += f", {len(spans[kind]):,} were {words} {fmean(spans[kind]):,.1f} s on average"
+    return Text(f"{said}.")
+
+
+def _tells(log: FieldLog) -> list[RenderableType]:
+    """Return what the forms of a log tell and do not tell; nothing of a form that tells all."""
+    told, not_told = (
+        ", ".join(words for one, words in TELLS.items() if (one in log.tells) is is_told) for is_told in (True, False)
+    )
+    return [Text(f"Told: {told}."), Text(f"Not told: {not_told}.")] if not_told else []
 
 
 def _verdict(log: FieldLog, agreement: Agreement) -> list[Text]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import theory
+from parksim.scenario.laws import Constant
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import HOUR_US, HOURS, UNLIMITED
@@ -112,7 +113,7 @@ def call_of(scenario: Scenario, wish: float, factor: float) -> Call:
         ring_s=None if recall.ring == UNLIMITED else float(recall.ring) * recall.attempts,
         answer=recall.answer,
         never_answered=recall.never,
-        recall_patience=scenario.recall_patience,
+        recall_patience=Constant(value=0.0) if recall.to == "elsewhere" else scenario.recall_patience,
         unanswered_lost=recall.unanswered == "drop",
     )
 
@@ -287,6 +288,7 @@ def _at_full(one: Ideal, low_s: float, high_s: float) -> dict[str, Floats]:
             asks = one.sums("requests", cuts, counted=True, lot=lot)
             for factor, weight in day_factors(one.scenario):
                 full = weight * poisson_at_least(slots[lot], factor * mean)
-                requests += factor * float(asks @ full)
-                full_s += float(full @ np.diff(cuts)) if first_s == low_s else 0.0
+                # Sums instead of products of vectors: for those NumPy's library wakes threads, which cost more.
+                requests += factor * float((asks * full).sum())
+                full_s += float((full * np.diff(cuts)).sum()) if first_s == low_s else 0.0
     return {"full_s": np.asarray(full_s), "requests_at_full": np.asarray(requests)}

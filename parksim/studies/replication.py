@@ -21,10 +21,11 @@ from parksim.engines import commanded, processes
 from parksim.engines.commanded import Command
 from parksim.errors import ArgumentError
 from parksim.journal.journal import Journal
-from parksim.journal.measures import Measures, counted_in, measure, measures_of
+from parksim.journal.measures import Measures, counted_in, measure, measure_rows, measures_of
+from parksim.journal.tally import Window
 from parksim.results import Drawn
 from parksim.scenario.arguments import checked_scenario, whole
-from parksim.scenario.model import Scenario
+from parksim.scenario.model import Scenario, Settings
 from parksim.scenario.workload import Offered, Workload, draw, offer
 from parksim.studies import controls
 from parksim.studies.store import Result, code_digest
@@ -155,7 +156,7 @@ def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict
         "name": scenario.name,
         "digest": scenario.digest,
         "scenario": scenario.canonical,
-        "settings": scenario.settings._asdict(),
+        "settings": scenario.settings.stated(),
         "seed": seed,
         "replication": replication,
         "engine": engine,
@@ -177,13 +178,14 @@ def replicate(
     """
     engine = chosen_engine(engine, [scenario], 1)
     _keep_memory_at_hand()
+    counted = counted_in(scenario)
     results = []
     for replication in replications:
         if engine == "kernel" and not with_controls:
-            measures = dict(_counted(scenario, offer(scenario, seed, replication)))
+            measures = dict(_counted(offer(scenario, seed, replication), *counted))
         else:
             workload = draw(scenario, seed, replication)
-            journal, found = _measured(scenario, workload, engine)
+            journal, found = _measured(scenario, workload, engine, *counted)
             measures = dict(found)
             if with_controls:
                 measures[controls.NAME] = controls.of_replication(journal, scenario, workload)
@@ -191,22 +193,22 @@ def replicate(
     return results
 
 
-def _counted(scenario: Scenario, offered: Offered) -> Measures:
+def _counted(offered: Offered, settings: Settings, window: Window, target_us: int) -> Measures:
     """Return the measures of a replication by the kernel, which counts facts as they happen and keeps no journal."""
     from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
 
-    settings, window, target_us = counted_in(scenario)
     return measures_of(kernel.tally_of(settings, offered, window, target_us), settings, window)
 
 
-def _measured(scenario: Scenario, workload: Workload, engine: str) -> tuple[Journal, Measures]:
+def _measured(
+    scenario: Scenario, workload: Workload, engine: str, settings: Settings, window: Window, target_us: int
+) -> tuple[Journal, Measures]:
     """Return the journal of a replication and its measures."""
     if engine != "kernel":
         journal = _simulated(scenario, workload, engine)
-        return journal, measure(journal, scenario)
+        return journal, measure_rows(journal, settings, window, target_us)
     from parksim.engines import kernel  # noqa: PLC0415 - loads Numba, which only this engine needs
 
-    settings, window, target_us = counted_in(scenario)
     journal, tally = kernel.simulate_and_count(settings, workload, window, target_us)
     return journal, measures_of(tally, settings, window)
 

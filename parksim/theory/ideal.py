@@ -15,8 +15,9 @@ Sources: Eick, Massey and Whitt (1993), The physics of the Mt/G/infinity queue, 
 and Whitt (1993), Networks of infinite-server queues with nonstationary Poisson input, Queueing Systems 13, 183-250.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -368,14 +369,24 @@ def poisson_at_least(count: int, means: Floats) -> Floats:
     """
     if count <= 0:
         return np.ones_like(means)
-    logs = np.log(np.maximum(means, 1e-300))
+    found, rare = np.empty_like(means), means < count  # each tail is summed up where it is the smaller one
+    at_count = np.exp(count * np.log(np.maximum(means, 1e-300)) - means - math.lgamma(count + 1))
+    few = means[rare]
+    found[rare] = at_count[rare] + _rest(at_count[rare], (few / number for number in itertools.count(count + 1)))
+    many = means[~rare]
+    found[~rare] = 1.0 - _rest(at_count[~rare], (number / many for number in range(count, 0, -1)))
+    return found
 
-    def sum_of(numbers: range) -> Floats:
-        total = np.zeros_like(means)
-        for number in numbers:
-            total += np.exp(number * logs - means - math.lgamma(number + 1))
-        return total
 
-    # Each tail is summed up where it is the smaller one: the other would lose its digits.
-    furthest = count + 40 + int(8 * math.sqrt(count))
-    return np.where(means < count, sum_of(range(count, furthest)), 1.0 - np.exp(-means) - sum_of(range(1, count)))
+def _rest(term: Floats, ratios: Iterable[Floats]) -> Floats:
+    """Return the sum of the terms after one, each being that before it times a ratio; ratios only fall."""
+    total = np.zeros_like(term)
+    for ratio in ratios:
+        term = term * ratio
+        total += term
+        if not np.any(term > _NEGLIGIBLE * total):
+            break
+    return total
+
+
+_NEGLIGIBLE: Final = 1e-17

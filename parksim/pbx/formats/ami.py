@@ -39,7 +39,7 @@ _KEPT: Final = {
     for name in (
         *("Timestamp", "Parkinglot", "ParkingSpace", "ParkingTimeout", "ParkingDuration", "ParkeeChannel"),
         *("ParkerDialString", "RetrieverChannel", "Channel", "DestChannel", "DialStatus", "BridgeType", "Exten"),
-        *("From", "Timeout", "Name", "StartSpace", "StopSpace", "Uptime"),
+        *("From", "Timeout", "Name", "StartSpace", "StopSpace", "Uptime", "ParkeeUniqueid", "Uniqueid", "UniqueID"),
     )
 }
 _EVENT: Final = b"\nEvent:"

@@ -7,14 +7,13 @@ or the tab.
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
 from parksim.errors import LogError
 from parksim.pbx.formats.content import Source
-from parksim.pbx.formats.entry import CUT, LATEST_S, Entry, Findings, Reader, local_us
+from parksim.pbx.formats.entry import CUT, Entry, Findings, Reader
+from parksim.pbx.formats.facts import csv_instant_us, csv_rows, offered_to_a_scenario
 from parksim.scenario.messages import nearest
 
 FORM: Final = "CSV"
@@ -71,8 +70,7 @@ def _other_columns(cells: Sequence[str], path: Path) -> tuple[str, str]:
     dates = [cell.strip() for cell in cells if re.search(r"offered|arriv|time|date|start|_at$", cell.lower())]
     if not dates:
         return rule, "name the columns like this, with one event per line"
-    arrivals = f'[arrivals] kind = "recorded", file = "{path.name}", column = "{dates[0]}"'
-    return rule, f"one event per line; or, if these are calls, offer them to a scenario: {arrivals}"
+    return rule, f"one event per line; or, if these are calls, {offered_to_a_scenario(path.name, dates[0])}"
 
 
 def _lacking_columns(header: Sequence[str], missing: Sequence[str]) -> str:
@@ -106,43 +104,11 @@ def _entries(source: Source, findings: Findings) -> Iterator[Entry]:
             rule = CUT if cut else f"{len(row)} cells under {len(header)}"
             raise LogError(path, number, rule, "each line needs as many cells as the header")
         fields = {name: row[at].strip() for name, at in named.items()}
-        time_us, how = _csv_instant_us(fields["time"], path, number, findings.zone, time_us)
+        time_us, how = csv_instant_us(fields["time"], path, number, findings.zone, time_us)
         if written not in (None, how):
             raise LogError(path, number, f"{how} among {written} in the time column", "write all of them the same way")
         written = how
         yield Entry(number, time_us, fields)
-
-
-def csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, cells) of the rows that are not empty.
-
-    Raises:
-        LogError: it is no CSV.
-    """
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise LogError(path, reader.line_num, f"this is not CSV ({error})", "save the log as CSV") from None
-
-
-def _csv_instant_us(text: str, path: Path, line: int, zone: ZoneInfo | None, before_us: int) -> tuple[int, str]:
-    """Return the instant and how it is written; dates without an offset are local time, of a zone if one is named."""
-    if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
-        if float(text) >= LATEST_S:
-            raise LogError(path, line, f"{text[:40]} s is not an instant; it may be milliseconds", "write seconds")
-        return round(float(text) * 1e6), "seconds"
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        step = "write seconds, or ISO 8601 such as 2026-01-05 08:00:00.123"
-        raise LogError(path, line, f"{text[:40]!r} is not an instant", step) from None
-    if moment.tzinfo is None and zone is not None:
-        return local_us(moment, zone, before_us), "dates without an offset"
-    if moment.tzinfo is None:
-        return round(moment.replace(tzinfo=UTC).timestamp() * 1e6), "dates without an offset"
-    return round(moment.timestamp() * 1e6), "dates with an offset"
 
 
 READER: Final = Reader(

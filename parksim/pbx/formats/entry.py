@@ -28,6 +28,7 @@ TELLS: Final[Mapping[str, str]] = {
     "waits": "how long they waited for an answer",
     "returns": "what became of calls that returned",
     "settings": "how the lots are configured",
+    "attendants": "who answers calls",
 }
 """What a form may tell, in words."""
 
@@ -87,6 +88,10 @@ class Findings:
     meta: dict[str, Any] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
     """Calls that a recorder found parked when it looked."""
+    agents: set[str] = field(default_factory=set)
+    """Who answered calls, where the form names them."""
+    exact_us: int = 0
+    """How exact instants are at best, where that is worse than the tolerance."""
     lots: dict[str, LotRow] = field(default_factory=dict)
     """The latest that list answers tell of each lot."""
     silences: list[tuple[int, int]] = field(default_factory=list)
@@ -121,6 +126,8 @@ class Reader(NamedTuple):
     """Yields the entries that matter, lazily and in the order of their lines; raises LogError."""
     tells: frozenset[str]
     """What the form can tell, of ``TELLS``."""
+    lacking: str = "record ParkedCall and its kin"
+    """What to do where a file of this form has no parking event."""
 
 
 def shown(name: str) -> str:

@@ -53,10 +53,12 @@ class Places:
 class _File:
     """One file: its reader, its first instant, and its entries, opened or to be opened when their turn comes."""
 
-    def __init__(self, path: Path, findings: Findings, progress: Progress | None) -> None:
+    def __init__(
+        self, path: Path, findings: Findings, progress: Progress | None, cel_columns: Sequence[str] = ()
+    ) -> None:
         self.path = path
         self.source = Source(path, progress)
-        self.reader = reader_of(self.source)
+        self.reader = reader_of(self.source, cel_columns)
         entries = self.reader.entries(self.source, findings)
         first = next(entries, None)
         if first is None:
@@ -128,13 +130,16 @@ class Stream:
         return hashlib.sha256("".join(self._digests).encode()).hexdigest()
 
 
-def streams(paths: Sequence[Path], findings: Findings, progress: Progress | None = None) -> list[Stream]:
+def streams(
+    paths: Sequence[Path], findings: Findings, progress: Progress | None = None, cel_columns: Sequence[str] = ()
+) -> list[Stream]:
     """Return a stream for each form among some files; the form is detected from the content, not from the name.
 
     Args:
         paths: of the files; the journal of parksim is not among the forms.
         findings: takes what the readers remark.
         progress: told how much has been read.
+        cel_columns: the columns of a CEL whose file does not name them.
 
     Raises:
         LogError: a file cannot be read, has no form that parksim knows, or not a single event.
@@ -142,9 +147,9 @@ def streams(paths: Sequence[Path], findings: Findings, progress: Progress | None
     by_form: dict[str, list[_File]] = {}
     for path in paths:
         if len(paths) == 1:
-            file = _File(path, findings, progress)
+            file = _File(path, findings, progress, cel_columns)
         else:
-            file = _File(path, Findings(), None)
+            file = _File(path, Findings(), None, cel_columns)
             file.put_off()
         by_form.setdefault(file.reader.form, []).append(file)
     return [Stream(files, findings, progress) for files in by_form.values()]
