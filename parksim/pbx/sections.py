@@ -201,7 +201,7 @@ def _contradictions(rows: Sequence[Row], tolerance_us: int, last_us: int) -> lis
 def refined_us(rows: Sequence[Row], at_us: int, tolerance_us: int) -> int | None:
     """Return by how much more a clock was set back at ``at_us``, by the stays that span it and timed out.
 
-    None if they do not agree, or there is none.
+    None if they do not agree, or no stay does.
     """
     parked: dict[str, Row] = {}
     off: list[int] = []
