@@ -4,6 +4,7 @@ import shlex
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -142,12 +143,10 @@ def calibrate_command(
         raise UsageError(
             "calibrate needs a log, or counters: parksim calibrate LOG, or parksim calibrate --counts FILE"
         )
-    for file in log:
-        check_not_read("-o", out, log=file)
-    if out is not None:
-        check_out(draws_beside(out), (".csv",))
-        for file in log:
-            check_not_read("-o", draws_beside(out), log=file)
+    draws_file = None if out is None else draws_beside(out)
+    check_out(draws_file, (".csv",))
+    for file, written in product(log, (out, draws_file)):
+        check_not_read("-o", written, log=file)
     met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from parksim.pbx.formats.order import SLIGHT_US
 from parksim.pbx.log import LotPlan
 from parksim.rules import codes as c
 
@@ -129,8 +128,8 @@ def doubt_the_clock(result: Agreement, place: Callable[[int], tuple[Path, int]])
     """Take out of the disagreements what a clock explains that was set a little, or doubt it.
 
     Two stays that overlap and are off by the same amount show that the clock was set: they are not judged. One alone,
-    off by no more than ``SLIGHT_US``, may show it, or a fault of the PBX. A stay that timed out in time shows that the
-    clock was not set during it. ``place`` gives the file of a line.
+    off by no more than ``conformance.FAR_US``, may show it, or a fault of the PBX. A stay that timed out in time shows
+    that the clock was not set during it. ``place`` gives the file of a line.
     """
     for one in result.off:
         same = [
@@ -142,8 +141,6 @@ def doubt_the_clock(result: Agreement, place: Callable[[int], tuple[Path, int]])
         ]
         begin_us = max(other.parked_us for other in same)
         end_us = min(other.ended_us for other in same)
-        if len(same) == 1 and abs(one.off_us) > SLIGHT_US:
-            continue
         if begin_us < end_us and not _covered(begin_us, end_us, result.in_time):
             where = f"between lines {place(one.parked_line)[1]} and {place(one.line)[1]}"
             why = f"the clock was set by {one.off_us / 1e6:+,.3f} s {where}"

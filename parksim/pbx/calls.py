@@ -335,7 +335,7 @@ class AmiTracker(CallTracker):
                 self._wait(entry)
 
     def _swap(self, entry: Entry) -> None:
-        """Give a call in a slot its new channel; its stay goes on.
+        """Give a call in a slot its new channel; its stay continues.
 
         An attended transfer puts another channel in the place of the parked one.
         """

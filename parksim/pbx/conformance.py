@@ -49,6 +49,8 @@ RANDOM_COST: Final = math.log(1e6)
 """What must be told against the others before ``random``, with which nearly every row fits, is believed."""
 FAR_US: Final = 2_500_000
 """A clock that is kept right is set by less; a time-out farther off is a fault."""
+ENOUGH: Final = 40_000
+"""The slot choice is inferred from this many facts at the beginning of a log; more would not tell more."""
 EVEN_SCORE: Final = 4.0
 """How many standard deviations the mean place of a random choice among the free slots may be off the middle."""
 
@@ -113,11 +115,18 @@ def _walked(
     *,
     begins_empty: bool,
     corrects: bool = False,
+    most: int | None = None,
 ) -> tuple[Agreement, list[tuple[int, int]]]:
-    """Return what the rules say about each section of a log, and the draws of random choices."""
+    """Return what the rules say about each section of a log, and the draws of random choices.
+
+    With ``most``, about this many facts at its beginning only.
+    """
     whole = Agreement(tolerance_us, plans)
     draws: list[tuple[int, int]] = []
-    for number, section in enumerate(log.sections):
+    for number, one in enumerate(log.sections):
+        section = one
+        if most is not None:
+            section, most = one.until(most), most - len(one.rows)
         empty = section.empty if number else begins_empty
         there = {name: then(plan, log.changes, section) for name, plan in plans.items()}
         walk = _Walk(section, there, tolerance_us, denied, begins_empty=empty, corrects=corrects, by_time=log.by_time)
@@ -217,12 +226,13 @@ def _likelier(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[st
 
     def walk(choice: int) -> list[tuple[int, int]]:
         lots = {plan.name: plan._replace(choice=choice)}
-        found = [
-            _walked(log, lots, tolerance_us, begins_empty=begins_empty, corrects=corrects) for corrects in (False, True)
-        ]
-        wrong[choice] = min(len(agreement.disagreements) for agreement, _ in found)
-        believed[choice] = [one.line for one in found[0][0].disagreements]
-        return found[0][1]
+        found, draws = _walked(log, lots, tolerance_us, begins_empty=begins_empty, most=ENOUGH)
+        believed[choice] = [one.line for one in found.disagreements]
+        wrong[choice] = len(believed[choice])
+        if wrong[choice]:
+            other, _ = _walked(log, lots, tolerance_us, begins_empty=begins_empty, corrects=True, most=ENOUGH)
+            wrong[choice] = min(wrong[choice], len(other.disagreements))
+        return draws
 
     for choice in (c.CHOOSE_LOWEST, c.CHOOSE_NEXT):
         walk(choice)

@@ -398,7 +398,7 @@ class _Part(NamedTuple):
 
 
 def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -> _Part:
-    """Take all entries of a form; their instants count from midnight, and where a clock went back they go on.
+    """Take all entries of a form; their instants count from midnight, and continue where a clock went back.
 
     Raises:
         LogError: more than a few are out of the order of time.

@@ -62,6 +62,13 @@ class Section(NamedTuple):
     empty: bool
     """Whether the lots are known to be empty when it begins."""
 
+    def until(self, rows: int) -> "Section":
+        """Return its first rows, this many at most, as a section."""
+        if rows >= len(self.rows):
+            return self
+        kept = self.rows[: max(rows, 0)]
+        return self._replace(rows=kept, ends_us=kept[-1].time_us if kept else self.begins_us)
+
 
 def sections_of(rows: list[Row], cuts: Sequence[Cut], first_us: int, last_us: int, *, empty: bool) -> list[Section]:
     """Return the sections of a log, in the order of time; rows are in the order of time."""
@@ -194,7 +201,7 @@ def _contradictions(rows: Sequence[Row], tolerance_us: int, last_us: int) -> lis
 def refined_us(rows: Sequence[Row], at_us: int, tolerance_us: int) -> int | None:
     """Return by how much more a clock was set back at ``at_us``, by the stays that span it and timed out.
 
-    None if they do not agree, or there is none.
+    None if they do not agree, or no stay does.
     """
     parked: dict[str, Row] = {}
     off: list[int] = []

@@ -16,9 +16,9 @@ from parksim.rules import codes as c
 RUN: Final = 5
 """A longest stay has changed where this many parks in a row report the one, and as many after them the other."""
 UNLIKELY: Final = math.log(1000)
-"""So many parks are expected while all slots are taken, of which none came, before a lot is believed to have grown."""
+"""A lot is believed to have grown if this many parks are expected while all slots seen are taken, and none came."""
 REFUSALS: Final = 2
-"""So many refusals with all slots taken that were seen so far show it as well."""
+"""This many refusals with all slots taken that were seen before show it as well."""
 SLOTS: Final = "slots"
 LIMIT: Final = "limit"
 

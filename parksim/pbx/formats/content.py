@@ -145,7 +145,7 @@ def _recoded(parts: Iterable[bytes], encoding: str, path: Path) -> Iterator[byte
             yield decoder.decode(part).encode("utf-8", "replace")
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise LogError(path, None, "this begins as UTF-16 but goes on as something else", "save it as UTF-8") from None
+        raise LogError(path, None, "this begins as UTF-16 but is not UTF-16 to its end", "save it as UTF-8") from None
 
 
 def _unzipped(parts: Iterable[bytes], path: Path) -> Iterator[bytes]:
