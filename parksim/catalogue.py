@@ -181,7 +181,7 @@ MEASURES: Final = (
         way="Calls that come back",
     ),
     Measure(
-        "reused_share",
+        "slot_reused_share",
         "parks in a slot that another call left in the last 60 s",
         "parks",
         better="less",

@@ -100,7 +100,7 @@ def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
     values["recall_busy_share"] = float("nan")
     if settings.recall_to == c.TO_PARKER:
         values["recall_busy_share"] = _ratio(returns - int(tally.sums[t.RUNG_AT_ONCE]), returns)
-    values["reused_share"] = _ratio(float(tally.sums[t.REUSED]), values["parks_made"])
+    values["slot_reused_share"] = _ratio(float(tally.sums[t.REUSED]), values["parks_made"])
     hourly = tally.of_hour.sum(axis=1).tolist()
     values["recalls_per_hour"] = hourly[t.TIME_OUTS] / (window.length_us / HOUR_US)
     values |= _waits(tally.waits_us, kinds[c.ANSWERED])

@@ -554,7 +554,7 @@ class Scenario(sections.Section):
         has = {
             "slot_taken_share": own and self.parking.slot_taken != "next",
             "stranger_share": self.retrieval.blind or (own and self.parking.slot_taken == "retrieve"),
-            "reused_share": self.retrieval.blind,
+            "slot_reused_share": self.retrieval.blind,
             "forwarded_share": self.recall.to in ("elsewhere", "reminder"),
             "reminded_share": self.recall.to == "reminder",
             "resumed_share": self.recall.to == "reminder",

@@ -28,7 +28,7 @@ DOCUMENTED_MEASURES = {
     "time_full_share",
     "retrieved_share",
     "expired_share",
-    "reused_share",
+    "slot_reused_share",
     "slot_taken_share",
     "reminded_share",
     "resumed_share",

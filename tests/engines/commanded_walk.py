@@ -62,7 +62,10 @@ class Walk:
             self.leave(row, left)
         if kind == c.REFUSED:
             taken = sum(1 for other, _ in self.slots if other == lot)
-            self.check(taken == self.settings.slots[lot], f"{row}: the lot is not full")
+            if reason == c.SLOT_TAKEN:
+                self.check((lot, slot) in self.slots, f"{row}: the slot is not taken")
+            else:
+                self.check(taken == self.settings.slots[lot], f"{row}: the lot is not full")
         if kind == c.PARKED:
             self.check((lot, slot) not in self.slots, f"{row}: the slot is taken")
             self.check(self.where.get(call) in {"attendant", "staff"}, f"{row}: parked from {self.where.get(call)}")

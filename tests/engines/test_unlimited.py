@@ -20,7 +20,10 @@ def unlimited_case(seed):
     """Return a random case without limits of attendants, staff, queue and slots."""
     settings, workload = random_case(Random(seed), several_lots=seed % 2 == 1)
     lots = tuple(len(workload.arrival_us) * settings.max_parks for _ in settings.slots)
-    return settings._replace(attendants=-1, staff=-1, queue_limit=-1, counts=(), slots=lots), workload
+    to = c.TO_PARKER if settings.recall_to == c.TO_REMINDER else settings.recall_to
+    known = {"recall_to": to, "retrievable": 0, "slot_asked": c.SLOT_LOT, "fetching": c.FETCH_CALL}
+    settings = settings._replace(attendants=-1, staff=-1, queue_limit=-1, counts=(), slots=lots)
+    return settings._replace(**known), workload
 
 
 def stays_in(journal):
@@ -58,7 +61,7 @@ def test_it_makes_the_facts_of_an_engine_whose_limits_are_never_reached(simulate
         stays = np.stack((life.call, life.lot, life.parked_us, life.left_us, life.ended_by), axis=1)
         assert sorted(map(tuple, stays.tolist())) == stays_in(journal), seed
         answers = np.count_nonzero((journal.kind == c.ANSWERED) | (journal.kind == c.RECALL_ANSWERED))
-        rings = settings.recall_to != c.TO_GROUP
+        rings = settings.recall_to == c.TO_PARKER
         assert len(life.taken_us) == answers + rings * np.count_nonzero(life.ended_by == c.EXPIRED), seed
         kinds.update(life.ended_by.tolist())
     assert min(kinds[kind] for kind in ENDS) > 100

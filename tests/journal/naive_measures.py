@@ -186,7 +186,7 @@ class _Counted:
             "time_full_share": Fraction(held[slots], self.length_us),
             "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
-            "reused_share": ratio(self.reused(), len(parks)),
+            "slot_reused_share": ratio(self.reused(), len(parks)),
             "reminded_share": ratio(len(self.of(c.REMINDED, c.NO_REASON)), len(parks)),
             "resumed_share": ratio(len(self.of(c.RETRIEVED, c.ON_REMINDER)), len(parks)),
             "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),

@@ -419,7 +419,7 @@ WRONG = [
     (
         'ring = "30s"',
         'ring = "30s"\nto = "caller"',
-        "line 21: recall.to = 'caller': must be parker or group; write \"parker\", say",
+        "line 21: recall.to = 'caller': must be parker, group, elsewhere or reminder; write \"parker\", say",
     ),
     (
         "refused_share",

@@ -38,7 +38,9 @@ def test_another_unit_of_time_gives_the_same_journal(name, factor):
     journal = processes.simulate(settings, workload)
     times = {key: scaled(value, factor) for key, value in workload._asdict().items() if key not in NO_TIMES}
     delays = {key: int(scaled(np.array(value), factor)) for key, value in settings._asdict().items() if "_us" in key}
-    assert set(delays) == {"announcement_us", "period_us", "retry_after_us", "ring_us"}
+    assert set(delays) == {
+        *("announcement_us", "forward_after_us", "period_us", "remind_every_us", "retry_after_us", "ring_us")
+    }
     slower = processes.simulate(settings._replace(**delays), workload._replace(**times))
     assert len(slower) == len(journal) > 300
     for column in ("call", "lot", "slot", "extension", "kind", "reason"):
