@@ -239,14 +239,15 @@ def evolved(lot: Lot, fact: Fact) -> Lot:
 
 def _with(column: Sequence[int], values: Mapping[int, int]) -> Sequence[int]:
     """Return the column with those values; of a long one only what differs is kept, until that is much."""
-    if isinstance(column, Patched):
-        column, values = column.before, {**column.values, **values}
-    if len(column) <= COPIED_SLOTS or len(values) > COPIED_SLOTS:
-        changed = list(column)
-        for slot, value in values.items():
-            changed[slot] = value
-        return tuple(changed)
-    return Patched(column, values)
+    if len(column) > COPIED_SLOTS:
+        before, known = (column.before, column.values) if isinstance(column, Patched) else (column, {})
+        values = {**known, **values}
+        if len(values) <= COPIED_SLOTS:
+            return Patched(before, values)
+    changed = list(column)
+    for slot, value in values.items():
+        changed[slot] = value
+    return tuple(changed)
 
 
 def _marks(free: Sequence[int], new: Change) -> dict[int, int]:

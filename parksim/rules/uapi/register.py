@@ -2,8 +2,8 @@
 
 Nothing here changes a register; ``calls`` answers with the next one, which shares with it all that stays, so that a
 change costs the same however many calls there are. Who is in a slot stands in the ``lot``; a stay repeats only its
-deadline, by which timers are found in their order. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order offered), extensions by
-their place in ``Register.extensions`` and lots by their place in ``Register.organizations``.
+deadline, by which timers are found in their order. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order
+offered), extensions by their place in ``Register.extensions`` and lots by their place in ``Register.organizations``.
 
 >>> register = new_register({"12": ["0003*210"], "33": ["0003*024"]}, capacity=20)
 >>> register.users[1], register.extensions[1], register.lots[0].slots
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone
 from itertools import islice
-from typing import Final, NamedTuple, Self, overload
+from typing import Final, NamedTuple, overload
 
 from parksim.errors import ArgumentError
 from parksim.rules import codes, lot
@@ -123,7 +123,16 @@ class Moment(NamedTuple):
     call: int
 
 
-_NOBODYS: Final = Table[Moment, int]()
+class Tables(NamedTuple):
+    """The live calls, and where to find them: by id, by party (an extension's place, or ~ that of a user), by timer."""
+
+    by_number: Table[int, Call] = Table()
+    by_id: Table[str, int] = Table()
+    by_party: Table[int, Table[Moment, int]] = Table()
+    timers: Table[Timer, None] = Table()
+
+
+_NO_CALLS: Final = Tables()
 
 
 class Calls(Sequence[Call]):
@@ -133,39 +142,34 @@ class Calls(Sequence[Call]):
     logarithm of the number of calls.
     """
 
-    __slots__ = ("_by_id", "_by_number", "_by_party", "_owners", "_timers")
+    __slots__ = ("owners", "tables")
 
-    def __init__(self, owners: tuple[int, ...], calls: Iterable[Call] = ()) -> None:
-        self._owners = owners
-        self._by_number = Table[int, Call]()
-        self._by_id = Table[str, int]()
-        self._by_party = Table[int, Table[Moment, int]]()  # by extension; by ~user
-        self._timers = Table[Timer, None]()
+    def __init__(self, owners: tuple[int, ...], calls: Iterable[Call] = (), tables: Tables = _NO_CALLS) -> None:
         for call in calls:
-            self._enter(call)
+            tables = _with(tables, None, call, owners)
+        self.owners = owners
+        self.tables = tables
 
     def __len__(self) -> int:
-        return len(self._by_number)
+        return len(self.tables.by_number)
 
     def __iter__(self) -> Iterator[Call]:
-        return (call for _, call in self._by_number)
+        return (call for _, call in self.tables.by_number)
 
     @overload
     def __getitem__(self, place: int) -> Call: ...
     @overload
     def __getitem__(self, place: slice) -> tuple[Call, ...]: ...
-    def __getitem__(self, place: int | slice) -> "Call | tuple[Call, ...]":
+    def __getitem__(self, place: int | slice) -> Call | tuple[Call, ...]:
         if isinstance(place, slice):
             return tuple(self)[place]
         from_start = place + len(self) if place < 0 else place
         if not 0 <= from_start < len(self):
             raise IndexError(place)
-        return next(self._by_number.items_from(from_start))[1]
+        return next(self.tables.by_number.items_from(from_start))[1]
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, Calls | tuple) and tuple(self) == tuple(other)
+        return self is other or (isinstance(other, Calls | tuple) and tuple(self) == tuple(other))
 
     def __hash__(self) -> int:
         return hash(tuple(self))
@@ -175,111 +179,85 @@ class Calls(Sequence[Call]):
 
     def with_number(self, number: int) -> Call | None:
         """Return the call of that number, if there is one."""
-        return self._by_number.get(number)
+        return self.tables.by_number.get(number)
 
     def with_id(self, call_id: str) -> Call | None:
         """Return the call with that id, if there is one."""
-        number = self._by_id.get(call_id)
-        return None if number is None else self._by_number.get(number)
+        number = self.tables.by_id.get(call_id)
+        return None if number is None else self.tables.by_number.get(number)
 
     def numbers_of(self, user: int, extension: int) -> Table[Moment, int]:
         """Return the numbers of the calls of an extension, or of all extensions of the user (``NOBODY``)."""
-        return self._by_party.get(~user if extension == NOBODY else extension) or _NOBODYS
+        return self.tables.by_party.get(~user if extension == NOBODY else extension) or Table()
 
     def page(self, numbers: Table[Moment, int], start: int, count: int, *, descending: bool) -> list[Call]:
         """Return up to ``count`` calls from the place ``start`` on, in the order in which they entered the system."""
         if descending:
             end = max(len(numbers) - start, 0)
             start, count = max(end - count, 0), min(count, end)
-        found = [self._by_number.get(number) for _, number in islice(numbers.items_from(start), count)]
+        found = (self.tables.by_number.get(number) for _, number in islice(numbers.items_from(start), count))
         calls = [call for call in found if call is not None]
         return calls[::-1] if descending else calls
 
     def changed_since(self, before: "Calls") -> Iterator[Call]:
-        """Yield the calls that are new or differ from those before; without a look at the others if none began."""
-        return (call for _, call in self._by_number.changed_since(before._by_number))  # noqa: SLF001 - its own
+        """Yield the calls that are new or differ from those before, without a look at the others."""
+        return (call for _, call in self.tables.by_number.changed_since(before.tables.by_number))
 
     def first_timer(self) -> Timer | None:
         """Return the timer that is due first, of all maxInParking and waitForPickup that run."""
-        return next(iter(self._timers), (None,))[0]
+        return next((timer for timer, _ in self.tables.timers), None)
 
-    def put(self, call: Call) -> Self:
+    def put(self, call: Call) -> "Calls":
         """Return the calls with that one, in place of the one of its number if there is one."""
-        before = self._by_number.get(call.number)
-        if call == before:
-            return self
-        after = self._copy()
-        if before is None:
-            after._enter(call)  # noqa: SLF001 - its own
-            return after
-        after._by_number = self._by_number.put(call.number, call)
-        after._timers = _changed(self._timers, timers_of(before), timers_of(call))
-        if before.id != call.id:
-            after._by_id = self._by_id.without(before.id).put(call.id, call.number)
-        was, is_now = self._parties(before), self._parties(call)
-        if (was, before.published_us) != (is_now, call.published_us):
-            after._leave_parties(before)  # noqa: SLF001 - its own
-            after._join_parties(call)  # noqa: SLF001 - its own
-        return after
+        before = self.with_number(call.number)
+        return self if call == before else Calls(self.owners, (), _with(self.tables, before, call, self.owners))
 
-    def without(self, number: int) -> Self:
+    def without(self, number: int) -> "Calls":
         """Return the calls without the one of that number, which must exist."""
-        call = self._by_number.get(number)
-        assert call is not None
-        after = self._copy()
-        after._by_number = self._by_number.without(number)
-        after._by_id = self._by_id.without(call.id)
-        after._timers = _changed(self._timers, timers_of(call), ())
-        after._leave_parties(call)  # noqa: SLF001 - its own
-        return after
-
-    def _copy(self) -> Self:
-        after = type(self)(self._owners)
-        for name in self.__slots__:
-            setattr(after, name, getattr(self, name))
-        return after
-
-    # The three that follow change a copy that nobody has seen yet.
-
-    def _enter(self, call: Call) -> None:
-        self._by_number = self._by_number.put(call.number, call)
-        self._by_id = self._by_id.put(call.id, call.number)
-        self._timers = _changed(self._timers, (), timers_of(call))
-        self._join_parties(call)
-
-    def _join_parties(self, call: Call) -> None:
-        moment = Moment(call.published_us, call.number)
-        for party in self._parties(call):
-            numbers = self._by_party.get(party) or _NOBODYS
-            self._by_party = self._by_party.put(party, numbers.put(moment, call.number))
-
-    def _leave_parties(self, call: Call) -> None:
-        moment = Moment(call.published_us, call.number)
-        for party in self._parties(call):
-            numbers = self._by_party.get(party) or _NOBODYS
-            self._by_party = self._by_party.put(party, numbers.without(moment))
-
-    def _parties(self, call: Call) -> set[int]:
-        """Return the extensions that are a party to a call or are charged for it, and ~ each user of these."""
-        extensions = {call.extension, *(view.extension for view in call.views)}
-        return extensions | {~self._owners[extension] for extension in extensions}
+        before = self.with_number(number)
+        return Calls(self.owners, (), _with(self.tables, before, None, self.owners))
 
 
-def timers_of(call: Call) -> tuple[Timer, ...]:
+def _with(tables: Tables, before: Call | None, after: Call | None, owners: tuple[int, ...]) -> Tables:
+    """Return the tables after a change of one call; None: it was not there before, or is not there any more."""
+    by_number, by_id, by_party, timers = tables
+    call = before or after
+    assert call is not None
+    number = call.number
+    moment = Moment(call.published_us, number)  # neither it nor the id ever changes
+    if before is None:
+        by_id = by_id.put(call.id, number)
+    if after is None:
+        by_number, by_id = by_number.without(number), by_id.without(call.id)
+    else:
+        by_number = by_number.put(number, after)
+    old, new = _parties(before, owners), _parties(after, owners)
+    for party in old - new:
+        by_party = by_party.put(party, (by_party.get(party) or Table()).without(moment))
+    for party in new - old:
+        by_party = by_party.put(party, (by_party.get(party) or Table()).put(moment, number))
+    for timer in timers_of(before):
+        timers = timers.without(timer)
+    for timer in timers_of(after):
+        timers = timers.put(timer, None)
+    return Tables(by_number, by_id, by_party, timers)
+
+
+def _parties(call: Call | None, owners: tuple[int, ...]) -> set[int]:
+    """Return the extensions that are a party to a call or are charged for it, and ~ each user of these."""
+    if call is None:
+        return set()
+    extensions = {call.extension, *(view.extension for view in call.views)}
+    return extensions | {~owners[extension] for extension in extensions}
+
+
+def timers_of(call: Call | None) -> tuple[Timer, ...]:
     """Return the timers that run for a call: the end of its stay, and of the ringing of an UnPark."""
-    if call.stay is None:
+    if call is None or call.stay is None:
         return ()
     ends = Timer(call.stay.deadline_us, codes.RANK_EXPIRY, call.number)
     rings = Timer(call.stay.ring_end_us, codes.RANK_RING_OUT, call.number)
     return tuple(timer for timer in (ends, rings) if timer.time_us != NEVER)
-
-
-def _changed(table: Table[Timer, None], old: Iterable[Timer], new: Iterable[Timer]) -> Table[Timer, None]:
-    for timer in old:
-        table = table.without(timer)
-    for timer in new:
-        table = table.put(timer, None)
-    return table
 
 
 @dataclass(frozen=True, slots=True)

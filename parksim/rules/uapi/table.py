@@ -7,8 +7,8 @@ How it works: a leaf holds keys and values, a branch the first key of each child
 empty one goes. Nodes that have become short are not joined, so the depth is that of the largest size so far.
 
 >>> table = Table[int, str]().put(7, "seven").put(3, "three")
->>> list(table), table.get(7), table.place_of(7), len(table.without(3)), table.get(3)
-([(3, 'three'), (7, 'seven')], 'seven', 1, 1, 'three')
+>>> list(table), table.get(7), len(table.without(3)), table.get(3)
+([(3, 'three'), (7, 'seven')], 'seven', 1, 'three')
 """
 
 from bisect import bisect_left, bisect_right
@@ -51,20 +51,20 @@ _EMPTY: Final = _Leaf((), ())
 class Table(Generic[K, V]):
     """An immutable map whose keys have an order; iterating gives (key, value) in it."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("root",)
 
     def __init__(self, root: _Node = _EMPTY) -> None:
-        self._root = root
+        self.root = root
 
     def __len__(self) -> int:
-        return self._root.size
+        return self.root.size
 
     def __iter__(self) -> Iterator[tuple[K, V]]:
         return self.items_from(0)
 
     def get(self, key: K) -> V | None:
         """Return the value of a key, or None."""
-        node = self._root
+        node = self.root
         while isinstance(node, _Branch):
             node = node.children[_child(node, key)]
         place = bisect_left(node.keys, key)
@@ -75,32 +75,23 @@ class Table(Generic[K, V]):
 
     def put(self, key: K, value: V) -> "Table[K, V]":
         """Return the map in which a key has that value."""
-        parts = _put(self._root, key, value)
+        parts = _put(self.root, key, value)
         return Table(parts[0] if len(parts) == 1 else _branch(parts))
 
     def without(self, key: K) -> "Table[K, V]":
         """Return the map without a key, which must be there."""
-        root = _without(self._root, key)
+        root = _without(self.root, key)
         while isinstance(root, _Branch) and len(root.children) == 1:
             root = root.children[0]
         return Table(root or _EMPTY)
 
-    def place_of(self, key: K) -> int:
-        """Return how many keys come before ``key``, whether it is there or not."""
-        node, place = self._root, 0
-        while isinstance(node, _Branch):
-            child = _child(node, key)
-            place += sum(one.size for one in node.children[:child])
-            node = node.children[child]
-        return place + bisect_left(node.keys, key)
-
     def changed_since(self, before: "Table[K, V]") -> Iterator[tuple[K, V]]:
         """Yield (key, value) of what is new or has another value than before; what both share is not looked at."""
-        return _changed(self._root, before)
+        return _changed(self.root, before.root, before)
 
     def items_from(self, place: int) -> Iterator[tuple[K, V]]:
         """Yield (key, value) from a place on, counted from 0."""
-        return _items(self._root, place)
+        return _items(self.root, place)
 
 
 def _child(branch: _Branch, key: Any) -> int:
@@ -149,15 +140,15 @@ def _without(node: _Node, key: Any) -> _Node | None:
     return _branch(children) if children else None
 
 
-def _changed(node: _Node, before: Table[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    root = before._root  # noqa: SLF001 - its own
-    if node is root:
+def _changed(node: _Node, old: _Node, before: Table[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield what below ``node`` is not as in ``before``; ``old`` is the node there that begins nearest to it."""
+    if isinstance(node, _Branch) and isinstance(old, _Branch):
+        shared = set(map(id, old.children))
+        for child in node.children:
+            if id(child) not in shared:
+                yield from _changed(child, old.children[_child(old, child.first)], before)
         return
-    if isinstance(node, _Branch) and isinstance(root, _Branch) and node.firsts == root.firsts:
-        for child, was in zip(node.children, root.children, strict=True):
-            yield from _changed(child, Table(was))
-        return
-    for key, value in _items(node, 0):
+    for key, value in () if node is old else _items(node, 0):
         if before.get(key) is not value:
             yield key, value
 
