@@ -12,6 +12,7 @@ and order are those of the JSON and of the tables.
 """
 
 import math
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple
 
 Of = Literal["", "calls", "answers", "park requests", "parks", "returns", "the time"]
@@ -38,6 +39,7 @@ class Measure(NamedTuple):
         words: What it is called on an axis and in a report.
         of: What it is a share of.
         section: Under which heading the screen shows it.
+        way: Under which heading it shows it where the scenario has the way to park that it measures.
         quantity: Its unit where it is not a share: "s", "erlang", "1/h", "slots" (which is not written).
         also: Of which parts there is a vector as well: "hour" (of day, 24 numbers), "lot".
         per: What a mean is a mean over.
@@ -54,6 +56,7 @@ class Measure(NamedTuple):
     per: Of = ""
     undefined: str = ""
     better: Literal["", "less", "more"] = ""
+    way: Section = ""
 
     @property
     def unit(self) -> str:
@@ -112,6 +115,13 @@ MEASURES: Final = (
         also=("hour", "lot"),
         better="less",
     ),
+    Measure(
+        "slot_taken_share",
+        "parks refused because the slot asked for is taken",
+        "park requests",
+        better="less",
+        way="The lot",
+    ),
     Measure("time_full_share", "time in which the lot is full", "the time", "The lot", better="less"),
     Measure("retrieved_share", "parked calls fetched in time", "parks", "How a stay ends", better="more"),
     Measure(
@@ -123,6 +133,21 @@ MEASURES: Final = (
         ("hour", "lot"),
         better="less",
     ),
+    Measure(
+        "stranger_share",
+        "parked calls fetched by somebody who did not come for them",
+        "parks",
+        better="less",
+        way="How a stay ends",
+    ),
+    Measure(
+        "reminded_share",
+        "parked calls of which the parker is reminded",
+        "parks",
+        better="less",
+        way="How a stay ends",
+    ),
+    Measure("resumed_share", "parked calls taken back by their parker", "parks", way="How a stay ends"),
     Measure("abandoned_share", "parked callers who hang up", "parks", "How a stay ends", better="less"),
     Measure(
         "recalls_per_hour", "calls that come back per hour", "", "Calls that come back", "1/h", ("hour",), better="less"
@@ -131,6 +156,13 @@ MEASURES: Final = (
         "recall_busy_share", "returns that find their parker busy", "returns", "Calls that come back", better="less"
     ),
     Measure("recall_answered_share", "returns that are answered", "returns", "Calls that come back", better="more"),
+    Measure(
+        "recall_retrieved_share",
+        "returns fetched while they ring",
+        "returns",
+        better="more",
+        way="Calls that come back",
+    ),
     Measure(
         "recall_abandoned_share", "returns whose caller hangs up", "returns", "Calls that come back", better="less"
     ),
@@ -141,6 +173,20 @@ MEASURES: Final = (
         "queue_abandoned_share", "callers who hang up before an answer", "calls", "Calls and people", better="less"
     ),
     Measure("queue_full_share", "calls turned away because the queue is full", "calls", better="less"),
+    Measure(
+        "forwarded_share",
+        "calls that leave for elsewhere at the time-out",
+        "calls",
+        better="less",
+        way="Calls that come back",
+    ),
+    Measure(
+        "reused_share",
+        "parks in a slot that another call left in the last 60 s",
+        "parks",
+        better="less",
+        way="The lot",
+    ),
     Measure("occupancy_mean", "busy slots, on average", "", "The lot", "slots", ("hour", "lot")),
     Measure("occupancy_p95", "busy slots, not exceeded in 95 % of the time", "", "The lot", "slots"),
     Measure("occupancy_max", "busy slots, at most", "", "The lot", "slots"),
@@ -210,3 +256,15 @@ SECTIONS: Final = {
     for heading in ("The lot", "How a stay ends", "Calls that come back", "Calls and people")
 }
 """What the screen shows, heading by heading."""
+
+
+def sections_with(of_ways: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return ``SECTIONS`` with some measures more, each under the heading of its ``way``.
+
+    >>> sections_with({"forwarded_share"})["Calls that come back"][-1]
+    'forwarded_share'
+    """
+    return {
+        heading: (*names, *(one.name for one in MEASURES if one.way == heading and one.name in of_ways))
+        for heading, names in SECTIONS.items()
+    }

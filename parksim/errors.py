@@ -99,6 +99,16 @@ class LogError(JournalError):
         self.line = line
 
 
+class ConfigurationError(ParksimError, ValueError):
+    """A PBX's configuration that cannot be read: the file, the line where there is one, what is wrong, what to do."""
+
+    def __init__(self, path: Path, line: int | None, rule: str, step: str) -> None:
+        """Keep the line, so that a reader can open the file there."""
+        where = f"{path}" if line is None else f"{path}, line {line}"
+        super().__init__(f"{where}: {rule}; {step}")
+        self.line = line
+
+
 class DisagreementError(ParksimError, ValueError):
     """A journal that the rules would not have written cannot be replayed; ``finding`` names the row."""
 

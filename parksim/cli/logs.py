@@ -2,22 +2,41 @@
 
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from parksim.cli.options import DONE, MISSED, Answer, Json, as_json, check_count, check_not_read, check_out, pairs
-from parksim.errors import LogError, UnfitError, UsageError
+from parksim.cli.options import (
+    DONE,
+    MISSED,
+    UNDECIDED,
+    Answer,
+    Json,
+    as_json,
+    check_count,
+    check_not_read,
+    check_out,
+    pairs,
+)
+from parksim.errors import ArgumentError, LogError, UnfitError, UsageError
 from parksim.rules.codes import CHOICE_NAMES
 
 if TYPE_CHECKING:
     from parksim.pbx.replay import Replay
 
-LogFile = Annotated[Path, Parameter(help="Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.")]
+LogFiles = Annotated[
+    Path,
+    Parameter(
+        help="AMI, CEL, queue_log, valet events, CDR, CSV, or a journal of parksim; several of one PBX, and all files "
+        "of a rotated log, gzipped or not, in any order.",
+    ),
+]
 TOLERANCE: Final = "5ms"
+LARGE: Final = 20_000_000
+"""Files of more bytes together show how much of them has been read."""
 LONGEST_COUNTED_S: Final = 12 * 3600.0
 """A time-out that whole hours can tell of, and whose lot is full again within the scenario's day."""
 Tolerance = Annotated[str, Parameter(help="How far an instant may be off.")]
@@ -25,6 +44,13 @@ Slots = Annotated[int | None, Parameter(help="Slots of the lot; by default those
 Choice = Annotated[str | None, Parameter(help=f"Slot choice: {', '.join(CHOICE_NAMES)}; by default inferred.")]
 MaxInParking = Annotated[
     str | None, Parameter(help="Time-out of the lot: 180s; or unlimited. By default the log's, or inferred.")
+]
+Zone = Annotated[str | None, Parameter(help="Time zone of dates without an offset: Europe/Berlin.")]
+ClockSet = Annotated[
+    bool, Parameter(negative=(), help="The clock was set where time goes back in the log; judge it nevertheless.")
+]
+Columns = Annotated[
+    str, Parameter(help="Columns of a CEL whose file does not name them: eventtype,eventtime,uniqueid,...")
 ]
 WhatIfOption = Annotated[
     tuple[str, ...],
@@ -37,29 +63,38 @@ WhatIfOption = Annotated[
 
 
 def replay_command(
-    log: LogFile,
-    *,
+    *log: LogFiles,
     tolerance: Tolerance = TOLERANCE,
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
+    zone: Zone = None,
+    clock_set: ClockSet = False,
+    columns: Columns = "",
     what_if: WhatIfOption = (),
     json: Json = False,
 ) -> Answer:
     """Check every parking event of a PBX against the rules, and measure the log as a simulation is measured."""
     from parksim.pbx.what_if import DRAWS
     from parksim.reports.screen_logs import log_screen
+    from parksim.scenario.quantities import HOUR_US
 
     changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
-    met = _met(log, tolerance, slots, choice, max_in_parking)
+    if not log:
+        raise UsageError("replay needs a log: parksim replay LOG")
+    met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
     with _about("--what-if"):
         otherwise = met.what_if(changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
-    code = DONE if agreement.first is None else MISSED
+    code = {True: DONE, False: MISSED, None: UNDECIDED}[met.follows]
     if json:
         plain = {
             "log": read.path.name,
+            "files": read.files,
             "form": read.form,
+            "covered_hours": read.covered_us / HOUR_US,
+            "remarks": [one.as_dict() for one in read.remarks.values()],
+            "cut_off_calls": len(read.cut_off),
             "agreement": agreement.as_dict(),
             "measures": {name: one._asdict() for name, one in measures.items()},
         }
@@ -71,8 +106,7 @@ def replay_command(
 
 
 def calibrate_command(
-    log: LogFile | None = None,
-    *,
+    *log: LogFiles,
     counts: Annotated[
         Path | None,
         Parameter(
@@ -88,6 +122,9 @@ def calibrate_command(
     slots: Slots = None,
     choice: Choice = None,
     max_in_parking: MaxInParking = None,
+    zone: Zone = None,
+    clock_set: ClockSet = False,
+    columns: Columns = "",
 ) -> Answer:
     """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
     from parksim.pbx.check_of_fit import bands, in_words
@@ -96,19 +133,22 @@ def calibrate_command(
 
     check_out(out, (".toml",))
     if counts is not None:
-        others = {"LOG": log is not None, "--lot": lot is not None, "--tolerance": tolerance != TOLERANCE}
+        others = {"LOG": bool(log), "--lot": lot is not None, "--tolerance": tolerance != TOLERANCE}
+        others |= {"--zone": zone is not None, "--clock-set": clock_set}
         if given := next((name for name, is_given in others.items() if is_given), None):
             raise UsageError(f"--counts {counts}: {given} is for the log of single calls; leave it out")
         return _from_counts(counts, out, slots, choice, max_in_parking)
-    if log is None:
+    if not log:
         raise UsageError(
             "calibrate needs a log, or counters: parksim calibrate LOG, or parksim calibrate --counts FILE"
         )
-    check_not_read("-o", out, log=log)
+    for file in log:
+        check_not_read("-o", out, log=file)
     if out is not None:
         check_out(draws_beside(out), (".csv",))
-        check_not_read("-o", draws_beside(out), log=log)
-    met = _met(log, tolerance, slots, choice, max_in_parking)
+        for file in log:
+            check_not_read("-o", draws_beside(out), log=file)
+    met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
     scenario = result.scenario  # raises where parksim could not load it
@@ -118,8 +158,9 @@ def calibrate_command(
     if out is None:
         return Answer(result.toml)
     draws = result.save(out)
-    first = met.agreement.first
-    doubt = "" if first is None else f"The log does not follow the rules everywhere: parksim replay {log}\n"
+    doubts = {False: "does not follow the rules everywhere", None: "does not tell whether it follows the rules"}
+    doubt = doubts.get(met.follows, "")
+    doubt = doubt and f"The log {doubt}: parksim replay {shlex.join(map(str, log))}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
@@ -181,7 +222,17 @@ def _about(option: str) -> Iterator[None]:
         raise UsageError(f"{option} {error}") from None
 
 
-def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_in_parking: str | None) -> "Replay":
+def _met(
+    paths: tuple[Path, ...],
+    tolerance: str,
+    slots: int | None,
+    choice: str | None,
+    max_in_parking: str | None,
+    zone: str | None,
+    columns: str,
+    *,
+    clock_set: bool,
+) -> "Replay":
     from parksim.pbx.replay import replay
     from parksim.scenario.quantities import UNLIMITED
 
@@ -189,7 +240,42 @@ def _met(path: Path, tolerance: str, slots: int | None, choice: str | None, max_
     _check_choice(choice)
     limit = max_in_parking if max_in_parking in {None, UNLIMITED} else _seconds("--max-in-parking", max_in_parking)
     seconds = _seconds("--tolerance", tolerance)
-    return replay(path, tolerance=seconds, slots=slots, choice=choice, max_in_parking=limit)
+    try:
+        with _reading(paths) as progress:
+            return replay(
+                paths,
+                tolerance=seconds,
+                slots=slots,
+                choice=choice,
+                max_in_parking=limit,
+                zone=zone,
+                clock_set=clock_set,
+                columns=columns,
+                progress=progress,
+            )
+    except ArgumentError as error:
+        raise UsageError(f"--{error}") from None
+
+
+@contextmanager
+def _reading(paths: tuple[Path, ...]) -> Iterator[Callable[[int], None] | None]:
+    """Tell on stderr how much of large files has been read, unless they are small."""
+    from parksim.cli.progress import Progress
+    from parksim.scenario.reading import MIB
+
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    if sum(sizes) < LARGE:
+        yield None
+        return
+    done = 0
+
+    def read(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done // MIB, sum(sizes) // MIB)
+
+    with Progress("MiB") as progress:
+        yield read
 
 
 def _check_choice(choice: str | None) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import cyclopts
 from cyclopts import App, Parameter
 
-from parksim.cli import init, logs, plans, report, serve
+from parksim.cli import configuration, init, logs, plans, report, serve
 from parksim.cli import options as opt
 from parksim.cli.misused import misused
 from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
@@ -56,6 +56,8 @@ for other in (
     report.report_command,
     logs.replay_command,
     logs.calibrate_command,
+    configuration.import_command,
+    configuration.export_command,
     serve.serve_command,
 ):
     app.command(other)
@@ -164,7 +166,8 @@ def journal_command(
 def validate_command(scenario: opt.ScenarioFile, *, values: opt.Set = ()) -> opt.Answer:
     """Say whether a scenario is valid, or everything that is wrong with it."""
     loaded = opt.scenario_with(scenario, values)
-    return opt.Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n")
+    late = f"{loaded.recorded_too_late}\n" if loaded.recorded_too_late else ""
+    return opt.Answer(f"{scenario}: valid. {loaded.name} ({loaded.short_digest})\n{late}")
 
 
 @app.command

@@ -10,6 +10,7 @@ from cyclopts import exceptions as cyclopts
 EXAMPLES: Final = {
     "A": "today.toml",
     "B": "tomorrow.toml",
+    "FILE": "res_parking.conf",
     "JOURNAL": "day.jsonl",
     "KEYS": "lot.slots",
     "LOG": "queue_log",
@@ -19,6 +20,7 @@ EXAMPLES: Final = {
     "--chart": "occupancy",
     "--cluster": "tcp://127.0.0.1:8786",
     "--engine": "kernel",
+    "--for": "asterisk",
     "--from": "hospital",
     "--level": "99%",
     "--offered": "3.5",
@@ -38,6 +40,8 @@ _OF_COMMAND: Final = {
     ("report", "--out"): "page.html",
     ("journal", "--out"): "day.jsonl",
     ("calibrate", "--out"): "ours.toml",
+    ("import", "--out"): "lots.toml",
+    ("export", "--out"): "res_parking.conf",
 }
 _KEY: Final = re.compile(r"[a-z_]+(?:\.[A-Za-z_-]+)+")
 _DASHES: Final = "\N{EN DASH}\N{EM DASH}"

@@ -249,3 +249,33 @@ held: Final = _holder() if is_compiled else _itself
 That is a pointer to it on the stack, one word in place of a hundred for a dozen arrays; LLVM does away with it when
 all is inlined. Passing the words costs a third of the time that the kernel takes to compile.
 """
+
+
+@cache
+def _fetcher() -> Any:
+    """Return the function that compiled code has for ``fetch``."""
+    cgutils: Any = import_module("numba.core.cgutils")
+    extending: Any = import_module("numba.extending")
+    llvm: Any = import_module("llvmlite.ir")
+
+    def fetch(_typing: Any, array: Any, place: Any) -> Any:
+        def call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, values[0]).data
+            word, number = cgutils.voidptr_t, llvm.IntType(32)
+            kind = llvm.FunctionType(llvm.VoidType(), [word, number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            where = builder.bitcast(builder.gep(data, [values[1]]), word)
+            builder.call(function, [where, number(0), number(3), number(1)])  # to read, near, of data
+            return context.get_dummy_value()
+
+        return numba.types.none(array, place), call
+
+    return extending.intrinsic(fetch)
+
+
+def _nothing(_array: Any, _place: int) -> None:
+    """Do nothing."""
+
+
+fetch: Final = _fetcher() if is_compiled else _nothing
+"""Asks the processor to bring a place of an array, counted through all its axes, near before it is needed."""

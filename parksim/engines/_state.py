@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.engines._lift import inlined, rules
+from parksim.engines._lift import fetch, inlined, rules
 from parksim.engines.trees import line_of, tree_of_counts, width_for
 from parksim.journal.journal import COLUMNS
 from parksim.rules import codes, life, routing
@@ -27,23 +27,24 @@ CALL: Final = np.dtype(
         ("wake_us", "i8"),  # the wake-up that counts
         ("patience_end_us", "i8"),  # of a return
         ("answer_us", "i8"),  # of a return
-        ("since_us", "i8"),  # when it was parked, then when it came back
-        ("extension", "i4"),  # whom the call talks with, or who parked it
+        ("since_us", "i8"),  # when it was parked, then came back; the ring's end while somebody comes to fetch it there
         ("next", "i4"),
         ("previous", "i4"),
-        ("list", "i4"),
         ("next_joined", "i4"),
-        ("asked", "i4"),  # refusals of this request, then attempts of this return
         ("call", "i4"),  # whose record it is
-        ("parks", "i2"),
+        ("extension", "i2"),  # whom the call talks with, or who parked it
+        ("list", "i2"),
+        ("asked", "i2"),  # refusals of this request, then attempts of this return
         ("lot", "i2"),
         ("slot", "i2"),
+        ("parks", "i1"),
         ("wake_rank", "i1"),
         ("where", "i1"),
         ("rings", "i1"),
     ],
     align=True,
 )
+assert CALL.itemsize == 64  # a line of a processor's memory
 ROW: Final = np.dtype(list(COLUMNS))
 LIST: Final = np.dtype([("first", "i4"), ("last", "i4"), ("length", "i4"), ("announces", "i4")], align=True)
 QUEUE: Final = 0
@@ -54,7 +55,8 @@ OWN_RETURNS: Final = 3  # and one list more for each attendant
 # The few numbers that survive between two calls of ``advance``.
 NOW, HEAP, ROWS, NEXT_CALL, SERVE_DUE, STAFF_SERVE_DUE, OWN_WAITING, FIRST_JOINED, LAST_JOINED = range(9)
 ON_DUTY, NEXT_CHANGE, LONELY_CHANGES, ROOM, RETURNS, DRAWN_PARKS, DRAWN_ROWS, FIRST_IS_FREE = range(9, 17)
-COUNTS: Final = 17  # attendants on duty, by period
+TOLD, TOLD_IS_FULL = 17, 18  # numbers of slots that were told, where these are dialled; no room for the next one
+COUNTS: Final = 19  # attendants on duty, by period
 
 # The workload's columns by number.
 DRAWN: Final = Workload._fields[1:]
@@ -87,7 +89,8 @@ class Exchange(NamedTuple):
     lists: Any  # of LIST
     idle_us: NDArray[np.int64]  # attendants, then staff
     line: NDArray[np.int32]  # [after, before][extension] -> the lines of those idle, of attendants and of staff
-    places: NDArray[np.int64]  # [occupant, parker, deadline][lot][slot]
+    places: NDArray[np.int64]  # [occupant, parker, deadline, since][lot][slot]; since: only where the oldest is fetched
+    told: NDArray[np.int32]  # [lot, slot, call, number][number's last bits]: told and not yet dialled; NOBODY: free
     lots: NDArray[np.int64]  # [lot] -> slots, choice, last slot
     counts: NDArray[np.int32]  # [lot][node] -> the tree of its free slots; last, of attendants whose returns may ring
     arrival_us: NDArray[np.int64]
@@ -155,7 +158,11 @@ def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
     Theoretical Computer Science 118(1), 81-98.
     """
     place, below = wide(0), wide(1)
+    row = ex.heap.shape[1]
     while below < size:
+        ahead = min(8 * place + 7, size)  # eight entries that are looked at three levels later
+        fetch(ex.heap, ahead)
+        fetch(ex.heap, row + ahead)
         if below + 1 < size:
             below += is_before(ex.heap[0, below + 1], ex.heap[1, below + 1], ex.heap[0, below], ex.heap[1, below])
         ex.heap[0, place] = ex.heap[0, below]
@@ -347,8 +354,10 @@ def next_event(ex: Exchange) -> tuple[int, int]:
         number = ex.heap[1, 0] & 0xFFFFFFFF
         rank = ex.heap[1, 0] >> 32
         record = record_of(ex, number)
-        if rank == codes.RANK_ANNOUNCED or (
-            record["wake_us"] == ex.heap[0, 0] and record["wake_rank"] == rank and record["call"] == number
+        if (
+            rank == codes.RANK_ANNOUNCED
+            or (record["wake_us"] == ex.heap[0, 0] and record["wake_rank"] == rank and record["call"] == number)
+            or (rank == codes.RANK_RETRIEVAL and ex.policies.fetching != codes.FETCH_CALL)
         ):
             break
         pop(ex)
@@ -433,7 +442,8 @@ def new_exchange(settings: Settings, offered: Offered, rows: int) -> Exchange:
         lists=lists,
         idle_us=first.idle_us.copy(),
         line=first.line.copy(),
-        places=np.full((3, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64),
+        places=np.full((4, len(settings.slots), max(settings.slots)), codes.NOBODY, np.int64),
+        told=np.full((4, 1 if settings.fetching == codes.FETCH_CALL else LIVE_CALLS), codes.NOBODY, np.int32),
         lots=first.lots.copy(),
         counts=first.counts.copy(),
         arrival_us=np.require(offered.arrival_us, np.int64, ("C", "W")),  # a read-only one is another type to Numba
@@ -452,7 +462,10 @@ LIVE_CALLS: Final = 256
 
 def _records(many: int) -> Any:
     """Return records that serve no call yet; ``many`` is a power of two."""
-    records = np.zeros(many, CALL)
+    line = CALL.itemsize
+    memory = np.zeros((many + 1) * line, np.uint8)
+    begin = -memory.ctypes.data % line
+    records = memory[begin : begin + many * line].view(CALL)
     records["where"] = life.GONE
     return records
 
@@ -495,6 +508,12 @@ def with_room(ex: Exchange, offered: Offered) -> Exchange:
         calls = _records(2 * len(ex.calls))
         calls[live["call"] & len(calls) - 1] = live
         ex = ex._replace(calls=calls)
+    if ex.state[TOLD_IS_FULL]:
+        live = ex.told[:, ex.told[0] != codes.NOBODY]
+        told = np.full((4, 2 * ex.told.shape[1]), codes.NOBODY, np.int32)
+        told[:, live[3] & told.shape[1] - 1] = live
+        ex.state[TOLD_IS_FULL] = 0
+        ex = ex._replace(told=told)
     return ex
 
 

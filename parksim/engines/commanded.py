@@ -204,6 +204,8 @@ class CommandedExchange(Exchange):
         for line in (self.queue, self.group_returns, *self.own_returns):
             for waiter in [one for one in line if one.call == place.call]:
                 line.remove(waiter)
+        self.stays.pop(place.call, None)
+        self.parked.pop(place.call, None)
         for retrieval in [one for one in self.retrievals if one.call == place.call]:
             self.retrievals.remove(retrieval)
         process.interrupt()
@@ -253,6 +255,8 @@ class CommandedExchange(Exchange):
         if place is None:
             raise CommandError(f"there is no call {command.call} (any more)")
         fits = place.state in _STATES_FOR[command.kind]
+        if command.kind == UNPARK and place.state == life.AT_PARKER:
+            fits = bool(self.settings.retrievable)
         if command.kind == ANSWER and place.state == life.IN_QUEUE:
             fits = place.told  # the queue is served by the simulated attendants
         if not fits:
@@ -288,15 +292,16 @@ class CommandedExchange(Exchange):
 
     def _park_by_command(self, place: Place, command: Command) -> None:
         view = self.lots[command.lot].view
-        fact = decide_park(view, place.call, command.extension, command.limit_us, command.asked, 0, self.now_us)
+        told = place.told or command.extension not in range(self.settings.attendants)
+        limit_us = command.limit_us if told else self._longest_stay(command.limit_us)
+        fact = decide_park(view, place.call, command.extension, limit_us, command.asked, 0, self.now_us)
         if fact.kind != c.PARKED:
             self.write(*fact)
             return
         busy = c.NOBODY if place.second_line else place.extension
         was, parks = place.state, place.parks
         self._take(place)
-        if command.extension not in range(self.settings.attendants):
-            place.told = True
+        place.told = told
         self._commit(fact)
         place.second_line = place.told
         if was == life.WITH_STAFF:
@@ -328,16 +333,26 @@ class CommandedExchange(Exchange):
             fact = decide_expiry(self.lots[parked.lot].view, parked.slot, place.call, parked.deadline_us, now)
             assert fact.kind == c.EXPIRED
             self._commit(fact)
+            if self.settings.recall_to == c.TO_ELSEWHERE:
+                self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
+                return
             self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, fact.extension, c.RECALL_RINGING, c.NO_REASON)
 
         self._call_back(Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, place.call), expire)
 
     def _fetch(self, place: Place, command: Command) -> None:
-        parks = place.parks - 1
-        fact = decide_unpark(self.lots[place.lot].view, place.slot, command.extension, self.now_us)
-        assert fact.kind == c.RETRIEVED
-        self._take(place)
-        self._commit(fact)
+        parks, now = place.parks - 1, self.now_us
+        if place.state == life.AT_PARKER:
+            parker, busy = place.extension, c.NOBODY if place.second_line else place.extension
+            self._take(place)
+            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.FETCHED)
+            self._free_attendant(busy, now)
+            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, command.extension, c.RETRIEVED, c.RINGING)
+        else:
+            fact = decide_unpark(self.lots[place.lot].view, place.slot, command.extension, now)
+            assert fact.kind == c.RETRIEVED
+            self._take(place)
+            self._commit(fact)
         place.second_line = True
         if not place.told:
             talk_us = self.calls.staff_talk_us[parks][place.call]

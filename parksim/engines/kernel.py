@@ -94,7 +94,14 @@ def ring(ex: s.Exchange, call: int, attendant: int) -> None:
     s.write(ex, ring_end_us, call, c.NOBODY, c.NOBODY, attendant, c.RECALL_RINGING, c.NO_REASON)
     record["where"] = life.AT_PARKER
     record["extension"] = attendant
-    first = rules.first_of_ring(record["patience_end_us"], record["answer_us"], ring_end_us)
+    retrieval_us = c.NEVER
+    if ex.policies.retrievable and record["since_us"] != c.NEVER:
+        parks = record["parks"] - 1
+        parked_us = record["since_us"] - s.at(ex, s.MAX_IN_PARKING, parks, call)
+        retrieval_us = rules.retrieval_of_ring(parked_us, s.at(ex, s.RETRIEVAL, parks, call), ex.state[s.NOW])
+    first = rules.first_of_ring(record["patience_end_us"], retrieval_us, record["answer_us"], ring_end_us)
+    if first.rank == c.RANK_RETRIEVAL:
+        record["since_us"] = ring_end_us
     s.wake(ex, call, first.time_us, first.rank)
 
 
@@ -246,13 +253,9 @@ def on_talk_end(ex: s.Exchange, call: int) -> None:
 
 
 @inlined
-def fetch(ex: s.Exchange, call: int, member: int) -> None:
-    """Retrieve ``call`` from its slot and talk with it."""
+def talk_with_member(ex: s.Exchange, call: int, member: int) -> None:
+    """Talk with the person who has fetched ``call``, to its end."""
     record = s.record_of(ex, call)
-    lot = s.lot_view(ex, record["lot"])
-    fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW])
-    assert fact.call == call
-    s.apply(ex, fact)
     record["where"] = life.WITH_STAFF
     record["extension"] = member
     end_us = ex.state[s.NOW] + s.at(ex, s.STAFF_TALK, record["parks"] - 1, call)
@@ -260,13 +263,29 @@ def fetch(ex: s.Exchange, call: int, member: int) -> None:
 
 
 @inlined
+def fetch(ex: s.Exchange, call: int, member: int, wanted: int) -> None:
+    """Retrieve ``call`` from its slot and talk with it, whoever was ``wanted`` there."""
+    record = s.record_of(ex, call)
+    lot = s.lot_view(ex, record["lot"])
+    fact = rules.decide_unpark(lot, s.wide(record["slot"]), member, ex.state[s.NOW], wanted)
+    assert fact.call == call
+    s.apply(ex, fact)
+    talk_with_member(ex, call, member)
+
+
+@inlined
 def stay_on(ex: s.Exchange, call: int, retrieval_us: int) -> None:
     """Wake a parked call at the first of its clocks."""
     record = s.record_of(ex, call)
     parks = record["parks"] - 1
-    first = rules.first_of_stay(
-        record["since_us"], s.at(ex, s.PATIENCE, parks, call), retrieval_us, s.at(ex, s.MAX_IN_PARKING, parks, call)
-    )
+    limit_us = s.at(ex, s.MAX_IN_PARKING, parks, call)
+    reminds = ex.policies.recall_to == c.TO_REMINDER
+    if reminds:
+        limit_us = rules.longest_stay(limit_us, c.TO_REMINDER, ex.policies.forward_after_us)
+    first = rules.first_of_stay(record["since_us"], s.at(ex, s.PATIENCE, parks, call), retrieval_us, limit_us)
+    if reminds:
+        first = rules.sooner(first, record["answer_us"], c.RANK_ANSWER)
+        first = rules.sooner(first, record["patience_end_us"], c.RANK_EXPIRY)
     s.wake(ex, call, first.time_us, first.rank)
 
 
@@ -321,16 +340,38 @@ def on_arrival(ex: s.Exchange) -> None:
 
 
 @inlined
-def ask_for_slot(ex: s.Exchange, call: int) -> bool:
-    """Ask the call's lot, and while the policy is overflow each lot after it; tell whether it was parked."""
+def meet(ex: s.Exchange, call: int, number: int, slot: int) -> None:
+    """Connect a call that was to be parked with the one that is in the slot: both are lost."""
     record = s.record_of(ex, call)
-    parks = record["parks"]
+    attendant = record["extension"]
+    fact = rules.decide_meeting(s.lot_view(ex, number), slot, s.wide(attendant), ex.state[s.NOW])
+    s.apply(ex, fact)
+    other = s.record_of(ex, fact.call)
+    if other["list"] != c.NOBODY:
+        s.leave(ex, fact.call)
+    other["where"] = record["where"] = life.GONE
+    other["wake_us"] = c.NEVER  # its clocks do not count any more
+    s.note(ex, fact.call, c.NOBODY, c.LOST, c.MET)
+    s.note(ex, call, attendant, c.LOST, c.MET)
+    free_attendant(ex, attendant)
+
+
+@inlined
+def ask_for_slot(ex: s.Exchange, call: int) -> int:
+    """Ask the call's lot, and while the policy is overflow each lot after it.
+
+    Returns why no slot was given, ``MET`` where the call has met another and is lost, ``NO_REASON`` if it was parked.
+    """
+    record = s.record_of(ex, call)
+    parks, reason = record["parks"], c.LOT_FULL
+    parker, slot_u, asked = s.wide(record["extension"]), s.at(ex, s.SLOT_U, parks, call), s.wide(c.NOBODY)
     for number in range(s.at(ex, s.LOT, 0, call), len(ex.lots)):
         lot = s.lot_view(ex, number)
         limit_us = s.at(ex, s.MAX_IN_PARKING, parks, call)
-        fact = rules.decide_park(
-            lot, call, s.wide(record["extension"]), limit_us, c.NOBODY, s.at(ex, s.SLOT_U, parks, call), ex.state[s.NOW]
-        )
+        limit_us = rules.longest_stay(limit_us, ex.policies.recall_to, ex.policies.forward_after_us)
+        if ex.policies.slot_asked != c.SLOT_LOT:
+            asked = rules.slot_to_ask_for(lot, ex.policies.slot_asked, parker, slot_u)
+        fact = rules.decide_park(lot, call, parker, limit_us, asked, slot_u, ex.state[s.NOW], ex.policies.slot_taken)
         if fact.kind == c.PARKED:
             s.apply(ex, fact)
             record["where"] = life.IN_SLOT
@@ -338,15 +379,19 @@ def ask_for_slot(ex: s.Exchange, call: int) -> bool:
             record["lot"] = number
             record["slot"] = fact.slot
             record["since_us"] = ex.state[s.NOW]
-            return True
-        s.write(ex, c.NEVER, call, number, c.NOBODY, record["extension"], fact.kind, fact.reason)
+            return c.NO_REASON
+        s.write(ex, c.NEVER, call, number, fact.slot, record["extension"], fact.kind, fact.reason)
+        reason = fact.reason
+        if reason == c.SLOT_TAKEN and ex.policies.slot_taken == c.TAKEN_RETRIEVE:
+            meet(ex, call, number, fact.slot)
+            return c.MET
         if ex.policies.when_full != c.FULL_OVERFLOW:
             break
-    return False
+    return reason
 
 
 @inlined
-def on_refused(ex: s.Exchange, call: int) -> None:
+def on_refused(ex: s.Exchange, call: int, reason: int) -> None:
     """Do what follows when no slot was free: ask again later, talk on, overflow, or be lost."""
     record = s.record_of(ex, call)
     attendant = record["extension"]
@@ -359,7 +404,7 @@ def on_refused(ex: s.Exchange, call: int) -> None:
     else:
         record["where"] = life.GONE
         if then == LEAVE:
-            s.note(ex, call, attendant, c.LOST, c.LOT_FULL)
+            s.note(ex, call, attendant, c.LOST, reason)
         else:
             s.note(ex, call, attendant, c.ENDED, c.OVERFLOWED)
         free_attendant(ex, attendant)
@@ -368,12 +413,24 @@ def on_refused(ex: s.Exchange, call: int) -> None:
 @inlined
 def on_park_request(ex: s.Exchange, call: int) -> None:
     """PARK_REQUEST: the call gets a slot and its stay's race begins, or it is refused."""
-    if not ask_for_slot(ex, call):
-        on_refused(ex, call)
+    reason = ask_for_slot(ex, call)
+    if reason == c.MET:
+        return
+    if reason != c.NO_REASON:
+        on_refused(ex, call, reason)
         return
     record = s.record_of(ex, call)
     release(ex, call, record["extension"])
-    stay_on(ex, call, s.at(ex, s.RETRIEVAL, record["parks"] - 1, call))
+    parks = record["parks"] - 1
+    retrieval_us = s.at(ex, s.RETRIEVAL, parks, call)
+    if ex.policies.recall_to == c.TO_REMINDER:
+        record["patience_end_us"] = s.later(ex.state[s.NOW], s.at(ex, s.MAX_IN_PARKING, parks, call))
+        record["answer_us"] = c.NEVER
+        record["asked"] = record["rings"] = 0
+    if ex.policies.fetching != c.FETCH_CALL:
+        tell(ex, call, retrieval_us)
+        retrieval_us = c.NEVER
+    stay_on(ex, call, retrieval_us)
 
 
 @inlined
@@ -384,17 +441,88 @@ def on_announced(ex: s.Exchange, attendant: int) -> None:
 
 
 @inlined
+def fetch_ringing(ex: s.Exchange, call: int, member: int) -> None:
+    """Fetch a call while its return rings, which frees the parker, and talk with it."""
+    record = s.record_of(ex, call)
+    parker = record["extension"]
+    s.note(ex, call, parker, c.RECALL_UNANSWERED, c.FETCHED)
+    free_attendant(ex, parker)
+    s.note(ex, call, member, c.RETRIEVED, c.RINGING)
+    talk_with_member(ex, call, member)
+
+
+@inlined
 def on_retrieval(ex: s.Exchange, call: int) -> None:
-    """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run."""
+    """RETRIEVAL: a member of the staff takes the call, or the retrieval waits for one while the clocks run.
+
+    While a return rings nobody waits: where no member is free it rings on.
+    """
+    record = s.record_of(ex, call)
+    rings = record["where"] == life.AT_PARKER
     member = c.NOBODY
     if ex.policies.staff != c.UNLIMITED:
         member = s.first_idle(ex, 1)
+        if member == c.NOBODY and rings:
+            first = rules.first_of_ring(record["patience_end_us"], c.NEVER, record["answer_us"], record["since_us"])
+            record["since_us"] = c.NEVER  # nobody comes in a later period
+            s.wake(ex, call, first.time_us, first.rank)
+            return
         if member == c.NOBODY:
             s.join(ex, s.RETRIEVALS, call)
             stay_on(ex, call, c.NEVER)
             return
         s.set_idle(ex, member, BUSY_NOW)
-    fetch(ex, call, member)
+    if rings:
+        fetch_ringing(ex, call, member)
+    else:
+        fetch(ex, call, member, c.NOBODY)
+
+
+@inlined
+def tell(ex: s.Exchange, call: int, retrieval_us: int) -> None:
+    """Let somebody come to whom the number of a call's slot is told now; who was told first dials first."""
+    record = s.record_of(ex, call)
+    number, bits = ex.state[s.TOLD], ex.told.shape[1] - 1
+    ex.state[s.TOLD] = number + 1
+    if retrieval_us != c.NEVER:
+        place = number & bits
+        ex.told[0, place], ex.told[1, place] = record["lot"], record["slot"]
+        ex.told[2, place], ex.told[3, place] = call, number
+        s.push(ex, ex.state[s.NOW] + retrieval_us, s.key_of(c.RANK_RETRIEVAL, number))
+    ex.state[s.TOLD_IS_FULL] = int(ex.told[0, (number + 1) & bits] != c.NOBODY)
+    if ex.policies.fetching == c.FETCH_OLDEST:
+        ex.places[3, record["lot"], record["slot"]] = ex.state[s.NOW]
+
+
+@inlined
+def on_dial(ex: s.Exchange, number: int) -> None:
+    """RETRIEVAL where numbers are dialled: who is in that slot is fetched, or who is parked longest in that lot.
+
+    Where no member of the staff is free, the retrieval of the wanted call, or of the one parked longest, waits for one;
+    nobody waits to fetch a stranger.
+    """
+    place = number & (ex.told.shape[1] - 1)
+    lot, slot, wanted = s.wide(ex.told[0, place]), s.wide(ex.told[1, place]), s.wide(ex.told[2, place])
+    ex.told[0, place] = c.NOBODY
+    if ex.policies.fetching == c.FETCH_OLDEST:
+        slot, wanted = rules.longest_parked(s.lot_view(ex, lot), ex.places[3, lot]), s.wide(c.NOBODY)
+        if slot == c.NOBODY:
+            return
+    found = ex.places[0, lot, slot]
+    if found == c.NOBODY:
+        return
+    member = s.wide(c.NOBODY)
+    if ex.policies.staff != c.UNLIMITED:
+        member = s.first_idle(ex, 1)
+        if member == c.NOBODY:
+            if wanted in (c.NOBODY, found) and s.record_of(ex, found)["list"] == c.NOBODY:
+                s.join(ex, s.RETRIEVALS, found)
+                ex.places[3, lot, slot] = c.NEVER
+            return
+        s.set_idle(ex, member, BUSY_NOW)
+    if s.record_of(ex, found)["list"] != c.NOBODY:
+        s.leave(ex, found)
+    fetch(ex, found, member, wanted)
 
 
 @inlined
@@ -408,12 +536,66 @@ def on_staff_serve(ex: s.Exchange) -> None:
         s.set_idle(ex, member, BUSY_NOW)
         call = ex.lists[s.RETRIEVALS]["first"]
         s.leave(ex, call)
-        fetch(ex, call, member)
+        fetch(ex, call, member, c.NOBODY)
+
+
+@inlined
+def remain(ex: s.Exchange, call: int) -> None:
+    """Let a call stay of which its parker has been reminded, until the next of its clocks."""
+    record = s.record_of(ex, call)
+    retrieval_us = s.at(ex, s.RETRIEVAL, record["parks"] - 1, call)
+    if record["list"] != c.NOBODY or ex.policies.fetching != c.FETCH_CALL:
+        retrieval_us = c.NEVER
+    stay_on(ex, call, retrieval_us)
+
+
+@inlined
+def resume(ex: s.Exchange, call: int) -> bool:
+    """Let the parker take a call back of which he was reminded, if he is free; tell whether he is."""
+    record = s.record_of(ex, call)
+    parker = record["extension"]
+    if parker != c.NOBODY:
+        if not rules.is_free(ex.idle_us[parker]):
+            return False
+        s.set_idle(ex, parker, BUSY_NOW)
+    if record["list"] != c.NOBODY:
+        s.leave(ex, call)
+    s.apply(ex, rules.decide_resume(s.lot_view(ex, record["lot"]), s.wide(record["slot"]), ex.state[s.NOW]))
+    handle(ex, call, parker)
+    return True
+
+
+@inlined
+def remind(ex: s.Exchange, call: int) -> None:
+    """Remind the parker of a call; once he would have answered, he takes it back when he is free at a reminder."""
+    record = s.record_of(ex, call)
+    now_us, again = ex.state[s.NOW], record["asked"] > 0
+    deadline_us = ex.places[2, record["lot"], record["slot"]]
+    next_us = now_us + ex.policies.remind_every_us
+    reason = c.AGAIN if again else c.NO_REASON
+    until_us = min(next_us, deadline_us)
+    s.write(ex, until_us, call, record["lot"], record["slot"], record["extension"], c.REMINDED, reason)
+    record["patience_end_us"] = next_us if next_us < deadline_us else c.NEVER
+    if again:
+        if record["rings"] and resume(ex, call):
+            return
+    else:
+        record["asked"] = 1
+        record["answer_us"] = s.later(now_us, s.at(ex, s.ANSWER, record["parks"] - 1, call))
+        ex.state[s.RETURNS] = max(ex.state[s.RETURNS], s.wide(record["parks"]))
+    remain(ex, call)
 
 
 @inlined
 def on_answer(ex: s.Exchange, call: int) -> None:
-    """ANSWER: the parker answers the return and handles it again."""
+    """ANSWER: the parker answers the return and handles it again, or takes back a call of which he was reminded."""
+    record = s.record_of(ex, call)
+    if record["where"] == life.IN_SLOT:
+        record["answer_us"] = c.NEVER
+        record["rings"] = 1
+        if not resume(ex, call):
+            remain(ex, call)
+        return
     attendant = s.record_of(ex, call)["extension"]
     s.note(ex, call, attendant, c.RECALL_ANSWERED, c.NO_REASON)
     handle(ex, call, attendant)
@@ -421,13 +603,20 @@ def on_answer(ex: s.Exchange, call: int) -> None:
 
 @inlined
 def on_expiry(ex: s.Exchange, call: int) -> None:
-    """EXPIRY: the time in the lot is up and the call comes back to its parker, or to the group."""
+    """EXPIRY: the time in the lot is up; the call comes back to its parker or to the group, or leaves for elsewhere."""
     record = s.record_of(ex, call)
+    now_us = ex.state[s.NOW]
+    if ex.policies.recall_to == c.TO_REMINDER and record["patience_end_us"] == now_us:
+        remind(ex, call)
+        return
     if record["list"] != c.NOBODY:
         s.leave(ex, call)
-    now_us = ex.state[s.NOW]
     fact = rules.decide_expiry(s.lot_view(ex, record["lot"]), s.wide(record["slot"]), call, now_us, now_us)
     s.apply(ex, fact)
+    if rules.leaves_at_time_out(ex.policies.recall_to):
+        record["where"] = life.GONE
+        s.note(ex, call, c.NOBODY, c.ENDED, c.FORWARDED)
+        return
     record["patience_end_us"] = s.later(now_us, s.at(ex, s.RECALL_PATIENCE, record["parks"] - 1, call))
     record["extension"] = fact.extension
     record["since_us"] = now_us
@@ -446,6 +635,7 @@ def advance(exchange: s.Exchange) -> int:
             ex.state[s.ROWS] + room > len(ex.rows)
             or ex.state[s.HEAP] + room > ex.heap.shape[1]
             or ex.state[s.RETURNS] >= ex.state[s.DRAWN_PARKS]
+            or ex.state[s.TOLD_IS_FULL]
         ):
             return s.MORE_ROOM
         time_us, key = s.next_event(ex)
@@ -464,6 +654,8 @@ def advance(exchange: s.Exchange) -> int:
             on_staff_serve(ex)
         elif rank == c.RANK_ANNOUNCED:
             on_announced(ex, number)
+        elif rank == c.RANK_RETRIEVAL and ex.policies.fetching != c.FETCH_CALL:
+            on_dial(ex, number)
         else:
             s.record_of(ex, number)["wake_us"] = c.NEVER  # this wake-up has come; another entry like it would be stale
             if rank == c.RANK_PARK_REQUEST:

@@ -394,7 +394,7 @@ class Switchboard:
             name=scenario.name,
             digest=scenario.digest,
             scenario=scenario.canonical,
-            settings=scenario.settings._asdict(),
+            settings=scenario.settings.stated(),
             seed=self.seed,
             replication=self.replication,
             engine="live",

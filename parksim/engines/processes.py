@@ -27,7 +27,19 @@ from parksim.engines.trees import mark, tree_of_counts, width_for
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import codes as c
 from parksim.rules import routing
-from parksim.rules.lot import Fact, Lot, change, decide_expiry, decide_hangup, decide_park, decide_unpark
+from parksim.rules.lot import (
+    Fact,
+    Lot,
+    change,
+    decide_expiry,
+    decide_hangup,
+    decide_meeting,
+    decide_park,
+    decide_resume,
+    decide_unpark,
+    longest_parked,
+    slot_to_ask_for,
+)
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload, columns
 
@@ -108,6 +120,7 @@ class SlotTable:
         self.occupants = [c.NOBODY] * slots
         self.parkers = [c.NOBODY] * slots
         self.deadlines_us = [c.NEVER] * slots
+        self.since_us = [c.NEVER] * slots  # kept where others may end a stay; NEVER, too, if somebody waits to fetch it
         self.free = tree_of_counts(slots, width_for(slots)) if slots > FEW_SLOTS else []
         self.choice, self.number = choice, number
         self.view = self._seen(c.NOBODY)
@@ -155,6 +168,12 @@ class Exchange:
         self.retrievals: deque[Retrieval] = deque()
         self.serve_is_due = False
         self.staff_serve_is_due = False
+        self.stays: dict[int, Event] = {}  # what a call in a slot waits for, where others may end its stay
+        self.dials = settings.fetching != c.FETCH_CALL
+        self.reminds = settings.recall_to == c.TO_REMINDER
+        self.stays_end_by_others = self.dials or self.reminds or settings.slot_taken == c.TAKEN_RETRIEVE
+        self.parked: dict[int, Fact] = {}  # beside ``stays``: the park
+        self.told = 0  # numbers of slots that were told, where these are dialled: the number of the next one
         self.overflows = routing.after_lot_full(settings.when_full, 1, 0) == routing.OVERFLOW
         self.calls = columns(workload)
         self.offered = len(workload.arrival_us)
@@ -265,6 +284,9 @@ class Exchange:
             if fact.kind == c.PARKED:
                 self._release(call, attendant, now)
                 return fact
+            if self._meets(fact):
+                self._meet(call, attendant, fact)
+                return None
             asked += 1
             then = routing.after_lot_full(settings.when_full, asked, settings.retries)
             if then == routing.ASK_AGAIN:
@@ -276,26 +298,46 @@ class Exchange:
                 yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
                 self._end(call, attendant, end_us)
                 return None
-            kind, reason = (c.LOST, c.LOT_FULL) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
+            kind, reason = (c.LOST, fact.reason) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, kind, reason)
             self._free_attendant(attendant, now)
             return None
 
     def _ask_for_slot(self, call: int, parks: int, attendant: int, now: int) -> Fact:
         """Ask the call's lot, and while the policy is overflow each lot after it; write every answer."""
-        calls = self.calls
+        calls, settings = self.calls, self.settings
         number = calls.lot[call]
         while True:
-            lot = self.lots[number]
-            limit_us, slot_u = calls.max_in_parking_us[parks][call], calls.slot_u[parks][call]
-            fact = decide_park(lot.view, call, attendant, limit_us, c.NOBODY, slot_u, now)
+            lot, asked = self.lots[number], c.NOBODY
+            limit_us, slot_u = self._longest_stay(calls.max_in_parking_us[parks][call]), calls.slot_u[parks][call]
+            if settings.slot_asked != c.SLOT_LOT:
+                asked = slot_to_ask_for(lot.view, settings.slot_asked, attendant, slot_u)
+            fact = decide_park(lot.view, call, attendant, limit_us, asked, slot_u, now, settings.slot_taken)
             self.write(*fact)
             if fact.kind == c.PARKED:
                 lot.apply(fact)
                 return fact
             number += 1
-            if not self.overflows or number == len(self.lots):
+            if not self.overflows or number == len(self.lots) or self._meets(fact):
                 return fact
+
+    def _longest_stay(self, limit_us: int) -> int:
+        return routing.longest_stay(limit_us, self.settings.recall_to, self.settings.forward_after_us)
+
+    def _meets(self, refused: Fact) -> bool:
+        """Tell whether a key whose slot was taken fetches the call there."""
+        return refused.reason == c.SLOT_TAKEN and self.settings.slot_taken == c.TAKEN_RETRIEVE
+
+    def _meet(self, call: int, attendant: int, refused: Fact) -> None:
+        """Connect a call that was to be parked with the one that is in the slot: both are lost."""
+        now = self.now_us
+        fact = decide_meeting(self.lots[refused.lot].view, refused.slot, attendant, now)
+        self._commit(fact)
+        if fact.call in self.stays:
+            self._wake(self.stays[fact.call], Turn(c.LOST, c.NOBODY))
+        self.write(now, c.NEVER, fact.call, c.NOBODY, c.NOBODY, c.NOBODY, c.LOST, c.MET)
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.LOST, c.MET)
+        self._free_attendant(attendant, now)
 
     def _commit(self, fact: Fact) -> None:
         """Make the change of a lot that ``fact`` means, and write it."""
@@ -306,46 +348,128 @@ class Exchange:
         """Stay in the lot until hang-up, retrieval or time-out; the attendant who answers the return, or None."""
         calls = self.calls
         lot = self.lots[stay.lot]
-        patience_us, limit_us = calls.patience_us[parks][call], calls.max_in_parking_us[parks][call]
-        wake = routing.first_of_stay(stay.time_us, patience_us, calls.retrieval_us[parks][call], limit_us)
-        rank = yield self._at(wake.time_us, wake.rank, call)
-        now = wake.time_us
-        if rank == c.RANK_RETRIEVAL:
+        patience_us = calls.patience_us[parks][call]
+        limit_us = self._longest_stay(calls.max_in_parking_us[parks][call])
+        retrieval_us = c.NEVER if self.dials else calls.retrieval_us[parks][call]
+        if self.stays_end_by_others:
+            lot.since_us[stay.slot], self.parked[call] = stay.time_us, stay
+        if self.reminds and stay.deadline_us != c.NEVER:
+            first_us = stay.deadline_us - self.settings.forward_after_us
+            answer_us = _later(first_us, calls.answer_us[parks][call])
+            self._expect_reminder(stay, first_us, first_us, answer_us)
+        if self.dials:
+            self._expect_dial(stay, calls.retrieval_us[parks][call])
+        wake = routing.first_of_stay(stay.time_us, patience_us, retrieval_us, limit_us)
+        ends = yield self._in_slot(call, wake)
+        if ends == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
-                self._commit(decide_unpark(lot.view, stay.slot, member, now))
+                self._commit(decide_unpark(lot.view, stay.slot, member, self.now_us))
+                ends = Turn(c.RETRIEVED, member)
             else:
                 wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
-                retrieval = Retrieval(call, self._at(wake.time_us, wake.rank, call), stay.lot, stay.slot)
+                retrieval = Retrieval(call, self._in_slot(call, wake), stay.lot, stay.slot)
                 self.retrievals.append(retrieval)
-                rank = yield retrieval.wait
-                now = self.now_us
-                if isinstance(rank, Turn):
-                    member = rank.extension
-                else:
+                ends = yield retrieval.wait
+                if ends in (c.RANK_HANGUP, c.RANK_EXPIRY):
                     self.retrievals.remove(retrieval)
-            if member is not None:
+        if self.stays_end_by_others:
+            del self.stays[call], self.parked[call]
+            lot.since_us[stay.slot] = c.NEVER
+            if not isinstance(ends, Turn) or ends.kind != c.RETRIEVED:
+                self.retrievals = deque(one for one in self.retrievals if one.call != call)
+        now = self.now_us
+        if isinstance(ends, Turn):
+            if ends.kind == c.RETRIEVED:
                 end_us = now + calls.staff_talk_us[parks][call]
                 yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-                self._end(call, member, end_us, c.AFTER_RETRIEVAL)
-                return None
-        if rank == c.RANK_HANGUP:
+                self._end(call, ends.extension, end_us, c.AFTER_RETRIEVAL)
+            return ends.extension if ends.kind == c.RECALL_ANSWERED else None
+        if ends == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
         else:
             fact = decide_expiry(lot.view, stay.slot, call, stay.deadline_us, now)
         self._commit(fact)
         if fact.kind != c.EXPIRED:
             return None
-        return (yield from self._return(call, parks, fact.extension))
+        return (yield from self._return(call, parks, stay))
 
-    def _return(self, call: int, parks: int, parker: int) -> Generator[Event, Any, int | None]:
+    def _expect_reminder(self, stay: Fact, at_us: int, first_us: int, answer_us: int) -> None:
+        reminder = Alarm(self.env, at_us, c.RANK_EXPIRY, stay.call)
+        self._call_back(reminder, lambda _event: self._remind(stay, first_us, answer_us))
+
+    def _remind(self, stay: Fact, first_us: int, answer_us: int) -> None:
+        """Remind the parker of a call, if it is still there; from ``answer_us`` on he takes it back when he is free."""
+        if self.parked.get(stay.call) is not stay:
+            return
+        now = self.now_us
+        next_us, again = now + self.settings.remind_every_us, now != first_us
+        self.write(
+            *(now, min(next_us, stay.deadline_us), stay.call, stay.lot, stay.slot, stay.extension, c.REMINDED),
+            c.AGAIN if again else c.NO_REASON,
+        )
+        if not again and answer_us != c.NEVER:
+            answer = Alarm(self.env, answer_us, c.RANK_ANSWER, stay.call)
+            self._call_back(answer, lambda _event: self._resume(stay))
+        elif answer_us != c.NEVER and answer_us <= now:
+            self._resume(stay)
+        if next_us < stay.deadline_us:
+            self._expect_reminder(stay, next_us, first_us, answer_us)
+
+    def _resume(self, stay: Fact) -> None:
+        """Let the parker take a call back of which he was reminded, if it is still there and he is free."""
+        parker = stay.extension
+        is_free = parker == c.NOBODY or routing.is_free(self.attendants.idle_since_us[parker])
+        if is_free and self.parked.get(stay.call) is stay:
+            if parker != c.NOBODY:
+                self.attendants.set_idle(parker, routing.BUSY_NOW)
+            self._commit(decide_resume(self.lots[stay.lot].view, stay.slot, self.now_us))
+            self._wake(self.stays[stay.call], Turn(c.RECALL_ANSWERED, parker))
+
+    def _expect_dial(self, stay: Fact, retrieval_us: int) -> None:
+        """Let somebody come to whom the number of a slot has been told; who was told first dials first."""
+        if retrieval_us != c.NEVER:
+            dial = Alarm(self.env, stay.time_us + retrieval_us, c.RANK_RETRIEVAL, self.told)
+            self._call_back(dial, lambda _event: self._dial(stay))
+        self.told += 1
+
+    def _dial(self, told: Fact) -> None:
+        """Fetch who is in the slot whose number was told, or who is parked longest in that lot.
+
+        Where no member of the staff is free, the retrieval of the wanted call, or of the one parked longest, waits for
+        one; nobody waits to fetch a stranger.
+        """
+        lot, slot, wanted = self.lots[told.lot], told.slot, told.call
+        if self.settings.fetching == c.FETCH_OLDEST:
+            slot, wanted = longest_parked(lot.view, lot.since_us), c.NOBODY
+        found = c.NOBODY if slot == c.NOBODY else lot.occupants[slot]
+        if found not in self.stays:
+            return
+        member = self._take_member()
+        if member is not None:
+            self._commit(decide_unpark(lot.view, slot, member, self.now_us, wanted))
+            self._wake(self.stays[found], Turn(c.RETRIEVED, member))
+        elif wanted in (c.NOBODY, found) and lot.since_us[slot] != c.NEVER:
+            self.retrievals.append(Retrieval(found, self.stays[found], told.lot, slot))
+            lot.since_us[slot] = c.NEVER
+
+    def _in_slot(self, call: int, wake: routing.Wake) -> Event:
+        """Return what a call in a slot waits for; the event is noted where others may end its stay."""
+        wait = self._at(wake.time_us, wake.rank, call)
+        if self.stays_end_by_others:
+            self.stays[call] = wait
+        return wait
+
+    def _return(self, call: int, parks: int, stay: Fact) -> Generator[Event, Any, int | None]:
         """Come back from the lot; the attendant who answers, or None when nobody does in time."""
+        if routing.leaves_at_time_out(self.settings.recall_to):
+            self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
+            return None
         patience_end_us = _later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != c.TO_GROUP
-        turn = yield from self._await_turn(call, parker, patience_end_us, rings=rings)
+        turn = yield from self._await_turn(call, stay.extension, patience_end_us, rings=rings)
         if turn.kind == c.RECALL_RINGING:
-            answer_us = _later(self.now_us, self.calls.answer_us[parks][call])
-            turn = yield from self._ring(call, turn.extension, answer_us, patience_end_us)
+            turn = yield from self._ring(call, parks, turn.extension, stay.time_us, patience_end_us)
         return turn.extension if turn.kind == c.RECALL_ANSWERED else None
 
     def _await_turn(self, call: int, parker: int, patience_end_us: int, *, rings: bool) -> Generator[Event, Any, Turn]:
@@ -365,14 +489,26 @@ class Exchange:
         self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
         return Turn(c.ABANDONED, c.NOBODY)
 
-    def _ring(self, call: int, parker: int, answer_us: int, patience_end_us: int) -> Generator[Event, Any, Turn]:
+    def _ring(
+        self, call: int, parks: int, parker: int, parked_us: int, patience_end_us: int
+    ) -> Generator[Event, Any, Turn]:
         """Ring the parker, period after period (the first RECALL_RINGING is written), then go where nobody answered."""
-        settings = self.settings
+        settings, calls = self.settings, self.calls
+        answer_us = _later(self.now_us, calls.answer_us[parks][call])
         attempt = 1
         while True:
-            ring_end_us = _later(self.now_us, settings.ring_us)
-            wake = routing.first_of_ring(patience_end_us, answer_us, ring_end_us)
+            ring_end_us, retrieval_us = _later(self.now_us, settings.ring_us), c.NEVER
+            if settings.retrievable:
+                retrieval_us = routing.retrieval_of_ring(parked_us, calls.retrieval_us[parks][call], self.now_us)
+            wake = routing.first_of_ring(patience_end_us, retrieval_us, answer_us, ring_end_us)
             rank = yield self._at(wake.time_us, wake.rank, call)
+            if rank == c.RANK_RETRIEVAL:
+                member = self._take_member()
+                if member is not None:
+                    yield from self._fetch_ringing(call, parks, parker, member)
+                    return Turn(c.RETRIEVED, member)
+                wake = routing.first_of_ring(patience_end_us, c.NEVER, answer_us, ring_end_us)
+                rank = yield self._at(wake.time_us, wake.rank, call)
             now = self.now_us
             if rank == c.RANK_HANGUP:
                 self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.ABANDONED, c.RINGING)
@@ -395,6 +531,16 @@ class Exchange:
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.LOST, c.UNANSWERED)
             return Turn(c.LOST, c.NOBODY)
         return (yield from self._await_turn(call, parker, patience_end_us, rings=False))
+
+    def _fetch_ringing(self, call: int, parks: int, parker: int, member: int) -> Life:
+        """Be fetched while the return rings, which frees the parker, and talk to the end."""
+        now = self.now_us
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.FETCHED)
+        self._free_attendant(parker, now)
+        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, member, c.RETRIEVED, c.RINGING)
+        end_us = now + self.calls.staff_talk_us[parks][call]
+        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+        self._end(call, member, end_us, c.AFTER_RETRIEVAL)
 
     # The attendants ----------------------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ def lives(settings: Settings, workload: Workload) -> Lives:
         expired = ended_by == c.EXPIRED
         call, left_us = call[expired], left_us[expired]
         answered, rung_us = _rung(settings, workload, parks, call)
-        if settings.recall_to != c.TO_GROUP:
+        if settings.recall_to == c.TO_PARKER:
             attended.append((call, left_us, left_us + rung_us))
         call, taken_us = call[answered], (left_us + rung_us)[answered]
     last = settings.max_parks
@@ -99,6 +99,8 @@ def _or_never(column: Ints) -> Ints:
 
 def _rung(settings: Settings, workload: Workload, parks: int, call: Ints) -> tuple[Mask, Ints]:
     """Return which returns are answered in the end, and how long each rings before."""
+    if settings.recall_to == c.TO_ELSEWHERE:
+        return np.zeros(len(call), np.bool_), np.zeros(len(call), np.int64)
     patience_us = _or_never(workload.recall_patience_us[parks][call])
     if settings.recall_to == c.TO_GROUP:
         return patience_us > 0, np.zeros(len(call), np.int64)

@@ -136,8 +136,29 @@ class _Walk(Books):
         rank = BEGUN_BY.get(fact.kind, c.RANK_ARRIVAL)
         if fact.kind == c.RECALL_ANSWERED and self.state_of(fact.call) == life.AT_PARKER:
             rank = c.RANK_ANSWER
+        elif (fact.kind, fact.reason) == (c.RETRIEVED, c.ON_REMINDER):
+            return fact.time_us, c.RANK_ANSWER, fact.call
+        elif (fact.kind, fact.reason) == (c.RECALL_UNANSWERED, c.FETCHED):
+            rank = c.RANK_RETRIEVAL
+        if rank == c.RANK_RETRIEVAL and self.dials:
+            return fact.time_us, rank, self._dialled(fact)
         number = 0 if rank == c.RANK_SERVE else fact.extension if rank == c.RANK_ANNOUNCED else fact.call
         return fact.time_us, rank, number
+
+    def _dialled(self, fact: Fact) -> int:
+        """Return the number of a park after which somebody may have come who fetches this call.
+
+        Of several the first that comes behind those that have come at this instant, so that no order is denied that was
+        possible; as many as there are parks where there is none.
+        """
+        passed = max((key[2] for _, key in self._passed if key[:2] == (fact.time_us, c.RANK_RETRIEVAL)), default=-1)
+        others = None
+        for number in self.tellers(fact):
+            if self._why_not((fact.time_us, c.RANK_RETRIEVAL, number)) is None:
+                if number > passed:
+                    return number
+                others = number if others is None else others
+        return len(self.told) if others is None else others
 
     def _why_not(self, key: Key) -> str | None:
         """Say why the event ``key`` cannot come now, when nothing known comes before it; None if it can."""

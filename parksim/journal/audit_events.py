@@ -103,8 +103,10 @@ class State(NamedTuple):
 _WITH_SOMEBODY: Final = frozenset({life.WITH_ATTENDANT, life.WITH_STAFF, life.AT_PARKER})
 """A call in these states makes its extension busy."""
 _KEEPS: Final = {
-    (c.RECALL_RINGING, c.NO_REASON): {c.RANK_HANGUP, c.RANK_ANSWER},
-    (c.RECALL_UNANSWERED, c.AGAIN): {c.RANK_HANGUP, c.RANK_ANSWER},
+    (c.REMINDED, c.NO_REASON): {c.RANK_HANGUP, c.RANK_RETRIEVAL},
+    (c.REMINDED, c.AGAIN): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
+    (c.RECALL_RINGING, c.NO_REASON): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
+    (c.RECALL_UNANSWERED, c.AGAIN): {c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER},
     (c.RECALL_UNANSWERED, c.LAST): {c.RANK_HANGUP},
 }
 """The clocks of a call that keep running; all others stop with any fact of its own."""
@@ -114,6 +116,7 @@ _STARTS: Final = {
     c.RETRIEVED: {c.RANK_TALK_END: "staff_talk_us"},
     c.EXPIRED: {c.RANK_HANGUP: "recall_patience_us"},
     c.RECALL_RINGING: {c.RANK_ANSWER: "answer_us"},
+    c.REMINDED: {c.RANK_ANSWER: "answer_us"},
 }
 """The clocks that a fact starts, unless they run, with the workload's column; the one of its deadline comes on top."""
 _CLOCKS_OF_A_CALL: Final = {*range(len(c.RANK_NAMES))} - {c.RANK_ANNOUNCED, c.RANK_STAFF_SERVE, c.RANK_SERVE}
@@ -160,6 +163,9 @@ class Books:
         self._calendar: list[Key] = []  # the known ones, and some that have stopped
         self.change_us = routing.next_change_us(settings.counts, settings.period_us, 0)  # of the number on duty
         self._told_us = 0  # instant of the last row
+        self.dials = settings.fetching != c.FETCH_CALL
+        self.told: list[Fact] = []  # the parks, where the number of the slot is told and dialled later: by number
+        self._tellers: dict[object, list[int]] = {}  # call, (lot, slot) or (lot,) -> those of them
 
     # Clocks ------------------------------------------------------------------------------------------------------
 
@@ -190,6 +196,22 @@ class Books:
         """Return a number of the workload, None without a workload."""
         drawn = None if self.drawn is None else getattr(self.drawn, column)
         return None if drawn is None else drawn[parks][number] if isinstance(drawn, list) else drawn[number]
+
+    def tellers(self, fact: Fact) -> list[int]:
+        """Return the parks after which somebody may still come who fetches the call of ``fact``, by number."""
+        key: object = (fact.lot, fact.slot)
+        if self.settings.fetching == c.FETCH_OLDEST:
+            key = (fact.lot,)
+        elif fact.reason == c.NO_REASON:
+            key = fact.call
+        numbers = self._tellers[key] = [
+            one for one in self._tellers.get(key, ()) if (c.RANK_RETRIEVAL, one) in self.clocks
+        ]
+        if key == fact.call:
+            return [one for one in numbers if self.told[one][3:5] == fact[3:5]]
+        if key == (fact.lot,):
+            return numbers
+        return [one for one in numbers if self.told[one].call != fact.call]
 
     def offer(self, number: int) -> None:
         """Put the offer of a call into the calendar."""
@@ -281,6 +303,8 @@ class Books:
             self.counts[fact.kind] += 1
         if fact.kind == c.RELEASED:
             self._free(fact.extension)
+        elif fact.kind == c.REMINDED:
+            self._set_clocks(fact, self.calls[fact.call])
         else:
             call = self.calls[fact.call]
             before, call.state = call.state, life.after(call.state, fact.kind, fact.reason)
@@ -309,7 +333,7 @@ class Books:
         elif call.state == life.IN_SLOT:
             call.lot, call.slot, call.deadline_us, call.parker = fact.lot, fact.slot, fact.deadline_us, fact.extension
             call.parks += 1
-        elif call.state == life.ON_RETURN and fact.reason != c.AGAIN:
+        elif call.state == life.ON_RETURN and fact.reason not in {c.AGAIN, c.FETCHED}:
             comes_back = fact.kind == c.EXPIRED  # from the lot, not from a parker who did not answer
             call.rings = 0 if comes_back else call.rings
             own = comes_back and self.settings.recall_to == c.TO_PARKER
@@ -319,17 +343,33 @@ class Books:
     def _set_clocks(self, fact: Fact, call: Call) -> None:
         """Stop the clocks of a call that do not keep running, and start others."""
         number = fact.call
-        for rank in _CLOCKS_OF_A_CALL - _KEEPS.get((fact.kind, fact.reason), set()):
+        kept = _KEEPS.get((fact.kind, fact.reason), set())
+        if self.dials:
+            kept = kept | {c.RANK_RETRIEVAL}  # which has the number of a park, not of a call
+        if fact.kind == c.EXPIRED and self.settings.retrievable:
+            kept = {c.RANK_RETRIEVAL}
+        for rank in _CLOCKS_OF_A_CALL - kept:
             self.clocks.pop((rank, number), None)
-        for rank, column in _STARTS.get(fact.kind, {}).items():
-            if (rank, number) not in self.clocks:
+        starts = {} if fact.reason == c.ON_REMINDER else _STARTS.get(fact.kind, {})  # that is handled, as an answer is
+        for rank, column in starts.items():
+            if rank == c.RANK_RETRIEVAL and self.dials:
+                self.put(rank, len(self.told), self.of(column, number, call.parks - 1))
+                for key in (number, (fact.lot, fact.slot), (fact.lot,)):
+                    self._tellers.setdefault(key, []).append(len(self.told))
+                self.told.append(fact)
+            elif (rank, number) not in self.clocks and (fact.kind, fact.reason) != (c.REMINDED, c.AGAIN):
                 self.put(rank, number, self.of(column, number, call.parks - 1))
         if fact.deadline_us != c.NEVER:
-            rank = c.RANK_EXPIRY if fact.kind == c.PARKED else c.RANK_RING_OUT
-            self.put(rank, number, fact.deadline_us - self.now_us)
+            rank = c.RANK_EXPIRY if fact.kind in {c.PARKED, c.REMINDED} else c.RANK_RING_OUT
+            first_us = fact.deadline_us  # that of a park is the last, where reminders come before
+            if fact.kind == c.PARKED and self.settings.recall_to == c.TO_REMINDER:
+                first_us -= self.settings.forward_after_us
+            self.put(rank, number, first_us - self.now_us)
         if fact.kind == c.OFFERED:
             self.offer(number + 1)
-        elif fact.kind in {c.ANSWERED, c.RECALL_ANSWERED}:  # a park request follows, or the end; who knows?
+        elif (
+            fact.kind in {c.ANSWERED, c.RECALL_ANSWERED} or fact.reason == c.ON_REMINDER
+        ):  # a park request follows, or the end; who knows?
             call.refusals = 0
             handling_us, talk_us = self.of("handling_us", number, call.parks), self.of("talk_us", number, call.parks)
             wants_park = self.of("wants_park", number, call.parks) if call.parks < self.settings.max_parks else 0
@@ -426,19 +466,74 @@ def _staff_serve(books: Books, _: int) -> None:
 
 @_at(c.RANK_RETRIEVAL, "a call is fetched from its slot by the member idle longest", c.RETRIEVED)
 def _retrieval(books: Books, number: int) -> None:
+    """From its slot, or from where its return rings; who comes while it waits for its parker finds nobody."""
+    if books.dials:
+        _dial(books, books.told[number])
+        return
+    call = books.calls[number]
+    if call.state == life.AT_PARKER and (member := books.idle(staff=True)) is not None:
+        books.note(c.RECALL_UNANSWERED, number, call.extension, c.FETCHED)
+        books.note(c.RETRIEVED, number, member, c.RINGING)
+    if call.state != life.IN_SLOT:
+        return
     books.retrievals.append(number)
     _staff_serve(books, number)
 
 
+def _dial(books: Books, told: Fact) -> None:
+    """Fetch who is in the slot whose number was told, or who is parked longest in that lot."""
+    slot, wanted, here = told.slot, told.call, books.lots[told.lot]
+    if books.settings.fetching == c.FETCH_OLDEST:
+        awaited = {c.NOBODY, *books.retrievals}
+        since_us = [c.NEVER if call in awaited else books.calls[call].since_us for call in here.occupants]
+        slot, wanted = lot.longest_parked(here, since_us), c.NOBODY
+    found = c.NOBODY if slot == c.NOBODY else here.occupants[slot]
+    member = None if found == c.NOBODY else books.idle(staff=True)
+    if member is not None:
+        books.write(lot.decide_unpark(here, slot, member, books.now_us, wanted))
+    elif found != c.NOBODY and wanted in {c.NOBODY, found} and found not in books.retrievals:
+        books.retrievals.append(found)
+
+
 @_at(c.RANK_ANSWER, "a return is answered where it rings")
 def _answer(books: Books, number: int) -> None:
+    """Or a parker who was reminded of a call takes it back, if he is free."""
+    if books.calls[number].state == life.IN_SLOT:
+        _resume(books, number)
+        return
     books.note(c.RECALL_ANSWERED, number, books.calls[number].extension)
 
 
-@_at(c.RANK_EXPIRY, "a stay ends at its deadline and the call returns to its parker", c.EXPIRED)
+@_at(c.RANK_EXPIRY, "a stay ends at its deadline and the call returns to its parker", c.EXPIRED, c.REMINDED)
 def _expiry(books: Books, number: int) -> None:
-    call = books.calls[number]
+    call, settings = books.calls[number], books.settings
+    if settings.recall_to == c.TO_REMINDER and books.now_us < call.deadline_us:
+        _remind(books, number, call)
+        return
     books.write(lot.decide_expiry(books.lots[call.lot], call.slot, number, call.deadline_us, books.now_us))
+    if routing.leaves_at_time_out(settings.recall_to):
+        books.note(c.ENDED, number, reason=c.FORWARDED)
+
+
+def _remind(books: Books, number: int, call: Call) -> None:
+    """Remind the parker; where he would have answered by now, he takes the call back if he is free."""
+    settings, now_us = books.settings, books.now_us
+    first_us = call.deadline_us - settings.forward_after_us
+    until_us = min(now_us + settings.remind_every_us, call.deadline_us)
+    reason = c.NO_REASON if now_us == first_us else c.AGAIN
+    books.write(Fact(now_us, until_us, number, call.lot, call.slot, call.parker, c.REMINDED, reason))
+    if reason == c.AGAIN:
+        answer_us, row = books.of("answer_us", number, call.parks - 1), books.row
+        would = answer_us is not None and answer_us != c.NEVER and first_us + answer_us <= now_us
+        found = (row.time_us, row.call, row.kind, row.reason) == (now_us, number, c.RETRIEVED, c.ON_REMINDER)
+        if would or (answer_us is None and found):
+            _resume(books, number)
+
+
+def _resume(books: Books, number: int) -> None:
+    call = books.calls[number]
+    if call.parker == c.NOBODY or routing.is_free(books.extensions[call.parker].idle_since_us):
+        books.write(lot.decide_resume(books.lots[call.lot], call.slot, books.now_us))
 
 
 @_at(c.RANK_RING_OUT, "a return rings period after period, then goes where nobody answered", c.RECALL_UNANSWERED)
@@ -516,21 +611,34 @@ def _park_request(books: Books, number: int) -> None:
         books.write(fact)
         if fact.kind == c.PARKED:
             return
+        if fact.reason == c.SLOT_TAKEN and settings.slot_taken == c.TAKEN_RETRIEVE:
+            met = lot.decide_meeting(books.lots[fact.lot], fact.slot, call.extension, books.now_us)
+            books.write(met)
+            books.note(c.LOST, met.call, reason=c.MET)
+            books.note(c.LOST, number, call.extension, c.MET)
+            return
     if then == routing.ASK_AGAIN:
         books.put(c.RANK_PARK_REQUEST, number, settings.retry_after_us)
     elif then == routing.TALK_ON:
         books.put(c.RANK_TALK_END, number, books.of("talk_us", number, call.parks))
     elif then == routing.LEAVE:
-        books.note(c.LOST, number, call.extension, c.LOT_FULL)
+        books.note(c.LOST, number, call.extension, fact.reason)
     else:
         books.note(c.ENDED, number, call.extension, c.OVERFLOWED)
 
 
 def _answer_of(asked: Lot, books: Books, number: int) -> Fact:
     """Return what a lot answers; what the workload would have told is taken from the row that is to be explained."""
-    call, row, slot = books.calls[number], books.row, c.NOBODY
+    call, row, slot, settings = books.calls[number], books.row, c.NOBODY, books.settings
     limit_us, slot_u = (books.of(column, number, call.parks) for column in ("max_in_parking_us", "slot_u"))
     if limit_us is None:
         limit_us = c.NEVER if row.deadline_us == c.NEVER else max(1, row.deadline_us - books.now_us)  # at least 1 us
-        slot = row.slot if asked.choice == c.CHOOSE_RANDOM else c.NOBODY
-    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u or 0, books.now_us)
+        at_random = settings.slot_asked == c.SLOT_CHOSEN or asked.choice == c.CHOOSE_RANDOM
+        slot = row.slot if at_random else c.NOBODY
+    else:
+        limit_us = routing.longest_stay(limit_us, settings.recall_to, settings.forward_after_us)
+    has_own = settings.slot_asked == c.SLOT_OWN and 0 <= call.extension < asked.slots
+    if has_own or slot_u is not None:
+        slot = lot.slot_to_ask_for(asked, settings.slot_asked, call.extension, slot_u or 0)
+    taken = settings.slot_taken if has_own else c.TAKEN_NEXT
+    return lot.decide_park(asked, number, call.extension, limit_us, slot, slot_u or 0, books.now_us, taken)

@@ -369,7 +369,9 @@ def _is_setting(number: Any, most: int | None) -> bool:
 
 def is_parking(fact: Any) -> bool:
     """Tell whether a slot is taken or becomes free."""
-    return fact.kind in (c.PARKED, c.RETRIEVED, c.EXPIRED) or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT)
+    if fact.kind == c.RETRIEVED:
+        return bool(fact.reason != c.RINGING)
+    return fact.kind in (c.PARKED, c.EXPIRED) or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT)
 
 
 def stays_of(facts: Iterable[AnyFact]) -> list[tuple[AnyFact, AnyFact | None]]:

@@ -24,15 +24,21 @@ Mask = NDArray[np.bool_]
 _WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns": c.EXPIRED}
 """Of what there are shares: the facts of counted calls by kind."""
 _SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
-    "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL),
-    "retrieved_share": ("parks_made", c.RETRIEVED),
+    "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL, c.SLOT_TAKEN),
+    "retrieved_share": ("parks_made", c.RETRIEVED, c.NO_REASON),
+    "slot_taken_share": ("parks_requested", c.REFUSED, c.SLOT_TAKEN),
+    "stranger_share": ("parks_made", c.RETRIEVED, c.STRANGER),
     "expired_share": ("parks_made", c.EXPIRED),
+    "reminded_share": ("parks_made", c.REMINDED, c.NO_REASON),
+    "resumed_share": ("parks_made", c.RETRIEVED, c.ON_REMINDER),
     "abandoned_share": ("parks_made", c.ABANDONED, c.IN_LOT),
     "recall_answered_share": ("returns", c.RECALL_ANSWERED),
+    "recall_retrieved_share": ("returns", c.RETRIEVED, c.RINGING),
     "recall_abandoned_share": ("returns", c.ABANDONED, c.RETURNING, c.RINGING),
     "lost_share": ("calls_offered", c.LOST),
     "queue_abandoned_share": ("calls_offered", c.ABANDONED, c.WAITING),
     "queue_full_share": ("calls_offered", c.LOST, c.QUEUE_FULL),
+    "forwarded_share": ("calls_offered", c.ENDED, c.FORWARDED),
 }
 """Shares: of what, and which facts are the part: a kind, with its reasons where not all count."""
 
@@ -88,12 +94,13 @@ def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
         return float(sum(facts[kind][reason] for reason in reasons) if reasons else kinds[kind])
 
     values: dict[str, Any] = {name: many(what) for name, what in _WHOLES.items()}
-    values["parks_requested"] = values["parks_made"] + many(c.REFUSED, c.LOT_FULL)
+    values["parks_requested"] = values["parks_made"] + many(c.REFUSED, c.LOT_FULL, c.SLOT_TAKEN)
     values |= {name: _ratio(many(*what), values[of]) for name, (of, *what) in _SHARES.items()}
     returns = values["returns"]
     values["recall_busy_share"] = float("nan")
-    if settings.recall_to != c.TO_GROUP:
+    if settings.recall_to == c.TO_PARKER:
         values["recall_busy_share"] = _ratio(returns - int(tally.sums[t.RUNG_AT_ONCE]), returns)
+    values["reused_share"] = _ratio(float(tally.sums[t.REUSED]), values["parks_made"])
     hourly = tally.of_hour.sum(axis=1).tolist()
     values["recalls_per_hour"] = hourly[t.TIME_OUTS] / (window.length_us / HOUR_US)
     values |= _waits(tally.waits_us, kinds[c.ANSWERED])
@@ -259,7 +266,7 @@ def tally_of(journal: Journal, settings: Settings, window: Window, target_us: in
     busy_us[t.SLOTS] = _busy_us(steps, clipped_us[changes], rows, bounds_us)
     if settings.attendants != c.UNLIMITED:
         busy_us[t.ATTENDANTS :] = _attendants(journal, clipped_us, settings, window)
-    codes = journal.kind * np.uint8(len(c.REASON_NAMES)) + journal.reason  # less than 256
+    codes = journal.kind * np.uint16(len(c.REASON_NAMES)) + journal.reason
     facts = np.bincount(codes[counted], minlength=len(c.KIND_NAMES) * len(c.REASON_NAMES))
     in_time = np.sort(offered_us[journal.call[answers[waits_us <= target_us]]])
     expired = stays.parked[(stays.ended_by == c.EXPIRED) & ours]
@@ -270,7 +277,9 @@ def tally_of(journal: Journal, settings: Settings, window: Window, target_us: in
         level_us=_level_us(changes_us, steps, settings, window),
         slot_us=np.bincount(stays.place, stays.held_us(window), minlength=sum(settings.slots)).astype(np.int64),
         busy_us=busy_us,
-        sums=np.array([_staff_us(journal, clipped_us, settings), _rung_at_once(journal, counted)]),
+        sums=np.array(
+            [_staff_us(journal, clipped_us, settings), _rung_at_once(journal, counted), _reused(stays, ours)]
+        ),
         stays_us=(stays.until_us - stays.from_us)[ours],
         waits_us=waits_us[waits_us > 0],
     )
@@ -299,6 +308,12 @@ def _rung_at_once(journal: Journal, counted: Mask) -> int:
     return int(np.count_nonzero(at_once & (journal.time_us[before] == journal.time_us[after])))
 
 
+def _reused(stays: "Stays", ours: Mask) -> int:
+    """Count the stays in a slot that another one left ``REUSED_US`` before or less; stays are by slot, then by time."""
+    again = (stays.place[1:] == stays.place[:-1]) & (stays.from_us[1:] - stays.until_us[:-1] <= t.REUSED_US)
+    return int(np.count_nonzero(again & ours[1:]))
+
+
 def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
     """Return pairs of marked rows of one call that follow each other: the numbers of the first and of the second."""
     numbers = np.flatnonzero(rows)
@@ -310,7 +325,8 @@ def _neighbours(journal: Journal, rows: Mask) -> tuple[Ints, Ints]:
 def slot_changes(journal: Journal) -> tuple[Ints, NDArray[np.int8]]:
     """Return the rows at which a slot is taken or becomes free, in journal order, and of each 1 or -1."""
     kind = journal.kind
-    frees = (kind == c.RETRIEVED) | (kind == c.EXPIRED) | ((kind == c.ABANDONED) & (journal.reason == c.IN_LOT))
+    frees = ((kind == c.RETRIEVED) & (journal.reason != c.RINGING)) | (kind == c.EXPIRED)
+    frees |= (kind == c.ABANDONED) & (journal.reason == c.IN_LOT)
     changes = np.flatnonzero((kind == c.PARKED) | frees)
     return changes, 2 * (kind[changes] == c.PARKED).view(np.int8) - 1
 
@@ -385,10 +401,13 @@ def _attendants(journal: Journal, clipped_us: Ints, settings: Settings, window: 
     """Return for how long attendants are busy in each stretch, and for how long after duty: shape (2, stretches)."""
     kind, reason = journal.kind, journal.reason
     taken = (kind == c.ANSWERED) | (kind == c.RECALL_RINGING) | _answered_by_group(journal)
+    taken |= (kind == c.RETRIEVED) & (reason == c.ON_REMINDER)
     freed = (kind == c.RELEASED) | ((kind == c.ENDED) & ((reason == c.TALKED) | (reason == c.OVERFLOWED)))
-    freed |= ((kind == c.LOST) & (reason == c.LOT_FULL)) | ((kind == c.ABANDONED) & (reason == c.RINGING))
+    freed |= ((kind == c.LOST) & np.isin(reason, (c.LOT_FULL, c.SLOT_TAKEN, c.MET))) | (
+        (kind == c.ABANDONED) & (reason == c.RINGING)
+    )
     # A parker who rings again was not free between, so "again" frees what the next RECALL_RINGING takes.
-    freed |= (kind == c.RECALL_UNANSWERED) & ((reason == c.LAST) | (reason == c.AGAIN))
+    freed |= kind == c.RECALL_UNANSWERED  # the last time, or because somebody fetched the call
     if settings.announcement_us == 0:
         freed |= kind == c.PARKED
     steps = (taken.view(np.int8) - freed.view(np.int8)) * (journal.extension != c.NOBODY)
@@ -407,7 +426,8 @@ def _staff_us(journal: Journal, clipped_us: Ints, settings: Settings) -> int:
     if settings.staff == c.UNLIMITED:
         return 0
     ended = (journal.kind == c.ENDED) & (journal.reason == c.AFTER_RETRIEVAL)
-    steps = (ended.view(np.int8) - (journal.kind == c.RETRIEVED).view(np.int8)) * (journal.extension != c.NOBODY)
+    members = journal.extension >= max(settings.attendants, 0)  # a key may fetch a call for an attendant
+    steps = (ended.view(np.int8) - (journal.kind == c.RETRIEVED).view(np.int8)) * members
     return int((clipped_us * steps).sum())
 
 

@@ -6,7 +6,7 @@ quicker where ``count`` would run interpreted. All numbers are integers, so they
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +46,8 @@ class Tally(NamedTuple):
     busy_us: Ints
     """[``SLOTS``, ``ATTENDANTS``, ``OVERTIME``][stretch of the window]: busy time of all together."""
     sums: Ints
-    """[``STAFF_US``, ``RUNG_AT_ONCE``]: busy time of the staff in the window; time-outs of counted calls whose parker
-    rang at the same instant."""
+    """[``STAFF_US``, ``RUNG_AT_ONCE``, ``REUSED``]: busy time of the staff in the window; time-outs of counted calls
+    whose parker rang at the same instant; parks of counted calls in a slot that was free for ``REUSED_US`` at most."""
     stays_us: Ints
     """The stays of counted calls, in any order."""
     waits_us: Ints
@@ -58,7 +58,9 @@ PARKS, REFUSALS, EXPIRIES, OFFERS, TIME_OUTS, IN_TIME = range(6)
 """Of counted calls, in the hour in which: a slot was taken; a park was refused; a stay began that timed out; a call was
 offered; (time-outs in the window of all calls); a call was offered that was answered in time."""
 SLOTS, ATTENDANTS, OVERTIME = range(3)
-STAFF_US, RUNG_AT_ONCE = range(2)
+STAFF_US, RUNG_AT_ONCE, REUSED = range(3)
+REUSED_US: Final = 60_000_000
+"""A slot that is given again so soon has a number that people may still have in mind."""
 
 
 class Count(NamedTuple):
@@ -74,7 +76,8 @@ class Count(NamedTuple):
     first_slot: Ints
     """[lot]: the number of its first slot, counted through all lots."""
     since_us: Ints
-    """[slot, then extension]: since when it is taken, ``NEVER`` where it is free."""
+    """[slot, then extension]: since when it is taken, ``NEVER`` where it is free; a slot that became free at t has
+    -2 - t."""
     expired: Ints
     """The calls that timed out at ``EXPIRED_US`` and have not rung."""
     now: Ints
@@ -110,13 +113,20 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
             tally.of_lot[REFUSALS, lot] += 1
     elif kind == c.PARKED:
         change_level(its, 1, time_us)
-        its.since_us[its.first_slot[lot] + slot] = time_us
+        place = its.first_slot[lot] + slot
+        freed_us = -2 - its.since_us[place]
+        its.since_us[place] = time_us
         if counted:
+            tally.sums[REUSED] += freed_us >= 0 and time_us - freed_us <= REUSED_US
             tally.of_hour[PARKS, hour] += 1
             tally.of_lot[PARKS, lot] += 1
         if now[ANNOUNCES] == 0:
             free(its, slots, extension, time_us)
-    elif kind in (c.RETRIEVED, c.EXPIRED) or (kind == c.ABANDONED and reason == c.IN_LOT):
+    elif (
+        kind == c.EXPIRED
+        or (kind == c.RETRIEVED and reason != c.RINGING)
+        or (kind == c.ABANDONED and reason == c.IN_LOT)
+    ):
         from_us = count_stay(its, its.first_slot[lot] + slot, time_us, counted)
         if kind == c.RETRIEVED:
             take(its, slots, extension, time_us)
@@ -137,13 +147,13 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
                 if its.expired[place] == call:
                     its.expired[place] = c.NOBODY
                     tally.sums[RUNG_AT_ONCE] += 1
-    elif kind == c.RECALL_ANSWERED:
+    elif kind in (c.RECALL_ANSWERED, c.RETRIEVED):
         take(its, slots, extension, time_us)
     elif kind == c.ENDED and reason == c.AFTER_RETRIEVAL:
         if extension != c.NOBODY:
             tally.sums[STAFF_US] += within(its, time_us) - within(its, its.since_us[slots + extension])
             its.since_us[slots + extension] = c.NEVER
-    elif kind != c.ABANDONED or reason == c.RINGING:
+    elif kind != c.REMINDED and (kind != c.ABANDONED or reason == c.RINGING):
         free(its, slots, extension, time_us)
 
 
@@ -162,6 +172,7 @@ def count_stay(its: Count, place: int, until_us: int, counted: bool) -> int:
     """Count a stay that ends, in the slot ``place``, and return when it began."""
     tally, now = its.tally, its.now
     from_us: int = its.since_us[place]
+    its.since_us[place] = -2 - until_us
     change_level(its, -1, until_us)
     tally.slot_us[place] += within(its, until_us) - within(its, from_us)
     spread(its, SLOTS, c.NOBODY, from_us, until_us)
@@ -260,7 +271,7 @@ def new_count(settings: Settings, window: Window, target_us: int, offered_us: In
         level_us=np.zeros(slots + 1, np.int64),
         slot_us=np.zeros(slots, np.int64),
         busy_us=np.zeros((OVERTIME + 1, len(duty)), np.int64),
-        sums=np.zeros(RUNG_AT_ONCE + 1, np.int64),
+        sums=np.zeros(REUSED + 1, np.int64),
         stays_us=np.empty(settings.max_parks * (end - first), np.int64),
         waits_us=np.empty(end - first, np.int64),
     )

@@ -16,10 +16,11 @@ import numpy as np
 from parksim.errors import ArgumentError, LogError
 from parksim.journal.measures import open_by_hour_us
 from parksim.journal.tally import Window
-from parksim.pbx.calls import shown
-from parksim.pbx.conformance import Agreement, timed_out_us
+from parksim.pbx.agreement import Agreement
+from parksim.pbx.conformance import timed_out_us
 from parksim.pbx.durations import Clock, Observed, busiest, observe
 from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
+from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog
 from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_hour, widened
 from parksim.rules import codes as c
@@ -59,6 +60,8 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         ArgumentError: there is no such lot.
         LogError: there is no park in it.
     """
+    if not log.lots:
+        raise LogError(log.path, None, "no call is parked in this log", log.lacking)
     if lot is not None and lot not in log.lots:
         raise ArgumentError(f"there is no lot {lot} in the log; it has {', '.join(map(shown, log.lots))}")
     name = busiest(log) if lot is None else lot
@@ -198,7 +201,11 @@ def _queue(result: Calibration, log: FieldLog, seen: Observed) -> None:
 
 def _attendants(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
-    if known is not None:
+    if known is None and log.agents:
+        names = ", ".join(sorted(map(shown, log.agents))[:8])
+        result.put("attendants.count", str(len(log.agents)), f"as many as answered calls: {names}")
+        result.unknown.append("when each attendant is there: all of them always")
+    elif known is not None:
         count = '"unlimited"' if known.attendants == c.UNLIMITED else str(list(known.counts) or known.attendants)
         result.put("attendants.count", count, HEADER)
     else:
@@ -278,11 +285,15 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
     plan = agreement.lots[seen.lot]
     reported = log.lots[seen.lot].reported
     source = "as the log says" if reported else "the lowest and highest slot seen, or an option"
+    if not log.has_slots:
+        source = "the log has no slots: the most calls parked together, or an option"
+        result.unknown.append("how many slots there are: at least as many as calls were parked together")
     result.put("lot.slots", str(plan.slots), source)
-    result.put("lot.first", str(plan.first if log.settings is None else 1))
+    result.put("lot.first", str(plan.first if log.settings is None and log.has_slots else 1))
     choice = c.CHOICE_NAMES[plan.choice or 0]
     agreed, rows = agreement.agreed["PARKED"], agreement.rows["PARKED"]
-    result.put("lot.choice", f'"{choice}"', f"{agreed:,} of {rows:,} parks agree with it")
+    why = f"{agreed:,} of {rows:,} parks agree with it" if log.has_slots else SILENT
+    result.put("lot.choice", f'"{choice}"', why)
     _time_out(result, log, seen, plan.limit_us)
     _when_full(result, log, seen)
     nobody = f"{len(seen.stays_s):,} stays of up to {max(seen.stays_s, default=0.0):.4g} s"
@@ -378,7 +389,7 @@ def _retrieval(result: Calibration, log: FieldLog, seen: Observed) -> None:
 def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
     known = log.settings
     _ring(result, known, seen)
-    if known is None or known.recall_to != c.TO_GROUP:
+    if known is None or known.recall_to == c.TO_PARKER:
         _answer(result, known, seen)
     ways = ("hung up on the way back", "answered or lost first")
     clock = seen.return_patience

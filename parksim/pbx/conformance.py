@@ -21,14 +21,18 @@ that names its lots is believed to begin with empty ones, until such a release s
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product, zip_longest
+from itertools import islice, product, zip_longest
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from parksim.journal.journal import is_parking, stays_of
-from parksim.pbx.calls import Row, shown
+from parksim.pbx.agreement import Agreement, Disagreement, Off, doubt_the_clock
+from parksim.pbx.calls import Row
+from parksim.pbx.formats.entry import shown
+from parksim.pbx.formats.order import SLIGHT_US
 from parksim.pbx.log import TOLERANCE_US, FieldLog, LotPlan
+from parksim.pbx.sections import Section
+from parksim.pbx.settings import SLOTS, Change
 from parksim.rules import codes as c
 from parksim.rules import lot as rules
 from parksim.rules.lot import Lot
@@ -43,82 +47,10 @@ FAULT_COST: Final = math.log(100)
 """What a row that does not fit tells against a slot choice: a fault is taken to happen in one row of a hundred."""
 RANDOM_COST: Final = math.log(1e6)
 """What must be told against the others before ``random``, with which nearly every row fits, is believed."""
+FAR_US: Final = 2_500_000
+"""A clock that is kept right is set by less; a time-out farther off is a fault."""
 EVEN_SCORE: Final = 4.0
 """How many standard deviations the mean place of a random choice among the free slots may be off the middle."""
-
-
-class Disagreement(NamedTuple):
-    """A row that the rules would not have written."""
-
-    line: int
-    why: str
-
-
-@dataclass
-class Agreement:
-    """What the comparison found; ``agreed`` and ``rows`` count by kind of fact."""
-
-    tolerance_us: int
-    lots: dict[str, LotPlan]
-    inferred: list[str] = field(default_factory=list)
-    disagreements: list[Disagreement] = field(default_factory=list)
-    agreed: Counter[str] = field(default_factory=Counter)
-    rows: Counter[str] = field(default_factory=Counter)
-    unjudged: Counter[str] = field(default_factory=Counter)
-    """Rows of which the log does not say enough: they neither agree nor disagree."""
-    overlaps: int = 0
-    """Parks that agree only because events within the tolerance may have been decided in another order."""
-    found_there: int = 0
-    """Calls released more often than parked, with nothing before it in their slots: they were parked before the log."""
-    latest_us: int = 0
-    """The time-out farthest from its deadline that still agreed, early ones negative."""
-
-    @property
-    def first(self) -> Disagreement | None:
-        """The first row, in the order of the file, that the rules would not have written."""
-        return min(self.disagreements, default=None)
-
-    def by_kind(self) -> Iterator[tuple[str, int, int]]:
-        """Yield (kind, rows that agree, rows) in the order of a stay."""
-        for kind in ("PARKED", "REFUSED", "RETRIEVED", "ABANDONED", "EXPIRED"):
-            if self.rows[kind]:
-                yield kind, self.agreed[kind], self.rows[kind]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the agreement as plain values."""
-        first = self.first
-        return {
-            "agrees": first is None,
-            "parking_events": self.parking_rows,
-            "parking_events_agreed": self.parking_agreed,
-            "parking_events_not_judged": self.parking_unjudged,
-            "by_kind": {kind: {"agreed": agreed, "rows": rows} for kind, agreed, rows in self.by_kind()},
-            "not_judged": dict(self.unjudged),
-            "first_disagreement": None if first is None else first._asdict(),
-            "overlaps": self.overlaps,
-            "farthest_time_out_ms": self.latest_us / 1e3,
-            "tolerance_ms": self.tolerance_us / 1e3,
-            "inferred": self.inferred,
-        }
-
-    @property
-    def parking_rows(self) -> int:
-        """Parking events compared, refusals apart."""
-        return _parking(self.rows)
-
-    @property
-    def parking_agreed(self) -> int:
-        """Parking events that agree, refusals apart."""
-        return _parking(self.agreed)
-
-    @property
-    def parking_unjudged(self) -> int:
-        """Parking events that cannot be judged, refusals apart."""
-        return _parking(self.unjudged)
-
-
-def _parking(rows: Counter[str]) -> int:
-    return rows.total() - rows[c.KIND_NAMES[c.REFUSED]]
 
 
 def compare(
@@ -139,7 +71,7 @@ def compare(
     """
     inferred: list[str] = []
     plans = {name: _with_options(plan, slots, choice, inferred) for name, plan in log.lots.items()}
-    plans = {name: _with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
+    plans = {name: with_limit(log, plan, limit_us, inferred) for name, plan in plans.items()}
     denied = {} if limit_us is None else _denied(log, limit_us)
 
     def judged(*, begins_empty: bool) -> Agreement:
@@ -149,7 +81,7 @@ def compare(
             if plan.choice is None:
                 found = _likelier(log, plan, tolerance_us, reasons, begins_empty=begins_empty)
                 chosen[name] = plan._replace(choice=found)
-        result = _Walk(log, chosen, tolerance_us, denied, begins_empty=begins_empty).go()
+        result, _ = _walked(log, chosen, tolerance_us, denied, begins_empty=begins_empty)
         result.inferred = [*inferred, *reasons]
         return result
 
@@ -158,9 +90,57 @@ def compare(
         otherwise = judged(begins_empty=False)
         if otherwise.found_there or (len(result.disagreements) > 1 and not otherwise.disagreements):
             result = otherwise
+    return with_doubts(result, log)
+
+
+def with_doubts(result: Agreement, log: FieldLog) -> Agreement:
+    """Return what a comparison found with what the log's own order and clock leave in doubt."""
     reason = "its instant does not fit the order of the lines around it: time goes back there"
     result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
+    result.doubts = [*log.doubts]
+    if log.disorder_us <= SLIGHT_US:
+        why = f"the log is out of order by {log.disorder_us / 1e3:,.0f} ms: --tolerance {-(-log.disorder_us // 1000)}ms"
+        result.doubtful |= dict.fromkeys(log.misplaced, why)
+    doubt_the_clock(result, log.place)
     return result
+
+
+def _walked(
+    log: FieldLog,
+    plans: dict[str, LotPlan],
+    tolerance_us: int,
+    denied: Mapping[int, str] = MappingProxyType({}),
+    *,
+    begins_empty: bool,
+    corrects: bool = False,
+) -> tuple[Agreement, list[tuple[int, int]]]:
+    """Return what the rules say about each section of a log, and the draws of random choices."""
+    whole = Agreement(tolerance_us, plans)
+    draws: list[tuple[int, int]] = []
+    for number, section in enumerate(log.sections):
+        empty = section.empty if number else begins_empty
+        there = {name: then(plan, log.changes, section) for name, plan in plans.items()}
+        walk = _Walk(section, there, tolerance_us, denied, begins_empty=empty, corrects=corrects, by_time=log.by_time)
+        part = walk.go()
+        if number and empty and part.disagreements:
+            other = _Walk(
+                section, there, tolerance_us, denied, begins_empty=False, corrects=corrects, by_time=log.by_time
+            )
+            otherwise = other.go()
+            if otherwise.found_there and len(otherwise.disagreements) < len(part.disagreements):
+                walk, part = other, otherwise
+        whole.add(part)
+        draws += walk.draws
+    return whole, draws
+
+
+def then(plan: LotPlan, log_changes: Sequence[Change], section: Section) -> LotPlan:
+    """Return a lot as it was in a section of a log in the middle of which its settings changed."""
+    for change in log_changes:
+        if change.lot == plan.name:
+            value = change.before if section.ends_us <= change.at_us else change.after
+            plan = plan._replace(slots=value) if change.what == SLOTS else plan._replace(limit_us=value)
+    return plan
 
 
 def _denied(log: FieldLog, limit_us: int) -> dict[int, str]:
@@ -196,7 +176,7 @@ def _with_options(plan: LotPlan, slots: int | None, choice: int | None, inferred
     return plan._replace(choice=plan.choice if choice is None else choice)
 
 
-def _with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
+def with_limit(log: FieldLog, plan: LotPlan, limit_us: int | None, inferred: list[str]) -> LotPlan:
     """Complete a lot's time-out if parks need it: the option, the log's, or the one at which most stays timed out."""
     if limit_us is not None:
         return plan._replace(limit_us=limit_us)
@@ -235,14 +215,14 @@ def _likelier(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[st
     believed: dict[int, list[int]] = {}
     wrong: dict[int, int] = {}
 
-    def walk(choice: int) -> _Walk:
+    def walk(choice: int) -> list[tuple[int, int]]:
         lots = {plan.name: plan._replace(choice=choice)}
-        walks = [
-            _Walk(log, lots, tolerance_us, begins_empty=begins_empty, corrects=corrects) for corrects in (False, True)
+        found = [
+            _walked(log, lots, tolerance_us, begins_empty=begins_empty, corrects=corrects) for corrects in (False, True)
         ]
-        found = [one.go().disagreements for one in walks]
-        believed[choice], wrong[choice] = [one.line for one in found[0]], min(map(len, found))
-        return walks[0]
+        wrong[choice] = min(len(agreement.disagreements) for agreement, _ in found)
+        believed[choice] = [one.line for one in found[0][0].disagreements]
+        return found[0][1]
 
     for choice in (c.CHOOSE_LOWEST, c.CHOOSE_NEXT):
         walk(choice)
@@ -251,7 +231,7 @@ def _likelier(log: FieldLog, plan: LotPlan, tolerance_us: int, inferred: list[st
     close = min(wrong.values()) < max(wrong.values()) < 2 * min(wrong.values())
     choice, other = sorted(wrong, key=lambda one: (before[one] if close else 0, wrong[one], one))
     if wrong[choice] * FAULT_COST > RANDOM_COST:
-        draws = walk(c.CHOOSE_RANDOM).draws
+        draws = walk(c.CHOOSE_RANDOM)
         cost = wrong[c.CHOOSE_RANDOM] * FAULT_COST + sum(math.log(free) for _, free in draws) + RANDOM_COST
         if cost < wrong[choice] * FAULT_COST and _even(draws):
             choice, other = c.CHOOSE_RANDOM, choice
@@ -271,31 +251,35 @@ def _lot(plan: LotPlan) -> str:
 
 
 class _Walk:
-    """Goes through a log row by row, with the lots as the rules leave them.
+    """Goes through a section of a log row by row, with the lots as the rules leave them.
 
     After a disagreement the log is believed, or, where it ``corrects``, the rules are.
     """
 
     def __init__(
         self,
-        log: FieldLog,
+        section: Section,
         plans: dict[str, LotPlan],
         tolerance_us: int,
-        denied: Mapping[int, str] = MappingProxyType({}),
+        denied: Mapping[int, str],
         *,
         begins_empty: bool,
-        corrects: bool = False,
+        corrects: bool,
+        by_time: bool,
     ) -> None:
         self._denied = denied
         self._corrects = corrects
         self.result = Agreement(tolerance_us, plans)
         self._tolerance_us = tolerance_us
-        judged = [row for row in log.rows if row.lot in plans and (is_parking(row) or row.kind == c.REFUSED)]
-        self._rows = sorted(judged, key=lambda row: row.line)  # the order of the file is the order of judgement
+        judged = [row for row in section.rows if row.lot in plans and (is_parking(row) or row.kind == c.REFUSED)]
+        # The order of the file is the order of judgement, unless it is known to be less exact than the instants.
+        self._rows = judged if by_time else sorted(judged, key=lambda row: row.line)
         self.draws: list[tuple[int, int]] = []
         """Of each park by random choice: its place among the free slots, from 0, and how many were free."""
         self._numbers: dict[str, int] = {}
-        self._earlier = {} if begins_empty else self._at_first(log.last_us)
+        self._parked_at: dict[int, tuple[int, int]] = {}
+        self._at = 0
+        self._earlier = {} if begins_empty else self._at_first(section.ends_us)
         self._lots: dict[str, Lot] = {}
         for number, (name, plan) in enumerate(plans.items()):
             empty = rules.empty_lot(plan.slots, c.CHOOSE_LOWEST if plan.choice is None else plan.choice, number)
@@ -346,6 +330,7 @@ class _Walk:
     def go(self) -> Agreement:
         """Compare all rows."""
         for at, row in enumerate(self._rows):
+            self._at = at
             kind, place = c.KIND_NAMES[row.kind], (row.lot, row.slot)
             self.result.rows[kind] += 1
             self._unsaid = False
@@ -381,6 +366,7 @@ class _Walk:
                 if deadline_us == c.NEVER or row.time_us <= deadline_us + self._tolerance_us:
                     break
                 fact = rules.decide_expiry(lot, slot, lot.occupants[slot], deadline_us, deadline_us)
+                self._note_late(row, fact.call, deadline_us)
                 due = f"{c.KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
                 timers = (*lot.deadlines_us[:slot], c.NEVER, *lot.deadlines_us[slot + 1 :])
                 stopped = lot._replace(deadlines_us=timers)
@@ -388,6 +374,19 @@ class _Walk:
                 self._take(self._right(row, self._lots[row.lot]) if self._corrects else row)
                 return f"the rules would have written {due} at {_seconds(deadline_us)} before it"
         return None
+
+    def _note_late(self, row: Row, call: int, deadline_us: int) -> None:
+        """Note the end of a stay that comes a little after its time-out; ``row`` is the first row after that."""
+        for other in islice(self._rows, self._at, self._at + NEIGHBOURS):
+            if other.kind != c.PARKED and self._number(other.call) == call and other.time_us > deadline_us:
+                self._note_off(row, call, other.time_us - deadline_us, other.time_us)
+                return
+
+    def _note_off(self, row: Row, call: int, off_us: int, ended_us: int) -> None:
+        if abs(off_us) <= FAR_US and call in self._parked_at:
+            parked_us, parked_line = self._parked_at[call]
+            kind = c.KIND_NAMES[row.kind]
+            self.result.off.append(Off(row.line, off_us, parked_us, ended_us, parked_line, kind))
 
     def _label(self, name: str, slot: int) -> int:
         return self.result.lots[name].first + slot
@@ -434,6 +433,8 @@ class _Walk:
         slot, call = self._slot(row), self._number(row.call)
         if slot is None or row.kind == c.REFUSED:
             return lot
+        if row.kind == c.PARKED:
+            self._parked_at[call] = row.time_us, row.line
         limit_us = self._limit_us(row) if row.kind == c.PARKED else c.NEVER
         deadline_us = c.NEVER if limit_us == c.NEVER else row.time_us + limit_us
         fact = rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
@@ -456,13 +457,16 @@ class _Walk:
                 return "this stay has no time-out"
             fact = rules.decide_expiry(lot, slot, call, deadline_us, now_us)
             if fact.kind == c.REFUSED and found == call:
+                self._note_off(row, call, off_us, row.time_us)
                 return f"its time is up at {_seconds(deadline_us)}, {abs(off_us) / 1e3:.1f} ms later"
         else:
             fact = rules.decide_hangup(lot, slot, now_us)
         if (fact.kind, fact.call) != (row.kind, call):
             return f"in slot {row.slot} there is {self._who(found)}"
-        if row.kind == c.EXPIRED and abs(off_us) > abs(self.result.latest_us):
-            self.result.latest_us = off_us
+        if row.kind == c.EXPIRED:
+            self.result.in_time.append((self._parked_at.get(call, (row.time_us, 0))[0], row.time_us))
+            if abs(off_us) > abs(self.result.latest_us):
+                self.result.latest_us = off_us
         return None
 
     def _parked(self, at: int, row: Row, slot: int) -> str | None:
@@ -474,7 +478,8 @@ class _Walk:
         lot = self._lots[row.lot]
         given = self._gives(lot, row, slot)
         if given == SURE and lot.choice == c.CHOOSE_RANDOM and row.requested_slot == c.NOBODY:
-            self.draws.append((lot.occupants[:slot].count(c.NOBODY), rules.free_slots(lot)))
+            free = max(rules.free_slots(lot), 1)  # the slot itself may be one that the log never names
+            self.draws.append((lot.occupants[:slot].count(c.NOBODY), free))
         if given < SURE:
             given = max(given, *(self._gives(one, row, slot) for one in self._possible(at, row)))
             self.result.overlaps += given == SURE

@@ -9,8 +9,6 @@ things, or another lot.
 """
 
 import csv
-import hashlib
-import io
 import math
 import re
 from collections.abc import Mapping
@@ -21,7 +19,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeGuard
 
 from parksim.errors import LogError
-from parksim.pbx.formats import content_of, csv_rows, delimiter_of, text_of, word_of
+from parksim.pbx.formats.columns import delimiter_of, word_of
+from parksim.pbx.formats.content import Source
+from parksim.pbx.formats.facts import csv_rows
 from parksim.scenario.messages import nearest
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -166,10 +166,9 @@ def read_counts(path: Path, slots: int) -> Counts:
     Raises:
         LogError: the file is no such CSV, or its figures contradict each other; with line and column.
     """
-    content = content_of(path)
-    text = text_of(content, path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text.lstrip().splitlines()[0]))
-    rows = csv_rows(reader, path)
+    source = Source(path)
+    texts = (f"{line}\n" for _, line in source.texts())
+    rows = csv_rows(csv.reader(texts, delimiter=delimiter_of(source.head[0][1])), path)
     line, header = next(rows)
     places, ignored = _places(header, path, line)
     hours: list[Hour] = []
@@ -193,7 +192,7 @@ def read_counts(path: Path, slots: int) -> Counts:
     kept = tuple(hour for hour in hours if hour.counted)
     if not kept:
         raise LogError(path, None, "the file has no hour that was counted", "it needs a row for each hour")
-    counts = Counts(path, hashlib.sha256(content).hexdigest(), tuple(n for n in places if n != "time"), kept, ignored)
+    counts = Counts(path, source.digest.hexdigest(), tuple(n for n in places if n != "time"), kept, ignored)
     _check(counts, slots)
     return counts
 

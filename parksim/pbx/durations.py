@@ -160,10 +160,10 @@ def observe(log: FieldLog, lot: str) -> Observed:
     """Return what ``log`` shows of the calls of one lot; calls never parked belong to it if it is the only lot."""
     observed = Observed(lot)
     alone = len(log.lots) == 1
-    for rows in calls_of(log.rows).values():
+    for call, rows in calls_of(log.rows).items():
         lots = {row.lot for row in rows if is_parking(row) or row.kind == c.REFUSED}
         if lots <= {lot} and (lots or alone):
-            observed.add(rows, log.last_us)
+            observed.add(rows, log.known_until_us.get(call, log.last_us))
             parks = (row for row in rows if row.kind == c.PARKED)
             observed.limits_us.extend(row.limit_us for row in parks if row.limit_us is not None)
     observed.arrivals_us.sort()
@@ -209,8 +209,13 @@ class _Life:
         elif kind in REQUESTED:
             self._request(at_us, kind)
         elif is_parking(row):
-            if self._ends("stay", at_us, kind, to.retrieval, to.patience) and kind != c.ABANDONED:
-                self._since["staff" if kind == c.RETRIEVED else "return"] = at_us
+            own = kind != c.RETRIEVED or row.reason == c.NO_REASON  # else nobody came for this very call
+            if self._ends("stay", at_us, kind if own else c.NOBODY, to.retrieval, to.patience) and kind != c.ABANDONED:
+                resumed = row.reason == c.ON_REMINDER
+                self._since["handling" if resumed else "staff" if kind == c.RETRIEVED else "return"] = at_us
+        elif kind == c.RETRIEVED:  # while its return rang
+            self._returned(at_us, kind, "fetched")
+            self._since["staff"] = at_us
         elif kind == c.RECALL_RINGING:
             self._since.setdefault("ring", at_us)
             self._since["period"] = at_us

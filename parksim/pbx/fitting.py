@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from parksim.errors import ScenarioError
-from parksim.pbx.calls import shown
 from parksim.pbx.durations import Clock
+from parksim.pbx.formats.entry import shown
 from parksim.results import to_csv, write
 from parksim.rules.codes import NEVER
 from parksim.scenario.laws import parse_law
@@ -159,7 +159,7 @@ class Calibration:
             one, counted = best.never, None
             self.draws[name] = self._nevers[name.partition(".")[0]]
             curve = survival.kaplan_meier(*clock.arrays)
-            last_s = float(curve.times_s[curve.at_risk >= min(10, len(clock.spells))][-1])
+            last_s = float(curve.times_s[curve.at_risk >= min(10, int(curve.at_risk.max()))][-1])
             note = (
                 f"by the law's fit (likelihood ratio). For any law, {what} by {last_s:.4g} s: "
                 f"{percent(curve.at(last_s))} (KM). Never and much later look alike in a log: the law decides"

@@ -11,21 +11,54 @@ recorded (a ``cmd`` line without a ParkedCall within a second, or the recorder's
 and who waited in a queue is never known. A call of which only the parking is known is offered and answered at its park.
 """
 
-import re
+import hashlib
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx import formats
-from parksim.pbx.calls import AmiTracker, CsvTracker, Row
+from parksim.pbx.calls import (
+    AmiTracker,
+    Boot,
+    CallTracker,
+    CelTracker,
+    CsvTracker,
+    FactTracker,
+    QueueTracker,
+    RecordingTracker,
+    Row,
+)
+from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
+from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
+from parksim.pbx.formats.files import Places, Progress, Stream, streams
+from parksim.pbx.formats.order import (
+    FEW,
+    LONG_STEP_US,
+    ORDER_US,
+    SLIGHT_US,
+    Step,
+    clock_of,
+    corrected,
+    disorder_us,
+    out_of_order,
+)
+from parksim.pbx.formats.table import JOURNAL
+from parksim.pbx.joining import joined
+from parksim.pbx.seats import has_slots, in_their_lots, seated
+from parksim.pbx.sections import EFFECTS, SETTINGS, STEP, Cut, Section, holes, refined_us, restarts, sections_of
+from parksim.pbx.settings import Change, changes, whole_limits
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
+from parksim.scenario.quantities import DAY_US
 
 TOLERANCE_US: Final = 5_000
 """How exact an event's instant is: a retrieval frees its slot up to 4 ms before its UnParkedCall."""
@@ -51,20 +84,69 @@ LOT_HEADER: Final = ("name", "first", "slots", "limit_us", "choice", "told")
 class FieldLog:
     """A log, read.
 
+    ``path``: of the first file. ``remarks``: what is not as it should be, and what follows from it.
     ``rows``: facts in the order of time. ``lots``: the lots in use, in the order of first use. ``misplaced``: lines out
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
-    were recorded.
+    were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
+    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
+    instants are at best. ``lacking``: what to do where the log has no parking events.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
         self.path, self.form, self.digest = path, form, digest
         self.rows, self.lots = rows, lots
+        self.files = 1
+        self.places: Places | None = None
+        self.remarks: dict[tuple[Path, str], Remark] = {}
         self.misplaced: list[int] = []
+        self.disorder_us = 0
+        self.cuts: list[Cut] = []
+        self.changes: list[Change] = []
+        self.doubts: list[str] = []
+        self.by_time = False
         self.first_us = min(row.time_us for row in rows)
         self.last_us = max(row.time_us for row in rows)
         self.begins_empty = self.requests_recorded = self.calls_recorded = False
         self.settings: Settings | None = None
+        self.has_slots = True
+        self.tells: frozenset[str] = frozenset(TELLS)
+        self.agents: frozenset[str] = frozenset()
+        self.exact_us = 0
+        self.lacking = ""
+
+    def place(self, line: int) -> tuple[Path, int]:
+        """Return the file of a line of the log, and the line in it."""
+        return (self.path, line) if self.places is None else self.places.of(line)
+
+    def remark(self, line: int, what: str, effect: str) -> None:
+        """Add a remark about a line."""
+        path, at = self.place(line)
+        self.remarks[path, f"{at} {what}"] = Remark(path, at, what, effect)
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The stretches that are judged for themselves, in the order of time."""
+        return sections_of(self.rows, self.cuts, self.first_us, self.last_us, empty=self.begins_empty)
+
+    @property
+    def covered_us(self) -> int:
+        """For how long the log covers what happened."""
+        return sum(section.ends_us - section.begins_us for section in self.sections)
+
+    @cached_property
+    def known_until_us(self) -> dict[str, int]:
+        """Until when each call is known whose stay the log cuts off before its end."""
+        known: dict[str, int] = {}
+        for section in self.sections[:-1]:
+            latest = {row.call: row.kind for row in section.rows if is_parking(row)}
+            known |= {call: section.ends_us for call, kind in latest.items() if kind == c.PARKED}
+        return known
+
+    @property
+    def cut_off(self) -> frozenset[str]:
+        """Calls whose stays a restart, a hole or a step of the clock cuts off."""
+        return frozenset(self.known_until_us)
 
     @cached_property
     def open_calls(self) -> frozenset[str]:
@@ -86,17 +168,29 @@ class FieldLog:
     def measured(self) -> Journal:
         """The journal of the calls whose stays are known from start to end: what measures can count.
 
+        Its time has no gaps: a section follows at once on the one before, so that it lasts ``covered_us``.
+
         Raises:
             JournalError: in some slot stays overlap by more than the tolerance.
         """
-        known = {row.call for row in self.rows if row.kind == c.PARKED}
-        before = {row.call for row in self.parking if row.kind != c.PARKED and row.call not in known}
-        measured = self._journal(self.open_calls | before)
+        before: set[str] = set()
+        for section in self.sections:
+            parked = {row.call for row in section.rows if row.kind == c.PARKED}
+            before |= {row.call for row in section.rows if is_parking(row) and row.call not in parked}
+        measured = self._journal(self.open_calls | self.cut_off | before, closed_up=True)
         _check_turns(measured)
         return measured
 
-    def _journal(self, left_out: frozenset[str]) -> Journal:
-        rows = untangled([row for row in self.rows if row.call not in left_out])
+    def _journal(self, left_out: frozenset[str], *, closed_up: bool = False) -> Journal:
+        rows = self.rows
+        if closed_up and self.cuts:
+            gone_us = accumulate((cut.to_us - cut.from_us for cut in self.cuts), initial=0)
+            rows = [
+                row._replace(time_us=max(row.time_us, section.begins_us) - gone)
+                for section, gone in zip(self.sections, gone_us, strict=True)
+                for row in section.rows
+            ]
+        rows = untangled([row for row in rows if row.call not in left_out])
         offered = [row.call for row in rows if row.kind == c.OFFERED]
         numbers = {call: number for number, call in enumerate(offered)}
         parkers = _names(row for row in rows if row.kind not in (c.RETRIEVED, c.ENDED))
@@ -121,7 +215,7 @@ class FieldLog:
             "log_digest": self.digest,
             "lots": [dict(zip(LOT_HEADER, plan, strict=True)) for plan in self.lots.values()],
             "extensions": [*parkers, *fetchers],
-            "settings": self.effective_settings._asdict(),
+            "settings": self.effective_settings.stated(),
         }
         return Journal.of(facts, header)
 
@@ -146,8 +240,9 @@ class FieldLog:
             attempts=1,
             busy=c.BUSY_DROP,
             unanswered=c.UNANSWERED_DROP,
-            slots=tuple(plan.slots for plan in plans),
-            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans),
+            slots=tuple(plan.slots for plan in plans) or (1,),
+            choices=tuple(c.CHOOSE_LOWEST if plan.choice is None else plan.choice for plan in plans)
+            or (c.CHOOSE_LOWEST,),
         )
 
 
@@ -196,40 +291,233 @@ def _check_turns(journal: Journal) -> None:
             if (fact.kind == c.PARKED) == (place in taken):
                 raise JournalError("in some slot stays overlap, or end that never began")
             (taken.add if fact.kind == c.PARKED else taken.discard)(place)
+    if taken:
+        raise JournalError("a call is parked again before its stay has ended")
 
 
-def read_log(path: str | Path) -> FieldLog:
-    """Return a log; its form, one of the four in ``formats``, is detected from its content.
+TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
+    json_lines.FORM: RecordingTracker,
+    columns.FORM: CsvTracker,
+    ami.FORM: AmiTracker,
+    cel.FORM: CelTracker,
+    queue_log.FORM: QueueTracker,
+}
+"""What makes rows of a form's entries, where it is not ``FactTracker``."""
+
+
+class Reading(NamedTuple):
+    """How a log is to be read.
+
+    ``tolerance_us``: how far an instant may be off. ``zone``: of local dates. ``clock_set``: whether the clock is
+    known to have been set where time goes back. ``progress``: called with the bytes read since the last call.
+    ``cel_columns``: the columns of a CEL whose file does not name them.
+    """
+
+    tolerance_us: int = TOLERANCE_US
+    zone: ZoneInfo | None = None
+    clock_set: bool = False
+    progress: Progress | None = None
+    cel_columns: tuple[str, ...] = ()
+
+
+def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = None) -> FieldLog:
+    """Return a log; its form is detected from its content.
+
+    Args:
+        paths: one file, or the files of a rotated log in any order.
+        how: what is known of its time.
 
     Raises:
-        LogError: it cannot be read, or holds no parking event.
+        LogError: it cannot be read, or holds no parking event, nor tells when calls came.
     """
-    path = Path(path)
-    content = formats.content_of(path)
-    if content[:2] == b"PK" or content.lstrip()[:12].startswith(b'{"journal"'):
-        return _from_journal(path)
-    read = formats.read_entries(path, content)
-    tracker = CsvTracker(path) if read.form == formats.CSV else AmiTracker(path, read.entries)
-    for entry in read.entries:
-        tracker.take(entry)
-    tracker.close(read.last_us)
-    rows = sorted(tracker.rows, key=lambda row: row.time_us)
-    if not any(is_parking(row) for row in rows):
-        rule = f"this is {read.form}, but without parking events"
-        raise LogError(path, None, rule, "record ParkedCall and its kin")
-    log = FieldLog(path, read.form, read.digest, rows, _lots(path, rows, read.meta))
-    log.misplaced = read.misplaced
-    log.first_us = min(entry.time_us for entry in read.entries)
-    log.last_us = read.last_us
+    how = how or Reading()
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(one) for one in paths]
+    if len(files) == 1 and _is_journal(files[0]):
+        return _from_journal(files[0])
+    findings, places = Findings(zone=how.zone), Places()
+    read = streams(files, findings, how.progress, how.cel_columns)
+    midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
+    parts = [_taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
+    if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
+        parts = [_later(part, early_us) for part in parts]  # an instant before the first line's midnight
+    rows, doubles = _without_doubles(_together(parts, places), how.tolerance_us)
+    slots = has_slots(rows)
+    rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
+    form = " and ".join(stream.reader.form for stream in read)
+    calls_recorded = any(part.tracker.calls_recorded for part in parts)
+    if not any(is_parking(row) for row in rows) and not (calls_recorded and rows):
+        raise LogError(files[0], None, f"this is {form}, but without parking events", _lacking(files, read))
+    if doubles:
+        what = f"{len(doubles):,} parking events stand twice within the tolerance, this is the first"
+        findings.add(*places.of(min(doubles)), what, "each is read once")
+    if any(stream.reader.form == ami.FORM for stream in read):
+        rows = whole_limits(rows, how.tolerance_us)
+    digest = hashlib.sha256("".join(stream.digest for stream in read).encode()).hexdigest()
+    lots = _lots(places, rows, findings)
+    log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, lots)
+    log.files, log.places = len(files), places
+    log.by_time = len(read) > 1 or how.tolerance_us > ORDER_US
+    log.misplaced = [line for part in parts for line in part.misplaced]
+    log.disorder_us = max(part.disorder_us for part in parts)
+    log.remarks = findings.remarks
+    instants = sorted(instant for part in parts for instant in part.instants)
+    log.first_us, log.last_us = instants[0], instants[-1]
     parked = {row.call for row in log.parking}
-    snapshots = (entry.fields.get("slots", "") for entry in read.entries if entry.fields.get("kind") == "snapshot")
-    listed = {call for slots in snapshots for call in re.findall(r': *"([^"]+)"', slots)}
-    log.begins_empty = bool(read.meta.get("lots")) and listed <= parked  # else calls were parked before
-    log.requests_recorded, log.calls_recorded = tracker.requests_recorded, tracker.calls_recorded
+    log.begins_empty = bool(findings.meta.get("lots")) and findings.listed <= parked  # else calls were parked before
+    log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
+    log.calls_recorded = calls_recorded
+    log.has_slots, log.exact_us = slots, findings.exact_us
+    log.tells = frozenset().union(*(stream.reader.tells for stream in read))
+    log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
+    boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
+    _cut(log, parts, boots, instants, how)
     return log
 
 
-def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str, LotPlan]:
+def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
+    """Return what to do where logs have no parking events."""
+    return read[0].reader.lacking.replace("{file}", files[0].name)
+
+
+def _together(parts: Sequence["_Part"], places: Places) -> list[Row]:
+    """Return the rows of all forms: those of one as they are, those of several as one life for each call."""
+    if len(parts) == 1:
+        return parts[0].tracker.rows
+    return joined([(part.tracker.rows, part.tracker.unique_ids) for part in parts], places)
+
+
+class _Part(NamedTuple):
+    """The rows of one form of a log, the instants of its entries, and what is wrong with their order."""
+
+    tracker: CallTracker
+    instants: "array[int]"
+    misplaced: list[int]
+    disorder_us: int
+    steps: list[tuple[int, int, Step]]
+    """Line and instant (after it was corrected) from which on the clock was set back."""
+
+
+def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -> _Part:
+    """Take all entries of a form; their instants count from midnight, and where a clock went back they go on.
+
+    Raises:
+        LogError: more than a few are out of the order of time.
+    """
+    tracker = TRACKERS.get(stream.reader.form, FactTracker)(places)
+    instants, lines = array("q"), array("q")
+    for line, time_us, fields in stream.entries(places):
+        entry = Entry(line, time_us - midnight_us, fields)
+        instants.append(entry.time_us)
+        lines.append(line)
+        tracker.take(entry)
+    tracker.close(max(instants))
+    tolerance_us = max(ORDER_US, tolerance_us)
+    begins = [0, *(bisect_right(lines, before) for before in places.begins_of(lines[0], lines[-1])), len(lines)]
+    misplaced: list[int] = []
+    steps: list[tuple[int, Step]] = []
+    worst_us = 0
+    for begin, end in pairwise(begins):
+        wrong, back = clock_of(instants[begin:end], tolerance_us)
+        misplaced.extend(lines[begin + i] for i in wrong)
+        steps.extend((begin + step.at, step) for step in back)
+        worst_us = max(worst_us, disorder_us(corrected(instants[begin:end], back)))
+    if len(misplaced) > FEW:
+        rule = f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)"
+        advice = "sort them by their instants"
+        if worst_us <= SLIGHT_US:
+            rule += f", by up to {worst_us / 1e3:,.0f} ms"
+            advice = f"allow for it (--tolerance {-(-worst_us // 1000)}ms)"
+        raise LogError(*places.of(misplaced[0]), rule, advice)
+    for at, step in steps:
+        for i in range(at, len(instants)):
+            instants[i] += step.back_us
+        from_line = lines[at]
+        tracker.rows = [
+            row._replace(time_us=row.time_us + step.back_us) if row.line >= from_line else row for row in tracker.rows
+        ]
+    return _Part(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
+
+
+def _later(part: _Part, by_us: int) -> _Part:
+    """Return the same with all instants later."""
+    tracker = part.tracker
+    tracker.rows = [row._replace(time_us=row.time_us + by_us) for row in tracker.rows]
+    tracker.boots = [boot._replace(time_us=boot.time_us + by_us) for boot in tracker.boots]
+    instants = array("q", (instant + by_us for instant in part.instants))
+    return part._replace(instants=instants, steps=[(line, at_us + by_us, step) for line, at_us, step in part.steps])
+
+
+def _without_doubles(rows: list[Row], tolerance_us: int) -> tuple[list[Row], list[int]]:
+    """Return rows in the order of time without those that repeat what the same call just did, and these lines."""
+    rows.sort(key=lambda row: row.time_us)
+    kept: list[Row] = []
+    doubles: list[int] = []
+    latest: dict[str, Row] = {}
+    for row in rows:
+        if is_parking(row):
+            before = latest.get(row.call)
+            same = before is not None and (before.kind, before.lot, before.slot) == (row.kind, row.lot, row.slot)
+            if before is not None and same and row.time_us - before.time_us <= tolerance_us:
+                doubles.append(row.line)
+                continue
+            latest[row.call] = row
+        kept.append(row)
+    return kept, doubles
+
+
+def _cut(log: FieldLog, parts: Sequence[_Part], boots: Sequence[Boot], instants: list[int], how: Reading) -> None:
+    """Cut a log where the PBX was restarted, the clock was set, lines are missing or a lot was changed."""
+    cuts = restarts(log.rows, boots, instants)
+    for part in parts:
+        for line, at_us, step in part.steps:
+            cuts += _stepped(log, line, at_us, step, instants, how)
+    first_us, last_us = log.first_us, log.last_us
+    for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
+        begin, end = bisect_left(instants, section.begins_us), bisect_right(instants, section.ends_us)
+        cuts += holes(section.rows, instants[begin:end], how.tolerance_us, section.ends_us)
+    for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
+        for change in changes(section.rows, log.lots):
+            if change.told:
+                log.remark(change.line, str(change), "each park is judged by what it reports")
+            else:
+                log.changes.append(change)
+                cuts.append(Cut(change.at_us, change.at_us, change.line, SETTINGS, False, str(change)))
+    log.cuts = sorted(cuts)
+    for cut in log.cuts:
+        log.remark(cut.line, cut.why, EFFECTS[cut.kind])
+
+
+def _stepped(log: FieldLog, line: int, at_us: int, step: Step, instants: list[int], how: Reading) -> Iterable[Cut]:
+    """Remark a clock that was set back; yield the cut if the stays that span it cannot be judged."""
+    more_us = refined_us(log.rows, at_us, how.tolerance_us)
+    sure = more_us is not None and abs(more_us) <= how.tolerance_us
+    back = f"{step.back_us / 1e6:,.0f} s" if step.sure or sure else f"{step.back_us / 1e6:,.3f} s or more"
+    what = f"the clock goes back {back}"
+    log.remark(line, what, "from there on instants are read as later by this much")
+    if step.back_us >= LONG_STEP_US and not how.clock_set:
+        path, at = log.place(line)
+        log.doubts.append(
+            f"{path}: {what} at line {at}; if these are local dates, name their zone (--zone Europe/Berlin), if the "
+            "clock was set there, say so (--clock-set), and if lines are in a wrong order, sort them"
+        )
+    if not sure and not (step.sure and more_us is None):
+        before_us = instants[max(bisect_left(instants, at_us) - 1, 0)]
+        yield Cut(at_us, before_us, line, STEP, False, "stays that span a step of the clock")
+
+
+def _is_journal(path: Path) -> bool:
+    """Tell whether a regular file is a journal of parksim."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            begin = file.read(64)
+    except OSError:
+        return False
+    return begin[:2] == b"PK" or begin.lstrip()[:12].startswith(b'{"journal"')
+
+
+def _lots(places: Places, rows: Sequence[Row], findings: Findings) -> dict[str, LotPlan]:
     """Return the lots in use: as the recording reports them, or as wide as the slots seen.
 
     Raises:
@@ -239,7 +527,7 @@ def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str,
     for row in rows:
         if row.lot or row.slot != c.NOBODY:
             seen.setdefault(row.lot, []).extend([row.slot] if row.slot != c.NOBODY else [])
-    ranges = meta.get("lots")
+    ranges = findings.meta.get("lots")
     plans: dict[str, LotPlan] = {}
     for name, slots in seen.items():
         says = ranges.get(name) if isinstance(ranges, Mapping) else None
@@ -255,9 +543,9 @@ def _lots(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str,
         if not reported:
             first, last, limit_us = min(slots), max(slots), None
         if last - first >= MOST_SLOTS:
-            line = next((row.line for row in rows if row.lot == name and row.slot == last), None)
+            line = next(row.line for row in rows if row.lot == name and row.slot == last)
             rule = f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}"
-            raise LogError(path, line, rule, "look for a wrong slot number")
+            raise LogError(*places.of(line), rule, "look for a wrong slot number")
         plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, reported)
     return plans
 
@@ -281,9 +569,9 @@ def _from_journal(path: Path) -> FieldLog:
         name: LotPlan(name, 0, slots, None, choice, reported=True)
         for name, slots, choice in zip(names, settings.slots, settings.choices, strict=True)
     }
-    log = FieldLog(path, formats.JOURNAL, "", sorted(rows, key=lambda row: row.time_us), lots)
+    log = FieldLog(path, JOURNAL, "", sorted(rows, key=lambda row: row.time_us), lots)
     instants = [row.time_us for row in rows]
-    log.misplaced = [rows[i].line for i in formats.out_of_order(instants, 0)]
+    log.misplaced = [rows[i].line for i in out_of_order(instants, 0)]
     log.begins_empty = log.requests_recorded = log.calls_recorded = True
     log.settings = settings
     return log

@@ -7,7 +7,7 @@ independent stays, mean +- z sqrt(sum of stay**2) / time (Campbell 1909), since 
 
 import math
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from parksim.catalogue import SCALARS
 from parksim.errors import JournalError
@@ -40,15 +40,17 @@ def measured(log: FieldLog) -> dict[str, LogMeasure]:
     except JournalError as error:
         reason = f"not measured: {error}"
         return {name: LogMeasure(None, reason=reason) for name in SCALARS}
-    return measured_in(log, journal, log.effective_settings)
+    return measured_in(log, journal, log.effective_settings, log.first_us + log.covered_us)
 
 
-def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str, LogMeasure]:
+def measured_in(log: FieldLog, journal: Journal, settings: Settings, last_us: int) -> dict[str, LogMeasure]:
     """Return the measures of a journal of the calls of ``log``: the log's own, or one simulated with its calls."""
     kinds = set(journal.kind.tolist())
+    if not log.parking and log.calls_recorded:
+        return _of_waits(log, journal, settings, kinds)
     if c.PARKED not in kinds:
         return {name: LogMeasure(None, reason="no stay of the log is whole") for name in SCALARS}
-    whole = measure_rows(journal, settings, Window(log.first_us, log.last_us + 1), SERVICE_TARGET_US)
+    whole = measure_rows(journal, settings, Window(log.first_us, last_us + 1), SERVICE_TARGET_US)
     begin_us, end_us = _lot_window(journal)
     timed = measure_rows(journal, settings, Window(begin_us, end_us), SERVICE_TARGET_US)
     values = {name: float(timed[name] if name in _TIMED else whole[name]) for name in SCALARS}
@@ -61,6 +63,26 @@ def measured_in(log: FieldLog, journal: Journal, settings: Settings) -> dict[str
         else LogMeasure(value, *limits.get(name, ()))
         for name, value in values.items()
     }
+
+
+_WAITS: Final = (
+    *("calls_offered", "queue_abandoned_share", "answer_wait_s_mean", "answer_wait_s_p95", "answered_within_share"),
+)
+
+
+def _of_waits(log: FieldLog, journal: Journal, settings: Settings, kinds: set[int]) -> dict[str, LogMeasure]:
+    """Return the measures of a log that tells when calls came and were answered, and nothing of parks."""
+    whole = measure_rows(journal, settings, Window(log.first_us, log.last_us + 1), SERVICE_TARGET_US)
+    silent = LogMeasure(None, reason="the log has no parking events")
+    measures = dict.fromkeys(SCALARS, silent) | {name: LogMeasure(float(whole[name])) for name in _WAITS}
+    offered, kind = int((journal.kind == c.OFFERED).sum()), journal.kind
+    gone = int(((kind == c.ABANDONED) & (journal.reason == c.WAITING)).sum())
+    limits = clopper_pearson_limits(gone, offered)
+    measures["queue_abandoned_share"] = LogMeasure(gone / offered, *limits) if offered else silent
+    if c.ANSWERED not in kinds:
+        unanswered = LogMeasure(None, reason="no call of the log is answered")
+        measures |= dict.fromkeys(("answer_wait_s_mean", "answer_wait_s_p95", "answered_within_share"), unanswered)
+    return measures
 
 
 def _lot_window(journal: Journal) -> tuple[int, int]:
@@ -76,6 +98,8 @@ def _undefined(log: FieldLog, kinds: set[int]) -> dict[str, str]:
     if log.settings is None:
         for name in ("attendant_utilisation", "staff_utilisation"):
             reasons[name] = "the log does not say how many there are"
+    if not log.has_slots and c.REFUSED not in kinds:
+        reasons["time_full_share"] = "the log does not say how many slots there are"
     if not log.requests_recorded:
         for name in ("parks_requested", "offered_erlang", "refused_share"):
             reasons[name] = "such a log has no event for a refused park"

@@ -7,20 +7,25 @@
 5
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from parksim.errors import ArgumentError, JournalError, LogError, UnfitError
 from parksim.pbx import calibrate as calibrating
 from parksim.pbx import what_if as reoffered
-from parksim.pbx.conformance import Agreement, compare
+from parksim.pbx.agreement import Agreement
+from parksim.pbx.conformance import compare
 from parksim.pbx.fitting import Calibration
-from parksim.pbx.formats import did_you_mean
-from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, read_log
+from parksim.pbx.formats.cel import columns_of
+from parksim.pbx.formats.content import did_you_mean
+from parksim.pbx.formats.files import Progress
+from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, Reading, read_log
 from parksim.pbx.log_measures import LogMeasure, measured
+from parksim.pbx.occupancy import compare_without_slots
 from parksim.pbx.what_if import Change, WhatIf
 from parksim.results import html_table
 from parksim.rules import codes as c
@@ -38,9 +43,9 @@ class Replay:
     agreement: Agreement
 
     @property
-    def follows(self) -> bool:
-        """Whether every parking event is one that the rules would have written."""
-        return self.agreement.first is None
+    def follows(self) -> bool | None:
+        """Whether every parking event is one that the rules would have written; None if the log cannot tell."""
+        return self.agreement.follows
 
     @cached_property
     def measures(self) -> dict[str, LogMeasure]:
@@ -56,7 +61,7 @@ class Replay:
         """
         if self.log.misplaced:
             reason = "its instant does not fit the order of the lines"
-            raise LogError(self.log.path, self.log.misplaced[0], reason, "sort them by time")
+            raise LogError(*self.log.place(self.log.misplaced[0]), reason, "sort them by time")
         return calibrating.calibrate(self.log, self.agreement, lot)
 
     def what_if(self, changes: Mapping[str, object]) -> dict[str, WhatIf]:
@@ -83,27 +88,37 @@ class Replay:
 
     def _repr_html_(self) -> str:
         first = self.agreement.first
-        verdict = "follows the rules" if first is None else f"line {first.line}: {first.why}"
+        told = "follows the rules" if self.follows else "cannot be told from this log"
+        verdict = told if first is None else f"line {first.line}: {first.why}"
         rows = [(kind, rows, agreed) for kind, agreed, rows in self.agreement.by_kind()]
         return html_table(f"{self.log.path.name}: {verdict}", ["fact", "in the log", "as the rules say"], rows)
 
 
 def replay(
-    path: str | Path,
+    paths: str | Path | Sequence[str | Path],
     *,
     tolerance: Duration = TOLERANCE_US / 1e6,
     slots: int | None = None,
     choice: str | None = None,
     max_in_parking: Duration | None = None,
+    zone: str | None = None,
+    clock_set: bool = False,
+    columns: str = "",
+    progress: Progress | None = None,
 ) -> Replay:
     """Check each parking event of a log against the rules.
 
     Args:
-        path: Asterisk events (JSON Lines or AMI text), CSV, or a journal of parksim.
+        paths: of one log, or of several of the same PBX and time, in any order, each in a form of
+            ``formats.table.READERS``; or of a journal of parksim.
         tolerance: how far an instant may be off.
         slots: of each lot; by default those that the log names.
         choice: "lowest", "next" or "random"; by default the one with which more parks agree.
         max_in_parking: time-out of each lot, or "unlimited"; by default the log's, or inferred.
+        zone: the time zone of dates without an offset, such as "Europe/Berlin".
+        clock_set: whether the clock is known to have been set where time goes back; else the verdict is None.
+        columns: those of a CEL whose file does not name them, with commas between them.
+        progress: called with the number of bytes read since the last call.
 
     What is stated is checked: a row that shows something else disagrees.
 
@@ -119,19 +134,32 @@ def replay(
     if max_in_parking is not None:
         limit_us = c.NEVER if max_in_parking == UNLIMITED else _us("max_in_parking", max_in_parking)
     tolerance_us = _us("tolerance", tolerance)
-    log = read_log(path)
+    log = read_log(paths, Reading(tolerance_us, _zone(zone), clock_set, progress, columns_of(columns)))
     number = None if choice is None else c.CHOICE_NAMES.index(choice)
+    if not log.has_slots:
+        return Replay(log, compare_without_slots(log, tolerance_us, slots, limit_us))
     return Replay(log, compare(log, tolerance_us, slots, number, limit_us))
 
 
+def _zone(name: str | None) -> ZoneInfo | None:
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        step = did_you_mean(name or "", available_timezones(), "name one as Europe/Berlin")
+        raise ArgumentError(f"zone = {name!r}: this is not a time zone that is known here; {step}") from None
+
+
 def calibrate(
-    path: str | Path,
+    paths: str | Path | Sequence[str | Path],
     *,
     lot: str | None = None,
     tolerance: Duration = TOLERANCE_US / 1e6,
     slots: int | None = None,
     choice: str | None = None,
     max_in_parking: Duration | None = None,
+    zone: str | None = None,
+    clock_set: bool = False,
+    columns: str = "",
 ) -> Calibration:
     """Turn a log into a scenario, each figure with its 95 % interval.
 
@@ -141,7 +169,16 @@ def calibrate(
         LogError: the log cannot be read, holds no parking event, or time goes back within it.
         ArgumentError: an argument is not one of these, or there is no such lot.
     """
-    met = replay(path, tolerance=tolerance, slots=slots, choice=choice, max_in_parking=max_in_parking)
+    met = replay(
+        paths,
+        tolerance=tolerance,
+        slots=slots,
+        choice=choice,
+        max_in_parking=max_in_parking,
+        zone=zone,
+        clock_set=clock_set,
+        columns=columns,
+    )
     return met.calibrate(lot)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from parksim.engines import processes
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx.conformance import Agreement
+from parksim.pbx.agreement import Agreement
 from parksim.pbx.durations import ANSWERED, REQUESTED, Observed, calls_of
 from parksim.pbx.log import FieldLog, untangled
 from parksim.pbx.log_measures import measured_in
@@ -107,11 +107,11 @@ def what_if(log: FieldLog, agreement: Agreement, scenario: Scenario, change: Cha
     values: dict[str, list[float]] = {}
     for seed in range(1, DRAWS + 1):
         calls = reoffer(log, agreement, scenario, seed).changed(change)
-        measured = (number for number, name in enumerate(calls.calls) if name not in log.open_calls)
+        measured = (number for number, name in enumerate(calls.calls) if name not in log.open_calls | log.cut_off)
         numbers = {number: place for place, number in enumerate(measured)}  # measures count calls without gaps
         facts = calls.simulate().facts()
         whole = [fact._replace(call=numbers[fact.call]) for fact in facts if fact.call in numbers]
-        for name, one in measured_in(log, Journal.of(whole, {}), calls.settings).items():
+        for name, one in measured_in(log, Journal.of(whole, {}), calls.settings, log.last_us).items():
             if one.value is not None and (log.settings is not None or name in OF_THE_LOT):
                 values.setdefault(name, []).append(one.value)
     return {name: WhatIf(fmean(some), min(some), max(some)) for name, some in values.items()}
@@ -172,7 +172,7 @@ def reoffer(log: FieldLog, agreement: Agreement, scenario: Scenario | None = Non
             limits_us = [c.NEVER if limit_us is None else limit_us for limit_us in of_lots]
             limits.update(limits_us)
             seen = Observed()
-            seen.add(rows, log.last_us)
+            seen.add(rows, log.known_until_us.get(name, log.last_us))
             _take_clocks(columns, numbers[name], seen, limits_us, log.settings)
     most_usual = max(limits, key=lambda one: (limits[one], one), default=c.NEVER)
     columns.values["max_in_parking_us"][~columns.seen["max_in_parking_us"]] = most_usual

@@ -107,7 +107,14 @@ def found(study: Study) -> list[str]:
     """Return what follows the objectives: a warning, a window in whole calls, the busiest hour, what is badly wrong."""
     return [
         line
-        for line in (*_undecided(study.objectives), thin(study), _calls(study), _busiest(study), *unasked(study))
+        for line in (
+            *_undecided(study.objectives),
+            study.scenario.recorded_too_late,
+            thin(study),
+            _calls(study),
+            _busiest(study),
+            *unasked(study),
+        )
         if line
     ]
 

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.catalogue import OF_LOTS, SECTIONS, SHARES
+from parksim.catalogue import OF_LOTS, SHARES, sections_with
 from parksim.reports.words import span
 from parksim.scenario.model import Scenario
 from parksim.stats.estimate import Estimate
@@ -31,8 +31,7 @@ LIMITS_UNSEEN: Final = "This holds if the inputs are right: their limits are not
 def screen(study: Study) -> RenderableType:
     """Return the answer on one screen: objectives with verdicts, estimates with intervals, theory beside them."""
     parts: list[RenderableType] = [_title(study)]
-    if warning := thin(study):
-        parts.append(Text(warning, "yellow"))
+    parts += [Text(warning, "yellow") for warning in (study.scenario.recorded_too_late, thin(study)) if warning]
     if study.objectives:
         parts.append(_objectives(study))
     made = f"seed {study.seed}, engine {study.engine}, scenario {study.scenario.digest[:12]}; {study.stopped}"
@@ -121,7 +120,7 @@ def _estimates(study: Study, notes: dict[str, int]) -> Table:
         return *shown(name, estimate), *wider, beside
 
     table = empty_table("Measure", "Estimate", *intervals_in_words(study), "Theory")
-    for section, names in SECTIONS.items():
+    for section, names in sections_with(study.scenario.measures_of_ways).items():
         table.add_row(Text(section, "bold"))
         for name in names:
             table.add_row(f"  {name}", *row(name))

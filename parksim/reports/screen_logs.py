@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -9,16 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from parksim.catalogue import SHARES
-from parksim.pbx.conformance import Agreement
+from parksim.pbx.agreement import Agreement
 from parksim.pbx.counted import Counted
 from parksim.pbx.counts import Counts
+from parksim.pbx.formats.entry import TELLS
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import LogMeasure
 from parksim.pbx.what_if import DRAWS, WhatIf
 from parksim.reports.screen import empty_table
+from parksim.rules import codes as c
 from parksim.scenario.laws import Constant
 from parksim.scenario.model import Scenario
-from parksim.scenario.quantities import UNLIMITED
+from parksim.scenario.quantities import HOUR_US, UNLIMITED
 from parksim.stats.survival import Interval
 
 
@@ -30,23 +33,17 @@ def log_screen(
     otherwise: dict[str, WhatIf],
 ) -> RenderableType:
     """Return the verdict on a log, its measures, and what they would be with some ``changes``."""
-    parts: list[RenderableType] = [Text(f"{log.path.name}: {log.form}, {len(log.rows):,} facts", "bold")]
-    first = agreement.first
+    files = log.path.name if log.files == 1 else f"{log.path.name} and {log.files - 1} more files"
+    parts: list[RenderableType] = [Text(f"{files}: {log.form}, {len(log.rows):,} facts", "bold")]
+    parts.extend(_verdict(log, agreement))
+    if not agreement.rows:
+        remarks = [Text(f"{one}.") for one in log.remarks.values()]
+        return Group(*parts, _calls(log), *_tells(log), *remarks, _covered(log), _table(measures))
     counted = ", ".join(f"{agreed:,} of {rows:,} {kind}" for kind, agreed, rows in agreement.by_kind())
-    if first is None:
-        judged = f"{agreement.parking_rows - agreement.parking_unjudged:,}"
-        which = f"all {judged} parking events" + (" that can be judged" if agreement.unjudged else "")
-        parts.append(Text(f"It follows the rules: {which} agree.", "bold green"))
-    else:
-        parts.append(Text("It does not follow the rules. The first row that they would not have written:", "bold red"))
-        parts.append(Text(f"{log.path}, line {first.line}: {first.why}"))
-        more = len({one.line for one in agreement.disagreements}) - 1
-        if more:
-            parts.append(Text(f"{more:,} later rows disagree as well, some of them perhaps because of the first."))
     parts.append(Text(f"Agree: {counted}."))
     if agreement.unjudged:
         unsaid = ", ".join(f"{rows:,} {kind}" for kind, rows in agreement.unjudged.items())
-        parts.append(Text(f"Not judged, since they depend on what was before the log: {unsaid}."))
+        parts.append(Text(f"Not judged, since they depend on what the log does not cover: {unsaid}."))
     parts.append(
         Text(
             f"Tolerance {agreement.tolerance_us / 1e3:g} ms; the farthest time-out was "
@@ -54,13 +51,78 @@ def log_screen(
             "within the tolerance may have been decided in another order."
         )
     )
+    parts += _tells(log)
     parts.extend(Text(f"Inferred: {one}") for one in agreement.inferred)
+    parts.extend(Text(f"{one}.") for one in log.remarks.values())
+    parts.extend(Text(f"Not judged, line {log.place(line)[1]}: {why}.") for line, why in agreement.set_clocks.items())
+    parts.append(_covered(log))
+    if log.cut_off:
+        parts.append(Text(f"Not measured: {len(log.cut_off):,} calls whose stays the log cuts off in its middle."))
     if log.open_calls:
         parts.append(Text(f"Not measured: {len(log.open_calls):,} calls that were still parked when the log ended."))
     parts.append(_table(measures))
     if changes:
         parts.append(_what_if_table(changes, measures, otherwise))
     return Group(*parts)
+
+
+def _calls(log: FieldLog) -> Text:
+    """Return in a sentence how many calls a log without parks has, and how long they waited and were talked to."""
+    since: dict[str, int] = {}
+    spans: dict[int, list[float]] = {c.ANSWERED: [], c.ENDED: []}
+    calls = 0
+    for row in log.rows:
+        calls += row.kind == c.OFFERED
+        if row.kind in spans and row.call in since:
+            spans[row.kind].append((row.time_us - since[row.call]) / 1e6)
+        since[row.call] = row.time_us
+    said = f"{calls:,} calls came"
+    for kind, words in ((c.ANSWERED, "answered after"), (c.ENDED, "talked to for")):
+        if spans[kind]:
+            said += f", {len(spans[kind]):,} were {words} {fmean(spans[kind]):,.1f} s on average"
+    return Text(f"{said}.")
+
+
+def _tells(log: FieldLog) -> list[RenderableType]:
+    """Return what the forms of a log tell and do not tell; nothing of a form that tells all."""
+    told, not_told = (
+        ", ".join(words for one, words in TELLS.items() if (one in log.tells) is is_told) for is_told in (True, False)
+    )
+    return [Text(f"Told: {told}."), Text(f"Not told: {not_told}.")] if not_told else []
+
+
+def _verdict(log: FieldLog, agreement: Agreement) -> list[Text]:
+    """Return whether the log follows the rules, and the first row that does not."""
+    first, follows = agreement.first, agreement.follows
+    if follows:
+        judged = f"{agreement.parking_rows - agreement.parking_unjudged:,}"
+        which = f"all {judged} parking events" + (" that can be judged" if agreement.unjudged else "")
+        return [Text(f"It follows the rules: {which} agree.", "bold green")]
+    parts: list[Text] = []
+    if follows is None:
+        parts.append(Text("Whether it follows the rules cannot be told from this log, because:", "bold yellow"))
+        parts.extend(Text(why) for why in agreement.doubts)
+        parts.extend(Text(f"{_at(log, line)}: {why}") for line, why in sorted(agreement.doubtful.items()))
+    else:
+        parts.append(Text("It does not follow the rules. The first row that they would not have written:", "bold red"))
+    if first is not None:
+        parts.append(Text(f"{_at(log, first.line)}: {first.why}"))
+        more = len({one.line for one in agreement.disagreements}) - 1
+        if more:
+            parts.append(Text(f"{more:,} later rows disagree as well, some of them perhaps because of the first."))
+    return parts
+
+
+def _at(log: FieldLog, line: int) -> str:
+    path, number = log.place(line)
+    return f"{path}, line {number}"
+
+
+def _covered(log: FieldLog) -> Text:
+    """Return for how long the log covers what happened."""
+    hours, whole = log.covered_us / HOUR_US, (log.last_us - log.first_us) / HOUR_US
+    gaps = "" if log.covered_us == log.last_us - log.first_us else f" of {whole:,.2f} hours"
+    return Text(f"The log covers {hours:,.2f}{gaps or ' hours'}; measures are of that time.")
 
 
 def _what_if_table(

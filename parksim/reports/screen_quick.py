@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parksim.catalogue import BY_NAME, OF_LOTS, SECTIONS
+from parksim.catalogue import BY_NAME, OF_LOTS, sections_with
 from parksim.reports.screen import LIMITS_UNSEEN, VERDICT_STYLES, empty_table, marked, plain_text, slots_in_words
 from parksim.reports.words import span
 from parksim.studies.quick import Quick
@@ -50,7 +50,7 @@ def _objectives(quick: Quick) -> RenderableType:
 
 def _rows(quick: Quick) -> RenderableType:
     table = empty_table("Measure", "Theory", "How exact", right=("Theory",))
-    for section, names in SECTIONS.items():
+    for section, names in sections_with(quick.scenario.measures_of_ways).items():
         table.add_row(Text(section, "bold"))
         for name in names:
             _add(table, quick, name, None)

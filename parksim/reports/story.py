@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from parksim.catalogue import OF_LOTS, SCALARS, SECTIONS, SHARES
+from parksim.catalogue import OF_LOTS, SCALARS, SHARES, sections_with
 from parksim.errors import PlanError, UnfitError
 from parksim.reports import figures
 from parksim.reports.answer import MOST_ALIKE, WORST_FIRST, busiest_hours, found, headline_of, mended
@@ -239,7 +239,7 @@ def _measures(study: Study) -> tuple[list[Sheet], tuple[str, ...]]:
     def noted(text: str, why: str) -> str:
         return f"{text} [{notes.setdefault(why, len(notes) + 1)}]"
 
-    for section, names in SECTIONS.items():
+    for section, names in sections_with(study.scenario.measures_of_ways).items():
         rows: list[tuple[str, ...]] = []
         for name in names:
             estimate, formula = study.estimate(name), study.formulas[name]

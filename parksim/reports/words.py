@@ -128,6 +128,8 @@ KEY_WORDS: Final = {
     "parking.probability": "share of calls that are parked",
     "parking.max_parks": "how often a call may be parked",
     "parking.announcement": "time to announce a parked call",
+    "parking.slot": "which slot a parker asks for",
+    "parking.slot_taken": "what happens when that slot is taken",
     "parking.when_full": "what happens when all lots are full",
     "parking.retries": "further tries when all lots are full",
     "parking.retry_after": "time until the next try",
@@ -147,6 +149,8 @@ KEY_WORDS: Final = {
     "retrieval.delay": "time until a parked call is fetched",
     "retrieval.delay_factor": "factor of that time by hour of the day",
     "retrieval.never": "share of parked calls that nobody fetches",
+    "retrieval.order": "which call is fetched",
+    "retrieval.blind": "whether numbers are dialled as they were told",
     "retrieval.staff": "people who fetch parked calls",
     "retrieval.talk": "talk after a call is fetched",
     "unknown.draws": "file of joint draws of what is not known",
@@ -157,6 +161,9 @@ KEY_WORDS: Final = {
     "recall.never": "share of returning calls that are not answered",
     "recall.busy": "what a returning call does when its parker is busy",
     "recall.unanswered": "what becomes of a returning call that is not answered",
+    "recall.remind_every": "time from one reminder to the next",
+    "recall.forward_after": "time from the first reminder until the call is forwarded",
+    "recall.retrievable": "whether a returning call can be fetched while it rings",
     "recall.patience": "how long a returning caller waits",
     "caller.patience": "how long a caller waits",
 }
@@ -168,7 +175,19 @@ _COUNTED: Final = {
 }
 """What a key counts: one of it, and several."""
 _SECONDS: Final = frozenset(
-    ("horizon", "warm_up", "cool_down", "target", "announcement", "retry_after", "ring", "max_in_parking", "patience")
+    (
+        "horizon",
+        "warm_up",
+        "cool_down",
+        "target",
+        "announcement",
+        "retry_after",
+        "ring",
+        "remind_every",
+        "forward_after",
+        "max_in_parking",
+        "patience",
+    )
 )
 _PERCENT: Final = frozenset(("probability", "never", "precision"))
 _LAW_SECONDS: Final = ("mean", "median", "value", "low", "high", "means", "values", "scale")

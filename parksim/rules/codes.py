@@ -28,9 +28,10 @@ RECALL_ANSWERED: Final = 9
 RECALL_UNANSWERED: Final = 10
 ENDED: Final = 11
 LOST: Final = 12
+REMINDED: Final = 13
 KIND_NAMES: Final = (
     *("OFFERED", "ANSWERED", "REFUSED", "PARKED", "RELEASED", "RETRIEVED", "ABANDONED", "EXPIRED"),
-    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST"),
+    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST", "REMINDED"),
 )
 
 # Reasons: where, or why. One code has one meaning, with every kind.
@@ -38,7 +39,7 @@ NO_REASON: Final = 0
 WAITING: Final = 1  # ABANDONED in the queue for an attendant
 IN_LOT: Final = 2  # ABANDONED in the lot
 RETURNING: Final = 3  # ABANDONED after the time-out, before the parker's telephone rang
-RINGING: Final = 4  # ABANDONED while the return rang
+RINGING: Final = 4  # ABANDONED, RETRIEVED while the return rang
 LOT_FULL: Final = 5  # REFUSED, LOST
 QUEUE_FULL: Final = 6  # LOST
 UNANSWERED: Final = 7  # LOST
@@ -46,13 +47,20 @@ BUSY: Final = 8  # LOST
 TALKED: Final = 9  # ENDED after the talk with an attendant
 AFTER_RETRIEVAL: Final = 10  # ENDED after the talk with the member who retrieved it
 OVERFLOWED: Final = 11  # ENDED: left for another service because the lot was full
-AGAIN: Final = 12  # RECALL_UNANSWERED, and it rings once more
+AGAIN: Final = 12  # RECALL_UNANSWERED, and it rings once more; REMINDED not for the first time
 LAST: Final = 13  # RECALL_UNANSWERED, and that was the last attempt
 EMPTY_SLOT: Final = 14  # REFUSED: nobody is in that slot (any more); engines never ask, people do
 STALE_TIMER: Final = 15  # REFUSED: the timer of a stay that is over
+FORWARDED: Final = 16  # ENDED: left for voicemail or another number because its time in the lot was up
+FETCHED: Final = 17  # RECALL_UNANSWERED: somebody fetched the call while it rang, who is in RETRIEVED (ringing)
+SLOT_TAKEN: Final = 18  # REFUSED: the slot asked for is taken; LOST because of that
+STRANGER: Final = 19  # RETRIEVED by somebody who came for another call, or pressed the key of a slot to park there
+ON_REMINDER: Final = 21  # RETRIEVED by its parker, who was reminded
+MET: Final = 20  # LOST: two callers were connected with each other
 REASON_NAMES: Final = (
     *("", "waiting", "parked", "returning", "ringing", "lot_full", "queue_full", "unanswered", "busy"),
-    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer"),
+    *("talked", "retrieved", "overflow", "again", "last", "empty_slot", "stale_timer", "forwarded", "fetched"),
+    *("slot_taken", "stranger", "met", "reminder"),
 )
 
 # Ranks: the order of simultaneous events. Facts of the world come first, the system's own fall-back (the
@@ -81,6 +89,23 @@ CHOOSE_NEXT: Final = 1
 CHOOSE_RANDOM: Final = 2
 CHOICE_NAMES: Final = ("lowest", "next", "random")
 
+# Which slot the parker asks for: none, so that the lot chooses; his own, one key an attendant; one that he sees free.
+SLOT_LOT: Final = 0
+SLOT_OWN: Final = 1
+SLOT_CHOSEN: Final = 2
+SLOT_NAMES: Final = ("lot", "own", "chosen")
+# What follows when that slot is taken: another one; a refusal; the call in it is fetched, and the two callers meet.
+TAKEN_NEXT: Final = 0
+TAKEN_REFUSE: Final = 1
+TAKEN_RETRIEVE: Final = 2
+TAKEN_NAMES: Final = ("next", "refuse", "retrieve")
+
+# Whom somebody fetches who comes for a parked call: that call; who is in the slot whose number was told; the one
+# that is parked longest.
+FETCH_CALL: Final = 0
+FETCH_NUMBER: Final = 1
+FETCH_OLDEST: Final = 2
+
 # What follows when the lot is full.
 FULL_KEEP: Final = 0
 FULL_OVERFLOW: Final = 1
@@ -90,7 +115,9 @@ FULL_NAMES: Final = ("keep", "overflow", "drop")
 # Where a call returns when its time in the lot is up.
 TO_PARKER: Final = 0
 TO_GROUP: Final = 1
-RECALL_TO_NAMES: Final = ("parker", "group")
+TO_ELSEWHERE: Final = 2
+TO_REMINDER: Final = 3  # nowhere yet: its parker is reminded while the call stays
+RECALL_TO_NAMES: Final = ("parker", "group", "elsewhere", "reminder")
 
 # What a return does that finds its parker busy, and one that nobody answers (which never waits).
 BUSY_WAIT: Final = 0

@@ -168,12 +168,28 @@ def choose_slot(lot: Lot, asked: int, slot_u: int) -> int:
     return slot
 
 
-def decide_park(lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int) -> Fact:
-    """Decide a park request: PARKED with slot and deadline, or REFUSED when the lot is full.
+def slot_to_ask_for(lot: Lot, how: int, parker: int, slot_u: int) -> int:
+    """Return the slot that a parker asks for (``SLOT_LOT``, ``SLOT_OWN`` ...), ``NOBODY`` for none.
 
-    ``limit_us`` is the longest stay, ``NEVER`` for none. The rule that a call is parked only once is the
-    business of the caller, who knows where the call is.
+    A parker's own slot has its position. Of those that are seen to be free ``slot_u`` decides, as in ``choose_slot``.
     """
+    if how == c.SLOT_OWN:
+        return parker
+    free = free_slots(lot) if how == c.SLOT_CHOSEN else 0
+    return nth_free(lot, slot_u % free) if free > 0 else c.NOBODY
+
+
+def decide_park(
+    lot: Lot, call: int, parker: int, limit_us: int, asked: int, slot_u: int, now_us: int, taken: int = c.TAKEN_NEXT
+) -> Fact:
+    """Decide a park request: PARKED with slot and deadline, or REFUSED.
+
+    It is refused when the lot is full or, unless ``taken`` is ``TAKEN_NEXT``, when the slot asked for is taken: what
+    then follows is the business of ``decide_meeting``. ``limit_us`` is the longest stay, ``NEVER`` for none. The rule
+    that a call is parked only once is the business of the caller, who knows where the call is.
+    """
+    if taken != c.TAKEN_NEXT and 0 <= asked < lot.slots and lot.occupants[asked] != c.NOBODY:
+        return Fact(now_us, c.NEVER, call, lot.number, asked, parker, c.REFUSED, c.SLOT_TAKEN)
     slot = choose_slot(lot, asked, slot_u)
     if slot == c.NOBODY:
         return Fact(now_us, c.NEVER, call, lot.number, c.NOBODY, parker, c.REFUSED, c.LOT_FULL)
@@ -181,14 +197,47 @@ def decide_park(lot: Lot, call: int, parker: int, limit_us: int, asked: int, slo
     return Fact(now_us, deadline_us, call, lot.number, slot, parker, c.PARKED, c.NO_REASON)
 
 
-def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int) -> Fact:
-    """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time."""
+def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int, wanted: int = c.NOBODY) -> Fact:
+    """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time.
+
+    Whoever comes for one call, ``wanted``, and finds another one there fetches a stranger.
+    """
     call = c.NOBODY
     if 0 <= slot < lot.slots and (lot.deadlines_us[slot] == c.NEVER or now_us <= lot.deadlines_us[slot]):
         call = lot.occupants[slot]
     if call == c.NOBODY:
         return Fact(now_us, c.NEVER, c.NOBODY, lot.number, slot, retriever, c.REFUSED, c.EMPTY_SLOT)
-    return Fact(now_us, c.NEVER, call, lot.number, slot, retriever, c.RETRIEVED, c.NO_REASON)
+    reason = c.NO_REASON if wanted in (c.NOBODY, call) else c.STRANGER
+    return Fact(now_us, c.NEVER, call, lot.number, slot, retriever, c.RETRIEVED, reason)
+
+
+def longest_parked(lot: Lot, since_us: Sequence[int]) -> int:
+    """Return the slot of the call that is parked longest, or ``NOBODY``; of equal instants the lower number is first.
+
+    ``since_us[slot]`` is when its call was parked, ``NEVER`` for one that is passed over since somebody waits to fetch
+    it.
+    """
+    first = c.NOBODY
+    for slot in range(lot.slots):
+        if lot.occupants[slot] == c.NOBODY or since_us[slot] == c.NEVER:
+            continue
+        if (
+            first == c.NOBODY
+            or since_us[slot] < since_us[first]
+            or (since_us[slot] == since_us[first] and lot.occupants[slot] < lot.occupants[first])
+        ):
+            first = slot
+    return first
+
+
+def decide_meeting(lot: Lot, slot: int, extension: int, now_us: int) -> Fact:
+    """Decide what a key does whose slot is taken, where it fetches: RETRIEVED with the call there, a stranger."""
+    return Fact(now_us, c.NEVER, lot.occupants[slot], lot.number, slot, extension, c.RETRIEVED, c.STRANGER)
+
+
+def decide_resume(lot: Lot, slot: int, now_us: int) -> Fact:
+    """Decide what a parker does who was reminded of the call in ``slot`` and is free: RETRIEVED by its parker."""
+    return Fact(now_us, c.NEVER, lot.occupants[slot], lot.number, slot, lot.parkers[slot], c.RETRIEVED, c.ON_REMINDER)
 
 
 def decide_hangup(lot: Lot, slot: int, now_us: int) -> Fact:
@@ -320,14 +369,18 @@ __all__ = [
     "counted_below",
     "decide_expiry",
     "decide_hangup",
+    "decide_meeting",
     "decide_park",
+    "decide_resume",
     "decide_unpark",
     "empty_lot",
     "evolved",
     "free_below",
     "free_slots",
+    "longest_parked",
     "lowest_free",
     "next_deadline",
     "nth_counted",
     "nth_free",
+    "slot_to_ask_for",
 ]

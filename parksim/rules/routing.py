@@ -109,17 +109,20 @@ def first_of_stay(parked_us: int, patience_us: int, retrieval_us: int, limit_us:
     return Wake(c.NEVER if delay_us == c.NEVER else parked_us + delay_us, rank)
 
 
-def first_of_ring(patience_end_us: int, answer_us: int, ring_end_us: int) -> Wake:
-    """Decide the race of one ringing period: the caller hangs up, the parker answers, or the period ends.
+def first_of_ring(patience_end_us: int, retrieval_us: int, answer_us: int, ring_end_us: int) -> Wake:
+    """Decide the race of one ringing period: the caller hangs up, somebody fetches it, the parker answers, or it ends.
 
-    Instants, not delays; ``NEVER`` takes no part. An answer at the very end of the period still counts.
-    (``NEVER``, ring-out) when nothing ever ends it.
+    Instants, not delays; ``NEVER`` takes no part. An answer at the very end of the period still counts, and so does a
+    retrieval. (``NEVER``, ring-out) when nothing ever ends it.
     """
     time_us = c.NEVER
     rank = c.RANK_RING_OUT
     if patience_end_us != c.NEVER:
         time_us = patience_end_us
         rank = c.RANK_HANGUP
+    if retrieval_us != c.NEVER and (time_us == c.NEVER or retrieval_us < time_us):
+        time_us = retrieval_us
+        rank = c.RANK_RETRIEVAL
     if answer_us != c.NEVER and (time_us == c.NEVER or answer_us < time_us):
         time_us = answer_us
         rank = c.RANK_ANSWER
@@ -127,6 +130,37 @@ def first_of_ring(patience_end_us: int, answer_us: int, ring_end_us: int) -> Wak
         time_us = ring_end_us
         rank = c.RANK_RING_OUT
     return Wake(time_us, rank)
+
+
+def sooner(wake: Wake, time_us: int, rank: int) -> Wake:
+    """Return what comes first: ``wake``, or a clock that rings at (``time_us``, ``rank``); ``NEVER`` takes no part."""
+    if time_us == c.NEVER:
+        return wake
+    if wake.time_us != c.NEVER and (wake.time_us < time_us or (wake.time_us == time_us and wake.rank < rank)):
+        return wake
+    return Wake(time_us, rank)
+
+
+def longest_stay(limit_us: int, recall_to: int, forward_after_us: int) -> int:
+    """Return how long a call may stay in its slot: where its parker is reminded, until it is forwarded."""
+    if recall_to != c.TO_REMINDER or limit_us == c.NEVER:
+        return limit_us
+    return limit_us + forward_after_us
+
+
+def leaves_at_time_out(recall_to: int) -> bool:
+    """Tell whether a call whose stay ends by itself leaves the system."""
+    return recall_to in (c.TO_ELSEWHERE, c.TO_REMINDER)
+
+
+def retrieval_of_ring(parked_us: int, retrieval_us: int, now_us: int) -> int:
+    """Return when somebody comes for a call whose return begins to ring now; ``NEVER`` if not after now.
+
+    The delay runs from the park. Who came before, while the call waited for its parker, found nobody.
+    """
+    if retrieval_us == c.NEVER or parked_us + retrieval_us <= now_us:
+        return c.NEVER
+    return parked_us + retrieval_us
 
 
 def after_lot_full(policy: int, asked: int, retries: int) -> int:

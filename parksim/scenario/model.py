@@ -33,7 +33,7 @@ from parksim.scenario import unknown as unknowns
 from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
-from parksim.scenario.positions import KeyPath
+from parksim.scenario.positions import KeyPath, scan
 from parksim.scenario.quantities import DAY_US, LONGEST_S, UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
 
@@ -71,6 +71,18 @@ class Settings(NamedTuple):
     choices: tuple[int, ...]  # codes.CHOOSE_* one a lot
     counts: tuple[int, ...] = ()  # attendants on duty, one number a period, then from the first again; (): all, always
     period_us: int = 3_600_000_000
+    slot_asked: int = 0  # codes.SLOT_*
+    slot_taken: int = 0  # codes.TAKEN_*
+    fetching: int = 0  # codes.FETCH_*
+    remind_every_us: int = -1  # -1 where nobody is reminded
+    forward_after_us: int = -1  # from the first reminder
+    retrievable: int = 0  # 1: a return can be fetched while it rings
+
+    def stated(self) -> dict[str, Any]:
+        """Return the fields by name; one that came later and has its default is left out, as older headers have it."""
+        later = Settings._fields[Settings._fields.index("period_us") + 1 :]
+        defaults = self._field_defaults
+        return {name: value for name, value in self._asdict().items() if name not in later or value != defaults[name]}
 
 
 class Scenario(sections.Section):
@@ -172,14 +184,25 @@ class Scenario(sections.Section):
                 "needs horizon, the length of a replication", 'add horizon = "1d", say', ("run", "horizon")
             )
         for place, lot in zip(self._lot_places, self.lots, strict=True):
-            if lot.max_in_parking is None and self.stay_patience(lot) is None and self.retrieval.never > 0:
+            may_stay = self.retrieval.never > 0 or self.retrieval.order == "oldest"
+            if lot.max_in_parking is None and self.stay_patience(lot) is None and may_stay:
                 raise UnfitError(
                     "an unlimited stay needs another end: a call never fetched whose caller never hangs up stays for "
                     "ever",
-                    "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking",
+                    "set a patience in [lot] or [caller], or never = 0 in [retrieval], or a max_in_parking"
+                    if self.retrieval.order == "own"
+                    else "set a patience in [lot] or [caller], or a max_in_parking",
                     (*place, "max_in_parking"),
                 )
         self._check_lots()
+        self._check_keys()
+        if self.recall.retrievable and self.retrieval.fetching != codes.FETCH_CALL:
+            key = "blind" if self.retrieval.blind else "order"
+            raise UnfitError(
+                "who comes then finds the calls that are in slots, and a return that rings is in none",
+                f"remove retrieval.{key}, or this",
+                ("recall", "retrievable"),
+            )
         if self.recall.ring == UNLIMITED and self.recall.to == "parker":
             if self.recall.attempts > 1:
                 raise UnfitError(
@@ -204,6 +227,20 @@ class Scenario(sections.Section):
             return
         check_together(self.lot)
         check_retries(self.retries, self.retry_after_s, "parking", "retries")
+
+    def _check_keys(self) -> None:
+        """See to it that each attendant has a slot of his own, where that is what he asks for."""
+        if self.parking.slot != "own":
+            return
+        most, least = self.attendants.most, min(lot.slots for lot in self.lots)
+        if most == UNLIMITED:
+            rule, step = "unlimited attendants have no slots of their own", "give attendants.count a number"
+        elif most > least:
+            rule = f"each attendant has a slot of his own, and {most} attendants have {least} slots"
+            step = f"set slots = {most}, or fewer attendants"
+        else:
+            return
+        raise UnfitError(rule, step, ("parking", "slot"))
 
     def _check_run(self) -> None:
         if isinstance(self.arrivals, sections.Recorded) and not self.arrivals.at_hand:
@@ -260,6 +297,7 @@ class Scenario(sections.Section):
             ("attendants", "handling"): times * (parks + 1) * _mean_s(self.attendants.handling),
             ("attendants", "talk"): times * _mean_s(self.attendants.talk),
             ("parking", "announcement"): times * parks * self.parking.announcement,
+            ("recall", "forward_after"): parks * self.recall.forward_after,
             ("recall", "ring"): times * parks * self.recall.attempts * ring_s,
             (*self._lot_places[0], "retry_after"): times * parks * self.retries * (self.retry_after_s or 0.0),
             ("retrieval", "talk"): (1.0 if staff == UNLIMITED else calls) * parks * _mean_s(self.retrieval.talk),
@@ -354,6 +392,16 @@ class Scenario(sections.Section):
         if fixed:
             raw["unknown"]["fixed"] = sorted({*self.unknown.fixed, *fixed})
 
+    def origin(self, *path: str | int) -> str:
+        """Return where the value at a place comes from: "hospital.toml, line 38: guess", "--set", "default"."""
+        if any(path[: len(one)] == one for one in self._origin.given):
+            return self._origin.option or "given"
+        line = scan(self._origin.text).lines.get(path)
+        if line is None:
+            return "default"
+        key = f"lot.{self.lot_names[path[1]]}.{path[2]}" if isinstance(path[1], int) else ".".join(map(str, path))
+        return f"{Path(self._origin.name).name}, line {line}{': guess' if self.notes.is_guess(key) else ''}"
+
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that were read for it: its own, and those that it names."""
@@ -413,6 +461,19 @@ class Scenario(sections.Section):
         return self.arrivals.recording if isinstance(self.arrivals, sections.Recorded) else None
 
     @property
+    def recorded_too_late(self) -> str:
+        """A sentence about the recorded calls that come after the replication has ended; empty where none does."""
+        source = self.arrivals
+        if not isinstance(source, sections.Recorded) or not source.at_hand:
+            return ""
+        instant_us = source.recording.time_of_day_us if source.resample else source.recording.instant_us
+        late = int((instant_us >= self.horizon_us + self.cool_down_us).sum())
+        end = timedelta(seconds=(self.horizon_us + self.cool_down_us) // 1_000_000)
+        last = timedelta(seconds=int(instant_us.max()) // 1_000_000)
+        told = f"{late:,} of {len(instant_us):,} recorded calls come after the end at {end} h, the last at {last} h"
+        return f"{told}; they are not offered." if late else ""
+
+    @property
     def horizon_us(self) -> int:
         """End of the replication; for recorded arrivals by default the midnight after the last call."""
         if self.run.horizon is not None:
@@ -465,7 +526,41 @@ class Scenario(sections.Section):
             slots=tuple(lot.slots for lot in self.lots),
             choices=tuple(codes.CHOICE_NAMES.index(lot.choice) for lot in self.lots),
             counts=self.attendants.counts,
+            slot_asked=codes.SLOT_NAMES.index(self.parking.slot),
+            slot_taken=codes.TAKEN_NAMES.index(self.parking.slot_taken),
+            fetching=self.retrieval.fetching,
+            remind_every_us=microseconds(self.recall.remind_every) if self.recall.to == "reminder" else codes.NEVER,
+            forward_after_us=microseconds(self.recall.forward_after) if self.recall.to == "reminder" else codes.NEVER,
+            retrievable=int(self.recall.retrievable),
         )
+
+    @property
+    def beyond_theory(self) -> str:
+        """The first key with a way to park that formulas, controls and copies do not know; "" where there is none."""
+        own, next_one = self.parking.slot == "own", self.parking.slot_taken == "next"
+        ways = {
+            "parking.slot_taken": own and not next_one,
+            "retrieval.order": self.retrieval.order != "own",
+            "retrieval.blind": self.retrieval.blind,
+            "recall.to": self.recall.to == "reminder",
+            "recall.retrievable": self.recall.retrievable,
+        }
+        return next((key for key, has in ways.items() if has), "")
+
+    @property
+    def measures_of_ways(self) -> frozenset[str]:
+        """The measures of the ways to park that this scenario has and most do not."""
+        own = self.parking.slot == "own"
+        has = {
+            "slot_taken_share": own and self.parking.slot_taken != "next",
+            "stranger_share": self.retrieval.blind or (own and self.parking.slot_taken == "retrieve"),
+            "reused_share": self.retrieval.blind,
+            "forwarded_share": self.recall.to in ("elsewhere", "reminder"),
+            "reminded_share": self.recall.to == "reminder",
+            "resumed_share": self.recall.to == "reminder",
+            "recall_retrieved_share": self.recall.retrievable,
+        }
+        return frozenset(name for name, is_so in has.items() if is_so)
 
     @property
     def canonical(self) -> str:
@@ -658,8 +753,10 @@ def _plain(value: object) -> Any:
         return {"kind": value.kind, "rate": f"{value.rate!r}/s", **days}
     if isinstance(value, pydantic.BaseModel):
         plain = {}
-        for name in type(value).model_fields:
+        for name, field in type(value).model_fields.items():
             one = getattr(value, name)
+            if name in sections.LATER and one == field.default:
+                continue
             if one is not None:
                 plain[name] = _plain(one)
             elif name == "max_in_parking" or (name == "patience" and name in value.model_fields_set):

@@ -1,4 +1,4 @@
-"""Files that are read whole: each kind has a bound, and what is no file is refused before it is opened.
+"""Files that are read whole, each kind with its bound, or in blocks; what is no file is refused before it is opened.
 
 A pipe brings what its writer sends (``zcat log.gz | parksim replay /dev/stdin``): it is read up to a bound, and not
 waited for when nothing comes. Devices may never end, and folders and sockets cannot be read.
@@ -6,6 +6,7 @@ waited for when nothing comes. Devices may never end, and folders and sockets ca
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from select import select
 from typing import Final
@@ -34,14 +35,41 @@ def read(path: Path, most: int) -> bytes:
         raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
 
 
+def blocks(path: Path) -> Iterator[bytes]:
+    """Yield the content of a file of any length, or of a pipe until it is closed, block by block.
+
+    Raises:
+        FileNotFoundError: there is no such file; the caller knows what may be meant.
+        UnfitError: it is no file, or cannot be read.
+    """
+    try:
+        found = path.stat()
+        if stat.S_ISFIFO(found.st_mode):
+            yield from _pipe_blocks(path)
+        else:
+            _check_regular(found)
+            with path.open("rb") as file:
+                while block := file.read(MIB):
+                    yield block
+    except (FileNotFoundError, UnfitError):
+        raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnfitError(f"cannot be read ({reason})", "name a readable file") from None
+
+
+def _check_regular(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise UnfitError(f"is {'a folder' if stat.S_ISDIR(found.st_mode) else 'not a regular file'}", "name a file")
+
+
 def _content(path: Path, most: int) -> bytes:
     found = path.stat()
     if stat.S_ISFIFO(found.st_mode):
         most = min(most, LARGEST_PIPE)
         content = _from_pipe(path, most)
-    elif not stat.S_ISREG(found.st_mode):
-        raise UnfitError(f"is {'a folder' if stat.S_ISDIR(found.st_mode) else 'not a regular file'}", "name a file")
     else:
+        _check_regular(found)
         with path.open("rb") as file:
             # Where the size is said to be 0, as of files of the system's own, it is not known.
             content = file.read(min(max(found.st_size, MIB), most) + 1) if found.st_size <= most else b""
@@ -51,21 +79,28 @@ def _content(path: Path, most: int) -> bytes:
 
 
 def _from_pipe(path: Path, most: int) -> bytes:
-    """Return what comes through a pipe, one byte more than ``most`` at most."""
+    """Return what comes through a pipe, somewhat more than ``most`` at most."""
+    parts: list[bytes] = []
+    for part in _pipe_blocks(path):
+        parts.append(part)
+        if sum(map(len, parts)) > most:
+            break
+    return b"".join(parts)
+
+
+def _pipe_blocks(path: Path) -> Iterator[bytes]:
+    """Yield what comes through a pipe."""
     pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        parts, left = [], most + 1
-        while left > 0:
+        while True:
             if not select([pipe], [], [], PIPE_WAITS_S)[0]:
                 raise UnfitError(f"is a pipe into which nobody has written for {PIPE_WAITS_S:g} s", "name a file")
-            part = os.read(pipe, min(left, MIB))
+            part = os.read(pipe, MIB)
             if not part:
-                break
-            parts.append(part)
-            left -= len(part)
+                return
+            yield part
     finally:
         os.close(pipe)
-    return b"".join(parts)
 
 
 def names_beside(path: Path) -> list[str]:

@@ -28,6 +28,7 @@ MOST_VALUES: Final = 1_000_000
 """Of a column: what is kept of this many fits into a few hundred MB."""
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 _MICROSECOND = timedelta(microseconds=1)
+_SQL_TYPE = re.compile(r"\s*(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|VARCHAR\(\d+\)|\s*)\s*", re.IGNORECASE)
 _FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)
 _MOST_DIGITS: Final = 11
 """Before the point: more seconds than this many digits write are no instant."""
@@ -58,7 +59,9 @@ def located(file: str, context: Mapping[str, Any] | None) -> Path:
 def read_column(path: Path, column: str | None) -> Table:
     """Return the cells of one column.
 
-    Without ``column`` the file must have one column only; its first line is then a value if it looks like one.
+    Without ``column`` the file must have one column only; its first line is then a value if it looks like one. The
+    columns of a file without a header are named by their numbers, from 1. A second line of SQL types, as Cisco's CDR
+    files have it, is passed over.
 
     Raises:
         UnfitError: the file is missing, empty, not UTF-8 text, or has no such column.
@@ -71,8 +74,10 @@ def read_column(path: Path, column: str | None) -> Table:
         if not header:
             header = [cell.strip() for cell in row]
             position = _position(header, column, path.name)
-            if column is not None or not _is_value(header[0]):
+            if column in header or not _is_value(header[position]):
                 continue
+        if not cells and all(map(_SQL_TYPE.fullmatch, row)):
+            continue
         if position >= len(row) or not row[position].strip():
             raise UnfitError(
                 f"{path.name}, line {line}: the column has no value there", "fill it in or remove the line"
@@ -129,6 +134,8 @@ def _position(header: list[str], column: str | None, name: str) -> int:
             listed = ", ".join(header[:12])
             raise UnfitError(f"{name} has {len(header)} columns", f"say which one with column = ...: {listed}"[:300])
         return 0
+    if column not in header and re.fullmatch("[1-9][0-9]{0,2}", column) and int(column) <= len(header):
+        return int(column) - 1
     if column not in header:
         near = get_close_matches(column, header, 1, 0.4)
         step = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(header[:12])}"[:300]

@@ -17,6 +17,7 @@ import pydantic
 
 from parksim.catalogue import SCALARS, SHARES
 from parksim.errors import UnfitError, UnknownWordError
+from parksim.rules.codes import FETCH_CALL, FETCH_NUMBER, FETCH_OLDEST, SLOT_NAMES, TAKEN_NAMES
 from parksim.scenario import quantities as q
 from parksim.scenario import recordings
 from parksim.scenario.laws import Constant, Law, by_kind
@@ -41,8 +42,20 @@ def _none_if_unlimited(value: object) -> object:
     return None if value == q.UNLIMITED else value
 
 
+LATER: Final = frozenset({"slot", "slot_taken", "order", "blind", "remind_every", "forward_after", "retrievable"})
+"""Keys that came after scenarios had digests: at their defaults they are not part of what a digest is made from."""
+
 LawOrUnlimited = Annotated[Law | None, pydantic.BeforeValidator(_none_if_unlimited)]
 """A law, or None where the file says "unlimited"."""
+
+
+def _yes_or_no(value: object) -> object:
+    if not isinstance(value, bool):
+        raise UnfitError("must be true or false", "write true, without quotation marks")
+    return value
+
+
+YesOrNo = Annotated[bool, pydantic.BeforeValidator(_yes_or_no)]
 
 
 def _counts(low: int, high: int) -> list[dict[str, Any]]:
@@ -338,6 +351,11 @@ class Parking(Section):
     """How often one call may be parked."""
     announcement: q.Duration = 0.0
     """Time of the attendant that a park costs (the page, the slot read out)."""
+    slot: Literal[SLOT_NAMES] = "lot"  # type: ignore[valid-type]  # the rules' words
+    """Which slot the parker asks for: "lot": none, the lot chooses; "own": one key an attendant; "chosen": one that is
+    free, as the lamps show."""
+    slot_taken: Literal[TAKEN_NAMES] = "next"  # type: ignore[valid-type]  # the rules' words
+    """What follows if that slot is taken: the next free one, a refusal, or "retrieve": the two callers meet."""
     when_full: Literal["keep", "overflow", "drop"] | None = None
     """Of several lots; what follows a refused park; "overflow" asks the lots after it."""
     retries: int | None = pydantic.Field(default=None, ge=0, le=10_000, strict=True)
@@ -373,6 +391,10 @@ class Retrieval(Section):
     """How many members fetch calls."""
     talk: Law = Constant(value=0.0)
     """Talk with the member, which ends the call."""
+    order: Literal["own", "oldest"] = "own"
+    """Whom somebody fetches who comes: the call it came for, or the one parked longest in that lot."""
+    blind: YesOrNo = False
+    """Whether the number of the slot is dialled as it was told, whoever is in the slot by then."""
 
     @pydantic.model_validator(mode="after")
     def _fetched(self) -> Self:
@@ -386,17 +408,37 @@ class Retrieval(Section):
             raise UnfitError("needs a delay to multiply", 'add delay = "60s" or a law, or remove it', ("delay_factor",))
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _by_number(self) -> Self:
+        if self.blind and self.order != "own":
+            raise UnfitError(
+                "who fetches the call that is parked longest dials no number that was told",
+                'set order = "own", or remove blind',
+                ("blind",),
+            )
+        return self
+
+    @property
+    def fetching(self) -> int:
+        """Whom somebody fetches who comes, one of ``codes.FETCH_*``."""
+        return FETCH_OLDEST if self.order == "oldest" else FETCH_NUMBER if self.blind else FETCH_CALL
+
     @property
     def factors(self) -> tuple[float, ...]:
         """What the delay is multiplied by in each hour of the day."""
         return self.delay_factor or (1.0,) * q.HOURS
 
 
+MOST_REMINDERS: Final = 1_000
+
+
 class Recall(Section):
     """[recall]: where a call goes when its time in the lot is up."""
 
-    to: Literal["parker", "group"] = "parker"
-    """The extension that parked it, or any attendant (without ringing, ahead of new calls)."""
+    to: Literal["parker", "group", "elsewhere", "reminder"] = "parker"
+    """The extension that parked it, any attendant ("group": without ringing, ahead of new calls), "elsewhere":
+    voicemail or another number, where the call leaves the system; or "reminder": it stays in its slot, and its parker
+    is reminded of it until it is forwarded."""
     ring: Annotated[q.DurationOrUnlimited, _longer("ring", "30s")] = 30.0
     """How long the parker is rung."""
     attempts: int = pydantic.Field(default=1, ge=1, le=1_000, strict=True)
@@ -411,6 +453,26 @@ class Recall(Section):
     """What a return does that nobody answered."""
     patience: LawOrUnlimited = None
     """From the time-out until the caller hangs up; not given: that of [caller]."""
+    remind_every: Annotated[q.Duration, _longer("remind_every", "30s")] = 30.0
+    """Of reminders: the time from one to the next; the first comes at max_in_parking."""
+    forward_after: Annotated[q.Duration, _longer("forward_after", "300s")] = 300.0
+    """Of reminders: the time from the first until the call leaves for elsewhere."""
+    retrievable: YesOrNo = False
+    """Whether a call can be fetched while its return rings."""
+
+    @pydantic.model_validator(mode="after")
+    def _rings(self) -> Self:
+        if self.to == "reminder" and self.forward_after > MOST_REMINDERS * self.remind_every:
+            raise UnfitError(
+                f"that is more than {MOST_REMINDERS} reminders of one call", "lengthen it", ("remind_every",)
+            )
+        if self.retrievable and self.to != "parker":
+            raise UnfitError(
+                f'a return to "{self.to}" does not ring, so nobody fetches it then',
+                'set to = "parker", or remove it',
+                ("retrievable",),
+            )
+        return self
 
 
 class Caller(Section):

@@ -261,7 +261,7 @@ def offer(scenario: Scenario, seed: int, replication: int = 0) -> Offered:
         def retrieval_us(parks: int) -> Column:
             return np.rint(delay_us(parks) * factors)
 
-    chosen_at_random = any(one.choice == "random" for one in scenario.lots)
+    chosen_at_random = scenario.parking.slot == "chosen" or any(one.choice == "random" for one in scenario.lots)
     draws: dict[str, Rows] = {
         "queue_patience_us": of(_QUEUE_PATIENCE, scenario.queue_patience),
         "lot": lambda _: lot,

@@ -424,26 +424,26 @@ def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:
         ArgumentError: numbers that are of no organization, several lots of one organization, or none of ``[uapi]``'s.
     """
     told, settings = scenario.uapi, scenario.settings
-    names = _organizations(scenario)
     users = dict(told.users)
     if not users:
         people = max(settings.attendants, 1) + max(settings.staff, 0)
         users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
     register = r.new_register(
         users,
-        organizations=[r.Organization(name, told.owner_id, told.owner_name) for name in names],
+        organizations=_organizations(scenario),
         base_url=base_url or told.base_url,
         epoch=told.epoch,
     )
-    lots = tuple(map(lot.empty_lot, settings.slots, settings.choices, range(len(names))))
+    lots = tuple(map(lot.empty_lot, settings.slots, settings.choices, range(len(scenario.lots))))
     return register._replace(lots=lots, firsts=tuple(one.first for one in scenario.lots))
 
 
-def _organizations(scenario: Scenario) -> list[str]:
-    """Return the number of each lot's organization."""
+def _organizations(scenario: Scenario) -> list[r.Organization]:
+    """Return each lot's organization; of several the one of ``[uapi]`` is named there, the others after their lots."""
     home = scenario.uapi.organization
+    named = r.Organization(home, scenario.uapi.owner_id, scenario.uapi.owner_name)
     if len(scenario.lots) == 1:
-        return [home]
+        return [named]
     owners: dict[str, str] = {}
     for one in scenario.lots:
         assert isinstance(one, NamedLot)
@@ -459,4 +459,4 @@ def _organizations(scenario: Scenario) -> list[str]:
             f"[uapi] organization {home} has none of the lots; there are lots of {', '.join(owners)}: "
             "set organization in [uapi], or that of a lot"
         )
-    return list(owners)
+    return [named if number == home else r.Organization(number, number, name) for number, name in owners.items()]

@@ -126,6 +126,7 @@ def _counts(work: Balance, flow: Flow) -> dict[str, Any]:
         "abandoned_share": _share(count("hung_up"), parked),
         "recalls_per_hour": recalls / (float(work.grid.weight.sum()) / HOUR_S),
         "recall_busy_share": busy if expired > 1e-12 else math.nan,
+        "forwarded_share": _share(expired if work.scenario.recall.to == "elsewhere" else 0.0, calls),
         "recall_answered_share": _share(count("back_taken"), expired),
         "recall_abandoned_share": _share(count("back_hung_up"), expired),
         "lost_share": _share(count("lost") + turned, calls),

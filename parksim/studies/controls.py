@@ -63,6 +63,8 @@ def are_worth(scenario: Scenario) -> bool:
 
     Recorded calls are not counted here: of the controls they have only those whose mean is 0 (``_means``).
     """
+    if scenario.beyond_theory:
+        return False
     if isinstance(scenario.arrivals, Recorded):
         return True
     counted_us = scenario.horizon_us - scenario.warm_up_us
@@ -83,6 +85,8 @@ def without(result: Result) -> Result:
 
 def why_fewer(scenario: Scenario) -> str:
     """Return why a scenario has no controls, or not all; "" where it has all."""
+    if key := scenario.beyond_theory:
+        return f"no control knows {key}"
     if not are_worth(scenario):
         return f"a window of fewer than {FEWEST_CALLS} calls is too short for controls"
     if isinstance(scenario.arrivals, Recorded):

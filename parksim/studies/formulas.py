@@ -32,6 +32,7 @@ LOSS: Final = "Erlang B, after warm-up"
 DELAY: Final = "Erlang C, after warm-up"
 IMPATIENT: Final = "Erlang A, after warm-up"
 AT_ONCE: Final = "answered at once"
+ELSEWHERE: Final = "calls leave for elsewhere"
 
 
 # What the sections below give values to.
@@ -114,6 +115,8 @@ def _none(reason: str, names: Iterable[str]) -> Table:
 
 def _table(scenario: Scenario) -> Table:
     known = _known(scenario)
+    if key := scenario.beyond_theory:
+        return _none(f"no formula knows {key}", NAMES) | _arrivals(scenario, known)
     queue = _queue(scenario, known)
     queue |= _by_hour(queue, "attendant_utilisation", "answered_within_share")
     table = _arrivals(scenario, known) | queue
@@ -132,6 +135,7 @@ def _table(scenario: Scenario) -> Table:
         | _returns(scenario)
         | _no_returns(scenario)
         | _losses(scenario, known)
+        | _ways(scenario, known)
         | _staff(scenario)
     )
 
@@ -150,7 +154,12 @@ def _known(scenario: Scenario) -> _Known:
     lots: tuple[LossLot, ...] | str = next((why for why in whys if isinstance(why, str)), "")
     if not (isinstance(rate, str) or limited or isinstance(stay, str) or isinstance(asking, str) or uneven):
         lots = tuple(
-            theory.loss_lot(rate * float(asking[0]) * share, stay, lot.slots, lot.choice)
+            theory.loss_lot(
+                rate * float(asking[0]) * share,
+                stay,
+                lot.slots,
+                "random" if scenario.parking.slot == "chosen" else lot.choice,
+            )
             for lot, share in zip(scenario.lots, of_lots.tolist(), strict=True)
         )
     lot = lots if isinstance(lots, str) else _together(lots, of_lots)
@@ -264,7 +273,7 @@ def _asking(scenario: Scenario) -> Hours | str:
         return "refused calls ask again"
     if scenario.when_full == "overflow" and len(scenario.lots) > 1:
         return "refused calls ask the next lot"
-    if scenario.parking.max_parks > 1 and _can_expire(scenario):
+    if scenario.parking.max_parks > 1 and _can_expire(scenario) and scenario.recall.to != "elsewhere":
         return "returned calls are parked again"
     if scenario.attendants.count != UNLIMITED and (queue.limit != UNLIMITED or scenario.queue_patience is not None):
         return "calls may be lost before they are parked"
@@ -312,7 +321,7 @@ def _requests(scenario: Scenario, known: _Known) -> Table:
 
 def _no_parks(scenario: Scenario) -> Table:
     """Return the measures of a lot that nobody uses."""
-    requests = ("parks_requested", "parks_made", "parks_per_call", "recalls_per_hour")
+    requests = ("parks_requested", "parks_made", "parks_per_call", "recalls_per_hour", "forwarded_share")
     occupancy = ("time_full_share", "occupancy_mean", "occupancy_p95", "occupancy_max")
     by_hour = ("parks_requested_by_hour", "recalls_per_hour_by_hour", "occupancy_mean_by_hour")
     undefined = ("offered_erlang", "refused_share", "refused_share_by_hour", "refused_share_by_lot")
@@ -320,7 +329,20 @@ def _no_parks(scenario: Scenario) -> Table:
     no_lots = Formula((0.0,) * len(scenario.lots), NO_PARKS)
     staff = Formula(None, "staff are unlimited") if scenario.retrieval.staff == UNLIMITED else Formula(0.0, NO_PARKS)
     return (
-        _none(NO_PARKS, (*undefined, "expired_share_by_hour", *_OF_STAY, *_OF_RETURN))
+        _none(
+            NO_PARKS,
+            (
+                *undefined,
+                "expired_share_by_hour",
+                *_OF_STAY,
+                *_OF_RETURN,
+                "recall_retrieved_share",
+                "stranger_share",
+                "slot_taken_share",
+                "reminded_share",
+                "resumed_share",
+            ),
+        )
         | dict.fromkeys((*requests, *occupancy), Formula(0.0, NO_PARKS))
         | dict.fromkeys(by_hour, Formula((0.0,) * HOURS, NO_PARKS))
         | {"occupancy_pmf": Formula((1.0, *no_slots), NO_PARKS), "slot_utilisation": Formula(no_slots, NO_PARKS)}
@@ -395,9 +417,11 @@ class _Return(NamedTuple):
 def _return(scenario: Scenario) -> _Return | str:
     if not _can_expire(scenario):
         return NO_EXPIRY
+    recall, patience = scenario.recall, scenario.recall_patience
+    if recall.to == "elsewhere":
+        return _Return(0.0, 0.0, 0.0, 0.0)
     if scenario.attendants.count != UNLIMITED:
         return "limited attendants: returns may wait"
-    recall, patience = scenario.recall, scenario.recall_patience
     gone = 0.0 if patience is None else 1.0 - float(patience.survival(np.zeros(1))[0])
     if recall.to == "group":
         return _Return(1.0 - gone, gone, 0.0, gone)
@@ -411,18 +435,20 @@ def _return(scenario: Scenario) -> _Return | str:
 
 
 def _returns(scenario: Scenario) -> Table:
-    back = _return(scenario)
+    back, ways = _return(scenario), scenario.recall.to != "elsewhere"
     table = (
         _none(back, _OF_RETURN)
         if isinstance(back, str)
         else {
             "recall_busy_share": Formula(back.gone_at_once, "attendants are unlimited"),
-            "recall_answered_share": Formula(back.answered, RACE),
-            "recall_abandoned_share": Formula(back.abandoned, RACE),
+            "recall_answered_share": Formula(back.answered, RACE if ways else ELSEWHERE),
+            "recall_abandoned_share": Formula(back.abandoned, RACE if ways else ELSEWHERE),
         }
     )
     if scenario.recall.to == "group":
         table["recall_busy_share"] = Formula(None, "calls return to the group")
+    elif not ways:
+        table["recall_busy_share"] = Formula(None, ELSEWHERE)
     return table
 
 
@@ -436,6 +462,25 @@ def _no_returns(scenario: Scenario) -> Table:
         "recalls_per_hour": Formula(0.0, NO_EXPIRY),
         "recalls_per_hour_by_hour": Formula((0.0,) * HOURS, NO_EXPIRY),
     }
+
+
+def _ways(scenario: Scenario, known: _Known) -> Table:
+    """Return the measures of ways to park that most scenarios do not have, and the share of calls that leave."""
+    table = {
+        "slot_taken_share": Formula(0.0, "no slot that is asked for refuses"),
+        "stranger_share": Formula(0.0, "no number is dialled for another call"),
+        "reminded_share": Formula(0.0, "nobody is reminded"),
+        "resumed_share": Formula(0.0, "nobody is reminded"),
+        "recall_retrieved_share": Formula(0.0, "no ringing return can be fetched"),
+    }
+    if scenario.recall.to != "elsewhere" or not _can_expire(scenario):
+        return table | {"forwarded_share": Formula(0.0, "no call is forwarded")}
+    lot = known.lot
+    if isinstance(lot, str):
+        return table | _none(lot, ("forwarded_share",))
+    assert not isinstance(known.asking, str)
+    share = float(known.asking[0]) * (1.0 - lot.refused_share) * lot.expired_share
+    return table | {"forwarded_share": Formula(share, LOSS)}
 
 
 def _losses(scenario: Scenario, known: _Known) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parksim import theory
+from parksim.scenario.laws import Constant
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import HOUR_US, HOURS, UNLIMITED
@@ -112,7 +113,7 @@ def call_of(scenario: Scenario, wish: float, factor: float) -> Call:
         ring_s=None if recall.ring == UNLIMITED else float(recall.ring) * recall.attempts,
         answer=recall.answer,
         never_answered=recall.never,
-        recall_patience=scenario.recall_patience,
+        recall_patience=Constant(value=0.0) if recall.to == "elsewhere" else scenario.recall_patience,
         unanswered_lost=recall.unanswered == "drop",
     )
 

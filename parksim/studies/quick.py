@@ -109,6 +109,8 @@ def quick(scenario: Scenario, method: Method = "chain") -> Quick:
     if method not in NAMED:
         raise ArgumentError(f"{method!r} is not a method; one of {', '.join(NAMED)}")
     exact = formulas(scenario)
+    if scenario.beyond_theory:
+        return Quick(scenario, method, exact)
     try:
         near = approximated(scenario, method)
     except UnfitError as error:  # a file is not at hand, or the queue grows without end
@@ -163,6 +165,7 @@ ERRORS: Final = {
     "lost_share": (0.2, 0.4, 0.005),
     "queue_abandoned_share": (0.25, 0.4, 0.02),
     "queue_full_share": (0.3, 0.4, 0.005),
+    "forwarded_share": (0.04, 0.04, 0.005),
     "occupancy_mean": (0.025, 0.03, 0.002),
     "occupancy_p95": (0.0, 0.0, 1.0),
     "occupancy_max": (0.1, 0.1, 0.5),

@@ -191,6 +191,8 @@ def rare(
     within = proportion("within", "20 % is 0.2", within)
     if not any(scenario.parking.shares):
         raise ArgumentError("parking.probability is 0: no call is parked, so none is refused; set it above 0")
+    if key := scenario.beyond_theory:
+        raise ArgumentError(f"copies of a simulation do not know {key}; use parksim run, which does")
     if not has_compiler():
         raise MissingLibraryError("rare refusals need the compiled kernel; type: pip install 'parksim[fast]'")
     with _team(executor, workers) as team:

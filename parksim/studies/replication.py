@@ -156,7 +156,7 @@ def header(scenario: Scenario, seed: int, replication: int, engine: str) -> dict
         "name": scenario.name,
         "digest": scenario.digest,
         "scenario": scenario.canonical,
-        "settings": scenario.settings._asdict(),
+        "settings": scenario.settings.stated(),
         "seed": seed,
         "replication": replication,
         "engine": engine,

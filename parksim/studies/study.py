@@ -306,6 +306,8 @@ def why_undefined(name: str, scenario: Scenario) -> str:
         return "staff are unlimited"
     if name == "recall_busy_share" and scenario.recall.to == "group":
         return "calls return to the group, not to their parker"
+    if name == "recall_busy_share" and scenario.recall.to in ("elsewhere", "reminder"):
+        return "calls leave for elsewhere, not for their parker"
     return BY_NAME[name].why_undefined
 
 

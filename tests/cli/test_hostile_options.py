@@ -26,6 +26,8 @@ WORDS = {
     "report": ("r.json", "--out", "r.md"),
     "replay": ("j.jsonl",),
     "calibrate": ("j.jsonl",),
+    "import": ("res_parking.conf",),
+    "export": ("s.toml", "--for", "asterisk"),
     "check": ("j.jsonl",),
     "erlang": ("--offered", "3", "--slots", "4"),
     "init": (),

@@ -133,6 +133,31 @@ def retrieved(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
     return (at, -1, call, lot, slot, by, c.RETRIEVED, 0)
 
 
+def slot_taken(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
+    """The slot asked for is taken."""
+    return (at, -1, call, lot, slot, by, c.REFUSED, c.SLOT_TAKEN)
+
+
+def retrieved_stranger(at: int, call: int, slot: int, by: int, lot: int = 0) -> Row:
+    """Somebody took the call out of the lot who did not come for it."""
+    return (at, -1, call, lot, slot, by, c.RETRIEVED, c.STRANGER)
+
+
+def reminded(at: int, call: int, slot: int, parker: int, until: int, reason: int = c.NO_REASON) -> Row:
+    """The parker is reminded of a call, which stays; ``until`` the next reminder, or until it is forwarded."""
+    return (at, until, call, 0, slot, parker, c.REMINDED, reason)
+
+
+def resumed(at: int, call: int, slot: int, parker: int) -> Row:
+    """The parker, reminded, takes the call back."""
+    return (at, -1, call, 0, slot, parker, c.RETRIEVED, c.ON_REMINDER)
+
+
+def retrieved_ringing(at: int, call: int, by: int) -> Row:
+    """A member took the call while its return rang."""
+    return (at, -1, call, -1, -1, by, c.RETRIEVED, c.RINGING)
+
+
 def gave_up_waiting(at: int, call: int) -> Row:
     """The caller hung up in the queue."""
     return (at, -1, call, -1, -1, -1, c.ABANDONED, c.WAITING)

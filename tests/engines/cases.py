@@ -13,7 +13,8 @@ from cases_of_life import LIFE
 from cases_of_lots import LOTS
 from cases_of_serve import EVERYTHING, SERVE
 from cases_of_ties import TIES
+from cases_of_ways import WAYS
 
 __all__ = ["CASES", "Case", "settings", "workload"]
 
-CASES: list[Case] = [*LIFE, *LOTS, *TIES, *SERVE, *DUTY, *AT_THE_CHANGE, EVERYTHING]
+CASES: list[Case] = [*LIFE, *LOTS, *TIES, *SERVE, *DUTY, *AT_THE_CHANGE, *WAYS, EVERYTHING]

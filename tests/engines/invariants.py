@@ -51,6 +51,7 @@ class _Walk:
         self.periods: Counter[int] = Counter()
         self.announcing: set[int] = set()
         self.expired_us: dict[int, int] = {}
+        self.fetched_us: dict[int, int] = {}
 
     def check(self, holds: bool, otherwise: str) -> None:
         if not holds:
@@ -105,7 +106,10 @@ class _Walk:
         elif kind == c.REFUSED:
             self.move(row, {"attendant"}, "attendant")
             taken = sum(1 for other, _ in self.slots if other == lot)
-            self.check(taken == self.settings.slots[lot], f"{row}: lot not full")
+            if reason == c.SLOT_TAKEN:
+                self.check((lot, row[4]) in self.slots, f"{row}: slot not taken")
+            else:
+                self.check(taken == self.settings.slots[lot], f"{row}: lot not full")
             self.check(self.busy.get(extension, call) == call, f"{row}: asked by another")
         elif kind == c.PARKED:
             self.park(row)
@@ -113,6 +117,15 @@ class _Walk:
             self.check(extension in self.announcing, f"{row}: has nothing to announce")
             self.announcing.discard(extension)
             self.free(row)
+        elif kind == c.REMINDED:
+            self.move(row, {"lot"}, "lot")
+            self.check(self.slots.get((lot, row[4]), row)[2] == call, f"{row}: not in that slot")
+            self.check(extension == self.parker.get(call), f"{row}: not its parker")
+        elif kind == c.RETRIEVED and reason == c.RINGING:
+            self.check(bool(self.settings.retrievable), f"{row}: cannot be fetched any more")
+            self.check(self.fetched_us.get(call) == at_us, f"{row}: did not ring")
+            self.move(row, {"returning"}, "staff")
+            self.seize(row)
         elif kind in {c.RETRIEVED, c.EXPIRED} or (kind == c.ABANDONED and reason == c.IN_LOT):
             self.leave(row)
         elif kind == c.RECALL_RINGING:
@@ -129,6 +142,9 @@ class _Walk:
             self.seize(row)
         elif kind == c.RECALL_UNANSWERED:
             self.move(row, {"ringing"}, "returning")
+            if reason == c.FETCHED:
+                self.fetched_us[call] = at_us
+                self.free(row)
             if reason == c.LAST:
                 self.check(self.periods[call] == self.settings.attempts, f"{row}: not the last")
                 self.free(row)
@@ -159,6 +175,17 @@ class _Walk:
         self.check(parked is not None and parked[2] == call, f"{row}: not in that slot")
         deadline_us = parked[1] if parked else c.NEVER
         self.check(deadline_us == c.NEVER or at_us <= deadline_us, f"{row}: after its deadline {deadline_us}")
+        if kind == c.RETRIEVED and row[7] == c.ON_REMINDER:
+            self.check(extension == self.parker.get(call), f"{row}: not its parker")
+            self.move(row, {"lot"}, "attendant")
+            self.check(extension not in self.busy, f"{row}: {extension} is busy")  # may go off duty at this instant
+            if extension != c.NOBODY:
+                self.busy[extension] = call
+            return
+        if kind == c.RETRIEVED and row[7] == c.STRANGER and 0 <= extension < self.settings.attendants:
+            self.check(extension == slot, f"{row}: not the key of that slot")
+            self.move(row, {"lot"}, "met")
+            return
         if kind == c.RETRIEVED:
             self.move(row, {"lot"}, "staff")
             first = max(self.settings.attendants, 0)
@@ -174,6 +201,9 @@ class _Walk:
     def end(self, row: Row) -> None:
         """The call is gone, from where its reason says."""
         _, _, _, _, _, extension, kind, reason = row
+        if reason == c.MET and self.where.get(row[2]) == "met":
+            self.move(row, {"met"}, "gone")
+            return
         origin, freed = {
             (c.ABANDONED, c.WAITING): ("queue", False),
             (c.ABANDONED, c.RETURNING): ("returning", False),
@@ -181,8 +211,11 @@ class _Walk:
             (c.ENDED, c.TALKED): ("attendant", True),
             (c.ENDED, c.AFTER_RETRIEVAL): ("staff", True),
             (c.ENDED, c.OVERFLOWED): ("attendant", True),
+            (c.ENDED, c.FORWARDED): ("returning", False),
             (c.LOST, c.QUEUE_FULL): ("queue", False),
             (c.LOST, c.LOT_FULL): ("attendant", True),
+            (c.LOST, c.SLOT_TAKEN): ("attendant", True),
+            (c.LOST, c.MET): ("attendant", True),
             (c.LOST, c.UNANSWERED): ("returning", False),
             (c.LOST, c.BUSY): ("returning", False),
         }[kind, reason]

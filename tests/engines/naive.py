@@ -79,6 +79,11 @@ class Model:
 
         self.lots: list[dict[int, int]] = [{} for _ in settings.slots]  # slot -> the call in it
         self.last_assigned = [-1 for _ in settings.slots]
+        self.dials = settings.fetching != c.FETCH_CALL
+        self.told: list[tuple[int, int, int]] = []  # where numbers are dialled: (lot, slot, call) of every park
+        self.parked_at: dict[int, int] = {}
+        self.last: dict[int, int] = {}  # where parkers are reminded: when a parked call is forwarded
+        self.willing: set[int] = set()  # calls whose parker would have answered
 
         # One entry a call.
         self.where: dict[int, str] = {}
@@ -114,6 +119,8 @@ class Model:
 
     def stop_clocks(self, call: int, *ranks: int) -> None:
         """Stops those of a call's clocks that run."""
+        if self.dials:
+            ranks = tuple(rank for rank in ranks if rank != c.RANK_RETRIEVAL)  # that is of a park, not of a call
         self.calendar = [event for event in self.calendar if event[2] != call or event[1] not in ranks]
 
     def step(self) -> None:
@@ -190,7 +197,9 @@ class Model:
         assert self.lots[lot].pop(slot) == call
         if call in self.retrievals:
             self.retrievals.remove(call)
-        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_EXPIRY)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_ANSWER, c.RANK_EXPIRY)
+        if not self.settings.retrievable:
+            self.stop_clocks(call, c.RANK_RETRIEVAL)
         return lot, slot
 
     # Events, in the order of their ranks.
@@ -199,6 +208,7 @@ class Model:
         """Rank 0: the caller has no more patience, wherever it is."""
         where = self.where[call]
         self.where[call] = "gone"
+        self.stop_clocks(call, c.RANK_RETRIEVAL)
         if where == "queue":
             self.new_calls.remove(call)
             self.write(c.ABANDONED, call, reason=c.WAITING)
@@ -242,40 +252,118 @@ class Model:
 
     def retrieval(self, call: int) -> None:
         """Rank 4: somebody comes for a parked call; if every member is busy, the call waits for one."""
-        assert self.where[call] == "lot"
-        if self.settings.staff < 0 or self.members_free_since:
+        if self.dials:
+            self.dial(*self.told[call])
+            return
+        somebody_is_free = self.settings.staff < 0 or self.members_free_since
+        if self.where[call] == "ringing" and somebody_is_free:
+            parker = self.extension[call]
+            self.stop_clocks(call, c.RANK_HANGUP, c.RANK_ANSWER, c.RANK_RING_OUT)
+            self.write(c.RECALL_UNANSWERED, call, reason=c.FETCHED, extension=parker)
+            self.free_attendant(parker)
+            member = self.next_member()
+            self.write(c.RETRIEVED, call, reason=c.RINGING, extension=member)
+            self.talk_with_member(call, member)
+        elif self.where[call] != "lot":
+            assert self.settings.retrievable
+        elif somebody_is_free:
             self.retrieve(call)
         else:
             self.retrievals.append(call)
 
-    def retrieve(self, call: int) -> None:
+    def dial(self, lot: int, slot: int, wanted: int) -> None:
+        """Somebody dials the number that was told, or asks the lot for the call that is there longest."""
+        here = self.lots[lot]
+        if self.settings.fetching == c.FETCH_OLDEST:
+            calls = [call for call in here.values() if call not in self.retrievals]
+            if not calls:
+                return
+            wanted = min(calls, key=lambda call: (self.parked_at[call], call))
+            slot = self.place[wanted][1]
+        if slot not in here:
+            return
+        if self.settings.staff < 0 or self.members_free_since:
+            self.retrieve(here[slot], c.NO_REASON if here[slot] == wanted else c.STRANGER)
+        elif here[slot] == wanted and wanted not in self.retrievals:
+            self.retrievals.append(wanted)
+
+    def retrieve(self, call: int, reason: int = c.NO_REASON) -> None:
         """A member, the longest idle, takes the call out of the lot and talks."""
-        member = c.NOBODY
-        if self.settings.staff >= 0:
-            member = self.longest_idle(self.members_free_since)
-            del self.members_free_since[member]
+        member = self.next_member()
         lot, slot = self.leave_lot(call)
-        self.write(c.RETRIEVED, call, extension=member, lot=lot, slot=slot)
+        self.stop_clocks(call, c.RANK_RETRIEVAL)
+        self.write(c.RETRIEVED, call, reason=reason, extension=member, lot=lot, slot=slot)
+        self.talk_with_member(call, member)
+
+    def next_member(self) -> int:
+        """The longest idle member, no longer free; nobody in particular where they are unlimited."""
+        if self.settings.staff < 0:
+            return c.NOBODY
+        member = self.longest_idle(self.members_free_since)
+        del self.members_free_since[member]
+        return member
+
+    def talk_with_member(self, call: int, member: int) -> None:
+        """A member has the call, to its end."""
         self.where[call] = "staff"
         self.extension[call] = member
         self.put(self.now + self.drawn("staff_talk_us", self.parks[call] - 1, call), c.RANK_TALK_END, call)
 
     def answer(self, call: int) -> None:
         """Rank 5: the parker takes the return that rings."""
+        if self.where[call] == "lot":
+            self.willing.add(call)
+            self.resume(call)
+            return
         assert self.where[call] == "ringing"
         self.answer_return(call, self.extension[call])
 
+    def resume(self, call: int) -> None:
+        """The parker takes a call back of which he was reminded, if he is free."""
+        parker = self.parker[call]
+        if parker != c.NOBODY:
+            if parker not in self.attendants_free_since:
+                return
+            del self.attendants_free_since[parker]
+            self.busy.add(parker)
+        lot, slot = self.leave_lot(call)
+        self.write(c.RETRIEVED, call, reason=c.ON_REMINDER, extension=parker, lot=lot, slot=slot)
+        self.begin_handling(call, parker)
+
+    def remind(self, call: int) -> None:
+        """The parker is reminded, and once he would have answered he takes the call back when he is free."""
+        settings, (lot, slot) = self.settings, self.place[call]
+        first = self.now + settings.forward_after_us == self.last[call]
+        following = min(self.now + settings.remind_every_us, self.last[call])
+        reason = c.NO_REASON if first else c.AGAIN
+        self.write(
+            c.REMINDED, call, reason=reason, extension=self.parker[call], lot=lot, slot=slot, deadline_us=following
+        )
+        self.put(following, c.RANK_EXPIRY, call)
+        if first:
+            self.willing.discard(call)
+            self.put_clock(self.drawn("answer_us", self.parks[call] - 1, call), c.RANK_ANSWER, call)
+        elif call in self.willing:
+            self.resume(call)
+
     def answer_return(self, call: int, extension: int) -> None:
         """An attendant has a return: handling begins again."""
-        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_ANSWER, c.RANK_RING_OUT)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_RETRIEVAL, c.RANK_ANSWER, c.RANK_RING_OUT)
         self.write(c.RECALL_ANSWERED, call, extension=extension)
         self.begin_handling(call, extension)
 
     def expiry(self, call: int) -> None:
         """Rank 6: maxInParking is over; the slot is free and the call returns."""
         assert self.where[call] == "lot"
+        if self.settings.recall_to == c.TO_REMINDER and self.now < self.last[call]:
+            self.remind(call)
+            return
         lot, slot = self.leave_lot(call)
         self.write(c.EXPIRED, call, extension=self.parker[call], lot=lot, slot=slot)
+        if self.settings.recall_to in {c.TO_ELSEWHERE, c.TO_REMINDER}:
+            self.where[call] = "gone"
+            self.write(c.ENDED, call, reason=c.FORWARDED)
+            return
         self.where[call] = "returning"
         self.rings[call] = 0
         self.put_clock(self.drawn("recall_patience_us", self.parks[call] - 1, call), c.RANK_HANGUP, call)
@@ -311,7 +399,7 @@ class Model:
 
     def lose(self, call: int, reason: int, extension: int = c.NOBODY) -> None:
         """The system gives a call up."""
-        self.stop_clocks(call, c.RANK_HANGUP)
+        self.stop_clocks(call, c.RANK_HANGUP, c.RANK_RETRIEVAL)
         self.where[call] = "gone"
         self.write(c.LOST, call, reason=reason, extension=extension)
 
@@ -406,10 +494,28 @@ class Model:
         overflow = self.settings.when_full == c.FULL_OVERFLOW
         for lot in range(first, len(self.lots) if overflow else first + 1):
             slot = self.choose_slot(lot, self.drawn("slot_u", self.parks[call], call))
+            reason = c.LOT_FULL
+            if self.settings.slot_asked == c.SLOT_OWN and 0 <= attendant < self.settings.slots[lot]:
+                other = self.lots[lot].get(attendant)
+                if other is None:
+                    slot = attendant
+                elif self.settings.slot_taken == c.TAKEN_NEXT:
+                    free = [one for one in range(self.settings.slots[lot]) if one not in self.lots[lot]]
+                    slot = next((one for one in free if one > attendant), free[0] if free else -1)
+                else:
+                    slot, reason = -1, c.SLOT_TAKEN
             if slot != -1:
                 self.park(call, lot, slot)
                 return
-            self.write(c.REFUSED, call, reason=c.LOT_FULL, extension=attendant, lot=lot)
+            asked = attendant if reason == c.SLOT_TAKEN else -1
+            self.write(c.REFUSED, call, reason=reason, extension=attendant, lot=lot, slot=asked)
+            if reason == c.SLOT_TAKEN and self.settings.slot_taken == c.TAKEN_RETRIEVE:
+                self.leave_lot(other)
+                self.write(c.RETRIEVED, other, reason=c.STRANGER, extension=attendant, lot=lot, slot=asked)
+                self.lose(other, c.MET)
+                self.lose(call, c.MET, attendant)
+                self.free_attendant(attendant)
+                return
 
         self.refusals[call] += 1
         if overflow:
@@ -417,7 +523,7 @@ class Model:
             self.write(c.ENDED, call, reason=c.OVERFLOWED, extension=attendant)
             self.free_attendant(attendant)
         elif self.settings.when_full == c.FULL_DROP:
-            self.lose(call, c.LOT_FULL, attendant)
+            self.lose(call, reason, attendant)
             self.free_attendant(attendant)
         elif self.refusals[call] <= self.settings.retries:
             self.put(self.now + self.settings.retry_after_us, c.RANK_PARK_REQUEST, call)
@@ -429,6 +535,8 @@ class Model:
         free = [slot for slot in range(self.settings.slots[lot]) if slot not in self.lots[lot]]
         if not free:
             return -1
+        if self.settings.slot_asked == c.SLOT_CHOSEN:
+            return free[slot_u % len(free)]
         if self.settings.choices[lot] == c.CHOOSE_NEXT:
             return next((slot for slot in free if slot > self.last_assigned[lot]), free[0])
         if self.settings.choices[lot] == c.CHOOSE_RANDOM:
@@ -441,6 +549,9 @@ class Model:
         k = self.parks[call]
         max_in_parking_us = self.drawn("max_in_parking_us", k, call)
         deadline_us = c.NEVER if max_in_parking_us == c.NEVER else self.now + max_in_parking_us
+        if self.settings.recall_to == c.TO_REMINDER and deadline_us != c.NEVER:
+            deadline_us += self.settings.forward_after_us
+            self.last[call] = deadline_us
         self.write(c.PARKED, call, extension=attendant, lot=lot, slot=slot, deadline_us=deadline_us)
         self.where[call] = "lot"
         self.parks[call] = k + 1
@@ -449,7 +560,9 @@ class Model:
         self.lots[lot][slot] = call
         self.last_assigned[lot] = slot
         self.put_clock(self.drawn("patience_us", k, call), c.RANK_HANGUP, call)
-        self.put_clock(self.drawn("retrieval_us", k, call), c.RANK_RETRIEVAL, call)
+        self.parked_at[call] = self.now
+        self.put_clock(self.drawn("retrieval_us", k, call), c.RANK_RETRIEVAL, len(self.told) if self.dials else call)
+        self.told.append((lot, slot, call))
         self.put_clock(max_in_parking_us, c.RANK_EXPIRY, call)
         if attendant == c.NOBODY:
             return

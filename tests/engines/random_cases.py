@@ -30,7 +30,39 @@ def random_case(rng: Random, *, several_lots: bool = False, calls: int | None = 
     """
     grid_us = rng.choice(GRIDS_US)
     settings = _settings(rng, grid_us, 3 if several_lots and rng.random() < 0.5 else 2 if several_lots else 1)
-    return settings, _workload(rng, grid_us, settings, rng.randint(1, 40) if calls is None else calls)
+    workload = _workload(rng, grid_us, settings, rng.randint(1, 40) if calls is None else calls)
+    settings = with_ways(rng, settings, grid_us)
+    if settings.fetching == c.FETCH_OLDEST:  # who comes for a call may fetch another: its stay needs an end of its own
+        limit_us = np.where(workload.max_in_parking_us == c.NEVER, 7 * grid_us, workload.max_in_parking_us)
+        workload = workload._replace(max_in_parking_us=limit_us)
+    if settings.retrievable:  # most retrievals fall behind the time-out
+        later_us = np.maximum(workload.max_in_parking_us, 0) + workload.retrieval_us % (3 * grid_us) + grid_us
+        retrieval_us = np.where(workload.retrieval_us == c.NEVER, c.NEVER, later_us)
+        answer_us = np.where(workload.answer_us == c.NEVER, c.NEVER, workload.answer_us + 2 * grid_us)
+        workload = workload._replace(retrieval_us=retrieval_us, answer_us=answer_us)
+    return settings, workload
+
+
+def with_ways(rng: Random, settings: Settings, grid_us: int) -> Settings:
+    """Draws which of the ways to park a case has that only some systems have; one in four has none."""
+    if rng.random() < 0.25:
+        return settings
+    asked = rng.choice((c.SLOT_LOT, c.SLOT_OWN, c.SLOT_OWN, c.SLOT_CHOSEN))
+    taken = c.TAKEN_NEXT if asked == c.SLOT_LOT else rng.randrange(len(c.TAKEN_NAMES))
+    fetching = rng.choice((c.FETCH_CALL, c.FETCH_CALL, c.FETCH_NUMBER, c.FETCH_OLDEST))
+    drops = taken == c.TAKEN_REFUSE and rng.random() < 0.5
+    rings = fetching == c.FETCH_CALL and rng.random() < 0.6
+    reminds = not rings and rng.random() < 0.5
+    return settings._replace(
+        recall_to=c.TO_PARKER if rings else c.TO_REMINDER if reminds else settings.recall_to,
+        remind_every_us=rng.choice((1, 2, 3)) * grid_us if reminds else c.NEVER,
+        forward_after_us=rng.choice((1, 4, 9)) * grid_us if reminds else c.NEVER,
+        when_full=c.FULL_DROP if drops else settings.when_full,
+        slot_asked=asked,
+        slot_taken=taken,
+        fetching=fetching,
+        retrievable=int(rings),
+    )
 
 
 def _settings(rng: Random, grid_us: int, lots: int) -> Settings:
@@ -45,7 +77,7 @@ def _settings(rng: Random, grid_us: int, lots: int) -> Settings:
         when_full=rng.choice((c.FULL_KEEP, c.FULL_KEEP, c.FULL_OVERFLOW, c.FULL_DROP)),
         retries=rng.choice((0, 1, 2, 3)),
         retry_after_us=rng.choice((1, 2, 5)) * grid_us,
-        recall_to=rng.choice((c.TO_PARKER, c.TO_PARKER, c.TO_GROUP)),
+        recall_to=rng.choice((c.TO_PARKER, c.TO_PARKER, c.TO_PARKER, c.TO_GROUP, c.TO_GROUP, c.TO_ELSEWHERE)),
         ring_us=rng.choice((1, 1, 2, 3, 5)) * grid_us if rng.random() < 0.9 else c.NEVER,
         attempts=rng.choice((1, 2, 3)),
         busy=rng.choice((c.BUSY_WAIT, c.BUSY_WAIT, c.BUSY_GROUP, c.BUSY_DROP)),

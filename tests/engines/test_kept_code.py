@@ -4,6 +4,7 @@ One compilation takes twenty seconds or more, so one test goes through the state
 function in the kernel's way.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,41 +18,45 @@ from parksim.engines import _lift
 needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="needs the extra fast")
 CODE = "kernel-*.code"
 DOUBLED = """
-import os, sys
-import numpy as np
+import json, os, sys
 from parksim.engines import _lift
 
 _lift.__file__ = os.path.join(os.environ["PLACE"], "_lift.py")
 
-def doubled(number):
-    return 2 * number
+for line in sys.stdin:
+    os.environ.update(json.loads(line))
 
-doubled = _lift.compiled(doubled)
-assert doubled(21) == 42
-print("found" if doubled.stats.cache_hits else "compiled")
+    def doubled(number):
+        return 2 * number
+
+    doubled = _lift.compiled(doubled)
+    assert doubled(21) == 42
+    print("found" if doubled.stats.cache_hits else "compiled", flush=True)
 """
 
 
 @pytest.fixture
 def doubled(tmp_path):
-    """Return a call that doubles a number in a new process, and tells how it came by its code."""
+    """Return a call that compiles a function which doubles a number, and tells how it came by its code.
+
+    All calls are made in one process, which knows of none of them: a new one takes seconds to load Numba.
+    """
     (tmp_path / "package").mkdir()
     (tmp_path / "home").mkdir()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA", "XDG"))}
+    environment |= {"PLACE": str(tmp_path / "package"), "HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-W", "error", "-c", DOUBLED]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
 
-    def run(**more):
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA", "XDG"))}
-        environment |= {"PLACE": str(tmp_path / "package"), "HOME": str(tmp_path / "home")} | more
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", DOUBLED],
-            env={key: value for key, value in environment.items() if value is not None},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.strip()
+        def run(**more):
+            process.stdin.write(json.dumps(more) + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
 
-    return run
+        yield run
+        assert process.communicate() == ("", "")
+    assert process.returncode == 0
 
 
 DAMAGE = {

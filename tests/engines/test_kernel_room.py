@@ -83,3 +83,12 @@ def test_drawn_rows_are_those_of_the_whole_workload():
             table = np.atleast_2d(getattr(workload, name))
             assert len(table) == calls.rows(name)
             assert all(np.array_equal(row(parks), table[parks]) for parks in range(len(table)))
+
+
+@pytest.mark.parametrize("way", [{"retrieval.blind": True}, {"retrieval.order": "oldest"}])
+def test_more_people_are_on_their_way_than_there_is_room_for_at_first(way):
+    """900 calls an hour, each fetched after three hours if anybody is there still: twice the room, and twice again."""
+    scenario = hospital(**{"retrieval.delay": "3h", "retrieval.never": 0.1, "attendants.count": "unlimited"}, **way)
+    workload = draw(scenario.with_values({"arrivals": {"kind": "poisson", "rate": "900/h"}}), 3)
+    assert (workload.retrieval_us[0] != c.NEVER).sum() > 2 * _state.LIVE_CALLS
+    same_journals(scenario.settings, workload)

@@ -18,9 +18,9 @@ PLAN: Final[tuple[tuple[str, ...], ...]] = (
     ("scenario",),
     ("journal",),
     ("engines",),
-    ("live", "pbx", "studies", "testing"),
+    ("live", "pbx", "studies"),
     ("reports", "server"),
-    ("cli",),
+    ("cli", "testing"),
     ("__main__",),
 )
 """The plan of the house, from the ground up: packages and files directly under ``parksim``.

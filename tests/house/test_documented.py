@@ -75,7 +75,9 @@ def test_shell_examples_run(block, folder):
         run(re.sub(r"(parksim (?:run|sweep) \S+)", rf"\1 {short}", line), folder)
 
 
-@pytest.mark.parametrize("block", [block for _, block in blocks_of("text") if block.startswith("$ parksim run")])
+@pytest.mark.parametrize(
+    "block", [block for _, block in blocks_of("text") if re.match(r"\$ parksim (run|export) ", block)]
+)
 def test_screens_are_as_printed(block, folder):
     """Each line of a screen stands in what its command prints, in this order; dots are left out."""
     command, *lines = block.splitlines()

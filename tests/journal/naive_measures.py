@@ -40,7 +40,9 @@ class _Counted:
         for fact in self.facts:
             if fact.kind == c.PARKED:
                 parked[fact.call] = fact
-            elif fact.kind in LEAVES or (fact.kind == c.ABANDONED and fact.reason == c.IN_LOT):
+            elif (fact.kind in LEAVES and fact.reason != c.RINGING) or (
+                fact.kind == c.ABANDONED and fact.reason == c.IN_LOT
+            ):
                 stays.append((parked.pop(fact.call), fact))
         assert not parked
         return stays
@@ -70,7 +72,15 @@ class _Counted:
             elif (
                 f.kind in {c.RELEASED, c.ENDED}
                 or (f.kind == c.PARKED and not announces)
-                or (f.kind, f.reason) in {(c.LOST, c.LOT_FULL), (c.ABANDONED, c.RINGING), (c.RECALL_UNANSWERED, c.LAST)}
+                or (f.kind, f.reason)
+                in {
+                    (c.LOST, c.LOT_FULL),
+                    (c.LOST, c.SLOT_TAKEN),
+                    (c.LOST, c.MET),
+                    (c.ABANDONED, c.RINGING),
+                    (c.RECALL_UNANSWERED, c.LAST),
+                }
+                or (f.kind, f.reason) == (c.RECALL_UNANSWERED, c.FETCHED)
             ):
                 free(f.extension, f.time_us)
         assert not since
@@ -160,7 +170,7 @@ class _Counted:
         in_window = [f for f in self.facts if f.kind == c.EXPIRED and self.start_us <= f.time_us < self.end_us]
         held, slots = self.levels(), sum(settings.slots)
         busy = None
-        if settings.recall_to != c.TO_GROUP:
+        if settings.recall_to == c.TO_PARKER:
             busy = ratio(sum((f.call, f.time_us) not in rung for f in expiries), len(expiries))
         recalled = Fraction(len(in_window) * HOUR_US, self.length_us)
         mean_stay = ratio(sum(lengths), 1_000_000 * len(lengths))
@@ -174,16 +184,23 @@ class _Counted:
             "offered_erlang": None if mean_stay is None else requested * mean_stay * 1_000_000 / self.length_us,
             "refused_share": ratio(len(refusals), requested),
             "time_full_share": Fraction(held[slots], self.length_us),
-            "retrieved_share": ratio(len(self.of(c.RETRIEVED)), len(parks)),
+            "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
+            "reused_share": ratio(self.reused(), len(parks)),
+            "reminded_share": ratio(len(self.of(c.REMINDED, c.NO_REASON)), len(parks)),
+            "resumed_share": ratio(len(self.of(c.RETRIEVED, c.ON_REMINDER)), len(parks)),
+            "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),
+            "stranger_share": ratio(len(self.of(c.RETRIEVED, c.STRANGER)), len(parks)),
             "abandoned_share": ratio(len(self.of(c.ABANDONED, c.IN_LOT)), len(parks)),
             "recalls_per_hour": recalled,
             "recall_busy_share": busy,
             "recall_answered_share": ratio(len(self.of(c.RECALL_ANSWERED)), len(expiries)),
+            "recall_retrieved_share": ratio(len(self.of(c.RETRIEVED, c.RINGING)), len(expiries)),
             "recall_abandoned_share": ratio(len(self.of(c.ABANDONED, c.RETURNING, c.RINGING)), len(expiries)),
             "lost_share": ratio(len(self.of(c.LOST)), calls),
             "queue_abandoned_share": ratio(len(self.of(c.ABANDONED, c.WAITING)), calls),
             "queue_full_share": ratio(len(self.of(c.LOST, c.QUEUE_FULL)), calls),
+            "forwarded_share": ratio(len(self.of(c.ENDED, c.FORWARDED)), calls),
             "occupancy_mean": Fraction(sum(level * time_us for level, time_us in held.items()), self.length_us),
             "occupancy_p95": Fraction(
                 next(n for n in range(slots + 1) if 20 * sum(held[k] for k in range(n + 1)) >= 19 * self.length_us)
@@ -209,6 +226,19 @@ class _Counted:
             **self._hourly(parks, refusals, in_window, target_us),
             **self._by_lot(parks, refusals, expiries),
         }
+
+    def reused(self):
+        """Return how many parks of counted calls took a slot that became free within the 60 s before."""
+        return sum(
+            any(
+                (earlier.lot, earlier.slot) == (parked.lot, parked.slot)
+                and 0 <= parked.time_us - left.time_us <= 60_000_000
+                and self.facts.index(left) < self.facts.index(parked)
+                for earlier, left in self.stays
+            )
+            for parked, _ in self.stays
+            if parked.call in self.calls
+        )
 
     def _by_lot(self, parks, refusals, expiries):
         lots = range(len(self.settings.slots))

@@ -119,15 +119,22 @@ BY_HAND = {
     "refused_share": 1 / 5,
     "time_full_share": 0.15,  # 15 to 20 and 25 to 35
     "retrieved_share": 1 / 4,  # call 9
+    "reused_share": 3 / 4,  # all but the first in slot 1: 5, 27 and 12 s after another call left slot 0
+    "slot_taken_share": 0,
+    "reminded_share": 0,
+    "resumed_share": 0,
+    "stranger_share": 0,
     "expired_share": 2 / 4,  # calls 1 and 5
     "abandoned_share": 1 / 4,  # call 3
     "recalls_per_hour": 72,  # two in 100 s
     "recall_busy_share": 1 / 2,  # call 5
     "recall_answered_share": 1 / 2,  # call 1
+    "recall_retrieved_share": 0,
     "recall_abandoned_share": 1 / 2,  # call 5
     "lost_share": 1 / 9,  # call 8
     "queue_abandoned_share": 1 / 9,  # call 7
     "queue_full_share": 1 / 9,  # call 8
+    "forwarded_share": 0,
     "occupancy_mean": 0.86,  # slot 0: 10 + 10 + 30 + 6, slot 1: 30
     "occupancy_p95": 2,  # at most 1 for 85 s
     "occupancy_max": 2,

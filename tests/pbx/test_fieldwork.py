@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import parksim
-from parksim.pbx.formats import LogError
+from parksim.errors import LogError
 
 TRACES = Path(__file__).parent / "traces"
 

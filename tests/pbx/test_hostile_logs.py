@@ -1,5 +1,6 @@
 """Files that are no log get one message with file and line and exit code 2; logs that are odd but whole are read."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from parksim.pbx import calibrate as calibrating
 from parksim.pbx import conformance as replaying
 from parksim.pbx import log as fieldlogs
 from parksim.pbx import log_measures as recorded
-from parksim.pbx.formats import out_of_order
+from parksim.pbx.formats.order import out_of_order
 
 COMMANDS = ("replay", "calibrate")
 
@@ -97,6 +98,12 @@ ODD = {
     "a byte order mark": b"\xef\xbb\xbf" + SOAK,
     "empty lines": SOAK.replace(b"\n", b"\n\n"),
     "no end of the last line": SOAK.rstrip(b"\n"),
+    "UTF-16": SOAK.decode().encode("utf-16"),
+    "UTF-16 without a mark": SOAK.decode().encode("utf-16-be"),
+    "gzip": gzip.compress(SOAK),
+    "gzip in two members": gzip.compress(SOAK[:9_999]) + gzip.compress(SOAK[9_999:]),
+    "carriage returns alone": SOAK.replace(b"\n", b"\r"),
+    "a name in Latin-1": SOAK.replace(b'"kind": "event"', b'"name": "Zo\xeb", "kind": "event"'),
 }
 
 

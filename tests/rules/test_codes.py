@@ -8,7 +8,7 @@ from parksim.rules import codes, life
 
 KINDS = [
     *("OFFERED", "ANSWERED", "REFUSED", "PARKED", "RELEASED", "RETRIEVED", "ABANDONED", "EXPIRED"),
-    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST"),
+    *("RECALL_RINGING", "RECALL_ANSWERED", "RECALL_UNANSWERED", "ENDED", "LOST", "REMINDED"),
 ]
 REASONS = {
     "NO_REASON": "",
@@ -27,6 +27,12 @@ REASONS = {
     "LAST": "last",
     "EMPTY_SLOT": "empty_slot",
     "STALE_TIMER": "stale_timer",
+    "FORWARDED": "forwarded",
+    "FETCHED": "fetched",
+    "SLOT_TAKEN": "slot_taken",
+    "STRANGER": "stranger",
+    "MET": "met",
+    "ON_REMINDER": "reminder",
 }
 RANKS = [
     *("HANGUP", "TALK_END", "ANNOUNCED", "STAFF_SERVE", "RETRIEVAL", "ANSWER", "EXPIRY", "RING_OUT"),
@@ -34,8 +40,10 @@ RANKS = [
 ]
 POLICIES = {
     "CHOICE_NAMES": ["CHOOSE_LOWEST", "CHOOSE_NEXT", "CHOOSE_RANDOM"],
+    "SLOT_NAMES": ["SLOT_LOT", "SLOT_OWN", "SLOT_CHOSEN"],
+    "TAKEN_NAMES": ["TAKEN_NEXT", "TAKEN_REFUSE", "TAKEN_RETRIEVE"],
     "FULL_NAMES": ["FULL_KEEP", "FULL_OVERFLOW", "FULL_DROP"],
-    "RECALL_TO_NAMES": ["TO_PARKER", "TO_GROUP"],
+    "RECALL_TO_NAMES": ["TO_PARKER", "TO_GROUP", "TO_ELSEWHERE", "TO_REMINDER"],
     "BUSY_NAMES": ["BUSY_WAIT", "BUSY_GROUP", "BUSY_DROP"],
     "UNANSWERED_NAMES": ["UNANSWERED_GROUP", "UNANSWERED_DROP"],
 }

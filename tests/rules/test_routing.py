@@ -74,22 +74,29 @@ def test_a_stay_ends_by_the_first_clock_and_ties_go_by_rank(parked_us):
 
 
 def test_a_ring_ends_by_the_first_clock_and_ties_go_by_rank():
-    """All 64 races of recall patience, answer and ring end: the first instant, then hang-up, answer, end."""
-    for patience_end_us, answer_us, ring_end_us in product(SMALL_US, repeat=3):
+    """All 256 races of patience, retrieval, answer and end: the first instant, then hang-up, retrieval, answer, end."""
+    for patience_end_us, retrieval_us, answer_us, ring_end_us in product(SMALL_US, repeat=4):
         clocks = [
             (patience_end_us, codes.RANK_HANGUP),
+            (retrieval_us, codes.RANK_RETRIEVAL),
             (answer_us, codes.RANK_ANSWER),
             (ring_end_us, codes.RANK_RING_OUT),
         ]
-        wake = routing.first_of_ring(patience_end_us, answer_us, ring_end_us)
-        assert wake == naive_first(clocks, codes.RANK_RING_OUT), (patience_end_us, answer_us, ring_end_us)
+        wake = routing.first_of_ring(patience_end_us, retrieval_us, answer_us, ring_end_us)
+        assert wake == naive_first(clocks, codes.RANK_RING_OUT), clocks
+
+
+@pytest.mark.parametrize(("retrieval_us", "comes_us"), [(NEVER, NEVER), (9, NEVER), (10, NEVER), (11, 16)])
+def test_who_comes_for_a_ringing_call_comes_after_the_first_ring(retrieval_us, comes_us):
+    """The delay runs from the park at 5; the period begins at 15, and who came until then found nobody."""
+    assert routing.retrieval_of_ring(5, retrieval_us, 15) == comes_us
 
 
 def test_a_retrieval_at_the_deadline_wins_and_an_answer_at_the_last_moment_counts():
     """The two ties that people ask about, in words of the design: 180 s and 180 s; 30 s and 30 s."""
     second_us = 1_000_000
     assert routing.first_of_stay(0, NEVER, 180 * second_us, 180 * second_us).rank == codes.RANK_RETRIEVAL
-    assert routing.first_of_ring(NEVER, 30 * second_us, 30 * second_us).rank == codes.RANK_ANSWER
+    assert routing.first_of_ring(NEVER, NEVER, 30 * second_us, 30 * second_us).rank == codes.RANK_ANSWER
 
 
 @pytest.mark.parametrize(

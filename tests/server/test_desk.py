@@ -493,7 +493,9 @@ def test_each_of_several_lots_is_its_organizations():
     """A client of the clinic parks in the clinic's lot, one of the firm in the firm's, each with its own positions."""
 
     async def work(desk: Desk) -> None:
-        for user, extension, place in (("12", "0003*201", "701"), ("33", "0004*201", "801")):
+        owners = [("3", "Default Organization"), ("0004", "firm")]
+        asks = (("12", "0003*201", "701"), ("33", "0004*201", "801"))
+        for (user, extension, place), owner in zip(asks, owners, strict=True):
             party = {"source": [extension], "destination": ["555"]}
             asked = {"extension": extension, "phoneCallView": [party]}
             made = desk.respond(request("POST", f"/uapi/phoneCalls/{user}/simple", asked, user))
@@ -502,7 +504,9 @@ def test_each_of_several_lots_is_its_organizations():
             path = f"/uapi/phoneCalls/{user}/{extension}/{call}"
             park = {"action": "Park", "phoneCallViewId": "01"}
             reply = desk.respond(request("PUT", path, park, user))
-            assert body(reply)["entry"][0]["phoneCallView"][0]["parkedPos"] == place
+            [call] = body(reply)["entry"]
+            assert call["phoneCallView"][0]["parkedPos"] == place
+            assert (call["ownerId"], call["ownerName"]) == owner
         lots = desk.snapshot()["lots"]
         assert [(one["name"], one["first"], sum(slot is not None for slot in one["slots"])) for one in lots] == [
             ("0003", 701, 1),

@@ -76,7 +76,7 @@ def paces(engine: str, rounds: int, replications: int) -> list[Pace]:
         return sum(near.recv() for near, _ in pairs)
 
     def by(pool: ProcessPoolExecutor, number: int) -> int:
-        return len(parksim.study(scenario, number, executor=pool, engine=engine).results)
+        return len(parksim.study(scenario, number, executor=pool, engine=engine, controls=False).results)
 
     with ProcessPoolExecutor(1) as one, ProcessPoolExecutor(2) as two:
         turns = [

@@ -21,8 +21,8 @@ from parksim.pbx import calls as stories
 from parksim.pbx import conformance as replaying
 from parksim.pbx import durations as observed
 from parksim.pbx import fitting as drafting
-from parksim.pbx import formats as logforms
 from parksim.pbx import log as fieldlogs
+from parksim.pbx.formats import order as logforms
 from parksim.stats import survival
 from parksim.studies.replication import run
 from tests.statistics.macro_runs import Outcome, options, outcomes

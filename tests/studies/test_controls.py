@@ -36,6 +36,7 @@ CASES = {
     "contact-centre": shipped("contact-centre", {}),
     "two lots": shipped("two-organisations", {"run.horizon": "4h"}),
     "hours": shipped("warehouse", {"parking.probability": HOURS, "retrieval.delay_factor": HOURS}),
+    "elsewhere": shipped("hospital", {"run.horizon": "12h", "recall.to": "elsewhere"}),
     "busy days": shipped("warehouse", {"arrivals.busy_days": {"cv": 0.3}}),
 }
 
@@ -61,7 +62,10 @@ def innovations_of(scenario, number, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("values", [{}, {"parking.probability": HOURS, "retrieval.staff": 1, "recall.to": "group"}])
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"parking.probability": HOURS, "retrieval.staff": 1, "recall.to": "group"}, {"recall.to": "elsewhere"}],
+)
 def test_what_is_beyond_expectation_is_nothing_on_average(values):
     """150 replications of a lot that is often full, seed 3: each |z| <= 4, also where people are few."""
     found = np.array([innovations_of(TIGHT.with_values(values), number, 3) for number in range(150)])

@@ -350,6 +350,7 @@ UNDEFINED = [
     ),
     ("staff_utilisation", {}, "staff are unlimited"),
     ("recall_busy_share", {"recall.to": "group"}, "calls return to the group, not to their parker"),
+    ("recall_busy_share", {"recall.to": "elsewhere"}, "calls leave for elsewhere, not for their parker"),
     ("recall_answered_share", {"parking.probability": 0}, "no call timed out"),
     ("refused_share", {"parking.probability": 0}, "no park was requested"),
     ("expired_share", {"parking.probability": 0}, "no park was made"),

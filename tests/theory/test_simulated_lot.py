@@ -60,6 +60,16 @@ EVERYTHING = {
         "recall.answer": {"kind": "empirical", "values": [5, 10, 15]},
         "caller.patience": {"kind": "empirical", "values": [0, 10, 40, 600]},
     },
+    "the parker chooses a slot that he sees free, in a lot that would take the lowest": {
+        "parking.slot": "chosen",
+        "lot.slots": 4,
+        "recall.to": "group",
+    },
+    "the call leaves for elsewhere, though it might be parked again": {
+        "lot.max_in_parking": 60,
+        "parking.max_parks": 3,
+        "recall.to": "elsewhere",
+    },
     "staff who are limited but never talk": {"retrieval.staff": 1, "lot.slots": 3, "lot.when_full": "keep"},
 }
 

@@ -51,9 +51,13 @@ def _moved(register: r.Register, call: r.Call, fact: Fact) -> r.Call:
         stay = r.Stay(0, fact.lot, fact.slot, fact.extension, fact.time_us, c.NOBODY, c.NEVER, fact.deadline_us)
         return r.with_view(call, 0, on_hold_us=c.NEVER)._replace(stay=stay)
     if fact.kind == c.RETRIEVED:
-        assert call.stay is not None
-        taken = handed_over(register, call, call.stay.parker, fact.extension)
-        return taken._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+        parker = c.NOBODY if call.stay is None else call.stay.parker
+        if call.returning is not None:  # fetched while it rang
+            parker = call.returning.parker
+            call = r.with_view(call, call.returning.view, status=r.STATUS_ON_CALL)
+        taken = handed_over(register, call, parker, fact.extension)
+        ending = c.TALKED if fact.reason == c.ON_REMINDER else c.AFTER_RETRIEVAL
+        return taken._replace(stay=None, returning=None, ending=ending)
     if fact.kind == c.EXPIRED:
         assert call.stay is not None
         return call._replace(stay=None, returning=r.Return(call.stay.view, fact.extension))

@@ -6,7 +6,7 @@ camelCase appears in the files of this folder and nowhere else in the package.
 
 Reading is tolerant where the vendor's own pages disagree (``link``/``links``, ``callerId``/``callerID``,
 ``waitForPickup``/``waitForPickUp``, numbers as numbers or as strings); writing has one form: numbers of a view as
-strings, counters as numbers, nulls left out, dates as ISO 8601.
+strings, counters as numbers, nulls left out, dates as ISO 8601 with whole seconds and offset, as the pages print them.
 
 >>> PhoneCallAction.model_validate({"action": "Park", "phoneCallViewId": "01", "maxInParking": "12.5"})
 PhoneCallAction(action='Park', view_id='01', max_in_parking_us=12500000, send_call_to=None, caller_id=None, \
@@ -135,6 +135,15 @@ def seconds_text(time_us: int) -> str:
     return f"{whole_s}.{rest_us:06d}".rstrip("0").rstrip(".") if rest_us else str(whole_s)
 
 
+def date_text(instant: datetime) -> str:
+    """Return an instant as the wire shows it: ISO 8601 with whole seconds, rounded down, and its offset.
+
+    >>> date_text(datetime.fromisoformat("2012-06-27T16:08:50.999999+03:00"))
+    '2012-06-27T16:08:50+03:00'
+    """
+    return instant.isoformat(timespec="seconds")
+
+
 def _whole(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -166,7 +175,8 @@ Count = Annotated[int, p.BeforeValidator(_whole)]
 """A counter: read as a number or a string of digits, written as a number."""
 WireNumber = Annotated[int, p.BeforeValidator(_whole), p.PlainSerializer(str, return_type=str)]
 """A number of a view: read as a number or a string of digits, written as a string."""
-WireDate = Annotated[p.AwareDatetime, p.PlainSerializer(datetime.isoformat, return_type=str)]
+WireDate = Annotated[p.AwareDatetime, p.PlainSerializer(date_text, return_type=str)]
+"""An instant, to the microsecond inside; written in whole seconds, rounded down, as the vendor's pages print it."""
 Numbers = Annotated[tuple[Text, ...], p.BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 """Extensions or telephone numbers; the vendor's samples also send one bare string."""
 WireSeconds = p.PlainSerializer(seconds_text, return_type=str)

@@ -141,7 +141,8 @@ def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
     """Return the test that a call must pass to be listed.
 
     ``contains`` and ``startsWith`` look at the text as it is shown; the comparing operators at ids as text and at
-    dates as instants, with any offset.
+    dates as instants to the microsecond, with any offset. To ``equals`` and ``inArray`` a date in whole seconds, as
+    answers show them, stands for all of its second.
 
     Raises:
         ValueError, OverflowError: the filter has no value, or one that is no date with an offset.
@@ -155,7 +156,7 @@ def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
     value = value if by_id else value.replace(" ", "+")  # a plus that was not encoded
 
     def text(call: Call) -> str:
-        return call.id if by_id else (register.epoch + call.published_us * _ONE_US).isoformat()
+        return call.id if by_id else m.date_text(register.epoch + call.published_us * _ONE_US)
 
     def key(call: Call) -> str | int:
         return call.id if by_id else call.published_us
@@ -168,7 +169,15 @@ def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
     keys = [part if by_id else _instant_us(register, part) for part in parts]
     if operator in _COMPARED:
         return lambda call: _COMPARED[operator](key(call), keys[0])
-    return lambda call: key(call) in keys
+    if by_id:
+        return lambda call: call.id in keys
+    return lambda call: call.published_us in keys or _second_of(register, call.published_us) in keys
+
+
+def _second_of(register: Register, time_us: int) -> int:
+    """Return the instant at which the second began that an instant is shown as."""
+    shown = (register.epoch + time_us * _ONE_US).replace(microsecond=0)
+    return (shown - register.epoch) // _ONE_US
 
 
 def _instant_us(register: Register, text: str) -> int:

@@ -82,6 +82,10 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
     lots = draw(st.integers(1, max_lots))
     times = st.integers(1, 5)
     attendants = draw(st.sampled_from((1, 2, 3, NEVER)))
+    further = (codes.TO_ELSEWHERE, codes.TO_REMINDER)
+    recall_to = draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP, *further)))
+    reminds = recall_to == codes.TO_REMINDER
+    fetching = draw(st.sampled_from((codes.FETCH_CALL, codes.FETCH_CALL, codes.FETCH_NUMBER, codes.FETCH_OLDEST)))
     return Settings(
         attendants=attendants,
         staff=draw(st.sampled_from((NEVER, 1, 2, 0))),
@@ -91,7 +95,7 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         when_full=draw(st.sampled_from((codes.FULL_KEEP, codes.FULL_OVERFLOW, codes.FULL_DROP))),
         retries=draw(st.integers(0, 2)),
         retry_after_us=draw(times) * grid_us,
-        recall_to=draw(st.sampled_from((codes.TO_PARKER, codes.TO_PARKER, codes.TO_GROUP))),
+        recall_to=recall_to,
         ring_us=_on_grid(draw(times | st.just(NEVER)), grid_us),
         attempts=draw(st.integers(1, 3)),
         busy=draw(st.sampled_from((codes.BUSY_WAIT, codes.BUSY_GROUP, codes.BUSY_DROP))),
@@ -100,6 +104,12 @@ def settings_of_engines(draw: st.DrawFn, *, max_lots: int = 3, grid_us: int = 1)
         choices=tuple(draw(st.lists(st.sampled_from(range(len(codes.CHOICE_NAMES))), min_size=lots, max_size=lots))),
         counts=() if attendants == NEVER else draw(st.just(()) | _counts(attendants)),
         period_us=draw(times) * grid_us,
+        slot_asked=draw(st.sampled_from(range(len(codes.SLOT_NAMES)))),
+        slot_taken=draw(st.sampled_from(range(len(codes.TAKEN_NAMES)))),
+        fetching=fetching,
+        remind_every_us=draw(times) * grid_us if reminds else NEVER,
+        forward_after_us=draw(times) * grid_us if reminds else NEVER,
+        retrievable=draw(st.integers(0, 1)) if recall_to == codes.TO_PARKER and not fetching else 0,
     )
 
 
@@ -166,7 +176,8 @@ def _end_all(settings: Settings, columns: Mapping[str, list[list[int]]], grid_us
     """End what would never end, as scenario files must: a stay with no clock at all, a ring likewise."""
     for k in range(settings.max_parks):
         for call, limit_us in enumerate(columns["max_in_parking_us"][k]):
-            fetched = settings.staff != 0 and columns["retrieval_us"][k][call] != NEVER
+            mine = settings.fetching != codes.FETCH_OLDEST  # else who comes for this call may fetch another
+            fetched = mine and settings.staff != 0 and columns["retrieval_us"][k][call] != NEVER
             if limit_us == NEVER and columns["patience_us"][k][call] == NEVER and not fetched:
                 columns["max_in_parking_us"][k][call] = grid_us
             answered = columns["answer_us"][k][call] != NEVER
@@ -260,6 +271,8 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
             {"probability": st.sampled_from((1, 0.6, "80%", 0)) | _hours((0.5, 1, "70%", 0))},
             max_parks=st.integers(1, 3),
             announcement=_durations_s(0, 5),
+            slot=st.sampled_from(codes.SLOT_NAMES),
+            slot_taken=st.sampled_from(codes.TAKEN_NAMES),
         ),
         "lot": draw(_lots() | _several_lots()),
         "retrieval": draw(_retrievals()),
@@ -276,6 +289,9 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
     if isinstance(tables["lot"], list):
         tables["parking"] |= draw(_policies())
     _end_every_stay(tables)
+    _give_keys(tables)
+    if tables["retrieval"].get("order") == "oldest" or tables["retrieval"].get("blind"):
+        tables["recall"].pop("retrievable", None)
     return Scenario.model_validate(tables)
 
 
@@ -358,7 +374,11 @@ def _retrievals(draw: st.DrawFn) -> _Table:
         staff=st.integers(1, 3) | st.just("unlimited"),
         talk=laws(),
         delay_factor=_hours((1, 0.5, 2.25)),
+        order=st.sampled_from(("own", "oldest")),
+        blind=st.booleans(),
     )
+    if table.get("order") == "oldest":
+        table.pop("blind", None)
     if table.get("never") == 1 and draw(st.booleans()):
         del table["delay"]
         table.pop("delay_factor", None)
@@ -378,9 +398,14 @@ def _recalls() -> st.SearchStrategy[_Table]:
             "busy": st.sampled_from(codes.BUSY_NAMES),
             "unanswered": st.sampled_from(codes.UNANSWERED_NAMES),
             "patience": _patiences(),
+            "retrievable": st.booleans(),
+            "remind_every": _durations_s(1, 60),
+            "forward_after": _durations_s(1, 300),
         },
     )
-    return st.builds(lambda ring, others: ring | others, rings | endless, rest)
+    return st.builds(lambda ring, others: ring | others, rings | endless, rest).map(
+        lambda table: table | {"retrievable": False} if table.get("to", "parker") != "parker" else table
+    )
 
 
 def _end_every_stay(tables: _Table) -> None:
@@ -389,8 +414,20 @@ def _end_every_stay(tables: _Table) -> None:
     for one in lot if isinstance(lot, list) else [lot]:
         if one.get("max_in_parking") == "unlimited":
             patience = one.get("patience", tables["caller"].get("patience", "unlimited"))
-            if patience == "unlimited" and retrieval.get("never", 0) != 0:
+            if patience == "unlimited" and (retrieval.get("never", 0) != 0 or retrieval.get("order") == "oldest"):
                 one["patience"] = "10m"
+
+
+def _give_keys(tables: _Table) -> None:
+    """Give each attendant a slot of his own where that is what he asks for; unlimited ones let the lot choose."""
+    if tables["parking"].get("slot") != "own":
+        return
+    lot, count = tables["lot"], tables["attendants"]["count"]
+    if count == "unlimited":
+        tables["parking"]["slot"] = "lot"
+        return
+    for one in lot if isinstance(lot, list) else [lot]:
+        one["slots"] = max(one["slots"], max(count) if isinstance(count, list) else count)
 
 
 # What can befall one lot -------------------------------------------------------------------------------------------

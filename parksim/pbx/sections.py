@@ -1,0 +1,210 @@
+"""What a log covers: its sections, between restarts of the PBX, holes, and steps of the clock.
+
+A log is one section, unless something in it cuts it. After a **restart** the lots are empty, and calls that were in
+them are cut off. In a **hole** lines are missing: after it the lots are as unknown as at the beginning of a log. After
+a **step** of the clock by an unknown amount nobody can tell when a stay ends that began before it. Each section is
+judged for itself, and measured; what begins in one and ends in another is neither.
+
+A hole is believed only where the log contradicts itself without one: calls that leave without having come, slots given
+away while a call is in them, time-outs that never come. The silence between two lines that explains such a
+contradiction is the hole if it is long (``HOLE_US``), or if it explains several.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Final, NamedTuple
+
+from parksim.journal.journal import is_parking
+from parksim.pbx.calls import Boot, Row
+from parksim.rules import codes as c
+
+HOLE_US: Final = 300_000_000
+"""A silence of this length that explains a contradiction is a hole."""
+SHORT_HOLE_US: Final = 30_000_000
+"""A shorter one must explain ``SEVERAL`` contradictions, and be at least this long."""
+SEVERAL: Final = 2
+MOST_HOLES: Final = 50
+
+RESTART: Final = "restart"
+HOLE: Final = "hole"
+STEP: Final = "step"
+SETTINGS: Final = "settings"
+EFFECTS: Final = {
+    RESTART: "from there the lots are empty; those calls are counted apart, and the time between is left out",
+    HOLE: "what it hides is not judged, and its time is left out of the measures",
+    STEP: "are not judged and not measured",
+    SETTINGS: "the log is judged before and after it apart",
+}
+"""What follows from a cut."""
+
+
+class Cut(NamedTuple):
+    """Where a log is cut: from ``from_us`` to ``to_us`` it covers nothing; ``line`` is the first line after.
+
+    ``empty``: the lots are known to be empty after it.
+    """
+
+    to_us: int
+    from_us: int
+    line: int
+    kind: str
+    empty: bool
+    why: str
+
+
+class Section(NamedTuple):
+    """A stretch of a log that is judged for itself."""
+
+    begins_us: int
+    ends_us: int
+    rows: list[Row]
+    empty: bool
+    """Whether the lots are known to be empty when it begins."""
+
+
+def sections_of(rows: list[Row], cuts: Sequence[Cut], first_us: int, last_us: int, *, empty: bool) -> list[Section]:
+    """Return the sections of a log, in the order of time; rows are in the order of time."""
+    begins = [first_us, *(cut.to_us for cut in cuts)]
+    ends = [*(cut.from_us for cut in cuts), last_us]
+    known = [empty, *(cut.empty for cut in cuts)]
+    parts: list[list[Row]] = [[] for _ in begins]
+    for row in rows:
+        parts[max(bisect_right(begins, row.time_us) - 1, 0)].append(row)
+    return [Section(*one) for one in zip(begins, ends, parts, known, strict=True)]
+
+
+def restarts(rows: Sequence[Row], boots: Sequence[Boot], instants: Sequence[int]) -> list[Cut]:
+    """Return the restarts among what may be one: FullyBooted comes at a login as well.
+
+    It was one if the PBX says that it has run since then only, or had been shut down; it was none if a call that was
+    parked before is released after it. Else it counts as one if calls were parked, and otherwise it does not matter.
+
+    Args:
+        rows: in the order of time.
+        boots: FullyBooted and Shutdown, in the order of time.
+        instants: of all entries, in the order of time.
+    """
+    cuts: list[Cut] = []
+    down_us: int | None = None
+    for boot in boots:
+        if boot.down:
+            down_us = boot.time_us
+            continue
+        before_us = instants[max(bisect_right(instants, boot.time_us - 1) - 1, 0)]
+        came_back, inside = _across(rows, boot.time_us)
+        since_us = None if boot.uptime_us is None else boot.time_us - boot.uptime_us
+        fresh = since_us is not None and since_us > before_us
+        if before_us >= boot.time_us and down_us is None:
+            continue  # it begins the log
+        if not came_back and (down_us is not None or fresh or (since_us is None and inside)):
+            why = f"the PBX was started again: {inside:,} calls in its lots were cut off"
+            until_us = before_us if down_us is None else min(down_us, boot.time_us)
+            cuts.append(Cut(boot.time_us, until_us, boot.line, RESTART, True, why))
+        down_us = None
+    return cuts
+
+
+def _across(rows: Sequence[Row], at_us: int) -> tuple[bool, int]:
+    """Return whether a call parked before an instant is released after it, and how many were parked then."""
+    inside: dict[str, Row] = {}
+    for row in rows:
+        if not is_parking(row):
+            continue
+        if row.time_us >= at_us:
+            if row.kind == c.PARKED:
+                inside_now = inside.get(row.call)
+                if inside_now is not None:
+                    break
+            elif (there := inside.get(row.call)) is not None and (there.lot, there.slot) == (row.lot, row.slot):
+                return True, len(inside)
+        elif row.kind == c.PARKED:
+            inside[row.call] = row
+        else:
+            inside.pop(row.call, None)
+    return False, len(inside)
+
+
+def holes(rows: Sequence[Row], instants: Sequence[int], tolerance_us: int, last_us: int) -> list[Cut]:
+    """Return the holes of a section, in the order of time.
+
+    Args:
+        rows: of the section, in the order of time.
+        instants: of all entries of the section, in the order of time.
+        tolerance_us: how far an instant may be off.
+        last_us: the end of the section.
+    """
+    left = _contradictions(rows, tolerance_us, last_us)
+    silences = [(before, after) for before, after in pairwise(instants) if after - before >= SHORT_HOLE_US]
+    ends, begins = [after for _, after in silences], [before for before, _ in silences]
+    cuts: list[Cut] = []
+    while silences and left and len(cuts) < MOST_HOLES:
+        spans = [(bisect_right(ends, from_us), bisect_left(begins, until_us)) for from_us, until_us in left]
+        explains = [0] * (len(silences) + 1)
+        for begin, end in spans:
+            if begin < end:
+                explains[begin] += 1
+                explains[end] -= 1
+        counts = list(accumulate(explains[:-1]))
+        best = max(range(len(silences)), key=lambda i: (counts[i], ends[i] - begins[i]))
+        long_us = ends[best] - begins[best]
+        if counts[best] < (1 if long_us >= HOLE_US else SEVERAL):
+            break
+        line = next((row.line for row in rows if row.time_us >= ends[best]), 0)
+        why = f"lines are missing: nothing was written for {long_us / 1e6:,.0f} s, and calls came or went unseen"
+        cuts.append(Cut(ends[best], begins[best], line, HOLE, False, why))
+        left = [one for one, (begin, end) in zip(left, spans, strict=True) if not begin <= best < end]
+    return sorted(cuts)
+
+
+def _contradictions(rows: Sequence[Row], tolerance_us: int, last_us: int) -> list[tuple[int, int]]:
+    """Return from when to when something must have happened that the log does not have."""
+    found: list[tuple[int, int]] = []
+    inside: dict[str, Row] = {}
+    taken: dict[tuple[str, int], Row] = {}
+    touched: dict[tuple[str, int], int] = {}
+    later = {row.call: row.time_us for row in rows if is_parking(row) and row.kind != c.PARKED}
+    for row in rows:
+        if not is_parking(row):
+            continue
+        place, now_us = (row.lot, row.slot), row.time_us
+        there = taken.get(place)
+        if row.kind == c.PARKED:
+            lost = [one for one in (inside.get(row.call), there) if one is not None]
+            for one in lost:
+                if one.call == row.call or later.get(one.call, -1) <= now_us:
+                    found.append((one.time_us, now_us + tolerance_us))
+                    inside.pop(one.call, None)
+                    taken.pop((one.lot, one.slot), None)
+            inside[row.call] = taken[place] = row
+        else:
+            if row.call not in inside and place in touched and there is None:
+                found.append((touched[place], now_us))
+            left = inside.pop(row.call, None)
+            if left is not None:
+                taken.pop((left.lot, left.slot), None)
+                if left.limit_us not in (None, c.NEVER) and now_us > left.time_us + (left.limit_us or 0) + HOLE_US:
+                    found.append((left.time_us, now_us))
+        touched[place] = now_us
+    limited = (one for one in inside.values() if one.limit_us not in (None, c.NEVER))
+    ends = ((one.time_us, one.time_us + (one.limit_us or 0) + tolerance_us) for one in limited)
+    return [*found, *((from_us, until_us) for from_us, until_us in ends if until_us < last_us)]
+
+
+def refined_us(rows: Sequence[Row], at_us: int, tolerance_us: int) -> int | None:
+    """Return by how much more a clock was set back at ``at_us``, by the stays that span it and timed out.
+
+    None if they do not agree, or there is none.
+    """
+    parked: dict[str, Row] = {}
+    off: list[int] = []
+    for row in rows:
+        if row.kind == c.PARKED and row.time_us < at_us:
+            parked[row.call] = row
+        elif is_parking(row) and (there := parked.pop(row.call, None)) is not None:
+            timed = row.kind == c.EXPIRED and there.limit_us not in (None, c.NEVER)
+            if timed and row.time_us >= at_us:
+                off.append((there.limit_us or 0) - (row.time_us - there.time_us))
+    if not off or max(off) - min(off) > 2 * tolerance_us:
+        return None
+    return sorted(off)[len(off) // 2]
