@@ -116,11 +116,21 @@ def _put(node: _Node, key: Any, value: Any) -> tuple[_Node, ...]:
         cut = _cut(place)
         return _Leaf(keys[:cut], values[:cut]), _Leaf(keys[cut:], values[cut:])
     child = _child(node, key)
-    children = (*node.children[:child], *_put(node.children[child], key, value), *node.children[child + 1 :])
-    if len(children) <= WIDTH:
-        return (_branch(children),)
+    grown = _in_place_of(node, child, _put(node.children[child], key, value))
+    if len(grown.children) <= WIDTH:
+        return (grown,)
     cut = _cut(child + 1)
-    return _branch(children[:cut]), _branch(children[cut:])
+    return _branch(grown.children[:cut]), _branch(grown.children[cut:])
+
+
+def _in_place_of(branch: _Branch, child: int, parts: tuple[_Node, ...]) -> _Branch:
+    """Return the branch with those nodes in place of one child; the others are not looked at, which is the point."""
+    firsts, children, size = branch
+    return _Branch(
+        (*firsts[:child], *(part.first for part in parts), *firsts[child + 1 :]),
+        (*children[:child], *parts, *children[child + 1 :]),
+        size - children[child].size + sum(part.size for part in parts),
+    )
 
 
 def _cut(place: int) -> int:
@@ -136,8 +146,8 @@ def _without(node: _Node, key: Any) -> _Node | None:
         return _Leaf(keys, (*node.values[:place], *node.values[place + 1 :])) if keys else None
     child = _child(node, key)
     left = _without(node.children[child], key)
-    children = (*node.children[:child], *(() if left is None else (left,)), *node.children[child + 1 :])
-    return _branch(children) if children else None
+    shrunk = _in_place_of(node, child, () if left is None else (left,))
+    return shrunk if shrunk.children else None
 
 
 def _changed(node: _Node, old: _Node, before: Table[Any, Any]) -> Iterator[tuple[Any, Any]]:
