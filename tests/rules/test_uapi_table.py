@@ -47,6 +47,7 @@ def test_calls_are_found_as_a_scan_finds_them(data):
     """Calls come, change and go: by number, id, party and timer they are found as in a plain list of them."""
     owners = (0, 0, 1)
     calls, plain = Calls(owners), {}
+    nothing = calls
     for number in data.draw(st.lists(st.integers(0, 9), max_size=30)):
         if number in plain and data.draw(st.booleans()):
             calls = calls.without(number)
@@ -58,6 +59,7 @@ def test_calls_are_found_as_a_scan_finds_them(data):
             calls = calls.put(plain[number])
     listed = [plain[number] for number in sorted(plain)]
     assert calls == tuple(listed)
+    assert list(calls.changed_since(nothing)) == listed
     assert calls[:] == tuple(listed)
     assert repr(calls) == repr(tuple(listed))
     assert hash(calls) == hash(tuple(listed))

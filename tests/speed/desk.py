@@ -160,7 +160,9 @@ def serve_echo() -> None:
     """Serve the echo on a free port, and print it."""
     import uvicorn
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: no delay only with it
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
         echo, http="httptools", loop="asyncio", lifespan="off", log_level="critical", access_log=False
