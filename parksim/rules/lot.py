@@ -26,11 +26,14 @@ True
 True
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, overload
 
 from parksim.rules import codes
 from parksim.rules import codes as c
+
+COPIED_SLOTS: Final = 1_000
+"""Columns up to this length are copied at a change, which takes microseconds."""
 
 
 class Lot(NamedTuple):
@@ -275,16 +278,63 @@ def evolved(lot: Lot, fact: Fact) -> Lot:
     if new.slot == c.NOBODY:
         return lot
     return lot._replace(
-        occupants=_with(lot.occupants, new.slot, new.occupant),
-        parkers=_with(lot.parkers, new.slot, new.parker),
-        deadlines_us=_with(lot.deadlines_us, new.slot, new.deadline_us),
+        occupants=_with(lot.occupants, {new.slot: new.occupant}),
+        parkers=_with(lot.parkers, {new.slot: new.parker}),
+        deadlines_us=_with(lot.deadlines_us, {new.slot: new.deadline_us}),
         last_slot=new.last_slot,
-        free=(),
+        free=_with(lot.free, _marks(lot.free, new)) if len(lot.free) > COPIED_SLOTS else (),
     )
 
 
-def _with(column: Sequence[int], slot: int, value: int) -> tuple[int, ...]:
-    return (*column[:slot], value, *column[slot + 1 :])
+def _with(column: Sequence[int], values: Mapping[int, int]) -> Sequence[int]:
+    """Return the column with those values; of a long one only what differs is kept, until that is much."""
+    if len(column) > COPIED_SLOTS:
+        before, known = (column.before, column.values) if isinstance(column, Patched) else (column, {})
+        values = {**known, **values}
+        if len(values) <= COPIED_SLOTS:
+            return Patched(before, values)
+    changed = list(column)
+    for slot, value in values.items():
+        changed[slot] = value
+    return tuple(changed)
+
+
+def _marks(free: Sequence[int], new: Change) -> dict[int, int]:
+    """Return the counts that differ after the change: those from the slot's leaf up to the root."""
+    more = 1 if new.occupant == c.NOBODY else -1
+    counts, node = {}, new.slot + len(free) // 2
+    while node > 0:
+        counts[node] = free[node] + more
+        node //= 2
+    return counts
+
+
+class Patched(Sequence[int]):
+    """A long column after some changes: the column before, which stays as it was, and what differs from it."""
+
+    __slots__ = ("before", "values")
+
+    def __init__(self, before: Sequence[int], values: Mapping[int, int]) -> None:
+        self.before = before
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[int, ...]: ...
+    def __getitem__(self, place: int | slice) -> int | tuple[int, ...]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        return self.values[place] if place in self.values else self.before[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
 
 def next_deadline(lot: Lot) -> tuple[int, int]:
@@ -312,6 +362,7 @@ __all__ = [
     "Change",
     "Fact",
     "Lot",
+    "Patched",
     "change",
     "choose_slot",
     "codes",

@@ -130,17 +130,22 @@ class Desk:
     @property
     def register(self) -> r.Register:
         """Directory and calls at this instant, with the switchboard's own lots and its next call's number."""
-        exchange = self.switchboard.exchange
+        seen = self._seen()
         lots = tuple(
-            known.view._replace(
+            known._replace(
                 occupants=tuple(known.occupants),
                 parkers=tuple(known.parkers),
                 deadlines_us=tuple(known.deadlines_us),
                 free=(),
             )
-            for known in exchange.lots
+            for known in seen.lots
         )
-        return self._followed._replace(lots=lots, next_call=exchange.next_call)
+        return seen._replace(lots=lots)
+
+    def _seen(self) -> r.Register:
+        """Return the register for work at this instant: its lots are the switchboard's own, no copies."""
+        exchange = self.switchboard.exchange
+        return self._followed._replace(lots=tuple(known.view for known in exchange.lots), next_call=exchange.next_call)
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
@@ -203,28 +208,29 @@ class Desk:
         """
         switchboard = self.switchboard
         for key, number in (("extension", given.extension), ("parker", given.parker)):
-            if number is not None and r.place_of_extension(self.register, number) == c.NOBODY:
-                known = ", ".join(extension.number for extension in self.register.extensions[:5]) or "none"
+            if number is not None and r.place_of_extension(self._followed, number) == c.NOBODY:
+                known = ", ".join(extension.number for extension in self._followed.extensions[:5]) or "none"
                 raise ArgumentError(f"{key}: there is no extension {number[:40]!r} in [uapi]; there are: {known}")
 
         def offered(now_us: int) -> None:
-            offer = partial(uapi.offer, self.register, given.extension, peer=given.peer, call_id=given.id)
+            offer = partial(uapi.offer, self._seen(), given.extension, peer=given.peer, call_id=given.id)
             self._commit(*offer(now_us=now_us, incoming=given.incoming, caller_id=given.caller_id), now_us)
 
         switchboard.at_next(c.RANK_ARRIVAL, offered)
-        call = self.register.calls[-1].number
+        call = switchboard.exchange.next_call - 1
         if given.answered:
             switchboard.at_next(c.RANK_ANSWER, partial(self._pick_up, call, None))
         if given.parker:
-            parker = r.place_of_extension(self.register, given.parker)
+            parker = r.place_of_extension(self._followed, given.parker)
             limit_us = round(given.limit_s * 1e6)
 
             def parked(now_us: int) -> None:
-                known = r.call_with_number(self.register, call)
-                self._commit(*park_view(self.register, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
+                seen = self._seen()
+                known = r.call_with_number(seen, call)
+                self._commit(*park_view(seen, known, len(known.views) - 1, parker, limit_us, now_us), now_us)
 
             switchboard.at_next(c.RANK_PARK_REQUEST, parked)
-            if r.call_with_number(self.register, call).stay is None:
+            if r.call_with_number(self._followed, call).stay is None:
                 raise ArgumentError(f"the lot of {given.parker} is full")
 
     async def __aenter__(self) -> Self:
@@ -295,9 +301,9 @@ class Desk:
 
     def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
         """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
-        before = self.register
+        before = self._seen()
         outcome = uapi.respond(before, request, now_us=now_us)
-        if request.method == "GET" or (not outcome.facts and outcome.register == before):
+        if request.method == "GET" or (not outcome.facts and outcome.register.calls is before.calls):
             if again:
                 raise ArgumentError("it changes nothing, and a session has only what changed something")
             self._followed = outcome.register  # at most a telephone has stopped ringing
@@ -345,17 +351,17 @@ class Desk:
         for fact in outcome.facts:
             if fact.kind == c.OFFERED:
                 later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
-        stays = {call.number: call.stay for call in before.calls}
-        for number, stay in ((call.number, call.stay) for call in outcome.register.calls):
-            if stay is not None and stay.rung != c.NOBODY and stay != stays.get(number):
-                later(c.RANK_RETRIEVAL, partial(self._pick_up, number, stay))
+        for call in outcome.register.calls.changed_since(before.calls):
+            was = before.calls.with_number(call.number)
+            if call.stay is not None and call.stay.rung != c.NOBODY and (was is None or was.stay != call.stay):
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, call.stay))
 
     def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
-        call = next((known for known in self._followed.calls if known.number == number), None)
+        call = self._followed.calls.with_number(number)
         if call is None or call.stay != stay:
             return
-        self._commit(*answer(self.register, call.id, now_us=now_us), now_us)
+        self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
     # What the switchboard does by itself -------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from parksim.rules.uapi.models import (
     seconds_us,
     shown,
 )
+from parksim.rules.uapi.register import Calls
 
 NOW = 60 * S
 
@@ -74,7 +75,7 @@ def test_no_page_beyond_the_last_index():
     register = many(0)
     one = uapi.offer(register, "0003*210", peer="5", now_us=0).register.calls[0]
     calls = tuple(one._replace(number=number, id=f"{number:020d}") for number in range(5_003))
-    register = register._replace(calls=calls, next_call=5_003)
+    register = register._replace(calls=Calls(register.calls.owners, calls), next_call=5_003)
     outcome = uapi.respond(register, get("/12/0003*210?count=2&startIndex=4999"), now_us=NOW)
     assert list(content(outcome)["paging"]) == ["prev"]
     outcome = uapi.respond(register, get("/12/0003*210?count=2&startIndex=4998"), now_us=NOW)

@@ -15,7 +15,7 @@ from parksim.rules.uapi.register import (
     Register,
     call_with_number,
     new_register,
-    with_new_call,
+    with_call,
     without_call,
 )
 from parksim.scenario.model import Scenario
@@ -159,7 +159,7 @@ def test_calls_stand_in_the_order_of_their_numbers():
     assert [call.number for call in register.calls] == [0, 1, 2]
     kept = call_with_number(register, 1)
     assert [call.number for call in without_call(register, 1).calls] == [0, 2]
-    assert with_new_call(without_call(register, 1), kept) == register
+    assert with_call(without_call(register, 1), kept) == register
 
 
 # ------------------------------------------------------------------------------------- whole simulated journals

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from parksim.rules import uapi
 from parksim.rules.codes import NEVER, NOBODY
+from parksim.rules.uapi import register as r
 from parksim.testing import CALL_IDS, ORGANIZATIONS, USERS
 
 CALL, LOCAL, _ = CALL_IDS
@@ -76,6 +77,14 @@ def view(outcome, place=0):
 def look(register, now_us, call=CALL):
     """Return the first view of a call as List shows it to everybody's administrator."""
     return view(uapi.respond(register, get(f"/@owner/@self/{call}", scope="global"), now_us=now_us))
+
+
+def call_as(number, parties, deadline_us, ring_end_us, published_us):
+    """Return a parked call between extensions, with its timers."""
+    view = r.View("01", 0, ("1",), ("2",), "", r.FLOW_OUTGOING, r.STATUS_ON_CALL, NEVER, 0, NEVER)
+    views = tuple(view._replace(extension=party) for party in parties)
+    stay = r.Stay(0, 0, number, parties[0], 0, NOBODY if ring_end_us == NEVER else 0, ring_end_us, deadline_us)
+    return r.Call(number, f"{number:020x}", parties[0], "", views, published_us, 0, stay, None, 0)
 
 
 def assert_sound(register):

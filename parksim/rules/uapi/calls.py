@@ -6,8 +6,8 @@ Three laws of this file:
 2. A view is in the one state that ``state_of`` tells; what may happen in it stands in the table ``TRANSITIONS``.
 3. Slots and deadlines belong to ``lot``: every park, retrieval, hang-up and time-out is decided there.
 
-Timers are not objects: they are the deadlines in the lots and the ends of ringing in the calls; ``next_timer_us``
-tells the first. Every function that has a ``now_us`` first lets those timers happen that come before it in the
+Timers are not objects: they are the deadlines and the ends of ringing of the stays; ``next_timer_us`` tells the first.
+Every function that has a ``now_us`` first lets those timers happen that come before it in the
 calendar (instant, rank, call), each stamped with its own instant however late one asks.
 
 >>> from parksim.rules.uapi.register import new_register
@@ -157,7 +157,7 @@ def offer(
     call = r.Call(register.next_call, name, charged, nonce, views, now_us, c.NEVER, None, None, c.TALKED)
     home = r.organization_of(register, charged)
     offered = Fact(now_us, c.NEVER, call.number, home, c.NOBODY, c.NOBODY, c.OFFERED, c.NO_REASON)
-    after = register._replace(calls=(*register.calls, call), next_call=register.next_call + 1)
+    after = r.with_call(register, call)._replace(next_call=register.next_call + 1)
     return r.Changed(after, (*facts, offered))
 
 
@@ -241,7 +241,7 @@ def park_view(register: r.Register, call: r.Call, view: int, parker: int, limit_
     fact = lot.decide_park(register.lots[home], call.number, parker, limit_us, c.NOBODY, 0, now_us)
     if fact.kind != c.PARKED:
         return r.Changed(register, (fact,))
-    stay = r.Stay(view, home, fact.slot, parker, now_us, c.NOBODY, c.NEVER)
+    stay = r.Stay(view, home, fact.slot, parker, now_us, c.NOBODY, c.NEVER, fact.deadline_us)
     parked = r.with_view(call, view, on_hold_us=c.NEVER)._replace(stay=stay)
     return r.Changed(r.with_fact(r.with_call(register, parked), fact), (fact,))
 
@@ -266,31 +266,16 @@ def hold_view(register: r.Register, call: r.Call, view: int, on_hold_us: int) ->
 # -------------------------------------------------------------------------------------------------------- timers
 
 
-class Timer(NamedTuple):
-    """A timer that runs, in the order of the calendar: (instant, rank, call)."""
-
-    time_us: int
-    rank: int
-    call: int
-
-
-def timers(register: r.Register) -> list[Timer]:
-    """Return all maxInParking and waitForPickup that run, in no order."""
-    stays = [(call.stay, call.number) for call in register.calls if call.stay is not None]
-    ends = [Timer(register.lots[stay.lot].deadlines_us[stay.slot], c.RANK_EXPIRY, number) for stay, number in stays]
-    rings = [Timer(stay.ring_end_us, c.RANK_RING_OUT, number) for stay, number in stays]
-    return [timer for timer in (*ends, *rings) if timer.time_us != c.NEVER]
-
-
 def next_timer_us(register: r.Register) -> int:
     """Return the instant at which the next timer is due, or ``NEVER``."""
-    return min((timer.time_us for timer in timers(register)), default=c.NEVER)
+    timer = register.calls.first_timer()
+    return c.NEVER if timer is None else timer.time_us
 
 
 def due_before(register: r.Register, now_us: int, rank: int) -> r.Changed:
     """Let all timers happen that come before an event of that rank at ``now_us``, in the order of the calendar."""
     facts: tuple[Fact, ...] = ()
-    while (timer := min(timers(register), default=None)) is not None and timer[:2] < (now_us, rank):
+    while (timer := register.calls.first_timer()) is not None and timer[:2] < (now_us, rank):
         register, happened = _timed_out(register, timer)
         facts += happened
     return r.Changed(register, facts)
@@ -301,7 +286,7 @@ def expire(register: r.Register, now_us: int) -> r.Changed:
     return due_before(register, now_us, c.RANK_RING_OUT + 1)
 
 
-def _timed_out(register: r.Register, timer: Timer) -> r.Changed:
+def _timed_out(register: r.Register, timer: r.Timer) -> r.Changed:
     call = r.call_with_number(register, timer.call)
     stay = call.stay
     assert stay is not None

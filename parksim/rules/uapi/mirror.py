@@ -35,10 +35,10 @@ def caller_id(call: int) -> str:
 
 def mirrored(register: r.Register, fact: Fact) -> r.Register:
     """Return the register after a fact of the switchboard."""
-    call = next((known for known in register.calls if known.number == fact.call), None)
+    call = register.calls.with_number(fact.call)
     if call is None:
         listed = fact.kind in _TALKS and _is_listed(register, fact.extension)
-        return r.with_new_call(register, _new_call(register, fact)) if listed else register
+        return r.with_call(register, _new_call(register, fact)) if listed else register
     if fact.kind in {c.ENDED, c.LOST, c.ABANDONED}:
         return r.without_call(register, fact.call)
     if fact.kind in {c.RETRIEVED, c.RECALL_ANSWERED} and not _is_listed(register, fact.extension):
@@ -48,7 +48,7 @@ def mirrored(register: r.Register, fact: Fact) -> r.Register:
 
 def _moved(register: r.Register, call: r.Call, fact: Fact) -> r.Call:
     if fact.kind == c.PARKED:
-        stay = r.Stay(0, fact.lot, fact.slot, fact.extension, fact.time_us, c.NOBODY, c.NEVER)
+        stay = r.Stay(0, fact.lot, fact.slot, fact.extension, fact.time_us, c.NOBODY, c.NEVER, fact.deadline_us)
         return r.with_view(call, 0, on_hold_us=c.NEVER)._replace(stay=stay)
     if fact.kind == c.RETRIEVED:
         parker = c.NOBODY if call.stay is None else call.stay.parker

@@ -1,24 +1,27 @@
 """The register: users, extensions, live calls and their lots at one instant, as an immutable value.
 
-Nothing here changes a register; ``calls`` answers with the next one. Who is in a slot and until when stands in the
-``lot``, never twice. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order offered), extensions by
-their place in ``Register.extensions`` and lots by their place in ``Register.organizations``.
+Nothing here changes a register; ``calls`` answers with the next one, which shares with it all that stays, so that a
+change costs the same however many calls there are. Who is in a slot stands in the ``lot``; a stay repeats only its
+deadline, by which timers are found in their order. Facts number calls by ``Call.number`` (0, 1, 2, ... in the order
+offered), extensions by their place in ``Register.extensions`` and lots by their place in ``Register.organizations``.
 
 >>> register = new_register({"12": ["0003*210"], "33": ["0003*024"]}, capacity=20)
 >>> register.users[1], register.extensions[1], register.lots[0].slots
 (User(id='33', organization=0), Extension(number='0003*024', user=1), 20)
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timezone
-from typing import Final, NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple, overload
 
 from parksim.errors import ArgumentError
 from parksim.rules import codes, lot
-from parksim.rules.codes import NOBODY
+from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.lot import Fact, Lot
 from parksim.rules.uapi.models import EXTENSION_NUMBER, OBJECT_ID
+from parksim.rules.uapi.table import Table
 
 # A view's status, as UAPI numbers it.
 STATUS_RINGING: Final = 3
@@ -68,7 +71,7 @@ class View(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """Where a parked call is, and who parked it; its deadline is the lot's.
+    """Where a parked call is, who parked it, and until when it may stay.
 
     ``rung`` is the extension that an UnPark rings until ``ring_end_us``, or ``NOBODY``.
     """
@@ -80,6 +83,7 @@ class Stay(NamedTuple):
     parked_us: int
     rung: int
     ring_end_us: int
+    deadline_us: int = NEVER
 
 
 class Return(NamedTuple):
@@ -104,6 +108,171 @@ class Call(NamedTuple):
     ending: int
 
 
+class Timer(NamedTuple):
+    """A timer that runs, in the order of the calendar: (instant, rank, call)."""
+
+    time_us: int
+    rank: int
+    call: int
+
+
+class Moment(NamedTuple):
+    """By what calls are listed: the instant at which one entered the system, and its number."""
+
+    published_us: int
+    call: int
+
+
+class Tables(NamedTuple):
+    """The live calls, and where to find them: by id, by party (an extension's place, or ~ that of a user), by timer."""
+
+    by_number: Table[int, Call] = Table()
+    by_id: Table[str, int] = Table()
+    by_party: Table[int, Table[Moment, int]] = Table()
+    timers: Table[Timer, None] = Table()
+
+
+_NO_CALLS: Final = Tables()
+
+
+class Calls(Sequence[Call]):
+    """The live calls in the order of their numbers, as a value: a change answers with the next one.
+
+    ``owners`` tells of each extension the place of its user. A lookup and a change take a time that grows with the
+    logarithm of the number of calls.
+    """
+
+    __slots__ = ("owners", "tables")
+
+    def __init__(self, owners: tuple[int, ...], calls: Iterable[Call] = (), tables: Tables = _NO_CALLS) -> None:
+        for call in calls:
+            tables = _with(tables, None, call, owners)
+        self.owners = owners
+        self.tables = tables
+
+    def __len__(self) -> int:
+        return len(self.tables.by_number)
+
+    def __iter__(self) -> Iterator[Call]:
+        return (call for _, call in self.tables.by_number)
+
+    @overload
+    def __getitem__(self, place: int) -> Call: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Call, ...]: ...
+    def __getitem__(self, place: int | slice) -> Call | tuple[Call, ...]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        from_start = place + len(self) if place < 0 else place
+        if not 0 <= from_start < len(self):
+            raise IndexError(place)
+        return next(self.tables.by_number.items_from(from_start))[1]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Calls | tuple) and tuple(self) == tuple(other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def with_number(self, number: int) -> Call | None:
+        """Return the call of that number, if there is one."""
+        return self.tables.by_number.get(number)
+
+    def with_id(self, call_id: str) -> Call | None:
+        """Return the call with that id, if there is one."""
+        number = self.tables.by_id.get(call_id)
+        return None if number is None else self.tables.by_number.get(number)
+
+    def numbers_of(self, user: int, extension: int) -> Table[Moment, int]:
+        """Return the numbers of the calls of an extension, or of all extensions of the user (``NOBODY``)."""
+        return self.tables.by_party.get(~user if extension == NOBODY else extension) or Table()
+
+    def page(self, numbers: Table[Moment, int], start: int, count: int, *, descending: bool) -> list[Call]:
+        """Return up to ``count`` calls from the place ``start`` on, in the order in which they entered the system."""
+        if descending:
+            end = max(len(numbers) - start, 0)
+            start, count = max(end - count, 0), min(count, end)
+        found = (self.tables.by_number.get(number) for _, number in islice(numbers.items_from(start), count))
+        calls = [call for call in found if call is not None]
+        return calls[::-1] if descending else calls
+
+    def changed_since(self, before: "Calls") -> Iterator[Call]:
+        """Yield the calls that are new or differ from those before, without a look at the others."""
+        return (call for _, call in self.tables.by_number.changed_since(before.tables.by_number))
+
+    def first_timer(self) -> Timer | None:
+        """Return the timer that is due first, of all maxInParking and waitForPickup that run."""
+        return next((timer for timer, _ in self.tables.timers), None)
+
+    def put(self, call: Call) -> "Calls":
+        """Return the calls with that one, in place of the one of its number if there is one."""
+        before = self.with_number(call.number)
+        return self if call == before else Calls(self.owners, (), _with(self.tables, before, call, self.owners))
+
+    def without(self, number: int) -> "Calls":
+        """Return the calls without the one of that number, which must exist."""
+        before = self.with_number(number)
+        return Calls(self.owners, (), _with(self.tables, before, None, self.owners))
+
+
+def _with(tables: Tables, before: Call | None, after: Call | None, owners: tuple[int, ...]) -> Tables:
+    """Return the tables after a change of one call; None: it was not there before, or is not there any more."""
+    by_number, by_id, by_party, timers = tables
+    call = before or after
+    assert call is not None
+    number = call.number
+    moment = Moment(call.published_us, number)  # neither it nor the id ever changes
+    if before is None:
+        by_id = by_id.put(call.id, number)
+    if after is None:
+        by_number, by_id = by_number.without(number), by_id.without(call.id)
+    else:
+        by_number = by_number.put(number, after)
+    old, new = _parties(before, owners), _parties(after, owners)
+    for party in old - new:
+        by_party = by_party.put(party, (by_party.get(party) or Table()).without(moment))
+    for party in new - old:
+        by_party = by_party.put(party, (by_party.get(party) or Table()).put(moment, number))
+    for timer in timers_of(before):
+        timers = timers.without(timer)
+    for timer in timers_of(after):
+        timers = timers.put(timer, None)
+    return Tables(by_number, by_id, by_party, timers)
+
+
+def _parties(call: Call | None, owners: tuple[int, ...]) -> set[int]:
+    """Return the extensions that are a party to a call or are charged for it, and ~ each user of these."""
+    if call is None:
+        return set()
+    extensions = {call.extension, *(view.extension for view in call.views)}
+    return extensions | {~owners[extension] for extension in extensions}
+
+
+def timers_of(call: Call | None) -> tuple[Timer, ...]:
+    """Return the timers that run for a call: the end of its stay, and of the ringing of an UnPark."""
+    if call is None or call.stay is None:
+        return ()
+    ends = Timer(call.stay.deadline_us, codes.RANK_EXPIRY, call.number)
+    rings = Timer(call.stay.ring_end_us, codes.RANK_RING_OUT, call.number)
+    return tuple(timer for timer in (ends, rings) if timer.time_us != NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directory by name: places of users and extensions, and the extensions of each user and organization."""
+
+    users: Mapping[str, int]
+    extensions: Mapping[str, int]
+    of_user: tuple[frozenset[int], ...]
+    of_organization: tuple[frozenset[int], ...]
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.extensions))
+
+
 class Register(NamedTuple):
     """Everything the service knows at one instant.
 
@@ -114,11 +283,12 @@ class Register(NamedTuple):
     users: tuple[User, ...]
     extensions: tuple[Extension, ...]
     lots: tuple[Lot, ...]
-    calls: tuple[Call, ...]
+    calls: Calls
     next_call: int
     firsts: tuple[int, ...]
     base_url: str
     epoch: datetime
+    places: Places
 
 
 class Changed(NamedTuple):
@@ -176,11 +346,26 @@ def new_register(
         users=tuple(known),
         extensions=tuple(extensions),
         lots=tuple(lot.empty_lot(capacity, choice, number) for number in range(len(owners))),
-        calls=(),
+        calls=Calls(tuple(extension.user for extension in extensions)),
         next_call=0,
         firsts=(first,) * len(owners),
         base_url=base_url.rstrip("/"),
         epoch=epoch.astimezone(timezone(offset)),
+        places=_places(known, extensions, len(owners)),
+    )
+
+
+def _places(users: Sequence[User], extensions: Sequence[Extension], organizations: int) -> Places:
+    of_user: list[set[int]] = [set() for _ in users]
+    of_organization: list[set[int]] = [set() for _ in range(organizations)]
+    for place, extension in enumerate(extensions):
+        of_user[extension.user].add(place)
+        of_organization[users[extension.user].organization].add(place)
+    return Places(
+        {user.id: place for place, user in enumerate(users)},
+        {extension.number: place for place, extension in enumerate(extensions)},
+        tuple(map(frozenset, of_user)),
+        tuple(map(frozenset, of_organization)),
     )
 
 
@@ -196,17 +381,19 @@ def _organization_of(number: str, organizations: tuple[Organization, ...]) -> in
 
 def place_of_extension(register: Register, number: str) -> int:
     """Return the place of the extension with that full number, or ``NOBODY``."""
-    return next((place for place, known in enumerate(register.extensions) if known.number == number), NOBODY)
+    return register.places.extensions.get(number, NOBODY)
 
 
 def call_with_id(register: Register, call_id: str) -> Call | None:
     """Return the live call with that id."""
-    return next((call for call in register.calls if call.id == call_id), None)
+    return register.calls.with_id(call_id)
 
 
 def call_with_number(register: Register, number: int) -> Call:
     """Return the live call with that number, which must exist."""
-    return register.calls[_place_of_call(register, number)]
+    call = register.calls.with_number(number)
+    assert call is not None
+    return call
 
 
 def organization_of(register: Register, extension: int) -> int:
@@ -214,26 +401,14 @@ def organization_of(register: Register, extension: int) -> int:
     return register.users[register.extensions[extension].user].organization
 
 
-def _place_of_call(register: Register, number: int) -> int:
-    return bisect_left(register.calls, number, key=lambda call: call.number)
-
-
 def with_call(register: Register, call: Call) -> Register:
-    """Return the register with that call in place of the one of its number."""
-    place = _place_of_call(register, call.number)
-    return register._replace(calls=(*register.calls[:place], call, *register.calls[place + 1 :]))
-
-
-def with_new_call(register: Register, call: Call) -> Register:
-    """Return the register with a further call, in the order of the numbers."""
-    place = _place_of_call(register, call.number)
-    return register._replace(calls=(*register.calls[:place], call, *register.calls[place:]))
+    """Return the register with that call, in place of the one of its number if there is one."""
+    return register._replace(calls=register.calls.put(call))
 
 
 def without_call(register: Register, number: int) -> Register:
     """Return the register without the call of that number, which must exist."""
-    place = _place_of_call(register, number)
-    return register._replace(calls=(*register.calls[:place], *register.calls[place + 1 :]))
+    return register._replace(calls=register.calls.without(number))
 
 
 def with_view(call: Call, view: int, **changes: int) -> Call:

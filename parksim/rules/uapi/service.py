@@ -94,6 +94,17 @@ def resolve(register: r.Register, ask: Ask) -> Found:
     Raises:
         RefusedError: ACCESS_DENIED, USER_INVALID or EXTENSION_INVALID.
     """
+    user, extension = _resolved(register, ask)
+    if ask.call is None:
+        return Found(user, extension, tuple(sorted(number for _, number in register.calls.numbers_of(user, extension))))
+    call = r.call_with_id(register, ask.call)
+    mine = register.places.of_user[user] if extension == c.NOBODY else {extension}
+    reached = call is not None and not mine.isdisjoint((call.extension, *(view.extension for view in call.views)))
+    return Found(user, extension, (call.number,) if call is not None and reached else ())
+
+
+def _resolved(register: r.Register, ask: Ask) -> tuple[int, int]:
+    """Return the places of user and extension, ``NOBODY`` for all of the user's."""
     viewer = _place_of_user(register, ask.viewer)
     if viewer == c.NOBODY:
         raise RefusedError(m.Refusal.ACCESS_DENIED)
@@ -101,20 +112,16 @@ def resolve(register: r.Register, ask: Ask) -> Found:
     user = _user(register, ask, viewer, reach)
     if user not in reach:
         raise RefusedError(m.Refusal.USER_INVALID, m.shown(ask.user))
-    extension = c.NOBODY
-    mine = {place for place, known in enumerate(register.extensions) if known.user == user}
-    if ask.extension != "@self":
-        extension = _extension(register, ask.extension, register.users[user].organization)
-        if extension not in mine:
-            raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(ask.extension))
-        mine = {extension}
-    asked = ((call, {view.extension for view in call.views}) for call in register.calls if ask.call in {None, call.id})
-    calls = (call.number for call, parties in asked if not mine.isdisjoint(parties | {call.extension}))
-    return Found(user, extension, tuple(calls))
+    if ask.extension == "@self":
+        return user, c.NOBODY
+    extension = _extension(register, ask.extension, register.users[user].organization)
+    if extension not in register.places.of_user[user]:
+        raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(ask.extension))
+    return user, extension
 
 
 def _place_of_user(register: r.Register, user: str | None) -> int:
-    return next((place for place, known in enumerate(register.users) if known.id == user), c.NOBODY)
+    return c.NOBODY if user is None else register.places.users.get(user, c.NOBODY)
 
 
 def _reach(register: r.Register, viewer: int, scope: str) -> set[int]:
@@ -147,8 +154,9 @@ def _user(register: r.Register, ask: Ask, viewer: int, reach: set[int]) -> int:
 
 def _extension(register: r.Register, text: str, organization: int) -> int:
     """Return the extension with that number, full (``0003*210``) or short (``210``) within its organization."""
-    names = {text, f"{register.organizations[organization].number}*{text}"}
-    return next((place for place, known in enumerate(register.extensions) if known.number in names), c.NOBODY)
+    names = (text, f"{register.organizations[organization].number}*{text}")
+    known = (r.place_of_extension(register, name) for name in names)
+    return min((place for place in known if place != c.NOBODY), default=c.NOBODY)
 
 
 def _acting(register: r.Register, found: Found, call: r.Call) -> int:
@@ -217,7 +225,7 @@ def change_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
     if isinstance(ask.fields, m.Refusal):
         raise RefusedError(ask.fields)
     home = register.users[found.user].organization
-    mates = {place for place in range(len(register.extensions)) if r.organization_of(register, place) == home}
+    mates = register.places.of_organization[home]
     action = m.read_action(ask.fields, lambda number: _extension(register, number, home) in mates)
     facts: tuple[Fact, ...] = ()
     numbers = []
@@ -246,17 +254,27 @@ def _rank_of_change(fields: Mapping[str, object] | m.Refusal) -> int:
 
 @_after_timers(lambda _: c.RANK_PARK_REQUEST)
 def list_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
-    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list."""
-    found = resolve(register, ask)
+    """List calls (a GET), a page at a time; ``ask.fields`` is the query. An unknown call id is an empty list.
+
+    Without a filter only the calls of the page are looked at.
+    """
+    user, extension = _resolved(register, ask)
     try:
         query = m.ListQuery.model_validate(ask.fields)
         passes = replies.wanted(register, query)
     except (ValueError, OverflowError):  # a ValidationError is a ValueError
         raise RefusedError(m.Refusal.QUERY_INVALID) from None
-    calls = [call for call in (r.call_with_number(register, number) for number in found.calls) if passes(call)]
     words = [known for known in (ask.extension, ask.call) if known is not None]
-    entries = _entries(register, found, replies.page(calls, query))
-    collection = replies.paged(entries, len(calls), query, replies.address(register, found.user, *words))
+    if ask.call is None and (query.filter_by is None or query.filter_op == "present"):
+        numbers = register.calls.numbers_of(user, extension)
+        total, descending = len(numbers), query.sort_order == "descending"
+        calls = register.calls.page(numbers, query.start_index, query.count, descending=descending)
+    else:
+        everything = (r.call_with_number(register, number) for number in resolve(register, ask).calls)
+        listed = [call for call in everything if passes(call)]
+        total, calls = len(listed), list(replies.page(listed, query))
+    entries = _entries(register, Found(user, extension, ()), calls)
+    collection = replies.paged(entries, total, query, replies.address(register, user, *words))
     return Result(register, (), collection, wanted=query.fields)
 
 
@@ -296,8 +314,9 @@ def create_call(register: r.Register, ask: Ask, now_us: int) -> Result:
         raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(asked.extension))
     party = asked.phone_call_view[0]
     number, peer, nonce = register.extensions[extension].number, party.destination[0], asked.nonce or ""
+    new = register.next_call
     register, facts = lives.offer(register, number, peer=peer, now_us=now_us, caller_id=party.caller_id, nonce=nonce)
-    return Result(register, facts, _collection(register, found, [register.calls[-1].number]))
+    return Result(register, facts, _collection(register, found, [new]))
 
 
 @_after_timers(lambda _: c.RANK_HANGUP)
