@@ -7,21 +7,21 @@ EQUIVALENT: Final[dict[str, str]] = {
     "value < 1.0 - share + 1e-12": "the 1e-12 is there for roundings; no share of time is exactly that much off",
     "parksim/studies/estimates.py Measured._occupancy_quantile: 1e-12 -> 2e-12": "likewise, twice as much",
     "parksim/journal/measures.py _by_lot: lots == 1 -> False": "of one lot the general way gives the same, later",
-    "parksim/engines/processes.py Alarm.__init__: 32 -> 33": "numbers of calls are below 2^32: the order is the same",
+    "parksim/engines/attendants.py Alarm.__init__: 32 -> 33": "numbers of calls are below 2^32: the order is the same",
     "parksim/rules/lot.py next_deadline: lot.occupants[slot] < lot.occupants[first] -> "
     "lot.occupants[slot] <= lot.occupants[first]": "no call is in two slots",
     "parksim/rules/lot.py choose_slot: start > 0 -> start >= 0": "from slot 0 on nothing was free, and is not",
     "parksim/rules/routing.py -: 6 -> 7": "the number of OVERFLOW is compared by its name only",
     "parksim/rules/routing.py -: 2 -> 3": "any number below BUSY_NOW serves for OFF_DUTY",
-    "parksim/engines/processes.py Exchange._serve: self.duty < self.settings.attendants -> "
+    "parksim/engines/attendants.py AttendedExchange._serve: self.duty < self.settings.attendants -> "
     "self.duty <= self.settings.attendants": "with all on duty there is no return to hand over",
     "parksim/stats/events.py share: events >= ENOUGH -> events > ENOUGH": "a product of roundings is not exactly 500",
     "parksim/stats/events.py median: n < 1000 -> n <= 1000": "of 1,000 the normal law's rank replaces what was counted",
-    "parksim/engines/kernel.py free_attendant: ex.lists[s.QUEUE]['length'] > 0 -> "
+    "parksim/engines/_attendants.py free_attendant: ex.lists[s.QUEUE]['length'] > 0 -> "
     "ex.lists[s.QUEUE]['length'] >= 0": "a SERVE when nobody waits changes nothing and writes no row",
-    "parksim/engines/kernel.py free_attendant: ex.lists[s.GROUP_RETURNS]['length'] > 0 -> "
+    "parksim/engines/_attendants.py free_attendant: ex.lists[s.GROUP_RETURNS]['length'] > 0 -> "
     "ex.lists[s.GROUP_RETURNS]['length'] >= 0": "likewise",
-    "parksim/engines/kernel.py hand_over_returns: call < first -> call <= first": "no call waits for two parkers",
+    "parksim/engines/_attendants.py hand_over_returns: call < first -> call <= first": "no call waits for two parkers",
     "parksim/engines/_state.py -: True -> False": "how records lie in memory shows nowhere",
     "parksim/engines/_state.py -#2: True -> False": "likewise",
     "parksim/engines/_state.py _longer: 2 -> 3": "a buffer grows faster",
@@ -30,7 +30,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     "parksim/engines/processes.py Exchange._free_member: 0 -> "
     "1": "an instant has one STAFF_SERVE: its number orders nothing",
     "parksim/engines/commanded.py -: 2 ** 31 - 1 -> 2 ** 31 + 1": "any number above those of all calls comes last",
-    "parksim/engines/processes.py Exchange.__init__#7: 0 -> 1": "set anew at the first change, before it counts",
+    "parksim/engines/attendants.py AttendedExchange.__init__#3: 0 -> 1": "set anew at the first change",
     "parksim/engines/processes.py Exchange._wait_in_queue: False -> True": "of those in the queue nobody asks it",
     "parksim/rules/uapi/service.py _user: c.NOBODY if extension == c.NOBODY else "
     "register.extensions[extension].user -> "

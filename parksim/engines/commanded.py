@@ -25,7 +25,8 @@ from typing import Final, NamedTuple
 import simpy
 from simpy.events import Event
 
-from parksim.engines.processes import Alarm, Exchange, Life
+from parksim.engines.attendants import Alarm
+from parksim.engines.processes import Exchange, Life
 from parksim.engines.traffic import Drawn, Traffic, batch, columns_by_call, no_calls
 from parksim.errors import CommandError
 from parksim.journal.journal import Journal, JournalWriter, RowWriter

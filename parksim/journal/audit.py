@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 from parksim.errors import ArgumentError, DisagreementError
-from parksim.journal.audit_events import BEGUN_BY, EVENTS, NO_ROW, Books, Call, Extension, Finding, Key, State, told
+from parksim.journal.audit_books import NO_ROW, Books, Call, Extension, Finding, Key, State, told
+from parksim.journal.audit_events import BEGUN_BY, EVENTS
 from parksim.rules import codes as c
 from parksim.rules import life
 from parksim.rules.lot import Fact
@@ -94,10 +95,11 @@ class _Walk(Books):
             DisagreementError: the rules would not have written a row, or would have written one more.
         """
         while (key := self._next()) is not None:
-            self.now_us, self.rank, number = key
+            self.now_us, rank, number = key
             self.turn += 1
-            del self.clocks[self.rank, number]
-            EVENTS[self.rank][0](self, number)
+            del self.clocks[rank, number]
+            happening, self.law = EVENTS[rank]
+            happening(self, number)
 
     def left_over(self) -> str | None:
         """Say what is left when the journal is over, if anything."""
@@ -149,7 +151,7 @@ class _Walk(Books):
         """Return the number of a park after which somebody may have come who fetches this call.
 
         Of several the first that comes behind those that have come at this instant, so that no order is denied that was
-        possible; as many as there are parks where there is none.
+        possible; the number of parks where nobody has.
         """
         passed = max((key[2] for _, key in self._passed if key[:2] == (fact.time_us, c.RANK_RETRIEVAL)), default=-1)
         others = None

@@ -98,8 +98,7 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
     if time_us >= now[HOUR_END_US]:
         now[HOUR_END_US] = (time_us // HOUR_US + 1) * HOUR_US
         now[HOUR] = time_us // HOUR_US % HOURS
-    hour = now[HOUR]
-    slots = len(tally.slot_us)
+    hour, slots = now[HOUR], len(tally.slot_us)
     if kind == c.OFFERED:
         if counted:
             tally.of_hour[OFFERS, hour] += 1
@@ -134,12 +133,8 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
             if its.bounds_us[0] <= time_us < its.bounds_us[-1]:
                 tally.of_hour[TIME_OUTS, hour] += 1
             if counted:
-                tally.of_hour[EXPIRIES, from_us // HOUR_US % HOURS] += 1
                 tally.of_lot[EXPIRIES, lot] += 1
-                if now[EXPIRED_US] != time_us:
-                    now[EXPIRED_US], now[EXPIRED] = time_us, 0
-                its.expired[now[EXPIRED]] = call
-                now[EXPIRED] += 1
+                count_expiry(its, call, from_us, time_us)
     elif kind == c.RECALL_RINGING:
         take(its, slots, extension, time_us)
         if counted and now[EXPIRED_US] == time_us:
@@ -155,6 +150,16 @@ def count(its: Count, time_us: int, call: int, lot: int, slot: int, extension: i
             its.since_us[slots + extension] = c.NEVER
     elif kind != c.REMINDED and (kind != c.ABANDONED or reason == c.RINGING):
         free(its, slots, extension, time_us)
+
+
+def count_expiry(its: Count, call: int, from_us: int, time_us: int) -> None:
+    """Count a time-out for the hour of its park, and keep the call until it is known whether its parker rings now."""
+    now = its.now
+    its.tally.of_hour[EXPIRIES, from_us // HOUR_US % HOURS] += 1
+    if now[EXPIRED_US] != time_us:
+        now[EXPIRED_US], now[EXPIRED] = time_us, 0
+    its.expired[now[EXPIRED]] = call
+    now[EXPIRED] += 1
 
 
 def count_wait(its: Count, from_us: int, until_us: int, hour: int) -> None:

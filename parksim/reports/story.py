@@ -31,7 +31,7 @@ from parksim.reports.words import (
 from parksim.results import rows_to_csv
 from parksim.scenario.comments import needs_files, to_toml
 from parksim.scenario.model import Scenario
-from parksim.scenario.sections import Objective
+from parksim.scenario.objectives import Objective
 from parksim.stats.estimate import Estimate
 from parksim.studies.compare import compare_results
 from parksim.studies.gather import DEFAULT_LEVEL

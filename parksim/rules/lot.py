@@ -200,7 +200,7 @@ def decide_park(
 def decide_unpark(lot: Lot, slot: int, retriever: int, now_us: int, wanted: int = c.NOBODY) -> Fact:
     """Decide a retrieval: RETRIEVED with the call found there, or REFUSED when nobody is in that slot in time.
 
-    Whoever comes for one call, ``wanted``, and finds another one there fetches a stranger.
+    A member who comes for one call, ``wanted``, and finds another one there fetches a stranger.
     """
     call = c.NOBODY
     if 0 <= slot < lot.slots and (lot.deadlines_us[slot] == c.NEVER or now_us <= lot.deadlines_us[slot]):

@@ -33,6 +33,7 @@ from parksim.scenario import unknown as unknowns
 from parksim.scenario.comments import Notes, keyed, notes_of
 from parksim.scenario.laws import LAWS, Empirical, Law
 from parksim.scenario.lots import SEVERAL, Lots, LotSection, NamedLot, check_retries, check_together, resolved
+from parksim.scenario.objectives import Objective, Objectives
 from parksim.scenario.positions import KeyPath, scan
 from parksim.scenario.quantities import DAY_US, LONGEST_S, UNLIMITED, microseconds
 from parksim.scenario.recordings import Recording
@@ -98,7 +99,7 @@ class Scenario(sections.Section):
     retrieval: sections.Retrieval
     recall: sections.Recall = sections.Recall()
     caller: sections.Caller = sections.Caller()
-    objectives: sections.Objectives = ()
+    objectives: Objectives = ()
     uapi: sections.Uapi = sections.Uapi()
     unknown: unknowns.Unknown | None = None
     _limits: dict[str, unknowns.Limits] = pydantic.PrivateAttr(default_factory=dict)
@@ -536,7 +537,7 @@ class Scenario(sections.Section):
 
     @property
     def beyond_theory(self) -> str:
-        """The first key with a way to park that formulas, controls and copies do not know; "" where there is none."""
+        """The first key with a way to park that formulas, controls and copies do not know; "" if they know all."""
         own, next_one = self.parking.slot == "own", self.parking.slot_taken == "next"
         ways = {
             "parking.slot_taken": own and not next_one,
@@ -762,7 +763,7 @@ def _plain(value: object) -> Any:
             elif name == "max_in_parking" or (name == "patience" and name in value.model_fields_set):
                 plain[name] = UNLIMITED
         return plain
-    if isinstance(value, tuple) and all(isinstance(one, sections.Objective) for one in value):
+    if isinstance(value, tuple) and all(isinstance(one, Objective) for one in value):
         return {one.measure: f"{one.relation} {one.value!r}" for one in sorted(value, key=lambda one: one.measure)}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]

@@ -34,7 +34,6 @@ IMPATIENT: Final = "Erlang A, after warm-up"
 AT_ONCE: Final = "answered at once"
 ELSEWHERE: Final = "calls leave for elsewhere"
 
-
 # What the sections below give values to.
 _OF_LOT: Final = (
     *("refused_share", "time_full_share", "slot_utilisation"),
@@ -128,9 +127,7 @@ def _table(scenario: Scenario) -> Table:
         | _requests(scenario, known)
         | lot
         | _by_hour(lot, "refused_share", "recalls_per_hour", "occupancy_mean")
-        | _none(
-            "time-outs fall into later hours", ["expired_share_by_hour"]
-        )  # parks and they are not of the same calls
+        | _none("time-outs fall into later hours", ["expired_share_by_hour"])  # than the parks do
         | _stays(scenario, known)
         | _returns(scenario)
         | _no_returns(scenario)

@@ -17,7 +17,7 @@ from parksim.errors import ArgumentError, UnfitError
 from parksim.results import Answered
 from parksim.scenario.arguments import checked_scenario
 from parksim.scenario.model import Scenario
-from parksim.scenario.sections import Objective
+from parksim.scenario.objectives import Objective
 from parksim.stats import estimate as est
 from parksim.studies.approximate import Answers, approximated
 from parksim.studies.balance import Method

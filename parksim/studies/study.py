@@ -14,8 +14,8 @@ from parksim.results import Reported, checksum, nulled, shower
 from parksim.scenario.arguments import checked_scenario, proportion, whole
 from parksim.scenario.messages import nearest
 from parksim.scenario.model import Scenario
+from parksim.scenario.objectives import Objective
 from parksim.scenario.other_words import other_word
-from parksim.scenario.sections import Objective
 from parksim.stats import estimate as est
 from parksim.stats.stopping import Stopping, StoppingRule, Target
 from parksim.studies import controls

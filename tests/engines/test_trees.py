@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from parksim.engines import compiling, processes, trees
+from parksim.engines import attendants, compiling, trees
 from parksim.rules import lot, routing
 from parksim.rules.routing import BUSY_NOW, OFF_DUTY
 
@@ -34,7 +34,7 @@ def test_the_line_has_all_that_are_idle_in_their_order_after_every_change(size):
     idle_us = [0] * size
     after, before = [0] * (size + 1), [0] * (size + 1)
     trees.line_of(idle_us, range(size), after, before, end=size)
-    group = processes.Group([0] * size)
+    group = attendants.Group([0] * size)
     for change in range(500):
         extension = rng.randrange(size)
         since_us = rng.choice((BUSY_NOW, BUSY_NOW, OFF_DUTY, change // 9))

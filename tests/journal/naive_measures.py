@@ -186,21 +186,14 @@ class _Counted:
             "time_full_share": Fraction(held[slots], self.length_us),
             "retrieved_share": ratio(len(self.of(c.RETRIEVED, c.NO_REASON)), len(parks)),
             "expired_share": ratio(len(expiries), len(parks)),
-            "slot_reused_share": ratio(self.reused(), len(parks)),
-            "reminded_share": ratio(len(self.of(c.REMINDED, c.NO_REASON)), len(parks)),
-            "resumed_share": ratio(len(self.of(c.RETRIEVED, c.ON_REMINDER)), len(parks)),
-            "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),
-            "stranger_share": ratio(len(self.of(c.RETRIEVED, c.STRANGER)), len(parks)),
             "abandoned_share": ratio(len(self.of(c.ABANDONED, c.IN_LOT)), len(parks)),
             "recalls_per_hour": recalled,
             "recall_busy_share": busy,
             "recall_answered_share": ratio(len(self.of(c.RECALL_ANSWERED)), len(expiries)),
-            "recall_retrieved_share": ratio(len(self.of(c.RETRIEVED, c.RINGING)), len(expiries)),
             "recall_abandoned_share": ratio(len(self.of(c.ABANDONED, c.RETURNING, c.RINGING)), len(expiries)),
             "lost_share": ratio(len(self.of(c.LOST)), calls),
             "queue_abandoned_share": ratio(len(self.of(c.ABANDONED, c.WAITING)), calls),
             "queue_full_share": ratio(len(self.of(c.LOST, c.QUEUE_FULL)), calls),
-            "forwarded_share": ratio(len(self.of(c.ENDED, c.FORWARDED)), calls),
             "occupancy_mean": Fraction(sum(level * time_us for level, time_us in held.items()), self.length_us),
             "occupancy_p95": Fraction(
                 next(n for n in range(slots + 1) if 20 * sum(held[k] for k in range(n + 1)) >= 19 * self.length_us)
@@ -223,8 +216,21 @@ class _Counted:
                 )
                 for place in places
             ],
+            **self._ways(requested, len(parks), len(expiries)),
             **self._hourly(parks, refusals, in_window, target_us),
             **self._by_lot(parks, refusals, expiries),
+        }
+
+    def _ways(self, requested, parks, expiries):
+        """Return the measures of the ways in which calls are parked, fetched and taken back."""
+        return {
+            "slot_reused_share": ratio(self.reused(), parks),
+            "reminded_share": ratio(len(self.of(c.REMINDED, c.NO_REASON)), parks),
+            "resumed_share": ratio(len(self.of(c.RETRIEVED, c.ON_REMINDER)), parks),
+            "slot_taken_share": ratio(len(self.of(c.REFUSED, c.SLOT_TAKEN)), requested),
+            "stranger_share": ratio(len(self.of(c.RETRIEVED, c.STRANGER)), parks),
+            "recall_retrieved_share": ratio(len(self.of(c.RETRIEVED, c.RINGING)), expiries),
+            "forwarded_share": ratio(len(self.of(c.ENDED, c.FORWARDED)), len(self.calls)),
         }
 
     def reused(self):

@@ -18,7 +18,7 @@ from parksim.catalogue import SCALARS
 from parksim.rules import codes
 from parksim.scenario.laws import Exponential
 from parksim.scenario.model import TEMPLATE, Scenario, ScenarioError, Settings
-from parksim.scenario.sections import Objective
+from parksim.scenario.objectives import Objective
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.glob("*.toml"))

@@ -100,7 +100,7 @@ def _lot(name: str, group: Group, left_out: list[LeftOut], *, shares_section: bo
             left_out.append(LeftOut(one, WITHOUT.get(key, other)))
     lot.set_recall("attempts", 1, "Asterisk rings the parker once")
     for key in ("busy", "unanswered"):
-        lot.set_recall(key, "drop", "then the call ends, unless the dial plan goes on")
+        lot.set_recall(key, "drop", "then the call ends, unless the dial plan continues")
     lot.remarks = [found for one in group.remarks if (found := remark_of(one)) is not None]
     with_remarks(lot, left_out)
     return lot

@@ -23,7 +23,7 @@ _RECALL: Final = ("to", "ring", "attempts", "busy", "unanswered")
 _PARKING: Final = ("when_full", "retries", "retry_after")
 _DIALS: Final = "not in the scenario; choose the number that your telephones dial"
 _WHY: Final = {
-    "when_full": "a park that finds the lot full goes on in the dial plan",
+    "when_full": "a park that finds the lot full continues in the dial plan",
     "retries": "the PBX does not ask again by itself",
     "retry_after": "the PBX does not ask again by itself",
     "patience": "callers hang up when they want to",

@@ -52,7 +52,7 @@ def _otherwise_returned(found: Imported) -> Iterator[LeftOut]:
 
 
 def _check(found: Imported) -> None:
-    """Refuse lots that a scenario refuses: of one name, too large together, or with a limit out of range."""
+    """Refuse lots that a scenario refuses: of one name, together too large, or with a limit out of range."""
     parking = "" if "[parking]" in found.toml else "parking = { probability = 1 }\n"
     tables = found.toml.replace("[parking]\n", "[parking]\nprobability = 1\n")
     try:

@@ -169,7 +169,7 @@ def _fact(row: Mapping[str, str], line: int, time_us: int, parked: set[str]) -> 
 
 
 def _extra(row: Mapping[str, str]) -> dict[str, Any]:
-    """Return the JSON of an event's extra; nothing where there is none."""
+    """Return the JSON of an event's extra; empty where it has no such field."""
     try:
         extra = json.loads(row.get("eventextra") or "{}")
     except (ValueError, RecursionError):
