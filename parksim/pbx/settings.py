@@ -115,6 +115,7 @@ def _grown(rows: Sequence[Row]) -> tuple[int, int, int] | None:
             refusals += inside == seen
         elif row.kind != c.PARKED:
             inside.discard(row.slot)
+            seen.add(row.slot)  # a call that was there before the log began shows its slot as well
         else:
             if seen and row.slot > max(seen):
                 passed_us = max(row.time_us - begin_us, 1)

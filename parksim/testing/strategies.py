@@ -144,7 +144,7 @@ def workloads(draw: st.DrawFn, settings: Settings, *, max_calls: int = 12, grid_
     the grid.
 
     >>> from hypothesis import find
-    >>> from parksim.scenario.model import TEMPLATE
+    >>> from parksim.scenario.model import TEMPLATE, Scenario
     >>> settings = Scenario.loads(TEMPLATE).settings
     >>> find(workloads(settings), lambda drawn: len(drawn.arrival_us) > 1).arrival_us.tolist()
     [0, 0]

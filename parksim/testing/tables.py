@@ -68,6 +68,7 @@ def scenarios(draw: st.DrawFn, *, objectives: bool = True) -> Scenario:
         draw: Hypothesis' own.
         objectives: whether some scenarios have objectives.
 
+    >>> import json
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=20, derandomize=True, database=None)
     ... @given(scenarios())

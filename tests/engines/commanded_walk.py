@@ -57,7 +57,8 @@ class Walk:
             return
         self.check(call not in self.gone, f"{row}: is over")
         self.check((kind == c.OFFERED) == (call not in self.where), f"{row}: offered once, and first")
-        left = (lot, slot) if kind in {c.RETRIEVED, c.EXPIRED} or (kind, reason) == (c.ABANDONED, c.IN_LOT) else None
+        leaves = kind in {c.RETRIEVED, c.EXPIRED} or (kind, reason) == (c.ABANDONED, c.IN_LOT)
+        left = (lot, slot) if leaves and (kind, reason) != (c.RETRIEVED, c.RINGING) else None
         if left is not None:
             self.leave(row, left)
         if kind == c.REFUSED:
@@ -71,13 +72,17 @@ class Walk:
             self.check(self.where.get(call) in {"attendant", "staff"}, f"{row}: parked from {self.where.get(call)}")
             self.check(deadline_us == c.NEVER or deadline_us > at_us, f"{row}: over before it began")
             self.slots[lot, slot] = row
+        if kind == c.REMINDED:
+            parked = self.slots.get((lot, slot))
+            self.check(parked is not None and parked[2] == call, f"{row}: is not in that slot")
+            self.check(parked is None or parked[5] == extension, f"{row}: not its parker")
         if kind in ENDS:
             self.check(self.where.get(call) != "slot" or left is not None, f"{row}: still in a slot")
             self.where.pop(call, None)
             self.who.pop(call, None)
             self.gone.add(call)
-        elif kind != c.REFUSED:
-            self.where[call] = WHERE[kind]
+        elif kind not in {c.REFUSED, c.REMINDED}:
+            self.where[call] = "attendant" if reason == c.ON_REMINDER else WHERE[kind]
             if kind not in {c.OFFERED, c.RECALL_UNANSWERED}:
                 self.who[call] = extension
 
@@ -119,9 +124,10 @@ def two_at_once(rows: list[Row], touched: set[int]) -> list[str]:
     """Return who had two calls at once that no command has touched: an attendant's first line has room for one."""
     busy: dict[int, int] = {}
     wrong = []
+    met = {row[2] for row in rows if row[7] == c.MET}  # a key whose slot was taken connects both, and both are gone
     for row in rows:
         call, extension, kind = row[2], row[5], row[6]
-        if call in touched or extension == c.NOBODY:
+        if call in touched or extension == c.NOBODY or (kind == c.RETRIEVED and call in met):
             continue
         if kind in {c.ANSWERED, c.RECALL_RINGING, c.RECALL_ANSWERED, c.RETRIEVED}:
             if busy.setdefault(extension, call) != call:

@@ -410,7 +410,7 @@ def test_what_always_holds_of_measures(drawn):
     assert math.isclose(values["occupancy_pmf"].sum(), 1, rel_tol=ROUNDING * 8)
     assert values["occupancy_pmf"][-1] == values["time_full_share"]
     if values["parks_made"]:
-        ways = ("retrieved_share", "expired_share", "abandoned_share")
+        ways = ("retrieved_share", "stranger_share", "resumed_share", "expired_share", "abandoned_share")
         assert math.isclose(sum(values[name] for name in ways), 1, rel_tol=ROUNDING)
     for name in SHARES:
         shares = np.atleast_1d(values[name])
