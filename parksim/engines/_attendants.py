@@ -1,4 +1,7 @@
-"""The kernel's attendants: who is free, who rings, and how free attendants and waiting calls come together."""
+"""The kernel's attendants: who is free, who rings, and how free attendants and waiting calls come together.
+
+PYTEST_DONT_REWRITE: Numba compiles these assertions as they are written.
+"""
 
 from parksim.engines import _state as s
 from parksim.engines._lift import inlined, rules

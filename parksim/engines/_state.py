@@ -5,6 +5,8 @@ wake_rank); an entry of the heap that does not agree with its call's record is s
 call after the other: that of a call is found by the last bits of its number. Arrivals come from their column, not
 from the heap, and the two SERVEs are flags: all three are compared with the heap's top by the same key, (instant, rank
 << 32 | number). Calls that wait stand in linked lists whose links are in their records.
+
+PYTEST_DONT_REWRITE: Numba compiles these assertions as they are written.
 """
 
 from functools import lru_cache

@@ -7,6 +7,8 @@ compiled by ``_lift``. It draws nothing: the workload's columns hold all chance.
 
 ``advance`` runs until the calendar is empty or a buffer could be too small for the next event; then the caller makes
 it larger and calls again. Indices are asserted where a rule gives them, since compiled code checks no bounds.
+
+PYTEST_DONT_REWRITE: Numba compiles these assertions as they are written.
 """
 
 from typing import Any, Final

@@ -1,12 +1,13 @@
 """What the kernel keeps little of: records of calls that are there, numbers of 32 bits, rows that some call reaches."""
 
+import ast
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from parksim.engines import _state, kernel, processes
+from parksim.engines import _attendants, _lift, _state, kernel, processes, trees
 from parksim.journal.measures import counted_in
 from parksim.rules import codes as c
 from parksim.scenario.model import Scenario
@@ -92,3 +93,10 @@ def test_more_people_are_on_their_way_than_there_is_room_for_at_first(way):
     workload = draw(scenario.with_values({"arrivals": {"kind": "poisson", "rate": "900/h"}}), 3)
     assert (workload.retrieval_us[0] != c.NEVER).sum() > 2 * _state.LIVE_CALLS
     same_journals(scenario.settings, workload)
+
+
+@pytest.mark.parametrize("module", [kernel, _attendants, _state, trees, *_lift.SOURCES])
+def test_pytest_leaves_compiled_assertions_alone(module):
+    """An installed parksim brings a plugin, so pytest writes its assertions anew; Numba could not compile those."""
+    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(Path(module.__file__).read_text())))
+    assert not asserts or "PYTEST_DONT_REWRITE" in module.__doc__
