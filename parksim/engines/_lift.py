@@ -252,13 +252,13 @@ all is inlined. Passing the words costs a third of the time that the kernel take
 
 
 @cache
-def _fetcher() -> Any:
-    """Return the function that compiled code has for ``fetch``."""
+def _prefetcher() -> Any:
+    """Return the function that compiled code has for ``prefetch``."""
     cgutils: Any = import_module("numba.core.cgutils")
     extending: Any = import_module("numba.extending")
     llvm: Any = import_module("llvmlite.ir")
 
-    def fetch(_typing: Any, array: Any, place: Any) -> Any:
+    def prefetch(_typing: Any, array: Any, place: Any) -> Any:
         def call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             data = context.make_array(signature.args[0])(context, builder, values[0]).data
             word, number = cgutils.voidptr_t, llvm.IntType(32)
@@ -270,12 +270,12 @@ def _fetcher() -> Any:
 
         return numba.types.none(array, place), call
 
-    return extending.intrinsic(fetch)
+    return extending.intrinsic(prefetch)
 
 
 def _nothing(_array: Any, _place: int) -> None:
     """Do nothing."""
 
 
-fetch: Final = _fetcher() if is_compiled else _nothing
+prefetch: Final = _prefetcher() if is_compiled else _nothing
 """Asks the processor to bring a place of an array, counted through all its axes, near before it is needed."""

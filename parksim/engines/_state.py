@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parksim.engines._lift import fetch, inlined, rules
+from parksim.engines._lift import inlined, prefetch, rules
 from parksim.engines.trees import line_of, tree_of_counts, width_for
 from parksim.journal.journal import COLUMNS
 from parksim.rules import codes, life, routing
@@ -163,8 +163,8 @@ def sink(ex: Exchange, size: int, time_us: int, key: int) -> None:
     row = ex.heap.shape[1]
     while below < size:
         ahead = min(8 * place + 7, size)  # eight entries that are looked at three levels later
-        fetch(ex.heap, ahead)
-        fetch(ex.heap, row + ahead)
+        prefetch(ex.heap, ahead)
+        prefetch(ex.heap, row + ahead)
         if below + 1 < size:
             below += is_before(ex.heap[0, below + 1], ex.heap[1, below + 1], ex.heap[0, below], ex.heap[1, below])
         ex.heap[0, place] = ex.heap[0, below]

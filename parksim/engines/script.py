@@ -327,7 +327,7 @@ class _Writer:
         called = self._called(node)
         if any(called is one for one in _THEMSELVES):
             return given[0]
-        if called is _lift.fetch:  # JavaScript has no such hint
+        if called is _lift.prefetch:  # JavaScript has no such hint
             return ""
         if isinstance(called, type) and hasattr(called, "_fields"):
             return self._made(called, given, node)

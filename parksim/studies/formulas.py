@@ -127,7 +127,7 @@ def _table(scenario: Scenario) -> Table:
         | _requests(scenario, known)
         | lot
         | _by_hour(lot, "refused_share", "recalls_per_hour", "occupancy_mean")
-        | _none("time-outs fall into later hours", ["expired_share_by_hour"])  # than the parks do
+        | _none("time-outs fall into later hours", ["expired_share_by_hour"])  # than that of the park
         | _stays(scenario, known)
         | _returns(scenario)
         | _no_returns(scenario)

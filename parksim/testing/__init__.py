@@ -15,9 +15,7 @@ if TYPE_CHECKING:
         ORGANIZATIONS,
         USERS,
         Moment,
-        laws,
         park_operations,
-        scenarios,
         settings_and_workloads,
         settings_of_engines,
         uapi_histories,
@@ -27,8 +25,10 @@ if TYPE_CHECKING:
         uapi_requests,
         workloads,
     )
+    from parksim.testing.tables import laws, scenarios
 
-_BENCH: Final = ("Bench", "switchboard")
+_ROOMS: Final = {"Bench": "bench", "switchboard": "bench", "laws": "tables", "scenarios": "tables"}
+"""Where a public name is, unless in ``strategies``."""
 
 __all__ = [
     "CALL_IDS",
@@ -58,6 +58,6 @@ def __getattr__(name: str) -> Any:
         from parksim.errors import MissingNameError  # noqa: PLC0415 - only a wrong name needs it
 
         raise MissingNameError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{'bench' if name in _BENCH else 'strategies'}"), name)
+    value = getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'strategies')}"), name)
     globals()[name] = value
     return value

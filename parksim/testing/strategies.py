@@ -1,10 +1,10 @@
 """Hypothesis strategies for testers of a park engine, a PBX or a program that speaks UAPI.
 
 ``settings_and_workloads`` draws what an engine is run with, small and nasty: few slots, few people, times on a coarse
-grid so that instants coincide all the time. ``scenarios`` draws scenario files, ``park_operations`` what can befall
-one lot, ``uapi_requests`` and ``uapi_registers`` what goes over the wire and what it meets. Everything drawn is valid
+grid so that instants coincide all the time. ``park_operations`` draws what can befall one lot, ``uapi_requests`` and
+``uapi_registers`` what goes over the wire and what it meets; ``tables`` draws scenario files. Everything drawn is valid
 (requests excepted: bad ones are half the point), every call in it comes to an end, and a failing example shrinks to
-the smallest one. Hypothesis is needed by this module alone.
+the smallest one. Nothing else in parksim needs Hypothesis than these two modules.
 
 >>> from hypothesis import given, settings
 >>> from parksim.engines import processes
@@ -29,25 +29,6 @@ from parksim.rules.uapi.calls import next_timer_us
 from parksim.rules.uapi.register import Changed, Register
 from parksim.scenario.model import Settings
 from parksim.scenario.workload import Workload
-from parksim.testing.tables import laws, scenarios
-
-__all__ = [
-    "CALL_IDS",
-    "ORGANIZATIONS",
-    "USERS",
-    "Moment",
-    "laws",
-    "park_operations",
-    "scenarios",
-    "settings_and_workloads",
-    "settings_of_engines",
-    "uapi_histories",
-    "uapi_life",
-    "uapi_opening",
-    "uapi_registers",
-    "uapi_requests",
-    "workloads",
-]
 
 SECOND_US: Final = 1_000_000
 GRIDS_US: Final = (1, SECOND_US)

@@ -7,8 +7,8 @@ Three laws of this file:
 3. Slots and deadlines belong to ``lot``: every park, retrieval, hang-up and time-out is decided there.
 
 Timers are not objects: they are the deadlines and the ends of ringing of the stays; ``next_timer_us`` tells the first.
-Every function that has a ``now_us`` first lets those timers happen that come before it in the
-calendar (instant, rank, call), each stamped with its own instant however late one asks.
+Every function that has a ``now_us`` first lets those timers happen that come before it in the calendar (instant, rank,
+call), each stamped with its own instant however late one asks.
 
 >>> from parksim.rules.uapi.register import new_register
 >>> empty = new_register({"12": ["0003*210"]})
