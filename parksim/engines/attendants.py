@@ -5,6 +5,7 @@ Every wake-up is an event of our own, an ``Alarm``: ``processes`` says why.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
@@ -186,13 +187,12 @@ class AttendedExchange:
         if attendant == c.NOBODY or self.settings.announcement_us == 0:
             self._free_attendant(attendant, now)
             return
-        announced_us = now + self.settings.announcement_us
+        announced = Alarm(self.env, now + self.settings.announcement_us, c.RANK_ANNOUNCED, attendant)
+        self._call_back(announced, partial(self._announced, call, attendant))
 
-        def announced(_event: Event) -> None:
-            self.write(announced_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.RELEASED, c.NO_REASON)
-            self._free_attendant(attendant, announced_us)
-
-        self._call_back(Alarm(self.env, announced_us, c.RANK_ANNOUNCED, attendant), announced)
+    def _announced(self, call: int, attendant: int, _event: Event) -> None:
+        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, c.RELEASED, c.NO_REASON)
+        self._free_attendant(attendant, self.now_us)
 
     def _free_attendant(self, attendant: int, now: int) -> None:
         if attendant == c.NOBODY:
@@ -226,6 +226,7 @@ class AttendedExchange:
         at_once.succeed(turn)
 
     def _call_back(self, alarm: Alarm, callback: Callable[[Event], None]) -> None:
+        """Have a method called at an alarm: itself, or a ``partial`` of it, so that it can be kept (``snapshot``)."""
         alarm.callbacks.append(callback)
 
 

@@ -222,11 +222,10 @@ class CommandedExchange(Exchange):
         """Put ``work`` into the calendar after all that happens at (``time_us``, ``rank``)."""
         if self.change_us == c.NEVER:  # changes of the number on duty stop when nothing else is to come
             self._await_change()
+        self._call_back(Alarm(self.env, time_us, rank, LAST_NUMBER), partial(self._work, work))
 
-        def work_now(_event: Event) -> None:
-            work()
-
-        self._call_back(Alarm(self.env, time_us, rank, LAST_NUMBER), work_now)
+    def _work(self, work: Callable[[], object], _event: Event) -> None:
+        work()
 
     def schedule(self, commands: Sequence[Command]) -> None:
         """Put commands into the calendar, each at its instant and rank; joined ones right after one another."""
@@ -310,7 +309,7 @@ class CommandedExchange(Exchange):
         else:
             self._release(place.call, busy, fact.time_us)
         if place.told:
-            self._watch(place, fact)
+            self._watch(fact)
         else:
             self._limits_us[place.call] = command.limit_us
             self._go_on(place.call, self._parked_by_command(place.call, parks, fact))
@@ -321,25 +320,26 @@ class CommandedExchange(Exchange):
         if attendant is not None:
             yield from self._life(call, attendant, min(parks + 1, self.settings.max_parks))
 
-    def _watch(self, place: Place, parked: Fact) -> None:
+    def _watch(self, parked: Fact) -> None:
         """Let a placed call come back when its time is up, if this stay is still the one it was."""
-        if parked.deadline_us == c.NEVER:
+        if parked.deadline_us != c.NEVER:
+            expiry = Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, parked.call)
+            self._call_back(expiry, partial(self._expire, parked))
+
+    def _expire(self, parked: Fact, _event: Event) -> None:
+        place = self.places.get(parked.call)
+        if place is None or place.state != life.IN_SLOT or (place.lot, place.slot) != (parked.lot, parked.slot):
             return
-
-        def expire(_event: Event) -> None:
-            stays = place.state == life.IN_SLOT and (place.lot, place.slot) == (parked.lot, parked.slot)
-            if not stays or place.deadline_us != parked.deadline_us:
-                return
-            now = self.now_us
-            fact = decide_expiry(self.lots[parked.lot].view, parked.slot, place.call, parked.deadline_us, now)
-            assert fact.kind == c.EXPIRED
-            self._commit(fact)
-            if self.settings.recall_to == c.TO_ELSEWHERE:
-                self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
-                return
-            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, fact.extension, c.RECALL_RINGING, c.NO_REASON)
-
-        self._call_back(Alarm(self.env, parked.deadline_us, c.RANK_EXPIRY, place.call), expire)
+        if place.deadline_us != parked.deadline_us:
+            return
+        now = self.now_us
+        fact = decide_expiry(self.lots[parked.lot].view, parked.slot, place.call, parked.deadline_us, now)
+        assert fact.kind == c.EXPIRED
+        self._commit(fact)
+        if self.settings.recall_to == c.TO_ELSEWHERE:
+            self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ENDED, c.FORWARDED)
+            return
+        self.write(now, c.NEVER, place.call, c.NOBODY, c.NOBODY, fact.extension, c.RECALL_RINGING, c.NO_REASON)
 
     def _fetch(self, place: Place, command: Command) -> None:
         parks, now = place.parks - 1, self.now_us

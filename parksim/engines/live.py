@@ -31,12 +31,11 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
-import simpy
-
 from parksim.engines import commanded as cmd
 from parksim.engines.clocks import FOR_EVER, Clock, RealClock, VirtualClock
-from parksim.engines.commanded import RANKS, Command, CommandedExchange, Place
-from parksim.engines.traffic import Traffic, endless_batches, one_batch
+from parksim.engines.commanded import RANKS, Command, Place
+from parksim.engines.snapshot import Calendar, KeptExchange, Snapshot
+from parksim.engines.traffic import Bookmark, Traffic, endless_batches, one_batch
 from parksim.errors import ArgumentError, CommandError, EndedError, StateError
 from parksim.journal.journal import Journal, JournalWriter
 from parksim.rules import life
@@ -142,10 +141,10 @@ class Switchboard:
         self.failure: Exception | None = None
         """What ended the switchboard, if it did not end by itself."""
         self._endless = traffic and endless
-        self._env = simpy.Environment()
-        batches = endless_batches if endless else one_batch
-        coming = Traffic(batches(scenario, seed, replication) if traffic else ())
-        self.exchange = CommandedExchange(self._env, scenario.settings, coming, self._write)
+        self._batches = endless_batches if endless else one_batch
+        self._env, self.exchange = self._model(
+            0, Traffic(self._batches(scenario, seed, replication) if traffic else ())
+        )
         self.calls = self.exchange.places
         """Where each call is that is not over, by number."""
         self.reached_us = -1
@@ -157,6 +156,27 @@ class Switchboard:
         self.closed = False
         """Whether it has ended."""
         self._put_back = 0
+
+    def _model(self, now_us: int, traffic: Traffic) -> tuple[Calendar, KeptExchange]:
+        calendar = Calendar(now_us)
+        return calendar, KeptExchange(calendar, self.scenario.settings, traffic, self._write)
+
+    def snapshot(self) -> Snapshot:
+        """Return the model as it is, with nothing at its instant left half done."""
+        self._env.settle(self._step)
+        return self.exchange.snapshot()
+
+    def become(self, kept: Snapshot, reached_us: int) -> None:
+        """Continue from a snapshot of a switchboard with the same arguments; this one is new, and keeps its ``works``."""
+        works, traffic = self.exchange.works, Traffic(())
+        if kept.traffic is not None:
+            bookmark, index = kept.traffic
+            traffic = Traffic(self._batches(self.scenario, self.seed, self.replication, Bookmark(*bookmark)), index)
+        self._env, self.exchange = self._model(kept.now_us, traffic)
+        self.exchange.works = works
+        self.exchange.become(kept)
+        self.calls = self.exchange.places
+        self.reached_us = reached_us
 
     async def __aenter__(self) -> Self:
         if self._task is not None or self.closed:
@@ -353,9 +373,17 @@ class Switchboard:
         return results[0]
 
     def later(self, delay_us: int, rank: int, work: Callable[[int], object]) -> None:
-        """Put ``work`` into the calendar ``delay_us`` from the instant at hand on; it may ``commit`` commands."""
+        """Put ``work`` into the calendar ``delay_us`` from the instant at hand on; it may ``commit`` commands.
+
+        So that a snapshot can hold it, it is a ``partial`` of one of ``exchange.works``, with plain arguments.
+
+        Raises:
+            ArgumentError: it is not.
+        """
+        if not isinstance(work, partial) or work.func not in self.exchange.works.values():
+            raise ArgumentError(f"{work} has no name: give a partial of one of exchange.works")
         time_us = self.exchange.now_us + delay_us
-        self.exchange.at(time_us, rank, lambda: work(time_us))
+        self.exchange.at(time_us, rank, partial(work, time_us))
 
     # What is there -----------------------------------------------------------------------------------------------
 

@@ -17,13 +17,14 @@ import gc
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import simpy
 from simpy.events import Event
 
 from parksim.engines.attendants import Alarm, AttendedExchange, Group, Turn, Waiter, later
-from parksim.engines.trees import mark, tree_of_counts, width_for
+from parksim.engines.trees import mark, tree_of_counts, tree_over, width_for
 from parksim.journal.journal import Journal, JournalWriter, RowWriter
 from parksim.rules import codes as c
 from parksim.rules import routing
@@ -55,6 +56,16 @@ class Retrieval(NamedTuple):
     slot: int
 
 
+class Ring(NamedTuple):
+    """A return that rings its parker: the clocks of the call, the end of the period that runs, and its number."""
+
+    parked_us: int
+    patience_end_us: int
+    answer_us: int
+    end_us: int
+    attempt: int = 1
+
+
 FEW_SLOTS: Final = 32
 """Up to this many slots a scan is as quick as keeping a tree of them."""
 
@@ -82,6 +93,17 @@ class SlotTable:
         self.deadlines_us[slot] = deadline_us
         if last_slot != self.view.last_slot:
             self.view = self._seen(last_slot)
+
+    def fill(
+        self, occupants: list[int], parkers: list[int], deadlines_us: list[int], since_us: list[int], last_slot: int
+    ) -> None:
+        """Be as it was: four columns, a number a slot, and the slot assigned last."""
+        columns = (self.occupants, occupants), (self.parkers, parkers), (self.deadlines_us, deadlines_us)
+        for ours, theirs in (*columns, (self.since_us, since_us)):
+            ours[:] = theirs
+        if self.free:
+            self.free[:] = tree_over([occupant == c.NOBODY for occupant in occupants])
+        self.view = self._seen(last_slot)
 
     def _seen(self, last_slot: int) -> Lot:
         columns = self.occupants, self.parkers, self.deadlines_us
@@ -156,11 +178,8 @@ class Exchange(AttendedExchange):
         while attendant is not None:
             decided_us = self.now_us + calls.handling_us[parks][call]
             if parks == self.settings.max_parks or not calls.wants_park[parks][call]:
-                end_us = decided_us + calls.talk_us[parks][call]
-                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-                self._end(call, attendant, end_us)
+                yield from self._talk(call, attendant, decided_us + calls.talk_us[parks][call])
                 return
-            yield Alarm(self.env, decided_us, c.RANK_PARK_REQUEST, call)
             stay = yield from self._park(call, parks, attendant, decided_us)
             if stay is None:
                 return
@@ -186,26 +205,35 @@ class Exchange(AttendedExchange):
         wait = self._at(later(now, self.calls.queue_patience_us[call]), c.RANK_HANGUP, call)
         waiter = Waiter(call, wait, c.NOBODY, rings=False, since_us=now)
         self.queue.append(waiter)
-        turn = yield wait
+        return (yield from self._queued(waiter))
+
+    def _queued(self, waiter: Waiter) -> Generator[Event, Any, int | None]:
+        turn = yield waiter.wait
         if isinstance(turn, Turn):
             return turn.extension
         self.queue.remove(waiter)
-        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
+        self.write(self.now_us, c.NEVER, waiter.call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.WAITING)
         return None
 
-    def _end(self, call: int, extension: int, now: int, reason: int = c.TALKED) -> None:
-        """End the talk with the attendant, or with the person who retrieved the call."""
-        self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, reason)
+    def _talk(self, call: int, extension: int, end_us: int, reason: int = c.TALKED) -> Life:
+        """Talk to the end with the attendant, or with the person who retrieved the call."""
+        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
+        self.write(end_us, c.NEVER, call, c.NOBODY, c.NOBODY, extension, c.ENDED, reason)
         if reason == c.TALKED:
-            self._free_attendant(extension, now)
+            self._free_attendant(extension, end_us)
         else:
-            self._free_member(extension, now)
+            self._free_member(extension, end_us)
 
-    def _park(self, call: int, parks: int, attendant: int, now: int) -> Generator[Event, Any, Fact | None]:
-        """Ask for a slot until there is one (the fact PARKED) or the call does something else (None)."""
+    def _park(
+        self, call: int, parks: int, attendant: int, now: int, asked: int = 0
+    ) -> Generator[Event, Any, Fact | None]:
+        """Ask for a slot from ``now`` on until there is one (the fact PARKED), or the call does something else (None).
+
+        ``asked`` is how often the lot was full before.
+        """
         settings = self.settings
-        asked = 0
         while True:
+            yield Alarm(self.env, now, c.RANK_PARK_REQUEST, call)
             fact = self._ask_for_slot(call, parks, attendant, now)
             if fact.kind == c.PARKED:
                 self._release(call, attendant, now)
@@ -217,12 +245,9 @@ class Exchange(AttendedExchange):
             then = routing.after_lot_full(settings.when_full, asked, settings.retries)
             if then == routing.ASK_AGAIN:
                 now += settings.retry_after_us
-                yield Alarm(self.env, now, c.RANK_PARK_REQUEST, call)
                 continue
             if then == routing.TALK_ON:
-                end_us = now + self.calls.talk_us[parks][call]
-                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-                self._end(call, attendant, end_us)
+                yield from self._talk(call, attendant, now + self.calls.talk_us[parks][call])
                 return None
             kind, reason = (c.LOST, fact.reason) if then == routing.LEAVE else (c.ENDED, c.OVERFLOWED)
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, attendant, kind, reason)
@@ -286,19 +311,26 @@ class Exchange(AttendedExchange):
         if self.dials:
             self._expect_dial(stay, calls.retrieval_us[parks][call])
         wake = routing.first_of_stay(stay.time_us, patience_us, retrieval_us, limit_us)
-        ends = yield self._in_slot(call, wake)
-        if ends == c.RANK_RETRIEVAL:
+        return (yield from self._staying(call, parks, stay, self._in_slot(call, wake)))
+
+    def _staying(
+        self, call: int, parks: int, stay: Fact, wait: Event, retrieval: Retrieval | None = None
+    ) -> Generator[Event, Any, int | None]:
+        """Wait in the lot for ``wait``; with a ``retrieval``, also until a member of the staff is free for it."""
+        lot = self.lots[stay.lot]
+        while (ends := (yield wait)) == c.RANK_RETRIEVAL:
             member = self._take_member()
             if member is not None:
                 self._commit(decide_unpark(lot.view, stay.slot, member, self.now_us))
                 ends = Turn(c.RETRIEVED, member)
-            else:
-                wake = routing.first_of_stay(stay.time_us, patience_us, c.NEVER, limit_us)
-                retrieval = Retrieval(call, self._in_slot(call, wake), stay.lot, stay.slot)
-                self.retrievals.append(retrieval)
-                ends = yield retrieval.wait
-                if ends in (c.RANK_HANGUP, c.RANK_EXPIRY):
-                    self.retrievals.remove(retrieval)
+                break
+            limit_us = self._longest_stay(self.calls.max_in_parking_us[parks][call])
+            wake = routing.first_of_stay(stay.time_us, self.calls.patience_us[parks][call], c.NEVER, limit_us)
+            wait = self._in_slot(call, wake)
+            retrieval = Retrieval(call, wait, stay.lot, stay.slot)
+            self.retrievals.append(retrieval)
+        if retrieval is not None and not isinstance(ends, Turn):
+            self.retrievals.remove(retrieval)
         if self.stays_end_by_others:
             del self.stays[call], self.parked[call]
             lot.since_us[stay.slot] = c.NEVER
@@ -307,9 +339,8 @@ class Exchange(AttendedExchange):
         now = self.now_us
         if isinstance(ends, Turn):
             if ends.kind == c.RETRIEVED:
-                end_us = now + calls.staff_talk_us[parks][call]
-                yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-                self._end(call, ends.extension, end_us, c.AFTER_RETRIEVAL)
+                end_us = now + self.calls.staff_talk_us[parks][call]
+                yield from self._talk(call, ends.extension, end_us, c.AFTER_RETRIEVAL)
             return ends.extension if ends.kind == c.RECALL_ANSWERED else None
         if ends == c.RANK_HANGUP:
             fact = decide_hangup(lot.view, stay.slot, now)
@@ -322,9 +353,9 @@ class Exchange(AttendedExchange):
 
     def _expect_reminder(self, stay: Fact, at_us: int, first_us: int, answer_us: int) -> None:
         reminder = Alarm(self.env, at_us, c.RANK_EXPIRY, stay.call)
-        self._call_back(reminder, lambda _event: self._remind(stay, first_us, answer_us))
+        self._call_back(reminder, partial(self._remind, stay, first_us, answer_us))
 
-    def _remind(self, stay: Fact, first_us: int, answer_us: int) -> None:
+    def _remind(self, stay: Fact, first_us: int, answer_us: int, _event: Event) -> None:
         """Remind the parker of a call, if it is still there; from ``answer_us`` on he takes it back when he is free."""
         if self.parked.get(stay.call) is not stay:
             return
@@ -336,13 +367,13 @@ class Exchange(AttendedExchange):
         )
         if not again and answer_us != c.NEVER:
             answer = Alarm(self.env, answer_us, c.RANK_ANSWER, stay.call)
-            self._call_back(answer, lambda _event: self._resume(stay))
+            self._call_back(answer, partial(self._resume, stay))
         elif answer_us != c.NEVER and answer_us <= now:
-            self._resume(stay)
+            self._resume(stay, _event)
         if next_us < stay.deadline_us:
             self._expect_reminder(stay, next_us, first_us, answer_us)
 
-    def _resume(self, stay: Fact) -> None:
+    def _resume(self, stay: Fact, _event: Event) -> None:
         """Let the parker take a call back of which he was reminded, if it is still there and he is free."""
         parker = stay.extension
         is_free = parker == c.NOBODY or routing.is_free(self.attendants.idle_since_us[parker])
@@ -356,10 +387,10 @@ class Exchange(AttendedExchange):
         """Let somebody come to whom the number of a slot has been told; who was told first dials first."""
         if retrieval_us != c.NEVER:
             dial = Alarm(self.env, stay.time_us + retrieval_us, c.RANK_RETRIEVAL, self.told)
-            self._call_back(dial, lambda _event: self._dial(stay))
+            self._call_back(dial, partial(self._dial, stay))
         self.told += 1
 
-    def _dial(self, told: Fact) -> None:
+    def _dial(self, told: Fact, _event: Event) -> None:
         """Fetch who is in the slot whose number was told, or who is parked longest in that lot.
 
         Where no member of the staff is free, the retrieval of the wanted call, or of the one parked longest, waits for
@@ -393,13 +424,11 @@ class Exchange(AttendedExchange):
             return None
         patience_end_us = later(self.now_us, self.calls.recall_patience_us[parks][call])
         rings = self.settings.recall_to != c.TO_GROUP
-        turn = yield from self._await_turn(call, stay.extension, patience_end_us, rings=rings)
-        if turn.kind == c.RECALL_RINGING:
-            turn = yield from self._ring(call, parks, turn.extension, stay.time_us, patience_end_us)
-        return turn.extension if turn.kind == c.RECALL_ANSWERED else None
+        waiter = self._join(call, stay.extension, patience_end_us, rings=rings)
+        return (yield from self._returning(call, parks, waiter, stay.time_us, patience_end_us))
 
-    def _await_turn(self, call: int, parker: int, patience_end_us: int, *, rings: bool) -> Generator[Event, Any, Turn]:
-        """Wait among the parker's own returns, or among the group's."""
+    def _join(self, call: int, parker: int, patience_end_us: int, *, rings: bool) -> Waiter:
+        """Join the parker's own returns, or the group's."""
         waiter = Waiter(call, self._at(patience_end_us, c.RANK_HANGUP, call), parker, rings, self.now_us)
         if rings and self.settings.attendants != c.UNLIMITED:
             self.own_returns[parker].append(waiter)
@@ -408,55 +437,73 @@ class Exchange(AttendedExchange):
         else:
             self.group_returns.append(waiter)
         self._raise_serve()
-        turn = yield waiter.wait
-        if isinstance(turn, Turn):
-            return turn
-        (self.group_returns if waiter in self.group_returns else self.own_returns[parker]).remove(waiter)
-        self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
-        return Turn(c.ABANDONED, c.NOBODY)
+        return waiter
 
-    def _ring(
-        self, call: int, parks: int, parker: int, parked_us: int, patience_end_us: int
-    ) -> Generator[Event, Any, Turn]:
-        """Ring the parker, period after period (the first RECALL_RINGING is written), then go where nobody answered."""
-        settings, calls = self.settings, self.calls
-        answer_us = later(self.now_us, calls.answer_us[parks][call])
-        attempt = 1
+    def _returning(
+        self, call: int, parks: int, waiter: Waiter, parked_us: int, patience_end_us: int
+    ) -> Generator[Event, Any, int | None]:
+        """Wait for an attendant, and ring where the turn is to ring; the attendant who answers, or None."""
+        turn = yield waiter.wait
+        if not isinstance(turn, Turn):
+            waits_for_any = waiter in self.group_returns
+            (self.group_returns if waits_for_any else self.own_returns[waiter.parker]).remove(waiter)
+            self.write(self.now_us, c.NEVER, call, c.NOBODY, c.NOBODY, c.NOBODY, c.ABANDONED, c.RETURNING)
+            return None
+        if turn.kind == c.RECALL_RINGING:
+            answer_us = later(self.now_us, self.calls.answer_us[parks][call])
+            ring = Ring(parked_us, patience_end_us, answer_us, later(self.now_us, self.settings.ring_us))
+            return (yield from self._ringing(call, parks, turn.extension, ring, self._first_of_ring(call, parks, ring)))
+        return turn.extension if turn.kind == c.RECALL_ANSWERED else None
+
+    def _first_of_ring(self, call: int, parks: int, ring: Ring) -> Event:
+        """Return what a call that rings waits for."""
+        retrieval_us = c.NEVER
+        if self.settings.retrievable:
+            retrieval_us = self.calls.retrieval_us[parks][call]
+            retrieval_us = routing.retrieval_of_ring(ring.parked_us, retrieval_us, self.now_us)
+        wake = routing.first_of_ring(ring.patience_end_us, retrieval_us, ring.answer_us, ring.end_us)
+        return self._at(wake.time_us, wake.rank, call)
+
+    def _ringing(
+        self, call: int, parks: int, parker: int, ring: Ring, wait: Event
+    ) -> Generator[Event, Any, int | None]:
+        """Ring the parker, period after period (the first RECALL_RINGING is written), then go where nobody answered.
+
+        Returns who answers, or None.
+        """
+        settings = self.settings
         while True:
-            ring_end_us, retrieval_us = later(self.now_us, settings.ring_us), c.NEVER
-            if settings.retrievable:
-                retrieval_us = routing.retrieval_of_ring(parked_us, calls.retrieval_us[parks][call], self.now_us)
-            wake = routing.first_of_ring(patience_end_us, retrieval_us, answer_us, ring_end_us)
-            rank = yield self._at(wake.time_us, wake.rank, call)
+            rank = yield wait
+            now = self.now_us
             if rank == c.RANK_RETRIEVAL:
                 member = self._take_member()
                 if member is not None:
                     yield from self._fetch_ringing(call, parks, parker, member)
-                    return Turn(c.RETRIEVED, member)
-                wake = routing.first_of_ring(patience_end_us, c.NEVER, answer_us, ring_end_us)
-                rank = yield self._at(wake.time_us, wake.rank, call)
-            now = self.now_us
+                    return None
+                wake = routing.first_of_ring(ring.patience_end_us, c.NEVER, ring.answer_us, ring.end_us)
+                wait = self._at(wake.time_us, wake.rank, call)
+                continue
             if rank == c.RANK_HANGUP:
                 self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.ABANDONED, c.RINGING)
                 self._free_attendant(parker, now)
-                return Turn(c.ABANDONED, c.NOBODY)
+                return None
             if rank == c.RANK_ANSWER:
                 self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_ANSWERED, c.NO_REASON)
-                return Turn(c.RECALL_ANSWERED, parker)
-            then = routing.after_unanswered(settings.unanswered, attempt, settings.attempts)
+                return parker
+            then = routing.after_unanswered(settings.unanswered, ring.attempt, settings.attempts)
             if then != routing.RING_AGAIN:
                 break
-            attempt += 1
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.AGAIN)
-            self.write(
-                now, later(now, settings.ring_us), call, c.NOBODY, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON
-            )
+            ring = ring._replace(end_us=later(now, settings.ring_us), attempt=ring.attempt + 1)
+            self.write(now, ring.end_us, call, c.NOBODY, c.NOBODY, parker, c.RECALL_RINGING, c.NO_REASON)
+            wait = self._first_of_ring(call, parks, ring)
         self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.LAST)
         self._free_attendant(parker, now)
         if then == routing.LEAVE:
             self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.LOST, c.UNANSWERED)
-            return Turn(c.LOST, c.NOBODY)
-        return (yield from self._await_turn(call, parker, patience_end_us, rings=False))
+            return None
+        waiter = self._join(call, parker, ring.patience_end_us, rings=False)
+        return (yield from self._returning(call, parks, waiter, ring.parked_us, ring.patience_end_us))
 
     def _fetch_ringing(self, call: int, parks: int, parker: int, member: int) -> Life:
         """Be fetched while the return rings, which frees the parker, and talk to the end."""
@@ -464,9 +511,7 @@ class Exchange(AttendedExchange):
         self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.FETCHED)
         self._free_attendant(parker, now)
         self.write(now, c.NEVER, call, c.NOBODY, c.NOBODY, member, c.RETRIEVED, c.RINGING)
-        end_us = now + self.calls.staff_talk_us[parks][call]
-        yield Alarm(self.env, end_us, c.RANK_TALK_END, call)
-        self._end(call, member, end_us, c.AFTER_RETRIEVAL)
+        yield from self._talk(call, member, now + self.calls.staff_talk_us[parks][call], c.AFTER_RETRIEVAL)
 
     # The staff ---------------------------------------------------------------------------------------------------
 

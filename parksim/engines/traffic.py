@@ -6,6 +6,7 @@ follow each other, a call's number is not its index; ``columns_by_call`` goes be
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,30 +21,43 @@ CALLS_AT_ONCE: Final = 2_000
 """Calls of endless traffic that are drawn at once: some milliseconds, in which the loop does nothing else."""
 
 
+class Bookmark(NamedTuple):
+    """Where a stretch of traffic begins: its replication, its first instant, and how many days were begun before."""
+
+    replication: int
+    start_us: int
+    days: int
+
+
 class Batch(NamedTuple):
-    """A stretch of traffic: the columns of its calls by index, and what is added to their instants."""
+    """A stretch of traffic: the columns of its calls by index, what is added to their instants, and its place."""
 
     calls: Columns
     shift_us: int
+    bookmark: Bookmark
 
 
-def batch(workload: Workload, shift_us: int = 0) -> Batch:
-    """Return a workload as a stretch of traffic that begins at ``shift_us``."""
-    return Batch(columns(workload), shift_us)
+def batch(workload: Workload, bookmark: Bookmark | None = None) -> Batch:
+    """Return a workload as the stretch of traffic at a bookmark, by default the first one."""
+    place = bookmark or Bookmark(0, 0, 0)
+    return Batch(columns(workload), place.start_us, place)
 
 
 class Traffic:
-    """The simulated calls to come: one workload, or one after the other without end."""
+    """The simulated calls to come: one workload, or one after the other without end.
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
+    ``index`` is the first call of the first stretch that comes.
+    """
+
+    def __init__(self, batches: Iterable[Batch], index: int = 0) -> None:
         self._batches = iter(batches)
         self._batch: Batch | None = next(self._batches, None)
-        self._index = 0
+        self._index = index
 
     def next_call(self) -> tuple[Columns, int, int] | None:
         """Return the columns, the index in them and the instant of the next call; None after the last."""
         while self._batch is not None:
-            calls, shift_us = self._batch
+            calls, shift_us, _ = self._batch
             if self._index < len(calls.arrival_us):
                 index = self._index
                 self._index += 1
@@ -51,6 +65,10 @@ class Traffic:
             self._batch = next(self._batches, None)
             self._index = 0
         return None
+
+    def place_of_last(self) -> tuple[Bookmark, int] | None:
+        """Return where the call stands that came last: its stretch, and its index there; None when no more come."""
+        return None if self._batch is None else (self._batch.bookmark, self._index - 1)
 
     def stop(self) -> None:
         """Let no further call come."""
@@ -111,27 +129,30 @@ def no_calls() -> Workload:
     return Workload(*(np.zeros(0 if name in flat else (1, 0), np.int64) for name in Workload._fields))  # type: ignore[arg-type]  # empty, so of any type
 
 
-def one_batch(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch]:
-    """Yield the traffic of one replication."""
-    yield batch(draw(scenario, seed, replication))
+def one_batch(scenario: Scenario, seed: int, replication: int, bookmark: Bookmark | None = None) -> Iterator[Batch]:
+    """Yield the traffic of one replication, whose only bookmark is its beginning."""
+    yield batch(draw(scenario, seed, replication), bookmark)
 
 
-def endless_batches(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch]:
-    """Yield stretch after stretch of traffic, each with the streams of the next replication.
+def endless_batches(
+    scenario: Scenario, seed: int, replication: int, bookmark: Bookmark | None = None
+) -> Iterator[Batch]:
+    """Yield stretch after stretch of traffic, each with the streams of the next replication; from a bookmark on.
 
     How busy a day is, is drawn once, however many stretches it has.
     """
-    start_us, days = 0, day_factors(scenario.arrivals, streams(seed, replication))
-    busy = next(days)
+    days = day_factors(scenario.arrivals, streams(seed, replication))
+    replication, start_us, day = bookmark or Bookmark(replication, 0, 0)
+    busy = next(islice(days, day, None))
     while True:
         stretch, end_us = _stretch(scenario, start_us, busy)
         drawn = draw(stretch, seed, replication)
         if isinstance(scenario.arrivals, Recorded) and not len(drawn.arrival_us):
             return  # the horizon lies before the first recorded call: no stretch has one
-        yield batch(drawn, start_us)
+        yield batch(drawn, Bookmark(replication, start_us, day))
         replication += 1
         if end_us // DAY_US > start_us // DAY_US:  # where days differ, the next; else all are alike
-            busy = next(days)
+            busy, day = next(days), day + 1
         start_us = end_us
 
 

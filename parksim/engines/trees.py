@@ -18,7 +18,13 @@ def width_for(leaves: int) -> int:
 
 def tree_of_counts(marked: int, width: int) -> list[int]:
     """Return a tree of counts, the first ``marked`` of its ``width`` leaves marked."""
-    counts = [0] * width + [1] * marked + [0] * (width - marked)
+    return tree_over([1] * marked + [0] * (width - marked))
+
+
+def tree_over(leaves: Sequence[int]) -> list[int]:
+    """Return a tree of counts over leaves that are marked (1) or not (0); what is missing to a full width is not."""
+    width = width_for(len(leaves))
+    counts = [0] * width + [int(leaf) for leaf in leaves] + [0] * (width - len(leaves))
     for node in range(width - 1, 0, -1):
         counts[node] = counts[2 * node] + counts[2 * node + 1]
     return counts

@@ -32,6 +32,7 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.desk_state import DeskState
 from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
 from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
@@ -107,6 +108,7 @@ class Desk:
             scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
         )
         self.switchboard.listen(self._observe)
+        self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
         for number, one in enumerate(given, 1):
             try:
@@ -146,6 +148,20 @@ class Desk:
         """Return the register for work at this instant: its lots are the switchboard's own, no copies."""
         exchange = self.switchboard.exchange
         return self._followed._replace(lots=tuple(known.view for known in exchange.lots), next_call=exchange.next_call)
+
+    @property
+    def state(self) -> DeskState:
+        """Everything that the desk knows at this instant and its arguments do not say."""
+        model = self.switchboard.snapshot()
+        counters = [self._counters[kind] for kind in COUNTED]
+        return DeskState(self.switchboard.reached_us, self._changes, counters, list(self._followed.calls), model)
+
+    def _become(self, state: DeskState) -> None:
+        """Be as a desk with the same arguments was; this one is new."""
+        self.switchboard.become(state.model, state.reached_us)
+        self._changes = state.changes
+        self._counters = dict(zip(COUNTED, state.counters, strict=True))
+        self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 

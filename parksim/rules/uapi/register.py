@@ -145,10 +145,8 @@ class Calls(Sequence[Call]):
     __slots__ = ("owners", "tables")
 
     def __init__(self, owners: tuple[int, ...], calls: Iterable[Call] = (), tables: Tables = _NO_CALLS) -> None:
-        for call in calls:
-            tables = _with(tables, None, call, owners)
         self.owners = owners
-        self.tables = tables
+        self.tables = tables if tables is not _NO_CALLS else _tables_of(tuple(calls), owners)
 
     def __len__(self) -> int:
         return len(self.tables.by_number)
@@ -216,6 +214,20 @@ class Calls(Sequence[Call]):
         """Return the calls without the one of that number, which must exist."""
         before = self.with_number(number)
         return Calls(self.owners, (), _with(self.tables, before, None, self.owners))
+
+
+def _tables_of(calls: Sequence[Call], owners: tuple[int, ...]) -> Tables:
+    """Return the tables of calls that are in the order of their numbers."""
+    by_party: dict[int, list[tuple[Moment, int]]] = {}
+    for call in calls:
+        for party in _parties(call, owners):
+            by_party.setdefault(party, []).append((Moment(call.published_us, call.number), call.number))
+    return Tables(
+        Table.of((call.number, call) for call in calls),
+        Table.of(sorted((call.id, call.number) for call in calls)),
+        Table.of((party, Table.of(sorted(theirs))) for party, theirs in sorted(by_party.items())),
+        Table.of((timer, None) for timer in sorted(timer for call in calls for timer in timers_of(call))),
+    )
 
 
 def _with(tables: Tables, before: Call | None, after: Call | None, owners: tuple[int, ...]) -> Tables:

@@ -12,7 +12,7 @@ empty one goes. Nodes that have become short are not joined, so the depth is tha
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 K = TypeVar("K")
@@ -55,6 +55,17 @@ class Table(Generic[K, V]):
 
     def __init__(self, root: _Node = _EMPTY) -> None:
         self.root = root
+
+    @classmethod
+    def of(cls, items: Iterable[tuple[K, V]]) -> "Table[K, V]":
+        """Return the map with those items, which come in the order of their keys."""
+        entries = list(items)
+        nodes: list[_Node] = [
+            _Leaf(*zip(*entries[start : start + WIDTH], strict=True)) for start in range(0, len(entries), WIDTH)
+        ]
+        while len(nodes) > 1:
+            nodes = [_branch(tuple(nodes[start : start + WIDTH])) for start in range(0, len(nodes), WIDTH)]
+        return cls(nodes[0] if nodes else _EMPTY)
 
     def __len__(self) -> int:
         return self.root.size

@@ -1,0 +1,46 @@
+"""What a desk knows at an instant, as plain data: a checkpoint of a session holds it.
+
+A new attribute of the desk that must survive a restart is a field here; ``Desk.state`` fills it, ``Desk._become`` takes
+it back. What the desk puts off for later is a ``partial`` of one of the switchboard's ``works``, with plain arguments.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from parksim.engines.snapshot import Snapshot
+from parksim.rules.uapi.register import Call, Return, Stay, View
+
+
+class DeskState(NamedTuple):
+    """Everything that a desk knows and its arguments do not say.
+
+    Attributes:
+        reached_us: The last instant of which something has happened.
+        changes: How many facts there were.
+        counters: How many of each kind that the board counts, in the order of ``desk.COUNTED``.
+        calls: The live calls of the register, in the order of their numbers.
+        model: The switchboard.
+    """
+
+    reached_us: int
+    changes: int
+    counters: Sequence[int]
+    calls: Sequence[Call]
+    model: Snapshot
+
+    def alike(self) -> "DeskState":
+        """Return it without what nobody will ever see; states from which the same follows are equal then."""
+        return self._replace(counters=tuple(self.counters), calls=tuple(self.calls), model=self.model.alike())
+
+
+def call_of(row: Sequence[Any]) -> Call:
+    """Return a call that JSON has made lists of."""
+    number, name, extension, nonce, views, published_us, answered_us, stay, returning, ending = row
+    return Call(
+        *(number, name, extension, nonce),
+        tuple(View(one[0], one[1], tuple(one[2]), tuple(one[3]), *one[4:]) for one in views),
+        *(published_us, answered_us),
+        stay and Stay(*stay),
+        returning and Return(*returning),
+        ending,
+    )
