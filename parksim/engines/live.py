@@ -167,7 +167,7 @@ class Switchboard:
         return self.exchange.snapshot()
 
     def become(self, kept: Snapshot, reached_us: int) -> None:
-        """Continue from a snapshot of a switchboard with the same arguments; this one is new, and keeps its ``works``."""
+        """Continue from a snapshot of a switchboard with the same arguments; this new one keeps its ``works``."""
         works, traffic = self.exchange.works, Traffic(())
         if kept.traffic is not None:
             bookmark, index = kept.traffic
