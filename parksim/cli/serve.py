@@ -57,6 +57,9 @@ def serve_command(
     ] = None,
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
+    full_replay: Annotated[
+        bool, Parameter(negative=(), help="Replay the session from its beginning and compare its checkpoint.")
+    ] = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -66,7 +69,7 @@ def serve_command(
     if session is not None and journal is not None:
         raise UsageError("--journal is the old name of --session; give --session alone")
     session = session or journal
-    _check(rate, port, answer, fsync, session)
+    _check(rate, port, answer, session, {"--fsync waits for": fsync, "--full-replay reads": full_replay})
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     check_not_read("--session", session, loaded, scenario=scenario, token_file=token_file, register=register)
@@ -91,6 +94,7 @@ def serve_command(
                 register_file=register,
                 journal=session,
                 fsync=fsync,
+                full_replay=full_replay,
                 traffic=not no_traffic,
                 base_url=door.base_url,
             )
@@ -99,6 +103,8 @@ def serve_command(
         if switchboard.cut_bytes:
             cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
             sys.stderr.write(f"parksim: {session}: {cut}\n")
+        for note in switchboard.notes:
+            sys.stderr.write(f"parksim: {note}\n")
         doors = serving.Doors.of(door.host, door.port, door.base_url)
         cookie = f"parksim_board_{door.port}"
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
@@ -121,8 +127,8 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
         raise InterruptedByUserError(f"the switchboard has ended{resume}")
 
 
-def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Path | None) -> None:
-    """Refuse options that are out of range, and a session that is not a file."""
+def _check(rate: float, port: int | None, answer: str, session: Path | None, of_it: dict[str, bool]) -> None:
+    """Refuse options that are out of range, a session that is not a file, and what would be of it where none is."""
     if not RATES[0] <= rate <= RATES[1]:
         raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
     if answer not in _ANSWERS:
@@ -131,8 +137,9 @@ def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Pat
         raise UsageError(f"--port {port}: from 0 to 65535")
     if session is not None and session.is_dir():
         raise UsageError(f"--session {session}: is a folder; name a file")
-    if fsync and session is None:
-        raise UsageError("--fsync waits for a session file; give --session FILE as well")
+    for what, is_asked in of_it.items():
+        if is_asked and session is None:
+            raise UsageError(f"{what} a session file; give --session FILE as well")
 
 
 def _say(text: str) -> None:

@@ -22,6 +22,7 @@ from parksim.results import ALTERED, checksum, is_altered
 from parksim.rules import uapi
 from parksim.rules.uapi.service import Scope
 from parksim.scenario.arguments import fault_in
+from parksim.server.checkpoint import Checkpoint, Place, hash_of, usable
 
 SCHEMA: Final = 1
 LAST_US: Final = 2**62
@@ -90,13 +91,22 @@ class Session:
         path: the file; it is made if it is missing.
         opening: what the session begins with; of a file that is there it must be the same.
         fsync: whether each line is forced to the disk, so that it survives a loss of power.
+        full: whether ``records`` has all lines; else only those after the newest checkpoint that can be used.
 
     Raises:
         SessionError: another server writes it, it is no session file or damaged, or of another scenario.
     """
 
-    def __init__(self, path: Path, opening: dict[str, Any], *, fsync: bool = False) -> None:
+    def __init__(self, path: Path, opening: dict[str, Any], *, fsync: bool = False, full: bool = False) -> None:
         self.path = path
+        self.checkpoint: Checkpoint | None = None
+        """What the desk knew when the file was shorter."""
+        self.note = ""
+        """What is wrong with checkpoints that are not used."""
+        self.first_line = 2
+        """The number of the line that the first of ``records`` stands in."""
+        self.closed = False
+        """Whether it has been let go of."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off."""
         self._fsync = fsync
@@ -106,12 +116,12 @@ class Session:
         except OSError as error:
             raise SessionError(f"{path}: cannot be opened ({error.strerror}); name another --session file") from None
         try:
-            self._begin(opening)
+            self._begin(opening, full)
         except BaseException:
             os.close(self._file)
             raise
 
-    def _begin(self, opening: dict[str, Any]) -> None:
+    def _begin(self, opening: dict[str, Any], full: bool) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -121,41 +131,55 @@ class Session:
         if not stat.S_ISREG(os.fstat(self._file).st_mode):
             raise SessionError(f"{self.path}: {_NO_SESSION}")
         with os.fdopen(os.dup(self._file), "rb") as file:
-            content = file.read(_OF_ANOTHERS)
-            if content.startswith(_BEGINNING):
-                content += file.read()  # ours, so however long: what a server has written it can resume
+            content = file.readline(_OF_ANOTHERS)
+            if content.startswith(_BEGINNING) and not content.endswith(b"\n"):
+                content += file.readline()  # ours, so however long: what a server has written it can resume
+            head = content if content.endswith(b"\n") else b""
+            if head:
+                self._check(object_of(self.path, head, 1), opening)
+                self.checkpoint, self.note = usable(self.path, head, file)
+                start, before = len(head), 1
+                if self.checkpoint is not None and not full:  # its last line is a mark
+                    place = self.checkpoint.place
+                    start, before = place.end - place.last_bytes, place.lines - 1
+                file.seek(start)
+                content = file.read()
+            elif not content.startswith(_BEGINNING[: len(content)]):
+                raise SessionError(f"{self.path}: {_NO_SESSION}")
+        self._session = hash_of(head)
         whole = content.rfind(b"\n") + 1
-        self._end = whole
+        lines = content[:whole].splitlines(keepends=True)
+        self._end, self._lines, self._last = whole, len(lines), lines[-1] if lines else b""
         self.records: list[Taken | Mark | Resumed] = []
         """What the file held when it was opened, in order."""
-        lines = content[:whole].splitlines()
-        if lines:
-            self._check(self._object(lines[0], 1), opening)
-            self.records = [self._record(self._object(line, n), n) for n, line in enumerate(lines[1:], 2)]
-        elif not content.startswith(_BEGINNING[: len(content)]):
-            raise SessionError(f"{self.path}: {_NO_SESSION}")
+        if head:
+            self._end, self._lines, self.first_line = start + whole, before + len(lines), before + 1
+            numbered = enumerate(lines, self.first_line)
+            self.records = [record_of(self.path, object_of(self.path, line, n), n) for n, line in numbered]
         # A whole record whose newline has become another byte is damage; a torn one is the end of a killed server.
         with suppress(ValueError, RecursionError):
             if isinstance(json.loads(content[whole:-1]), dict):
-                raise _damaged(self.path, len(lines) + 1, "its end is damaged")
+                raise _damaged(self.path, self._lines + 1, "its end is damaged")
         # From here on it is known to be ours: nothing of another's file has been touched.
         self.cut_bytes = len(content) - whole
         try:
             os.fchmod(self._file, 0o600)
-            os.ftruncate(self._file, whole)
-            if not lines:
+            os.ftruncate(self._file, self._end)
+            if not head:
                 self._append({"parksim": "session", "schema": SCHEMA, **opening})
+                self._session = hash_of(self._last)
         except OSError as error:
             raise SessionError(f"{self.path}: cannot be written ({error.strerror})") from None
 
-    def _object(self, line: bytes, number: int) -> dict[str, Any]:
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise _damaged(self.path, number, "this is no line of a session file, or it is damaged")
-        return found
+    @property
+    def place(self) -> Place:
+        """Where the file ends: all that it has is in a checkpoint of now."""
+        return Place(self._session, self._end, self._lines, len(self._last), hash_of(self._last))
+
+    @property
+    def lines(self) -> int:
+        """How many lines the file has."""
+        return self._lines
 
     def _check(self, header: dict[str, Any], opening: dict[str, Any]) -> None:
         if header.get("parksim") != "session":
@@ -173,24 +197,6 @@ class Session:
             )
         if is_altered(header):
             raise _damaged(self.path, 1, ALTERED)
-
-    def _record(self, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
-        altered = is_altered(line)
-        try:
-            found = (_Request if "method" in line else _Resumption if "gap_us" in line else _Line).model_validate(line)
-            mark = Mark(found.at_us, found.wall_s)
-            if isinstance(found, _Request):
-                told = {name: line[name] for name in _KEPT} | {"body": found.body.encode("latin-1")}
-                record: Taken | Mark | Resumed = Taken(*mark, uapi.Request(**told))
-            else:
-                record = Resumed(*mark, found.gap_us) if isinstance(found, _Resumption) else mark
-        except ValidationError as error:
-            raise _damaged(self.path, number, f"is damaged ({fault_in(error)})") from None
-        except UnicodeEncodeError:
-            raise _damaged(self.path, number, "is damaged (body: no bytes)") from None
-        if altered:
-            raise _damaged(self.path, number, ALTERED)
-        return record
 
     def take(self, at_us: int, request: uapi.Request) -> None:
         """Append a request; nothing of its token is kept.
@@ -235,10 +241,52 @@ class Session:
                 self._torn = False
             raise
         self._end += len(content)
+        self._lines += 1
+        self._last = content
 
     def close(self) -> None:
         """Let go of the file and its lock."""
+        self.closed = True
         os.close(self._file)
+
+
+def object_of(path: Path, line: bytes, number: int) -> dict[str, Any]:
+    """Return a line of a session file as JSON has it.
+
+    Raises:
+        SessionError: it is no line of one.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _damaged(path, number, "this is no line of a session file, or it is damaged")
+    return found
+
+
+def record_of(path: Path, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
+    """Return what a line after the first says.
+
+    Raises:
+        SessionError: it is damaged.
+    """
+    altered = is_altered(line)
+    try:
+        found = (_Request if "method" in line else _Resumption if "gap_us" in line else _Line).model_validate(line)
+        mark = Mark(found.at_us, found.wall_s)
+        if isinstance(found, _Request):
+            told = {name: line[name] for name in _KEPT} | {"body": found.body.encode("latin-1")}
+            record: Taken | Mark | Resumed = Taken(*mark, uapi.Request(**told))
+        else:
+            record = Resumed(*mark, found.gap_us) if isinstance(found, _Resumption) else mark
+    except ValidationError as error:
+        raise _damaged(path, number, f"is damaged ({fault_in(error)})") from None
+    except UnicodeEncodeError:
+        raise _damaged(path, number, "is damaged (body: no bytes)") from None
+    if altered:
+        raise _damaged(path, number, ALTERED)
+    return record
 
 
 def _damaged(path: Path, number: int, what: str) -> SessionError:

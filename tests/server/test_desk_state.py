@@ -25,7 +25,8 @@ WHY_IN_NO_STATE = {
     "_committing": "only while a command is done",
     "_changed": "wakes who watches",
     "_session": "the file itself",
-    "_task": "of the loop",
+    "notes": "said at the start",
+    "_tasks": "of the loop",
     "_closing": "at the end only",
 }
 """The attributes of a desk that a state need not hold."""
