@@ -12,7 +12,7 @@ call whose time was up rings its parker until somebody answers or hangs up; nobo
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from parksim.server.directory import directory
 from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
 from parksim.server.keeping import Keeper
-from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
+from parksim.server.session import LAST_US, Record, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -103,6 +103,7 @@ class Desk:
         pickup = scenario.uapi.pickup
         self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
         self._clock = clock
+        self._traffic = traffic
         self._committing: list[Fact] | None = None
         self._changes = 0
         self._changed = asyncio.Event()
@@ -128,13 +129,10 @@ class Desk:
             if self._session is None or self._session.checkpoint is None or full_replay:
                 self._admit_all(given)
             else:
-                self._become(self._session.checkpoint.state)
+                self.become(self._session.checkpoint.state)
             if journal is not None and self._session is None:  # only now: whatever was given is in order
                 self._session = Session(journal, opening, fsync=fsync)
-            twin = None
-            if full_replay and self._session is not None and self._session.checkpoint is not None:
-                twin = Desk(scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, base_url=base_url)
-            self._go_back_to_work(twin)
+            self._go_back_to_work(compare=full_replay)
         except BaseException:
             self.close_file()
             raise
@@ -176,7 +174,7 @@ class Desk:
         """How many calls the register shows."""
         return len(self._followed.calls)
 
-    def _become(self, state: DeskState) -> None:
+    def become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
         self._changes = state.changes
@@ -185,16 +183,13 @@ class Desk:
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
-    def _go_back_to_work(self, twin: "Desk | None") -> None:
-        """Replay the session, if there is one, and set the clock to where simulated time has come by now.
-
-        The ``twin`` resumes from the checkpoint, and must come to know the same.
-        """
+    def _go_back_to_work(self, *, compare: bool) -> None:
+        """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
         start_us = max(self.switchboard.reached_us, 0)
         if self._session is not None:
             records, self._session.records = self._session.records, []  # of no further use, and many
             self.cut_bytes, self.notes = self._session.cut_bytes, [self._session.note] if self._session.note else []
-            for number, record in enumerate(records, self._session.first_line):
+            for number, record in zip(self._session.numbers, records, strict=True):
                 try:
                     self._replay(record)
                 except Exception as error:
@@ -204,43 +199,55 @@ class Desk:
                     ) from error
             if records:
                 start_us = self._resume(self._session, records[-1])
-            if twin is not None:
-                self._compare(self._session, twin, records)
+            if compare and self._session.checkpoint is not None:
+                self._compare(self._session, records)
         self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
 
-    def follow(self, state: DeskState, records: Sequence[Taken | Mark | Resumed]) -> None:
-        """Be as a state says, and do again what followed; this desk is new, and shows what a restart leads to."""
-        self._become(state)
+    def follow(self, records: Iterable[Record]) -> None:
+        """Do again what followed; nothing of it is written down."""
         for record in records:
             self._replay(record)
 
-    def _compare(self, session: Session, twin: "Desk", records: Sequence[Taken | Mark | Resumed]) -> None:
-        """Let the twin resume from the checkpoint, at the same instant.
+    def anew(self) -> "Desk":
+        """Return a new desk with the same arguments, without a session and without given calls."""
+        seed, base_url = self.switchboard.seed, self._followed.base_url
+        return Desk(self.scenario, clock=VirtualClock(0), seed=seed, traffic=self._traffic, base_url=base_url)
+
+    def unlike(self, other: "Desk") -> list[str]:
+        """Return by name what another desk, which has come to the same instant, knows otherwise."""
+        theirs = other.known()
+        return [name for name, ours in self.known().items() if theirs[name] != ours]
+
+    def known(self) -> dict[str, Any]:
+        """Return what the desk knows, by name; a telephone has stopped ringing also where nobody has asked since."""
+        state = self.state
+        rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
+        return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
+
+    def _compare(self, session: Session, records: Sequence[Record]) -> None:
+        """Let another desk resume from the checkpoint, at the same instant.
 
         Raises:
             SessionError: it does not know then what a full replay knows.
         """
         assert session.checkpoint is not None
         place, state = session.checkpoint
-        resumed = Resumed(self.switchboard.reached_us, 0.0, self.resumed_after_us)
-        twin.follow(state, [*records[place.lines - 1 :], resumed])
-        theirs = twin.known()
-        unlike = [name for name, ours in self.known().items() if theirs[name] != ours]
+        twin = self.anew()
+        twin.become(state)
+        twin.follow(record for number, record in zip(session.numbers, records, strict=True) if number > place.lines)
+        twin.follow([Resumed(self.switchboard.reached_us, 0.0, self.resumed_after_us)])
+        unlike = self.unlike(twin)
         if unlike:
             newest, before = files(session.path)
             raise SessionError(
                 f"{session.path}: a full replay leads to other {', '.join(unlike)} than its checkpoint, a fault of "
                 f"parksim; remove {newest.name} and {before.name} to resume by replay"
             )
-        self.notes.append(f"a full replay of {len(records)} lines agrees with the checkpoint after line {place.lines}")
+        self.notes.append(
+            f"a full replay of {len(records):,} records agrees with the checkpoint after line {place.lines}"
+        )
 
-    def known(self) -> dict[str, Any]:
-        """Return what the desk knows, by name; of telephones that nobody asked for, whether they still ring."""
-        state = self.state
-        rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
-        return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
-
-    def _resume(self, session: Session, last: Taken | Mark | Resumed) -> int:
+    def _resume(self, session: Session, last: Record) -> int:
         """Put the traffic off by the time that has passed; return the simulated instant of now."""
         at_us = max(last.at_us, self.switchboard.reached_us) + 1
         passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
@@ -259,7 +266,7 @@ class Desk:
         self.resumed_after_us = gap_us
         return at_us + gap_us
 
-    def _replay(self, record: Taken | Mark | Resumed) -> None:
+    def _replay(self, record: Record) -> None:
         """Do again what a session file tells."""
         if isinstance(record, Resumed):
             self._put_off(record)

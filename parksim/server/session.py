@@ -2,8 +2,9 @@
 
 JSON Lines. The first line says which scenario, seed and given calls the session began with; each further one is a
 request with the simulated instant at which it took effect, a mark (how far simulated time had come at which time of
-day), or a resumption. Each line has a checksum (those of an older parksim have none). The file is its owner's alone
-(mode 0600) and locked while a server writes it. A torn last line, which was never answered, is cut off.
+day), a resumption, or many of these lines packed into one (``session_file``). Each line has a checksum (those of an
+older parksim have none). The file is its owner's alone (mode 0600) and locked while a server writes it. A torn last
+line, which was never answered, is cut off.
 """
 
 import fcntl
@@ -11,9 +12,13 @@ import json
 import os
 import stat
 import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
+from zlib import compress, decompressobj
+from zlib import error as ZlibError  # noqa: N812 - a class with a name of no class
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +34,7 @@ LAST_US: Final = 2**62
 """The last simulated instant of a session."""
 _OF_ANOTHERS: Final = 1 << 20
 """How many bytes of a file are read before it is known to be a session."""
+_MOST_UNPACKED: Final = 1 << 30
 _BEGINNING: Final = b'{"parksim": "session"'
 _NO_SESSION: Final = "is no session file of parksim serve; name another --session file"
 
@@ -57,6 +63,9 @@ class Resumed(NamedTuple):
 
 
 _Instant = Annotated[int, Field(ge=0, le=LAST_US)]
+
+
+Record = Taken | Mark | Resumed
 
 
 class _Line(BaseModel):
@@ -105,6 +114,8 @@ class Session:
         """What is wrong with checkpoints that are not used."""
         self.first_line = 2
         """The number of the line that the first of ``records`` stands in."""
+        self.numbers: list[int] = []
+        """The number of the line that each of ``records`` stands in."""
         self.closed = False
         """Whether it has been let go of."""
         self.cut_bytes = 0
@@ -136,7 +147,7 @@ class Session:
                 content += file.readline()  # ours, so however long: what a server has written it can resume
             head = content if content.endswith(b"\n") else b""
             if head:
-                self._check(object_of(self.path, head, 1), opening)
+                self._check(header_of(self.path, head), opening)
                 self.checkpoint, self.note = usable(self.path, head, file)
                 start, before = len(head), 1
                 if self.checkpoint is not None and not full:  # its last line is a mark
@@ -150,16 +161,16 @@ class Session:
         whole = content.rfind(b"\n") + 1
         lines = content[:whole].splitlines(keepends=True)
         self._end, self._lines, self._last = whole, len(lines), lines[-1] if lines else b""
-        self.records: list[Taken | Mark | Resumed] = []
+        self.records: list[Record] = []
         """What the file held when it was opened, in order."""
         if head:
             self._end, self._lines, self.first_line = start + whole, before + len(lines), before + 1
-            numbered = enumerate(lines, self.first_line)
-            self.records = [record_of(self.path, object_of(self.path, line, n), n) for n, line in numbered]
+            numbered = list(records_of(self.path, lines, self.first_line))
+            self.numbers, self.records = [number for number, _ in numbered], [record for _, record in numbered]
         # A whole record whose newline has become another byte is damage; a torn one is the end of a killed server.
         with suppress(ValueError, RecursionError):
             if isinstance(json.loads(content[whole:-1]), dict):
-                raise _damaged(self.path, self._lines + 1, "its end is damaged")
+                raise damaged(self.path, self._lines + 1, "its end is damaged")
         # From here on it is known to be ours: nothing of another's file has been touched.
         self.cut_bytes = len(content) - whole
         try:
@@ -182,21 +193,12 @@ class Session:
         return self._lines
 
     def _check(self, header: dict[str, Any], opening: dict[str, Any]) -> None:
-        if header.get("parksim") != "session":
-            raise SessionError(f"{self.path}: {_NO_SESSION}")
-        if header.get("schema") != SCHEMA:
-            raise SessionError(
-                f"{self.path}: is of schema {header.get('schema')!r} and this parksim writes {SCHEMA}; "
-                "update parksim, or name another --session file"
-            )
         unlike = [key for key, value in opening.items() if header.get(key) != json.loads(json.dumps(value))]
         if unlike:
             raise SessionError(
                 f"{self.path}: was begun with another {', '.join(unlike)}; "
                 "start with what it was begun with, or name another --session file"
             )
-        if is_altered(header):
-            raise _damaged(self.path, 1, ALTERED)
 
     def take(self, at_us: int, request: uapi.Request) -> None:
         """Append a request; nothing of its token is kept.
@@ -250,6 +252,62 @@ class Session:
         os.close(self._file)
 
 
+def header_of(path: Path, line: bytes) -> dict[str, Any]:
+    """Return what the first line of a session file says.
+
+    Raises:
+        SessionError: it is no session file, of another schema, or damaged.
+    """
+    header = object_of(path, line, 1)
+    if header.get("parksim") != "session":
+        raise SessionError(f"{path}: {_NO_SESSION}")
+    if header.get("schema") != SCHEMA:
+        raise SessionError(
+            f"{path}: is of schema {header.get('schema')!r} and this parksim writes {SCHEMA}; "
+            "update parksim, or name another --session file"
+        )
+    if is_altered(header):
+        raise damaged(path, 1, ALTERED)
+    return header
+
+
+def records_of(path: Path, lines: Sequence[bytes], first: int) -> Iterator[tuple[int, Record]]:
+    """Yield number and content of each record of some lines, of which ``first`` is the number of the first.
+
+    Raises:
+        SessionError: a line is damaged.
+    """
+    for number, line in enumerate(lines, first):
+        found = object_of(path, line, number)
+        if "packed" not in found:
+            yield number, record_of(path, found, number)
+            continue
+        for inner in unpacked(path, found, number):
+            yield number, record_of(path, object_of(path, inner, number), number)
+
+
+def packed(lines: Sequence[bytes]) -> bytes:
+    """Return one line that holds those lines, as they are, in a fraction of their room."""
+    content = {"packed": len(lines), "lines": b64encode(compress(b"".join(lines))).decode()}
+    return json.dumps(content | {"checksum": checksum(content)}).encode() + b"\n"
+
+
+def unpacked(path: Path, found: dict[str, Any], number: int) -> list[bytes]:
+    """Return the lines that ``packed`` has put into one.
+
+    Raises:
+        SessionError: it is damaged.
+    """
+    altered = is_altered(found)
+    try:
+        lines = decompressobj().decompress(b64decode(found["lines"]), _MOST_UNPACKED).splitlines(keepends=True)
+    except (KeyError, TypeError, ValueError, ZlibError):
+        lines = []
+    if altered or set(found) != {"packed", "lines"} or found["packed"] != len(lines):
+        raise damaged(path, number, ALTERED)
+    return lines
+
+
 def object_of(path: Path, line: bytes, number: int) -> dict[str, Any]:
     """Return a line of a session file as JSON has it.
 
@@ -261,11 +319,11 @@ def object_of(path: Path, line: bytes, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise _damaged(path, number, "this is no line of a session file, or it is damaged")
+        raise damaged(path, number, "this is no line of a session file, or it is damaged")
     return found
 
 
-def record_of(path: Path, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
+def record_of(path: Path, line: dict[str, Any], number: int) -> Record:
     """Return what a line after the first says.
 
     Raises:
@@ -277,19 +335,20 @@ def record_of(path: Path, line: dict[str, Any], number: int) -> Taken | Mark | R
         mark = Mark(found.at_us, found.wall_s)
         if isinstance(found, _Request):
             told = {name: line[name] for name in _KEPT} | {"body": found.body.encode("latin-1")}
-            record: Taken | Mark | Resumed = Taken(*mark, uapi.Request(**told))
+            record: Record = Taken(*mark, uapi.Request(**told))
         else:
             record = Resumed(*mark, found.gap_us) if isinstance(found, _Resumption) else mark
     except ValidationError as error:
-        raise _damaged(path, number, f"is damaged ({fault_in(error)})") from None
+        raise damaged(path, number, f"is damaged ({fault_in(error)})") from None
     except UnicodeEncodeError:
-        raise _damaged(path, number, "is damaged (body: no bytes)") from None
+        raise damaged(path, number, "is damaged (body: no bytes)") from None
     if altered:
-        raise _damaged(path, number, ALTERED)
+        raise damaged(path, number, ALTERED)
     return record
 
 
-def _damaged(path: Path, number: int, what: str) -> SessionError:
+def damaged(path: Path, number: int, what: str) -> SessionError:
+    """Return the error that says what is wrong with a line, and what to do."""
     return SessionError(
         f"{path}, line {number}: {what}; name another --session file, take the checksum out of a line that you edited, "
         "or cut the file before this line to lose what follows"

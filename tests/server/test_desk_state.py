@@ -19,6 +19,7 @@ WHY_IN_NO_STATE = {
     "scenario": "an argument",
     "rate": "an argument",
     "_clock": "an argument",
+    "_traffic": "an argument",
     "_pickup_us": "of the scenario",
     "resumed_after_us": "said at the start",
     "cut_bytes": "said at the start",
@@ -71,7 +72,7 @@ def made_again(scenario, desk: Desk) -> Desk:
     state = desk.state
     clock = desk.switchboard.clock
     again = Desk(scenario, clock=VirtualClock(clock.stop_before_us))
-    again._become(read(json.dumps(state)))
+    again.become(read(json.dumps(state)))
     assert again.state.alike() == state.alike()
     assert again.register == desk.register
     return again
