@@ -58,7 +58,7 @@ def serve_command(
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
     full_replay: Annotated[
-        bool, Parameter(negative=(), help="Replay the session from its beginning and compare its checkpoint.")
+        bool, Parameter(negative=(), help="Replay the whole session, check its checkpoint.")
     ] = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
@@ -66,9 +66,7 @@ def serve_command(
     values: Set = (),
 ) -> Answer:
     """Serve a live switchboard over UAPI, with a board to watch."""
-    if session is not None and journal is not None:
-        raise UsageError("--journal is the old name of --session; give --session alone")
-    session = session or journal
+    session = _session(session, journal)
     _check(rate, port, answer, session, {"--fsync waits for": fsync, "--full-replay reads": full_replay})
     check_seed(seed)
     loaded = scenario_with(scenario, values)
@@ -100,16 +98,27 @@ def serve_command(
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        if switchboard.cut_bytes:
-            cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
-            sys.stderr.write(f"parksim: {session}: {cut}\n")
-        for note in switchboard.notes:
-            sys.stderr.write(f"parksim: {note}\n")
+        _tell(switchboard, session)
         doors = serving.Doors.of(door.host, door.port, door.base_url)
         cookie = f"parksim_board_{door.port}"
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
+
+
+def _session(session: Path | None, journal: Path | None) -> Path | None:
+    if session is not None and journal is not None:
+        raise UsageError("--journal is the old name of --session; give --session alone")
+    return session or journal
+
+
+def _tell(switchboard: "Desk", session: Path | None) -> None:
+    """Say what was wrong with a session's files, and what a full replay found."""
+    if switchboard.cut_bytes:
+        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+        sys.stderr.write(f"parksim: {session}: {cut}\n")
+    for note in switchboard.notes:
+        sys.stderr.write(f"parksim: {note}\n")
 
 
 def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:

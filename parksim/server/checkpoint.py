@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
-import parksim
 from parksim.engines.snapshot import Snapshot
 from parksim.server.desk_state import DeskState, call_of
 
@@ -66,7 +65,7 @@ def hash_of(line: bytes) -> str:
 def code_digest() -> str:
     """Return the SHA-256 of the code that decides what follows from a state, and of what draws its random numbers."""
     digest = hashlib.sha256(f"numpy {version('numpy')}, simpy {version('simpy')}".encode())
-    home = Path(parksim.__file__).parent
+    home = Path(__file__).parents[1]
     for package in _CODE:
         for file in sorted((home / package).rglob("*.py")):
             digest.update(f"{file.relative_to(home).as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())

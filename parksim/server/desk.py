@@ -37,7 +37,7 @@ from parksim.server.directory import directory
 from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
 from parksim.server.keeping import Keeper
-from parksim.server.session import LAST_US, Record, Resumed, Session, Taken
+from parksim.server.session import LAST_US, Record, Resumed, Session, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -99,7 +99,7 @@ class Desk:
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
         self.notes: list[str] = []
-        """What whoever starts it should know: of checkpoints, and of a full replay."""
+        """What the screen should say at the start: of checkpoints, and of a full replay."""
         pickup = scenario.uapi.pickup
         self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
         self._clock = clock
@@ -117,12 +117,7 @@ class Desk:
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        opening = {
-            "scenario": scenario.canonical,
-            "seed": seed,
-            "traffic": traffic,
-            "given": [one.model_dump() for one in given],
-        }
+        opening = opening_of(scenario, seed, traffic=traffic, given=given)
         try:
             if journal is not None and journal.is_file() and journal.stat().st_size:
                 self._session = Session(journal, opening, fsync=fsync, full=full_replay)

@@ -6,13 +6,12 @@ the disk in a thread.
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
+from parksim.engines.live import Switchboard
 from parksim.server.checkpoint import Checkpoint, pieces, store
+from parksim.server.desk_state import DeskState
 from parksim.server.session import Session
-
-if TYPE_CHECKING:
-    from parksim.server.desk import Desk
 
 _LOG: Final = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.5
@@ -24,6 +23,24 @@ SHARE_OF_CALLS: Final = 0.1
 """With very many live calls, a checkpoint costs more than their facts: then it waits for this many facts a call."""
 
 
+class Known(Protocol):
+    """A desk, as far as its keeper goes."""
+
+    switchboard: Switchboard
+
+    @property
+    def state(self) -> DeskState:
+        """Everything that it knows."""
+
+    @property
+    def facts(self) -> int:
+        """How many facts there were."""
+
+    @property
+    def live(self) -> int:
+        """How many calls are live."""
+
+
 class Keeper:
     """Keeps checkpoints of a desk beside its session file.
 
@@ -32,7 +49,7 @@ class Keeper:
         session: the session file, which is open.
     """
 
-    def __init__(self, desk: "Desk", session: Session) -> None:
+    def __init__(self, desk: Known, session: Session) -> None:
         self._desk = desk
         self._session = session
         checkpoint = session.checkpoint

@@ -27,7 +27,9 @@ from parksim.results import ALTERED, checksum, is_altered
 from parksim.rules import uapi
 from parksim.rules.uapi.service import Scope
 from parksim.scenario.arguments import fault_in
+from parksim.scenario.model import Scenario
 from parksim.server.checkpoint import Checkpoint, Place, hash_of, usable
+from parksim.server.given import Given
 
 SCHEMA: Final = 1
 LAST_US: Final = 2**62
@@ -250,6 +252,12 @@ class Session:
         """Let go of the file and its lock."""
         self.closed = True
         os.close(self._file)
+
+
+def opening_of(scenario: Scenario, seed: int, *, traffic: bool, given: Sequence[Given]) -> dict[str, Any]:
+    """Return what a session begins with."""
+    calls = [one.model_dump() for one in given]
+    return {"scenario": scenario.canonical, "seed": seed, "traffic": traffic, "given": calls}
 
 
 def header_of(path: Path, line: bytes) -> dict[str, Any]:
