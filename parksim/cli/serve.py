@@ -82,7 +82,6 @@ def serve_command(
         if error.name not in {"uvicorn", "httptools"}:
             raise
         raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
-    start_us = _start_us(loaded, start)
     try:
         users = tuple(user.id for user in desk.directory(loaded).users)
     except ValueError as error:
@@ -100,21 +99,14 @@ def serve_command(
                 fsync=fsync,
                 traffic=not no_traffic,
                 base_url=door.base_url,
-                start_us=start_us,
+                start_us=_start_us(loaded, start),
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        app = _app(switchboard, tokens, door, answer)
+        doors = serving.Doors.of(door.host, door.port, door.base_url)
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
-
-
-def _app(switchboard: "Desk", tokens: "Tokens", door: _Door, answer: str) -> "App":
-    """Return the application that answers at a door."""
-    from parksim.server.app import App, Doors
-
-    doors = Doors.of(door.host, door.port, door.base_url)
-    return App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
 
 
 def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:
