@@ -32,9 +32,11 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
-from parksim.server.events import BETWEEN_PICTURES_S, picture
+from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
+from parksim.server.goals import told
 from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
 
 _LOG: Final = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class Desk:
         register_file: a file of further ones (see ``read_given``).
         journal: the session file; None for none.
         fsync: whether each line of it is forced to the disk.
+        start_us: the simulated instant at which it begins to serve; what happens before is simulated at once.
 
     Raises:
         SessionError: the session file cannot be used.
@@ -86,6 +89,7 @@ class Desk:
         register_file: Path | None = None,
         journal: Path | None = None,
         fsync: bool = False,
+        start_us: int = 0,
     ) -> None:
         self.scenario = scenario
         self.rate = rate
@@ -101,6 +105,7 @@ class Desk:
         self._changes = 0
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
+        self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -109,6 +114,8 @@ class Desk:
         )
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
+        if start_us:
+            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
         for number, one in enumerate(given, 1):
             try:
@@ -121,6 +128,7 @@ class Desk:
                 "seed": seed,
                 "traffic": traffic,
                 "given": [one.model_dump() for one in given],
+                "start_us": start_us,
             }
             self._session = Session(journal, opening, fsync=fsync)
         try:
@@ -154,13 +162,15 @@ class Desk:
         """Everything that the desk knows at this instant and its arguments do not say."""
         model = self.switchboard.snapshot()
         counters = [self._counters[kind] for kind in COUNTED]
-        return DeskState(self.switchboard.reached_us, self._changes, counters, list(self._followed.calls), model)
+        calls = list(self._followed.calls)
+        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), calls, model)
 
     def _become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
         self._changes = state.changes
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
+        self._day.become(state.day)
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
@@ -387,10 +397,16 @@ class Desk:
         self._changed.set()
         if fact.kind in self._counters:
             self._counters[fact.kind] += 1
+        place = self.switchboard.calls.get(fact.call)
+        self._day.observe(fact, placed=place is not None and place.told, name=self._named)
         if self._committing is not None:
             self._committing.append(fact)
         else:
             self._followed = mirrored(self._followed, fact)
+
+    def _named(self, fact: Fact) -> dict[str, Any]:
+        """Return who the caller and the parker of a refusal or a return are, for the board's lists."""
+        return named(self._followed, fact)
 
     # The board ---------------------------------------------------------------------------------------------------
 
@@ -410,7 +426,7 @@ class Desk:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "counters": counters}
-        return head | picture(self.switchboard, self.register)
+        return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
 def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:

@@ -165,10 +165,11 @@ class Session:
                 f"{self.path}: is of schema {header.get('schema')!r} and this parksim writes {SCHEMA}; "
                 "update parksim, or name another --session file"
             )
-        unlike = [key for key, value in opening.items() if header.get(key) != json.loads(json.dumps(value))]
+        begun = {"start_us": 0} | header  # older sessions have no start
+        unlike = [key for key, value in opening.items() if begun.get(key) != json.loads(json.dumps(value))]
         if unlike:
             raise SessionError(
-                f"{self.path}: was begun with another {', '.join(unlike)}; "
+                f"{self.path}: was begun with another {', '.join(key.removesuffix('_us') for key in unlike)}; "
                 "start with what it was begun with, or name another --session file"
             )
         if is_altered(header):
