@@ -161,7 +161,7 @@ class KeptExchange(CommandedExchange):
         )
 
     def _life_of(self, call: int, process: Process, time_us: int, rank: int) -> Row:
-        """Return where a call's generator stands, and what it needs to go on from there."""
+        """Return where a call's generator stands, and what it needs to continue from there."""
         generator: Any = process._generator  # noqa: SLF001 - SimPy shows it to nobody
         while isinstance(generator.gi_yieldfrom, GeneratorType):
             generator = generator.gi_yieldfrom
@@ -205,7 +205,7 @@ class KeptExchange(CommandedExchange):
         return partial(method, *(_fact(one, facts) for one in arguments)) if arguments else method
 
     def _continue(self, kept: Snapshot, facts: dict[Fact, Fact]) -> None:
-        """Let each simulated call go on where it was."""
+        """Let each simulated call continue where it was."""
         waits: dict[int, Event] = {}
         waiters: dict[int, Waiter] = {}
         for call, name, time_us, rank, arguments in kept.lives:
