@@ -4,8 +4,10 @@ uvicorn and httptools (the extra ``server``) and the live engine are loaded when
 """
 
 import os
+import re
 import signal
 import sys
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT: Final = 8080
 RATES: Final = (0.001, 100_000.0)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_TIME_OF_DAY: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "collection", "accepted": "accepted"}
 
 
@@ -47,6 +50,9 @@ def serve_command(
     scenario: ScenarioFile,
     *,
     rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
+    start: Annotated[
+        str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")
+    ] = "",
     port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
     host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
     token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
@@ -95,13 +101,13 @@ def serve_command(
                 full_replay=full_replay,
                 traffic=not no_traffic,
                 base_url=door.base_url,
+                start_us=_start_us(loaded, start),
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
         _tell(switchboard, session)
         doors = serving.Doors.of(door.host, door.port, door.base_url)
-        cookie = f"parksim_board_{door.port}"
-        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
 
@@ -127,6 +133,9 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
 
     from parksim.server import serving
 
+    if switchboard.cut_bytes:
+        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+        sys.stderr.write(f"parksim: {session}: {cut}\n")
     resume = "" if session is None else f"; the same command resumes with the calls in {session}"
     try:
         ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
@@ -149,6 +158,21 @@ def _check(rate: float, port: int | None, answer: str, session: Path | None, of_
     for what, is_asked in of_it.items():
         if is_asked and session is None:
             raise UsageError(f"{what} a session file; give --session FILE as well")
+
+
+def _start_us(scenario: "Scenario", text: str) -> int:
+    """Return the simulated instant of a time of day; the first instant where none is given."""
+    from parksim.server.day import first_instant
+
+    if not text:
+        return 0
+    try:
+        told = time.fromisoformat(text) if _TIME_OF_DAY.fullmatch(text) else None
+    except ValueError:
+        told = None
+    if told is None:
+        raise UsageError(f"--start {text[:40]}: write a time of day from 00:00 to 23:59, such as 10:30")
+    return first_instant(scenario.uapi.epoch, ((told.hour * 60 + told.minute) * 60 + told.second) * 1_000_000)
 
 
 def _say(text: str) -> None:

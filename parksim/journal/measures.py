@@ -23,7 +23,7 @@ from parksim.scenario.quantities import HOUR_US, HOURS
 Mask = NDArray[np.bool_]
 _WHOLES: Final = {"calls_offered": c.OFFERED, "parks_made": c.PARKED, "returns": c.EXPIRED}
 """Of what there are shares: the facts of counted calls by kind."""
-_SHARES: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
+PARTS: Final[Mapping[str, tuple[str, *tuple[int, ...]]]] = {
     "refused_share": ("parks_requested", c.REFUSED, c.LOT_FULL, c.SLOT_TAKEN),
     "retrieved_share": ("parks_made", c.RETRIEVED, c.NO_REASON),
     "slot_taken_share": ("parks_requested", c.REFUSED, c.SLOT_TAKEN),
@@ -95,7 +95,7 @@ def measures_of(tally: Tally, settings: Settings, window: Window) -> Measures:
 
     values: dict[str, Any] = {name: many(what) for name, what in _WHOLES.items()}
     values["parks_requested"] = values["parks_made"] + many(c.REFUSED, c.LOT_FULL, c.SLOT_TAKEN)
-    values |= {name: _ratio(many(*what), values[of]) for name, (of, *what) in _SHARES.items()}
+    values |= {name: _ratio(many(*what), values[of]) for name, (of, *what) in PARTS.items()}
     returns = values["returns"]
     values["recall_busy_share"] = float("nan")
     if settings.recall_to == c.TO_PARKER:

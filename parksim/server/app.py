@@ -27,12 +27,8 @@ if TYPE_CHECKING:
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_MEDIA: Final[Mapping[str, str]] = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+_SCRIPTS: Final = ("parts", "lots", "tables", "today", "news", "board")
+"""The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is bound here
@@ -70,15 +66,22 @@ class Doors(NamedTuple):
 
 
 def board_pages() -> Mapping[str, Reply]:
-    """Return the files of the board by the paths under which they are served; the page itself at ``/``."""
-    pages = {}
+    """Return the files of the board by the paths under which they are served; the page itself at ``/``.
+
+    The scripts are served as one, ``/board.js``.
+    """
     folder = files("parksim.server").joinpath("board")
-    for file in folder.iterdir() if folder.is_dir() else ():
-        media = _MEDIA.get("." + file.name.rpartition(".")[2])
-        if media is not None:
-            path = "/" if file.name == "board.html" else f"/{file.name}"
-            pages[path] = Reply(200, file.read_bytes(), (("Content-Type", media),))
-    return pages
+    if not folder.is_dir():
+        return {}
+    known = {file.name: file.read_bytes() for file in folder.iterdir()}
+    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS)
+    return {
+        path: Reply(200, known[f"board.{kind}"], (("Content-Type", media),))
+        for kind, path, media in (
+            *(("html", "/", "text/html; charset=utf-8"), ("css", "/board.css", "text/css; charset=utf-8")),
+            *(("js", "/board.js", "text/javascript; charset=utf-8"), ("svg", "/board.svg", "image/svg+xml")),
+        )
+    }
 
 
 class App:

@@ -32,10 +32,12 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.server.checkpoint import files
+from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
 from parksim.server.directory import directory
-from parksim.server.events import BETWEEN_PICTURES_S, picture
+from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
+from parksim.server.goals import told
 from parksim.server.keeping import Keeper
 from parksim.server.session import LAST_US, Record, Resumed, Session, Taken, opening_of
 
@@ -70,6 +72,7 @@ class Desk:
         journal: the session file; None for none.
         fsync: whether each line of it is forced to the disk.
         full_replay: whether the session is replayed from its beginning, and its checkpoint held against that.
+        start_us: the simulated instant at which it begins to serve; what happens before is simulated at once.
 
     Raises:
         SessionError: the session file cannot be used.
@@ -90,6 +93,7 @@ class Desk:
         journal: Path | None = None,
         fsync: bool = False,
         full_replay: bool = False,
+        start_us: int = 0,
     ) -> None:
         self.scenario = scenario
         self.rate = rate
@@ -108,6 +112,7 @@ class Desk:
         self._changes = 0
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
+        self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -117,12 +122,12 @@ class Desk:
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        opening = opening_of(scenario, seed, traffic=traffic, given=given)
+        opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
             if journal is not None and journal.is_file() and journal.stat().st_size:
                 self._session = Session(journal, opening, fsync=fsync, full=full_replay)
             if self._session is None or self._session.checkpoint is None or full_replay:
-                self._admit_all(given)
+                self._begin(start_us, given)
             else:
                 self.become(self._session.checkpoint.state)
             if journal is not None and self._session is None:  # only now: whatever was given is in order
@@ -157,7 +162,8 @@ class Desk:
         """Everything that the desk knows at this instant and its arguments do not say."""
         model = self.switchboard.snapshot()
         counters = [self._counters[kind] for kind in COUNTED]
-        return DeskState(self.switchboard.reached_us, self._changes, counters, list(self._followed.calls), model)
+        calls = list(self._followed.calls)
+        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), calls, model)
 
     @property
     def facts(self) -> int:
@@ -174,6 +180,7 @@ class Desk:
         self.switchboard.become(state.model, state.reached_us)
         self._changes = state.changes
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
+        self._day.become(state.day)
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
@@ -275,7 +282,10 @@ class Desk:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
 
-    def _admit_all(self, given: Sequence[Given]) -> None:
+    def _begin(self, start_us: int, given: Sequence[Given]) -> None:
+        """Let happen what comes before it serves, and let the given calls in."""
+        if start_us:
+            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         for number, one in enumerate(given, 1):
             try:
                 self._admit(one)
@@ -457,10 +467,16 @@ class Desk:
         self._changed.set()
         if fact.kind in self._counters:
             self._counters[fact.kind] += 1
+        place = self.switchboard.calls.get(fact.call)
+        self._day.observe(fact, placed=place is not None and place.told, name=self._named)
         if self._committing is not None:
             self._committing.append(fact)
         else:
             self._followed = mirrored(self._followed, fact)
+
+    def _named(self, fact: Fact) -> dict[str, Any]:
+        """Return who the caller and the parker of a refusal or a return are, for the board's lists."""
+        return named(self._followed, fact)
 
     # The board ---------------------------------------------------------------------------------------------------
 
@@ -480,7 +496,7 @@ class Desk:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "counters": counters}
-        return head | picture(self.switchboard, self.register)
+        return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
 def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:

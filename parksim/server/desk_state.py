@@ -18,6 +18,7 @@ class DeskState(NamedTuple):
         reached_us: The last instant of which something has happened.
         changes: How many facts there were.
         counters: How many of each kind that the board counts, in the order of ``desk.COUNTED``.
+        day: What the board tells of a day, ``Day.state``.
         calls: The live calls of the register, in the order of their numbers.
         model: The switchboard.
     """
@@ -25,6 +26,7 @@ class DeskState(NamedTuple):
     reached_us: int
     changes: int
     counters: Sequence[int]
+    day: dict[str, Any]
     calls: Sequence[Call]
     model: Snapshot
 

@@ -21,11 +21,11 @@ from parksim.engines.commanded import Place
 from parksim.engines.live import Switchboard
 from parksim.rules import life
 from parksim.rules.codes import NEVER, NOBODY
-from parksim.rules.lot import Lot
+from parksim.rules.lot import Fact, Lot
 from parksim.rules.routing import BUSY_NOW
 from parksim.rules.uapi.calls import id_of_number
 from parksim.rules.uapi.mirror import caller_id
-from parksim.rules.uapi.register import FLOW_INCOMING, Register
+from parksim.rules.uapi.register import FLOW_INCOMING, Call, Register
 from parksim.server.wire import SAFETY_HEADERS, header_fields
 
 VIEWERS_LIMIT: Final = 100
@@ -224,8 +224,7 @@ class _Seen:
 
     def number(self, extension: int) -> str:
         """Return an extension's number."""
-        listed = 0 <= extension < len(self._register.extensions)
-        return self._register.extensions[extension].number if listed else f"#{extension}"
+        return number_of(self._register, extension)
 
     def id(self, number: int) -> str:
         """Return a call's id; one that the register does not show has the one that it would have."""
@@ -234,8 +233,24 @@ class _Seen:
 
     def caller(self, number: int) -> str:
         """Return the other side of a call as people read it."""
-        call = self._calls.get(number)
-        if call is None:
-            return caller_id(number)
-        view = call.views[-1]
-        return view.caller_id or (view.source if view.flow == FLOW_INCOMING else view.destination)[0]
+        return caller_of(self._calls.get(number), number)
+
+
+def number_of(register: Register, extension: int) -> str:
+    """Return an extension's number; "#" and its place where the directory does not list it."""
+    listed = 0 <= extension < len(register.extensions)
+    return register.extensions[extension].number if listed else f"#{extension}"
+
+
+def caller_of(call: Call | None, number: int) -> str:
+    """Return the other side of a call, by its number where the register does not show it."""
+    if call is None:
+        return caller_id(number)
+    view = call.views[-1]
+    return view.caller_id or (view.source if view.flow == FLOW_INCOMING else view.destination)[0]
+
+
+def named(register: Register, fact: Fact) -> dict[str, Any]:
+    """Return who is concerned by a fact: the caller, and the extension that parked the call or wanted to."""
+    caller = caller_of(register.calls.with_number(fact.call), fact.call)
+    return {"caller": caller, "parker": number_of(register, fact.extension)}

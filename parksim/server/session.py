@@ -195,10 +195,11 @@ class Session:
         return self._lines
 
     def _check(self, header: dict[str, Any], opening: dict[str, Any]) -> None:
-        unlike = [key for key, value in opening.items() if header.get(key) != json.loads(json.dumps(value))]
+        begun = {"start_us": 0} | header  # older sessions have no start
+        unlike = [key for key, value in opening.items() if begun.get(key) != json.loads(json.dumps(value))]
         if unlike:
             raise SessionError(
-                f"{self.path}: was begun with another {', '.join(unlike)}; "
+                f"{self.path}: was begun with another {', '.join(key.removesuffix('_us') for key in unlike)}; "
                 "start with what it was begun with, or name another --session file"
             )
 
@@ -254,10 +255,12 @@ class Session:
         os.close(self._file)
 
 
-def opening_of(scenario: Scenario, seed: int, *, traffic: bool, given: Sequence[Given]) -> dict[str, Any]:
+def opening_of(
+    scenario: Scenario, seed: int, *, traffic: bool, given: Sequence[Given], start_us: int = 0
+) -> dict[str, Any]:
     """Return what a session begins with."""
     calls = [one.model_dump() for one in given]
-    return {"scenario": scenario.canonical, "seed": seed, "traffic": traffic, "given": calls}
+    return {"scenario": scenario.canonical, "seed": seed, "traffic": traffic, "given": calls, "start_us": start_us}
 
 
 def header_of(path: Path, line: bytes) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def replayed(read: Read) -> Desk:
         seed=header["seed"],
         traffic=header["traffic"],
         given=[Given.model_validate(one) for one in header["given"]],
+        start_us=header.get("start_us", 0),
     )
     for number, record in read.records:
         try:

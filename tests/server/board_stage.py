@@ -15,6 +15,9 @@ from typing import Any
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 MEDIA = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+SCRIPTS = ("parts", "lots", "tables", "today", "news", "board")
+"""The files of the board's script in their order, without the end of their names."""
+COUNTED = ("calls", "parked", "refused", "fetched", "returned", "lost", "ended")
 S = 1_000_000
 
 
@@ -45,7 +48,26 @@ def picture(number: int = 1, slots: Any = (), **changes: Any) -> dict[str, Any]:
         "counters": dict.fromkeys(
             ("offered", "parked", "refused", "retrieved", "abandoned", "expired", "ended", "lost"), 0
         ),
+        "day": day(),
+        "shares": [],
+        "headline": {"state": "open", "text": "The day has not begun: there was no call since midnight."},
+        "trend": {
+            "column_us": 300 * S,
+            "begin_us": 28_800 * S,
+            "refused": [0] * 24,
+            "returned": [0] * 24,
+            "waiting": [0.0] * 24,
+            "taken": [[0.0] * 24],
+        },
+        "refusals": [],
+        "timeouts": [],
     } | changes
+
+
+def day(**counts: int) -> dict[str, Any]:
+    """Return what is counted since midnight; where callers gave up under ``queue``, ``lot`` and ``return``."""
+    places = {name: counts.pop(name) for name in ("queue", "lot", "return") if name in counts}
+    return dict.fromkeys(COUNTED, 0) | counts | {"gave_up": dict.fromkeys(("queue", "lot", "return"), 0) | places}
 
 
 class Stage(ThreadingHTTPServer):
@@ -56,8 +78,9 @@ class Stage(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         folder = files("parksim").joinpath("server", "board")
-        self.pages = {f"/{file.name}": file.read_bytes() for file in folder.iterdir() if file.is_file()}
+        self.pages = {f"/{file.name}": file.read_bytes() for file in folder.iterdir() if file.name[:5] == "board"}
         self.pages["/"] = self.pages["/board.html"]
+        self.pages["/board.js"] = b"\n".join(folder.joinpath(f"{name}.js").read_bytes() for name in SCRIPTS)
         self.asked: list[str] = []
         self.viewers: set[queue.Queue[bytes | None]] = set()
         self.newest = picture()

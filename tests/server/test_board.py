@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from importlib.resources import files
 
 import pytest
-from board_stage import POLICY, S, picture, stage, stay
+from board_stage import COUNTED, POLICY, S, day, picture, stage, stay
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
 expect = sync_api.expect
@@ -30,6 +30,17 @@ HOSTILE = (
     "W" * 10_000,
     "&lt;b&gt; {{7*7}} ${7*7}",
 )
+SHARES = [
+    {"measure": name, "words": words, "shown": shown, "part": part, "whole": whole, "wanted": wanted, "met": met}
+    for name, words, shown, part, whole, wanted, met in (
+        ("refused_share", "parks refused because the lot is full", "2.2 %", 4, 182, "< 1 %", False),
+        ("answered_within_share", "calls answered within the target", "90.8 %", 1_258, 1_384, "> 80 %", True),
+        ("answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", None, None, None, "< 30 s", None),
+        ("lost_share", "calls dropped by the switchboard, without hang-ups", "0 %", 0, 284, None, None),
+        ("abandoned_share", "parked callers who hang up", None, 0, 0, None, None),
+    )
+]
+BAD = {"state": "bad", "text": "The day goes badly: 1 of 3 objectives is missed (refused: 2.2 %, wanted < 1 %)."}
 WITHIN_MS = 1_000
 """A slot appears and leaves within a second of the picture."""
 
@@ -177,7 +188,9 @@ def test_everything_else_is_shown(opened):
             {"call": "2", "caller": "Bo", "parker": "0003*210", "ringing": True, "since_us": NOW_US - 3_661 * S},
             {"call": "3", "caller": "Cy", "parker": "0003*211", "ringing": False, "since_us": NOW_US + S},
         ],
-        counters=dict(zip(picture()["counters"], range(12_340, 12_348), strict=True)),
+        day=day(calls=12_340, parked=12_341, refused=3, fetched=4, returned=5, lost=6, ended=7, queue=1_000, lot=8),
+        refusals=[{"at_us": NOW_US - 61 * S, "caller": "Di", "parker": "0003*212"}],
+        timeouts=[{"at_us": NOW_US, "caller": "Ed", "parker": "0003*213"}],
     )
     page = opened(shown)
 
@@ -195,7 +208,42 @@ def test_everything_else_is_shown(opened):
     counted = page.locator("#counters > div").evaluate_all(
         "boxes => boxes.map(box => [box.children[0].textContent, box.children[1].textContent])"
     )
-    assert {name: int(count.replace(",", "")) for name, count in counted} == shown["counters"]
+    assert dict(counted) == {
+        "calls": "12,340",
+        "parked": "12,341",
+        "refused": "3",
+        "fetched": "4",
+        "returned": "5",
+        "gave up": "1,008",
+        "lost": "6",
+        "ended": "7",
+    }
+    expect(page.locator("#gave-up")).to_have_text(
+        "Callers who gave up: 1,000 in the queue, 8 in the lot, 0 on the way back."
+    )
+    assert rows("Last refusals") == [["Caller", "Parker", "At"], ["Di", "0003*212", "17:58:59"]]
+    assert rows("Last returns") == [["Caller", "Parker", "At"], ["Ed", "0003*213", "18:00:00"]]
+
+
+def test_the_day_is_told_in_a_sentence_and_in_shares(opened, served):
+    """Each share stands beside its objective, met or missed by word and sign; a sentence says how the day goes."""
+    page = opened(picture(1, shares=SHARES, headline=BAD))
+    expect(page.locator("#headline")).to_have_text(f"✕ {BAD['text']}")
+    tiles = page.get_by_role("list", name="Shares since midnight").get_by_role("listitem")
+    assert [" ".join(tile.split()) for tile in tiles.all_text_contents()] == [
+        "2.2 % ✕ missed parks refused because the lot is full wanted < 1 % 4 of 182",
+        "90.8 % ✓ met calls answered within the target wanted > 80 % 1,258 of 1,384",
+        "\u2013 \u2013 no value yet wait for an answer, not exceeded by 95 % wanted < 30 s",
+        "0 % calls dropped by the switchboard, without hang-ups 0 of 284",
+        "\u2013 parked callers who hang up",
+    ]
+    good = {"state": "good", "text": "The day goes well: the objective is met so far."}
+    grounds = [page.locator("#headline").evaluate("e => getComputedStyle(e).backgroundColor")]
+    served.show(picture(2, shares=SHARES[1:2], headline=good))
+    expect(page.locator("#headline")).to_have_text(f"✓ {good['text']}", timeout=WITHIN_MS)
+    expect(tiles).to_have_count(1)
+    grounds.append(page.locator("#headline").evaluate("e => getComputedStyle(e).backgroundColor"))
+    assert grounds[0] != grounds[1]
 
 
 def test_reconnecting_restores_the_picture(opened, served):
@@ -229,7 +277,7 @@ def test_refused_parks_flash_and_stay_readable(opened, served):
     """A refusal is named with its number and instant, flashes, stays for seconds, then goes; the count remains."""
 
     def refused(number, count):
-        return picture(number, [], counters=picture()["counters"] | {"refused": count})
+        return picture(number, [], counters=picture()["counters"] | {"refused": count}, day=day(refused=count))
 
     page = opened(refused(1, 5), clock=True)
     line, box = page.locator("#refusal"), page.locator("#counters > div", has_text="refused")
@@ -305,8 +353,11 @@ def test_without_javascript_a_sentence_says_so(opened):
 def test_nothing_scrolls_sideways_on_a_telephone(opened, slots):
     """At a width of 360 pixels all is to be had by scrolling down, and no countdown is cut."""
     stays = [stay(str(place), (12, 95, 0, 4_000)[place % 4], now_us=NOW_US) for place in range(slots)]
-    counters = dict.fromkeys(picture()["counters"], 123_456)
-    page = opened(picture(1, stays, counters=counters, running=False), viewport={"width": 360, "height": 740})
+    counts = day(**dict.fromkeys((*COUNTED, "queue", "lot", "return"), 123_456))
+    page = opened(
+        picture(1, stays, day=counts, shares=SHARES, headline=BAD, running=False),
+        viewport={"width": 360, "height": 740},
+    )
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     cut = "[...document.querySelectorAll('.slot .left')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
     page.evaluate("document.querySelectorAll('.slot').forEach(e => e.style.contentVisibility = 'visible')")
@@ -339,8 +390,9 @@ def test_contrast_suffices_in_the_light_and_in_the_dark(opened, served, scheme):
     attendants = [
         {"extension": state, "state": state, "call": None, "since_us": 0} for state in ("free", "ringing", "off")
     ]
-    page = opened(picture(1, stays, attendants=attendants), color_scheme=scheme, reduced_motion="reduce")
-    served.show(picture(2, stays, attendants=attendants, counters=picture()["counters"] | {"refused": 1}))
+    shown = picture(1, stays, attendants=attendants, shares=SHARES, headline=BAD)
+    page = opened(shown, color_scheme=scheme, reduced_motion="reduce")
+    served.show(shown | {"id": 2, "counters": picture()["counters"] | {"refused": 1}})
     expect(page.locator("#refusal")).to_be_visible()
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 40
@@ -356,6 +408,7 @@ def test_the_keyboard_reaches_every_part(opened):
     """Tab reaches the skip links in turn, visibly, and each leads to its part of the page."""
     page = opened(picture(1, [None] * 6))
     for name, part in (
+        ("The day", "today"),
         ("Slots", "slots"),
         ("Returning calls", "returning"),
         ("Attendants", "attendants"),
@@ -380,8 +433,8 @@ def test_roles_and_names(opened):
         assert page.get_by_role(role).count() == 1, role
     assert page.get_by_role("heading", level=1).all_inner_texts() == ["Hospital switchboard, weekday"]
     headings = [text.split()[0] for text in page.get_by_role("heading", level=2).all_inner_texts()]
-    assert headings == ["Calls", "Lot", "Returning", "Attendants", "Queue"]
-    for name in ("Calls so far", "Slots", "Lot 0003", "Returning", "Attendants", "Queue"):
+    assert headings == ["Since", "Lot", "Returning", "Attendants", "Queue", "Last", "Last"]
+    for name in ("The day", "Slots", "Lot 0003", "Returning", "Attendants", "Queue", "Last refusals", "Last returns"):
         assert page.get_by_role("region", name=re.compile(f"^{name}")).count() == 1, name
     assert page.get_by_role("list", name="Lot 0003").get_by_role("listitem").count() == 2
     assert page.get_by_role("table", name="Queue").get_by_role("columnheader").all_inner_texts() == [
@@ -453,4 +506,5 @@ def test_the_server_serves_these_files():
     app = pytest.importorskip("parksim.server.app")
     pages = app.board_pages()
     assert set(pages) == {"/", "/board.js", "/board.css", "/board.svg"}
-    assert pages["/"].body == files("parksim").joinpath("server", "board", "board.html").read_bytes()
+    with stage() as staged:
+        assert {path: page.body for path, page in pages.items()} == {path: staged.pages[path] for path in pages}

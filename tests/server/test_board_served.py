@@ -103,4 +103,17 @@ def test_a_server_that_is_killed_and_started_again(page, tmp_path):
         expect(page.locator("body")).not_to_have_class(re.compile("stale"))
         expect(slot).to_contain_text("555")
         expect(slot).to_contain_text(re.compile(r"9:[0-5]\d left"))
-        expect(page.locator("#counters > div", has_text="offered")).to_contain_text("1")
+        expect(page.locator("#counters > div", has_text="calls")).to_contain_text("1")
+
+
+def test_a_day_that_began_before(page):
+    """``--start 10:30`` serves a lot that has lived: the board's clock, the calls since midnight, and a verdict."""
+    program = "-m", "parksim"
+    with serving(program, HOSPITAL, "--port", "0", "--start", "10:30", PARKSIM_TOKENS=f"{TOKEN} 12") as served:
+        page.goto(link(served))
+        expect(page.locator("#clock")).to_have_text(re.compile(r"^Mon,? 5 Jan 10:30:\d\d$"))
+        expect(page.locator("#headline-text")).to_have_text(
+            re.compile(r"^The day goes badly: 1 of 3 objectives is missed \(parks refused because the lot is full: ")
+        )
+        calls = page.locator("#counters > div", has_text="calls").locator("dd")
+        assert 250 < int(calls.inner_text()) < 350

@@ -72,7 +72,7 @@ def content_of(desk: Desk) -> tuple[object, ...]:
     exchange = desk.switchboard.exchange
     places = {call: (place.state, place.extension, place.told, place.parks) for call, place in exchange.places.items()}
     lots = [(lot.occupants, lot.parkers, lot.deadlines_us) for lot in exchange.lots]
-    return desk.register, places, lots, desk._counters
+    return desk.register, places, lots, desk._counters, desk._day.state()
 
 
 # -------------------------------------------------------------------------------------------------- going on
@@ -366,7 +366,7 @@ def test_a_gap_beyond_the_clock_is_refused(tmp_path, wall):
 
 
 def test_a_session_of_something_else_is_refused(tmp_path):
-    """Another scenario, seed, traffic or given calls, and a schema of the future, are named."""
+    """Another scenario, seed, traffic, start or given calls, and a schema of the future, are named."""
     journal = tmp_path / "s.journal"
     whole = filled(journal)
     for more, key in (
@@ -376,6 +376,8 @@ def test_a_session_of_something_else_is_refused(tmp_path):
     ):
         with pytest.raises(SessionError, match=f"was begun with another {key}; start with what it was begun with"):
             open_at(journal, **({"traffic": False} | more))
+    with pytest.raises(SessionError, match="was begun with another start; start with what it was begun with"):
+        Desk(hospital(), traffic=False, journal=journal, start_us=1)
     with pytest.raises(SessionError, match="another scenario"):
         Desk(hospital(**{"lot.slots": 3}), traffic=False, journal=journal)
     journal.write_bytes(whole.replace(b'"schema": 1', b'"schema": 2', 1))

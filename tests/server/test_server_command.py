@@ -168,6 +168,8 @@ def test_ipv6(scenario):
      (["--rate", "nan"], "--rate nan: from 0.001"),
      (["--port", "65536"], "--port 65536: from 0 to 65535"),
      (["--answer", "202"], "--answer 202: choose one of updated, accepted"),
+     *((["--start", text], f"--start {text}: write a time of day from 00:00 to 23:59, such as 10:30")
+       for text in ("25:00", "24:00", "10", "10:60", "10.30", "1030", "9:30", "-1:00", "10:30:61", "10:30Z", "noon")),
      (["--fsync"], "--fsync waits for a session file; give --session FILE as well"),
      (["--seed", "-1"], "--seed -1: a whole number from 0"),
      (["--host", "0.0.0.0", "--port", "0"], "--host 0.0.0.0: others can reach that address, so who"),
