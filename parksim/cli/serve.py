@@ -30,6 +30,11 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _TIME_OF_DAY: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "collection", "accepted": "accepted"}
 
+FullReplay = Annotated[
+    bool, Parameter(negative=(), help="Replay the session from its beginning, and compare its checkpoint with that.")
+]
+TimeOfDay = Annotated[str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")]
+
 
 class _Door(NamedTuple):
     """Where the service listens, and what its links begin with."""
@@ -50,9 +55,7 @@ def serve_command(
     scenario: ScenarioFile,
     *,
     rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
-    start: Annotated[
-        str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")
-    ] = "",
+    start: TimeOfDay = "",
     port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
     host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
     token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
@@ -63,9 +66,7 @@ def serve_command(
     ] = None,
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
-    full_replay: Annotated[
-        bool, Parameter(negative=(), help="Replay the whole session, check its checkpoint.")
-    ] = False,
+    full_replay: FullReplay = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,

@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 
 from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
+from parksim.engines.processes import without_collector
 from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
 from parksim.rules import codes as c
 from parksim.rules import uapi
@@ -125,14 +126,18 @@ class Desk:
         opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
             if journal is not None and journal.is_file() and journal.stat().st_size:
-                self._session = Session(journal, opening, fsync=fsync, full=full_replay)
+                with without_collector():  # which would look through thousands of new calls again and again
+                    self._session = Session(journal, opening, fsync=fsync, full=full_replay)
             if self._session is None or self._session.checkpoint is None or full_replay:
                 self._begin(start_us, given)
             else:
-                self.become(self._session.checkpoint.state)
+                with without_collector():
+                    self.become(self._session.checkpoint.state)
             if journal is not None and self._session is None:  # only now: whatever was given is in order
                 self._session = Session(journal, opening, fsync=fsync)
             self._go_back_to_work(compare=full_replay)
+            if self._session is not None:
+                self._session.checkpoint = None  # of no further use, and large
         except BaseException:
             self.close_file()
             raise

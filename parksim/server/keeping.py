@@ -52,9 +52,7 @@ class Keeper:
     def __init__(self, desk: Known, session: Session) -> None:
         self._desk = desk
         self._session = session
-        checkpoint = session.checkpoint
-        self._facts = 0 if checkpoint is None else checkpoint.state.changes
-        self._lines = 0 if checkpoint is None else checkpoint.place.lines
+        self._facts, self._lines = session.in_checkpoint
         self._told = False
 
     async def run(self) -> None:

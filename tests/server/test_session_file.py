@@ -159,6 +159,8 @@ def test_the_commands(session, capsys, tmp_path):
     desk.close_file()
     assert main(["session", "compact", str(empty)]) == 0
     assert "nothing to compact" in capsys.readouterr().out
+    assert main(["session", "chek", str(empty)]) == 2
+    assert "did you mean check?" in capsys.readouterr().err
     for wrong in (tmp_path / "none.session", __file__):
         assert main(["session", "check", str(wrong)]) == 4
         assert capsys.readouterr().err.startswith("parksim: could not finish: ")
