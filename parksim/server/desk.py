@@ -32,6 +32,7 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.call_events import CallEvents
 from parksim.server.events import BETWEEN_PICTURES_S, picture
 from parksim.server.given import Given, read_given
 from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
@@ -100,6 +101,7 @@ class Desk:
         self._changes = 0
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
+        self.events = CallEvents()
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -341,7 +343,14 @@ class Desk:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
-        self._followed = register
+        self._follow(register, facts)
+
+    def _follow(self, register: r.Register, facts: Sequence[Fact]) -> None:
+        """Let the register become this one, and tell of the facts that led there."""
+        before, self._followed = self._followed, register
+        for fact in facts:
+            calls = before.calls.with_number(fact.call), register.calls.with_number(fact.call)
+            self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
@@ -374,7 +383,7 @@ class Desk:
         if self._committing is not None:
             self._committing.append(fact)
         else:
-            self._followed = mirrored(self._followed, fact)
+            self._follow(mirrored(self._followed, fact), (fact,))
 
     # The board ---------------------------------------------------------------------------------------------------
 
