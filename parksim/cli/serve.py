@@ -31,6 +31,11 @@ _TIME_OF_DAY: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "collection", "accepted": "accepted"}
 
 
+AllowedHosts = Annotated[
+    tuple[str, ...], Parameter(negative=(), help="Another name of this server, as in a container network. Repeatable.")
+]
+
+
 class _Door(NamedTuple):
     """Where the service listens, and what its links begin with."""
 
@@ -63,6 +68,10 @@ def serve_command(
     ] = None,
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
+    allow_host: AllowedHosts = (),
+    proxy_headers: Annotated[
+        bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
+    ] = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -76,12 +85,9 @@ def serve_command(
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     check_not_read("--session", session, loaded, scenario=scenario, token_file=token_file, register=register)
-    try:
-        from parksim.server import desk, serving
-    except ModuleNotFoundError as error:
-        if error.name not in {"uvicorn", "httptools"}:
-            raise
-        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+    _check_extra()
+    from parksim.server import desk, serving
+
     try:
         users = tuple(user.id for user in desk.directory(loaded).users)
     except ValueError as error:
@@ -90,6 +96,7 @@ def serve_command(
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
+            doors = serving.Doors.of(door.host, door.port, door.base_url, allow_host, proxied=proxy_headers)
             switchboard = desk.Desk(
                 loaded,
                 rate=rate,
@@ -103,10 +110,28 @@ def serve_command(
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        doors = serving.Doors.of(door.host, door.port, door.base_url)
-        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
+        _say_cut(switchboard, session)
+        cookie = f"parksim_board_{door.port}"
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
+
+
+def _check_extra() -> None:
+    """Say what to install where the server's libraries are missing."""
+    try:
+        from parksim.server import serving  # noqa: F401 - only to see whether it can be loaded
+    except ModuleNotFoundError as error:
+        if error.name not in {"uvicorn", "httptools"}:
+            raise
+        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+
+
+def _say_cut(switchboard: "Desk", session: Path | None) -> None:
+    """Say what was cut off the session file."""
+    if switchboard.cut_bytes:
+        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+        sys.stderr.write(f"parksim: {session}: {cut}\n")
 
 
 def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:
@@ -115,9 +140,6 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
 
     from parksim.server import serving
 
-    if switchboard.cut_bytes:
-        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
-        sys.stderr.write(f"parksim: {session}: {cut}\n")
     resume = "" if session is None else f"; the same command resumes with the calls in {session}"
     try:
         ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))

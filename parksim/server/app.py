@@ -10,13 +10,15 @@ Order of the checks: Host, Origin, then for the board its routes, for everything
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import parse_qs
 
-from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
-from parksim.server.events import Message, Viewers
+from parksim.rules.uapi import STREAM, Refusal, Reply, Request, heard, options_reply, refusal_reply
+from parksim.server.call_events import Readers
+from parksim.server.doors import Doors, Forwarded
+from parksim.server.events import Receive, Send, Viewers
 from parksim.server.openapi import document
 from parksim.server.tokens import Tokens
 from parksim.server.wire import SAFETY_HEADERS, header_fields
@@ -24,45 +26,12 @@ from parksim.server.wire import SAFETY_HEADERS, header_fields
 if TYPE_CHECKING:
     from parksim.server.desk import Desk
 
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 _SCRIPTS: Final = ("parts", "lots", "tables", "today", "news", "board")
 """The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
-_WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is bound here
-_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+_FORWARDED: Final = (b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port")
 
 logger = logging.getLogger("parksim.server")
-
-
-class Doors(NamedTuple):
-    """The hosts for which the service answers, and the origins whose pages may call it; all in lower case."""
-
-    hosts: frozenset[str]
-    origins: frozenset[str]
-
-    @classmethod
-    def of(cls, bound: str, port: int, base_url: str) -> "Doors":
-        """Return the doors of a service bound to an address, whose links begin with ``base_url``.
-
-        Loopback by its three names, the address itself where it is one, and the base URL's host.
-
-        >>> doors = Doors.of("127.0.0.1", 8080, "https://pbx.example")
-        >>> sorted(doors.hosts)
-        ['127.0.0.1:8080', '[::1]:8080', 'localhost:8080', 'pbx.example', 'pbx.example:443']
-        """
-        base = urlsplit(base_url.lower())
-        own = f"[{bound}]" if ":" in bound else bound
-        names = {*_LOOPBACK, own} - set(_WILDCARDS)
-        places = {("http", f"{name}:{port}") for name in names} | {(base.scheme, base.netloc)}
-        places |= {(scheme, where.removesuffix(f":{_DEFAULT_PORTS[scheme]}")) for scheme, where in places}
-        ported = {f"{base.netloc}:{_DEFAULT_PORTS[base.scheme]}"} if base.port is None else set()
-        return cls(
-            frozenset({where for _, where in places} | ported),
-            frozenset(f"{scheme}://{where}" for scheme, where in places),
-        )
 
 
 def board_pages() -> Mapping[str, Reply]:
@@ -110,6 +79,7 @@ class App:
         self._answer: Literal["collection", "accepted"] = answer
         self._cookie = cookie
         self._viewers = Viewers(desk)
+        self._readers = Readers()
         pages = board_pages()
         media = {path: page.headers[0][1].partition(";")[0] for path, page in pages.items()}
         description = json.dumps(document(media)).encode("ascii")
@@ -119,6 +89,7 @@ class App:
     def close(self) -> None:
         """End all streams, so that their connections can be closed."""
         self._viewers.close()
+        self._readers.close()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3); a client that leaves before its request is whole has asked nothing."""
@@ -128,37 +99,44 @@ class App:
         if body is None:
             return
         headers = _Headers(scope["headers"])
+        request = self._request(scope, headers, body)
         try:
             reply = self._own_reply(scope, headers)
-            if reply is None and scope["raw_path"] != _STREAM:
+            if reply is None:
                 await self._desk.catch_up()
-                reply = self._desk.respond(self._request(scope, headers, body))
+                reply = self._desk.respond(request)
+            if reply == STREAM and scope["raw_path"] != _STREAM and self._readers.full:
+                reply = refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many read streams; try again later.")
         except Exception:
             logger.exception("the request could not be answered")
             reply = refusal_reply(Refusal.INTERNAL_ERROR)
-        if reply is not None:
+        if reply != STREAM or scope["method"] == "HEAD":
             await _send(reply, send)
-        else:
+        elif scope["raw_path"] == _STREAM:
             await self._viewers.stream(receive, send)
+        else:
+            register = self._desk.register
+            whose = register, heard(register, request)
+            await self._readers.stream(self._desk.events, whose, headers.only(b"last-event-id"), receive, send)
 
     def _own_reply(self, scope: Mapping[str, Any], headers: "_Headers") -> Reply | None:
-        """Return what is answered without the desk; None: it is the desk's to answer, or the board's stream."""
+        """Return what is answered without the desk; None: it is the desk's to answer."""
         method: str = scope["method"]
         refused = self._refused_at_the_door(headers)
         if refused is not None:
             return refused
         if scope["raw_path"] == _STREAM:
-            return self._stream_refusal(method, headers)
+            return self._stream_reply(method, headers)
         path = scope["raw_path"].decode("latin-1")
+        if path == "*":  # OPTIONS, of the whole service; nothing else has such a target
+            return options_reply(("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS"))
         if path == "/" and method == "GET":
             asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             if "token" in asked:
                 return self._opened_reply(asked["token"][-1])
         if path not in self._pages:
             return None
-        if method in {"GET", "HEAD"}:
-            return self._pages[path]
-        return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+        return self._pages[path] if method in {"GET", "HEAD"} else _not_got(method)
 
     def _request(self, scope: Mapping[str, Any], headers: "_Headers", body: bytes) -> Request:
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
@@ -169,7 +147,7 @@ class App:
             body,
             user=None if token is None else token.user,
             scope="user" if token is None else token.scope,
-            prefer=b", ".join(headers.all(b"prefer")).decode("latin-1"),
+            prefer=", ".join(headers.texts(b"prefer")),
             answer=self._answer,
         )
 
@@ -177,12 +155,10 @@ class App:
         host = headers.only(b"host")
         if host is None:
             return refusal_reply(Refusal.REQUEST_MALFORMED, "A request has one field Host.")
-        if host.decode("latin-1").lower() not in self._doors.hosts:
-            return refusal_reply(Refusal.HOST_REFUSED)
-        origins = headers.all(b"origin")
-        if any(origin.decode("latin-1").lower() not in self._doors.origins for origin in origins):
-            return refusal_reply(Refusal.ORIGIN_REFUSED)
-        return None
+        hosts, schemes, ports = (headers.texts(name) for name in _FORWARDED)
+        forwarded = Forwarded.of(hosts, schemes, ports)
+        refused = self._doors.refusal(host.decode("latin-1"), headers.texts(b"origin"), forwarded)
+        return None if refused is None else refusal_reply(refused)
 
     def _opened_reply(self, key: str) -> Reply:
         """Exchange the key in the board's link for the cookie, and lead away from the address that shows it."""
@@ -191,14 +167,22 @@ class App:
         cookie = f"{self._cookie}={self._tokens.board_cookie}; Path=/board; HttpOnly; SameSite=Strict"
         return Reply(303, b"", (("Location", "/"), ("Set-Cookie", cookie)))
 
-    def _stream_refusal(self, method: str, headers: "_Headers") -> Reply | None:
-        if method != "GET":
-            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET")
+    def _stream_reply(self, method: str, headers: "_Headers") -> Reply:
+        if method not in {"GET", "HEAD"}:
+            return _not_got(method)
         if not self._tokens.is_board_cookie(headers.cookie(self._cookie)):
             return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
         if self._viewers.full:
             return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many viewers of the board; try again later.")
-        return None
+        return STREAM
+
+
+def _not_got(method: str) -> Reply:
+    """Answer what is not a GET to something that is only got."""
+    allowed = ("GET", "HEAD", "OPTIONS")
+    if method == "OPTIONS":
+        return options_reply(allowed)
+    return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(allowed))
 
 
 class _Headers:
@@ -209,6 +193,9 @@ class _Headers:
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for known, value in self._pairs if known == name]
+
+    def texts(self, name: bytes) -> list[str]:
+        return [value.decode("latin-1") for value in self.all(name)]
 
     def only(self, name: bytes) -> bytes | None:
         """Return the field's value; None when it is not there, or there twice."""
@@ -234,7 +221,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    length = [] if reply.status == 204 else [("Content-Length", str(len(reply.body)))]
+    length = [] if reply.status == 204 or reply == STREAM else [("Content-Length", str(len(reply.body)))]
     fields = header_fields(*reply.headers, *SAFETY_HEADERS, *length)
     await send({"type": "http.response.start", "status": reply.status, "headers": fields})
     await send({"type": "http.response.body", "body": reply.body})

@@ -32,6 +32,7 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.call_events import CallEvents
 from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
 from parksim.server.events import BETWEEN_PICTURES_S, named, picture
@@ -106,6 +107,7 @@ class Desk:
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
         self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
+        self.events = CallEvents()
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -161,14 +163,21 @@ class Desk:
     def state(self) -> DeskState:
         """Everything that the desk knows at this instant and its arguments do not say."""
         model = self.switchboard.snapshot()
-        counters = [self._counters[kind] for kind in COUNTED]
-        calls = list(self._followed.calls)
-        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), calls, model)
+        return DeskState(
+            reached_us=self.switchboard.reached_us,
+            changes=self._changes,
+            newest_event=self.events.newest,
+            counters=[self._counters[kind] for kind in COUNTED],
+            day=self._day.state(),
+            calls=list(self._followed.calls),
+            model=model,
+        )
 
     def _become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
         self._changes = state.changes
+        self.events = CallEvents(state.newest_event)
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
         self._day.become(state.day)
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
@@ -367,7 +376,14 @@ class Desk:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
-        self._followed = register
+        self._follow(register, facts)
+
+    def _follow(self, register: r.Register, facts: Sequence[Fact]) -> None:
+        """Let the register become this one, and tell of the facts that led there."""
+        before, self._followed = self._followed, register
+        for fact in facts:
+            calls = before.calls.with_number(fact.call), register.calls.with_number(fact.call)
+            self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
@@ -402,7 +418,7 @@ class Desk:
         if self._committing is not None:
             self._committing.append(fact)
         else:
-            self._followed = mirrored(self._followed, fact)
+            self._follow(mirrored(self._followed, fact), (fact,))
 
     def _named(self, fact: Fact) -> dict[str, Any]:
         """Return who the caller and the parker of a refusal or a return are, for the board's lists."""

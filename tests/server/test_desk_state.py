@@ -29,7 +29,14 @@ WHY_IN_NO_STATE = {
     "_closing": "at the end only",
 }
 """The attributes of a desk that a state need not hold."""
-HELD = {"_followed": "calls", "_changes": "changes", "_counters": "counters", "_day": "day", "switchboard": "model"}
+HELD = {
+    "_followed": "calls",
+    "_changes": "changes",
+    "_counters": "counters",
+    "_day": "day",
+    "events": "newest_event",
+    "switchboard": "model",
+}
 """The attributes of a desk, and in which field of a state each is."""
 WHY_NOT_OF_THE_SWITCHBOARD = {
     "scenario": "an argument",
