@@ -10,13 +10,14 @@ Order of the checks: Host, Origin, then for the board its routes, for everything
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qs
 
 from parksim.rules.uapi import STREAM, Refusal, Reply, Request, heard, options_reply, refusal_reply
 from parksim.server.call_events import Readers
+from parksim.server.commands import METHODS, answer
 from parksim.server.doors import Doors, Forwarded
 from parksim.server.events import Receive, Send, Viewers
 from parksim.server.openapi import document
@@ -26,9 +27,10 @@ from parksim.server.wire import SAFETY_HEADERS, header_fields
 if TYPE_CHECKING:
     from parksim.server.desk import Desk
 
-_SCRIPTS: Final = ("parts", "lots", "tables", "today", "news", "board")
+_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "controls", "board")
 """The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
+_COMMANDS: Final = b"/board/commands"
 _FORWARDED: Final = (b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port")
 
 logger = logging.getLogger("parksim.server")
@@ -43,7 +45,7 @@ def board_pages() -> Mapping[str, Reply]:
     if not folder.is_dir():
         return {}
     known = {file.name: file.read_bytes() for file in folder.iterdir()}
-    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS)
+    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS if f"{name}.js" in known)
     return {
         path: Reply(200, known[f"board.{kind}"], (("Content-Type", media),))
         for kind, path, media in (
@@ -104,9 +106,7 @@ class App:
             reply = self._own_reply(scope, headers)
             if reply is None:
                 await self._desk.catch_up()
-                reply = self._desk.respond(request)
-            if reply == STREAM and scope["raw_path"] != _STREAM and self._readers.full:
-                reply = refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many read streams; try again later.")
+                reply = self._desk_reply(scope, headers, request)
         except Exception:
             logger.exception("the request could not be answered")
             reply = refusal_reply(Refusal.INTERNAL_ERROR)
@@ -119,6 +119,17 @@ class App:
             whose = register, heard(register, request)
             await self._readers.stream(self._desk.events, whose, headers.only(b"last-event-id"), receive, send)
 
+    def _desk_reply(self, scope: Mapping[str, Any], headers: "_Headers", request: Request) -> Reply:
+        """Let the desk answer a request to UAPI, or a command of the board."""
+        if scope["raw_path"] == _COMMANDS:
+            viewer = self._tokens.viewer(headers.cookie(self._cookie))
+            assert viewer is not None  # else it was refused before
+            return answer(self._desk, viewer, request.method, request.body)
+        reply = self._desk.respond(request)
+        if reply == STREAM and self._readers.full:
+            return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many read streams; try again later.")
+        return reply
+
     def _own_reply(self, scope: Mapping[str, Any], headers: "_Headers") -> Reply | None:
         """Return what is answered without the desk; None: it is the desk's to answer."""
         method: str = scope["method"]
@@ -127,6 +138,8 @@ class App:
             return refused
         if scope["raw_path"] == _STREAM:
             return self._stream_reply(method, headers)
+        if scope["raw_path"] == _COMMANDS:
+            return self._board_reply(method, headers, METHODS)
         path = scope["raw_path"].decode("latin-1")
         if path == "*":  # OPTIONS, of the whole service; nothing else has such a target
             return options_reply(("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS"))
@@ -136,7 +149,7 @@ class App:
                 return self._opened_reply(asked["token"][-1])
         if path not in self._pages:
             return None
-        return self._pages[path] if method in {"GET", "HEAD"} else _not_got(method)
+        return self._pages[path] if method in {"GET", "HEAD"} else _of_no_use(method, ("GET", "HEAD"))
 
     def _request(self, scope: Mapping[str, Any], headers: "_Headers", body: bytes) -> Request:
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
@@ -162,24 +175,32 @@ class App:
 
     def _opened_reply(self, key: str) -> Reply:
         """Exchange the key in the board's link for the cookie, and lead away from the address that shows it."""
-        if not self._tokens.opens_board(key):
+        value = self._tokens.board_cookie(key)
+        if value is None:
             return refusal_reply(Refusal.ACCESS_DENIED)
-        cookie = f"{self._cookie}={self._tokens.board_cookie}; Path=/board; HttpOnly; SameSite=Strict"
+        cookie = f"{self._cookie}={value}; Path=/board; HttpOnly; SameSite=Strict"
         return Reply(303, b"", (("Location", "/"), ("Set-Cookie", cookie)))
 
     def _stream_reply(self, method: str, headers: "_Headers") -> Reply:
-        if method not in {"GET", "HEAD"}:
-            return _not_got(method)
-        if not self._tokens.is_board_cookie(headers.cookie(self._cookie)):
-            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
+        refused = self._board_reply(method, headers, ("GET", "HEAD"))
+        if refused is not None:
+            return refused
         if self._viewers.full:
             return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many viewers of the board; try again later.")
         return STREAM
 
+    def _board_reply(self, method: str, headers: "_Headers", methods: Sequence[str]) -> Reply | None:
+        """Answer OPTIONS, refuse another method, and who has not opened the board."""
+        if method not in methods:
+            return _of_no_use(method, methods)
+        if self._tokens.viewer(headers.cookie(self._cookie)) is None:
+            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
+        return None
 
-def _not_got(method: str) -> Reply:
-    """Answer what is not a GET to something that is only got."""
-    allowed = ("GET", "HEAD", "OPTIONS")
+
+def _of_no_use(method: str, methods: Sequence[str]) -> Reply:
+    """Answer OPTIONS, and refuse a method that a path does not have."""
+    allowed = (*methods, "OPTIONS")
     if method == "OPTIONS":
         return options_reply(allowed)
     return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(allowed))

@@ -313,6 +313,7 @@ def _board_paths(files: Mapping[str, str]) -> Json:
         parameters=[_in_query("token")],
     )
     events = _operation("What the board shows, as it changes.", {"200": stream}, (Refusal.ACCESS_DENIED,))
+    may, denied = "What the viewer of the board may command.", (Refusal.ACCESS_DENIED,)
     others = {
         name: _operation("A file of the board.", {"200": _good("The file.", media=media)}, ())
         for name, media in files.items()
@@ -321,13 +322,42 @@ def _board_paths(files: Mapping[str, str]) -> Json:
     own = _operation("This description.", {"200": _good("It.", "Description")}, ())
     pages = {"/": page, **others, "/openapi.json": own}
     return {
-        name: {
-            "get": operation,
-            "head": _headed(operation, ("303", "401") if name == "/" else ()),  # a HEAD opens no board
+        **{
+            name: {
+                "get": operation,
+                "head": _headed(operation, ("303", "401") if name == "/" else ()),  # a HEAD opens no board
+                "options": _OPTIONS,
+            }
+            for name, operation in {**pages, "/board/events": events}.items()
+        },
+        "/board/commands": {
+            "get": _operation(may, {"200": _good("It.", "Description")}, denied),
+            "post": _commanded(),
             "options": _OPTIONS,
-        }
-        for name, operation in {**pages, "/board/events": events}.items()
+        },
     }
+
+
+def _commanded() -> Json:
+    """Describe the board's commands: to time, and to a call, which are answered as UAPI answers them."""
+    forms = [
+        _object({"command": {"const": "pause"}}, "command"),
+        _object(
+            {"command": {"const": "run"}, "rate": {"type": "number", "minimum": 1, "maximum": 600}}, "command", "rate"
+        ),
+        _object({"command": {"enum": ["retrieve", "hang_up", "park"]}, "call": _TEXT}, "command", "call"),
+    ]
+    body = {"required": True, "content": {"application/json": {"schema": {"oneOf": forms}}}}
+    return _operation(
+        "Let time run or stand still, or retrieve, hang up or park a call.",
+        {
+            "200": _good("The call was retrieved, parked or hung up.", "Description"),
+            "202": _good("The same, where that is the service's answer to a change.", "Description"),
+            "204": {"description": "Time runs, or stands still."},
+        },
+        (*_LOOKED_UP, *_ACTED, *_ONE_CALL),
+        requestBody=body,
+    )
 
 
 def _headed(operation: Json, but: Iterable[str] = ()) -> Json:

@@ -17,7 +17,6 @@ from parksim.server.desk_state import DeskState, call_of
 S = 1_000_000
 WHY_IN_NO_STATE = {
     "scenario": "an argument",
-    "rate": "an argument",
     "_clock": "an argument",
     "_pickup_us": "of the scenario",
     "resumed_after_us": "said at the start",
@@ -31,6 +30,9 @@ WHY_IN_NO_STATE = {
 """The attributes of a desk that a state need not hold."""
 HELD = {
     "_followed": "calls",
+    "rate": "speed",
+    "paused": "speed",
+    "_begun_rate": "speed",
     "_changes": "changes",
     "_counters": "counters",
     "_day": "day",
