@@ -106,7 +106,7 @@ def test_who_may_do_what():
                 answer = site.ask(method, "/board/commands", body, **{"Authorization": None, **fields})
                 assert (answer.status, answer.code) == (401, "access_denied")
         assert site.app._tokens.board_cookie("users-token-0123") is None
-        assert ask(site, None, None, "PUT").headers["allow"] == "GET, POST"
+        assert ask(site, None, None, "PUT").headers["allow"] == "GET, POST, OPTIONS"
         cookie = {"Cookie": f"parksim_board={site.app._tokens.board_cookie(site.app._tokens.board_key)}"}
         answer = site.ask("POST", "/board/commands", b"{}", Origin="http://elsewhere.example", **cookie)
         assert (answer.status, answer.code) == (403, "origin_refused")
