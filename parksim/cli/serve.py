@@ -36,6 +36,11 @@ FullReplay = Annotated[
 TimeOfDay = Annotated[str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")]
 
 
+AllowedHosts = Annotated[
+    tuple[str, ...], Parameter(negative=(), help="Another name of this server, as in a container network. Repeatable.")
+]
+
+
 class _Door(NamedTuple):
     """Where the service listens, and what its links begin with."""
 
@@ -67,6 +72,10 @@ def serve_command(
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
     full_replay: FullReplay = False,
+    allow_host: AllowedHosts = (),
+    proxy_headers: Annotated[
+        bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
+    ] = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -78,12 +87,9 @@ def serve_command(
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     check_not_read("--session", session, loaded, scenario=scenario, token_file=token_file, register=register)
-    try:
-        from parksim.server import desk, serving
-    except ModuleNotFoundError as error:
-        if error.name not in {"uvicorn", "httptools"}:
-            raise
-        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+    _check_extra()
+    from parksim.server import desk, serving
+
     try:
         users = tuple(user.id for user in desk.directory(loaded).users)
     except ValueError as error:
@@ -92,6 +98,7 @@ def serve_command(
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
+            doors = serving.Doors.of(door.host, door.port, door.base_url, allow_host, proxied=proxy_headers)
             switchboard = desk.Desk(
                 loaded,
                 rate=rate,
@@ -107,7 +114,6 @@ def serve_command(
         except ValueError as error:
             raise UsageError(str(error)) from None
         _tell(switchboard, session)
-        doors = serving.Doors.of(door.host, door.port, door.base_url)
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
@@ -128,15 +134,22 @@ def _tell(switchboard: "Desk", session: Path | None) -> None:
         sys.stderr.write(f"parksim: {note}\n")
 
 
+def _check_extra() -> None:
+    """Say what to install where the server's libraries are missing."""
+    try:
+        from parksim.server import serving  # noqa: F401 - only to see whether it can be loaded
+    except ModuleNotFoundError as error:
+        if error.name not in {"uvicorn", "httptools"}:
+            raise
+        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+
+
 def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:
     """Serve until a signal comes; an interrupt, and a failure, say how to resume."""
     import asyncio
 
     from parksim.server import serving
 
-    if switchboard.cut_bytes:
-        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
-        sys.stderr.write(f"parksim: {session}: {cut}\n")
     resume = "" if session is None else f"; the same command resumes with the calls in {session}"
     try:
         ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))

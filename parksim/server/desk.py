@@ -11,8 +11,7 @@ call whose time was up rings its parker until somebody answers or hangs up; nobo
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any, Final, Self
 from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.engines.processes import without_collector
-from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
+from parksim.errors import ArgumentError, CommandError, FailedError
 from parksim.rules import codes as c
 from parksim.rules import uapi
 from parksim.rules.lot import Fact
@@ -32,7 +31,7 @@ from parksim.rules.uapi.mirror import mirrored
 from parksim.rules.uapi.models import Refusal
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
-from parksim.server.checkpoint import files
+from parksim.server.call_events import CallEvents
 from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
 from parksim.server.directory import directory
@@ -40,7 +39,8 @@ from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
 from parksim.server.keeping import Keeper
-from parksim.server.session import LAST_US, Record, Resumed, Session, Taken, opening_of
+from parksim.server.resuming import resume
+from parksim.server.session import Record, Resumed, Session, Speed, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -98,6 +98,11 @@ class Desk:
     ) -> None:
         self.scenario = scenario
         self.rate = rate
+        """Simulated seconds a second, unless time stands still."""
+        self.paused = False
+        self.told_speed: Sequence[Any] = ()
+        """The last change of the rate: the rate, whether time stands still, and the rate that the server began with."""
+        self.begun_rate = rate
         self._followed = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
@@ -114,6 +119,7 @@ class Desk:
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
         self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
+        self.events = CallEvents()
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -123,21 +129,8 @@ class Desk:
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
-            if journal is not None and journal.is_file() and journal.stat().st_size:
-                with without_collector():  # which would look through thousands of new calls again and again
-                    self._session = Session(journal, opening, fsync=fsync, full=full_replay)
-            if self._session is None or self._session.checkpoint is None or full_replay:
-                self._begin(start_us, given)
-            else:
-                with without_collector():
-                    self.become(self._session.checkpoint.state)
-            if journal is not None and self._session is None:  # only now: whatever was given is in order
-                self._session = Session(journal, opening, fsync=fsync)
-            self._go_back_to_work(compare=full_replay)
-            if self._session is not None:
-                self._session.checkpoint = None  # of no further use, and large
+            self._start(journal, given, start_us, fsync=fsync, full_replay=full_replay)
         except BaseException:
             self.close_file()
             raise
@@ -166,9 +159,16 @@ class Desk:
     def state(self) -> DeskState:
         """Everything that the desk knows at this instant and its arguments do not say."""
         model = self.switchboard.snapshot()
-        counters = [self._counters[kind] for kind in COUNTED]
-        calls = list(self._followed.calls)
-        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), calls, model)
+        return DeskState(
+            reached_us=self.switchboard.reached_us,
+            speed=list(self.told_speed),
+            changes=self._changes,
+            newest_event=self.events.newest,
+            counters=[self._counters[kind] for kind in COUNTED],
+            day=self._day.state(),
+            calls=list(self._followed.calls),
+            model=model,
+        )
 
     @property
     def facts(self) -> int:
@@ -183,32 +183,15 @@ class Desk:
     def become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
+        if state.speed:
+            self.told_speed, (self.rate, self.paused, self.begun_rate) = state.speed, state.speed
         self._changes = state.changes
+        self.events = CallEvents(state.newest_event)
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
         self._day.become(state.day)
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
-
-    def _go_back_to_work(self, *, compare: bool) -> None:
-        """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
-        start_us = max(self.switchboard.reached_us, 0)
-        if self._session is not None:
-            records, self._session.records = self._session.records, []  # of no further use, and many
-            self.cut_bytes, self.notes = self._session.cut_bytes, [self._session.note] if self._session.note else []
-            for number, record in zip(self._session.numbers, records, strict=True):
-                try:
-                    self._replay(record)
-                except Exception as error:
-                    raise SessionError(
-                        f"{self._session.path}, line {number}: cannot be done again ({error}); name another --session "
-                        "file, or cut the file before this line to lose what follows"
-                    ) from error
-            if records:
-                start_us = self._resume(self._session, records[-1])
-            if compare and self._session.checkpoint is not None:
-                self._compare(self._session, records)
-        self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
 
     def follow(self, records: Iterable[Record]) -> None:
         """Do again what followed; nothing of it is written down."""
@@ -231,51 +214,20 @@ class Desk:
         rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
         return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
 
-    def _compare(self, session: Session, records: Sequence[Record]) -> None:
-        """Let another desk resume from the checkpoint, at the same instant.
-
-        Raises:
-            SessionError: it does not know then what a full replay knows.
-        """
-        assert session.checkpoint is not None
-        place, state = session.checkpoint
-        twin = self.anew()
-        twin.become(state)
-        twin.follow(record for number, record in zip(session.numbers, records, strict=True) if number > place.lines)
-        twin.follow([Resumed(self.switchboard.reached_us, 0.0, self.resumed_after_us)])
-        unlike = self.unlike(twin)
-        if unlike:
-            newest, before = files(session.path)
-            raise SessionError(
-                f"{session.path}: a full replay leads to other {', '.join(unlike)} than its checkpoint, a fault of "
-                f"parksim; remove {newest.name} and {before.name} to resume by replay"
-            )
-        self.notes.append(
-            f"a full replay of {len(records):,} records agrees with the checkpoint after line {place.lines}"
-        )
-
-    def _resume(self, session: Session, last: Record) -> int:
-        """Put the traffic off by the time that has passed; return the simulated instant of now."""
-        at_us = max(last.at_us, self.switchboard.reached_us) + 1
-        passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
-        gap_us = max(0, last.at_us + passed_us - at_us)
-        if at_us + gap_us > LAST_US:
-            raise SessionError(
-                f"{session.path}: more simulated time has passed since its last line than a clock shows; "
-                "give a lower --rate, or name another --session file"
-            )
-        resumed = Resumed(at_us, time.time(), gap_us)
-        self._put_off(resumed)
-        try:
-            session.resume(resumed.at_us, gap_us)
-        except OSError as error:
-            raise SessionError(f"{session.path}: cannot be written ({error.strerror})") from None
-        self.resumed_after_us = gap_us
-        return at_us + gap_us
+    def _set_clock(self, now_us: int) -> None:
+        """Let time run from an instant on, or stand still there."""
+        if self._clock is not None:
+            self.switchboard.clock = self._clock
+        else:
+            self.switchboard.clock = VirtualClock(now_us) if self.paused else RealClock(self.rate, now_us)
 
     def _replay(self, record: Record) -> None:
         """Do again what a session file tells."""
-        if isinstance(record, Resumed):
+        if isinstance(record, Speed):
+            self.told_speed = [record.rate, record.paused, record.begun_rate]
+            self.rate, self.paused, self.begun_rate = self.told_speed
+            self._has_changed()
+        elif isinstance(record, Resumed):
             self._put_off(record)
         elif isinstance(record, Taken):
             request = record.request
@@ -286,6 +238,32 @@ class Desk:
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _start(
+        self, journal: Path | None, given: Sequence[Given], start_us: int, *, fsync: bool, full_replay: bool
+    ) -> None:
+        """Come to know what the session tells, or begin one; then let time run from where it has come to."""
+        rate = self.rate
+        if journal is not None and journal.is_file() and journal.stat().st_size:
+            self._session = self._opened(journal, given, start_us, fsync=fsync, full=full_replay)
+        if self._session is None or self._session.checkpoint is None or full_replay:
+            self._begin(start_us, given)
+        else:
+            with without_collector():
+                self.become(self._session.checkpoint.state)
+        if journal is not None and self._session is None:  # only now: the given calls are in order
+            self._session = self._opened(journal, given, start_us, fsync=fsync)
+        now_us = max(self.switchboard.reached_us, 0)
+        self._set_clock(now_us if self._session is None else resume(self, self._session, rate, compare=full_replay))
+
+    def _opened(
+        self, journal: Path, given: Sequence[Given], start_us: int, *, fsync: bool, full: bool = False
+    ) -> Session:
+        opening = opening_of(
+            self.scenario, self.switchboard.seed, traffic=self._traffic, given=given, start_us=start_us
+        )
+        with without_collector():  # which would look through thousands of new calls again and again
+            return Session(journal, opening, fsync=fsync, full=full)
 
     def _begin(self, start_us: int, given: Sequence[Given]) -> None:
         """Let happen what comes before it serves, and let the given calls in."""
@@ -388,17 +366,37 @@ class Desk:
 
         It raises nothing: what fails is answered with 500, and nothing of it is in effect.
         """
+        return self._at_next(uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False))
+
+    def _at_next(self, rank: int, work: Callable[[int], uapi.Reply]) -> uapi.Reply:
         if self._closing:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The server is shutting down.")
         if self.switchboard.failure is not None:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The switchboard has failed.")
         try:
-            return self.switchboard.at_next(
-                uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False)
-            )
+            return self.switchboard.at_next(rank, work)
         except Exception:  # noqa: BLE001 - the client gets an answer to any error, and the log has it
             _LOG.exception("a request failed")
             return uapi.refusal_reply(Refusal.INTERNAL_ERROR)
+
+    def turn(self, rate: float, *, paused: bool) -> uapi.Reply:
+        """Let time run at a rate from now on, or stand still; that is in the session file before it is in effect.
+
+        While it stands still requests are answered, each a microsecond after the one before.
+        """
+
+        def turned(now_us: int) -> uapi.Reply:
+            if self._session is not None:
+                try:
+                    self._session.turn(now_us, rate, paused=paused, begun_rate=self.begun_rate)
+                except OSError:
+                    return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The session file cannot be written.")
+            self.rate, self.paused, self.told_speed = rate, paused, [float(rate), paused, float(self.begun_rate)]
+            self._set_clock(now_us)
+            self._has_changed()
+            return uapi.Reply(204, b"", ())
+
+        return self._at_next(c.RANK_HANGUP, turned)
 
     def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
         """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
@@ -442,7 +440,14 @@ class Desk:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
-        self._followed = register
+        self._follow(register, facts)
+
+    def _follow(self, register: r.Register, facts: Sequence[Fact]) -> None:
+        """Let the register become this one, and tell of the facts that led there."""
+        before, self._followed = self._followed, register
+        for fact in facts:
+            calls = before.calls.with_number(fact.call), register.calls.with_number(fact.call)
+            self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
@@ -464,12 +469,16 @@ class Desk:
             return
         self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
+    def _has_changed(self) -> None:
+        """Let the board know that there is something new to see."""
+        self._changes += 1
+        self._changed.set()
+
     # What the switchboard does by itself -------------------------------------------------------------------------
 
     def _observe(self, fact: Fact) -> None:
         """Keep the register and the counters true to a fact."""
-        self._changes += 1
-        self._changed.set()
+        self._has_changed()
         if fact.kind in self._counters:
             self._counters[fact.kind] += 1
         place = self.switchboard.calls.get(fact.call)
@@ -477,7 +486,7 @@ class Desk:
         if self._committing is not None:
             self._committing.append(fact)
         else:
-            self._followed = mirrored(self._followed, fact)
+            self._follow(mirrored(self._followed, fact), (fact,))
 
     def _named(self, fact: Fact) -> dict[str, Any]:
         """Return who the caller and the parker of a refusal or a return are, for the board's lists."""
@@ -500,7 +509,7 @@ class Desk:
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
-        head = {"id": self._changes, "rate": self.rate, "counters": counters}
+        head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 

@@ -24,6 +24,7 @@ from parksim.server.session import (
     Mark,
     Record,
     Resumed,
+    Speed,
     Taken,
     damaged,
     header_of,
@@ -33,6 +34,7 @@ from parksim.server.session import (
     unpacked,
 )
 
+_OF_A_MARK: Final = {"at_us", "wall_s", "checksum"}
 LINES_TOGETHER: Final = 1_000
 """Lines that are packed into one."""
 
@@ -99,8 +101,8 @@ def check(path: Path) -> str:
         SessionError: it is not.
     """
     read = read_session(path)
-    kinds = [sum(isinstance(record, kind) for _, record in read.records) for kind in (Taken, Resumed, Mark)]
-    names = ("requests", "resumptions", "marks")
+    kinds = [sum(isinstance(record, kind) for _, record in read.records) for kind in (Taken, Resumed, Speed, Mark)]
+    names = ("requests", "resumptions", "changes of the rate", "marks")
     told = [f"{path}: whole; " + ", ".join(f"{many:,} {name}" for many, name in zip(kinds, names, strict=True))]
     if read.torn_bytes:
         told.append(f"its last line is torn ({read.torn_bytes} bytes), or a server is writing it")
@@ -151,7 +153,7 @@ def compact(path: Path) -> str:
         desk = replayed(read)
         _, last = read.records[-1]
         mark = {"at_us": max(last.at_us, desk.switchboard.reached_us), "wall_s": last.wall_s}
-        kept = [line for line, found in _inner_lines(read) if "method" in found or "gap_us" in found]
+        kept = [line for line, found in _inner_lines(read) if set(found) - _OF_A_MARK]
         lines = [read.lines[0]]
         lines += [packed(kept[start : start + LINES_TOGETHER]) for start in range(0, len(kept), LINES_TOGETHER)]
         lines.append(json.dumps(mark | {"checksum": checksum(mark)}).encode() + b"\n")

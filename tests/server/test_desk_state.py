@@ -17,7 +17,6 @@ from parksim.server.desk_state import DeskState, call_of
 S = 1_000_000
 WHY_IN_NO_STATE = {
     "scenario": "an argument",
-    "rate": "an argument",
     "_clock": "an argument",
     "_traffic": "an argument",
     "_pickup_us": "of the scenario",
@@ -31,7 +30,18 @@ WHY_IN_NO_STATE = {
     "_closing": "at the end only",
 }
 """The attributes of a desk that a state need not hold."""
-HELD = {"_followed": "calls", "_changes": "changes", "_counters": "counters", "_day": "day", "switchboard": "model"}
+HELD = {
+    "_followed": "calls",
+    "rate": "speed",
+    "paused": "speed",
+    "begun_rate": "speed",
+    "told_speed": "speed",
+    "_changes": "changes",
+    "_counters": "counters",
+    "_day": "day",
+    "events": "newest_event",
+    "switchboard": "model",
+}
 """The attributes of a desk, and in which field of a state each is."""
 WHY_NOT_OF_THE_SWITCHBOARD = {
     "scenario": "an argument",

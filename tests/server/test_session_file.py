@@ -27,8 +27,10 @@ def test_a_whole_session_says_what_it_has(session):
     before = {path: path.read_bytes() for path in (session, *files(session))}
     kinds = [json.loads(line) for line in session.read_text().splitlines()[1:]]
     requests = sum("method" in line for line in kinds)
+    turns = sum("rate" in line for line in kinds)
     first, second, third = check(session).splitlines()
-    assert first == f"{session}: whole; {requests} requests, 0 resumptions, {len(kinds) - requests} marks"
+    told = f"{requests} requests, 0 resumptions, {turns} changes of the rate, {len(kinds) - requests - turns} marks"
+    assert first == f"{session}: whole; {told}"
     assert second.startswith("every request can be done again; ")
     assert "agrees" in third
     assert {path: path.read_bytes() for path in before} == before
