@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_SCRIPTS: Final = ("parts", "lots", "tables", "today", "news", "board")
+_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "board")
 """The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")

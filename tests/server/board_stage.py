@@ -15,10 +15,22 @@ from typing import Any
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 MEDIA = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-SCRIPTS = ("parts", "lots", "tables", "today", "news", "board")
+SCRIPTS = ("parts", "lots", "tables", "today", "charts", "news", "board")
 """The files of the board's script in their order, without the end of their names."""
 COUNTED = ("calls", "parked", "refused", "fetched", "returned", "lost", "ended")
 S = 1_000_000
+
+SHARES = [
+    {"measure": name, "words": words, "shown": shown, "part": part, "whole": whole, "wanted": wanted, "met": met}
+    for name, words, shown, part, whole, wanted, met in (
+        ("refused_share", "parks refused because the lot is full", "2.2 %", 4, 182, "< 1 %", False),
+        ("answered_within_share", "calls answered within the target", "90.8 %", 1_258, 1_384, "> 80 %", True),
+        ("answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", None, None, None, "< 30 s", None),
+        ("lost_share", "calls dropped by the switchboard, without hang-ups", "0 %", 0, 284, None, None),
+        ("abandoned_share", "parked callers who hang up", None, 0, 0, None, None),
+    )
+]
+BAD = {"state": "bad", "text": "The day goes badly: 1 of 3 objectives is missed (refused: 2.2 %, wanted < 1 %)."}
 
 
 def stay(call: str, left_s: float | None, *, now_us: int, caller: str = "", parked_s: float = 60) -> dict[str, Any]:

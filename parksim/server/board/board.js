@@ -24,6 +24,7 @@ function draw() {
   write(byId("name"), plain(shown.name));
   showToday(shown);
   showLots(shown.lots, nowUs);
+  showTrend(shown);
   returning.show(shown.returns, (call) => [
     [plain(call.caller)],
     [plain(call.parker)],
@@ -106,5 +107,6 @@ function connect() {
 }
 
 makeCounters();
+byId("numbers").addEventListener("toggle", () => picture && showTrend(picture));
 connect();
 setInterval(tick, TICK_MS);
