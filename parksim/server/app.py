@@ -10,12 +10,13 @@ Order of the checks: Host, Origin, then for the board its routes, for everything
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
+from parksim.server.commands import METHODS, answer
 from parksim.server.events import Message, Viewers
 from parksim.server.openapi import document
 from parksim.server.tokens import Tokens
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "board")
+_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "controls", "board")
 """The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
+_COMMANDS: Final = b"/board/commands"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is bound here
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
@@ -132,7 +134,10 @@ class App:
             reply = self._own_reply(scope, headers)
             if reply is None and scope["raw_path"] != _STREAM:
                 await self._desk.catch_up()
-                reply = self._desk.respond(self._request(scope, headers, body))
+                if scope["raw_path"] != _COMMANDS:
+                    reply = self._desk.respond(self._request(scope, headers, body))
+                elif (viewer := self._tokens.viewer(headers.cookie(self._cookie))) is not None:
+                    reply = answer(self._desk, viewer, scope["method"], body)
         except Exception:
             logger.exception("the request could not be answered")
             reply = refusal_reply(Refusal.INTERNAL_ERROR)
@@ -149,6 +154,8 @@ class App:
             return refused
         if scope["raw_path"] == _STREAM:
             return self._stream_refusal(method, headers)
+        if scope["raw_path"] == _COMMANDS:
+            return self._board_refusal(method, headers, METHODS)
         path = scope["raw_path"].decode("latin-1")
         if path == "/" and method == "GET":
             asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -186,18 +193,24 @@ class App:
 
     def _opened_reply(self, key: str) -> Reply:
         """Exchange the key in the board's link for the cookie, and lead away from the address that shows it."""
-        if not self._tokens.opens_board(key):
+        value = self._tokens.board_cookie(key)
+        if value is None:
             return refusal_reply(Refusal.ACCESS_DENIED)
-        cookie = f"{self._cookie}={self._tokens.board_cookie}; Path=/board; HttpOnly; SameSite=Strict"
+        cookie = f"{self._cookie}={value}; Path=/board; HttpOnly; SameSite=Strict"
         return Reply(303, b"", (("Location", "/"), ("Set-Cookie", cookie)))
 
     def _stream_refusal(self, method: str, headers: "_Headers") -> Reply | None:
-        if method != "GET":
-            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET")
-        if not self._tokens.is_board_cookie(headers.cookie(self._cookie)):
-            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
-        if self._viewers.full:
+        refused = self._board_refusal(method, headers, ("GET",))
+        if refused is None and self._viewers.full:
             return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many viewers of the board; try again later.")
+        return refused
+
+    def _board_refusal(self, method: str, headers: "_Headers", methods: Sequence[str]) -> Reply | None:
+        """Refuse another method, and who has not opened the board."""
+        if method not in methods:
+            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(methods))
+        if self._tokens.viewer(headers.cookie(self._cookie)) is None:
+            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
         return None
 
 

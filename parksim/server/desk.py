@@ -12,7 +12,7 @@ call whose time was up rings its parker until somebody answers or hangs up; nobo
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from parksim.server.desk_state import DeskState
 from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
-from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
+from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Taken
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -93,6 +93,9 @@ class Desk:
     ) -> None:
         self.scenario = scenario
         self.rate = rate
+        """Simulated seconds a second, unless time stands still."""
+        self.paused = False
+        self._begun_rate = rate  # of the server that a change of the rate was told to
         self._followed = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
@@ -177,7 +180,7 @@ class Desk:
 
     def _go_back_to_work(self) -> None:
         """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
-        start_us = max(self.switchboard.reached_us, 0)
+        start_us, rate = max(self.switchboard.reached_us, 0), self.rate
         if self._session is not None:
             records, self._session.records = self._session.records, []  # of no further use, and many
             self.cut_bytes = self._session.cut_bytes
@@ -189,14 +192,24 @@ class Desk:
                         f"{self._session.path}, line {number}: cannot be done again ({error}); name another --session "
                         "file, or cut the file before this line to lose what follows"
                     ) from error
+            if self._begun_rate != rate:  # who names another rate than before wants that one
+                self.rate, self.paused, self._begun_rate = rate, False, rate
             if records:
                 start_us = self._resume(self._session, records[-1])
-        self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
+        self._set_clock(start_us)
 
-    def _resume(self, session: Session, last: Taken | Mark | Resumed) -> int:
+    def _set_clock(self, now_us: int) -> None:
+        """Let time run from an instant on, or stand still there."""
+        if self._clock is not None:
+            self.switchboard.clock = self._clock
+        else:
+            self.switchboard.clock = VirtualClock(now_us) if self.paused else RealClock(self.rate, now_us)
+
+    def _resume(self, session: Session, last: Record) -> int:
         """Put the traffic off by the time that has passed; return the simulated instant of now."""
         at_us = max(last.at_us, self.switchboard.reached_us) + 1
-        passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
+        passed_s = 0.0 if self.paused else max(0.0, time.time() - last.wall_s)
+        passed_us = round(passed_s * self.rate * 1e6)
         gap_us = max(0, last.at_us + passed_us - at_us)
         if at_us + gap_us > LAST_US:
             raise SessionError(
@@ -212,9 +225,11 @@ class Desk:
         self.resumed_after_us = gap_us
         return at_us + gap_us
 
-    def _replay(self, record: Taken | Mark | Resumed) -> None:
+    def _replay(self, record: Record) -> None:
         """Do again what a session file tells."""
-        if isinstance(record, Resumed):
+        if isinstance(record, Speed):
+            self.rate, self.paused, self._begun_rate = record.rate, record.paused, record.begun_rate
+        elif isinstance(record, Resumed):
             self._put_off(record)
         elif isinstance(record, Taken):
             request = record.request
@@ -313,17 +328,37 @@ class Desk:
 
         It raises nothing: what fails is answered with 500, and nothing of it is in effect.
         """
+        return self._at_next(uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False))
+
+    def _at_next(self, rank: int, work: Callable[[int], uapi.Reply]) -> uapi.Reply:
         if self._closing:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The server is shutting down.")
         if self.switchboard.failure is not None:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The switchboard has failed.")
         try:
-            return self.switchboard.at_next(
-                uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False)
-            )
+            return self.switchboard.at_next(rank, work)
         except Exception:  # noqa: BLE001 - the client gets an answer to any error, and the log has it
             _LOG.exception("a request failed")
             return uapi.refusal_reply(Refusal.INTERNAL_ERROR)
+
+    def turn(self, rate: float, *, paused: bool) -> uapi.Reply:
+        """Let time run at a rate from now on, or stand still; that is in the session file before it is in effect.
+
+        While it stands still requests are answered, each a microsecond after the one before.
+        """
+
+        def turned(now_us: int) -> uapi.Reply:
+            if self._session is not None:
+                try:
+                    self._session.turn(now_us, rate, paused=paused, begun_rate=self._begun_rate)
+                except OSError:
+                    return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The session file cannot be written.")
+            self.rate, self.paused = rate, paused
+            self._set_clock(now_us)
+            self._has_changed()
+            return uapi.Reply(204, b"", ())
+
+        return self._at_next(c.RANK_HANGUP, turned)
 
     def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
         """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
@@ -389,12 +424,16 @@ class Desk:
             return
         self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
+    def _has_changed(self) -> None:
+        """Let the board know that there is something new to see."""
+        self._changes += 1
+        self._changed.set()
+
     # What the switchboard does by itself -------------------------------------------------------------------------
 
     def _observe(self, fact: Fact) -> None:
         """Keep the register and the counters true to a fact."""
-        self._changes += 1
-        self._changed.set()
+        self._has_changed()
         if fact.kind in self._counters:
             self._counters[fact.kind] += 1
         place = self.switchboard.calls.get(fact.call)
@@ -425,7 +464,7 @@ class Desk:
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
-        head = {"id": self._changes, "rate": self.rate, "counters": counters}
+        head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 

@@ -164,6 +164,11 @@ def picture(switchboard: Switchboard, register: Register) -> dict[str, Any]:
             for place in places
             if place.state in {life.ON_RETURN, life.AT_PARKER}
         ],
+        "placed": [
+            seen.told(place) | {"extension": seen.number(place.extension)}
+            for place in places
+            if place.told and place.state in {life.WITH_ATTENDANT, life.WITH_STAFF}
+        ],
     }
 
 

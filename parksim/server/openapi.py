@@ -298,6 +298,7 @@ def _board_paths(files: Mapping[str, str]) -> Json:
         parameters=[_in_query("token")],
     )
     events = _operation("What the board shows, as it changes.", {"200": stream}, (Refusal.ACCESS_DENIED,))
+    may, denied = "What the viewer of the board may command.", (Refusal.ACCESS_DENIED,)
     others = {
         name: _operation("A file of the board.", {"200": _good("The file.", media=media)}, ())
         for name, media in files.items()
@@ -308,7 +309,30 @@ def _board_paths(files: Mapping[str, str]) -> Json:
     return {
         **{name: {"get": operation, "head": _headed(operation)} for name, operation in pages.items()},
         "/board/events": {"get": events},
+        "/board/commands": {"get": _operation(may, {"200": _good("It.", "Description")}, denied), "post": _commanded()},
     }
+
+
+def _commanded() -> Json:
+    """Describe the board's commands: to time, and to a call, which are answered as UAPI answers them."""
+    forms = [
+        _object({"command": {"const": "pause"}}, "command"),
+        _object(
+            {"command": {"const": "run"}, "rate": {"type": "number", "minimum": 1, "maximum": 600}}, "command", "rate"
+        ),
+        _object({"command": {"enum": ["retrieve", "hang_up", "park"]}, "call": _TEXT}, "command", "call"),
+    ]
+    body = {"required": True, "content": {"application/json": {"schema": {"oneOf": forms}}}}
+    return _operation(
+        "Let time run or stand still, or retrieve, hang up or park a call.",
+        {
+            "200": _good("The call was retrieved, parked or hung up.", "Description"),
+            "202": _good("The same, where that is the service's answer to a change.", "Description"),
+            "204": {"description": "Time runs, or stands still."},
+        },
+        (*_LOOKED_UP, *_ACTED, *_ONE_CALL),
+        requestBody=body,
+    )
 
 
 def _headed(operation: Json) -> Json:

@@ -2,8 +2,9 @@
 
 JSON Lines. The first line says which scenario, seed and given calls the session began with; each further one is a
 request with the simulated instant at which it took effect, a mark (how far simulated time had come at which time of
-day), or a resumption. Each line has a checksum (those of an older parksim have none). The file is its owner's alone
-(mode 0600) and locked while a server writes it. A torn last line, which was never answered, is cut off.
+day), a resumption, or a change of the rate. Each line has a checksum (those of an older parksim have none). The file is
+its owner's alone (mode 0600) and locked while a server writes it. A torn last line, which was never answered, is cut
+off.
 """
 
 import fcntl
@@ -55,6 +56,18 @@ class Resumed(NamedTuple):
     gap_us: int
 
 
+class Speed(NamedTuple):
+    """From ``at_us`` on time ran at a rate, or stood still; ``begun_rate`` is the one that the server began with."""
+
+    at_us: int
+    wall_s: float
+    rate: float
+    paused: bool
+    begun_rate: float
+
+
+Record = Taken | Mark | Resumed | Speed
+"""What a line after the first tells."""
 _Instant = Annotated[int, Field(ge=0, le=LAST_US)]
 
 
@@ -77,6 +90,12 @@ class _Request(_Line):
 
 class _Resumption(_Line):
     gap_us: _Instant
+
+
+class _Speed(_Line):
+    rate: Annotated[float, Field(gt=0, le=1e6)]
+    paused: bool
+    begun_rate: Annotated[float, Field(gt=0, le=1e6)]
 
 
 _KEPT: Final = tuple(name for name in _Request.model_fields if name not in _Line.model_fields)
@@ -126,7 +145,7 @@ class Session:
                 content += file.read()  # ours, so however long: what a server has written it can resume
         whole = content.rfind(b"\n") + 1
         self._end = whole
-        self.records: list[Taken | Mark | Resumed] = []
+        self.records: list[Record] = []
         """What the file held when it was opened, in order."""
         lines = content[:whole].splitlines()
         if lines:
@@ -175,14 +194,17 @@ class Session:
         if is_altered(header):
             raise _damaged(self.path, 1, ALTERED)
 
-    def _record(self, line: dict[str, Any], number: int) -> Taken | Mark | Resumed:
+    def _record(self, line: dict[str, Any], number: int) -> Record:
         altered = is_altered(line)
         try:
-            found = (_Request if "method" in line else _Resumption if "gap_us" in line else _Line).model_validate(line)
+            kinds: dict[str, type[_Line]] = {"method": _Request, "gap_us": _Resumption, "rate": _Speed}
+            found = next((kind for key, kind in kinds.items() if key in line), _Line).model_validate(line)
             mark = Mark(found.at_us, found.wall_s)
             if isinstance(found, _Request):
                 told = {name: line[name] for name in _KEPT} | {"body": found.body.encode("latin-1")}
-                record: Taken | Mark | Resumed = Taken(*mark, uapi.Request(**told))
+                record: Record = Taken(*mark, uapi.Request(**told))
+            elif isinstance(found, _Speed):
+                record = Speed(*mark, found.rate, found.paused, found.begun_rate)
             else:
                 record = Resumed(*mark, found.gap_us) if isinstance(found, _Resumption) else mark
         except ValidationError as error:
@@ -217,6 +239,15 @@ class Session:
             OSError: as ``take``.
         """
         self._append({"at_us": at_us, "wall_s": time.time(), "gap_us": gap_us})
+
+    def turn(self, at_us: int, rate: float, *, paused: bool, begun_rate: float) -> None:
+        """Append that time runs at another rate, or stands still.
+
+        Raises:
+            OSError: as ``take``.
+        """
+        told = {"rate": float(rate), "paused": paused, "begun_rate": float(begun_rate)}
+        self._append({"at_us": at_us, "wall_s": time.time(), **told})
 
     def _append(self, line: dict[str, Any]) -> None:
         content = json.dumps(line | {"checksum": checksum(line)}).encode() + b"\n"

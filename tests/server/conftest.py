@@ -62,6 +62,6 @@ def opened(browser, served):
             return page
 
         yield open_board
-    assert said == []
+    assert [text for text in said if "the server responded with a status of 409" not in text] == []  # Chromium's own
     assert {url for url in asked if not url.startswith(served.address)} == set()
-    assert set(served.asked) <= {"/", "/board.css", "/board.js", "/board.svg", "/board/events"}
+    assert set(served.asked) <= {"/", "/board.css", "/board.js", "/board.svg", "/board/events", "/board/commands"}
