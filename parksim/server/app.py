@@ -76,7 +76,7 @@ def board_pages() -> Mapping[str, Reply]:
     if not folder.is_dir():
         return {}
     known = {file.name: file.read_bytes() for file in folder.iterdir()}
-    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS)
+    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS if f"{name}.js" in known)
     return {
         path: Reply(200, known[f"board.{kind}"], (("Content-Type", media),))
         for kind, path, media in (
