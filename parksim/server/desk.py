@@ -95,7 +95,7 @@ class Desk:
         self.rate = rate
         """Simulated seconds a second, unless time stands still."""
         self.paused = False
-        self._begun_rate = rate  # of the server that a change of the rate was told to
+        self._begun_rate = rate  # of the server at which the rate was changed
         self._followed = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
@@ -120,11 +120,7 @@ class Desk:
         if start_us:
             self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        for number, one in enumerate(given, 1):
-            try:
-                self._admit(one)
-            except ValueError as error:
-                raise ArgumentError(f"given call {number}: {error}") from None
+        self._admit_all(given)
         if journal is not None:
             opening = {
                 "scenario": scenario.canonical,
@@ -166,7 +162,8 @@ class Desk:
         model = self.switchboard.snapshot()
         counters = [self._counters[kind] for kind in COUNTED]
         calls = list(self._followed.calls)
-        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), calls, model)
+        speed = [self.rate, self.paused, self._begun_rate]
+        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), speed, calls, model)
 
     def _become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
@@ -174,6 +171,7 @@ class Desk:
         self._changes = state.changes
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
         self._day.become(state.day)
+        self.rate, self.paused, self._begun_rate = state.speed
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
@@ -240,6 +238,13 @@ class Desk:
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _admit_all(self, given: Sequence[Given]) -> None:
+        for number, one in enumerate(given, 1):
+            try:
+                self._admit(one)
+            except ValueError as error:
+                raise ArgumentError(f"given call {number}: {error}") from None
 
     def _admit(self, given: Given) -> None:
         """Let a given call in: offered, answered, parked, a microsecond each.

@@ -19,6 +19,7 @@ class DeskState(NamedTuple):
         changes: How many facts there were.
         counters: How many of each kind that the board counts, in the order of ``desk.COUNTED``.
         day: What the board tells of a day, ``Day.state``.
+        speed: The rate, whether time stands still, and the rate that the server began with.
         calls: The live calls of the register, in the order of their numbers.
         model: The switchboard.
     """
@@ -27,6 +28,7 @@ class DeskState(NamedTuple):
     changes: int
     counters: Sequence[int]
     day: dict[str, Any]
+    speed: Sequence[Any]
     calls: Sequence[Call]
     model: Snapshot
 

@@ -17,7 +17,6 @@ from parksim.server.desk_state import DeskState, call_of
 S = 1_000_000
 WHY_IN_NO_STATE = {
     "scenario": "an argument",
-    "rate": "an argument",
     "_clock": "an argument",
     "_pickup_us": "of the scenario",
     "resumed_after_us": "said at the start",
@@ -30,6 +29,7 @@ WHY_IN_NO_STATE = {
 }
 """The attributes of a desk that a state need not hold."""
 HELD = {"_followed": "calls", "_changes": "changes", "_counters": "counters", "_day": "day", "switchboard": "model"}
+HELD |= dict.fromkeys(("rate", "paused", "_begun_rate"), "speed")
 """The attributes of a desk, and in which field of a state each is."""
 WHY_NOT_OF_THE_SWITCHBOARD = {
     "scenario": "an argument",
