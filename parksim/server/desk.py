@@ -122,11 +122,7 @@ class Desk:
         if start_us:
             self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        for number, one in enumerate(given, 1):
-            try:
-                self._admit(one)
-            except ValueError as error:
-                raise ArgumentError(f"given call {number}: {error}") from None
+        self._admit_all(given)
         if journal is not None:
             opening = {
                 "scenario": scenario.canonical,
@@ -251,6 +247,13 @@ class Desk:
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _admit_all(self, given: Sequence[Given]) -> None:
+        for number, one in enumerate(given, 1):
+            try:
+                self._admit(one)
+            except ValueError as error:
+                raise ArgumentError(f"given call {number}: {error}") from None
 
     def _admit(self, given: Given) -> None:
         """Let a given call in: offered, answered, parked, a microsecond each.
