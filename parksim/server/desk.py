@@ -12,7 +12,7 @@ call whose time was up rings its parker until somebody answers or hangs up; nobo
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,22 +23,24 @@ from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPAR
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
 from parksim.rules import codes as c
-from parksim.rules import lot, uapi
+from parksim.rules import uapi
 from parksim.rules.lot import Fact
 from parksim.rules.uapi import register as r
-from parksim.rules.uapi.calls import answer, park_view
+from parksim.rules.uapi.calls import answer, due_before, park_view
 from parksim.rules.uapi.mirror import mirrored
 from parksim.rules.uapi.models import Refusal
-from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.server.call_events import CallEvents
+from parksim.server.checkpoint import files
 from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
+from parksim.server.directory import directory
 from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
-from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Taken
+from parksim.server.keeping import Keeper
+from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -70,6 +72,7 @@ class Desk:
         register_file: a file of further ones (see ``read_given``).
         journal: the session file; None for none.
         fsync: whether each line of it is forced to the disk.
+        full_replay: whether the session is replayed from its beginning, and its checkpoint held against that.
         start_us: the simulated instant at which it begins to serve; what happens before is simulated at once.
 
     Raises:
@@ -90,6 +93,7 @@ class Desk:
         register_file: Path | None = None,
         journal: Path | None = None,
         fsync: bool = False,
+        full_replay: bool = False,
         start_us: int = 0,
     ) -> None:
         self.scenario = scenario
@@ -102,9 +106,12 @@ class Desk:
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
+        self.notes: list[str] = []
+        """What the screen should say at the start: of checkpoints, and of a full replay."""
         pickup = scenario.uapi.pickup
         self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
         self._clock = clock
+        self._traffic = traffic
         self._committing: list[Fact] | None = None
         self._changes = 0
         self._changed = asyncio.Event()
@@ -112,28 +119,25 @@ class Desk:
         self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
         self.events = CallEvents()
         self._session: Session | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self.switchboard = Switchboard(
             scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
         )
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
-        if start_us:
-            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        self._admit_all(given)
-        if journal is not None:
-            opening = {
-                "scenario": scenario.canonical,
-                "seed": seed,
-                "traffic": traffic,
-                "given": [one.model_dump() for one in given],
-                "start_us": start_us,
-            }
-            self._session = Session(journal, opening, fsync=fsync)
+        opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
-            self._go_back_to_work()
+            if journal is not None and journal.is_file() and journal.stat().st_size:
+                self._session = Session(journal, opening, fsync=fsync, full=full_replay)
+            if self._session is None or self._session.checkpoint is None or full_replay:
+                self._begin(start_us, given)
+            else:
+                self.become(self._session.checkpoint.state)
+            if journal is not None and self._session is None:  # only now: whatever was given is in order
+                self._session = Session(journal, opening, fsync=fsync)
+            self._go_back_to_work(rate, compare=full_replay)
         except BaseException:
             self.close_file()
             raise
@@ -173,7 +177,17 @@ class Desk:
             model=model,
         )
 
-    def _become(self, state: DeskState) -> None:
+    @property
+    def facts(self) -> int:
+        """How many facts there were."""
+        return self._changes
+
+    @property
+    def live(self) -> int:
+        """How many calls the register shows."""
+        return len(self._followed.calls)
+
+    def become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
         self.rate, self.paused, self._begun_rate = state.speed
@@ -185,13 +199,13 @@ class Desk:
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
-    def _go_back_to_work(self) -> None:
+    def _go_back_to_work(self, rate: float, *, compare: bool) -> None:
         """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
-        start_us, rate = max(self.switchboard.reached_us, 0), self.rate
+        start_us = max(self.switchboard.reached_us, 0)
         if self._session is not None:
             records, self._session.records = self._session.records, []  # of no further use, and many
-            self.cut_bytes = self._session.cut_bytes
-            for number, record in enumerate(records, 2):
+            self.cut_bytes, self.notes = self._session.cut_bytes, [self._session.note] if self._session.note else []
+            for number, record in zip(self._session.numbers, records, strict=True):
                 try:
                     self._replay(record)
                 except Exception as error:
@@ -203,6 +217,8 @@ class Desk:
                 self.rate, self.paused, self._begun_rate = rate, False, rate
             if records:
                 start_us = self._resume(self._session, records[-1])
+            if compare and self._session.checkpoint is not None:
+                self._compare(self._session, records)
         self._set_clock(start_us)
 
     def _set_clock(self, now_us: int) -> None:
@@ -211,6 +227,53 @@ class Desk:
             self.switchboard.clock = self._clock
         else:
             self.switchboard.clock = VirtualClock(now_us) if self.paused else RealClock(self.rate, now_us)
+
+    def follow(self, records: Iterable[Record]) -> None:
+        """Do again what followed; nothing of it is written down."""
+        for record in records:
+            self._replay(record)
+
+    def anew(self) -> "Desk":
+        """Return a new desk with the same arguments, without a session and without given calls."""
+        seed, base_url = self.switchboard.seed, self._followed.base_url
+        return Desk(self.scenario, clock=VirtualClock(0), seed=seed, traffic=self._traffic, base_url=base_url)
+
+    def unlike(self, other: "Desk") -> list[str]:
+        """Return by name what another desk, which has come to the same instant, knows otherwise."""
+        theirs = other.known()
+        return [name for name, ours in self.known().items() if theirs[name] != ours]
+
+    def known(self) -> dict[str, Any]:
+        """Return what the desk knows, by name; a telephone has stopped ringing also where nobody has asked since.
+
+        The rate is not in it: until a line says otherwise it is that of the server.
+        """
+        state = self.state._replace(speed=())
+        rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
+        return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
+
+    def _compare(self, session: Session, records: Sequence[Record]) -> None:
+        """Let another desk resume from the checkpoint, at the same instant.
+
+        Raises:
+            SessionError: it does not know then what a full replay knows.
+        """
+        assert session.checkpoint is not None
+        place, state = session.checkpoint
+        twin = self.anew()
+        twin.become(state)
+        twin.follow(record for number, record in zip(session.numbers, records, strict=True) if number > place.lines)
+        twin.follow([Resumed(self.switchboard.reached_us, 0.0, self.resumed_after_us)])
+        unlike = self.unlike(twin)
+        if unlike:
+            newest, before = files(session.path)
+            raise SessionError(
+                f"{session.path}: a full replay leads to other {', '.join(unlike)} than its checkpoint, a fault of "
+                f"parksim; remove {newest.name} and {before.name} to resume by replay"
+            )
+        self.notes.append(
+            f"a full replay of {len(records):,} records agrees with the checkpoint after line {place.lines}"
+        )
 
     def _resume(self, session: Session, last: Record) -> int:
         """Put the traffic off by the time that has passed; return the simulated instant of now."""
@@ -248,7 +311,10 @@ class Desk:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
 
-    def _admit_all(self, given: Sequence[Given]) -> None:
+    def _begin(self, start_us: int, given: Sequence[Given]) -> None:
+        """Let happen what comes before it serves, and let the given calls in."""
+        if start_us:
+            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         for number, one in enumerate(given, 1):
             try:
                 self._admit(one)
@@ -290,7 +356,10 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         await self.switchboard.__aenter__()
-        self._task = asyncio.get_running_loop().create_task(self._mark(), name="parksim session marks")
+        self._tasks.add(asyncio.create_task(self._mark(), name="parksim session marks"))
+        if self._session is not None:
+            keeper = Keeper(self, self._session)
+            self._tasks.add(asyncio.create_task(keeper.run(), name="parksim checkpoints"))
         return self
 
     async def __aexit__(
@@ -301,9 +370,10 @@ class Desk:
             with suppress(OSError):
                 self._session.mark(self.switchboard.now_us)
         self.close_file()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         try:
             await self.switchboard.aclose()  # hangs up for the facts' sake; a session goes on from before that
         finally:
@@ -505,50 +575,4 @@ def _what(fact: Fact) -> tuple[int, ...]:
     return fact.call, fact.kind, fact.slot, fact.deadline_us
 
 
-def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:
-    """Return the register that the scenario's ``[uapi]`` tells of, its lots those of the scenario.
-
-    An only lot is that of ``[uapi] organization``. Of several each is its own organization's, as UAPI knows one lot an
-    organization: a client parks in the lot of the extension that parks. Without users there is one, "12", who has all
-    attendants and a finite staff, in the organization of ``[uapi]``.
-
-    Raises:
-        ArgumentError: numbers that are of no organization, several lots of one organization, or none of ``[uapi]``'s.
-    """
-    told, settings = scenario.uapi, scenario.settings
-    users = dict(told.users)
-    if not users:
-        people = max(settings.attendants, 1) + max(settings.staff, 0)
-        users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
-    register = r.new_register(
-        users,
-        organizations=_organizations(scenario),
-        base_url=base_url or told.base_url,
-        epoch=told.epoch,
-    )
-    lots = tuple(map(lot.empty_lot, settings.slots, settings.choices, range(len(scenario.lots))))
-    return register._replace(lots=lots, firsts=tuple(one.first for one in scenario.lots))
-
-
-def _organizations(scenario: Scenario) -> list[r.Organization]:
-    """Return each lot's organization; of several the one of ``[uapi]`` is named there, the others after their lots."""
-    home = scenario.uapi.organization
-    named = r.Organization(home, scenario.uapi.owner_id, scenario.uapi.owner_name)
-    if len(scenario.lots) == 1:
-        return [named]
-    owners: dict[str, str] = {}
-    for one in scenario.lots:
-        assert isinstance(one, NamedLot)
-        owner = one.organization or one.name
-        if owner in owners:
-            raise ArgumentError(
-                f"the lots {owners[owner]} and {one.name} are both of organization {owner}; "
-                "UAPI knows one lot an organization: give each an organization of its own"
-            )
-        owners[owner] = one.name
-    if home not in owners:
-        raise ArgumentError(
-            f"[uapi] organization {home} has none of the lots; there are lots of {', '.join(owners)}: "
-            "set organization in [uapi], or that of a lot"
-        )
-    return [named if number == home else r.Organization(number, number, name) for number, name in owners.items()]
+__all__ = ["COUNTED", "MARK_EVERY_S", "Desk", "directory"]

@@ -1,6 +1,6 @@
 """What a desk knows at an instant, as plain data: a checkpoint of a session holds it.
 
-A new attribute of the desk that must survive a restart is a field here; ``Desk.state`` fills it, ``Desk._become`` takes
+A new attribute of the desk that must survive a restart is a field here; ``Desk.state`` fills it, ``Desk.become`` takes
 it back. What the desk puts off for later is a ``partial`` of one of the switchboard's ``works``, with plain arguments.
 """
 

@@ -96,12 +96,13 @@ def test_it_ends_at_sigterm(scenario, tmp_path):
 
 
 def test_an_interrupted_session_says_how_to_resume(scenario, tmp_path):
-    """The last line names the session file; a torn line in it is reported."""
+    """The last line names the session file; a torn line in it is reported, and a damaged checkpoint."""
     path = tmp_path / "kept.torn"
     with serving(scenario, "--port", "0", "--session", path) as served:
         code, _, err = served.end(signal.SIGINT)
     assert code == 130
     assert err.splitlines()[1] == f"parksim: {path}: its last line was torn; 17 bytes of it were cut off"
+    assert err.splitlines()[2] == "parksim: planted: a checkpoint is damaged"
     assert err.endswith(f"; the same command resumes with the calls in {path}\n")
 
 
