@@ -178,7 +178,7 @@ class Desk:
         )
 
     @property
-    def facts(self) -> int:
+    def happened(self) -> int:
         """How many facts there were."""
         return self._changes
 

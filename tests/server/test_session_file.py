@@ -28,7 +28,10 @@ def test_a_whole_session_says_what_it_has(session):
     kinds = [json.loads(line) for line in session.read_text().splitlines()[1:]]
     requests = sum("method" in line for line in kinds)
     first, second, third = check(session).splitlines()
-    assert first == f"{session}: whole; {requests} requests, 0 resumptions, {len(kinds) - requests} marks"
+    assert (
+        first
+        == f"{session}: whole; {requests} requests, 0 resumptions, 0 changes of the rate, {len(kinds) - requests} marks"
+    )
     assert second.startswith("every request can be done again; ")
     assert "agrees" in third
     assert {path: path.read_bytes() for path in before} == before
