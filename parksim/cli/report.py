@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from parksim.cli import options as opt
 from parksim.cli.misused import line
-from parksim.errors import MissingLibraryError, UnfitError, UsageError
+from parksim.errors import MissingLibraryError, UnfitError, UsageError, WrongTypeError
 
 if TYPE_CHECKING:
     from parksim.scenario.model import Scenario
@@ -38,6 +38,9 @@ def report_command(
     interactive: Annotated[
         bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
     ] = False,
+    play: Annotated[
+        bool, Parameter(negative=(), help="Let the switchboard of a run run in the page, with other values (0.3 MB more).")
+    ] = False,
     scenario: Annotated[
         Path | None, Parameter(help="The scenario's file: for its notes, or because it reads other files.")
     ] = None,
@@ -59,6 +62,8 @@ def report_command(
         )
     if interactive and (chart is not None or out.suffix != ".html"):
         raise UsageError("--interactive goes with a page; write -o FILE.html, without --chart")
+    if play and (chart is not None or out.suffix != ".html"):
+        raise UsageError("--play goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     chosen = _options(options)
@@ -69,7 +74,10 @@ def report_command(
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **chosen), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
-        page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
+        source = result.name if result.suffix == ".db" else ""
+        page.save(loaded, out, source=source, interactive=interactive, play=play)
+    except WrongTypeError as error:
+        raise UsageError(f"{error} (--play goes with a store of run)") from None
     except MissingLibraryError as error:
         raise UsageError(f"{error}{'' if chart else ', or write Markdown: -o FILE.md'}") from None
     except UnfitError as error:

@@ -303,7 +303,8 @@ class Measured {
     const values = this.results.map((result) => result[name]).filter((value) => !Number.isNaN(value));
     if (!values.length) return undefinedOf();
     const seen = medianInterval(values), stays = this.mean(name.startsWith("parked") ? "parks_made" : "calls_offered");
-    return stays * (1 - Number(name.slice(-2)) / 100) >= 20 ? seen : { ...seen, low: null, high: null };
+    return stays * (1 - Number(name.slice(-2)) / 100) >= 20 ? seen
+      : { ...seen, low: null, high: null, few: true };
   }
 
   occupancyQuantile(share) {

@@ -5,6 +5,7 @@ No drawn call is carried, but those that were recorded: the page draws again fro
 
 import math
 from collections.abc import Mapping
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from parksim.reports.play import controls, ziggurat
 from parksim.reports.words import label_of, unit_of
 from parksim.rules import codes
 from parksim.scenario import laws
+from parksim.scenario.comments import needs_files, to_toml
 from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.sections import Hourly, Poisson, Recorded, busy_cv
@@ -43,6 +45,7 @@ def model_of(study: Study) -> dict[str, Any]:
     if end_us > LONGEST_RUN_US:
         raise ArgumentError(f"a page that plays counts up to {LONGEST_RUN_US / 1e6:.3g} s; shorten run.horizon")
     tables: list[list[float]] = []
+    movable, delay = controls.controls_of(scenario), scenario.retrieval.delay
     return {
         "name": scenario.name,
         "seed": _words(study.seed),
@@ -80,8 +83,26 @@ def model_of(study: Study) -> dict[str, Any]:
         "reasons": len(codes.REASON_NAMES),
         "certain": _certain(study),
         "unknown": scenario.has_unknown,
-        "controls": [one._asdict() for one in controls.controls_of(scenario)],
+        "controls": [one._asdict() for one in movable],
+        "delay": None if delay is None else delay.model_dump(mode="json", exclude_none=True),
+        "toml": _toml(scenario, movable),
+        "seed_text": str(study.seed),
     }
+
+
+def _toml(scenario: Scenario, movable: Sequence[controls.Control]) -> dict[str, Any]:
+    """Return the scenario's file, and of each control the line of its key, or after which line a key has to stand."""
+    objectives = {one.measure: one.text for one in scenario.objectives}
+    lines = to_toml(scenario.canonical, objectives, scenario.notes).split("\n")
+    places = []
+    for control in movable:
+        section, *_, key = control.key.split(".")
+        heads = [number for number, line in enumerate(lines) if line in (f"[{section}]", f"[[{section}]]")]
+        head = heads[control.lot if section == "lot" else 0]
+        end = next((number for number in range(head + 1, len(lines)) if lines[number].startswith("[")), len(lines))
+        at = next((number for number in range(head + 1, end) if lines[number].startswith(f"{key} = ")), None)
+        places.append({"at": at, "after": head})
+    return {"lines": lines, "places": places, "needs_files": needs_files(scenario.canonical)}
 
 
 def _words(seed: int) -> list[int]:

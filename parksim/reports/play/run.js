@@ -1,5 +1,7 @@
 // Runs designs: replication after replication, measures, controls, and what the page shows of them.
 
+const FEWEST_FOR_CONTROLS = 5;
+
 class Runner {
   constructor() {
     this.kept = many(MODEL.replications, () => new Map());
@@ -11,7 +13,7 @@ class Runner {
     return new Calls(design, MODEL.seed, replication, this.kept[replication]);
   }
 
-  // Return the measures and controls of one replication, and how many slots are taken at each of some instants.
+  // Return the measures and controls of one replication.
   replicate(design, replication) {
     const calls = this.calls(design, replication), stretches = stretchesOf(design.settings);
     const its = newCount(design.settings, stretches, calls.arrival_us), { journal } = this;
@@ -23,7 +25,7 @@ class Runner {
     const measures = measuresOf(its, design.settings, stretches);
     const sums = MODEL.with_controls
       ? Object.assign(totals(design, calls), innovations(design, calls, journal)) : null;
-    return { measures, sums, levels: levelsOf(journal) };
+    return { measures, sums };
   }
 
   // Return the means of a design's controls.
@@ -38,36 +40,53 @@ class Runner {
   }
 
   measured(design, replications) {
-    const means = replications.length >= 5 ? this.meansOf(design) : {};
+    const means = replications.length >= FEWEST_FOR_CONTROLS ? this.meansOf(design) : {};
     return new Measured(design, replications.map(({ measures }) => measures), replications.map(({ sums }) => sums), means);
   }
 }
 
-const CUTS = 96;
+// What the page shows of a design: numbers only, so that they can be sent.
+function answerOf(measured, base) {
+  const names = shownMeasures(), rows = names.map((name) => {
+    const estimate = measured.estimate(name);
+    return { name, estimate, difference: measured === base ? null : differenceOf(measured, base, name) };
+  });
+  const objectives = MODEL.objectives.map(({ measure, relation, value }) => (
+    verdictOf(rows[names.indexOf(measure)].estimate, relation, value)));
+  return { rows, objectives, hours: hoursOf(measured) };
+}
 
-// Return how many slots are taken on average in each of some equal stretches of the window.
-function levelsOf(journal) {
-  const { warm_up_us: low, horizon_us: high } = MODEL, width = (high - low) / CUTS, busy = new Float64Array(CUTS);
-  let level = 0, since = 0;
-  const add = (until) => {
-    if (level) {
-      let from = Math.min(Math.max(since, low), high);
-      const end = Math.min(Math.max(until, low), high);
-      while (from < end) {
-        const cut = Math.min(Math.floor((from - low) / width), CUTS - 1), to = cut === CUTS - 1 ? end : Math.min(end, low + (cut + 1) * width);
-        busy[cut] += level * (to - from);
-        if (to <= from) break;
-        from = to;
-      }
-    }
-    since = until;
-  };
-  for (let row = 0; row < journal.length; row += 1) {
-    const taken = journal.kind[row] === C_PARKED;
-    if (!taken && !leavesSlot(journal.kind[row], journal.reason[row])) continue;
-    add(journal.time_us[row]);
-    level += taken ? 1 : -1;
+const shownMeasures = () => [...new Set([
+  ...MODEL.objectives.map(({ measure }) => measure),
+  ...(MODEL.objectives.length ? [] : ["refused_share", "expired_share", "occupancy_mean"]),
+])];
+
+// By hour of the day: busy slots with their interval and the middle 90 % of replications, and refused parks per hour.
+function hoursOf({ results, slots }) {
+  const open_us = results[0].open_by_hour_us, found = [];
+  for (let hour = 0; hour < HOURS; hour += 1) {
+    if (!open_us[hour]) continue;
+    const busy = results.map((result) => result.occupancy_mean_by_hour[hour]), ordered = [...busy].sort((a, b) => a - b);
+    const { mean, low, high } = tInterval(meanSample(busy), [0, slots]), rank = Math.floor(0.05 * busy.length);
+    const asked = sumOf(results.map((result) => result.parks_requested_by_hour[hour]));
+    const refused = sumOf(results.map((result) => result.refusals_by_hour[hour]));
+    found.push({
+      hour, mean, low, high, least: ordered[rank], most: ordered.at(-1 - rank), asked, refused,
+      per_hour: refused / results.length / (open_us[hour] / HOUR_US),
+    });
   }
-  add(high);
-  return busy.map((one) => one / width);
+  return found;
+}
+
+// The stays in the lots of one replication, its refused parks and its returns: what a timeline shows.
+function timelineOf(runner, design, replication) {
+  const calls = runner.calls(design, replication), open = design.settings.slots.map(() => []), stays = [], refused = [];
+  simulate(design.settings, calls, ({ time_us, lot, slot, kind, reason }) => {
+    if (kind === C_PARKED) open[lot][slot] = time_us;
+    else if (leavesSlot(kind, reason)) {
+      const how = kind === C_EXPIRED ? "expired" : kind === C_RETRIEVED ? "retrieved" : "abandoned";
+      stays.push({ lot, slot, from_us: open[lot][slot], until_us: time_us, how });
+    } else if (kind === C_REFUSED) refused.push({ lot, time_us });
+  });
+  return { stays, refused, replication };
 }
