@@ -123,7 +123,7 @@ def _wish(scenario: Scenario) -> Control:
 def _volume(scenario: Scenario) -> Control:
     words = "number of calls, times that of the scenario"
     if isinstance(scenario.arrivals, Recorded):
-        return Control("arrivals", "volume", words, None, still="the calls are recorded ones.")
+        return Control("arrivals.file", "volume", words, None, still="the calls are recorded ones.")
     key = "arrivals.rate" if scenario.arrivals.kind == "poisson" else "arrivals.calls_per_hour"
     least, most, step = TIMES
     return Control(key, "volume", words, 1.0, unit="times", least=least, most=most, step=step, limit=most)

@@ -179,7 +179,7 @@ def _laws(scenario: Scenario, tables: list[list[float]]) -> dict[str, Any]:
     )
 
     def law(one: Any) -> Any:
-        return _law(one, tables)
+        return law_of(one, tables)
 
     chosen = parking.slot == "chosen" or any(lot.choice == "random" for lot in scenario.lots)
     return {
@@ -200,7 +200,7 @@ def _laws(scenario: Scenario, tables: list[list[float]]) -> dict[str, Any]:
     }
 
 
-def _law(law: laws.LawBase | None, tables: list[list[float]]) -> dict[str, Any] | None:
+def law_of(law: laws.LawBase | None, tables: list[list[float]]) -> dict[str, Any] | None:
     """Return a law as ``draw.js`` reads it; times are seconds, and only they change where a law is made slower."""
     if law is None:
         return None

@@ -82,6 +82,7 @@ function move(place, given) {
 }
 
 function set(moved) {
+  state.chosen_us = null;
   state.moved = Object.fromEntries(Object.entries(moved).sort(([a], [b]) => a - b));
   showControls();
   const fragment = fragmentOf(state.moved);
@@ -163,7 +164,7 @@ function showObjectives({ rows, objectives }, moved) {
     const [change, direction] = moved ? differenceWords(name, difference) : ["the same", ""];
     const cells = [{ text: measureWords(name), of: "" }];
     if (target) cells.push({ text: target.text, of: "Target" });
-    cells.push({ text: point, of: "Value", name: "number" }, { text: interval, of: "interval" });
+    cells.push({ text: point, of: "Value", name: "number" }, { text: interval, of: `${100 * MODEL.level} % interval` });
     if (target) cells.push({ text: `${SIGNS[target.verdict]} ${target.verdict}`, of: "Verdict", name: target.verdict });
     cells.push({ text: change, of: "Against the report\u2019s design", name: direction });
     return row(cells);
@@ -221,7 +222,7 @@ function save() {
 // One replication, call by call --------------------------------------------------------------------------------------------
 
 function askDay() {
-  state.worker.postMessage({ id: state.id, moved: state.moved, day: byId("day").valueAsNumber - 1 || 0 });
+  state.worker.postMessage({ id: state.id, moved: state.moved, day: byId("day").valueAsNumber || 0 });
 }
 
 function showDay(data) {
@@ -276,12 +277,12 @@ function start(model, script) {
   document.getElementById("play").hidden = false;
   byId("caption").textContent = `The objectives, over ${MODEL.replications} replication${MODEL.replications === 1 ? "" : "s"}`;
   if (MODEL.unknown) byId("note").textContent = "Values of this scenario have limits; the intervals here suppose that its values are right.";
-  byId("day").max = MODEL.replications;
+  byId("day").max = MODEL.replications - 1;
   buildControls();
   byId("back").addEventListener("click", () => set({}));
   byId("save").addEventListener("click", save);
   byId("day").addEventListener("change", () => {
-    byId("day").value = Math.min(Math.max(1, Math.round(byId("day").valueAsNumber) || 1), MODEL.replications);
+    byId("day").value = Math.min(Math.max(0, Math.round(byId("day").valueAsNumber) || 0), MODEL.replications - 1);
     state.placed = false;
     askDay();
   });
