@@ -92,7 +92,9 @@ function set(moved) {
   } catch {
     byId("link").hidden = true; // a page without an address of its own, as in a notebook
   }
-  byId("back").disabled = Object.keys(state.moved).length === 0;
+  const none = Object.keys(state.moved).length === 0;
+  byId("moved").textContent = none ? "Nothing is moved: this is the report\u2019s design." : `Moved: ${settingWords(state.moved)}.`;
+  byId("back").disabled = none;
   ask();
 }
 
@@ -131,10 +133,9 @@ function show(data) {
   const moved = Object.keys(state.moved).length > 0, [verdict, sentence] = verdictWords(data.objectives);
   const answer = byId("answer"), sign = SIGNS[verdict] ? `${SIGNS[verdict]} ` : "";
   answer.className = `answer ${verdict}`;
-  const said = `${sign}${sentence}${moved ? "" : " This is the report\u2019s design."}`;
+  const said = sign + sentence;
   if (byId("verdict").textContent !== said) byId("verdict").textContent = said;
-  byId("progress").textContent = `${data.number} of ${MODEL.replications} replications${data.last ? "" : ", the others follow"}.`
-    + (moved ? ` Moved: ${settingWords(state.moved)}.` : "");
+  byId("progress").textContent = `${data.number} of ${MODEL.replications} replications${data.last ? "" : ", the others follow"}.`;
   showObjectives(data, moved);
   const slots = MODEL.controls.reduce((sum, control, place) => (
     control.what === "slots" ? sum + (state.moved[place] ?? control.value) : sum), 0);
