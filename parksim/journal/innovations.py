@@ -148,7 +148,9 @@ def innovations(journal: Journal, scenario: Scenario, workload: Workload) -> NDA
         if not law.atoms_s:
             ends = clocks.at_full - clocks.expected(law, 0.0, np.ones(()))
             found[1] += np.sum(weights[number] * ends)
-        found[2] += _departures(journal, scenario, workload, stays, journal.lot[stays.parked] == lot, full.clipped(*window))
+        found[2] += _departures(
+            journal, scenario, workload, stays, journal.lot[stays.parked] == lot, full.clipped(*window)
+        )
     return found
 
 

@@ -57,9 +57,7 @@ def page(story: Story, *, interactive: bool = False, played: Playing | None = No
     return "\n".join(parts) + "\n"
 
 
-def save(
-    result: object, path: str | Path, *, source: str = "", interactive: bool = False, play: bool = False
-) -> None:
+def save(result: object, path: str | Path, *, source: str = "", interactive: bool = False, play: bool = False) -> None:
     """Write the report of a result: a page (``.html``), or Markdown (``.md``).
 
     Args:

@@ -74,7 +74,7 @@ print(slots == ",".join(map(str, journal.slot[journal.kind == codes.PARKED])), s
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node here")
 def test_a_rule_edited_in_place_changes_the_script(tmp_path):
-    """The JavaScript is written from the rules at hand: with free slots taken from the top it parks as SimPy does then."""
+    """The JavaScript is written from the rules at hand: free slots taken from the top are those that SimPy takes."""
     package = Path(parksim.__file__).parent
     shutil.copytree(package, tmp_path / "parksim", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(package.parent / "scenarios" / "lot-only.toml", tmp_path)

@@ -28,13 +28,15 @@ def short():
 
 
 def test_streams_give_the_words_of_numpy(tmp_path, short):
-    """1,000 words of streams of small and very large seeds and replications, of several purposes and numbers of parks."""
+    """1,000 words each: small and very large seeds and replications, several purposes and numbers of parks."""
     of = [(0, 0, 0, 0), (1, 29, 7, 1), (2**32 - 1, 2**31, 15, 5), (2**70 + 12345, 1000, 16, 3), (2**200 + 7, 3, 2, 0)]
     asked = [
         [[*words(seed), *[0] * (4 - len(words(seed))), *words(number), purpose, parks]]
         for seed, number, purpose, parks in of
     ]
-    taken = "(entropy) => { const s = new Stream(entropy); return many(1000, () => { s.next(); return [s.hi, s.lo]; }); }"
+    taken = (
+        "(entropy) => { const s = new Stream(entropy); return many(1000, () => { s.next(); return [s.hi, s.lo]; }); }"
+    )
     found = in_node(tmp_path, short, f"{asked}.map(([entropy]) => ({taken})(entropy))")
     for (seed, number, purpose, parks), got in zip(of, found, strict=True):
         raw = streams(seed, number)(purpose, parks).bit_generator.random_raw(1000)
@@ -77,14 +79,19 @@ LINEAR = ("uniform", "empirical")
 
 
 def test_each_law_draws_what_numpy_draws(tmp_path):
-    """20,000 draws of each, seed 5, in microseconds. Logarithms and powers may differ in their last bit from one
-    library to the next, which moves a microsecond in some 10**8 draws; one in 20,000 is let pass.
+    """20,000 draws of each, seed 5, in microseconds.
+
+    Logarithms and powers may differ in their last bit from one library to the next, which moves a microsecond in some
+    10**8 draws; one in 20,000 is let pass.
     """
     study = parksim.study(SHORT, 2, seed=1, engine="simpy")
     written = {name: law_of(parse_law(one), []) for name, one in LAWS.items()}
     entropy = [[5, 0, 0, 0, 0, 2, parks] for parks in range(len(LAWS))]
-    text = "((laws, entropies) => Object.values(laws).map((law, n) => { const s = new Stream(entropies[n]), d = DRAWS[law.kind](law);"
-    found = in_node(tmp_path, study, f"{text} return many({DRAWS}, () => rint(d(s) * 1e6)); }}))({json.dumps(written)}, {entropy})")
+    text = "((laws, entropies) => Object.values(laws).map((law, n) => {"
+    text += " const s = new Stream(entropies[n]), d = DRAWS[law.kind](law);"
+    found = in_node(
+        tmp_path, study, f"{text} return many({DRAWS}, () => rint(d(s) * 1e6)); }}))({json.dumps(written)}, {entropy})"
+    )
     for parks, (name, law) in enumerate(LAWS.items()):
         drawn = np.rint(parse_law(law).draw_s(streams(5, 0)(2, parks), DRAWS) * 1e6)
         off = np.abs(drawn - np.array(found[parks]))
@@ -105,7 +112,11 @@ def test_each_column_of_the_shipped_scenarios_is_drawn_again(tmp_path, file):
     "values",
     [
         {"lot.choice": "random"},
-        {"arrivals.busy_days": {"cv": 0.3}, "parking.probability": [0.3, 0.9] * 12, "retrieval.delay_factor": [0.5, 2] * 12},
+        {
+            "arrivals.busy_days": {"cv": 0.3},
+            "parking.probability": [0.3, 0.9] * 12,
+            "retrieval.delay_factor": [0.5, 2] * 12,
+        },
         {"lot.max_in_parking": {"kind": "uniform", "low": "30s", "high": "90s"}, "parking.max_parks": 4},
     ],
 )
@@ -120,7 +131,9 @@ def columns_are_equal(folder, scenario, replication):
     names = Workload._fields[1:]
     rows = f"{json.dumps(names)}.map((name) => {{ const rows = []; for (let k = 0, row; (row = c.row(name, k)); k += 1)"
     code = f"((c) => [c.arrival_us, ...{rows} rows.push(many(c.length, (n) => String(at(row, n)))); return rows; }})])"
-    arrivals, *found = in_node(folder, study, f"{code}(new Calls(designOf({{}}), MODEL.seed, {replication}, new Map()))")
+    arrivals, *found = in_node(
+        folder, study, f"{code}(new Calls(designOf({{}}), MODEL.seed, {replication}, new Map()))"
+    )
     workload = draw(scenario, 7, replication)
     assert arrivals == workload.arrival_us.tolist()
     assert len(arrivals) > 20

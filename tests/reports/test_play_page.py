@@ -19,6 +19,7 @@ from parksim.cli.main import main
 from parksim.cli.options import BAD_INPUT, DONE
 from parksim.reports.play.controls import controls_of
 from parksim.reports.screen import shown
+from parksim.rules import codes
 from parksim.scenario.model import Scenario
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
@@ -96,7 +97,11 @@ def says(page, study):
     assert len(table) == len(study.objectives)
     for one, cells in zip(study.objectives, table, strict=True):
         measure = one.objective.measure
-        assert cells[1:5] == [one.objective.text, *shown(measure, study.estimate(measure)), f"{sign(one)} {one.verdict}"]
+        assert cells[1:5] == [
+            one.objective.text,
+            *shown(measure, study.estimate(measure)),
+            f"{sign(one)} {one.verdict}",
+        ]
 
 
 def sign(one):
@@ -107,6 +112,11 @@ def sign(one):
 def field(page, study, key):
     """Return the first input of a control."""
     return page.locator(f'#play-controls [data-place="{place_of(study, key)}"] :is(input, select)').first
+
+
+def command(line):
+    """Run the command line here and return its exit code."""
+    return main(line.split())
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------
@@ -157,7 +167,7 @@ def test_the_page_of_each_shipped_scenario_begins_with_the_report_s_numbers(brow
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_every_control_moves_by_keyboard_and_by_pointer(browser, file, study, width, scheme):
-    """On a wide screen and a telephone, light and dark; the link brings all of it back; nothing is wider than the page."""
+    """On a wide screen and a telephone, light and dark; the link brings it back; nothing is wider than the page."""
     circumstances = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
     movable = [one for one in controls_of(HOSPITAL) if not one.still]
     with opened(browser, file, **circumstances) as page:
@@ -199,7 +209,7 @@ def test_a_number_field_takes_what_it_can(browser, file, study):
         expect(page.locator("#play-moved")).to_contain_text("Nothing is moved")
 
 
-def test_what_is_saved_is_a_scenario_that_agrees(browser, file, study, tmp_path, monkeypatch, capsys):
+def test_what_is_saved_is_a_scenario_that_agrees(browser, file, tmp_path, monkeypatch, capsys):
     """Everything is moved, saved, and run on the command line: the same numbers to the digit."""
     moved = "#lot.slots=5&lot.max_in_parking=95&attendants.count=4&retrieval.staff=9&lot.when_full=drop"
     moved += "&parking.probability=0.7&volume=1.25&speed=0.8&parking.announcement=6.5"
@@ -210,8 +220,8 @@ def test_what_is_saved_is_a_scenario_that_agrees(browser, file, study, tmp_path,
         with page.expect_download() as download:
             page.get_by_role("button", name="Save as scenario").click()
         download.value.save_as("scenario.toml")
-        command = page.locator("#play-note").inner_text().partition("Type: parksim ")[2]
-        assert main([*command.split(), "--engine", "simpy", "--out", "s.db"]) == DONE
+        told = page.locator("#play-note").inner_text().partition("Type: parksim ")[2]
+        assert main([*told.split(), "--engine", "simpy", "--out", "s.db"]) == DONE
         says(page, parksim.load("s.db"))
     capsys.readouterr()
 
@@ -236,7 +246,7 @@ def test_what_was_tried_is_a_table_and_a_file(browser, file, study):
         expect(page.locator("#play-moved")).to_contain_text("Moved: slots of the lot: 6.")
 
 
-def test_the_timeline_steps_from_refusal_to_refusal(browser, file, study):
+def test_the_timeline_steps_from_refusal_to_refusal(browser, file):
     """Each step says where it is; the bars are the journal's stays of that hour."""
     with opened(browser, file) as page:
         settled(page)
@@ -247,8 +257,6 @@ def test_the_timeline_steps_from_refusal_to_refusal(browser, file, study):
             page.get_by_role("button", name="Next refused park").click()
             seen.append(said.inner_text().partition(".")[0])
         journal = parksim.run(HOSPITAL, seed=1).journal
-        from parksim.rules import codes  # noqa: PLC0415 - of this test only
-
         refused = journal.time_us[journal.kind == codes.REFUSED].tolist()
         expected = [f"Refused at {clock(time_us)}" for time_us in refused[1:4]]
         assert seen == expected
@@ -377,13 +385,13 @@ def test_a_notebook_shows_the_same_page_in_a_frame(browser, tmp_path, study):
 def test_the_command_writes_a_page_that_plays(tmp_path, monkeypatch, capsys):
     """``report --play`` writes one file of less than 1.5 MB; what cannot play is a message and code 2."""
     monkeypatch.chdir(tmp_path)
-    assert main("run small-office --replications 2 --engine simpy --out r.db".split()) == DONE
-    assert main("report r.db -o r.html --play".split()) == DONE
+    assert command("run small-office --replications 2 --engine simpy --out r.db") == DONE
+    assert command("report r.db -o r.html --play") == DONE
     text = Path("r.html").read_text(encoding="utf-8")
     assert "script-src 'sha256-" in text
     assert len(text) < 1_500_000
-    assert main("report r.db -o r.md --play".split()) == BAD_INPUT
+    assert command("report r.db -o r.md --play") == BAD_INPUT
     assert "--play goes with a page" in capsys.readouterr().err
-    assert main("sweep small-office --over lot.slots=2..3 --replications 2 --engine simpy --out s.db".split()) == DONE
-    assert main("report s.db -o s.html --play".split()) == BAD_INPUT
+    assert command("sweep small-office --over lot.slots=2..3 --replications 2 --engine simpy --out s.db") == DONE
+    assert command("report s.db -o s.html --play") == BAD_INPUT
     assert "a page plays one design, the result of run, not a Sweep" in capsys.readouterr().err

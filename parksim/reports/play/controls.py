@@ -75,9 +75,7 @@ def _of_lot(lot: LotSection | NamedLot, number: int) -> Iterator[Control]:
     before = f"lot.{lot.name}." if isinstance(lot, NamedLot) else "lot."
     most = max(10, 2 * lot.slots)
     words = key_words(f"{before}slots")
-    yield Control(
-        f"{before}slots", "slots", words, lot.slots, number, least=1, most=most, limit=max(1_000, most)
-    )
+    yield Control(f"{before}slots", "slots", words, lot.slots, number, least=1, most=most, limit=max(1_000, most))
     key, law = f"{before}max_in_parking", lot.max_in_parking
     if not isinstance(law, laws.Constant):
         why = "calls stay without a time-out" if law is None else "it is drawn from a law, which has no single value"

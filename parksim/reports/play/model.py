@@ -4,7 +4,6 @@ No drawn call is carried, but those that were recorded: the page draws again fro
 """
 
 import math
-from collections.abc import Mapping
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any, Final
@@ -124,15 +123,13 @@ def _measure(name: str) -> dict[str, Any]:
 
 
 def _certain(study: Study) -> dict[str, float]:
-    """Return what is known of a measure whose replications are all equal, as ``studies.estimates`` asks for it."""
+    """Return the measures in which there is no chance, as theory says of the report's design."""
     found = {}
     for name in SCALARS:
         values = {result[name] for result in study.results}
         if len(values) != 1:
             continue
-        if name == "calls_offered" and isinstance(study.scenario.arrivals, Recorded):
-            found[name] = float(values.pop())
-        elif study.estimate(name).method == "certain":
+        if study.estimate(name).method == "certain":
             found[name] = float(values.pop())
     return found
 

@@ -46,7 +46,7 @@ class _Words:
 
     def put(self, word: int) -> None:
         """Let ``word`` be the next one."""
-        inner: dict[str, int] = self._state["state"]
+        inner = self._state["state"]
         inner["state"] = (word - inner["inc"]) * self._before % _MODULUS
         self._bits.state = self._state
 
