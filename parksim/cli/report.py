@@ -70,8 +70,7 @@ def report_command(
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **chosen), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
-        source = result.name if result.suffix == ".db" else ""
-        page.save(loaded, out, source=source, interactive=interactive, play=play)
+        page.save(loaded, out, source=_store(result), interactive=interactive, play=play)
     except WrongTypeError as error:
         raise UsageError(f"{error} (--play goes with a store of run)") from None
     except MissingLibraryError as error:
@@ -79,6 +78,11 @@ def report_command(
     except UnfitError as error:
         raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
     return opt.Answer(f"{out}: {loaded.scenario.name}\n")
+
+
+def _store(result: Path) -> str:
+    """Return the name of a result's store; "" where it has none."""
+    return result.name if result.suffix == ".db" else ""
 
 
 def _with_out(result: Path, chart: str | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from parksim.catalogue import BY_NAME, SCALARS
 from parksim.errors import ArgumentError
-from parksim.journal.measures import SHARES_OF
+from parksim.journal.measures import PARTS
 from parksim.reports.play import controls, ziggurat
 from parksim.reports.words import label_of, unit_of
 from parksim.rules import codes
@@ -77,7 +77,7 @@ def model_of(study: Study) -> dict[str, Any]:
         "negligible": sums.NEGLIGIBLE,
         "events_to_control": EVENTS_TO_CONTROL,
         "day_factors": [list(one) for one in day_factors(scenario)],
-        "shares_of": SHARES_OF,
+        "shares_of": PARTS,
         "kinds": len(codes.KIND_NAMES),
         "reasons": len(codes.REASON_NAMES),
         "certain": _certain(study),
