@@ -18,6 +18,7 @@ from parksim.pbx.formats.entry import Reader
 from parksim.pbx.sections import HOLE, HOLE_US, Cut
 from parksim.rules import codes as c
 from parksim.scenario.quantities import HOUR_US
+from parksim.stats.special import clopper_pearson_limits
 
 Span = tuple[int, int]
 """From when to when, in microseconds."""
@@ -69,9 +70,9 @@ class Coverage:
         """Return what parts cover; a cut in which a part wrote something is none of that part's."""
         calls, stays = calls_from(parts), stays_from(parts)
         found = []
-        for part in parts:
+        for part, holes in zip(parts, holes_of(parts), strict=True):
             gaps = [(cut.from_us, cut.to_us) for cut in cuts if not _written(part, cut.from_us, cut.to_us)]
-            gaps += silent_holes(part, [one for one in parts if one is not part])
+            gaps += holes
             exact = any(instant % SECOND_US for instant in part.instants)
             spans = tuple(without(gaps, part.instants[0], part.instants[-1] + (0 if exact else SECOND_US - 1)))
             n_calls = len({row.call for row in part.rows if row.kind == c.OFFERED})
@@ -96,7 +97,8 @@ class Coverage:
             about = [f"calls, waits and answers ({part.calls:,} calls)"] * part.tells_calls
             about += [f"stays ({part.stays:,})"] * part.tells_stays
             hours = sum(end_us - begin_us for begin_us, end_us in part.spans) / HOUR_US
-            holes = f" without {len(part.spans) - 1:,} holes" if len(part.spans) > 1 else ""
+            gaps = len(part.spans) - 1
+            holes = f" (it has {gaps:,} hole{'s' * (gaps > 1)})" if gaps else ""
             what = " and ".join(about) or "what no other form tells"
             told.append(f"{part.form} covers {hours:,.2f} hours{holes}; it is believed about {what}.")
         return told
@@ -168,9 +170,10 @@ def unseen_cuts(parts: Sequence[Part], cuts: Sequence[Cut]) -> list[Cut]:
         cuts: those of its parking events.
     """
     found = []
+    holes = holes_of(parts)
     for part in stays_from(parts):
-        for from_us, to_us in silent_holes(part, [one for one in parts if one is not part]):
-            if not any(cut.from_us < to_us and from_us < cut.to_us for cut in cuts):
+        for from_us, to_us in holes[parts.index(part)]:
+            if not any(_overlap((from_us, to_us), (cut.from_us, cut.to_us)) > 0 for cut in cuts):
                 line = next((row.line for row in part.rows if row.time_us >= to_us), 0)
                 why = f"lines of {part.form} are missing: it has nothing for {(to_us - from_us) / 1e6:,.0f} s"
                 found.append(Cut(to_us, from_us, line, HOLE, False, why))
@@ -180,43 +183,56 @@ def unseen_cuts(parts: Sequence[Part], cuts: Sequence[Cut]) -> list[Cut]:
 # Holes of one form ----------------------------------------------------------------------------------------------------
 
 
-def silent_holes(part: Part, others: Sequence[Part]) -> list[Span]:
-    """Return the long silences of a part that something contradicts, in the order of time."""
-    silences = [(before, after) for before, after in pairwise(part.instants) if after - before >= HOLE_US]
-    if not silences:
-        return []
-    unseen = _unseen(part)
-    told = [_missing_from(part, other, silences) for other in others]
+def holes_of(parts: Sequence[Part]) -> list[list[Span]]:
+    """Return the holes of each part: its long silences that something contradicts, or that are a hole of another part.
+
+    They are in the order of time.
+    """
+    silences = [[(a, b) for a, b in pairwise(part.instants) if b - a >= HOLE_US] for part in parts]
+    holes: list[list[Span]] = []
+    for part, silent in zip(parts, silences, strict=True):
+        unseen = _unseen(part) if silent else []
+        told = [_missing_from(part, other, silent) for other in parts if silent and other is not part]
+        shown = [one for one in silent if any(_overlap(one, span) > 0 for span in unseen)]
+        holes.append([one for one in silent if one in shown or any(is_hole(one) for is_hole in told)])
+    alike = [span for one in holes for span in one]
     return [
-        one
-        for one in silences
-        if any(begin < one[1] and one[0] < end for begin, end in unseen) or any(is_hole(one) for is_hole in told)
+        [one for one in silent if one in found or any(2 * _overlap(one, span) > span[1] - span[0] for span in alike)]
+        for silent, found in zip(silences, holes, strict=True)
     ]
+
+
+def _overlap(one: Span, other: Span) -> int:
+    """Return how much of two spans is the same time; negative where they are apart."""
+    return min(one[1], other[1]) - max(one[0], other[0])
 
 
 def _unseen(part: Part) -> list[Span]:
     """Return from when to when something happened that a part does not have.
 
-    A call that ends without having begun, began before; within the longest time that any call took. One that might
-    have begun before the part did says nothing.
+    A call that ends without having begun, began before; one that is parked and of which nothing comes after, left
+    later. Both within the longest time that any call took, else the part's beginning or end explains them.
     """
     first: dict[str, int] = {}
-    last: dict[str, int] = {}
+    last: dict[str, Row] = {}
     for row in part.rows:
         first.setdefault(row.call, row.time_us)
-        last[row.call] = row.time_us
-    longest_us = max((last[call] - first[call] for call in first), default=0)
+        last[row.call] = row
+    longest_us = max((last[call].time_us - at_us for call, at_us in first.items()), default=0)
     begins = {row.call for row in part.rows if row.kind in (c.OFFERED, c.PARKED)}
-    ends = [*part.orphans, *(first[call] for call in first if call not in begins)]
-    begin_us = part.instants[0]
-    return [(at_us - longest_us, at_us) for at_us in ends if at_us - longest_us > begin_us]
+    ends = [*part.orphans, *(at_us for call, at_us in first.items() if call not in begins)]
+    left = [row.time_us for row in last.values() if row.kind == c.PARKED]
+    begin_us, end_us = part.instants[0] + longest_us, part.instants[-1] - longest_us
+    return [(at_us - longest_us, at_us) for at_us in ends if at_us > begin_us] + [
+        (at_us, at_us + longest_us) for at_us in left if at_us < end_us
+    ]
 
 
 def _missing_from(part: Part, other: Part, silences: Sequence[Span]) -> Callable[[Span], bool]:
-    """Return what tells by chance (``BY_CHANCE``) whether calls of another part are missing from a silence.
+    """Return what tells whether too few of another part's calls are in a silence for that to be chance.
 
-    Outside silences this part has some share of the other's calls. If it has none of the n that come during a silence,
-    that is chance with (1 - share)**n.
+    Outside silences this part has some share of the other's calls. Of the n that come during a silence it has too few
+    if Clopper and Pearson's upper limit, one-sided at ``BY_CHANCE`` over the number of silences, is below that share.
     """
     own = {row.call for row in part.rows}
     first: dict[str, int] = {}
@@ -225,12 +241,13 @@ def _missing_from(part: Part, other: Part, silences: Sequence[Span]) -> Callable
     begin_us, end_us = part.instants[0], part.instants[-1]
     inside = {call: at_us for call, at_us in first.items() if begin_us <= at_us <= end_us}
     silent = {call for call, at_us in inside.items() if any(a < at_us < b for a, b in silences)}
-    outside = len(inside) - len(silent)
-    share = sum(call in own for call in inside if call not in silent) / outside if outside else 0.0
+    others = [call in own for call in inside if call not in silent]
+    level = 1 - 2 * BY_CHANCE / len(silences)
 
     def is_hole(silence: Span) -> bool:
-        during = [call for call in silent if silence[0] < inside[call] < silence[1]]
-        missing = len(during) > 0 and not any(call in own for call in during)
-        return missing and (1 - share) ** len(during) * len(silences) <= BY_CHANCE
+        during = [call in own for call in silent if silence[0] < inside[call] < silence[1]]
+        if not during or not others:
+            return False
+        return clopper_pearson_limits(sum(during), len(during), level)[1] < sum(others) / len(others)
 
     return is_hole
