@@ -67,7 +67,7 @@ class Coverage:
 
     @classmethod
     def of(cls, parts: Sequence[Part], cuts: Sequence[Cut], first_us: int, last_us: int) -> "Coverage":
-        """Return what parts cover; a cut in which a part wrote something is none of that part's."""
+        """Return what parts cover; a cut in which a part wrote something does not concern it."""
         calls, stays = calls_from(parts), stays_from(parts)
         found = []
         for part, holes in zip(parts, holes_of(parts), strict=True):
@@ -104,7 +104,7 @@ class Coverage:
         return told
 
     def _believed(self, spans: Sequence[Sequence[Span]]) -> list[Span]:
-        """Return the spans of the form that is believed; those of the whole log where it is none or several."""
+        """Return the spans of the form that is believed; those of the whole log where no form, or several, are."""
         return list(spans[0]) if len(spans) == 1 else without(self.gaps, self.first_us, self.last_us)
 
 
