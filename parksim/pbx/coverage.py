@@ -49,6 +49,7 @@ class Covered(NamedTuple):
     """What one form covers, and for what it is believed."""
 
     form: str
+    tells: frozenset[str]
     spans: tuple[Span, ...]
     tells_calls: bool
     tells_stays: bool
@@ -77,7 +78,7 @@ class Coverage:
             spans = tuple(without(gaps, part.instants[0], part.instants[-1] + (0 if exact else SECOND_US - 1)))
             n_calls = len({row.call for row in part.rows if row.kind == c.OFFERED})
             n_stays = sum(row.kind == c.PARKED for row in part.rows)
-            found.append(Covered(part.form, spans, part in calls, part in stays, n_calls, n_stays))
+            found.append(Covered(part.form, part.tells, spans, part in calls, part in stays, n_calls, n_stays))
         return cls(tuple(found), tuple((cut.from_us, cut.to_us) for cut in cuts), first_us, last_us)
 
     @property

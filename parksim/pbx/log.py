@@ -90,8 +90,9 @@ class FieldLog:
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
     were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
-    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
-    instants are at best. ``lacking``: what to do where the log has no parking events. ``coverage``: of each form.
+    log's forms tell, of ``TELLS``. ``midnight_us``: when its instants begin. ``agents``: who answered calls, where
+    the log names them. ``exact_us``: how exact instants are at best. ``lacking``: what to do where the log has no
+    parking events. ``coverage``: of each form.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -113,7 +114,7 @@ class FieldLog:
         self.has_slots = True
         self.tells: frozenset[str] = frozenset(TELLS)
         self.agents: frozenset[str] = frozenset()
-        self.exact_us = 0
+        self.exact_us = self.midnight_us = 0
         self.lacking = ""
         self.coverage = Coverage((), (), self.first_us, self.last_us)
 
@@ -360,6 +361,7 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, lots)
     log.files, log.places = len(files), places
     log.by_time = len(read) > 1 or how.tolerance_us > ORDER_US
+    log.midnight_us = midnight_us - early_us
     log.misplaced = [line for part in parts for line in part.misplaced]
     log.disorder_us = max(part.disorder_us for part in parts)
     log.remarks = findings.remarks
