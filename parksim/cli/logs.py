@@ -167,16 +167,19 @@ def calibrate_command(
     if out is None:
         return Answer(result.toml)
     draws = result.save(out)
-    doubts = {False: "does not follow the rules everywhere", None: "does not tell whether it follows the rules"}
-    doubt = doubts.get(met.follows, "")
-    doubt = doubt and f"The log {doubt}: parksim replay {shlex.join(map(str, log))}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
         + (f"{textwrap.fill(fit, 80)}\n" if fit else "")
-        + doubt
+        + _doubt(met.follows, log)
         + "".join(f"{line}\n" for line in next_lines("log", scenario, out))
     )
+
+
+def _doubt(follows: bool | None, log: tuple[Path, ...]) -> str:
+    doubts = {False: "does not follow the rules everywhere", None: "does not tell whether it follows the rules"}
+    doubt = doubts.get(follows, "")
+    return doubt and f"The log {doubt}: parksim replay {shlex.join(map(str, log))}\n"
 
 
 def _from_counts(
