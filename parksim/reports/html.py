@@ -47,6 +47,7 @@ def page(story: Story, *, interactive: bool = False, played: Playing | None = No
         *_answer(story),
         *([played.section] if played else ()),
         *_charts(story, interactive=interactive),
+        *_sections(story),
         *_tables(story),
         *_assumptions(story),
         *_made(story),
@@ -243,15 +244,28 @@ document.getElementById("live").addEventListener("click", async (event) => {
 # Tables, assumptions, how it was made ---------------------------------------------------------------------------------
 
 
+def _sections(story: Story) -> Iterator[str]:
+    for number, section in enumerate(story.sections):
+        yield f'<section aria-labelledby="section-{number}"><h2 id="section-{number}">{text(section.heading)}</h2>'
+        for sheet in section.sheets:
+            yield from _long_or_short(sheet)
+        yield "</section>"
+
+
+def _long_or_short(sheet: Sheet) -> Iterator[str]:
+    """Yield a table; a long one is shut at first, and stays off paper."""
+    if len(sheet.rows) > LONG_TABLE:
+        opening = f"<summary>{text(sheet.caption)} ({len(sheet.rows):,} rows)</summary>"
+        yield f"<details>{opening}{_table(sheet)}</details>"
+        yield f'<p class="paper">{text(sheet.caption)} ({len(sheet.rows):,} rows): on the screen, not on paper.</p>'
+    else:
+        yield _table(sheet)
+
+
 def _tables(story: Story) -> Iterator[str]:
     yield '<section aria-labelledby="measures"><h2 id="measures">All that was measured</h2>'
     for sheet in story.tables:
-        if len(sheet.rows) > LONG_TABLE:
-            opening = f"<summary>{text(sheet.caption)} ({len(sheet.rows):,} rows)</summary>"
-            yield f"<details>{opening}{_table(sheet)}</details>"
-            yield f'<p class="paper">{text(sheet.caption)} ({len(sheet.rows):,} rows): on the screen, not on paper.</p>'
-        else:
-            yield _table(sheet)
+        yield from _long_or_short(sheet)
     if story.footnotes:
         yield f'<div class="footnotes">{"".join(map(_footnote, story.footnotes, count(1)))}</div>'
     links = [_download(name, content, name) for name, content in story.files.items() if name.endswith(".csv")]
@@ -263,6 +277,8 @@ def _footnote(words: str, number: int) -> str:
 
 
 def _assumptions(story: Story) -> Iterator[str]:
+    if story.assumptions is None:
+        return
     yield '<section aria-labelledby="assumptions"><h2 id="assumptions">What was assumed</h2>'
     if story.sources:
         yield '<div class="sources"><h3>What the scenario file says of itself</h3>'
