@@ -36,6 +36,7 @@ from parksim.pbx.calls import (
     RecordingTracker,
     Row,
 )
+from parksim.pbx.coverage import Coverage, Part, parts_of, stays_from, unseen_cuts
 from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
 from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
@@ -89,8 +90,9 @@ class FieldLog:
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
     were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
-    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
-    instants are at best. ``lacking``: what to do where the log has no parking events.
+    log's forms tell, of ``TELLS``. ``midnight_us``: when its instants begin. ``agents``: who answered calls, where
+    the log names them. ``exact_us``: how exact instants are at best. ``lacking``: what to do where the log has no
+    parking events. ``coverage``: of each form.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -112,8 +114,9 @@ class FieldLog:
         self.has_slots = True
         self.tells: frozenset[str] = frozenset(TELLS)
         self.agents: frozenset[str] = frozenset()
-        self.exact_us = 0
+        self.exact_us = self.midnight_us = 0
         self.lacking = ""
+        self.coverage = Coverage((), (), self.first_us, self.last_us)
 
     def place(self, line: int) -> tuple[Path, int]:
         """Return the file of a line of the log, and the line in it."""
@@ -340,7 +343,8 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     parts = [_taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
     if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
         parts = [_later(part, early_us) for part in parts]  # an instant before the first line's midnight
-    rows, doubles = _without_doubles(_together(parts, places), how.tolerance_us)
+    forms = parts_of([(stream.reader, part.tracker, part.instants) for stream, part in zip(read, parts, strict=True)])
+    rows, doubles = _without_doubles(joined(forms, places), how.tolerance_us)
     slots = has_slots(rows)
     rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
     form = " and ".join(stream.reader.form for stream in read)
@@ -357,6 +361,7 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, lots)
     log.files, log.places = len(files), places
     log.by_time = len(read) > 1 or how.tolerance_us > ORDER_US
+    log.midnight_us = midnight_us - early_us
     log.misplaced = [line for part in parts for line in part.misplaced]
     log.disorder_us = max(part.disorder_us for part in parts)
     log.remarks = findings.remarks
@@ -370,20 +375,14 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log.tells = frozenset().union(*(stream.reader.tells for stream in read))
     log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
-    _cut(log, parts, boots, instants, how)
+    _cut(log, parts, forms, boots, instants, how)
+    log.coverage = Coverage.of(forms, log.cuts, log.first_us, log.last_us)
     return log
 
 
 def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
     """Return what to do where logs have no parking events."""
     return read[0].reader.lacking.replace("{file}", files[0].name)
-
-
-def _together(parts: Sequence["_Part"], places: Places) -> list[Row]:
-    """Return the rows of all forms: those of one as they are, those of several as one life for each call."""
-    if len(parts) == 1:
-        return parts[0].tracker.rows
-    return joined([(part.tracker.rows, part.tracker.unique_ids) for part in parts], places)
 
 
 class _Part(NamedTuple):
@@ -465,16 +464,25 @@ def _without_doubles(rows: list[Row], tolerance_us: int) -> tuple[list[Row], lis
     return kept, doubles
 
 
-def _cut(log: FieldLog, parts: Sequence[_Part], boots: Sequence[Boot], instants: list[int], how: Reading) -> None:
+def _cut(
+    log: FieldLog,
+    parts: Sequence[_Part],
+    forms: Sequence[Part],
+    boots: Sequence[Boot],
+    instants: list[int],
+    how: Reading,
+) -> None:
     """Cut a log where the PBX was restarted, the clock was set, lines are missing or a lot was changed."""
     cuts = restarts(log.rows, boots, instants)
     for part in parts:
         for line, at_us, step in part.steps:
             cuts += _stepped(log, line, at_us, step, instants, how)
     first_us, last_us = log.first_us, log.last_us
+    written = sorted(instant for part in stays_from(forms) for instant in part.instants)
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
-        begin, end = bisect_left(instants, section.begins_us), bisect_right(instants, section.ends_us)
-        cuts += holes(section.rows, instants[begin:end], how.tolerance_us, section.ends_us)
+        begin, end = bisect_left(written, section.begins_us), bisect_right(written, section.ends_us)
+        cuts += holes(section.rows, written[begin:end], how.tolerance_us, section.ends_us)
+    cuts += unseen_cuts(forms, cuts)
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
         for change in changes(section.rows, log.lots):
             if change.told:

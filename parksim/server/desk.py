@@ -171,7 +171,7 @@ class Desk:
         )
 
     @property
-    def facts(self) -> int:
+    def happened(self) -> int:
         """How many facts there were."""
         return self._changes
 
@@ -209,8 +209,11 @@ class Desk:
         return [name for name, ours in self.known().items() if theirs[name] != ours]
 
     def known(self) -> dict[str, Any]:
-        """Return what the desk knows, by name; a telephone has stopped ringing also where nobody has asked since."""
-        state = self.state
+        """Return what the desk knows, by name; a telephone has stopped ringing also where nobody has asked since.
+
+        The rate is not in it: until a line says otherwise it is that of the server.
+        """
+        state = self.state._replace(speed=())
         rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
         return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
 

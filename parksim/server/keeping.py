@@ -33,7 +33,7 @@ class Known(Protocol):
         """Everything that it knows."""
 
     @property
-    def facts(self) -> int:
+    def happened(self) -> int:
         """How many facts there were."""
 
     @property
@@ -64,7 +64,7 @@ class Keeper:
 
     def _is_due(self) -> bool:
         facts = max(FACTS, SHARE_OF_CALLS * self._desk.live)
-        return self._desk.facts - self._facts >= facts or self._session.lines - self._lines >= LINES
+        return self._desk.happened - self._facts >= facts or self._session.lines - self._lines >= LINES
 
     async def _keep(self) -> None:
         try:

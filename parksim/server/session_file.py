@@ -1,8 +1,8 @@
 """Work on a session file that no server writes: check it, and compact it.
 
 A check reads every line, does every request again, and looks at the checkpoints. Compacting keeps what an audit needs:
-the first line, every request and every resumption as they are, with their checksums, but packed. Marks go, except the
-last one.
+the first line, every request, resumption and change of the rate as they are, with their checksums, but packed. Marks
+go, except the last one.
 """
 
 import fcntl
@@ -34,7 +34,6 @@ from parksim.server.session import (
     unpacked,
 )
 
-_OF_A_MARK: Final = {"at_us", "wall_s", "checksum"}
 LINES_TOGETHER: Final = 1_000
 """Lines that are packed into one."""
 
@@ -153,7 +152,7 @@ def compact(path: Path) -> str:
         desk = replayed(read)
         _, last = read.records[-1]
         mark = {"at_us": max(last.at_us, desk.switchboard.reached_us), "wall_s": last.wall_s}
-        kept = [line for line, found in _inner_lines(read) if set(found) - _OF_A_MARK]
+        kept = [line for line, found in _inner_lines(read) if not found.keys() <= {*mark, "checksum"}]
         lines = [read.lines[0]]
         lines += [packed(kept[start : start + LINES_TOGETHER]) for start in range(0, len(kept), LINES_TOGETHER)]
         lines.append(json.dumps(mark | {"checksum": checksum(mark)}).encode() + b"\n")
