@@ -98,6 +98,7 @@ class Desk:
         self.paused = False
         self._begun_rate = rate  # of the server that a change of the rate was told to
         self._followed = directory(scenario, base_url)
+        self._begun_s = time.time()
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
@@ -122,11 +123,7 @@ class Desk:
         if start_us:
             self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        for number, one in enumerate(given, 1):
-            try:
-                self._admit(one)
-            except ValueError as error:
-                raise ArgumentError(f"given call {number}: {error}") from None
+        self._admit_all(given)
         if journal is not None:
             opening = {
                 "scenario": scenario.canonical,
@@ -251,6 +248,13 @@ class Desk:
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _admit_all(self, given: Sequence[Given]) -> None:
+        for number, one in enumerate(given, 1):
+            try:
+                self._admit(one)
+            except ValueError as error:
+                raise ArgumentError(f"given call {number}: {error}") from None
 
     def _admit(self, given: Given) -> None:
         """Let a given call in: offered, answered, parked, a microsecond each.
@@ -483,6 +487,7 @@ class Desk:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
+        head |= {"begun_s": self._begun_s, "resumed_after_us": self.resumed_after_us}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 

@@ -53,11 +53,11 @@ def test_controls_are_shown_to_who_may_use_them(opened, served, may, time, calls
 
 
 def test_time_by_pointer_and_keyboard(page, served):
-    """Pause, go on, and the speed: a command each; what the picture says then is what is shown."""
+    """Pause, resume, and the speed: a command each; what the picture says then is what is shown."""
     page.click("#pause")
     wait_for(page, served, [{"command": "pause"}])
     served.show(picture(2, paused=True, rate=30.0))
-    expect(page.locator("#pause")).to_have_text("Go on")
+    expect(page.locator("#pause")).to_have_text("Resume")
     expect(page.locator("#rate")).to_have_text("paused")
     expect(page.locator("#speed")).to_have_value("30")
     first = page.locator("#clock").inner_text()

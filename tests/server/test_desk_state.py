@@ -19,6 +19,7 @@ WHY_IN_NO_STATE = {
     "scenario": "an argument",
     "_clock": "an argument",
     "_pickup_us": "of the scenario",
+    "_begun_s": "said at the start",
     "resumed_after_us": "said at the start",
     "cut_bytes": "said at the start",
     "_committing": "only while a command is done",

@@ -32,7 +32,7 @@ async function askWhatMayBe() {
 }
 
 function showControls(shown) {
-  write(byId("pause"), shown.paused ? "Go on" : "Pause");
+  write(byId("pause"), shown.paused ? "Resume" : "Pause");
   const rates = RATES.includes(shown.rate) ? RATES : [...RATES, shown.rate].sort((a, b) => a - b);
   const speed = byId("speed");
   if (speed.options.length !== rates.length || speed.value !== String(shown.rate)) {
