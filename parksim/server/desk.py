@@ -120,10 +120,8 @@ class Desk:
         )
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
-        if start_us:
-            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        self._admit_all(given)
+        self._begin(start_us, given)
         if journal is not None:
             opening = {
                 "scenario": scenario.canonical,
@@ -249,7 +247,10 @@ class Desk:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
 
-    def _admit_all(self, given: Sequence[Given]) -> None:
+    def _begin(self, start_us: int, given: Sequence[Given]) -> None:
+        """Let happen what comes before the start, then let the given calls in."""
+        if start_us:
+            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         for number, one in enumerate(given, 1):
             try:
                 self._admit(one)
