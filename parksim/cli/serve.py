@@ -55,9 +55,7 @@ def serve_command(
     scenario: ScenarioFile,
     *,
     rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
-    start: Annotated[
-        str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")
-    ] = "",
+    start: Annotated[str, Parameter(help="Begin at this time of day, such as 10:30, in a lot that has lived.")] = "",
     port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
     host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
     token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
@@ -111,8 +109,7 @@ def serve_command(
         except ValueError as error:
             raise UsageError(str(error)) from None
         _say_cut(switchboard, session)
-        cookie = f"parksim_board_{door.port}"
-        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
 
