@@ -102,6 +102,7 @@ class Desk:
         self.paused = False
         self._begun_rate = rate  # of the server that a change of the rate was told to
         self._followed = directory(scenario, base_url)
+        self._begun_s = time.time()
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
@@ -559,6 +560,7 @@ class Desk:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
+        head |= {"begun_s": self._begun_s, "resumed_after_us": self.resumed_after_us}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
