@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import parksim
+
 ROOT = Path(__file__).parents[2]
 
 MOVES = {
