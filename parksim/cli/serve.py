@@ -33,11 +33,13 @@ _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "col
 FullReplay = Annotated[
     bool, Parameter(negative=(), help="Replay the session from its beginning, and compare its checkpoint with that.")
 ]
-TimeOfDay = Annotated[str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")]
 
 
 AllowedHosts = Annotated[
     tuple[str, ...], Parameter(negative=(), help="Another name of this server, as in a container network. Repeatable.")
+]
+ProxyHeaders = Annotated[
+    bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
 ]
 
 
@@ -60,7 +62,7 @@ def serve_command(
     scenario: ScenarioFile,
     *,
     rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
-    start: TimeOfDay = "",
+    start: Annotated[str, Parameter(help="Begin at this time of day, such as 10:30, in a lot that has lived.")] = "",
     port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
     host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
     token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
@@ -73,9 +75,7 @@ def serve_command(
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
     full_replay: FullReplay = False,
     allow_host: AllowedHosts = (),
-    proxy_headers: Annotated[
-        bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
-    ] = False,
+    proxy_headers: ProxyHeaders = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,

@@ -5,12 +5,13 @@ the switchboard as commands, and lets the register's calls follow the switchboar
 lots are the switchboard's alone: the register shows them. All of that is one piece of work in the calendar, at the
 request's rank, with nothing awaited in it.
 
-The telephones are simulated as well: a person who is called, or rung by an UnPark, answers after ``[uapi] pickup``. A
-call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
+The telephones are simulated as well: a person who is called, or rung by an UnPark or a PickUp, answers after ``[uapi]
+pickup``. A call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
+from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PICK_UP, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.engines.processes import without_collector
 from parksim.errors import ArgumentError, CommandError, FailedError
@@ -104,6 +105,7 @@ class Desk:
         """The last change of the rate: the rate, whether time stands still, and the rate that the server began with."""
         self.begun_rate = rate
         self._followed = directory(scenario, base_url)
+        self._begun_s = time.time()
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
@@ -453,7 +455,7 @@ class Desk:
             self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
-        """Let a person who is called, or rung by an UnPark, answer after a while."""
+        """Let a person who is called, or rung by an UnPark or a PickUp, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
         later = partial(self.switchboard.later, self._pickup_us)
@@ -462,13 +464,16 @@ class Desk:
                 later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
         for call in outcome.register.calls.changed_since(before.calls):
             was = before.calls.with_number(call.number)
-            if call.stay is not None and call.stay.rung != c.NOBODY and (was is None or was.stay != call.stay):
-                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, call.stay))
+            ringing = call.stay or call.returning
+            if ringing is None or ringing.rung == c.NOBODY:
+                continue
+            if was is None or (was.stay or was.returning) != ringing:
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, ringing))
 
-    def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
-        """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
+    def _pick_up(self, number: int, ringing: r.Stay | r.Return | None, now_us: int) -> None:
+        """Answer a call that rings; one that an UnPark or a PickUp rings for only while it is still that ringing."""
         call = self._followed.calls.with_number(number)
-        if call is None or call.stay != stay:
+        if call is None or (call.stay or call.returning) != ringing:
             return
         self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
@@ -513,6 +518,7 @@ class Desk:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
+        head |= {"begun_s": self._begun_s, "resumed_after_us": self.resumed_after_us}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
@@ -520,9 +526,12 @@ def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
     """Return the commands that make the switchboard write those facts, all at once."""
     commands: list[Command] = []
     for fact in facts:
+        if fact.kind == c.RECALL_UNANSWERED:  # by the same command as the retrieval behind it
+            continue
+        kind = PICK_UP if (fact.kind, fact.reason) == (c.RETRIEVED, c.RINGING) else _COMMANDS[fact.kind]
         call = c.NOBODY if fact.kind == c.OFFERED else fact.call
         limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
-        command = Command(now_us, _COMMANDS[fact.kind], call, fact.extension, limit_us, max(fact.lot, 0))
+        command = Command(now_us, kind, call, fact.extension, limit_us, max(fact.lot, 0))
         commands.append(command._replace(joined=bool(commands)))
     return commands
 

@@ -20,6 +20,7 @@ WHY_IN_NO_STATE = {
     "_clock": "an argument",
     "_traffic": "an argument",
     "_pickup_us": "of the scenario",
+    "_begun_s": "said at the start",
     "resumed_after_us": "said at the start",
     "cut_bytes": "said at the start",
     "_committing": "only while a command is done",
