@@ -16,7 +16,7 @@ from desk_load import ALL, ROOMY, agree, call_to, hospital, parked, put, random_
 from parksim.engines.clocks import RealClock, VirtualClock
 from parksim.rules import codes as c
 from parksim.rules import uapi
-from parksim.server import desk as desk_module
+from parksim.server import resuming
 from parksim.server import session as session_module
 from parksim.server.desk import Desk
 from parksim.server.given import Given
@@ -41,7 +41,7 @@ class Wall:
 def wall(monkeypatch) -> Wall:
     """Replace the time of day of desk and session."""
     wall = Wall()
-    monkeypatch.setattr(desk_module, "time", wall)
+    monkeypatch.setattr(resuming, "time", wall)
     monkeypatch.setattr(session_module, "time", wall)
     return wall
 
