@@ -11,6 +11,7 @@ pickup``. A call whose time was up rings its parker until somebody answers or ha
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
