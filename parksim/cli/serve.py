@@ -33,6 +33,7 @@ _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "col
 FullReplay = Annotated[
     bool, Parameter(negative=(), help="Replay the session from its beginning, and compare its checkpoint with that.")
 ]
+TimeOfDay = Annotated[str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")]
 
 
 AllowedHosts = Annotated[
@@ -62,7 +63,7 @@ def serve_command(
     scenario: ScenarioFile,
     *,
     rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
-    start: Annotated[str, Parameter(help="Begin at this time of day, such as 10:30, in a lot that has lived.")] = "",
+    start: TimeOfDay = "",
     port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
     host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
     token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
