@@ -1,8 +1,8 @@
 """Work on a session file that no server writes: check it, and compact it.
 
 A check reads every line, does every request again, and looks at the checkpoints. Compacting keeps what an audit needs:
-the first line, every request, resumption and change of the rate as they are, with their checksums, but packed. Marks
-go, except the last one.
+the first line, and every request, resumption and change of the rate as it is, with its checksum, but packed. Marks go,
+except the last one.
 """
 
 import fcntl
@@ -177,7 +177,7 @@ def compact(path: Path) -> str:
         except OSError as error:
             raise SessionError(f"{path}: cannot be written ({error.strerror})") from None
     before = sum(map(len, read.lines))
-    return f"{path}: {before:,} bytes before, {len(content):,} now; every request and resumption is kept\n"
+    return f"{path}: {before:,} bytes before, {len(content):,} now; every request, resumption and change of the rate is kept\n"
 
 
 def _inner_lines(read: Read) -> Iterator[tuple[bytes, dict[str, Any]]]:

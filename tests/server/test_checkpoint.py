@@ -199,6 +199,30 @@ def test_a_flipped_byte_is_noticed_and_worked_around(tmp_path, wall):
         desk.close_file()
 
 
+def test_a_damaged_checkpoint_does_not_take_the_place_of_a_whole_one(tmp_path, wall):
+    """After a start from the one before, the next checkpoint replaces the damaged one; the one before stays."""
+    session = session_of(tmp_path / "a.session", wall)
+    newest, before = files(session)
+    newest.write_bytes(newest.read_bytes()[:-9])
+    whole = before.read_bytes()
+
+    async def keep_two() -> None:
+        desk = opened(session)
+        async with desk.switchboard:
+            keeper = Keeper(desk, desk._session)
+            await keeper.keep()
+            assert before.read_bytes() == whole
+            first = newest.read_bytes()
+            await keeper.keep()
+            assert before.read_bytes() == first
+            desk.close_file()
+
+    asyncio.run(keep_two())
+    again, _ = start_of(session)
+    assert again.notes == []
+    again.close_file()
+
+
 def test_a_truncated_checkpoint_is_noticed_at_any_length(tmp_path, wall):
     """Cut after 60 drawn lengths, and by one byte: the one before is used; both cut: all is replayed. Seed 56."""
     session = session_of(tmp_path / "a.session", wall)
@@ -278,10 +302,10 @@ def test_a_full_disk_stops_nothing_and_is_said_once(tmp_path, wall, monkeypatch,
     full = [True]
     store = checkpoints.store
 
-    def stored(path, lines):
+    def stored(path, lines, **how):
         if full[0]:
             raise OSError(errno.ENOSPC, "No space left on device")
-        store(path, lines)
+        store(path, lines, **how)
 
     monkeypatch.setattr(keeping, "store", stored)
     monkeypatch.setattr(keeping, "LOOK_EVERY_S", 0.005)
