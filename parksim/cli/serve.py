@@ -91,11 +91,7 @@ def serve_command(
     _check_extra()
     from parksim.server import desk, serving
 
-    try:
-        users = tuple(user.id for user in desk.directory(loaded).users)
-    except ValueError as error:
-        raise UsageError(f"{scenario}: uapi: {error}") from None
-    tokens, made = _tokens(users, token_file)
+    tokens, made = _tokens(_users(loaded, scenario), token_file)
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
@@ -118,6 +114,16 @@ def serve_command(
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
+
+
+def _users(loaded: "Scenario", name: str | Path) -> tuple[str, ...]:
+    """Return the users of the scenario's directory."""
+    from parksim.server.directory import directory
+
+    try:
+        return tuple(user.id for user in directory(loaded).users)
+    except ValueError as error:
+        raise UsageError(f"{name}: uapi: {error}") from None
 
 
 def _session(session: Path | None, journal: Path | None) -> Path | None:
