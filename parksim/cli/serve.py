@@ -34,6 +34,9 @@ _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "col
 AllowedHosts = Annotated[
     tuple[str, ...], Parameter(negative=(), help="Another name of this server, as in a container network. Repeatable.")
 ]
+ProxyHeaders = Annotated[
+    bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
+]
 
 
 class _Door(NamedTuple):
@@ -72,9 +75,7 @@ def serve_command(
         bool, Parameter(negative=(), help="Replay the whole session, check its checkpoint.")
     ] = False,
     allow_host: AllowedHosts = (),
-    proxy_headers: Annotated[
-        bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
-    ] = False,
+    proxy_headers: ProxyHeaders = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -113,8 +114,7 @@ def serve_command(
         except ValueError as error:
             raise UsageError(str(error)) from None
         _tell(switchboard, session)
-        cookie = f"parksim_board_{door.port}"
-        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
 

@@ -5,8 +5,8 @@ the switchboard as commands, and lets the register's calls follow the switchboar
 lots are the switchboard's alone: the register shows them. All of that is one piece of work in the calendar, at the
 request's rank, with nothing awaited in it.
 
-The telephones are simulated as well: a person who is called, or rung by an UnPark, answers after ``[uapi] pickup``. A
-call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
+The telephones are simulated as well: a person who is called, or rung by an UnPark or a PickUp, answers after ``[uapi]
+pickup``. A call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
+from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PICK_UP, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
 from parksim.rules import codes as c
@@ -496,7 +496,7 @@ class Desk:
             self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
-        """Let a person who is called, or rung by an UnPark, answer after a while."""
+        """Let a person who is called, or rung by an UnPark or a PickUp, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
         later = partial(self.switchboard.later, self._pickup_us)
@@ -505,13 +505,16 @@ class Desk:
                 later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
         for call in outcome.register.calls.changed_since(before.calls):
             was = before.calls.with_number(call.number)
-            if call.stay is not None and call.stay.rung != c.NOBODY and (was is None or was.stay != call.stay):
-                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, call.stay))
+            ringing = call.stay or call.returning
+            if ringing is None or ringing.rung == c.NOBODY:
+                continue
+            if was is None or (was.stay or was.returning) != ringing:
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, ringing))
 
-    def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
-        """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
+    def _pick_up(self, number: int, ringing: r.Stay | r.Return | None, now_us: int) -> None:
+        """Answer a call that rings; one that an UnPark or a PickUp rings for only while it is still that ringing."""
         call = self._followed.calls.with_number(number)
-        if call is None or call.stay != stay:
+        if call is None or (call.stay or call.returning) != ringing:
             return
         self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
@@ -563,9 +566,12 @@ def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
     """Return the commands that make the switchboard write those facts, all at once."""
     commands: list[Command] = []
     for fact in facts:
+        if fact.kind == c.RECALL_UNANSWERED:  # by the same command as the retrieval behind it
+            continue
+        kind = PICK_UP if (fact.kind, fact.reason) == (c.RETRIEVED, c.RINGING) else _COMMANDS[fact.kind]
         call = c.NOBODY if fact.kind == c.OFFERED else fact.call
         limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
-        command = Command(now_us, _COMMANDS[fact.kind], call, fact.extension, limit_us, max(fact.lot, 0))
+        command = Command(now_us, kind, call, fact.extension, limit_us, max(fact.lot, 0))
         commands.append(command._replace(joined=bool(commands)))
     return commands
 
