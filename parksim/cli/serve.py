@@ -37,6 +37,9 @@ AllowedHosts = Annotated[
 ProxyHeaders = Annotated[
     bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
 ]
+EventHosts = Annotated[
+    tuple[str, ...], Parameter(negative=(), help="A host that apps may have called (phoneCallEvents). Repeatable.")
+]
 
 
 class _Door(NamedTuple):
@@ -76,6 +79,7 @@ def serve_command(
     ] = False,
     allow_host: AllowedHosts = (),
     proxy_headers: ProxyHeaders = False,
+    events_to: EventHosts = (),
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -90,11 +94,7 @@ def serve_command(
     _check_extra()
     from parksim.server import desk, serving
 
-    try:
-        users = tuple(user.id for user in desk.directory(loaded).users)
-    except ValueError as error:
-        raise UsageError(f"{scenario}: uapi: {error}") from None
-    tokens, made = _tokens(users, token_file)
+    tokens, made = _tokens(_users(scenario, loaded), token_file)
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
@@ -109,6 +109,7 @@ def serve_command(
                 full_replay=full_replay,
                 traffic=not no_traffic,
                 base_url=door.base_url,
+                events_to=events_to,
                 start_us=_start_us(loaded, start),
             )
         except ValueError as error:
@@ -117,6 +118,16 @@ def serve_command(
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
+
+
+def _users(scenario: Path, loaded: "Scenario") -> tuple[str, ...]:
+    """Return the users of the scenario's directory."""
+    from parksim.server import desk
+
+    try:
+        return tuple(user.id for user in desk.directory(loaded).users)
+    except ValueError as error:
+        raise UsageError(f"{scenario}: uapi: {error}") from None
 
 
 def _check_extra() -> None:

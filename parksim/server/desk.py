@@ -40,6 +40,7 @@ from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
 from parksim.server.keeping import Keeper
+from parksim.server.notices import Notices
 from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Desk:
         fsync: whether each line of it is forced to the disk.
         full_replay: whether the session is replayed from its beginning, and its checkpoint held against that.
         start_us: the simulated instant at which it begins to serve; what happens before is simulated at once.
+        events_to: the hosts that phoneCallEvents may call.
 
     Raises:
         SessionError: the session file cannot be used.
@@ -95,6 +97,7 @@ class Desk:
         fsync: bool = False,
         full_replay: bool = False,
         start_us: int = 0,
+        events_to: Iterable[str] = (),
     ) -> None:
         self.scenario = scenario
         self.rate = rate
@@ -118,6 +121,7 @@ class Desk:
         self._counters = dict.fromkeys(COUNTED, 0)
         self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
         self.events = CallEvents()
+        self._notices = Notices(events_to)
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -174,6 +178,7 @@ class Desk:
             counters=[self._counters[kind] for kind in COUNTED],
             day=self._day.state(),
             calls=list(self._followed.calls),
+            subscriptions=list(self._followed.subscriptions),
             model=model,
         )
 
@@ -195,7 +200,9 @@ class Desk:
         self.events = CallEvents(state.newest_event)
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
         self._day.become(state.day)
-        self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
+        calls = r.Calls(self._followed.calls.owners, state.calls)
+        subscriptions = tuple(r.Subscription(*row) for row in state.subscriptions)
+        self._followed = self._followed._replace(calls=calls, subscriptions=subscriptions)
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
@@ -356,6 +363,7 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         await self.switchboard.__aenter__()
+        self._notices.active = True
         self._tasks.add(asyncio.create_task(self._mark(), name="parksim session marks"))
         if self._session is not None:
             keeper = Keeper(self, self._session)
@@ -370,6 +378,7 @@ class Desk:
             with suppress(OSError):
                 self._session.mark(self.switchboard.now_us)
         self.close_file()
+        await self._notices.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -448,11 +457,16 @@ class Desk:
         """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
         before = self._seen()
         outcome = uapi.respond(before, request, now_us=now_us)
-        if request.method == "GET" or (not outcome.facts and outcome.register.calls is before.calls):
+        subscribed = outcome.register.subscriptions is not before.subscriptions
+        if request.method == "GET" or not (subscribed or outcome.facts or outcome.register.calls is not before.calls):
             if again:
                 raise ArgumentError("it changes nothing, and a session has only what changed something")
             self._followed = outcome.register  # at most a telephone has stopped ringing
             return outcome.reply
+        named = outcome.register.subscriptions[-1:] if subscribed and request.method != "DELETE" else ()
+        if not again and self._notices.refuses(named):
+            told_why = "The url names a host that this server does not call; it is started with --events-to HOST."
+            return uapi.refusal_reply(Refusal.EVENT_URL_INVALID, told_why)
         self._check(outcome.facts, now_us)
         if self._session is not None and not again:
             try:
@@ -494,6 +508,7 @@ class Desk:
         for fact in facts:
             calls = before.calls.with_number(fact.call), register.calls.with_number(fact.call)
             self.events.happened(fact, *calls)
+            self._notices.happened(register, fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark or a PickUp, answer after a while."""
