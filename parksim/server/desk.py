@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PICK_UP, PLACE, UNPARK, Command
+from parksim.engines.commanded import DELAY, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
 from parksim.rules import codes as c
@@ -37,6 +37,7 @@ from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
 from parksim.server.directory import directory
 from parksim.server.events import BETWEEN_PICTURES_S, named, picture
+from parksim.server.fact_commands import agreed, commands_of
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
 from parksim.server.keeping import Keeper
@@ -45,16 +46,6 @@ from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Tak
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
-_COMMANDS: Final = {
-    c.OFFERED: PLACE,
-    c.ANSWERED: ANSWER,
-    c.RECALL_ANSWERED: ANSWER,
-    c.PARKED: PARK,
-    c.REFUSED: PARK,
-    c.RETRIEVED: UNPARK,
-    c.ABANDONED: HANG_UP,
-    c.ENDED: HANG_UP,
-}
 COUNTED: Final = (c.OFFERED, c.PARKED, c.REFUSED, c.RETRIEVED, c.ABANDONED, c.EXPIRED, c.ENDED, c.LOST)
 """The facts that the board counts."""
 
@@ -111,8 +102,8 @@ class Desk:
         """How much of a torn last line was cut off the session file."""
         self.notes: list[str] = []
         """What the screen should say at the start: of checkpoints, and of a full replay."""
-        pickup = scenario.uapi.pickup
-        self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
+        pickup_s = scenario.uapi.pickup or 0.0
+        self._pickup_us = c.NEVER if pickup_s == UNLIMITED else max(1, round(pickup_s * 1e6))
         self._clock = clock
         self._traffic = traffic
         self._committing: list[Fact] | None = None
@@ -125,26 +116,31 @@ class Desk:
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
-        self.switchboard = Switchboard(
-            scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
-        )
+        begun = VirtualClock(0)
+        self.switchboard = Switchboard(scenario, clock=begun, seed=seed, traffic=traffic, endless=True, record=False)
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
         opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
-            if journal is not None and journal.is_file() and journal.stat().st_size:
-                self._session = Session(journal, opening, fsync=fsync, full=full_replay)
-            if self._session is None or self._session.checkpoint is None or full_replay:
-                self._begin(start_us, given)
-            else:
-                self.become(self._session.checkpoint.state)
-            if journal is not None and self._session is None:  # only now: whatever was given is in order
-                self._session = Session(journal, opening, fsync=fsync)
+            self._open(journal, opening, given, fsync=fsync, full_replay=full_replay)
             self._go_back_to_work(rate, compare=full_replay)
         except BaseException:
             self.close_file()
             raise
+
+    def _open(
+        self, journal: Path | None, opening: dict[str, Any], given: Sequence[Given], *, fsync: bool, full_replay: bool
+    ) -> None:
+        """Open the session, and be as its checkpoint says, or as a new desk is."""
+        if journal is not None and journal.is_file() and journal.stat().st_size:
+            self._session = Session(journal, opening, fsync=fsync, full=full_replay)
+        if self._session is None or self._session.checkpoint is None or full_replay:
+            self._begin(opening["start_us"], given)
+        else:
+            self.become(self._session.checkpoint.state)
+        if journal is not None and self._session is None:  # only now: whatever was given is in order
+            self._session = Session(journal, opening, fsync=fsync)
 
     @property
     def register(self) -> r.Register:
@@ -483,7 +479,7 @@ class Desk:
         Raises:
             FailedError: register and switchboard disagree about a call, which is a fault of parksim.
         """
-        for command in _commands(facts, now_us):
+        for command in commands_of(facts, now_us):
             try:
                 self.switchboard.exchange.check(command)
             except CommandError as error:
@@ -493,12 +489,12 @@ class Desk:
         """Do to the switchboard what the rules decided; it must write the very facts."""
         self._committing = []
         try:
-            for command in _commands(facts, now_us):
+            for command in commands_of(facts, now_us):
                 self.switchboard.commit(command)
             written = self._committing
         finally:
             self._committing = None
-        if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
+        if [agreed(fact) for fact in written] != [agreed(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
         self._follow(register, facts)
 
@@ -575,25 +571,6 @@ class Desk:
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
-
-
-def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
-    """Return the commands that make the switchboard write those facts, all at once."""
-    commands: list[Command] = []
-    for fact in facts:
-        if fact.kind == c.RECALL_UNANSWERED:  # by the same command as the retrieval behind it
-            continue
-        kind = PICK_UP if (fact.kind, fact.reason) == (c.RETRIEVED, c.RINGING) else _COMMANDS[fact.kind]
-        call = c.NOBODY if fact.kind == c.OFFERED else fact.call
-        limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
-        command = Command(now_us, kind, call, fact.extension, limit_us, max(fact.lot, 0))
-        commands.append(command._replace(joined=bool(commands)))
-    return commands
-
-
-def _what(fact: Fact) -> tuple[int, ...]:
-    """Return what the rules and the switchboard must agree on; reasons and extensions of an end may differ."""
-    return fact.call, fact.kind, fact.slot, fact.deadline_us
 
 
 __all__ = ["COUNTED", "MARK_EVERY_S", "Desk", "directory"]
