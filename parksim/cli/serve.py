@@ -42,6 +42,9 @@ AllowedHosts = Annotated[
 ProxyHeaders = Annotated[
     bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
 ]
+EventHosts = Annotated[
+    tuple[str, ...], Parameter(negative=(), help="A host that apps may have called (phoneCallEvents). Repeatable.")
+]
 
 
 class _Door(NamedTuple):
@@ -77,6 +80,7 @@ def serve_command(
     full_replay: FullReplay = False,
     allow_host: AllowedHosts = (),
     proxy_headers: ProxyHeaders = False,
+    events_to: EventHosts = (),
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -106,6 +110,7 @@ def serve_command(
                 full_replay=full_replay,
                 traffic=not no_traffic,
                 base_url=door.base_url,
+                events_to=events_to,
                 start_us=_start_us(loaded, start),
             )
         except ValueError as error:
