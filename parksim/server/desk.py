@@ -105,15 +105,13 @@ class Desk:
         """The last change of the rate: the rate, whether time stands still, and the rate that the server began with."""
         self.begun_rate = rate
         self._followed = directory(scenario, base_url)
-        self._begun_s = time.time()
-        self.resumed_after_us = 0
+        self._begun_s, self.resumed_after_us = time.time(), 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
         self.notes: list[str] = []
         """What the screen should say at the start: of checkpoints, and of a full replay."""
-        pickup = scenario.uapi.pickup
-        self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
+        self._pickup_us = _pickup_us(scenario)
         self._clock = clock
         self._traffic = traffic
         self._committing: list[Fact] | None = None
@@ -520,6 +518,12 @@ class Desk:
         head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
         head |= {"begun_s": self._begun_s, "resumed_after_us": self.resumed_after_us}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
+
+
+def _pickup_us(scenario: Scenario) -> int:
+    """Return how long a person's telephone rings before it is answered, ``NEVER`` for ever."""
+    pickup = scenario.uapi.pickup
+    return c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
 
 
 def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
