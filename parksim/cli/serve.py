@@ -123,7 +123,7 @@ def serve_command(
 
 def _users(loaded: "Scenario", name: str | Path) -> tuple[str, ...]:
     """Return the users of the scenario's directory."""
-    from parksim.server.directory import directory
+    from parksim.server.desk import directory
 
     try:
         return tuple(user.id for user in directory(loaded).users)
