@@ -1,8 +1,8 @@
 """Whether the number of slots of a lot changed within a log: a claim that needs evidence.
 
-A slot that is not used for a while has not gone: perhaps nobody needed it. So a change from ``k`` slots to more, or back,
-is believed only where parks that would have got a higher slot did not get one, and others did, more often than by
-chance (``LEVEL`` for each lot, over all numbers of slots that are tried). Three kinds of opportunity count:
+A slot that is not used for a while has not gone: perhaps nobody needed it. So a change from ``k`` slots to more, or
+back, is believed only where parks that would have got a higher slot did not get one, and others did, more often than
+by chance (``LEVEL`` for each lot, over all numbers of slots that are tried). Three kinds of opportunity count:
 
 - with ``lowest``, the time in which the first ``k`` slots were all taken: a park that came then got a higher one. Time
   counts by how many parks came in its hour, since nobody parks at night; and of each such spell only the time until
@@ -11,8 +11,9 @@ chance (``LEVEL`` for each lot, over all numbers of slots that are tried). Three
 - with ``random``, each park.
 
 Before a growth all opportunities passed in vain: by chance that has the probability ``(later time / all time) ** n``
-with ``n`` parks in higher slots, or the share of the orders of opportunities that begin with so many that passed. Refusals while exactly the first ``k``
-slots are taken show it as well (``REFUSALS``). Shrinkage is the same, seen from the end.
+with ``n`` parks in higher slots, or the share of the orders of opportunities that begin with so many that passed.
+Refusals while exactly the first ``k`` slots are taken show it as well (``REFUSALS``). Shrinkage is the same, seen from
+the end.
 """
 
 import math
@@ -110,7 +111,7 @@ def _way(rows: Sequence[Row]) -> int:
 def _tally(rows: Sequence[Row], above: int, lower: int, way: int) -> _Tally:
     """Return the opportunities for a slot from ``above`` on, of which there are ``lower`` below."""
     tally = _Tally([], [], [], [])
-    rate = _rates(rows) if way == c.CHOOSE_LOWEST else {}
+    rate = _rates(rows)
     below: set[int] = set()
     higher: set[int] = set()
     last: int | None = None

@@ -65,7 +65,7 @@ def test_no_change_is_claimed_of_a_lot_that_kept_its_slots():
 @pytest.mark.slow
 def test_claims_are_as_rare_as_their_level():
     """1,000 such logs: at LEVEL one is expected, and more than five have a probability below 0.1 %."""
-    assert LEVEL * 1000 == pytest.approx(1)
+    assert round(LEVEL * 1000) == 1
     assert len(claims(range(1000))) <= 5
 
 
