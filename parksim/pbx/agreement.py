@@ -24,9 +24,8 @@ class Off(NamedTuple):
 
     line: int
     off_us: int
-    parked_us: int
-    ended_us: int
     parked_line: int
+    ended_line: int
     kind: str
     exact: bool
 
@@ -51,7 +50,7 @@ class Agreement:
     """Lines that are not judged since a clock was set before them: why."""
     off: list[Off] = field(default_factory=list)
     in_time: list[tuple[int, int]] = field(default_factory=list)
-    """From when to when calls were parked that timed out in time."""
+    """From which line to which calls were parked that timed out in time."""
     overlaps: int = 0
     """Parks that agree only because events within the tolerance may have been decided in another order."""
     found_there: int = 0

@@ -282,7 +282,7 @@ class _Walk:
         self.draws: list[tuple[int, int]] = []
         """Of each park by random choice: its place among the free slots, from 0, and how many were free."""
         self._numbers: dict[str, int] = {}
-        self._parked_at: dict[int, tuple[int, int]] = {}
+        self._parked_at: dict[int, int] = {}
         self._at = 0
         self._earlier = {} if begins_empty else self._at_first(section.ends_us)
         self._lots: dict[str, Lot] = {}
@@ -295,6 +295,8 @@ class _Walk:
             self._lots[name] = empty
         self._unsaid = False
         self._done: set[int] = set()
+        self._late: set[int] = set()
+        """Calls that should have timed out, each of which is reported once."""
         self._history: list[tuple[int, Lot]] = []  # (row, its lot before it) of the latest rows
 
     def _at_first(self, last_us: int) -> dict[tuple[str, int], int]:
@@ -372,6 +374,7 @@ class _Walk:
                     break
                 fact = rules.decide_expiry(lot, slot, lot.occupants[slot], deadline_us, deadline_us)
                 self._note_late(row, fact.call, deadline_us)
+                self._late.add(fact.call)
                 due = f"{c.KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
                 timers = (*lot.deadlines_us[:slot], c.NEVER, *lot.deadlines_us[slot + 1 :])
                 stopped = lot._replace(deadlines_us=timers)
@@ -389,9 +392,8 @@ class _Walk:
 
     def _note_off(self, row: Row, call: int, off_us: int, end: Row) -> None:
         if abs(off_us) <= STEP_US and call in self._parked_at:
-            parked_us, parked_line = self._parked_at[call]
             kind, exact = c.KIND_NAMES[row.kind], end.kind == c.EXPIRED
-            self.result.off.append(Off(row.line, off_us, parked_us, end.time_us, parked_line, kind, exact))
+            self.result.off.append(Off(row.line, off_us, self._parked_at[call], end.line, kind, exact))
 
     def _label(self, name: str, slot: int) -> int:
         return self.result.lots[name].first + slot
@@ -439,7 +441,8 @@ class _Walk:
         if slot is None or row.kind == c.REFUSED:
             return lot
         if row.kind == c.PARKED:
-            self._parked_at[call] = row.time_us, row.line
+            self._parked_at[call] = row.line
+            self._late.discard(call)
         limit_us = self._limit_us(row) if row.kind == c.PARKED else c.NEVER
         deadline_us = c.NEVER if limit_us == c.NEVER else row.time_us + limit_us
         fact = rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
@@ -459,7 +462,7 @@ class _Walk:
             fact = rules.decide_unpark(lot, slot, c.NOBODY, now_us)
         elif row.kind == c.EXPIRED:
             if found == call and deadline_us == c.NEVER:
-                return "this stay has no time-out"
+                return None if call in self._late else "this stay has no time-out"
             fact = rules.decide_expiry(lot, slot, call, deadline_us, now_us)
             if fact.kind == c.REFUSED and found == call:
                 self._note_off(row, call, off_us, row)
@@ -469,7 +472,7 @@ class _Walk:
         if (fact.kind, fact.call) != (row.kind, call):
             return f"in slot {row.slot} there is {self._who(found)}"
         if row.kind == c.EXPIRED:
-            self.result.in_time.append((self._parked_at.get(call, (row.time_us, 0))[0], row.time_us))
+            self.result.in_time.append((self._parked_at.get(call, row.line), row.line))
             if abs(off_us) > abs(self.result.latest_us):
                 self.result.latest_us = off_us
         return None

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Final
 
 from parksim.pbx.agreement import Agreement, Disagreement, Off
-from parksim.pbx.formats.order import LONG_STEP_US, SLIGHT_US
+from parksim.pbx.formats.order import SLIGHT_US
 from parksim.pbx.log import FieldLog
 
 FAR_US: Final = 2_500_000
 """A clock that is kept right is set by less; a single time-out farther off is a fault."""
+ENOUGH: Final = 20
+"""In a log of which this many events agree, a line or two whose instants do not fit are no evidence by themselves."""
 SAME_STEPS: Final = 3
 """A clock is not set by the same amount this often; a PBX may be wrong by the same amount each time."""
 _Span = tuple[Off, list[Off], tuple[int, int], bool]
-"""A stay, the stays that one step of a clock explains with it, when it was set, and whether time goes back there."""
+"""A stay, those that one step of a clock explains with it, between which lines, and whether time goes back there."""
 
 
 def with_doubts(result: Agreement, log: FieldLog, in_order: Agreement | None = None) -> Agreement:
@@ -34,7 +36,7 @@ def with_doubts(result: Agreement, log: FieldLog, in_order: Agreement | None = N
 
 
 def _doubt_the_order(result: Agreement, log: FieldLog, in_order: Agreement | None) -> None:
-    """Doubt what lines out of place explain; one that is a second or more too early, and fits nowhere, is a fault."""
+    """Doubt what lines out of place explain."""
     if log.disorder_us <= SLIGHT_US:
         why = f"the log is out of order by {log.disorder_us / 1e3:,.0f} ms: --tolerance {-(-log.disorder_us // 1000)}ms"
         result.doubtful |= dict.fromkeys(log.misplaced, why)
@@ -46,10 +48,9 @@ def _doubt_the_order(result: Agreement, log: FieldLog, in_order: Agreement | Non
             why = f"{path}: line {line} is out of place, and in the order of the instants all rows fit: sort them"
             result.doubtful = dict.fromkeys([*log.misplaced, *others], why) | result.doubtful
             return
-    if log.disorder_us >= LONG_STEP_US and not others:
-        why = (
-            f"{path}: time goes back {log.disorder_us / 1e6:,.0f} s at line {line}: the clock was set, or a line moved"
-        )
+    if not others and result.agreed.total() >= ENOUGH:
+        back_s = log.disorder_us / 1e6
+        why = f"{path}: time goes back {back_s:,.1f} s at line {line}: the clock was set, or a line moved"
         result.doubtful = dict.fromkeys(log.misplaced, why) | result.doubtful
 
 
@@ -69,7 +70,7 @@ def doubt_the_clock(result: Agreement, place: Callable[[int], tuple[Path, int]],
     found: list[_Span] = []
     for one in result.off:
         same = _set_together(one, result)
-        span = max(other.parked_us for other in same), min(other.ended_us for other in same)
+        span = max(other.parked_line for other in same), min(other.ended_line for other in same)
         back_there = one.off_us < 0 and any(one.parked_line < line <= one.line for line in misplaced)
         if back_there or (span[0] < span[1] and not _covered(*span, result.in_time)):
             found.append((one, same, span, back_there))
@@ -99,7 +100,7 @@ def _set_together(one: Off, result: Agreement) -> list[Off]:
     near = [
         other
         for other in result.off
-        if other is one or (other.parked_us < one.ended_us and one.parked_us < other.ended_us)
+        if other is one or (other.parked_line < one.ended_line and one.parked_line < other.ended_line)
     ]
     exact = [other for other in near if other.exact and (other.off_us >= one.off_us > 0 or one.exact)]
     step_us = one.off_us if one.exact or not exact else min(other.off_us for other in exact)
@@ -114,17 +115,17 @@ def _set_together(one: Off, result: Agreement) -> list[Off]:
 def _steps_like(one: Off, found: Sequence[_Span], tolerance_us: int) -> int:
     """Return how many steps of a clock, at least, it takes to explain all that is off by as much as a stay."""
     spans = sorted(span for other, _, span, _ in found if abs(other.off_us - one.off_us) <= 2 * tolerance_us)
-    steps, until_us = 0, -1
-    for begin_us, end_us in sorted(spans, key=lambda span: span[1]):
-        if begin_us >= until_us:
-            steps, until_us = steps + 1, end_us
+    steps, last = 0, -1
+    for begin, end in sorted(spans, key=lambda span: span[1]):
+        if begin >= last:
+            steps, last = steps + 1, end
     return steps
 
 
-def _covered(begin_us: int, end_us: int, stays: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether some stays leave no time between two instants in which a clock may have been set."""
-    for from_us, until_us in sorted(one for one in stays if one[0] < end_us and one[1] > begin_us):
-        if from_us > begin_us:
+def _covered(begin: int, end: int, stays: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether some stays leave no line between two in which a clock may have been set."""
+    for first, last in sorted(one for one in stays if one[0] < end and one[1] > begin):
+        if first > begin:
             return False
-        begin_us = max(begin_us, until_us)
-    return begin_us >= end_us
+        begin = max(begin, last)
+    return begin >= end

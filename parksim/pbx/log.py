@@ -12,12 +12,11 @@ and who waited in a queue is never known. A call of which only the parking is kn
 """
 
 import hashlib
-from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,36 +24,29 @@ from zoneinfo import ZoneInfo
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx.calls import (
-    AmiTracker,
-    Boot,
-    CallTracker,
-    CelTracker,
-    CsvTracker,
-    FactTracker,
-    QueueTracker,
-    RecordingTracker,
-    Row,
-)
-from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
-from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
+from parksim.pbx.calls import Boot, Row
+from parksim.pbx.formats import ami
+from parksim.pbx.formats.entry import TELLS, Findings, Remark
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
-from parksim.pbx.formats.order import (
-    FEW,
-    LONG_STEP_US,
-    ORDER_US,
-    SLIGHT_US,
-    Step,
-    clock_of,
-    corrected,
-    disorder_us,
-    out_of_order,
-)
+from parksim.pbx.formats.order import LONG_STEP_US, ORDER_US, Step, out_of_order
 from parksim.pbx.formats.table import JOURNAL
 from parksim.pbx.joining import joined
 from parksim.pbx.seats import has_slots, in_their_lots, seated
-from parksim.pbx.sections import EFFECTS, SETTINGS, STEP, Cut, Section, holes, refined_us, restarts, sections_of
+from parksim.pbx.sections import (
+    EFFECTS,
+    SETTINGS,
+    STEP,
+    Cut,
+    Section,
+    holes,
+    longest_seen,
+    refined_us,
+    restarts,
+    sections_of,
+    silent,
+)
 from parksim.pbx.settings import Change, changes, whole_limits
+from parksim.pbx.taking import Part, later, taken, without_doubles
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
@@ -295,16 +287,6 @@ def _check_turns(journal: Journal) -> None:
         raise JournalError("a call is parked again before its stay has ended")
 
 
-TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
-    json_lines.FORM: RecordingTracker,
-    columns.FORM: CsvTracker,
-    ami.FORM: AmiTracker,
-    cel.FORM: CelTracker,
-    queue_log.FORM: QueueTracker,
-}
-"""What makes rows of a form's entries, where it is not ``FactTracker``."""
-
-
 class Reading(NamedTuple):
     """How a log is to be read.
 
@@ -337,10 +319,10 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     findings, places = Findings(zone=how.zone), Places()
     read = streams(files, findings, how.progress, how.cel_columns)
     midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
-    parts = [_taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
+    parts = [taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
     if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
-        parts = [_later(part, early_us) for part in parts]  # an instant before the first line's midnight
-    rows, doubles = _without_doubles(_together(parts, places), how.tolerance_us)
+        parts = [later(part, early_us) for part in parts]  # an instant before the first line's midnight
+    rows, doubles = without_doubles(_together(parts, places), how.tolerance_us)
     slots = has_slots(rows)
     rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
     form = " and ".join(stream.reader.form for stream in read)
@@ -370,7 +352,9 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log.tells = frozenset().union(*(stream.reader.tells for stream in read))
     log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
-    _cut(log, parts, boots, instants, how)
+    silences = [(from_us - midnight_us, until_us - midnight_us) for from_us, until_us in findings.silences]
+    foreign = any(stream.reader.form == ami.FORM for stream in read) and not any(part.steps for part in parts)
+    _cut(log, parts, boots, instants, how, silences if foreign else None)
     return log
 
 
@@ -379,102 +363,37 @@ def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
     return read[0].reader.lacking.replace("{file}", files[0].name)
 
 
-def _together(parts: Sequence["_Part"], places: Places) -> list[Row]:
+def _together(parts: Sequence["Part"], places: Places) -> list[Row]:
     """Return the rows of all forms: those of one as they are, those of several as one life for each call."""
     if len(parts) == 1:
         return parts[0].tracker.rows
     return joined([(part.tracker.rows, part.tracker.unique_ids) for part in parts], places)
 
 
-class _Part(NamedTuple):
-    """The rows of one form of a log, the instants of its entries, and what is wrong with their order."""
+def _cut(
+    log: FieldLog,
+    parts: Sequence[Part],
+    boots: Sequence[Boot],
+    instants: list[int],
+    how: Reading,
+    silences: Sequence[tuple[int, int]] | None,
+) -> None:
+    """Cut a log where the PBX was restarted, the clock was set, lines are missing or a lot was changed.
 
-    tracker: CallTracker
-    instants: "array[int]"
-    misplaced: list[int]
-    disorder_us: int
-    steps: list[tuple[int, int, Step]]
-    """Line and instant (after it was corrected) from which on the clock was set back."""
-
-
-def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -> _Part:
-    """Take all entries of a form; their instants count from midnight, and continue where a clock went back.
-
-    Raises:
-        LogError: more than a few are out of the order of time.
+    ``silences``: from when to when nothing at all was written, if the log has more events than its entries.
     """
-    tracker = TRACKERS.get(stream.reader.form, FactTracker)(places)
-    instants, lines = array("q"), array("q")
-    for line, time_us, fields in stream.entries(places):
-        entry = Entry(line, time_us - midnight_us, fields)
-        instants.append(entry.time_us)
-        lines.append(line)
-        tracker.take(entry)
-    tracker.close(max(instants))
-    tolerance_us = max(ORDER_US, tolerance_us)
-    begins = [0, *(bisect_right(lines, before) for before in places.begins_of(lines[0], lines[-1])), len(lines)]
-    misplaced: list[int] = []
-    steps: list[tuple[int, Step]] = []
-    worst_us = 0
-    for begin, end in pairwise(begins):
-        wrong, back = clock_of(instants[begin:end], tolerance_us)
-        misplaced.extend(lines[begin + i] for i in wrong)
-        steps.extend((begin + step.at, step) for step in back)
-        worst_us = max(worst_us, disorder_us(corrected(instants[begin:end], back)))
-    if len(misplaced) > FEW:
-        rule = f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)"
-        advice = "sort them by their instants"
-        if worst_us <= SLIGHT_US:
-            rule += f", by up to {worst_us / 1e3:,.0f} ms"
-            advice = f"allow for it (--tolerance {-(-worst_us // 1000)}ms)"
-        raise LogError(*places.of(misplaced[0]), rule, advice)
-    for at, step in steps:
-        for i in range(at, len(instants)):
-            instants[i] += step.back_us
-        from_line = lines[at]
-        tracker.rows = [
-            row._replace(time_us=row.time_us + step.back_us) if row.line >= from_line else row for row in tracker.rows
-        ]
-    return _Part(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
-
-
-def _later(part: _Part, by_us: int) -> _Part:
-    """Return the same with all instants later."""
-    tracker = part.tracker
-    tracker.rows = [row._replace(time_us=row.time_us + by_us) for row in tracker.rows]
-    tracker.boots = [boot._replace(time_us=boot.time_us + by_us) for boot in tracker.boots]
-    instants = array("q", (instant + by_us for instant in part.instants))
-    return part._replace(instants=instants, steps=[(line, at_us + by_us, step) for line, at_us, step in part.steps])
-
-
-def _without_doubles(rows: list[Row], tolerance_us: int) -> tuple[list[Row], list[int]]:
-    """Return rows in the order of time without those that repeat what the same call just did, and these lines."""
-    rows.sort(key=lambda row: row.time_us)
-    kept: list[Row] = []
-    doubles: list[int] = []
-    latest: dict[str, Row] = {}
-    for row in rows:
-        if is_parking(row):
-            before = latest.get(row.call)
-            same = before is not None and (before.kind, before.lot, before.slot) == (row.kind, row.lot, row.slot)
-            if before is not None and same and row.time_us - before.time_us <= tolerance_us:
-                doubles.append(row.line)
-                continue
-            latest[row.call] = row
-        kept.append(row)
-    return kept, doubles
-
-
-def _cut(log: FieldLog, parts: Sequence[_Part], boots: Sequence[Boot], instants: list[int], how: Reading) -> None:
-    """Cut a log where the PBX was restarted, the clock was set, lines are missing or a lot was changed."""
     cuts = restarts(log.rows, boots, instants)
     for part in parts:
         for line, at_us, step in part.steps:
             cuts += _stepped(log, line, at_us, step, instants, how)
-    first_us, last_us = log.first_us, log.last_us
+    first_us, last_us, limits = log.first_us, log.last_us, longest_seen(log.rows)
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
         begin, end = bisect_left(instants, section.begins_us), bisect_right(instants, section.ends_us)
-        cuts += holes(section.rows, instants[begin:end], how.tolerance_us, section.ends_us)
+        cuts += holes(section.rows, instants[begin:end], how.tolerance_us, section.ends_us, limits)
+    for hole in silent(instants, silences):
+        if not any(cut.from_us < hole.to_us and hole.from_us < cut.to_us for cut in cuts):
+            line = next((row.line for row in log.rows if row.time_us >= hole.to_us), 0)
+            cuts.append(hole._replace(line=line))
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
         for change in changes(section.rows, log.lots):
             if change.told:

@@ -269,7 +269,7 @@ class _Count:
         """Note a stay that ended off its time-out; ``row`` is the one that disagrees."""
         if abs(off_us) <= STEP_US:
             kind, exact = c.KIND_NAMES[row.kind], end.kind == c.EXPIRED
-            self.result.off.append(Off(row.line, off_us, park.time_us, end.time_us, park.line, kind, exact))
+            self.result.off.append(Off(row.line, off_us, park.line, end.line, kind, exact))
 
     def _expired(self, park: Row, row: Row) -> str | None:
         """Compare a stay that timed out with the time-outs there are."""
@@ -283,7 +283,7 @@ class _Count:
             limits = ", ".join(f"{one / 1e6:g} s" for one in self._limits_us)
             self._note_off(row, park, off_us, row)
             return f"it timed out after {stay_us / 1e6:.4f} s, and the time-out is {limits}"
-        self.result.in_time.append((park.time_us, row.time_us))
+        self.result.in_time.append((park.line, row.line))
         self.result.latest_us = max(self.result.latest_us, off_us, key=abs)
         return None
 
