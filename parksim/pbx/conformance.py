@@ -295,8 +295,6 @@ class _Walk:
             self._lots[name] = empty
         self._unsaid = False
         self._done: set[int] = set()
-        self._late: set[int] = set()
-        """Calls that should have timed out, each of which is reported once."""
         self._history: list[tuple[int, Lot]] = []  # (row, its lot before it) of the latest rows
 
     def _at_first(self, last_us: int) -> dict[tuple[str, int], int]:
@@ -374,7 +372,6 @@ class _Walk:
                     break
                 fact = rules.decide_expiry(lot, slot, lot.occupants[slot], deadline_us, deadline_us)
                 self._note_late(row, fact.call, deadline_us)
-                self._late.add(fact.call)
                 due = f"{c.KIND_NAMES[fact.kind]} of call {self._who(fact.call)} in slot {self._label(name, slot)}"
                 timers = (*lot.deadlines_us[:slot], c.NEVER, *lot.deadlines_us[slot + 1 :])
                 stopped = lot._replace(deadlines_us=timers)
@@ -442,7 +439,6 @@ class _Walk:
             return lot
         if row.kind == c.PARKED:
             self._parked_at[call] = row.line
-            self._late.discard(call)
         limit_us = self._limit_us(row) if row.kind == c.PARKED else c.NEVER
         deadline_us = c.NEVER if limit_us == c.NEVER else row.time_us + limit_us
         fact = rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
@@ -462,7 +458,7 @@ class _Walk:
             fact = rules.decide_unpark(lot, slot, c.NOBODY, now_us)
         elif row.kind == c.EXPIRED:
             if found == call and deadline_us == c.NEVER:
-                return None if call in self._late else "this stay has no time-out"
+                return "this stay has no time-out"
             fact = rules.decide_expiry(lot, slot, call, deadline_us, now_us)
             if fact.kind == c.REFUSED and found == call:
                 self._note_off(row, call, off_us, row)

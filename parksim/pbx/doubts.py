@@ -80,13 +80,14 @@ def doubt_the_clock(result: Agreement, place: Callable[[int], tuple[Path, int]],
         where = f"between lines {place(one.parked_line)[1]} and {place(one.line)[1]}"
         step_us = next((other.off_us for other in same if other.exact), one.off_us)
         why = f"the clock was set by {step_us / 1e6:+,.3f} s {where}"
+        lines = {one.line, one.ended_line} if one.exact else {one.line}
         if len(same) > 1:
-            gone = [other for other in result.disagreements if other.line == one.line]
-            result.disagreements = [other for other in result.disagreements if other.line != one.line]
-            result.unjudged[one.kind] += bool(gone)
+            gone = {other.line for other in result.disagreements if other.line in lines}
+            result.disagreements = [other for other in result.disagreements if other.line not in lines]
+            result.unjudged.update(one.kind if line == one.line else "EXPIRED" for line in gone)
             result.set_clocks[one.line] = f"{why}, as {len(same)} stays show"
         elif abs(one.off_us) <= FAR_US or back_there:
-            result.doubtful[one.line] = f"{why}, or the PBX is wrong: one stay does not tell"
+            result.doubtful |= dict.fromkeys(lines, f"{why}, or the PBX is wrong: one stay does not tell")
         if back_there:
             inside = (line for line in misplaced if one.parked_line < line <= one.line)
             result.doubtful = dict.fromkeys(inside, why) | result.doubtful

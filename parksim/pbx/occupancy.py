@@ -275,13 +275,12 @@ class _Count:
         """Compare a stay that timed out with the time-outs there are."""
         if self._limits_us[0] == c.NEVER:
             return "this stay has no time-out"
-        if row.call in self._late:
-            return None
         stay_us = row.time_us - park.time_us
         off_us = min((stay_us - limit_us for limit_us in self._limits_us), key=abs)
         if abs(off_us) > self._tolerance_us:
             limits = ", ".join(f"{one / 1e6:g} s" for one in self._limits_us)
-            self._note_off(row, park, off_us, row)
+            if row.call not in self._late:
+                self._note_off(row, park, off_us, row)
             return f"it timed out after {stay_us / 1e6:.4f} s, and the time-out is {limits}"
         self.result.in_time.append((park.line, row.line))
         self.result.latest_us = max(self.result.latest_us, off_us, key=abs)

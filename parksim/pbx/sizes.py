@@ -11,7 +11,7 @@ by chance (``LEVEL`` for each lot, over all numbers of slots that are tried). Th
 - with ``random``, each park.
 
 Before a growth all opportunities passed in vain: by chance that has the probability ``(later time / all time) ** n``
-with ``n`` parks in higher slots, or the share of the orders of opportunities that begin with so many that passed.
+with ``n`` parks in higher slots, or the share of the orders of opportunities that begin with as many that passed.
 Refusals while exactly the first ``k`` slots are taken show it as well (``REFUSALS``). Shrinkage is the same, seen from
 the end.
 """
