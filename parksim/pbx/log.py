@@ -16,7 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.calls import Boot, Row
 from parksim.pbx.formats import ami
-from parksim.pbx.formats.entry import TELLS, Findings, Remark
+from parksim.pbx.formats.entry import TELLS, Findings, Remark, shown
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
 from parksim.pbx.formats.order import LONG_STEP_US, ORDER_US, Step, out_of_order
 from parksim.pbx.formats.table import JOURNAL
@@ -355,7 +355,20 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     silences = [(from_us - midnight_us, until_us - midnight_us) for from_us, until_us in findings.silences]
     foreign = any(stream.reader.form == ami.FORM for stream in read) and not any(part.steps for part in parts)
     _cut(log, parts, boots, instants, how, silences if foreign else None)
+    if log.has_slots:
+        _remark_overlaps(log)
     return log
+
+
+def _remark_overlaps(log: FieldLog) -> None:
+    """Remark lots that have slot numbers in common."""
+    for one, other in combinations(log.lots.values(), 2):
+        first, last = max(one.first, other.first), min(one.first + one.slots, other.first + other.slots) - 1
+        if first <= last:
+            line = next(row.line for row in log.rows if row.lot == other.name)
+            names = " and ".join(shown(plan.name) if plan.name else "a lot without a name" for plan in (one, other))
+            what = f"{names} both have slots from {first} to {last}"
+            log.remark(line, what, "an event belongs to the lot that it names, or to the one without a name")
 
 
 def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:

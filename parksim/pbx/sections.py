@@ -32,6 +32,8 @@ SHORT_HOLE_US: Final = 30_000_000
 """A shorter one must explain ``SEVERAL`` contradictions, and be at least this long."""
 SEVERAL: Final = 2
 MOST_HOLES: Final = 50
+DAYS_US: Final = 10**15
+"""Far in the future."""
 LEVEL: Final = 1e-4
 """How often the longest silence of a log without holes may be called one."""
 CLOSED_US: Final = 14_400_000_000
@@ -117,7 +119,8 @@ def restarts(rows: Sequence[Row], boots: Sequence[Boot], instants: Sequence[int]
         if before_us >= boot.time_us and down_us is None:
             continue  # it begins the log
         if not came_back and (down_us is not None or fresh or (since_us is None and inside)):
-            why = f"the PBX was started again: {inside:,} calls in its lots were cut off"
+            calls = "1 call in its lots was" if inside == 1 else f"{inside:,} calls in its lots were"
+            why = f"the PBX was started again: {calls} cut off"
             until_us = before_us if down_us is None else min(down_us, boot.time_us)
             cuts.append(Cut(boot.time_us, until_us, boot.line, RESTART, True, why))
         down_us = None
@@ -239,37 +242,48 @@ def longest_seen(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def _contradictions(rows: Sequence[Row], tolerance_us: int, last_us: int) -> list[tuple[int, int]]:
-    """Return from when to when something must have happened that the log does not have."""
-    found: list[tuple[int, int]] = []
-    inside: dict[str, Row] = {}
-    taken: dict[tuple[str, int], Row] = {}
-    touched: dict[tuple[str, int], int] = {}
-    later = {row.call: row.time_us for row in rows if is_parking(row) and row.kind != c.PARKED}
-    for row in rows:
-        if not is_parking(row):
-            continue
-        place, now_us = (row.lot, row.slot), row.time_us
-        there = taken.get(place)
+    """Return from when to when something must have happened that the log does not have.
+
+    A stay that has no end until its slot or its call is parked again, or until long after its time-out, ended unseen;
+    and a call that leaves an empty slot came unseen. A PBX that was started again counts its channels anew, so an
+    event long after the time-out is that of another call.
+    """
+    parking = [row for row in rows if is_parking(row)]
+    ended: dict[int, bool] = {}
+    latest: dict[str, int] = {}
+    for at, row in enumerate(parking):
         if row.kind == c.PARKED:
-            lost = [one for one in (inside.get(row.call), there) if one is not None]
-            for one in lost:
-                if one.call == row.call or later.get(one.call, -1) <= now_us:
-                    found.append((one.time_us, now_us + tolerance_us))
-                    inside.pop(one.call, None)
-                    taken.pop((one.lot, one.slot), None)
-            inside[row.call] = taken[place] = row
+            ended[at] = False
+            latest[row.call] = at
+        elif (begin := latest.pop(row.call, None)) is not None:
+            ended[begin] = row.time_us <= _due_us(parking[begin]) + HOLE_US
+    found: list[tuple[int, int]] = []
+    taken: dict[tuple[str, int], int] = {}
+    touched: dict[tuple[str, int], int] = {}
+    until_us = {at: _due_us(parking[at]) + tolerance_us for at, known in ended.items() if not known}
+    open_calls: dict[str, int] = {}
+    for at, row in enumerate(parking):
+        place = row.lot, row.slot
+        if row.kind == c.PARKED:
+            for other in (taken.get(place), open_calls.get(row.call)):
+                if other in until_us:
+                    until_us[other] = min(until_us[other], row.time_us + tolerance_us)
+            taken[place] = open_calls[row.call] = at
         else:
-            if row.call not in inside and place in touched and there is None:
-                found.append((touched[place], now_us))
-            left = inside.pop(row.call, None)
-            if left is not None:
+            begin = open_calls.pop(row.call, None)
+            if begin is not None and ended[begin]:
+                left = parking[begin]
                 taken.pop((left.lot, left.slot), None)
-                if left.limit_us not in (None, c.NEVER) and now_us > left.time_us + (left.limit_us or 0) + HOLE_US:
-                    found.append((left.time_us, now_us))
-        touched[place] = now_us
-    limited = (one for one in inside.values() if one.limit_us not in (None, c.NEVER))
-    ends = ((one.time_us, one.time_us + (one.limit_us or 0) + tolerance_us) for one in limited)
-    return [*found, *((from_us, until_us) for from_us, until_us in ends if until_us < last_us)]
+            elif place in touched and place not in taken:
+                found.append((touched[place], row.time_us))
+        touched[place] = row.time_us
+    found += ((parking[at].time_us, until) for at, until in until_us.items())
+    return [(from_us, until) for from_us, until in found if until < last_us]
+
+
+def _due_us(park: Row) -> int:
+    """Return when a stay times out; far in the future for one without a limit."""
+    return park.time_us + (park.limit_us if park.limit_us not in (None, c.NEVER) else DAYS_US)
 
 
 def refined_us(rows: Sequence[Row], at_us: int, tolerance_us: int) -> int | None:

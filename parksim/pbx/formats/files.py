@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from parksim.errors import LogError
+from parksim.pbx.formats import ami
 from parksim.pbx.formats.content import Source
 from parksim.pbx.formats.entry import Entry, Findings, Reader
 from parksim.pbx.formats.table import reader_of
@@ -98,7 +99,10 @@ class Stream:
             file = self._files.pop(0)
             places.begin(file.path)
             before = places.last
-            for entry in file.opened(self._findings, self._progress):
+            entries = file.opened(self._findings, self._progress)
+            if self._files and file.reader.form == ami.FORM:
+                file.source.tail = ami.rest_of_event(self._files[0].source.head)
+            for entry in entries:
                 key = hash((entry.time_us, *entry.fields.values()))
                 if key in read:
                     what = "events that stand in the log twice"
