@@ -474,9 +474,11 @@ def _lots(places: Places, rows: Sequence[Row], findings: Findings) -> dict[str, 
             continue
         if not reported:
             first, last, limit_us = min(slots), max(slots), None
-        if last - first >= MOST_SLOTS:
-            line = next(row.line for row in rows if row.lot == name and row.slot == last)
-            rule = f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}"
+        lowest, highest = min([first, *slots]), max([last, *slots])
+        if highest - lowest >= MOST_SLOTS:
+            wrong = highest if highest - first >= MOST_SLOTS else lowest
+            line = next((row.line for row in rows if (row.lot, row.slot) == (name, wrong)), rows[0].line)
+            rule = f"the slots of the lot go from {lowest} to {highest}, which are more than {MOST_SLOTS:,}"
             raise LogError(*places.of(line), rule, "look for a wrong slot number")
         plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, reported)
     return plans
