@@ -44,6 +44,7 @@ SHOWERS: Final = {
     "html": "parksim.reports.tables:html_of",
     "plot": "parksim.reports.charts:plot",
     "report": "parksim.reports.html:save",
+    "play": "parksim.reports.play.frame:Frame",
     "summary": "parksim.reports.screen:screen_text",
     "quick": "parksim.reports.screen_quick:screen_text",
     "rare": "parksim.reports.screen_rare:screen_text",
@@ -217,19 +218,21 @@ class Answered(ABC):
 class Reported(Drawn):
     """What a report can be written of."""
 
-    def report(self, path: str | Path, *, interactive: bool = False) -> None:
+    def report(self, path: str | Path, *, interactive: bool = False, play: bool = False) -> None:
         """Write a report: question, answer, verdicts, assumptions, charts, tables, and how it was made.
 
         Args:
             path: a page that opens offline (``.html``), or Markdown (``.md``, which needs no library).
             interactive: whether the page contains Vega (0.9 MB), so that its charts can show their numbers.
+            play: whether the switchboard runs in the page, with other values; of a study only.
 
         Raises:
             ArgumentError: the file's name ends otherwise.
+            WrongTypeError: no page plays such a result.
             MissingLibraryError: altair or vl-convert is not installed.
             OutputError: the file cannot be written.
         """
-        shower("report")(self, path, interactive=interactive)
+        shower("report")(self, path, interactive=interactive, play=play)
 
 
 def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -53,6 +53,10 @@ ClockSet = Annotated[
 Columns = Annotated[
     str, Parameter(help="Columns of a CEL whose file does not name them: eventtype,eventtime,uniqueid,...")
 ]
+Report = Annotated[
+    Path | None,
+    Parameter(help="Write a page to read: .html (opens offline) or .md; what was read, what it tells, the measures."),
+]
 WhatIfOption = Annotated[
     tuple[str, ...],
     Parameter(
@@ -73,6 +77,7 @@ def replay_command(
     clock_set: ClockSet = False,
     columns: Columns = "",
     what_if: WhatIfOption = (),
+    report: Report = None,
     json: Json = False,
 ) -> Answer:
     """Check every parking event of a PBX against the rules, and measure the log as a simulation is measured."""
@@ -83,7 +88,9 @@ def replay_command(
     changes = dict(pairs("--what-if", what_if, "lot.slots=8"))
     if not log:
         raise UsageError("replay needs a log: parksim replay LOG")
+    _check_report(report, log)
     met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
+    _write_report(met, report)
     with _about("--what-if"):
         otherwise = met.what_if(changes) if changes else {}
     read, agreement, measures = met.log, met.agreement, met.measures
@@ -126,16 +133,17 @@ def calibrate_command(
     zone: Zone = None,
     clock_set: ClockSet = False,
     columns: Columns = "",
+    report: Report = None,
 ) -> Answer:
     """Turn a log, or counters, into a scenario: each figure with its 95 % interval and source; guesses are marked."""
-    from parksim.pbx.check_of_fit import bands, in_words
+    from parksim.pbx.check_of_fit import Checked, bands, in_words
     from parksim.pbx.fitting import draws_beside
     from parksim.reports.screen_logs import next_lines
 
     check_out(out, (".toml",))
     if counts is not None:
         others = {"LOG": bool(log), "--lot": lot is not None, "--tolerance": tolerance != TOLERANCE}
-        others |= {"--zone": zone is not None, "--clock-set": clock_set}
+        others |= {"--zone": zone is not None, "--clock-set": clock_set, "--report": report is not None}
         if given := next((name for name, is_given in others.items() if is_given), None):
             raise UsageError(f"--counts {counts}: {given} is for the log of single calls; leave it out")
         return _from_counts(counts, out, slots, choice, max_in_parking)
@@ -147,6 +155,7 @@ def calibrate_command(
     check_out(draws_file, (".csv",))
     for file, written in product(log, (out, draws_file)):
         check_not_read("-o", written, log=file)
+    _check_report(report, log)
     met = _met(log, tolerance, slots, choice, max_in_parking, zone, columns, clock_set=clock_set)
     with _about(f"--lot {lot}:"):
         result = met.calibrate(lot)
@@ -154,19 +163,23 @@ def calibrate_command(
     checked = bands(result, met.log, met.measures)
     fit = f"Check of fit: {in_words(checked)}" if checked else ""
     result.head += [fit] if fit else []
+    _write_report(Checked(met, result, checked), report, "" if out is None else out.name)
     if out is None:
         return Answer(result.toml)
     draws = result.save(out)
-    doubts = {False: "does not follow the rules everywhere", None: "does not tell whether it follows the rules"}
-    doubt = doubts.get(met.follows, "")
-    doubt = doubt and f"The log {doubt}: parksim replay {shlex.join(map(str, log))}\n"
     return Answer(
         f"{out}: {len(result.figures)} figures with their intervals; not in the log: {len(result.unknown)}\n"
         + ("" if draws is None else f"{draws}: joint draws of {len(result.draws)} of them, for a second interval\n")
         + (f"{textwrap.fill(fit, 80)}\n" if fit else "")
-        + doubt
+        + _doubt(met.follows, log)
         + "".join(f"{line}\n" for line in next_lines("log", scenario, out))
     )
+
+
+def _doubt(follows: bool | None, log: tuple[Path, ...]) -> str:
+    doubts = {False: "does not follow the rules everywhere", None: "does not tell whether it follows the rules"}
+    doubt = doubts.get(follows, "")
+    return doubt and f"The log {doubt}: parksim replay {shlex.join(map(str, log))}\n"
 
 
 def _from_counts(
@@ -208,6 +221,23 @@ def _from_counts(
         return Answer(result.calibration.toml)
     result.calibration.save(out)
     return Answer(counts_screen(read, result, scenario, out, draws))
+
+
+def _check_report(report: Path | None, log: tuple[Path, ...]) -> None:
+    if report is None:
+        return
+    from parksim.reports.html import ENDINGS
+
+    check_out(report, ENDINGS, "--report")
+    for file in log:
+        check_not_read("--report", report, log=file)
+
+
+def _write_report(of: object, report: Path | None, source: str = "") -> None:
+    if report is not None:
+        from parksim.reports.html import save
+
+        save(of, report, source=source)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import cyclopts
 from cyclopts import App, Parameter
 
-from parksim.cli import configuration, init, logs, plans, report, serve
+from parksim.cli import configuration, init, logs, plans, report, serve, session
 from parksim.cli import options as opt
 from parksim.cli.misused import misused
 from parksim.errors import JournalError, OutputError, ParksimError, ScenarioError, UsageError
@@ -61,6 +61,7 @@ for other in (
     serve.serve_command,
 ):
     app.command(other)
+app.command(session.app)
 
 
 @app.command

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from parksim.cli import options as opt
 from parksim.cli.misused import line
-from parksim.errors import MissingLibraryError, UnfitError, UsageError
+from parksim.errors import MissingLibraryError, UnfitError, UsageError, WrongTypeError
 
 if TYPE_CHECKING:
     from parksim.scenario.model import Scenario
@@ -38,6 +38,10 @@ def report_command(
     interactive: Annotated[
         bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
     ] = False,
+    play: Annotated[
+        bool,
+        Parameter(negative=(), help="Let the switchboard of a run run in the page, with other values (0.3 MB more)."),
+    ] = False,
     scenario: Annotated[
         Path | None, Parameter(help="The scenario's file: for its notes, or because it reads other files.")
     ] = None,
@@ -52,13 +56,10 @@ def report_command(
     opt.check_count("--width", width, charts.NARROWEST, charts.WIDEST)
     opt.check_result(result, "a .db file of a command with --out, or a .json file of run", scenario, values)
     if out is None:
-        page_of = f"{result.stem}.{'svg' if chart is not None else 'html'}"
-        of_chart = () if chart is None else ("--chart", chart)
-        raise UsageError(
-            f"report needs -o FILE, where to write; type: {line('report', str(result), *of_chart, '-o', page_of)}"
-        )
-    if interactive and (chart is not None or out.suffix != ".html"):
-        raise UsageError("--interactive goes with a page; write -o FILE.html, without --chart")
+        raise UsageError(f"report needs -o FILE, where to write; type: {_with_out(result, chart)}")
+    for name, wanted in (("--interactive", interactive), ("--play", play)):
+        if wanted and (chart is not None or out.suffix != ".html"):
+            raise UsageError(f"{name} goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     chosen = _options(options)
@@ -69,12 +70,26 @@ def report_command(
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **chosen), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
-        page.save(loaded, out, source=result.name if result.suffix == ".db" else "", interactive=interactive)
+        page.save(loaded, out, source=_store(result), interactive=interactive, play=play)
+    except WrongTypeError as error:
+        raise UsageError(f"{error} (--play goes with a store of run)") from None
     except MissingLibraryError as error:
         raise UsageError(f"{error}{'' if chart else ', or write Markdown: -o FILE.md'}") from None
     except UnfitError as error:
         raise UsageError(f"{error} (give the scenario's file: --scenario FILE)") from None
     return opt.Answer(f"{out}: {loaded.scenario.name}\n")
+
+
+def _store(result: Path) -> str:
+    """Return the name of a result's store; "" where it has none."""
+    return result.name if result.suffix == ".db" else ""
+
+
+def _with_out(result: Path, chart: str | None) -> str:
+    """Return a command that says where to write."""
+    page_of = f"{result.stem}.{'svg' if chart is not None else 'html'}"
+    of_chart = () if chart is None else ("--chart", chart)
+    return line("report", str(result), *of_chart, "-o", page_of)
 
 
 _READ: Final[dict[str, Callable[[str], Any]]] = {

@@ -31,6 +31,11 @@ _TIME_OF_DAY: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "collection", "accepted": "accepted"}
 
 
+AllowedHosts = Annotated[
+    tuple[str, ...], Parameter(negative=(), help="Another name of this server, as in a container network. Repeatable.")
+]
+
+
 class _Door(NamedTuple):
     """Where the service listens, and what its links begin with."""
 
@@ -63,25 +68,27 @@ def serve_command(
     ] = None,
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
+    full_replay: Annotated[
+        bool, Parameter(negative=(), help="Replay the whole session, check its checkpoint.")
+    ] = False,
+    allow_host: AllowedHosts = (),
+    proxy_headers: Annotated[
+        bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
+    ] = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
     values: Set = (),
 ) -> Answer:
     """Serve a live switchboard over UAPI, with a board to watch."""
-    if session is not None and journal is not None:
-        raise UsageError("--journal is the old name of --session; give --session alone")
-    session = session or journal
-    _check(rate, port, answer, fsync, session)
+    session = _session(session, journal)
+    _check(rate, port, answer, session, {"--fsync waits for": fsync, "--full-replay reads": full_replay})
     check_seed(seed)
     loaded = scenario_with(scenario, values)
     check_not_read("--session", session, loaded, scenario=scenario, token_file=token_file, register=register)
-    try:
-        from parksim.server import desk, serving
-    except ModuleNotFoundError as error:
-        if error.name not in {"uvicorn", "httptools"}:
-            raise
-        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+    _check_extra()
+    from parksim.server import desk, serving
+
     try:
         users = tuple(user.id for user in desk.directory(loaded).users)
     except ValueError as error:
@@ -90,6 +97,7 @@ def serve_command(
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
+            doors = serving.Doors.of(door.host, door.port, door.base_url, allow_host, proxied=proxy_headers)
             switchboard = desk.Desk(
                 loaded,
                 rate=rate,
@@ -97,16 +105,43 @@ def serve_command(
                 register_file=register,
                 journal=session,
                 fsync=fsync,
+                full_replay=full_replay,
                 traffic=not no_traffic,
                 base_url=door.base_url,
                 start_us=_start_us(loaded, start),
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        doors = serving.Doors.of(door.host, door.port, door.base_url)
-        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
+        _tell(switchboard, session)
+        cookie = f"parksim_board_{door.port}"
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
+
+
+def _check_extra() -> None:
+    """Say what to install where the server's libraries are missing."""
+    try:
+        from parksim.server import serving  # noqa: F401 - only to see whether it can be loaded
+    except ModuleNotFoundError as error:
+        if error.name not in {"uvicorn", "httptools"}:
+            raise
+        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
+
+
+def _session(session: Path | None, journal: Path | None) -> Path | None:
+    if session is not None and journal is not None:
+        raise UsageError("--journal is the old name of --session; give --session alone")
+    return session or journal
+
+
+def _tell(switchboard: "Desk", session: Path | None) -> None:
+    """Say what was wrong with a session's files, and what a full replay found."""
+    if switchboard.cut_bytes:
+        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
+        sys.stderr.write(f"parksim: {session}: {cut}\n")
+    for note in switchboard.notes:
+        sys.stderr.write(f"parksim: {note}\n")
 
 
 def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:
@@ -115,9 +150,6 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
 
     from parksim.server import serving
 
-    if switchboard.cut_bytes:
-        cut = f"its last line was torn; {switchboard.cut_bytes} bytes of it were cut off"
-        sys.stderr.write(f"parksim: {session}: {cut}\n")
     resume = "" if session is None else f"; the same command resumes with the calls in {session}"
     try:
         ended_by = asyncio.run(serving.serve(switchboard, app, door.listener, lambda: _say(greeting)))
@@ -127,8 +159,8 @@ def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session:
         raise InterruptedByUserError(f"the switchboard has ended{resume}")
 
 
-def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Path | None) -> None:
-    """Refuse options that are out of range, and a session that is not a file."""
+def _check(rate: float, port: int | None, answer: str, session: Path | None, of_it: dict[str, bool]) -> None:
+    """Refuse options that are out of range, a session that is not a file, and what would be of it where none is."""
     if not RATES[0] <= rate <= RATES[1]:
         raise UsageError(f"--rate {rate:g}: from {RATES[0]:g} to {RATES[1]:,.0f} simulated seconds a second")
     if answer not in _ANSWERS:
@@ -137,8 +169,9 @@ def _check(rate: float, port: int | None, answer: str, fsync: bool, session: Pat
         raise UsageError(f"--port {port}: from 0 to 65535")
     if session is not None and session.is_dir():
         raise UsageError(f"--session {session}: is a folder; name a file")
-    if fsync and session is None:
-        raise UsageError("--fsync waits for a session file; give --session FILE as well")
+    for what, is_asked in of_it.items():
+        if is_asked and session is None:
+            raise UsageError(f"{what} a session file; give --session FILE as well")
 
 
 def _start_us(scenario: "Scenario", text: str) -> int:

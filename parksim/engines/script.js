@@ -22,8 +22,19 @@ function many(length, make) {
   return Array.from({ length }, (_, number) => make(number));
 }
 
+const ROWS = many(1024, () => ({
+  time_us: 0, deadline_us: 0, call: 0, lot: 0, slot: 0, extension: 0, kind: 0, reason: 0,
+}));
+
+function newCall() {
+  return {
+    wake_us: 0, patience_end_us: 0, answer_us: 0, since_us: 0, next: 0, previous: 0, next_joined: 0, call: 0,
+    extension: 0, list: 0, asked: 0, lot: 0, slot: 0, parks: 0, wake_rank: 0, where: L_GONE, rings: 0,
+  };
+}
+
 // Return everything as it is before the first call. `settings` has the fields of parksim's Settings, `calls` the
-// columns of its Workload, each a list of rows; a row of one value may be a list of one.
+// columns of its Workload: `arrival_us`, and by `row(name, parks)` a row of any other; one value may be a list of one.
 function newExchange(settings, calls) {
   const attendants = Math.max(settings.attendants, 0), extensions = attendants + Math.max(settings.staff, 0);
   const { counts, slots } = settings;
@@ -33,25 +44,17 @@ function newExchange(settings, calls) {
   state[S_ON_DUTY] = counts.length ? routing$on_duty(counts, settings.period_us, 0) : attendants;
   const change = routing$next_change_us(counts, settings.period_us, 0);
   state[S_NEXT_CHANGE] = change === C_NEVER ? Infinity : change;
-  state[S_DRAWN_PARKS] = Infinity;
   const idle_us = new Float64Array(extensions).fill(R_OFF_DUTY, state[S_ON_DUTY], attendants);
   const line = many(2, () => new Int32Array(extensions + 2));
   const people = many(extensions, (number) => number);
   trees$line_of(idle_us, people.slice(0, attendants), line[0], line[1], extensions);
   trees$line_of(idle_us, people.slice(attendants), line[0], line[1], extensions + 1);
   const leaves = powerFrom(Math.max(attendants, ...slots)), most = Math.max(...slots);
-  const drawn = [], columns = [];
-  for (const name of DRAWN) {
-    columns.push(calls[name].map((row) => [drawn.push(row) - 1, 0, row.length > 1 ? 1 : 0]));
-  }
-  const arrival_us = calls.arrival_us[0];
-  return {
+  const { arrival_us } = calls;
+  const ex = {
     state,
     heap: many(2, () => new Float64Array(1024)),
-    calls: many(powerFrom(arrival_us.length), () => ({
-      wake_us: 0, patience_end_us: 0, answer_us: 0, since_us: 0, next: 0, previous: 0, next_joined: 0, call: 0,
-      extension: 0, list: 0, asked: 0, lot: 0, slot: 0, parks: 0, wake_rank: 0, where: L_GONE, rings: 0,
-    })),
+    calls: many(S_LIVE_CALLS, newCall),
     lists: many(S_OWN_RETURNS + attendants, () => ({ first: -1, last: -1, length: 0, announces: 0 })),
     idle_us,
     line,
@@ -60,13 +63,23 @@ function newExchange(settings, calls) {
     lots: slots.map((number, lot) => [number, settings.choices[lot], -1]),
     counts: [...slots, 0].map((marked) => countsOf(marked, leaves)),
     arrival_us,
-    columns,
-    drawn,
+    columns: DRAWN.map(() => []),
+    drawn: [],
     policies: settings,
-    rows: many(4096, () => ({
-      time_us: 0, deadline_us: 0, call: 0, lot: 0, slot: 0, extension: 0, kind: 0, reason: 0,
-    })),
+    rows: ROWS,
   };
+  drawMore(ex, calls);
+  return ex;
+}
+
+// Draw what is needed of calls that were parked once more than those before.
+function drawMore(ex, calls) {
+  const parks = ex.state[S_DRAWN_PARKS];
+  DRAWN.forEach((name, number) => {
+    const row = calls.row(name, parks);
+    if (row) ex.columns[number].push([ex.drawn.push(row) - 1, 0, row.length > 1 ? 1 : 0]);
+  });
+  ex.state[S_DRAWN_PARKS] = parks + 1;
 }
 
 // Put calls through the rules, and give each fact to `take`, which keeps nothing of the object that it gets.
@@ -78,6 +91,7 @@ function simulate(settings, calls, take) {
   };
   while (kernel$advance(ex) !== S_DONE) {
     takeAll();
+    if (state[S_RETURNS] >= state[S_DRAWN_PARKS]) drawMore(ex, calls);
     while (ex.rows.length < state[S_ROOM]) ex.rows.push({ ...ex.rows[0] });
     if (state[S_HEAP] + state[S_ROOM] > ex.heap[0].length) {
       ex.heap = ex.heap.map((old) => {
@@ -85,6 +99,11 @@ function simulate(settings, calls, take) {
         longer.set(old);
         return longer;
       });
+    }
+    if (ex.calls[state[S_NEXT_CALL] & (ex.calls.length - 1)].where !== L_GONE) {
+      const live = ex.calls.filter((record) => record.where !== L_GONE), size = 2 * ex.calls.length;
+      ex.calls = many(size, newCall);
+      for (const record of live) ex.calls[record.call & (size - 1)] = record;
     }
     if (state[S_TOLD_IS_FULL]) {
       const old = ex.told, size = 2 * old[0].length;

@@ -42,9 +42,12 @@ _THEMSELVES: Final = (_state.wide, _lift.held)
 
 
 @cache
-def source() -> str:
-    """Return the script: every function that the kernel and the count of facts need, and ``script.js``."""
-    around = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+def source(*further: str) -> str:
+    """Return the script: every function that the kernel and the count of facts need, ``script.js``, and further text.
+
+    Constants that the text names, such as ``C_PARKED``, stand before it (see ``_NAMED``).
+    """
+    around = "\n\n".join([Path(__file__).with_suffix(".js").read_text(encoding="utf-8"), *further])
     digest = f"// Written by parksim from its rules, SHA-256 {_lift.rules_digest()}."
     constants = "\n".join(_constants(around))
     return "\n\n".join([digest, '"use strict";', constants, *written(*ROOTS), around])

@@ -148,9 +148,9 @@ def innovations(journal: Journal, scenario: Scenario, workload: Workload) -> NDA
         if not law.atoms_s:
             ends = clocks.at_full - clocks.expected(law, 0.0, np.ones(()))
             found[1] += np.sum(weights[number] * ends)
-        held = journal.lot[stays.parked] == lot
-        ours = Stays(*(one[held] for one in stays))
-        found[2] += _departures(journal, scenario, workload, lot, ours, full.clipped(*window))
+        found[2] += _departures(
+            journal, scenario, workload, stays, journal.lot[stays.parked] == lot, full.clipped(*window)
+        )
     return found
 
 
@@ -170,25 +170,33 @@ def _earlier(calls: NDArray[np.int32]) -> Ints:
 
 
 def _departures(
-    journal: Journal, scenario: Scenario, workload: Workload, lot: int, stays: Stays, full: _Spans
+    journal: Journal, scenario: Scenario, workload: Workload, stays: Stays, here: Mask, full: _Spans
 ) -> float:
-    """Return how many more clocks of the stays in one lot rang while it was full than were to be expected."""
+    """Return how many more clocks of the stays ``here``, in one lot, rang while it was full than were to be expected.
+
+    A call has the clocks of the lot that it asked first, wherever it is parked, and of its earlier stays in any lot.
+    """
     met = _Clocks.of(stays.from_us, stays.until_us, full).number
+    met = met[here[met]]
     call, parks = journal.call[stays.parked[met]], _earlier_parks(journal, stays.parked)[met]
     from_us, until_us = stays.from_us[met], stays.until_us[met]
     factors = np.array(scenario.retrieval.factors)[workload.arrival_us[call] // HOUR_US % HOURS]
     found = 0.0
-    for column, law, never, factor in (
-        (workload.patience_us, scenario.stay_patience(scenario.lots[lot]), 0.0, np.ones(())),
-        (workload.retrieval_us, scenario.retrieval.delay, scenario.retrieval.never, factors),
-    ):
+
+    def add(which: Mask, column: Ints, law: Law | None, never: float, factor: Floats) -> None:
+        nonlocal found
         if law is None or law.atoms_s or never == 1.0:
-            continue
-        clock_us = column[parks, call]
-        rings_us = np.where(clock_us == c.NEVER, until_us + 1, from_us + clock_us)
-        clocks = _Clocks.of(from_us, np.minimum(rings_us, until_us), full)
-        rang = clocks.at_full & (rings_us <= until_us)[clocks.number]
-        found += float(np.sum(rang - clocks.expected(law, never, factor[clocks.number] if factor.ndim else factor)))
+            return
+        begun_us, ended_us, clock_us = from_us[which], until_us[which], column[parks[which], call[which]]
+        rings_us = np.where(clock_us == c.NEVER, ended_us + 1, begun_us + clock_us)
+        clocks = _Clocks.of(begun_us, np.minimum(rings_us, ended_us), full)
+        rang = clocks.at_full & (rings_us <= ended_us)[clocks.number]
+        found += float(np.sum(rang - clocks.expected(law, never, factor[which][clocks.number])))
+
+    for own, lot in enumerate(scenario.lots):
+        add(workload.lot[call] == own, workload.patience_us, scenario.stay_patience(lot), 0.0, np.ones(len(call)))
+    retrieval = scenario.retrieval
+    add(np.ones(len(call), np.bool_), workload.retrieval_us, retrieval.delay, retrieval.never, factors)
     return found
 
 

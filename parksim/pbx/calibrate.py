@@ -7,7 +7,9 @@ log can show whether they are (Tsiatis 1975, Proc. Nat. Acad. Sci. 72, 20-22).
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
@@ -18,8 +20,10 @@ from parksim.journal.measures import open_by_hour_us
 from parksim.journal.tally import Window
 from parksim.pbx.agreement import Agreement
 from parksim.pbx.conformance import timed_out_us
+from parksim.pbx.coverage import Span
 from parksim.pbx.durations import Clock, Observed, busiest, observe
 from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
+from parksim.pbx.formats import cel
 from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog
 from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_hour, widened
@@ -76,6 +80,7 @@ def calibrate(log: FieldLog, agreement: Agreement, lot: str | None = None) -> Ca
         + (f", {seen.open_stays:,} of them unfinished" if seen.open_stays else "")
         + (f", in lot {name}" if name and log.form != "a journal of parksim" else "")
         + ".",
+        *log.coverage.in_words(),
         INDEPENDENT,
         CHOSEN,
     ]
@@ -99,7 +104,9 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     at = seen.arrivals_us if log.calls_recorded else seen.requests_us
     first, last = at[0], at[-1]
     span_us = max(last - first, 1)
-    counts, exposures = _by_hour(at)
+    stretches = _stretches(at, log.coverage.calls if log.calls_recorded else log.coverage.stays)
+    seen_us = max(sum(one[-1] - one[0] for one in stretches), 1)
+    counts, exposures = _by_hour(stretches)
     varies, why = rate_varies(counts, exposures)
     whole_day = varies or span_us > 24 * HOUR_US
     horizon = '"1d"' if whole_day else f'"{max(math.ceil(span_us / 1e6), 1)}s"'
@@ -111,10 +118,10 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
         )
     # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed; so it is where the rate
     # changes, for the mean rate between the first call and the last.
-    gaps = max(len(at) - 1, 1)
-    middle = gaps / (span_us / 1e6) if len(at) > 1 else 1 / 3600
-    low, high = (limit / (span_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
-    busy = busy_days(at)
+    gaps = max(sum(len(one) - 1 for one in stretches), 1)
+    middle = gaps / (seen_us / 1e6) if len(at) > 1 else 1 / 3600
+    low, high = (limit / (seen_us / 1e6) for limit in (poisson_limits(gaps)[0], poisson_limits(gaps - 1)[1]))
+    busy = busy_days(at, [one[-1] for one in stretches[:-1]], [one[0] for one in stretches[1:]])
     cv = 0.0 if busy is None else busy[0].value
     by = dispersion(cv, middle * DAY_S)
     result.figures["arrivals.rate"] = mean = widened(Interval(middle, low, high), by)
@@ -132,7 +139,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     if len(at) == 1:
         result.unknown.append("the rate of calls: the log has one call")
     drawn = result.generator("arrivals.rate").standard_gamma(gaps / by, DRAWN) * by
-    result.draws["arrivals.rate"] = drawn / (span_us / 1e6)
+    result.draws["arrivals.rate"] = drawn / (seen_us / 1e6)
     result.put("arrivals.rate", f'"{middle * 3600:.6f}/h"', text)
 
 
@@ -159,13 +166,19 @@ def put_calls_per_hour(result: Calibration, counts: list[int], exposures: list[f
     result.put("arrivals.calls_per_hour", f"[{text}]", f"mean {mean}, by the log's clock: " + "; ".join(lines))
 
 
-def _by_hour(at_us: list[int]) -> tuple[list[int], list[float]]:
-    """Return calls, and seconds under observation, by hour of day, after the first call and up to the last.
+def _stretches(at_us: list[int], covered: Sequence[Span]) -> list[list[int]]:
+    """Return the instants of calls in each covered span that has some."""
+    parts = (at_us[bisect_left(at_us, begin_us) : bisect_right(at_us, end_us)] for begin_us, end_us in covered)
+    return [part for part in parts if part] or [at_us]
+
+
+def _by_hour(stretches: list[list[int]]) -> tuple[list[int], list[float]]:
+    """Return calls, and seconds under observation, by hour of day: of each stretch from its first call to its last.
 
     The first is not counted: the observation begins with it, so that it was certain to be seen.
     """
-    counts = Counter(one // HOUR_US % 24 for one in at_us[1:])
-    open_us = open_by_hour_us(Window(at_us[0], at_us[-1]))
+    counts = Counter(one // HOUR_US % 24 for stretch in stretches for one in stretch[1:])
+    open_us = np.sum([open_by_hour_us(Window(stretch[0], stretch[-1])) for stretch in stretches], axis=0)
     return [counts[hour] for hour in range(24)], (open_us / 1e6).tolist()
 
 
@@ -391,22 +404,29 @@ def _recall(result: Calibration, log: FieldLog, seen: Observed) -> None:
     _ring(result, known, seen)
     if known is None or known.recall_to == c.TO_PARKER:
         _answer(result, known, seen)
-    ways = ("hung up on the way back", "answered or lost first")
     clock = seen.return_patience
+    alike = not seen.answer.seen and any(part.form == cel.FORM for part in log.coverage.parts)
+    if not clock.seen or alike:  # in CEL a caller who gives up looks like a return that rang in vain
+        if seen.timed_out:
+            result.unknown.append("who hangs up on the way back: nobody is assumed")
+        result.put("recall.patience", '"unlimited"', SILENT)
+        return
+    ways = ("hung up on the way back", "answered or lost first")
     result.put_patience("recall.patience", clock, ways, f"{len(clock.seen):,} returns")
 
 
 def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None:
     """Put how soon a return is answered, and the share that never is."""
-    if not seen.answer.seen:
+    clock = seen.answer
+    if not clock.seen:
         if seen.timed_out:
             result.unknown.append("who answers a return, and after how long: at once is assumed")
         result.put("recall.answer", '"0s"', "guess: no return was seen to ring")
         return
     vain = "rang in vain or hung up first"
-    best = result.put_law("recall.answer", seen.answer, "answered", vain, with_never=True)
-    if not seen.answer.events:
-        result.put("recall.never", "1", f"none of {len(seen.answer.seen):,} returns was answered")
+    best = result.put_law("recall.answer", clock, "answered", vain, with_never=True)
+    if not clock.events:
+        result.put("recall.never", "1", f"none of {len(clock.seen):,} returns was answered")
         return
     busy, returns = seen.returns.get("busy", 0), sum(seen.returns.values())
     if known is None and busy:
@@ -418,7 +438,7 @@ def _answer(result: Calibration, known: Settings | None, seen: Observed) -> None
         )
         result.put_share("recall.never", share_of(*counted), note, counted)
     else:
-        result.put_never("recall.never", best, seen.answer, "not answered")
+        result.put_never("recall.never", best, clock, "not answered")
 
 
 def _ring(result: Calibration, known: Settings | None, seen: Observed) -> None:

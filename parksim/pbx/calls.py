@@ -58,6 +58,8 @@ _ENDS: Final = (
     (c.ABANDONED, c.RINGING),
 )
 """What a hang-up is, by where the call was."""
+_LATER: Final = frozenset({"answered", "unanswered", "ended"})
+"""What a form without parks writes only of calls of which it wrote before."""
 _UNIQUE_IDS: Final = ("ParkeeUniqueid", "Uniqueid", "UniqueID")
 _VAIN: Final = frozenset({"BUSY", "CONGESTION", "CHANUNAVAIL"})
 
@@ -97,6 +99,8 @@ class CallTracker:
         self.places = places
         self.unique_ids: dict[str, str] = {}
         """By channel, the unique id that other logs of the PBX have of it."""
+        self.orphans: list[int] = []
+        """Instants of facts that end what has not begun."""
         self.rows: list[Row] = []
         self.boots: list[Boot] = []
         self._states: dict[str, int] = {}
@@ -206,6 +210,8 @@ class FactTracker(CsvTracker):
             self._lot_of[call] = fields.get("lot", "")
         elif "lot" not in fields and call in self._lot_of:
             entry = entry._replace(fields={**fields, "lot": self._lot_of[call]})
+        if event in _LATER and self._state(call) == life.BEFORE:
+            self.orphans.append(entry.time_us)
         if event == "answered":
             who = fields.get("parker", "")
             _ = self._record(entry, c.ANSWERED, call, extension=who) or self._record(

@@ -8,6 +8,7 @@ something that the model has not.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from parksim.engines import processes
@@ -16,6 +17,7 @@ from parksim.journal.tally import Window
 from parksim.pbx.fitting import Calibration, number
 from parksim.pbx.log import FieldLog
 from parksim.pbx.log_measures import SERVICE_TARGET_US, LogMeasure
+from parksim.pbx.replay import Replay
 from parksim.scenario.quantities import DAY_US
 from parksim.scenario.workload import draw
 
@@ -49,6 +51,20 @@ class Band(NamedTuple):
     def holds(self) -> bool:
         """Whether the log's measure lies within."""
         return self.low <= self.value <= self.high
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A log, the scenario that was found in it, and the log's measures beside those of simulated logs."""
+
+    met: Replay
+    found: Calibration
+    bands: Mapping[str, Band]
+
+    @property
+    def outside(self) -> list[str]:
+        """The measures that the scenario does not write."""
+        return [name for name, band in self.bands.items() if not band.holds]
 
 
 def bands(made: Calibration, log: FieldLog, measures: Mapping[str, LogMeasure]) -> dict[str, Band]:

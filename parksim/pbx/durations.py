@@ -6,7 +6,7 @@ others would have rung later. Their independence is an assumption of parksim's m
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from parksim.journal.journal import is_parking
 from parksim.pbx.calls import Row
+from parksim.pbx.coverage import Span, span_of
 from parksim.pbx.log import FieldLog
 from parksim.rules import codes as c
 
 Seconds = NDArray[np.float64]
 ANSWERED: Final = (c.ANSWERED, c.RECALL_ANSWERED)
 REQUESTED: Final = (c.PARKED, c.REFUSED)
+_BEGIN: Final = (c.OFFERED, c.ANSWERED)
 _LOST: Final = {c.BUSY: "busy", c.UNANSWERED: "unanswered"}
 
 
@@ -160,14 +162,49 @@ def observe(log: FieldLog, lot: str) -> Observed:
     """Return what ``log`` shows of the calls of one lot; calls never parked belong to it if it is the only lot."""
     observed = Observed(lot)
     alone = len(log.lots) == 1
+    calls, stays = log.coverage.calls, log.coverage.stays
     for call, rows in calls_of(log.rows).items():
         lots = {row.lot for row in rows if is_parking(row) or row.kind == c.REFUSED}
         if lots <= {lot} and (lots or alone):
-            observed.add(rows, log.known_until_us.get(call, log.last_us))
+            told = _told(rows) if log.calls_recorded else rows
+            kept, until_us = _known(told, calls, stays)
+            observed.add(kept, log.known_until_us.get(call, min(until_us, log.last_us)))
             parks = (row for row in rows if row.kind == c.PARKED)
             observed.limits_us.extend(row.limit_us for row in parks if row.limit_us is not None)
     observed.arrivals_us.sort()
     return observed
+
+
+def _told(rows: list[Row]) -> list[Row]:
+    """Return rows without the answers that no form tells: those that a park makes sure came before it."""
+    requests = {row.line for row in rows if row.kind in REQUESTED}
+    return [row for row in rows if row.kind not in ANSWERED or row.line not in requests]
+
+
+def _known(rows: list[Row], calls: Sequence[Span], stays: Sequence[Span]) -> tuple[list[Row], int]:
+    """Return of one call's rows those of which all forms of the log would tell, and until when they do.
+
+    A call that came during a hole of the form with calls does not count as one that came: others are missing. What
+    became of a call after its answer is not known either where the form with stays has a hole, or ends, before the
+    call does: that it was not parked then means nothing.
+
+    Args:
+        rows: in the order of time.
+        calls: when calls that came are known.
+        stays: when parks are known.
+    """
+    until_us = stays[-1][1]
+    offered_us, answered_us = (next((row.time_us for row in rows if row.kind == one), None) for one in _BEGIN)
+    if offered_us is None:
+        return rows, until_us
+    if span_of(calls, offered_us) is None:
+        return [row for row in rows if row.kind not in _BEGIN], until_us
+    if answered_us is None:
+        return rows, until_us
+    span = span_of(stays, answered_us)
+    if span is None:
+        return [row for row in rows if row.time_us <= answered_us and not is_parking(row)], answered_us
+    return [row for row in rows if row.time_us <= span[1]], until_us
 
 
 def busiest(log: FieldLog) -> str:

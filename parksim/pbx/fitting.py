@@ -58,6 +58,7 @@ class Calibration:
     ("retrieval.delay.gamma.shape"); ``laws`` names the law that was chosen for each key; ``unknown`` says what
     ``recorded`` cannot tell. ``draws`` are joint draws of what it leaves open, by the scenario's key, shape
     (``DRAWN``,); ``draws_file`` names the file that holds ``draws_csv``, and stands in the scenario where it is set.
+    ``notes`` maps keys to what their first comment says.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Calibration:
     head: list[str] = field(default_factory=list)
     draws: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     draws_file: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
     _nevers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     _lines: dict[str, list[str]] = field(default_factory=dict)
 
@@ -77,6 +79,8 @@ class Calibration:
 
     def put(self, name: str, value: str, *comments: str) -> None:
         """Set the key of a dotted name ("lot.slots"), with comments above it."""
+        if comments:
+            self.notes[name] = comments[0]
         section, key = name.split(".")
         lines = self._lines.setdefault(section, [])
         for comment in comments:

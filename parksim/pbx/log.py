@@ -25,6 +25,7 @@ from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.calls import Boot, Row
+from parksim.pbx.coverage import Coverage, Part, parts_of, stays_from, unseen_cuts
 from parksim.pbx.formats import ami
 from parksim.pbx.formats.entry import TELLS, Findings, Remark, shown
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
@@ -46,7 +47,7 @@ from parksim.pbx.sections import (
     silent,
 )
 from parksim.pbx.settings import Change, changes, whole_limits
-from parksim.pbx.taking import Part, later, taken, without_doubles
+from parksim.pbx.taking import Taken, later, taken, without_doubles
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
@@ -81,8 +82,9 @@ class FieldLog:
     of the order of time. ``begins_empty``: whether the log is known to start with empty lots. ``requests_recorded``:
     whether requests were recorded, so that refusals are known; ``calls_recorded``: whether calls that were never parked
     were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
-    log's forms tell, of ``TELLS``. ``agents``: who answered calls, where the log names them. ``exact_us``: how exact
-    instants are at best. ``lacking``: what to do where the log has no parking events.
+    log's forms tell, of ``TELLS``. ``midnight_us``: when its instants begin. ``agents``: who answered calls, where
+    the log names them. ``exact_us``: how exact instants are at best. ``lacking``: what to do where the log has no
+    parking events. ``coverage``: of each form.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -104,8 +106,9 @@ class FieldLog:
         self.has_slots = True
         self.tells: frozenset[str] = frozenset(TELLS)
         self.agents: frozenset[str] = frozenset()
-        self.exact_us = 0
+        self.exact_us = self.midnight_us = 0
         self.lacking = ""
+        self.coverage = Coverage((), (), self.first_us, self.last_us)
 
     def place(self, line: int) -> tuple[Path, int]:
         """Return the file of a line of the log, and the line in it."""
@@ -322,7 +325,8 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     parts = [taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
     if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
         parts = [later(part, early_us) for part in parts]  # an instant before the first line's midnight
-    rows, doubles = without_doubles(_together(parts, places), how.tolerance_us)
+    forms = parts_of([(stream.reader, part.tracker, part.instants) for stream, part in zip(read, parts, strict=True)])
+    rows, doubles = without_doubles(joined(forms, places), how.tolerance_us)
     slots = has_slots(rows)
     rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
     form = " and ".join(stream.reader.form for stream in read)
@@ -339,6 +343,7 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, lots)
     log.files, log.places = len(files), places
     log.by_time = len(read) > 1 or how.tolerance_us > ORDER_US
+    log.midnight_us = midnight_us - early_us
     log.misplaced = [line for part in parts for line in part.misplaced]
     log.disorder_us = max(part.disorder_us for part in parts)
     log.remarks = findings.remarks
@@ -354,7 +359,8 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
     silences = [(from_us - midnight_us, until_us - midnight_us) for from_us, until_us in findings.silences]
     foreign = any(stream.reader.form == ami.FORM for stream in read) and not any(part.steps for part in parts)
-    _cut(log, parts, boots, instants, how, silences if foreign else None)
+    _cut(log, parts, forms, boots, instants, how, silences if foreign else None)
+    log.coverage = Coverage.of(forms, log.cuts, log.first_us, log.last_us)
     if log.has_slots:
         _remark_overlaps(log)
     return log
@@ -376,16 +382,10 @@ def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
     return read[0].reader.lacking.replace("{file}", files[0].name)
 
 
-def _together(parts: Sequence["Part"], places: Places) -> list[Row]:
-    """Return the rows of all forms: those of one as they are, those of several as one life for each call."""
-    if len(parts) == 1:
-        return parts[0].tracker.rows
-    return joined([(part.tracker.rows, part.tracker.unique_ids) for part in parts], places)
-
-
 def _cut(
     log: FieldLog,
-    parts: Sequence[Part],
+    parts: Sequence[Taken],
+    forms: Sequence[Part],
     boots: Sequence[Boot],
     instants: list[int],
     how: Reading,
@@ -400,9 +400,11 @@ def _cut(
         for line, at_us, step in part.steps:
             cuts += _stepped(log, line, at_us, step, instants, how)
     first_us, last_us, limits = log.first_us, log.last_us, longest_seen(log.rows)
+    written = sorted(instant for part in stays_from(forms) for instant in part.instants)
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
-        begin, end = bisect_left(instants, section.begins_us), bisect_right(instants, section.ends_us)
-        cuts += holes(section.rows, instants[begin:end], how.tolerance_us, section.ends_us, limits)
+        begin, end = bisect_left(written, section.begins_us), bisect_right(written, section.ends_us)
+        cuts += holes(section.rows, written[begin:end], how.tolerance_us, section.ends_us, limits)
+    cuts += unseen_cuts(forms, cuts)
     for hole in silent(instants, silences):
         if not any(cut.from_us < hole.to_us and hole.from_us < cut.to_us for cut in cuts):
             line = next((row.line for row in log.rows if row.time_us >= hole.to_us), 0)

@@ -37,7 +37,7 @@ TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
 """What makes rows of a form's entries, where it is not ``FactTracker``."""
 
 
-class Part(NamedTuple):
+class Taken(NamedTuple):
     """The rows of one form of a log, the instants of its entries, and what is wrong with their order."""
 
     tracker: CallTracker
@@ -48,7 +48,7 @@ class Part(NamedTuple):
     """Line and instant (after it was corrected) from which on the clock was set back."""
 
 
-def taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -> Part:
+def taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -> Taken:
     """Take all entries of a form; their instants count from midnight, and continue where a clock went back.
 
     Where lines are out of place, entries are taken in the order of their instants: the life of a call is in order then.
@@ -96,10 +96,10 @@ def taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -
         tracker.rows = [
             row._replace(time_us=row.time_us + step.back_us) if row.line >= from_line else row for row in tracker.rows
         ]
-    return Part(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
+    return Taken(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
 
 
-def later(part: Part, by_us: int) -> Part:
+def later(part: Taken, by_us: int) -> Taken:
     """Return the same with all instants later."""
     tracker = part.tracker
     tracker.rows = [row._replace(time_us=row.time_us + by_us) for row in tracker.rows]

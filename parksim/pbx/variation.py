@@ -5,7 +5,7 @@ What may be chance is left out: a test at 1 % comes first. Weekdays are not told
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import Final
 
@@ -30,7 +30,9 @@ def chi_squared(probability: float, degrees: float) -> float:
     return degrees * max(1 - part + NormalDist().inv_cdf(probability) * math.sqrt(part), 0.0) ** 3
 
 
-def busy_days(at_us: list[int]) -> tuple[Interval, int] | None:
+def busy_days(
+    at_us: list[int], ends_us: Sequence[int] = (), begins_us: Sequence[int] = ()
+) -> tuple[Interval, int] | None:
     """Return the coefficient of variation of a day's rate, with its limits, and of how many whole days.
 
     None where there are too few days, or where the counts differ by no more than chance allows at 1 % (index of
@@ -40,12 +42,16 @@ def busy_days(at_us: list[int]) -> tuple[Interval, int] | None:
 
     Args:
         at_us: instants of the calls from a midnight on, ascending; the first day and the last are not whole.
+        ends_us: from when on no calls are known: days are not whole from then,
+        begins_us: until they are known again.
     """
     first, end = -(-at_us[0] // DAY_US), at_us[-1] // DAY_US
-    days = end - first
+    cut = {day for a, b in zip(ends_us, begins_us, strict=True) for day in range(a // DAY_US, b // DAY_US + 1)}
+    whole = [day for day in range(first, end) if day not in cut]
+    days = len(whole)
     if days < FEWEST_DAYS:
         return None
-    counts = np.bincount(np.array(at_us) // DAY_US)[first:end]
+    counts = np.bincount(np.array(at_us) // DAY_US)[whole]
     mean, spread = float(counts.mean()), float(counts.var(ddof=1))
     if not mean or (days - 1) * spread / mean <= chi_squared(0.99, days - 1):
         return None

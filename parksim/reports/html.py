@@ -18,10 +18,12 @@ from typing import Final
 from parksim.errors import ArgumentError, WrongTypeError
 from parksim.reports import charts as plots
 from parksim.reports.markdown import markdown
+from parksim.reports.play.page import Playing, playing
 from parksim.reports.stories import STORIES, story_of
 from parksim.reports.story import Cell, Chart, Mark, Sheet, Story
 from parksim.reports.words import VERDICTS
 from parksim.results import library, write
+from parksim.studies.study import Study
 
 WIDE: Final = 760
 PHONE: Final = 340
@@ -33,27 +35,30 @@ SHORT_TABLE: Final = 10
 _TYPES: Final = {".csv": "text/csv", ".toml": "application/toml"}
 
 
-def page(story: Story, *, interactive: bool = False) -> str:
-    """Return a report as HTML.
+def page(story: Story, *, interactive: bool = False, played: Playing | None = None) -> str:
+    """Return a report as HTML; ``played`` is what makes it play.
 
     Raises:
         MissingLibraryError: altair or vl-convert is not installed.
     """
     interactive = interactive and bool(story.charts)
     parts = [
-        *_head(story, interactive=interactive),
+        *_head(story, interactive=interactive, played=played),
         *_answer(story),
+        *([played.section] if played else ()),
         *_charts(story, interactive=interactive),
+        *_sections(story),
         *_tables(story),
         *_assumptions(story),
         *_made(story),
         *([f"<script>{script}</script>" for script in (_vega(), _LIVE)] if interactive else ()),
+        *([played.scripts] if played else ()),
         "</main></body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def save(result: object, path: str | Path, *, source: str = "", interactive: bool = False) -> None:
+def save(result: object, path: str | Path, *, source: str = "", interactive: bool = False, play: bool = False) -> None:
     """Write the report of a result: a page (``.html``), or Markdown (``.md``).
 
     Args:
@@ -61,10 +66,11 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         path: the file; one that is there is replaced.
         source: the name of the result's store, for the command that makes it again.
         interactive: whether the page contains Vega, so that charts can show their numbers.
+        play: whether the switchboard of a study runs in the page.
 
     Raises:
-        WrongTypeError: there is no report of such a result.
-        ArgumentError: the file's name ends otherwise.
+        WrongTypeError: there is no report of such a result, or no page that plays.
+        ArgumentError: the file's name ends otherwise, or the result is too long for a page that plays.
         MissingLibraryError: altair or vl-convert is not installed (a page needs them, Markdown does not).
         OutputError: the file cannot be written.
     """
@@ -74,8 +80,13 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ArgumentError(f"{path}: a report is written as {' or '.join(ENDINGS)}")
+    if play and not isinstance(result, Study):
+        raise WrongTypeError(f"a page plays one design, the result of run, not a {type(result).__name__}")
+    if play and path.suffix != ".html":
+        raise ArgumentError(f"{path}: a report that plays is a page, .html")
     story = story_of(result, source)
-    written = markdown(story) if path.suffix == ".md" else page(story, interactive=interactive)
+    played = playing(result) if play and isinstance(result, Study) else None
+    written = markdown(story) if path.suffix == ".md" else page(story, interactive=interactive, played=played)
     write(path, written)
 
 
@@ -91,8 +102,8 @@ def text(words: object) -> str:
     return html.escape(str(words)).replace(" %", "&nbsp;%")
 
 
-def _head(story: Story, *, interactive: bool) -> Iterator[str]:
-    scripts = " script-src 'unsafe-inline' 'unsafe-eval';" if interactive else ""
+def _head(story: Story, *, interactive: bool, played: Playing | None) -> Iterator[str]:
+    scripts = " script-src 'unsafe-inline' 'unsafe-eval';" if interactive else f" {played.policy}" if played else ""
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
     yield (
@@ -102,7 +113,7 @@ def _head(story: Story, *, interactive: bool) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="generator" content="parksim">'
     yield f"<title>{text(story.title)}</title>"
-    yield f"<style>\n{STYLE}</style></head>"
+    yield f"<style>\n{STYLE}{played.style if played else ''}</style></head>"
     yield "<body><main>"
     asked = f'<p class="asked">{text(story.asked)}</p>' if story.asked else ""
     yield f'<header><p class="kind">Call parking: {text(story.kind)}</p><h1>{text(story.title)}</h1>'
@@ -233,15 +244,28 @@ document.getElementById("live").addEventListener("click", async (event) => {
 # Tables, assumptions, how it was made ---------------------------------------------------------------------------------
 
 
+def _sections(story: Story) -> Iterator[str]:
+    for number, section in enumerate(story.sections):
+        yield f'<section aria-labelledby="section-{number}"><h2 id="section-{number}">{text(section.heading)}</h2>'
+        for sheet in section.sheets:
+            yield from _long_or_short(sheet)
+        yield "</section>"
+
+
+def _long_or_short(sheet: Sheet) -> Iterator[str]:
+    """Yield a table; a long one is shut at first, and stays off paper."""
+    if len(sheet.rows) > LONG_TABLE:
+        opening = f"<summary>{text(sheet.caption)} ({len(sheet.rows):,} rows)</summary>"
+        yield f"<details>{opening}{_table(sheet)}</details>"
+        yield f'<p class="paper">{text(sheet.caption)} ({len(sheet.rows):,} rows): on the screen, not on paper.</p>'
+    else:
+        yield _table(sheet)
+
+
 def _tables(story: Story) -> Iterator[str]:
     yield '<section aria-labelledby="measures"><h2 id="measures">All that was measured</h2>'
     for sheet in story.tables:
-        if len(sheet.rows) > LONG_TABLE:
-            opening = f"<summary>{text(sheet.caption)} ({len(sheet.rows):,} rows)</summary>"
-            yield f"<details>{opening}{_table(sheet)}</details>"
-            yield f'<p class="paper">{text(sheet.caption)} ({len(sheet.rows):,} rows): on the screen, not on paper.</p>'
-        else:
-            yield _table(sheet)
+        yield from _long_or_short(sheet)
     if story.footnotes:
         yield f'<div class="footnotes">{"".join(map(_footnote, story.footnotes, count(1)))}</div>'
     links = [_download(name, content, name) for name, content in story.files.items() if name.endswith(".csv")]
@@ -253,6 +277,8 @@ def _footnote(words: str, number: int) -> str:
 
 
 def _assumptions(story: Story) -> Iterator[str]:
+    if story.assumptions is None:
+        return
     yield '<section aria-labelledby="assumptions"><h2 id="assumptions">What was assumed</h2>'
     if story.sources:
         yield '<div class="sources"><h3>What the scenario file says of itself</h3>'

@@ -50,15 +50,19 @@ def _lines(story: Story) -> Iterator[str]:
         yield from ("", "## What was seen")
     for chart in story.charts:
         yield from _chart(chart)
+    for section in story.sections:
+        yield from ("", f"## {escaped(section.heading)}")
+        yield from (line for sheet in section.sheets for line in _table(sheet))
     if story.tables:
         yield from ("", "## All that was measured")
     for sheet in story.tables:
         yield from _table(sheet)
     yield from (line for n, words in enumerate(story.footnotes, 1) for line in ("", f"\\[{n}\\] {escaped(words)}"))
-    yield from ("", "## What was assumed", "")
-    for paragraph in story.sources:
-        yield from (f"> {escaped(paragraph)}", ">")
-    yield from _table(story.assumptions)
+    if story.assumptions is not None:
+        yield from ("", "## What was assumed", "")
+        for paragraph in story.sources:
+            yield from (f"> {escaped(paragraph)}", ">")
+        yield from _table(story.assumptions)
     yield from ("", "## How it was made", "")
     yield from (f"- {escaped(what)}: {escaped(which)}" for what, which in story.made)
     for command in story.commands:

@@ -33,7 +33,8 @@ def log_screen(
     otherwise: dict[str, WhatIf],
 ) -> RenderableType:
     """Return the verdict on a log, its measures, and what they would be with some ``changes``."""
-    files = log.path.name if log.files == 1 else f"{log.path.name} and {log.files - 1} more files"
+    more = log.files - 1
+    files = log.path.name + (f" and {more} more file{'s' * (more > 1)}" if more else "")
     parts: list[RenderableType] = [Text(f"{files}: {log.form}, {len(log.rows):,} facts", "bold")]
     parts.extend(_verdict(log, agreement))
     if not agreement.rows:
@@ -84,11 +85,12 @@ def _calls(log: FieldLog) -> Text:
 
 
 def _tells(log: FieldLog) -> list[RenderableType]:
-    """Return what the forms of a log tell and do not tell; nothing of a form that tells all."""
+    """Return what the forms of a log tell and do not tell, and about what each is believed."""
     told, not_told = (
         ", ".join(words for one, words in TELLS.items() if (one in log.tells) is is_told) for is_told in (True, False)
     )
-    return [Text(f"Told: {told}."), Text(f"Not told: {not_told}.")] if not_told else []
+    said = [f"Told: {told}.", f"Not told: {not_told}."] if not_told else []
+    return [Text(one) for one in (*said, *log.coverage.in_words())]
 
 
 def _verdict(log: FieldLog, agreement: Agreement) -> list[Text]:

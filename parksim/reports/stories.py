@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from parksim.pbx.check_of_fit import Checked
+from parksim.pbx.replay import Replay
 from parksim.reports.story import Story, of_study, of_sweep
 from parksim.reports.story_advice import of_advice
+from parksim.reports.story_logs import of_calibration, of_replay
 from parksim.reports.story_plans import of_comparison, of_frontier, of_sensitivity, of_solution
 from parksim.studies.advise import Advice
 from parksim.studies.compare import Comparison
@@ -21,6 +24,8 @@ STORIES: Final[dict[type, Callable[[Any, str], Story]]] = {
     Comparison: of_comparison,
     Sensitivity: of_sensitivity,
     Advice: of_advice,
+    Replay: of_replay,
+    Checked: of_calibration,
 }
 """By the type of a result: its story, of the result and of the name of its store ("" when it has none)."""
 

@@ -78,6 +78,13 @@ class Chart(NamedTuple):
     figure: Figure | None
 
 
+class Section(NamedTuple):
+    """A heading and the tables under it."""
+
+    heading: str
+    sheets: tuple[Sheet, ...]
+
+
 class Command(NamedTuple):
     """What to type, and what that does."""
 
@@ -102,11 +109,12 @@ class Story:
         charts: In the order of the page.
         tables: Further ones.
         footnotes: What "[1]", "[2]", ... in the tables stand for.
-        assumptions: Each value of the scenario, with its note and whether it is a guess.
+        assumptions: Each value of the scenario, with its note and whether it is a guess; None without values.
         sources: What the scenario file says at its head.
         made: How it was made: what, and which.
         commands: To make it again.
         files: What can be taken out of the report: texts by file name.
+        sections: Tables with headings of their own, between the charts and the further tables.
     """
 
     title: str
@@ -121,16 +129,17 @@ class Story:
     charts: tuple[Chart, ...]
     tables: tuple[Sheet, ...]
     footnotes: tuple[str, ...]
-    assumptions: Sheet
+    assumptions: Sheet | None
     sources: tuple[str, ...]
     made: tuple[tuple[str, str], ...]
     commands: tuple[Command, ...]
     files: Mapping[str, str]
+    sections: tuple[Section, ...] = ()
 
     @property
     def guesses(self) -> int:
         """How many of the assumptions are guesses."""
-        return sum(isinstance(row[-1], Mark) for row in self.assumptions.rows)
+        return sum(isinstance(row[-1], Mark) for row in self.assumptions.rows) if self.assumptions is not None else 0
 
     @property
     def warning(self) -> str:

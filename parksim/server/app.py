@@ -10,13 +10,16 @@ Order of the checks: Host, Origin, then for the board its routes, for everything
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import parse_qs
 
-from parksim.rules.uapi import Refusal, Reply, Request, refusal_reply
-from parksim.server.events import Message, Viewers
+from parksim.rules.uapi import STREAM, Refusal, Reply, Request, heard, options_reply, refusal_reply
+from parksim.server.call_events import Readers
+from parksim.server.commands import METHODS, answer
+from parksim.server.doors import Doors, Forwarded
+from parksim.server.events import Receive, Send, Viewers
 from parksim.server.openapi import document
 from parksim.server.tokens import Tokens
 from parksim.server.wire import SAFETY_HEADERS, header_fields
@@ -24,45 +27,13 @@ from parksim.server.wire import SAFETY_HEADERS, header_fields
 if TYPE_CHECKING:
     from parksim.server.desk import Desk
 
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-_SCRIPTS: Final = ("parts", "lots", "tables", "today", "news", "board")
+_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "controls", "board")
 """The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
-_WILDCARDS: Final = ("0.0.0.0", "[::]")  # noqa: S104 - names, of which none is bound here
-_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+_COMMANDS: Final = b"/board/commands"
+_FORWARDED: Final = (b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port")
 
 logger = logging.getLogger("parksim.server")
-
-
-class Doors(NamedTuple):
-    """The hosts for which the service answers, and the origins whose pages may call it; all in lower case."""
-
-    hosts: frozenset[str]
-    origins: frozenset[str]
-
-    @classmethod
-    def of(cls, bound: str, port: int, base_url: str) -> "Doors":
-        """Return the doors of a service bound to an address, whose links begin with ``base_url``.
-
-        Loopback by its three names, the address itself where it is one, and the base URL's host.
-
-        >>> doors = Doors.of("127.0.0.1", 8080, "https://pbx.example")
-        >>> sorted(doors.hosts)
-        ['127.0.0.1:8080', '[::1]:8080', 'localhost:8080', 'pbx.example', 'pbx.example:443']
-        """
-        base = urlsplit(base_url.lower())
-        own = f"[{bound}]" if ":" in bound else bound
-        names = {*_LOOPBACK, own} - set(_WILDCARDS)
-        places = {("http", f"{name}:{port}") for name in names} | {(base.scheme, base.netloc)}
-        places |= {(scheme, where.removesuffix(f":{_DEFAULT_PORTS[scheme]}")) for scheme, where in places}
-        ported = {f"{base.netloc}:{_DEFAULT_PORTS[base.scheme]}"} if base.port is None else set()
-        return cls(
-            frozenset({where for _, where in places} | ported),
-            frozenset(f"{scheme}://{where}" for scheme, where in places),
-        )
 
 
 def board_pages() -> Mapping[str, Reply]:
@@ -74,7 +45,7 @@ def board_pages() -> Mapping[str, Reply]:
     if not folder.is_dir():
         return {}
     known = {file.name: file.read_bytes() for file in folder.iterdir()}
-    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS)
+    known["board.js"] = b"\n".join(known[f"{name}.js"] for name in _SCRIPTS if f"{name}.js" in known)
     return {
         path: Reply(200, known[f"board.{kind}"], (("Content-Type", media),))
         for kind, path, media in (
@@ -110,6 +81,7 @@ class App:
         self._answer: Literal["collection", "accepted"] = answer
         self._cookie = cookie
         self._viewers = Viewers(desk)
+        self._readers = Readers()
         pages = board_pages()
         media = {path: page.headers[0][1].partition(";")[0] for path, page in pages.items()}
         description = json.dumps(document(media)).encode("ascii")
@@ -119,6 +91,7 @@ class App:
     def close(self) -> None:
         """End all streams, so that their connections can be closed."""
         self._viewers.close()
+        self._readers.close()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3); a client that leaves before its request is whole has asked nothing."""
@@ -128,37 +101,55 @@ class App:
         if body is None:
             return
         headers = _Headers(scope["headers"])
+        request = self._request(scope, headers, body)
         try:
             reply = self._own_reply(scope, headers)
-            if reply is None and scope["raw_path"] != _STREAM:
+            if reply is None:
                 await self._desk.catch_up()
-                reply = self._desk.respond(self._request(scope, headers, body))
+                reply = self._desk_reply(scope, headers, request)
         except Exception:
             logger.exception("the request could not be answered")
             reply = refusal_reply(Refusal.INTERNAL_ERROR)
-        if reply is not None:
+        if reply != STREAM or scope["method"] == "HEAD":
             await _send(reply, send)
-        else:
+        elif scope["raw_path"] == _STREAM:
             await self._viewers.stream(receive, send)
+        else:
+            register = self._desk.register
+            whose = register, heard(register, request)
+            await self._readers.stream(self._desk.events, whose, headers.only(b"last-event-id"), receive, send)
+
+    def _desk_reply(self, scope: Mapping[str, Any], headers: "_Headers", request: Request) -> Reply:
+        """Let the desk answer a request to UAPI, or a command of the board."""
+        if scope["raw_path"] == _COMMANDS:
+            viewer = self._tokens.viewer(headers.cookie(self._cookie))
+            assert viewer is not None  # else it was refused before
+            return answer(self._desk, viewer, request.method, request.body)
+        reply = self._desk.respond(request)
+        if reply == STREAM and self._readers.full:
+            return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many read streams; try again later.")
+        return reply
 
     def _own_reply(self, scope: Mapping[str, Any], headers: "_Headers") -> Reply | None:
-        """Return what is answered without the desk; None: it is the desk's to answer, or the board's stream."""
+        """Return what is answered without the desk; None: it is the desk's to answer."""
         method: str = scope["method"]
         refused = self._refused_at_the_door(headers)
         if refused is not None:
             return refused
         if scope["raw_path"] == _STREAM:
-            return self._stream_refusal(method, headers)
+            return self._stream_reply(method, headers)
+        if scope["raw_path"] == _COMMANDS:
+            return self._board_reply(method, headers, METHODS)
         path = scope["raw_path"].decode("latin-1")
+        if path == "*":  # OPTIONS, of the whole service; nothing else has such a target
+            return options_reply(("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS"))
         if path == "/" and method == "GET":
             asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             if "token" in asked:
                 return self._opened_reply(asked["token"][-1])
         if path not in self._pages:
             return None
-        if method in {"GET", "HEAD"}:
-            return self._pages[path]
-        return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+        return self._pages[path] if method in {"GET", "HEAD"} else _of_no_use(method, ("GET", "HEAD"))
 
     def _request(self, scope: Mapping[str, Any], headers: "_Headers", body: bytes) -> Request:
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
@@ -169,7 +160,7 @@ class App:
             body,
             user=None if token is None else token.user,
             scope="user" if token is None else token.scope,
-            prefer=b", ".join(headers.all(b"prefer")).decode("latin-1"),
+            prefer=", ".join(headers.texts(b"prefer")),
             answer=self._answer,
         )
 
@@ -177,28 +168,42 @@ class App:
         host = headers.only(b"host")
         if host is None:
             return refusal_reply(Refusal.REQUEST_MALFORMED, "A request has one field Host.")
-        if host.decode("latin-1").lower() not in self._doors.hosts:
-            return refusal_reply(Refusal.HOST_REFUSED)
-        origins = headers.all(b"origin")
-        if any(origin.decode("latin-1").lower() not in self._doors.origins for origin in origins):
-            return refusal_reply(Refusal.ORIGIN_REFUSED)
-        return None
+        hosts, schemes, ports = (headers.texts(name) for name in _FORWARDED)
+        forwarded = Forwarded.of(hosts, schemes, ports)
+        refused = self._doors.refusal(host.decode("latin-1"), headers.texts(b"origin"), forwarded)
+        return None if refused is None else refusal_reply(refused)
 
     def _opened_reply(self, key: str) -> Reply:
         """Exchange the key in the board's link for the cookie, and lead away from the address that shows it."""
-        if not self._tokens.opens_board(key):
+        value = self._tokens.board_cookie(key)
+        if value is None:
             return refusal_reply(Refusal.ACCESS_DENIED)
-        cookie = f"{self._cookie}={self._tokens.board_cookie}; Path=/board; HttpOnly; SameSite=Strict"
+        cookie = f"{self._cookie}={value}; Path=/board; HttpOnly; SameSite=Strict"
         return Reply(303, b"", (("Location", "/"), ("Set-Cookie", cookie)))
 
-    def _stream_refusal(self, method: str, headers: "_Headers") -> Reply | None:
-        if method != "GET":
-            return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow="GET")
-        if not self._tokens.is_board_cookie(headers.cookie(self._cookie)):
-            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
+    def _stream_reply(self, method: str, headers: "_Headers") -> Reply:
+        refused = self._board_reply(method, headers, ("GET", "HEAD"))
+        if refused is not None:
+            return refused
         if self._viewers.full:
             return refusal_reply(Refusal.SERVICE_UNAVAILABLE, "Too many viewers of the board; try again later.")
+        return STREAM
+
+    def _board_reply(self, method: str, headers: "_Headers", methods: Sequence[str]) -> Reply | None:
+        """Answer OPTIONS, refuse another method, and who has not opened the board."""
+        if method not in methods:
+            return _of_no_use(method, methods)
+        if self._tokens.viewer(headers.cookie(self._cookie)) is None:
+            return refusal_reply(Refusal.ACCESS_DENIED, "Open the board by the link that the server printed.")
         return None
+
+
+def _of_no_use(method: str, methods: Sequence[str]) -> Reply:
+    """Answer OPTIONS, and refuse a method that a path does not have."""
+    allowed = (*methods, "OPTIONS")
+    if method == "OPTIONS":
+        return options_reply(allowed)
+    return refusal_reply(Refusal.METHOD_NOT_ALLOWED, allow=", ".join(allowed))
 
 
 class _Headers:
@@ -209,6 +214,9 @@ class _Headers:
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for known, value in self._pairs if known == name]
+
+    def texts(self, name: bytes) -> list[str]:
+        return [value.decode("latin-1") for value in self.all(name)]
 
     def only(self, name: bytes) -> bytes | None:
         """Return the field's value; None when it is not there, or there twice."""
@@ -234,7 +242,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    length = [] if reply.status == 204 else [("Content-Length", str(len(reply.body)))]
+    length = [] if reply.status == 204 or reply == STREAM else [("Content-Length", str(len(reply.body)))]
     fields = header_fields(*reply.headers, *SAFETY_HEADERS, *length)
     await send({"type": "http.response.start", "status": reply.status, "headers": fields})
     await send({"type": "http.response.body", "body": reply.body})

@@ -12,7 +12,7 @@ call whose time was up rings its parker until somebody answers or hangs up; nobo
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,21 +23,24 @@ from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPAR
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
 from parksim.rules import codes as c
-from parksim.rules import lot, uapi
+from parksim.rules import uapi
 from parksim.rules.lot import Fact
 from parksim.rules.uapi import register as r
-from parksim.rules.uapi.calls import answer, park_view
+from parksim.rules.uapi.calls import answer, due_before, park_view
 from parksim.rules.uapi.mirror import mirrored
 from parksim.rules.uapi.models import Refusal
-from parksim.scenario.lots import NamedLot
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
+from parksim.server.call_events import CallEvents
+from parksim.server.checkpoint import files
 from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
+from parksim.server.directory import directory
 from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
-from parksim.server.session import LAST_US, Mark, Resumed, Session, Taken
+from parksim.server.keeping import Keeper
+from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -69,6 +72,7 @@ class Desk:
         register_file: a file of further ones (see ``read_given``).
         journal: the session file; None for none.
         fsync: whether each line of it is forced to the disk.
+        full_replay: whether the session is replayed from its beginning, and its checkpoint held against that.
         start_us: the simulated instant at which it begins to serve; what happens before is simulated at once.
 
     Raises:
@@ -89,50 +93,51 @@ class Desk:
         register_file: Path | None = None,
         journal: Path | None = None,
         fsync: bool = False,
+        full_replay: bool = False,
         start_us: int = 0,
     ) -> None:
         self.scenario = scenario
         self.rate = rate
+        """Simulated seconds a second, unless time stands still."""
+        self.paused = False
+        self._begun_rate = rate  # of the server that a change of the rate was told to
         self._followed = directory(scenario, base_url)
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
+        self.notes: list[str] = []
+        """What the screen should say at the start: of checkpoints, and of a full replay."""
         pickup = scenario.uapi.pickup
         self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
         self._clock = clock
+        self._traffic = traffic
         self._committing: list[Fact] | None = None
         self._changes = 0
         self._changed = asyncio.Event()
         self._counters = dict.fromkeys(COUNTED, 0)
         self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
+        self.events = CallEvents()
         self._session: Session | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self.switchboard = Switchboard(
             scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
         )
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
-        if start_us:
-            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        for number, one in enumerate(given, 1):
-            try:
-                self._admit(one)
-            except ValueError as error:
-                raise ArgumentError(f"given call {number}: {error}") from None
-        if journal is not None:
-            opening = {
-                "scenario": scenario.canonical,
-                "seed": seed,
-                "traffic": traffic,
-                "given": [one.model_dump() for one in given],
-                "start_us": start_us,
-            }
-            self._session = Session(journal, opening, fsync=fsync)
+        opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
-            self._go_back_to_work()
+            if journal is not None and journal.is_file() and journal.stat().st_size:
+                self._session = Session(journal, opening, fsync=fsync, full=full_replay)
+            if self._session is None or self._session.checkpoint is None or full_replay:
+                self._begin(start_us, given)
+            else:
+                self.become(self._session.checkpoint.state)
+            if journal is not None and self._session is None:  # only now: whatever was given is in order
+                self._session = Session(journal, opening, fsync=fsync)
+            self._go_back_to_work(rate, compare=full_replay)
         except BaseException:
             self.close_file()
             raise
@@ -161,27 +166,46 @@ class Desk:
     def state(self) -> DeskState:
         """Everything that the desk knows at this instant and its arguments do not say."""
         model = self.switchboard.snapshot()
-        counters = [self._counters[kind] for kind in COUNTED]
-        calls = list(self._followed.calls)
-        return DeskState(self.switchboard.reached_us, self._changes, counters, self._day.state(), calls, model)
+        return DeskState(
+            reached_us=self.switchboard.reached_us,
+            speed=[self.rate, self.paused, self._begun_rate],
+            changes=self._changes,
+            newest_event=self.events.newest,
+            counters=[self._counters[kind] for kind in COUNTED],
+            day=self._day.state(),
+            calls=list(self._followed.calls),
+            model=model,
+        )
 
-    def _become(self, state: DeskState) -> None:
+    @property
+    def happened(self) -> int:
+        """How many facts there were."""
+        return self._changes
+
+    @property
+    def live(self) -> int:
+        """How many calls the register shows."""
+        return len(self._followed.calls)
+
+    def become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
+        self.rate, self.paused, self._begun_rate = state.speed
         self._changes = state.changes
+        self.events = CallEvents(state.newest_event)
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
         self._day.become(state.day)
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
-    def _go_back_to_work(self) -> None:
+    def _go_back_to_work(self, rate: float, *, compare: bool) -> None:
         """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
         start_us = max(self.switchboard.reached_us, 0)
         if self._session is not None:
             records, self._session.records = self._session.records, []  # of no further use, and many
-            self.cut_bytes = self._session.cut_bytes
-            for number, record in enumerate(records, 2):
+            self.cut_bytes, self.notes = self._session.cut_bytes, [self._session.note] if self._session.note else []
+            for number, record in zip(self._session.numbers, records, strict=True):
                 try:
                     self._replay(record)
                 except Exception as error:
@@ -189,14 +213,73 @@ class Desk:
                         f"{self._session.path}, line {number}: cannot be done again ({error}); name another --session "
                         "file, or cut the file before this line to lose what follows"
                     ) from error
+            if self._begun_rate != rate:  # who names another rate than before wants that one
+                self.rate, self.paused, self._begun_rate = rate, False, rate
             if records:
                 start_us = self._resume(self._session, records[-1])
-        self.switchboard.clock = RealClock(self.rate, start_us) if self._clock is None else self._clock
+            if compare and self._session.checkpoint is not None:
+                self._compare(self._session, records)
+        self._set_clock(start_us)
 
-    def _resume(self, session: Session, last: Taken | Mark | Resumed) -> int:
+    def _set_clock(self, now_us: int) -> None:
+        """Let time run from an instant on, or stand still there."""
+        if self._clock is not None:
+            self.switchboard.clock = self._clock
+        else:
+            self.switchboard.clock = VirtualClock(now_us) if self.paused else RealClock(self.rate, now_us)
+
+    def follow(self, records: Iterable[Record]) -> None:
+        """Do again what followed; nothing of it is written down."""
+        for record in records:
+            self._replay(record)
+
+    def anew(self) -> "Desk":
+        """Return a new desk with the same arguments, without a session and without given calls."""
+        seed, base_url = self.switchboard.seed, self._followed.base_url
+        return Desk(self.scenario, clock=VirtualClock(0), seed=seed, traffic=self._traffic, base_url=base_url)
+
+    def unlike(self, other: "Desk") -> list[str]:
+        """Return by name what another desk, which has come to the same instant, knows otherwise."""
+        theirs = other.known()
+        return [name for name, ours in self.known().items() if theirs[name] != ours]
+
+    def known(self) -> dict[str, Any]:
+        """Return what the desk knows, by name; a telephone has stopped ringing also where nobody has asked since.
+
+        The rate is not in it: until a line says otherwise it is that of the server.
+        """
+        state = self.state._replace(speed=())
+        rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
+        return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
+
+    def _compare(self, session: Session, records: Sequence[Record]) -> None:
+        """Let another desk resume from the checkpoint, at the same instant.
+
+        Raises:
+            SessionError: it does not know then what a full replay knows.
+        """
+        assert session.checkpoint is not None
+        place, state = session.checkpoint
+        twin = self.anew()
+        twin.become(state)
+        twin.follow(record for number, record in zip(session.numbers, records, strict=True) if number > place.lines)
+        twin.follow([Resumed(self.switchboard.reached_us, 0.0, self.resumed_after_us)])
+        unlike = self.unlike(twin)
+        if unlike:
+            newest, before = files(session.path)
+            raise SessionError(
+                f"{session.path}: a full replay leads to other {', '.join(unlike)} than its checkpoint, a fault of "
+                f"parksim; remove {newest.name} and {before.name} to resume by replay"
+            )
+        self.notes.append(
+            f"a full replay of {len(records):,} records agrees with the checkpoint after line {place.lines}"
+        )
+
+    def _resume(self, session: Session, last: Record) -> int:
         """Put the traffic off by the time that has passed; return the simulated instant of now."""
         at_us = max(last.at_us, self.switchboard.reached_us) + 1
-        passed_us = round(max(0.0, time.time() - last.wall_s) * self.rate * 1e6)
+        passed_s = 0.0 if self.paused else max(0.0, time.time() - last.wall_s)
+        passed_us = round(passed_s * self.rate * 1e6)
         gap_us = max(0, last.at_us + passed_us - at_us)
         if at_us + gap_us > LAST_US:
             raise SessionError(
@@ -212,9 +295,11 @@ class Desk:
         self.resumed_after_us = gap_us
         return at_us + gap_us
 
-    def _replay(self, record: Taken | Mark | Resumed) -> None:
+    def _replay(self, record: Record) -> None:
         """Do again what a session file tells."""
-        if isinstance(record, Resumed):
+        if isinstance(record, Speed):
+            self.rate, self.paused, self._begun_rate = record.rate, record.paused, record.begun_rate
+        elif isinstance(record, Resumed):
             self._put_off(record)
         elif isinstance(record, Taken):
             request = record.request
@@ -225,6 +310,16 @@ class Desk:
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _begin(self, start_us: int, given: Sequence[Given]) -> None:
+        """Let happen what comes before it serves, and let the given calls in."""
+        if start_us:
+            self.switchboard.at_instant(start_us, c.RANK_HANGUP, lambda _now_us: None)
+        for number, one in enumerate(given, 1):
+            try:
+                self._admit(one)
+            except ValueError as error:
+                raise ArgumentError(f"given call {number}: {error}") from None
 
     def _admit(self, given: Given) -> None:
         """Let a given call in: offered, answered, parked, a microsecond each.
@@ -261,7 +356,10 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         await self.switchboard.__aenter__()
-        self._task = asyncio.get_running_loop().create_task(self._mark(), name="parksim session marks")
+        self._tasks.add(asyncio.create_task(self._mark(), name="parksim session marks"))
+        if self._session is not None:
+            keeper = Keeper(self, self._session)
+            self._tasks.add(asyncio.create_task(keeper.run(), name="parksim checkpoints"))
         return self
 
     async def __aexit__(
@@ -272,9 +370,10 @@ class Desk:
             with suppress(OSError):
                 self._session.mark(self.switchboard.now_us)
         self.close_file()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         try:
             await self.switchboard.aclose()  # hangs up for the facts' sake; a session goes on from before that
         finally:
@@ -313,17 +412,37 @@ class Desk:
 
         It raises nothing: what fails is answered with 500, and nothing of it is in effect.
         """
+        return self._at_next(uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False))
+
+    def _at_next(self, rank: int, work: Callable[[int], uapi.Reply]) -> uapi.Reply:
         if self._closing:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The server is shutting down.")
         if self.switchboard.failure is not None:
             return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The switchboard has failed.")
         try:
-            return self.switchboard.at_next(
-                uapi.rank_of(request), lambda now_us: self._take(request, now_us, again=False)
-            )
+            return self.switchboard.at_next(rank, work)
         except Exception:  # noqa: BLE001 - the client gets an answer to any error, and the log has it
             _LOG.exception("a request failed")
             return uapi.refusal_reply(Refusal.INTERNAL_ERROR)
+
+    def turn(self, rate: float, *, paused: bool) -> uapi.Reply:
+        """Let time run at a rate from now on, or stand still; that is in the session file before it is in effect.
+
+        While it stands still requests are answered, each a microsecond after the one before.
+        """
+
+        def turned(now_us: int) -> uapi.Reply:
+            if self._session is not None:
+                try:
+                    self._session.turn(now_us, rate, paused=paused, begun_rate=self._begun_rate)
+                except OSError:
+                    return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The session file cannot be written.")
+            self.rate, self.paused = rate, paused
+            self._set_clock(now_us)
+            self._has_changed()
+            return uapi.Reply(204, b"", ())
+
+        return self._at_next(c.RANK_HANGUP, turned)
 
     def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
         """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
@@ -367,7 +486,14 @@ class Desk:
             self._committing = None
         if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
-        self._followed = register
+        self._follow(register, facts)
+
+    def _follow(self, register: r.Register, facts: Sequence[Fact]) -> None:
+        """Let the register become this one, and tell of the facts that led there."""
+        before, self._followed = self._followed, register
+        for fact in facts:
+            calls = before.calls.with_number(fact.call), register.calls.with_number(fact.call)
+            self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark, answer after a while."""
@@ -389,12 +515,16 @@ class Desk:
             return
         self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
+    def _has_changed(self) -> None:
+        """Let the board know that there is something new to see."""
+        self._changes += 1
+        self._changed.set()
+
     # What the switchboard does by itself -------------------------------------------------------------------------
 
     def _observe(self, fact: Fact) -> None:
         """Keep the register and the counters true to a fact."""
-        self._changes += 1
-        self._changed.set()
+        self._has_changed()
         if fact.kind in self._counters:
             self._counters[fact.kind] += 1
         place = self.switchboard.calls.get(fact.call)
@@ -402,7 +532,7 @@ class Desk:
         if self._committing is not None:
             self._committing.append(fact)
         else:
-            self._followed = mirrored(self._followed, fact)
+            self._follow(mirrored(self._followed, fact), (fact,))
 
     def _named(self, fact: Fact) -> dict[str, Any]:
         """Return who the caller and the parker of a refusal or a return are, for the board's lists."""
@@ -425,7 +555,7 @@ class Desk:
     def snapshot(self) -> dict[str, Any]:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
-        head = {"id": self._changes, "rate": self.rate, "counters": counters}
+        head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
@@ -445,50 +575,4 @@ def _what(fact: Fact) -> tuple[int, ...]:
     return fact.call, fact.kind, fact.slot, fact.deadline_us
 
 
-def directory(scenario: Scenario, base_url: str | None = None) -> r.Register:
-    """Return the register that the scenario's ``[uapi]`` tells of, its lots those of the scenario.
-
-    An only lot is that of ``[uapi] organization``. Of several each is its own organization's, as UAPI knows one lot an
-    organization: a client parks in the lot of the extension that parks. Without users there is one, "12", who has all
-    attendants and a finite staff, in the organization of ``[uapi]``.
-
-    Raises:
-        ArgumentError: numbers that are of no organization, several lots of one organization, or none of ``[uapi]``'s.
-    """
-    told, settings = scenario.uapi, scenario.settings
-    users = dict(told.users)
-    if not users:
-        people = max(settings.attendants, 1) + max(settings.staff, 0)
-        users = {"12": tuple(f"{told.organization}*{201 + place}" for place in range(min(people, 700)))}
-    register = r.new_register(
-        users,
-        organizations=_organizations(scenario),
-        base_url=base_url or told.base_url,
-        epoch=told.epoch,
-    )
-    lots = tuple(map(lot.empty_lot, settings.slots, settings.choices, range(len(scenario.lots))))
-    return register._replace(lots=lots, firsts=tuple(one.first for one in scenario.lots))
-
-
-def _organizations(scenario: Scenario) -> list[r.Organization]:
-    """Return each lot's organization; of several the one of ``[uapi]`` is named there, the others after their lots."""
-    home = scenario.uapi.organization
-    named = r.Organization(home, scenario.uapi.owner_id, scenario.uapi.owner_name)
-    if len(scenario.lots) == 1:
-        return [named]
-    owners: dict[str, str] = {}
-    for one in scenario.lots:
-        assert isinstance(one, NamedLot)
-        owner = one.organization or one.name
-        if owner in owners:
-            raise ArgumentError(
-                f"the lots {owners[owner]} and {one.name} are both of organization {owner}; "
-                "UAPI knows one lot an organization: give each an organization of its own"
-            )
-        owners[owner] = one.name
-    if home not in owners:
-        raise ArgumentError(
-            f"[uapi] organization {home} has none of the lots; there are lots of {', '.join(owners)}: "
-            "set organization in [uapi], or that of a lot"
-        )
-    return [named if number == home else r.Organization(number, number, name) for number, name in owners.items()]
+__all__ = ["COUNTED", "MARK_EVERY_S", "Desk", "directory"]

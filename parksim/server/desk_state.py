@@ -1,6 +1,6 @@
 """What a desk knows at an instant, as plain data: a checkpoint of a session holds it.
 
-A new attribute of the desk that must survive a restart is a field here; ``Desk.state`` fills it, ``Desk._become`` takes
+A new attribute of the desk that must survive a restart is a field here; ``Desk.state`` fills it, ``Desk.become`` takes
 it back. What the desk puts off for later is a ``partial`` of one of the switchboard's ``works``, with plain arguments.
 """
 
@@ -16,7 +16,9 @@ class DeskState(NamedTuple):
 
     Attributes:
         reached_us: The last instant of which something has happened.
+        speed: Simulated seconds a second, whether time stands still, and the rate of the server that this was told to.
         changes: How many facts there were.
+        newest_event: The number of the newest event of calls; the events themselves are not kept.
         counters: How many of each kind that the board counts, in the order of ``desk.COUNTED``.
         day: What the board tells of a day, ``Day.state``.
         calls: The live calls of the register, in the order of their numbers.
@@ -24,7 +26,9 @@ class DeskState(NamedTuple):
     """
 
     reached_us: int
+    speed: Sequence[Any]
     changes: int
+    newest_event: int
     counters: Sequence[int]
     day: dict[str, Any]
     calls: Sequence[Call]

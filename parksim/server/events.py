@@ -26,6 +26,7 @@ from parksim.rules.routing import BUSY_NOW
 from parksim.rules.uapi.calls import id_of_number
 from parksim.rules.uapi.mirror import caller_id
 from parksim.rules.uapi.register import FLOW_INCOMING, Call, Register
+from parksim.rules.uapi.replies import STREAM
 from parksim.server.wire import SAFETY_HEADERS, header_fields
 
 VIEWERS_LIMIT: Final = 100
@@ -40,8 +41,10 @@ BUSY_STATES: Final = {life.WITH_ATTENDANT: "talking", life.AT_PARKER: "ringing"}
 logger = logging.getLogger("parksim.server")
 
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
-_FIELDS: Final = (("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no"), *SAFETY_HEADERS)
+_FIELDS: Final = (*STREAM.headers, *SAFETY_HEADERS)
 
 
 class Pictured(Protocol):
@@ -54,32 +57,27 @@ class Pictured(Protocol):
         """Yield the number of the newest change."""
 
 
-class Viewers:
-    """All who watch the board."""
+class Streams:
+    """Server-sent events to many at once, as long as each of them stays."""
 
-    def __init__(self, desk: Pictured) -> None:
-        self._desk = desk
+    def __init__(self) -> None:
         self._number = 0
         self._closed = asyncio.Event()
-        self._drawn_s = -SHARED_S
-        self._drawn = (0, "")
 
     @property
     def full(self) -> bool:
-        """Whether no further viewer is let in."""
+        """Whether nobody else is let in."""
         return self._number >= VIEWERS_LIMIT
 
     def close(self) -> None:
         """End all streams."""
         self._closed.set()
 
-    async def stream(
-        self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
-        """Show the board to one viewer until it leaves, or all streams are ended."""
+    async def run(self, receive: Receive, send: Send, show: Callable[[Send], Awaitable[None]]) -> None:
+        """Let ``show`` write to one client until that leaves, or all streams are ended."""
         self._number += 1
         ends = [asyncio.create_task(_gone(receive)), asyncio.create_task(self._closed.wait())]
-        showing = asyncio.create_task(self._show(send))
+        showing = asyncio.create_task(_begin(send, show))
         try:
             await asyncio.wait([*ends, showing], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -88,12 +86,24 @@ class Viewers:
                 task.cancel()
             *_, result = await asyncio.gather(*ends, showing, return_exceptions=True)
         if isinstance(result, Exception):
-            logger.error("the board's stream has failed", exc_info=result)
+            logger.error("a stream has failed", exc_info=result)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _show(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": header_fields(*_FIELDS)})
-        await _write(send, f"retry: {RETRY_MS}\n\n")
+
+class Viewers(Streams):
+    """All who watch the board."""
+
+    def __init__(self, desk: Pictured) -> None:
+        super().__init__()
+        self._desk = desk
+        self._drawn_s = -SHARED_S
+        self._drawn = (0, "")
+
+    async def stream(self, receive: Receive, send: Send) -> None:
+        """Show the board to one viewer until it leaves, or all streams are ended."""
+        await self.run(receive, send, self._show)
+
+    async def _show(self, send: Send) -> None:
         changes = self._desk.changes()
         change = asyncio.create_task(_next(changes))
         await asyncio.sleep(0)  # now the task listens: no change can fall between it and the first picture
@@ -103,11 +113,11 @@ class Viewers:
                 number, text = self._picture(told)
                 if number != shown:
                     shown = number
-                    await _write(send, text)
+                    await write(send, text)
                     await asyncio.sleep(BETWEEN_PICTURES_S)
                 done, _ = await asyncio.wait([change], timeout=HEARTBEAT_S)
                 if not done:
-                    await _write(send, ": heartbeat\n\n")
+                    await write(send, ": heartbeat\n\n")
                 elif (newest := change.result()) is not None:
                     told = newest
                     change = asyncio.create_task(_next(changes))
@@ -137,11 +147,18 @@ async def _next(changes: AsyncIterator[int]) -> int | None:
     return await anext(changes, None)
 
 
-async def _write(send: Callable[[Message], Awaitable[None]], text: str) -> None:
+async def _begin(send: Send, show: Callable[[Send], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": header_fields(*_FIELDS)})
+    await write(send, f"retry: {RETRY_MS}\n\n")
+    await show(send)
+
+
+async def write(send: Send, text: str) -> None:
+    """Send a part of a stream; it waits while the client takes nothing."""
     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
-async def _gone(receive: Callable[[], Awaitable[Message]]) -> None:
+async def _gone(receive: Receive) -> None:
     """Wait until the viewer has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -163,6 +180,11 @@ def picture(switchboard: Switchboard, register: Register) -> dict[str, Any]:
             seen.told(place) | {"parker": seen.number(place.extension), "ringing": place.state == life.AT_PARKER}
             for place in places
             if place.state in {life.ON_RETURN, life.AT_PARKER}
+        ],
+        "placed": [
+            seen.told(place) | {"extension": seen.number(place.extension)}
+            for place in places
+            if place.told and place.state in {life.WITH_ATTENDANT, life.WITH_STAFF}
         ],
     }
 

@@ -177,6 +177,11 @@ def _operation(summary: str, good: Mapping[str, Json], refusals: Iterable[Refusa
     return {"summary": summary, "responses": dict(sorted(answers.items())), **more}
 
 
+_OPTIONS: Final = _operation(
+    "The methods of the resource, in Allow.", {"204": {"description": "See Allow.", "headers": _header("Allow")}}, ()
+)
+
+
 def _list() -> Json:
     operators = ["contains", "equals", "greaterThan", "inArray", "lessThan", "present", "startsWith"]
     query: dict[str, Json] = {
@@ -252,7 +257,10 @@ def _path(words: str, operations: Json, where: str = "phoneCalls") -> tuple[str,
     path = "/".join(("", "uapi", where, *words.split()))
     names = [word[1:-1] for word in words.split() if word.startswith("{")]
     parameters = [{"name": name, "in": "path", "required": True, "schema": _word(name)} for name in names]
+    if "get" in operations:
+        operations = {**operations, "head": _headed(operations["get"])}
     secured = {method: {**operation, "security": [{"bearer": []}]} for method, operation in operations.items()}
+    secured["options"] = _OPTIONS
     return path, {"parameters": parameters, **secured} if parameters else secured
 
 
@@ -274,6 +282,12 @@ def _uapi_paths() -> Json:
         (*_LOOKED_UP, Refusal.BODY_INVALID),
         **_asked("SimpleCall"),
     )
+    stream = _operation(
+        "What happens to the calls of an extension or user, as server-sent events: parked, retrieved, expired, ...",
+        {"200": _good("Events with the time, the extension that acted and the call.", media="text/event-stream")},
+        _LOOKED_UP,
+        parameters=[{"name": "Last-Event-ID", "in": "header", "schema": _TEXT}],
+    )
     kinds = {"simple": create, **dict.fromkeys(("callback", "conferenceInvite"), _not_there("Not implemented."))}
     return dict(
         [
@@ -283,6 +297,7 @@ def _uapi_paths() -> Json:
             _path("{userId} {extension} {phoneCallId}", _calls(of_one=True)),
             *(_path(f"{{userId}} {kind}", {"post": operation}) for kind, operation in kinds.items()),
             *(_path(f"{{userId}} {{extension}} {words}", events, "extensions") for words in _EVENTS),
+            _path("{userId} {extension} phoneCallStream", {"get": stream}, "extensions"),
         ]
     )
 
@@ -298,6 +313,7 @@ def _board_paths(files: Mapping[str, str]) -> Json:
         parameters=[_in_query("token")],
     )
     events = _operation("What the board shows, as it changes.", {"200": stream}, (Refusal.ACCESS_DENIED,))
+    may, denied = "What the viewer of the board may command.", (Refusal.ACCESS_DENIED,)
     others = {
         name: _operation("A file of the board.", {"200": _good("The file.", media=media)}, ())
         for name, media in files.items()
@@ -306,19 +322,52 @@ def _board_paths(files: Mapping[str, str]) -> Json:
     own = _operation("This description.", {"200": _good("It.", "Description")}, ())
     pages = {"/": page, **others, "/openapi.json": own}
     return {
-        **{name: {"get": operation, "head": _headed(operation)} for name, operation in pages.items()},
-        "/board/events": {"get": events},
+        **{
+            name: {
+                "get": operation,
+                "head": _headed(operation, ("303", "401") if name == "/" else ()),  # a HEAD opens no board
+                "options": _OPTIONS,
+            }
+            for name, operation in {**pages, "/board/events": events}.items()
+        },
+        "/board/commands": {
+            "get": _operation(may, {"200": _good("It.", "Description")}, denied),
+            "post": _commanded(),
+            "options": _OPTIONS,
+        },
     }
 
 
-def _headed(operation: Json) -> Json:
-    """Return what HEAD answers where GET answers so: the same without any body."""
+def _commanded() -> Json:
+    """Describe the board's commands: to time, and to a call, which are answered as UAPI answers them."""
+    forms = [
+        _object({"command": {"const": "pause"}}, "command"),
+        _object(
+            {"command": {"const": "run"}, "rate": {"type": "number", "minimum": 1, "maximum": 600}}, "command", "rate"
+        ),
+        _object({"command": {"enum": ["retrieve", "hang_up", "park"]}, "call": _TEXT}, "command", "call"),
+    ]
+    body = {"required": True, "content": {"application/json": {"schema": {"oneOf": forms}}}}
+    return _operation(
+        "Let time run or stand still, or retrieve, hang up or park a call.",
+        {
+            "200": _good("The call was retrieved, parked or hung up.", "Description"),
+            "202": _good("The same, where that is the service's answer to a change.", "Description"),
+            "204": {"description": "Time runs, or stands still."},
+        },
+        (*_LOOKED_UP, *_ACTED, *_ONE_CALL),
+        requestBody=body,
+    )
+
+
+def _headed(operation: Json, but: Iterable[str] = ()) -> Json:
+    """Return what HEAD answers where GET answers so: the same without any body, ``but`` for some statuses."""
     answers = {
         status: {name: part for name, part in answer.items() if name != "content"}
         for status, answer in operation["responses"].items()
-        if status not in {"303", "401"}  # a HEAD opens no board
+        if status not in but
     }
-    return {"summary": operation["summary"], "responses": answers}
+    return {**operation, "responses": answers}
 
 
 def document(files: Mapping[str, str]) -> Json:

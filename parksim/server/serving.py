@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from parksim.errors import BindError, FailedError
-from parksim.server.app import App, Doors
+from parksim.server.app import App
+from parksim.server.doors import Doors
 from parksim.server.wire import CONNECTIONS_LIMIT, IDLE_TIME_S, LINGERING_LIMIT, Connection
 
 if TYPE_CHECKING:

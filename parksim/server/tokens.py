@@ -47,13 +47,17 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """The tokens that are valid, and the board's key; ``cookie`` is the board's, by default a random one."""
+    """The tokens that are valid, and the board's key; its cookies follow from ``cookie``, by default a random text."""
 
     def __init__(self, known: Mapping[str, Token], cookie: str = "") -> None:
         self._known = tuple((_digest(text.encode()), token) for text, token in known.items())
         self.board_key = secrets.token_urlsafe(24)
-        self.board_cookie = cookie or secrets.token_urlsafe(32)
-        """What the browser shows once the board has been opened; it opens nothing else."""
+        self._operator = Token(min((token.user for token in known.values()), default=""), "global")
+        secret = (cookie or secrets.token_urlsafe(32)).encode()
+        viewers = {self._operator, *(token for token in known.values() if token.scope != "user")}
+        self._cookies = {
+            one: hmac.digest(secret, f"{one.scope} {one.user}".encode(), "sha256").hex() for one in viewers
+        }
 
     def __repr__(self) -> str:
         return f"Tokens({len(self._known)} of them)"
@@ -63,15 +67,25 @@ class Tokens:
         match = _BEARER.fullmatch(authorization)
         return None if match is None else self._find(match[1])
 
-    def opens_board(self, key: str) -> bool:
-        """Tell whether a key opens the board: its own, or a token that reaches beyond one user."""
-        token = self._find(key.encode(errors="replace"))
-        own = hmac.compare_digest(_digest(key.encode(errors="replace")), _digest(self.board_key.encode()))
-        return own or (token is not None and token.scope != "user")
+    def board_cookie(self, key: str) -> str | None:
+        """Return what a browser shows once a key has opened the board; it opens nothing else.
 
-    def is_board_cookie(self, value: str) -> bool:
-        """Tell whether a cookie's value is the board's."""
-        return hmac.compare_digest(_digest(value.encode(errors="replace")), _digest(self.board_cookie.encode()))
+        The board's own key is the operator's and reaches everybody; a token that reaches beyond one user reaches as far
+        as it does elsewhere; every other key opens nothing.
+        """
+        token = self._find(key.encode(errors="replace"))
+        if hmac.compare_digest(_digest(key.encode(errors="replace")), _digest(self.board_key.encode())):
+            token = self._operator
+        return None if token is None else self._cookies.get(token)
+
+    def viewer(self, cookie: str) -> Token | None:
+        """Return in whose name the browser looks at the board that shows this cookie; None: nobody let it in."""
+        given = _digest(cookie.encode(errors="replace"))
+        found = None
+        for token, known in self._cookies.items():  # all of them, as for tokens
+            if hmac.compare_digest(given, _digest(known.encode())):
+                found = token
+        return found
 
     def _find(self, text: bytes) -> Token | None:
         given = _digest(text)

@@ -28,7 +28,7 @@ Resource = Literal["lot", "attendants", "staff"]
 _QUANTILES: Final = ("parked_s_p50", "parked_s_p95", "answer_wait_s_p95")
 _BEYOND_A_QUANTILE: Final = 20
 """How many stays, or calls, of a window have to lie beyond a quantile for it to have an interval."""
-_BURSTS: Final[dict[str, tuple[Resource, ...]]] = {
+BURSTS: Final[dict[str, tuple[Resource, ...]]] = {
     "refused_share": ("lot",),
     "lost_share": ("lot", "attendants"),
     "queue_abandoned_share": ("attendants",),
@@ -164,7 +164,7 @@ class Measured:
             return replications * max(1.0, window_s / burst_s)
         ((parts, wholes),) = self.factors(name, index)
         trials = math.fsum(wholes)
-        load = self._load(_BURSTS.get(base, ()), part, index)
+        load = self._load(BURSTS.get(base, ()), part, index)
         burst = 1.0 / (1.0 - min(load, 1.0 - 1.0 / max(1.0, trials / replications)))
         if point > 0.5:
             parts = [whole - x for x, whole in zip(parts, wholes, strict=True)]

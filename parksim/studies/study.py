@@ -273,6 +273,15 @@ class Study(Reported):
         text: str = shower("summary")(self)
         return text
 
+    def play(self) -> Any:
+        """Return the page in which the switchboard runs with other values, to be shown in a notebook.
+
+        Raises:
+            ArgumentError: its replications are too long for JavaScript's numbers.
+            MissingLibraryError: altair or vl-convert is not installed.
+        """
+        return shower("play")(self)
+
     def advice(self, **how: Any) -> Any:
         """Return what would meet the scenario's objectives, an ``advise.Advice``; see ``parksim.advise``.
 

@@ -35,8 +35,9 @@ from parksim.rules.uapi.register import Register
 from parksim.rules.uapi.service import Scope
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.quantities import duration_s
-from parksim.server.app import App, Doors
+from parksim.server.app import App
 from parksim.server.desk import Desk
+from parksim.server.doors import Doors
 from parksim.server.given import Given
 from parksim.server.serving import Server, bound, resolved
 from parksim.server.tokens import SCOPES, Token, Tokens

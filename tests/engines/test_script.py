@@ -24,9 +24,9 @@ HASHES = """
 const fs = require("fs"), crypto = require("crypto");
 const { simulate } = new Function(fs.readFileSync(process.argv[2], "utf8") + "\\nreturn { simulate };")();
 for (const { settings, calls } of JSON.parse(fs.readFileSync(process.argv[3], "utf8"))) {
-  calls.slot_u = calls.slot_u.map((row) => row.map(BigInt));
+  const rows = { ...calls, slot_u: calls.slot_u.map((row) => row.map(BigInt)) };
   const hash = crypto.createHash("sha256"), row = Buffer.alloc(28);
-  simulate(settings, calls, (fact) => {
+  simulate(settings, { arrival_us: calls.arrival_us[0], row: (name, parks) => rows[name][parks] }, (fact) => {
     row.writeBigInt64LE(BigInt(fact.time_us), 0);
     row.writeBigInt64LE(BigInt(fact.deadline_us), 8);
     row.writeInt32LE(fact.call, 16);

@@ -139,15 +139,33 @@ def test_no_message_repeats_much():
 
 
 def test_wrong_method_names_the_right_ones():
-    """405 bears Allow with the methods of that resource."""
+    """405 bears Allow with the methods of that resource; OPTIONS answers with them, whoever asks."""
     for target, allow in (
-        ("/uapi/phoneCalls/12/0003*210", "GET, PUT, DELETE"),
-        ("/uapi/phoneCalls/12/simple/", "GET, PUT, DELETE, POST"),
-        ("/uapi/extensions/12/0003*210/phoneCallEvents", "GET, POST, PUT, DELETE"),
+        ("/uapi/phoneCalls/12/0003*210", "GET, PUT, DELETE, HEAD, OPTIONS"),
+        ("/uapi/phoneCalls/12/simple/", "GET, PUT, DELETE, POST, HEAD, OPTIONS"),
+        ("/uapi/extensions/12/0003*210/phoneCallEvents", "GET, POST, PUT, DELETE, HEAD, OPTIONS"),
+        ("/uapi/extensions/12/0003*210/phoneCallStream", "GET, HEAD, OPTIONS"),
     ):
-        outcome = uapi.respond(talking(), uapi.Request("HEAD", target, user="12"), now_us=NOW)
+        outcome = uapi.respond(talking(), uapi.Request("PATCH", target, user="12"), now_us=NOW)
         assert code(outcome) == (405, "method_not_allowed")
         assert ("Allow", allow) in outcome.reply.headers
+        told = uapi.respond(talking(), uapi.Request("OPTIONS", target), now_us=NOW)
+        assert told.reply == uapi.Reply(204, b"", (("Allow", allow),))
+    assert code(uapi.respond(talking(), uapi.Request("OPTIONS", "/uapi/nowhere"), now_us=NOW)) == (404, "not_found")
+
+
+def test_head_is_answered_as_get_is():
+    """For each path, and each refusal; the server leaves the body out."""
+    for target in (
+        *(f"/uapi/phoneCalls/12/0003*210{rest}" for rest in ("", f"/{CALL}", "?count=0", "/x/y")),
+        *(f"/uapi/extensions/{words}/phoneCallStream" for words in ("12/@self", "12/0003*999", "99/@self")),
+    ):
+        for user in ("12", None):
+            got, head = (
+                uapi.respond(talking(), uapi.Request(m, target, user=user), now_us=NOW) for m in ("GET", "HEAD")
+            )
+            assert got == head
+    assert uapi.rank_of(uapi.Request("GET", "/")) == uapi.rank_of(uapi.Request("HEAD", "/"))
 
 
 @pytest.mark.parametrize(

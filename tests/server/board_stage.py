@@ -1,7 +1,7 @@
 """A stage for the board: its files and a stream of scripted pictures on loopback, by the standard library alone.
 
 The stage says what the real server says (the same headers and paths), and what it is asked for is kept, so that a test
-sees whatever the page wanted besides.
+sees whatever the page wanted besides; it keeps commands and does nothing of them.
 """
 
 import json
@@ -15,10 +15,22 @@ from typing import Any
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 MEDIA = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-SCRIPTS = ("parts", "lots", "tables", "today", "news", "board")
+SCRIPTS = ("parts", "lots", "tables", "today", "charts", "news", "controls", "board")
 """The files of the board's script in their order, without the end of their names."""
 COUNTED = ("calls", "parked", "refused", "fetched", "returned", "lost", "ended")
 S = 1_000_000
+
+SHARES = [
+    {"measure": name, "words": words, "shown": shown, "part": part, "whole": whole, "wanted": wanted, "met": met}
+    for name, words, shown, part, whole, wanted, met in (
+        ("refused_share", "parks refused because the lot is full", "2.2 %", 4, 182, "< 1 %", False),
+        ("answered_within_share", "calls answered within the target", "90.8 %", 1_258, 1_384, "> 80 %", True),
+        ("answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", None, None, None, "< 30 s", None),
+        ("lost_share", "calls dropped by the switchboard, without hang-ups", "0 %", 0, 284, None, None),
+        ("abandoned_share", "parked callers who hang up", None, 0, 0, None, None),
+    )
+]
+BAD = {"state": "bad", "text": "The day goes badly: 1 of 3 objectives is missed (refused: 2.2 %, wanted < 1 %)."}
 
 
 def stay(call: str, left_s: float | None, *, now_us: int, caller: str = "", parked_s: float = 60) -> dict[str, Any]:
@@ -39,12 +51,14 @@ def picture(number: int = 1, slots: Any = (), **changes: Any) -> dict[str, Any]:
         "name": "Hospital switchboard, weekday",
         "now_us": 36_000 * S,
         "rate": 1.0,
+        "paused": False,
         "running": True,
         "epoch": "2026-01-05T08:00:00+00:00",
         "lots": [{"name": "0003", "first": 701, "slots": list(slots)}],
         "queue": [],
         "attendants": [],
         "returns": [],
+        "placed": [],
         "counters": dict.fromkeys(
             ("offered", "parked", "refused", "retrieved", "abandoned", "expired", "ended", "lost"), 0
         ),
@@ -85,6 +99,9 @@ class Stage(ThreadingHTTPServer):
         self.viewers: set[queue.Queue[bytes | None]] = set()
         self.newest = picture()
         self.lets_in = True
+        self.may = {"time": False, "calls": False}
+        self.commanded: list[Any] = []
+        self.refuses = ""
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -121,9 +138,22 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/board/events":
             self.stream()
             return
+        if self.path == "/board/commands":
+            self.head(200, "application/json")
+            self.wfile.write(json.dumps(self.server.may).encode())
+            return
         body = self.server.pages.get(self.path)
         self.head(404 if body is None else 200, MEDIA.get(self.path.rpartition(".")[2], MEDIA["html"]))
         self.wfile.write(body or b"")
+
+    def do_POST(self) -> None:
+        """Keep a command, and refuse it where that is asked for."""
+        self.server.asked.append(self.path)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.commanded.append(json.loads(body))
+        self.head(409 if self.server.refuses else 204, "application/json")
+        if self.server.refuses:
+            self.wfile.write(json.dumps({"error": {"code": "x", "message": self.server.refuses}}).encode())
 
     def head(self, status: int, media: str) -> None:
         self.send_response(status)

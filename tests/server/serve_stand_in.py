@@ -20,6 +20,7 @@ class StandIn(RegisterDesk):
         super().__init__(uapi.answer(register, CALL, now_us=0).register)
         self.scenario = scenario
         self.cut_bytes = 17 if options["journal"] is not None and options["journal"].suffix == ".torn" else 0
+        self.notes = ["planted: a checkpoint is damaged"] if self.cut_bytes else []
         sys.stderr.write(f"opened with {sorted(options.items())}\n")
 
     async def __aenter__(self):

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from parksim.rules import uapi
-from parksim.server.app import App, Doors
+from parksim.server.app import App
+from parksim.server.doors import Doors
 from parksim.server.events import Viewers
 from parksim.server.serving import Server, bound, resolved
 from parksim.server.tokens import Token, Tokens

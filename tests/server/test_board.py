@@ -4,22 +4,15 @@ Skipped where playwright (extra ``browser``) or Chromium is not installed. One b
 """
 
 import re
-import shutil
 import time
-from contextlib import ExitStack
 from importlib.resources import files
 
 import pytest
-from board_stage import COUNTED, POLICY, S, day, picture, stage, stay
+from board_stage import BAD, COUNTED, POLICY, SHARES, S, day, picture, stage, stay
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
 expect = sync_api.expect
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 NOW_US = picture()["now_us"]
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -30,67 +23,8 @@ HOSTILE = (
     "W" * 10_000,
     "&lt;b&gt; {{7*7}} ${7*7}",
 )
-SHARES = [
-    {"measure": name, "words": words, "shown": shown, "part": part, "whole": whole, "wanted": wanted, "met": met}
-    for name, words, shown, part, whole, wanted, met in (
-        ("refused_share", "parks refused because the lot is full", "2.2 %", 4, 182, "< 1 %", False),
-        ("answered_within_share", "calls answered within the target", "90.8 %", 1_258, 1_384, "> 80 %", True),
-        ("answer_wait_s_p95", "wait for an answer, not exceeded by 95 %", None, None, None, "< 30 s", None),
-        ("lost_share", "calls dropped by the switchboard, without hang-ups", "0 %", 0, 284, None, None),
-        ("abandoned_share", "parked callers who hang up", None, 0, 0, None, None),
-    )
-]
-BAD = {"state": "bad", "text": "The day goes badly: 1 of 3 objectives is missed (refused: 2.2 %, wanted < 1 %)."}
 WITHIN_MS = 1_000
 """A slot appears and leaves within a second of the picture."""
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests here."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def served():
-    """A stage of its own for each test."""
-    with stage() as server:
-        yield server
-
-
-@pytest.fixture
-def opened(browser, served):
-    """Open the board under given circumstances; at the end there was no complaint and no request to elsewhere."""
-    said, asked = [], []
-    with ExitStack() as contexts:
-
-        def open_board(shown=None, *, wait=True, clock=False, **circumstances):
-            if shown is not None:
-                served.newest = shown
-            context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | circumstances))
-            contexts.callback(context.close)
-            page = context.new_page()
-            page.set_default_timeout(5_000)
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.on("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
-            page.on("request", lambda request: asked.append(request.url))
-            if clock:  # the page's clocks can be put forward
-                page.clock.install()
-            page.goto(served.address)
-            if wait:
-                expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-            return page
-
-        yield open_board
-    assert said == []
-    assert {url for url in asked if not url.startswith(served.address)} == set()
-    assert set(served.asked) <= {"/", "/board.css", "/board.js", "/board.svg", "/board/events"}
 
 
 def seconds_left(slot) -> int:
@@ -410,6 +344,7 @@ def test_the_keyboard_reaches_every_part(opened):
     for name, part in (
         ("The day", "today"),
         ("Slots", "slots"),
+        ("The last two hours", "trend"),
         ("Returning calls", "returning"),
         ("Attendants", "attendants"),
         ("Queue", "queue"),
@@ -433,8 +368,18 @@ def test_roles_and_names(opened):
         assert page.get_by_role(role).count() == 1, role
     assert page.get_by_role("heading", level=1).all_inner_texts() == ["Hospital switchboard, weekday"]
     headings = [text.split()[0] for text in page.get_by_role("heading", level=2).all_inner_texts()]
-    assert headings == ["Since", "Lot", "Returning", "Attendants", "Queue", "Last", "Last"]
-    for name in ("The day", "Slots", "Lot 0003", "Returning", "Attendants", "Queue", "Last refusals", "Last returns"):
+    assert headings == ["Since", "Lot", "The", "Returning", "Attendants", "Queue", "Last", "Last"]
+    for name in (
+        "The day",
+        "Slots",
+        "Lot 0003",
+        "Returning",
+        "Attendants",
+        "Queue",
+        "The last two hours",
+        "Last refusals",
+        "Last returns",
+    ):
         assert page.get_by_role("region", name=re.compile(f"^{name}")).count() == 1, name
     assert page.get_by_role("list", name="Lot 0003").get_by_role("listitem").count() == 2
     assert page.get_by_role("table", name="Queue").get_by_role("columnheader").all_inner_texts() == [

@@ -44,8 +44,8 @@ def page():
     assert [text for text in said if not re.search("ERR_(CONNECTION|INCOMPLETE|EMPTY)", text)] == []
     places = {re.sub(r"\?token=.*", "", url) for url in asked}
     assert len({url.split("/")[2] for url in places}) == 1
-    assert {"/" + url.split("/", 3)[3] for url in places} <= {"/", *(f"/board.{kind}" for kind in ("css", "js", "svg")),
-                                                              "/board/events"}  # fmt: skip
+    own = {"/", "/board.css", "/board.js", "/board.svg", "/board/events", "/board/commands"}
+    assert {"/" + url.split("/", 3)[3] for url in places} <= own
 
 
 def serve(*options):
@@ -104,6 +104,44 @@ def test_a_server_that_is_killed_and_started_again(page, tmp_path):
         expect(slot).to_contain_text("555")
         expect(slot).to_contain_text(re.compile(r"9:[0-5]\d left"))
         expect(page.locator("#counters > div", has_text="calls")).to_contain_text("1")
+
+
+def test_the_controls_do_what_they_say(page, tmp_path):
+    """Pause, speed, park, retrieve, hang up on a real server; after a kill the rate is the one that was chosen."""
+    options = ("--rate", "10", "--session", tmp_path / "session")
+    with serve("--port", "0", *options) as served:
+        page.goto(link(served))
+        with UapiClient(f"http://127.0.0.1:{served.port}", TOKEN) as client:
+            calls = [client.create("0003*201", peer) for peer in ("555", "556")]
+            rows = page.locator("#placed tbody tr")
+            expect(rows).to_have_count(2)
+            for slot, peer in enumerate(("555", "556")):
+                rows.filter(has_text=peer).get_by_role("button").click()
+                page.get_by_role("button", name="Park", exact=True).click()
+                expect(page.locator(".slot").nth(slot)).to_contain_text(peer, timeout=WITHIN_MS)
+            page.locator(".slot").nth(0).click()
+            page.get_by_role("button", name="Retrieve to 0003*201").press("Enter")
+            expect(page.locator(".slot").nth(0)).to_contain_text("free", timeout=WITHIN_MS)
+            expect(rows).to_have_count(1)
+            page.locator(".slot .act").press("Enter")
+            page.get_by_role("button", name="Hang up", exact=True).press("Enter")
+            expect(page.locator(".slot").nth(1)).to_contain_text("free", timeout=WITHIN_MS)
+            assert [call["id"] for call in client.list()["entry"]] == calls[:1]
+        page.click("#pause")
+        expect(page.locator("#rate")).to_have_text("paused", timeout=WITHIN_MS)
+        page.select_option("#speed", "300")
+        expect(page.locator("#rate")).to_have_text("\u00d7 300", timeout=WITHIN_MS)
+        page.click("#pause")
+        expect(page.locator("#rate")).to_have_text("paused", timeout=WITHIN_MS)
+        clock = page.locator("#clock").inner_text()
+        served.process.kill()
+        expect(page.locator("#connection")).to_contain_text("Reconnecting")
+    with serve("--port", str(served.port), *options):
+        expect(page.locator("#connection")).to_have_text("Live", timeout=10_000)
+        expect(page.locator("#rate")).to_have_text("paused")
+        assert page.locator("#clock").inner_text() == clock
+        page.click("#pause")
+        expect(page.locator("#rate")).to_have_text("\u00d7 300", timeout=WITHIN_MS)
 
 
 def test_a_day_that_began_before(page):

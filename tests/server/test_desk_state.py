@@ -17,19 +17,30 @@ from parksim.server.desk_state import DeskState, call_of
 S = 1_000_000
 WHY_IN_NO_STATE = {
     "scenario": "an argument",
-    "rate": "an argument",
     "_clock": "an argument",
+    "_traffic": "an argument",
     "_pickup_us": "of the scenario",
     "resumed_after_us": "said at the start",
     "cut_bytes": "said at the start",
     "_committing": "only while a command is done",
     "_changed": "wakes who watches",
     "_session": "the file itself",
-    "_task": "of the loop",
+    "notes": "said at the start",
+    "_tasks": "of the loop",
     "_closing": "at the end only",
 }
 """The attributes of a desk that a state need not hold."""
-HELD = {"_followed": "calls", "_changes": "changes", "_counters": "counters", "_day": "day", "switchboard": "model"}
+HELD = {
+    "_followed": "calls",
+    "rate": "speed",
+    "paused": "speed",
+    "_begun_rate": "speed",
+    "_changes": "changes",
+    "_counters": "counters",
+    "_day": "day",
+    "events": "newest_event",
+    "switchboard": "model",
+}
 """The attributes of a desk, and in which field of a state each is."""
 WHY_NOT_OF_THE_SWITCHBOARD = {
     "scenario": "an argument",
@@ -70,7 +81,7 @@ def made_again(scenario, desk: Desk) -> Desk:
     state = desk.state
     clock = desk.switchboard.clock
     again = Desk(scenario, clock=VirtualClock(clock.stop_before_us))
-    again._become(read(json.dumps(state)))
+    again.become(read(json.dumps(state)))
     assert again.state.alike() == state.alike()
     assert again.register == desk.register
     return again

@@ -6,8 +6,9 @@ import pytest
 from desk_stand import WatchedDesk
 from server_stand import BEARER, CALL, running
 
+from parksim.errors import ArgumentError
 from parksim.rules import uapi
-from parksim.server.app import Doors
+from parksim.server.doors import Doors, Forwarded
 
 PARK = {"action": "Park", "maxInParking": "30", "phoneCallViewId": "01"}
 PATH = f"/12/0003*210/{CALL}"
@@ -294,3 +295,68 @@ def test_doors_of_other_addresses():
     assert not any("0.0.0.0" in host for host in Doors.of("0.0.0.0", 8080, "http://127.0.0.1:8080").hosts)
     assert "[2001:db8::1]:81" in Doors.of("2001:db8::1", 81, "https://pbx.example:8443").hosts
     assert "https://pbx.example:8443" in Doors.of("::", 81, "https://pbx.example:8443").origins
+
+
+def test_allowed_hosts():
+    """A further name is a host at our port and without one, in any case; with a port only there."""
+    doors = Doors.of("127.0.0.1", 8080, "http://127.0.0.1:8080", ["ParkSim", "localhost:9090", "[2001:db8::1]"])
+    assert {"parksim", "parksim:8080", "localhost:9090", "[2001:db8::1]", "[2001:db8::1]:8080"} <= doors.hosts
+    assert not {"parksim:80", "parksim:9090", "localhost", "127.0.0.1"} & doors.hosts
+    assert {"http://parksim:8080", "https://parksim", "http://localhost:9090"} <= doors.origins
+    assert "http://parksim:9090" not in doors.origins
+    for wrong in ("", "*", "http://parksim", "a b", "parksim:x", "parksim/", "-x", "2001:db8::1", "x" * 300 + "/"):
+        with pytest.raises(ArgumentError, match=r"is no host; write a name such as parksim"):
+            Doors.of("127.0.0.1", 8080, "http://127.0.0.1:8080", [wrong])
+
+
+def test_a_proxy_names_host_and_port():
+    """Switched on, a request that a proxy passes on may name any port, or none, at a host that is ours; not another."""
+    there = ("127.0.0.1", 8080, "https://pbx.example")
+    on, off = Doors.of(*there, proxied=True), Doors.of(*there)
+    said = Forwarded.of(["127.0.0.1, 10.0.0.1"], [], [])
+    assert said == Forwarded(("127.0.0.1", "10.0.0.1"), "http", "")
+    plain = Forwarded.of([], ["http"], [])
+    for host, forwarded, refused in (
+        ("127.0.0.1", plain, None),
+        ("127.0.0.1", None, uapi.Refusal.HOST_REFUSED),
+        ("localhost:1", Forwarded.of([], [], ["1"]), None),
+        ("127.0.0.1:8080", Forwarded.of(["pbx.example"], ["https"], []), None),
+        ("127.0.0.1:8080", Forwarded.of(["evil.example"], ["https"], []), uapi.Refusal.HOST_REFUSED),
+        ("127.0.0.1:8080", said, uapi.Refusal.HOST_REFUSED),
+        ("evil.example", Forwarded.of(["127.0.0.1:8080"], [], []), uapi.Refusal.HOST_REFUSED),
+        ("evil.example:8080", plain, uapi.Refusal.HOST_REFUSED),
+        ("", plain, uapi.Refusal.HOST_REFUSED),
+    ):
+        assert on.refusal(host, [], forwarded) == refused, (host, forwarded)
+        if host != "127.0.0.1:8080":
+            assert off.refusal(host, [], forwarded) == uapi.Refusal.HOST_REFUSED
+    assert off.refusal("127.0.0.1:8080", [], Forwarded.of(["evil.example"], [], [])) is None  # not looked at
+
+
+def test_origins_behind_a_proxy():
+    """Pages that were got through the proxy may call: its scheme, the client's host, its port unless that is usual."""
+    doors = Doors.of("127.0.0.1", 8080, "https://pbx.example", proxied=True)
+    for host, forwarded, own in (
+        ("127.0.0.1", Forwarded.of([], ["http"], []), "http://127.0.0.1"),
+        ("127.0.0.1", Forwarded.of([], ["https"], ["443"]), "https://127.0.0.1"),
+        ("127.0.0.1", Forwarded.of([], ["http"], ["81"]), "http://127.0.0.1:81"),
+        ("127.0.0.1:8080", Forwarded.of(["localhost:90"], ["http"], ["91"]), "http://localhost:90"),
+    ):
+        assert doors.refusal(host, [own.upper()], forwarded) is None
+        for foreign in ("http://evil.example", "null", own + "0", f"{own}.evil.example", "http://localhost:3000"):
+            assert doors.refusal(host, [own, foreign], forwarded) == uapi.Refusal.ORIGIN_REFUSED
+
+
+def test_a_proxys_fields_over_http(site):
+    """Without --proxy-headers they change nothing; with it they are read from the request."""
+    fields = {"Host": "127.0.0.1", "X_Forwarded_Proto": "http"}
+    assert site.get(PATH, **fields).code == "host_refused"
+    doors = site.app._doors
+    site.app._doors = doors._replace(proxied=True)
+    try:
+        assert site.get(PATH, **fields).status == 200
+        assert site.get(PATH, **fields, Origin="http://127.0.0.1").status == 200
+        assert site.get(PATH, **fields, X_Forwarded_Host="evil.example").code == "host_refused"
+        assert site.get(PATH, Host="127.0.0.1").code == "host_refused"
+    finally:
+        site.app._doors = doors

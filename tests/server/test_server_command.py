@@ -96,12 +96,13 @@ def test_it_ends_at_sigterm(scenario, tmp_path):
 
 
 def test_an_interrupted_session_says_how_to_resume(scenario, tmp_path):
-    """The last line names the session file; a torn line in it is reported."""
+    """The last line names the session file; a torn line in it is reported, and a damaged checkpoint."""
     path = tmp_path / "kept.torn"
     with serving(scenario, "--port", "0", "--session", path) as served:
         code, _, err = served.end(signal.SIGINT)
     assert code == 130
     assert err.splitlines()[1] == f"parksim: {path}: its last line was torn; 17 bytes of it were cut off"
+    assert err.splitlines()[2] == "parksim: planted: a checkpoint is damaged"
     assert err.endswith(f"; the same command resumes with the calls in {path}\n")
 
 
@@ -149,6 +150,32 @@ def test_tokens_from_the_environment(scenario):
     assert "('base_url', 'https://pbx.example')" in err
 
 
+def status_for(served, host, *fields):
+    """Return the status of a request that names a host."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as sock:
+        lines = ["GET /openapi.json HTTP/1.1", f"Host: {host}", *fields, "Connection: close", "", ""]
+        sock.sendall("\r\n".join(lines).encode())
+        return int(sock.makefile("rb").readline().split()[1])
+
+
+def test_a_name_of_a_container_network(scenario):
+    """--allow-host lets a name in, at our port and without one; --proxy-headers what a proxy says of host and port."""
+    with serving(
+        scenario, "--port", "0", "--allow-host", "parksim", "--allow-host", "localhost:9090", "--proxy-headers"
+    ) as served:
+        for host, fields, status in (
+            ("parksim", (), 200),
+            (f"parksim:{served.port}", (), 200),
+            ("localhost:9090", (), 200),
+            ("parksim:9090", (), 421),
+            ("127.0.0.1", (), 421),
+            ("127.0.0.1", ("X-Forwarded-Port: 80",), 200),
+            ("parksim:9090", ("X-Forwarded-Host: parksim:9090",), 200),
+            ("evil.example", ("X-Forwarded-Host: parksim",), 421),
+        ):
+            assert status_for(served, host, *fields) == status, (host, fields)
+
+
 def test_ipv6(scenario):
     """An IPv6 address is bound and shown in brackets."""
     try:
@@ -174,6 +201,7 @@ def test_ipv6(scenario):
      (["--host", "0.0.0.0", "--port", "0"], "--host 0.0.0.0: others can reach that address, so who"),
      (["--host", "::", "--port", "0"], "--host ::: others can reach that address"),
      (["--token-file", "missing"], "missing: cannot be read (No such file or directory)"),
+     (["--allow-host", "http://parksim"], "--allow-host 'http://parksim' is no host; write a name such as parksim"),
      (["--set", "uapi.users={}"], "[uapi] has no users"),
      (["--set", "uapi.users={'12' = ['0003*210', '0004*500']}"], "two.toml: uapi: extension '0004*500' is of no"),
      (["--port", "0", "--session", "j.other"], "planted: the file is of another scenario")],

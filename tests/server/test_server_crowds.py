@@ -131,9 +131,10 @@ def test_a_client_that_leaves_before_its_answer(tmp_path, monkeypatch):
 def test_a_server_that_ends_among_requests(tmp_path):
     """A request that has arrived is answered; one that has not, and idle connections, do not hold up the end."""
     with running(WatchedDesk(tmp_path / "calls.json", 2)) as site:
+        cookie = site.app._tokens.board_cookie(site.app._tokens.board_key)
         with site.open() as idle, site.open() as half, site.open() as stream, site.open() as asked:
             half.sendall(put(site, CALL)[:-1])
-            stream.sendall(site.head("GET", "/board/events", Cookie=f"parksim_board={site.app._tokens.board_cookie}"))
+            stream.sendall(site.head("GET", "/board/events", Cookie=f"parksim_board={cookie}"))
             seen = b""
             while b"event: picture" not in seen:
                 seen += stream.recv(65_536)

@@ -63,7 +63,7 @@ def test_the_board_s_files_are_served(tmp_path, monkeypatch):
             answer = site.ask("GET", path, Authorization=None)
             assert (answer.status, answer.body) == (200, f"this is {name}".encode())
             assert answer.headers["content-type"] == media
-            assert site.ask("POST", path).headers["allow"] == "GET, HEAD"
+            assert site.ask("POST", path).headers["allow"] == "GET, HEAD, OPTIONS"
         for path in (
             "/notes.txt",
             "/board.py",

@@ -110,26 +110,41 @@ def test_nothing_shows_a_token():
 def test_who_opens_the_board():
     """The board's own key and tokens that reach beyond one user; a user's token would show it other users' calls."""
     tokens = Tokens.read(GOOD, "tokens", USERS)
-    assert tokens.opens_board(tokens.board_key)
-    assert tokens.opens_board("t0ken-0f-all")
-    assert tokens.opens_board("another.token_~+/==")
-    for key in (SECRET, "", "x", tokens.board_key[:-1], tokens.board_cookie, "\ud800", "ü"):
-        assert not tokens.opens_board(key)
+    cookies = [tokens.board_cookie(key) for key in (tokens.board_key, "t0ken-0f-all", "another.token_~+/==")]
+    assert all(cookies)
+    for key in (SECRET, "", "x", tokens.board_key[:-1], *cookies, "\ud800", "ü"):
+        assert tokens.board_cookie(key) is None
     assert tokens.find(f"Bearer {tokens.board_key}".encode()) is None
+
+
+def test_whose_the_board_is():
+    """A cookie speaks for the token that it was got by; that of the board's own key reaches everybody."""
+    tokens = Tokens.read(f"{SECRET} 33\nt0ken-0f-all 33 global\nt0ken-0f-some 12 organization", "tokens", USERS)
+    viewers = {key: tokens.viewer(tokens.board_cookie(key)) for key in ("t0ken-0f-all", "t0ken-0f-some")}
+    assert viewers == {"t0ken-0f-all": Token("33", "global"), "t0ken-0f-some": Token("12", "organization")}
+    assert tokens.viewer(tokens.board_cookie(tokens.board_key)).scope == "global"
+    for cookie in ("", "x", SECRET, "t0ken-0f-all", tokens.board_key, "\ud800"):
+        assert tokens.viewer(cookie) is None
+    made = Tokens.made(USERS)[0]
+    assert made.viewer(made.board_cookie(made.board_key)) == Token("12", "global")
 
 
 def test_the_board_s_cookie_lasts_as_long_as_the_tokens():
     """The same tokens in any order have the same cookie, each time another key; other tokens another cookie."""
     lines = GOOD.splitlines()
     tokens, again = (Tokens.read("\n".join(order), "tokens", USERS) for order in (lines, lines[::-1]))
-    assert tokens.board_cookie == again.board_cookie
+    assert _own_cookie(tokens) == _own_cookie(again)
     assert tokens.board_key != again.board_key
-    assert len(tokens.board_cookie) == 64
+    assert len(_own_cookie(tokens)) == 64
     others = [Tokens.read(GOOD.replace(old, new), "tokens", USERS) for old, new in (("0f-all", "0f-none"),)]
     others += [Tokens.read(f"{SECRET} 12 {scope}", "tokens", USERS) for scope in ("user", "global")]
     others += [Tokens.made(USERS)[0] for _ in range(2)]
-    assert len({one.board_cookie for one in (tokens, *others)}) == 6
-    assert SECRET not in tokens.board_cookie
+    assert len({_own_cookie(one) for one in (tokens, *others)}) == 6
+    assert SECRET not in _own_cookie(tokens)
+
+
+def _own_cookie(tokens):
+    return tokens.board_cookie(tokens.board_key)
 
 
 def test_every_token_is_compared(monkeypatch):

@@ -198,10 +198,26 @@ def test_a_method_that_http_has_not(site):
     assert (site.ask("FROBNICATE", PATH).status, site.ask("get", PATH).status) == (501, 501)
     assert site.ask("FROBNICATE", PATH).code == "request_not_implemented"
     assert site.ask("CONNECT", "127.0.0.1:1").code == "request_not_implemented"
-    for method in ("POST", "PATCH", "OPTIONS", "TRACE", "QUERY"):
+    allowed = "GET, PUT, DELETE, HEAD, OPTIONS"
+    for method in ("POST", "PATCH", "TRACE", "QUERY"):
         answer = site.ask(method, PATH)
-        assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", "GET, PUT, DELETE")
-    assert site.ask("OPTIONS", "*").code == "not_found"
+        assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", allowed)
+    answer = site.ask("OPTIONS", PATH)
+    assert (answer.status, answer.headers["allow"], answer.body) == (204, allowed, b"")
+    assert site.ask("OPTIONS", "*").headers["allow"] == "GET, PUT, POST, DELETE, HEAD, OPTIONS"
+
+
+def test_head_is_get_without_its_body(site):
+    """The same status and fields, the length of GET's body, and no body; the connection stays in order."""
+    got = site.ask("GET", PATH)
+    for path, status in ((PATH, b"200"), (PATH.replace("0003*210", "0003*999"), b"400")):
+        with site.open() as sock:
+            sock.sendall(site.head("HEAD", path) + site.head("GET", PATH, Connection="close"))
+            head, _, rest = b"".join(iter(lambda: sock.recv(65_536), b"")).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status)
+        assert f"content-length: {len(site.ask('GET', path).body)}".encode() in head
+        assert rest.startswith(b"HTTP/1.1 200 ")
+        assert rest.endswith(got.body)
 
 
 def test_an_absolute_target(site):

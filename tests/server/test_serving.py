@@ -6,7 +6,8 @@ import gc
 import pytest
 from server_stand import TOKENS, RegisterDesk, talking
 
-from parksim.server.app import App, Doors
+from parksim.server.app import App
+from parksim.server.doors import Doors
 from parksim.server.serving import FailedError, bound, resolved, serve
 from parksim.server.tokens import Tokens
 

@@ -74,6 +74,33 @@ def test_what_is_beyond_expectation_is_nothing_on_average(values):
     assert np.all(found.std(axis=0) > 0.5)
 
 
+OVERFLOWING = shipped(
+    "two-organisations",
+    {
+        "run.horizon": "2h",
+        "arrivals.rate": "700/h",
+        "attendants.count": 20,
+        "recall.never": 0,
+        "parking.probability": 0.9,
+        "lot.firm.weight": 0,
+        "lot.clinic.slots": 2,
+        "lot.firm.slots": 2,
+        "lot.clinic.max_in_parking": "30s",
+        "lot.firm.max_in_parking": "30s",
+        "lot.clinic.patience": {"kind": "exponential", "mean": "15s"},
+        "lot.firm.patience": {"kind": "exponential", "mean": "600s"},
+    },
+)
+"""Two full lots; all that is parked in the second one has overflowed, and is of callers who soon hang up."""
+
+
+def test_an_overflowed_call_has_the_clocks_of_its_own_lot_and_of_all_its_stays():
+    """40 replications, seed 3: each |z| <= 4; with the law of the lot in which it is parked one z is above 30."""
+    found = np.array([innovations_of(OVERFLOWING, number, 3) for number in range(40)])
+    z = found.mean(axis=0) / (found.std(axis=0, ddof=1) / math.sqrt(len(found)))
+    assert np.all(np.abs(z) <= 4), z
+
+
 @pytest.mark.slow
 def test_a_wrong_expectation_is_seen(monkeypatch):
     """The same with hazards that are a quarter too great: |z| is far above 4, so the test above can fail."""

@@ -36,6 +36,12 @@ class Places:
         self._begins.append(self.last)
         self._paths.append(path)
 
+    @property
+    def files(self) -> list[tuple[Path, int]]:
+        """Each file with its lines, in the order in which they were read."""
+        ends = [*self._begins[1:], self.last]
+        return [(path, end - begin) for path, begin, end in zip(self._paths, self._begins, ends, strict=True)]
+
     def begins_of(self, first: int, last: int) -> list[int]:
         """Return the last lines before the files that begin after line ``first`` and before line ``last``."""
         return [before for before in self._begins if first <= before < last]

@@ -2,8 +2,8 @@
 
 ``respond`` takes the register, a request and the instant, and answers with the next register, the reply and the
 facts; nothing else in the world has changed, and no bytes in target or body make it raise. Its parts are public
-too: ``list_calls``, ``park``, ``unpark``, ``change_calls``, ``hang_up_calls`` and ``create_call`` answer with a
-``Result``, which ``collection_reply`` (200), ``accepted_reply`` (202) or ``refusal_reply`` render.
+too: ``list_calls``, ``park``, ``unpark``, ``change_calls``, ``hang_up_calls``, ``create_call`` and ``hear_calls``
+answer with a ``Result``, which ``collection_reply`` (200), ``accepted_reply`` (202) or ``refusal_reply`` render.
 
 How it works: a target is split at ``/`` and each segment decoded once; the ladder (``Refusal``) is climbed rung by
 rung; timers that come before the request in the calendar happen first. A hang-up and an UnPark come before the
@@ -23,7 +23,7 @@ waits for nothing but timers of earlier instants.
 from parksim.rules.uapi.calls import Effect, Event, State, answer, expire, hang_up, next_timer_us, offer
 from parksim.rules.uapi.models import PhoneCall, PhoneCallAction, PhoneCallCollection, PhoneCallView, Refusal
 from parksim.rules.uapi.register import DEFAULT_ORGANIZATION, Call, Changed, Organization, Register, new_register
-from parksim.rules.uapi.replies import Reply, accepted_reply, collection_reply, refusal_reply
+from parksim.rules.uapi.replies import STREAM, Reply, accepted_reply, collection_reply, options_reply, refusal_reply
 from parksim.rules.uapi.service import (
     Ask,
     Found,
@@ -32,7 +32,10 @@ from parksim.rules.uapi.service import (
     Result,
     change_calls,
     create_call,
+    entries,
     hang_up_calls,
+    hear_calls,
+    heard,
     list_calls,
     park,
     prefers_async,
@@ -46,7 +49,7 @@ from parksim.rules.uapi.service import (
 __all__ = ["Effect", "Event", "State", "answer", "expire", "hang_up", "next_timer_us", "offer"]
 __all__ += ["PhoneCall", "PhoneCallAction", "PhoneCallCollection", "PhoneCallView", "Refusal"]
 __all__ += ["DEFAULT_ORGANIZATION", "Call", "Changed", "Organization", "Register", "new_register"]
-__all__ += ["Reply", "accepted_reply", "collection_reply", "refusal_reply"]
+__all__ += ["STREAM", "Reply", "accepted_reply", "collection_reply", "options_reply", "refusal_reply"]
 __all__ += [
     "Ask",
     "Found",
@@ -55,7 +58,10 @@ __all__ += [
     "Result",
     "change_calls",
     "create_call",
+    "entries",
     "hang_up_calls",
+    "hear_calls",
+    "heard",
     "list_calls",
 ]
 __all__ += ["park", "prefers_async", "rank_of", "resolve", "respond", "route", "unpark"]

@@ -86,7 +86,12 @@ def _view_fields(register: Register, call: Call, place: int) -> dict[str, Any]:
 
 
 def _date(register: Register, time_us: int) -> datetime | None:
-    return None if time_us == NEVER else register.epoch + time_us * _ONE_US
+    return None if time_us == NEVER else instant(register, time_us)
+
+
+def instant(register: Register, time_us: int) -> datetime:
+    """Return an instant as the date that it is."""
+    return register.epoch + time_us * _ONE_US
 
 
 def whole(entries: Sequence[m.PhoneCall]) -> m.PhoneCallCollection:
@@ -156,7 +161,7 @@ def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
     value = value if by_id else value.replace(" ", "+")  # a plus that was not encoded
 
     def text(call: Call) -> str:
-        return call.id if by_id else m.date_text(register.epoch + call.published_us * _ONE_US)
+        return call.id if by_id else m.date_text(instant(register, call.published_us))
 
     def key(call: Call) -> str | int:
         return call.id if by_id else call.published_us
@@ -176,7 +181,7 @@ def wanted(register: Register, query: m.ListQuery) -> Callable[[Call], bool]:
 
 def _second_of(register: Register, time_us: int) -> int:
     """Return the instant at which the second began that an instant is shown as."""
-    shown = (register.epoch + time_us * _ONE_US).replace(microsecond=0)
+    shown = instant(register, time_us).replace(microsecond=0)
     return (shown - register.epoch) // _ONE_US
 
 
@@ -188,6 +193,14 @@ def _instant_us(register: Register, text: str) -> int:
 
 
 # ------------------------------------------------------------------------------------------------------ replies
+
+STREAM: Final = Reply(200, b"", (("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no")))
+"""How an answer begins that has no end: events follow as they happen. Who serves it sends them."""
+
+
+def options_reply(methods: Sequence[str]) -> Reply:
+    """Say which methods a resource has (204, Allow)."""
+    return Reply(204, b"", (("Allow", ", ".join(methods)),))
 
 
 def collection_reply(collection: m.PhoneCallCollection, fields: Sequence[str] = ()) -> Reply:

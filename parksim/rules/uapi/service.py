@@ -64,7 +64,7 @@ class Ask(NamedTuple):
 class Result(NamedTuple):
     """What a service function answers: a collection, or nothing to return (both None), or a refusal.
 
-    ``wanted`` are the fields of a call that the reply shall have; empty: all.
+    ``wanted`` are the fields of a call that the reply shall have; empty: all. ``reply`` is one that shows no calls.
     """
 
     register: r.Register
@@ -72,6 +72,7 @@ class Result(NamedTuple):
     collection: m.PhoneCallCollection | None = None
     refused: RefusedError | None = None
     wanted: tuple[str, ...] = ()
+    reply: replies.Reply | None = None
 
 
 class Found(NamedTuple):
@@ -273,8 +274,8 @@ def list_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: 
         everything = (r.call_with_number(register, number) for number in resolve(register, ask).calls)
         listed = [call for call in everything if passes(call)]
         total, calls = len(listed), list(replies.page(listed, query))
-    entries = _entries(register, Found(user, extension, ()), calls)
-    collection = replies.paged(entries, total, query, replies.address(register, user, *words))
+    shown = entries(register, Found(user, extension, ()), calls)
+    collection = replies.paged(shown, total, query, replies.address(register, user, *words))
     return Result(register, (), collection, wanted=query.fields)
 
 
@@ -319,6 +320,13 @@ def create_call(register: r.Register, ask: Ask, now_us: int) -> Result:
     return Result(register, facts, _collection(register, found, [new]))
 
 
+@_after_timers(lambda _: c.RANK_PARK_REQUEST)
+def hear_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
+    """Begin a stream of what happens to the calls of an extension or user (a GET of ``phoneCallStream``)."""
+    _resolved(register, ask)
+    return Result(register, (), reply=replies.STREAM)
+
+
 @_after_timers(lambda _: c.RANK_HANGUP)
 def _not_implemented(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
     resolve(register, ask)
@@ -354,13 +362,14 @@ def _act(register: r.Register, found: Found, call: r.Call, action: m.PhoneCallAc
     return changed
 
 
-def _entries(register: r.Register, found: Found, calls: Iterable[r.Call]) -> list[m.PhoneCall]:
+def entries(register: r.Register, found: Found, calls: Iterable[r.Call]) -> list[m.PhoneCall]:
+    """Return calls as they are shown to whom ``found`` stands for."""
     return [replies.phone_call(register, call, found.user, _acting(register, found, call)) for call in calls]
 
 
 def _collection(register: r.Register, found: Found, numbers: Iterable[int]) -> m.PhoneCallCollection | None:
     calls = [r.call_with_number(register, number) for number in numbers]
-    return replies.whole(_entries(register, found, calls)) if calls else None
+    return replies.whole(entries(register, found, calls)) if calls else None
 
 
 # -------------------------------------------------------------------------------------------------- the one door
@@ -371,6 +380,7 @@ _CREATIONS: Final[Mapping[str, Mapping[str, Service]]] = {
     "callback": {**_CALLS, "POST": _not_implemented},
     "conferenceInvite": {**_CALLS, "POST": _not_implemented},
 }
+_STREAM: Final[Mapping[str, Service]] = {"GET": hear_calls}
 _EVENTS: Final[Mapping[str, Service]] = dict.fromkeys(("GET", "POST", "PUT", "DELETE"), _not_implemented)
 
 
@@ -382,6 +392,11 @@ class Route(NamedTuple):
     call: str | None
     query: Mapping[str, str]
     services: Mapping[str, Service]
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the resource."""
+        return [*self.services, *(["HEAD"] if "GET" in self.services else []), "OPTIONS"]
 
 
 def route(target: str) -> Route | None:
@@ -396,6 +411,8 @@ def route(target: str) -> Route | None:
     root, words = words[:3], words[3:]
     if root == ["", "uapi", "extensions"] and 3 <= len(words) <= 5 and words[2] == "phoneCallEvents":
         return Route(words[0], words[1], None, {}, _EVENTS)
+    if root == ["", "uapi", "extensions"] and words[2:] == ["phoneCallStream"]:
+        return Route(words[0], words[1], None, {}, _STREAM)
     if root != ["", "uapi", "phoneCalls"] or len(words) > 3:
         return None
     user, extension = [*words, "", ""][:2]
@@ -406,12 +423,19 @@ def route(target: str) -> Route | None:
 
 
 def respond(register: r.Register, request: Request, *, now_us: int) -> Outcome:
-    """Answer a request at ``now_us``: the next register, the reply, the facts. No request makes it raise."""
+    """Answer a request at ``now_us``: the next register, the reply, the facts. No request makes it raise.
+
+    HEAD is answered as GET is; who serves it leaves the body out.
+    """
+    if request.method == "HEAD":
+        request = request._replace(method="GET")
     leads = route(request.target) if len(request.target) <= m.TARGET_LIMIT_CHARACTERS else None
     if leads is None or request.method not in leads.services:
         register, facts = lives.due_before(register, now_us, c.RANK_HANGUP)
-        if leads is not None:
-            reply = replies.refusal_reply(m.Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.services))
+        if leads is not None and request.method == "OPTIONS":
+            reply = replies.options_reply(leads.methods)
+        elif leads is not None:
+            reply = replies.refusal_reply(m.Refusal.METHOD_NOT_ALLOWED, allow=", ".join(leads.methods))
         else:
             too_long = len(request.target) > m.TARGET_LIMIT_CHARACTERS
             reply = replies.refusal_reply(m.Refusal.URI_TOO_LONG if too_long else m.Refusal.NOT_FOUND)
@@ -433,13 +457,28 @@ def rank_of(request: Request) -> int:
     """Return the rank that a request takes among the events of its instant (see ``codes.RANK_NAMES``)."""
     if request.method == "PUT":
         return _rank_of_change(m.read_body(request.body))
-    return {"GET": c.RANK_PARK_REQUEST, "POST": c.RANK_ARRIVAL}.get(request.method, c.RANK_HANGUP)
+    ranks = {"GET": c.RANK_PARK_REQUEST, "HEAD": c.RANK_PARK_REQUEST, "POST": c.RANK_ARRIVAL}
+    return ranks.get(request.method, c.RANK_HANGUP)
+
+
+def heard(register: r.Register, request: Request) -> Found:
+    """Return whose calls a stream tells of, that ``respond`` has begun; the numbers of calls are left out.
+
+    Raises:
+        RefusedError: ``respond`` also refuses it.
+    """
+    leads = route(request.target)
+    assert leads is not None
+    ask = Ask(viewer=request.user, extension=leads.extension, user=leads.user, scope=request.scope)
+    return Found(*_resolved(register, ask), ())
 
 
 def _rendered(request: Request, result: Result) -> replies.Reply:
     """Render a result: the one place where it is decided which form and status a reply has."""
     if result.refused is not None:
         return replies.refusal_reply(result.refused.refusal, result.refused.message)
+    if result.reply is not None:
+        return result.reply
     if result.collection is None:
         return replies.Reply(204, b"", ())
     if request.method == "GET":

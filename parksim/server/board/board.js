@@ -10,7 +10,7 @@ let connection = "connecting";
 let lostMs = 0;
 
 function simulatedUs() {
-  const passedMs = picture.running ? performance.now() - receivedMs : 0;
+  const passedMs = picture.running && !picture.paused ? performance.now() - receivedMs : 0;
   return picture.now_us + passedMs * 1000 * picture.rate;
 }
 
@@ -24,6 +24,7 @@ function draw() {
   write(byId("name"), plain(shown.name));
   showToday(shown);
   showLots(shown.lots, nowUs);
+  showTrend(shown);
   returning.show(shown.returns, (call) => [
     [plain(call.caller)],
     [plain(call.parker)],
@@ -34,6 +35,9 @@ function draw() {
     [STATES[attendant.state] ?? plain(attendant.state), attendant.state],
   ], nowUs);
   queue.show(shown.queue, (call) => [[plain(call.caller)]], nowUs);
+  placed.show(shown.placed, (call) => [[plain(call.caller)], [plain(call.extension)]], nowUs);
+  placed.section.hidden = shown.placed.length === 0;
+  write(byId("placed-sum"), number.format(shown.placed.length));
   refusals.show(shown.refusals, (call) => [[plain(call.caller)], [plain(call.parker)]], nowUs);
   timeouts.show(shown.timeouts, (call) => [[plain(call.caller)], [plain(call.parker)]], nowUs);
   write(byId("returning-sum"), shown.returns.length ? number.format(shown.returns.length) : "");
@@ -43,12 +47,14 @@ function draw() {
   document.title = `${number.format(taken)} parked – ${plain(shown.name)}`;
   if (drawnPicture !== null) gatherNews(drawnPicture, shown, instant(shown.epoch, shown.now_us)[1]);
   drawnPicture = shown;
+  showControls(shown);
   tickHead(nowUs);
 }
 
 function tickHead(nowUs) {
   write(byId("clock"), instant(picture.epoch, nowUs).filter(Boolean).join(" "));
-  write(byId("rate"), picture.running ? `× ${number.format(picture.rate)}` : "stopped");
+  const rate = picture.paused ? "paused" : `× ${number.format(picture.rate)}`;
+  write(byId("rate"), picture.running ? rate : "stopped");
 }
 
 function tick() {
@@ -62,7 +68,7 @@ function tick() {
   const nowUs = simulatedUs();
   tickHead(nowUs);
   for (const lot of lots) lot.draw(nowUs);
-  for (const table of [returning, attendants, queue]) table.tick(nowUs);
+  for (const table of [returning, attendants, queue, placed]) table.tick(nowUs);
 }
 
 // ---- connection -----------------------------------------------------------------------------------------------------
@@ -90,6 +96,7 @@ function connect() {
     const waiting = picture !== drawnPicture;
     picture = JSON.parse(event.data);
     receivedMs = performance.now();
+    if (connection !== "live") askWhatMayBe();
     turn("live");
     // Several pictures within one frame are drawn once; a page that nobody sees draws when it is seen again.
     if (first) draw();
@@ -106,5 +113,7 @@ function connect() {
 }
 
 makeCounters();
+makeControls();
+byId("numbers").addEventListener("toggle", () => picture && showTrend(picture));
 connect();
 setInterval(tick, TICK_MS);

@@ -21,6 +21,12 @@ class Slot {
     this.detail = make("span", "detail", by, " ", make("span", "", make("span", "unseen said", "for "), this.parked));
     this.item = make("li", "slot free", make("span", "unseen", "slot "), this.label, " ", this.left, " ",
       this.callerLine, " ", this.detail, this.bar);
+    this.act = actButton(() => this.stay && {
+      state: "parked",
+      call: this.stay.call,
+      parker: plain(this.stay.parker),
+      title: `Slot ${this.label.textContent}, ${plain(this.stay.caller)}`,
+    });
     this.stay = null;
     this.drawn = undefined; // the stay that the texts show
   }
@@ -37,6 +43,10 @@ class Slot {
       write(this.caller, stay ? plain(stay.caller) : "");
       write(this.parker, stay ? plain(stay.parker) : "");
       this.callerLine.hidden = this.detail.hidden = !stay;
+      if (stay) {
+        nameButton(this.act, `Slot ${this.label.textContent}, ${plain(stay.caller)}: retrieve or hang up`);
+        if (!this.act.isConnected) this.item.append(this.act);
+      } else this.act.remove();
     }
     this.turn(stateOf(stay, nowUs));
     if (!stay) return this.count("free", 0);

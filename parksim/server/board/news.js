@@ -3,7 +3,7 @@
 const SPEAK_MS = 5000; // no more than one spoken summary in this time
 
 // News is gathered and told in one sentence each, so that a screen reader is not talked over by a busy lot.
-const news = { parked: [], returned: [], refused: 0, connection: "" };
+const news = { parked: [], returned: [], refused: 0, connection: "", done: "" };
 let spokenMs = -SPEAK_MS;
 
 function list(labels, one, many) {
@@ -17,6 +17,7 @@ function speak(nowMs) {
   const refused = news.refused === 1 ? "1 park refused." : `${number.format(news.refused)} parks refused.`;
   const sentences = [
     news.connection,
+    news.done,
     list(news.parked, "Parked in", "calls parked"),
     list(news.returned, "Time up, returning to", "calls returning"),
     news.refused ? refused : "",
@@ -28,6 +29,7 @@ function speak(nowMs) {
   news.returned = [];
   news.refused = 0;
   news.connection = "";
+  news.done = "";
 }
 
 function gatherNews(before, after, time) {

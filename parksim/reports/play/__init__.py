@@ -1,0 +1,1 @@
+"""The page in which the switchboard runs: a report whose kernel, rules and estimates are JavaScript."""
