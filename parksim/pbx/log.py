@@ -200,6 +200,8 @@ class FieldLog:
             limited = row.kind == c.PARKED and row.limit_us not in (None, c.NEVER)
             deadline_us = row.time_us + (row.limit_us or 0) if limited else c.NEVER
             lot = lots.get(row.lot, c.NOBODY)
+            if lot == c.NOBODY and (is_parking(row) or row.kind == c.REFUSED):  # of a lot that no stay is in
+                continue
             slot = c.NOBODY if c.NOBODY in (lot, row.slot) else row.slot - self.lots[row.lot].first
             who = (staff if row.kind == c.RETRIEVED else extensions).get(row.extension, c.NOBODY)
             facts.append(Fact(row.time_us, deadline_us, numbers[row.call], lot, slot, who, row.kind, row.reason))
@@ -405,7 +407,9 @@ def _cut(
         begin, end = bisect_left(written, section.begins_us), bisect_right(written, section.ends_us)
         cuts += holes(section.rows, written[begin:end], how.tolerance_us, section.ends_us, limits)
     cuts += unseen_cuts(forms, cuts)
-    for hole in silent(instants, silences):
+    for hole in (
+        silent(instants, silences) if len(forms) == 1 else ()
+    ):  # two files that are silent together miss nothing
         if not any(cut.from_us < hole.to_us and hole.from_us < cut.to_us for cut in cuts):
             line = next((row.line for row in log.rows if row.time_us >= hole.to_us), 0)
             cuts.append(hole._replace(line=line))

@@ -82,7 +82,8 @@ def test_after_a_restart_the_lots_are_empty_and_names_begin_anew(tmp_path, start
     first = whole[: cut + 1]
     down_us = first[-1].time_us + 1
     up_us = down_us + 60_000_000
-    later = day(seed + 50, epoch_s=up_us // 1_000_000 + 1)
+    shift_us = up_us + 1_000_000 - EPOCH_S * 1_000_000
+    later = [one._replace(time_us=one.time_us + shift_us) for one in day(seed + 50)]  # the same unique ids
     content = text_of(first)
     content += boot(down_us, shutdown=True) if start == "shutdown" else b""
     content += boot(up_us, 2 if start == "uptime" else None)
