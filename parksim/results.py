@@ -218,12 +218,11 @@ class Answered(ABC):
 class Reported(Drawn):
     """What a report can be written of."""
 
-    def report(self, path: str | Path, *, interactive: bool = False, play: bool = False) -> None:
+    def report(self, path: str | Path, *, play: bool = False) -> None:
         """Write a report: question, answer, verdicts, assumptions, charts, tables, and how it was made.
 
         Args:
             path: a page that opens offline (``.html``), or Markdown (``.md``, which needs no library).
-            interactive: whether the page contains Vega (0.9 MB), so that its charts can show their numbers.
             play: whether the switchboard runs in the page, with other values; of a study only.
 
         Raises:
@@ -232,7 +231,7 @@ class Reported(Drawn):
             MissingLibraryError: altair or vl-convert is not installed.
             OutputError: the file cannot be written.
         """
-        shower("report")(self, path, interactive=interactive, play=play)
+        shower("report")(self, path, play=play)
 
 
 def to_csv(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -59,9 +59,9 @@ for other in (
     configuration.import_command,
     configuration.export_command,
     serve.serve_command,
+    session.session_command,
 ):
     app.command(other)
-app.command(session.app)
 
 
 @app.command

@@ -35,9 +35,6 @@ def report_command(
         Parameter("--option", negative=(), help="Of that chart: `--option over=lot.max_in_parking`. Repeatable."),
     ] = (),
     width: Annotated[int | None, Parameter(help="Width of that chart in pixels. Default: 720.")] = None,
-    interactive: Annotated[
-        bool, Parameter(negative=(), help="Let the page's charts show their numbers (0.9 MB more).")
-    ] = False,
     play: Annotated[
         bool,
         Parameter(negative=(), help="Let the switchboard of a run run in the page, with other values (0.3 MB more)."),
@@ -57,9 +54,8 @@ def report_command(
     opt.check_result(result, "a .db file of a command with --out, or a .json file of run", scenario, values)
     if out is None:
         raise UsageError(f"report needs -o FILE, where to write; type: {_with_out(result, chart)}")
-    for name, wanted in (("--interactive", interactive), ("--play", play)):
-        if wanted and (chart is not None or out.suffix != ".html"):
-            raise UsageError(f"{name} goes with a page; write -o FILE.html, without --chart")
+    if play and (chart is not None or out.suffix != ".html"):
+        raise UsageError("--play goes with a page; write -o FILE.html, without --chart")
     if options and chart is None:
         raise UsageError("--option goes with a chart; name it, as in --chart shares --option over=lot.max_in_parking")
     chosen = _options(options)
@@ -70,7 +66,7 @@ def report_command(
         if chart is not None:
             charts.save(charts.plot(loaded, chart, width=width or drawing.WIDTH, **chosen), out)
             return opt.Answer(f"{out}: {chart} of {loaded.scenario.name}\n")
-        page.save(loaded, out, source=_store(result), interactive=interactive, play=play)
+        page.save(loaded, out, source=_store(result), play=play)
     except WrongTypeError as error:
         raise UsageError(f"{error} (--play goes with a store of run)") from None
     except MissingLibraryError as error:

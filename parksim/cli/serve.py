@@ -30,9 +30,17 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _TIME_OF_DAY: Final = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _ANSWERS: Final[dict[str, Literal["collection", "accepted"]]] = {"updated": "collection", "accepted": "accepted"}
 
+FullReplay = Annotated[
+    bool, Parameter(negative=(), help="Replay the session from its beginning, and compare its checkpoint with that.")
+]
+TimeOfDay = Annotated[str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")]
+
 
 AllowedHosts = Annotated[
     tuple[str, ...], Parameter(negative=(), help="Another name of this server, as in a container network. Repeatable.")
+]
+ProxyHeaders = Annotated[
+    bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
 ]
 
 
@@ -55,9 +63,7 @@ def serve_command(
     scenario: ScenarioFile,
     *,
     rate: Annotated[float, Parameter(help="Simulated seconds per second: 60 is a minute per second.")] = 1.0,
-    start: Annotated[
-        str, Parameter(help="The time of day to begin at, such as 10:30; the day so far is simulated.")
-    ] = "",
+    start: TimeOfDay = "",
     port: Annotated[int | None, Parameter(help="Default: the port of [uapi] base_url; 0: any free one.")] = None,
     host: Annotated[str, Parameter(help="The address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
     token_file: Annotated[Path | None, Parameter(help="Tokens, one line each: TOKEN USER SCOPE.")] = None,
@@ -68,13 +74,9 @@ def serve_command(
     ] = None,
     journal: Annotated[Path | None, Parameter(show=False, help="The old name of --session.")] = None,
     fsync: Annotated[bool, Parameter(negative=(), help="Wait for the disk before each answer.")] = False,
-    full_replay: Annotated[
-        bool, Parameter(negative=(), help="Replay the whole session, check its checkpoint.")
-    ] = False,
+    full_replay: FullReplay = False,
     allow_host: AllowedHosts = (),
-    proxy_headers: Annotated[
-        bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
-    ] = False,
+    proxy_headers: ProxyHeaders = False,
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -113,20 +115,9 @@ def serve_command(
         except ValueError as error:
             raise UsageError(str(error)) from None
         _tell(switchboard, session)
-        cookie = f"parksim_board_{door.port}"
-        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=cookie)
+        app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
-
-
-def _check_extra() -> None:
-    """Say what to install where the server's libraries are missing."""
-    try:
-        from parksim.server import serving  # noqa: F401 - only to see whether it can be loaded
-    except ModuleNotFoundError as error:
-        if error.name not in {"uvicorn", "httptools"}:
-            raise
-        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
 
 
 def _session(session: Path | None, journal: Path | None) -> Path | None:
@@ -142,6 +133,16 @@ def _tell(switchboard: "Desk", session: Path | None) -> None:
         sys.stderr.write(f"parksim: {session}: {cut}\n")
     for note in switchboard.notes:
         sys.stderr.write(f"parksim: {note}\n")
+
+
+def _check_extra() -> None:
+    """Say what to install where the server's libraries are missing."""
+    try:
+        from parksim.server import serving  # noqa: F401 - only to see whether it can be loaded
+    except ModuleNotFoundError as error:
+        if error.name not in {"uvicorn", "httptools"}:
+            raise
+        raise UsageError(f"serve needs {error.name}; install it by: pip install 'parksim[server]'") from None
 
 
 def _serve(switchboard: "Desk", app: "App", door: _Door, greeting: str, session: Path | None) -> None:

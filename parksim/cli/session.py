@@ -1,27 +1,26 @@
-"""The commands ``parksim session check`` and ``parksim session compact``: a session file that no server writes."""
+"""The command ``parksim session``: a session file that no server writes, checked or compacted."""
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from parksim.cli import options as opt
+from parksim.errors import UsageError
 
-SessionFile = Annotated[Path, Parameter(help="A session file of parksim serve.")]
-app = App(name="session", help="Check or compact the session file of a live switchboard.")
-
-
-@app.command(name="check")
-def check_command(session: SessionFile) -> opt.Answer:
-    """Check every line, do every request again, and compare the checkpoint."""
-    from parksim.server.session_file import check
-
-    return opt.Answer(check(session))
+_ACTIONS = ("check", "compact")
 
 
-@app.command(name="compact")
-def compact_command(session: SessionFile) -> opt.Answer:
-    """Pack the lines of a session; every request stays, the marks of its time go."""
-    from parksim.server.session_file import compact
+def session_command(
+    action: Annotated[str, Parameter(help="check: read it, do every request again; compact: pack its lines.")],
+    session: Annotated[Path, Parameter(help="A session file of parksim serve.")],
+) -> opt.Answer:
+    """Check the session file of a live switchboard, or compact it without losing a request."""
+    from parksim.scenario.messages import nearest
+    from parksim.server import session_file
 
-    return opt.Answer(compact(session))
+    if action not in _ACTIONS:
+        near = nearest(action, _ACTIONS)
+        step = f"did you mean {near}?" if near else "choose check or compact"
+        raise UsageError(f"session {action[:40]}: there is no such action; {step}")
+    return opt.Answer(session_file.check(session) if action == "check" else session_file.compact(session))

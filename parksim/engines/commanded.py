@@ -46,6 +46,7 @@ PLACE: Final = "place_call"
 ANSWER: Final = "answer"
 PARK: Final = "park"
 UNPARK: Final = "unpark"
+PICK_UP: Final = "pick_up"
 HANG_UP: Final = "hang_up"
 HOLD: Final = "hold"
 UNHOLD: Final = "unhold"
@@ -56,6 +57,7 @@ RANKS: Final = {
     ANSWER: c.RANK_ANSWER,
     PARK: c.RANK_PARK_REQUEST,
     UNPARK: c.RANK_RETRIEVAL,
+    PICK_UP: c.RANK_RETRIEVAL,
     HANG_UP: c.RANK_HANGUP,
     HOLD: c.RANK_PARK_REQUEST,
     UNHOLD: c.RANK_PARK_REQUEST,
@@ -72,8 +74,8 @@ class Command(NamedTuple):
         time_us: The instant.
         kind: One of ``RANKS``.
         call: The call it concerns; ``NOBODY`` for ``PLACE``, ``DELAY`` and ``STOP``.
-        extension: PLACE: who is charged; ANSWER: who answers a call being set up; PARK: the parker; UNPARK: who
-            fetches; HANG_UP: who is freed of a placed call. ``NOBODY`` where it does not matter.
+        extension: PLACE: who is charged; ANSWER: who answers a call being set up; PARK: the parker; UNPARK, PICK_UP:
+            who fetches; HANG_UP: who is freed of a placed call. ``NOBODY`` where it does not matter.
         limit_us: PARK: the longest stay, ``NEVER`` for none; DELAY: by how much simulated arrivals are put off.
         lot: PARK: in which lot.
         asked: PARK: the slot asked for, or ``NOBODY``.
@@ -395,6 +397,7 @@ _WORK: Final[dict[str, Callable[[CommandedExchange, Place, Command], None]]] = {
     ANSWER: CommandedExchange._answer,  # noqa: SLF001 - its own
     PARK: CommandedExchange._park_by_command,  # noqa: SLF001 - its own
     UNPARK: CommandedExchange._fetch,  # noqa: SLF001 - its own
+    PICK_UP: CommandedExchange._fetch,  # noqa: SLF001 - its own
     HANG_UP: CommandedExchange._hang_up,  # noqa: SLF001 - its own
     HOLD: CommandedExchange._hold,  # noqa: SLF001 - its own
     UNHOLD: CommandedExchange._hold,  # noqa: SLF001 - its own
@@ -404,6 +407,7 @@ _STATES_FOR: Final = {
     ANSWER: frozenset({life.IN_QUEUE, life.AT_PARKER}),
     PARK: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
     UNPARK: frozenset({life.IN_SLOT}),
+    PICK_UP: frozenset({life.AT_PARKER}),
     HOLD: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
     UNHOLD: frozenset({life.WITH_ATTENDANT, life.WITH_STAFF}),
     HANG_UP: frozenset(range(len(life.STATE_NAMES))),

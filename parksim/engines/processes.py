@@ -552,13 +552,13 @@ def simulate(settings: Settings, workload: Workload) -> Journal:
     """
     rows = JournalWriter()
     exchange = Exchange(simpy.Environment(), settings, workload, rows.append)
-    with _without_collector():
+    with without_collector():
         exchange.run()
     return rows.journal()
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Let nobody look for cycles of objects: calls that have ended leave none, and the search is a tenth of a run."""
     enabled = gc.isenabled()
     gc.disable()

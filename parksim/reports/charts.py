@@ -27,7 +27,7 @@ eye tells the colours apart, and a second sign (shape, dash, place, number) says
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -167,16 +167,50 @@ def save(chart: Any, path: str | Path) -> None:
             styled.save(str(beside), path.suffix[1:], scale_factor=2 if path.suffix == ".png" else 1)
 
 
-def svg_of(chart: Any) -> str:
+def svg_of(chart: Any, *, told: bool = False) -> str:
     """Return a chart as SVG text: the same chart, the same bytes.
+
+    Args:
+        chart: what is drawn.
+        told: whether each mark has the numbers of its tooltip as its ``aria-label``, after ``TOLD``.
 
     Raises:
         MissingLibraryError: vl-convert is not installed.
     """
     library("vl_convert", "report")
     text = io.StringIO()
-    chart.configure(**CONFIG).save(text, "svg")
+    shown = _with_descriptions(chart) if told else chart
+    shown.configure(**CONFIG | {"aria": told}).save(text, "svg")
     return text.getvalue()
+
+
+TOLD: Final = "told: "
+"""What the description of a mark with a tooltip begins with."""
+
+
+def _with_descriptions(chart: Any) -> Any:
+    """Return a chart whose marks are described in the words of their tooltips."""
+    spec = chart.to_dict()
+    waiting: list[Any] = [spec]
+    while waiting:
+        one = waiting.pop()
+        tips = one.get("encoding", {}).get("tooltip")
+        if isinstance(tips, list):
+            one["transform"] = [*one.get("transform", ()), {"calculate": _in_words(tips), "as": "told"}]
+            one["encoding"]["description"] = {"field": "told", "type": "nominal"}
+        for kind in ("layer", "hconcat", "vconcat", "concat"):
+            waiting += one.get(kind, ())
+    return library("altair", "report").Chart.from_dict(spec)
+
+
+def _in_words(tips: Sequence[Mapping[str, Any]]) -> str:
+    """Return Vega's expression of the words of a tooltip; what is undefined is left out."""
+    parts = []
+    for tip in tips:
+        value, name = f"datum[{json.dumps(tip['field'])}]", json.dumps(f"{tip.get('title') or tip['field']}: ")
+        shown = f"format({value}, {json.dumps(tip['format'])})" if "format" in tip else value
+        parts.append(f"(isValid({value}) ? {name} + {shown} + '\\n' : '')")
+    return f"{json.dumps(TOLD)} + {' + '.join(parts)}"
 
 
 def _kind(result: object) -> str:

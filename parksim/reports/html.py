@@ -1,13 +1,11 @@
 """A report as one self-contained HTML file: text, tables, charts as SVG, their data as CSV; nothing is loaded.
 
-The page works without scripts. Each chart is there twice, for wide screens and paper and for telephones; with
-``interactive`` the page contains Vega (some 0.9 MB) and a button that lets the charts show their numbers under the
-pointer. The same result gives the same bytes.
+The page works without scripts, but where it plays (``play``). Each chart is there twice, for wide screens and paper,
+where its marks show their numbers under the pointer, and for telephones. The same result gives the same bytes.
 """
 
 import base64
 import html
-import json
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -35,37 +33,34 @@ SHORT_TABLE: Final = 10
 _TYPES: Final = {".csv": "text/csv", ".toml": "application/toml"}
 
 
-def page(story: Story, *, interactive: bool = False, played: Playing | None = None) -> str:
+def page(story: Story, *, played: Playing | None = None) -> str:
     """Return a report as HTML; ``played`` is what makes it play.
 
     Raises:
         MissingLibraryError: altair or vl-convert is not installed.
     """
-    interactive = interactive and bool(story.charts)
     parts = [
-        *_head(story, interactive=interactive, played=played),
+        *_head(story, played),
         *_answer(story),
         *([played.section] if played else ()),
-        *_charts(story, interactive=interactive),
+        *_charts(story),
         *_sections(story),
         *_tables(story),
         *_assumptions(story),
         *_made(story),
-        *([f"<script>{script}</script>" for script in (_vega(), _LIVE)] if interactive else ()),
         *([played.scripts] if played else ()),
         "</main></body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def save(result: object, path: str | Path, *, source: str = "", interactive: bool = False, play: bool = False) -> None:
+def save(result: object, path: str | Path, *, source: str = "", play: bool = False) -> None:
     """Write the report of a result: a page (``.html``), or Markdown (``.md``).
 
     Args:
         result: what is reported.
         path: the file; one that is there is replaced.
         source: the name of the result's store, for the command that makes it again.
-        interactive: whether the page contains Vega, so that charts can show their numbers.
         play: whether the switchboard of a study runs in the page.
 
     Raises:
@@ -86,7 +81,7 @@ def save(result: object, path: str | Path, *, source: str = "", interactive: boo
         raise ArgumentError(f"{path}: a report that plays is a page, .html")
     story = story_of(result, source)
     played = playing(result) if play and isinstance(result, Study) else None
-    written = markdown(story) if path.suffix == ".md" else page(story, interactive=interactive, played=played)
+    written = markdown(story) if path.suffix == ".md" else page(story, played=played)
     write(path, written)
 
 
@@ -102,8 +97,8 @@ def text(words: object) -> str:
     return html.escape(str(words)).replace(" %", "&nbsp;%")
 
 
-def _head(story: Story, *, interactive: bool, played: Playing | None) -> Iterator[str]:
-    scripts = " script-src 'unsafe-inline' 'unsafe-eval';" if interactive else f" {played.policy}" if played else ""
+def _head(story: Story, played: Playing | None) -> Iterator[str]:
+    scripts = f" {played.policy}" if played else ""
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
     yield (
@@ -170,17 +165,15 @@ def _right(sheet: Sheet, column: int) -> str:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
-def _charts(story: Story, *, interactive: bool) -> Iterator[str]:
+def _charts(story: Story) -> Iterator[str]:
     if not story.charts:
         return
     yield '<section class="charts" aria-labelledby="seen"><h2 id="seen">What was seen</h2>'
-    if interactive:
-        yield _BUTTON
-    yield from (_figure(chart, number, interactive=interactive) for number, chart in enumerate(story.charts))
+    yield from (_figure(chart, number) for number, chart in enumerate(story.charts))
     yield "</section>"
 
 
-def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
+def _figure(chart: Chart, number: int) -> str:
     heading = f'<h3 id="chart-{number}">{text(chart.heading)}</h3><p class="finding">{text(chart.finding)}</p>'
     if chart.figure is None:
         return f'<figure class="missing">{heading}</figure>'
@@ -188,12 +181,9 @@ def _figure(chart: Chart, number: int, *, interactive: bool) -> str:
     for kind, width in (("wide", WIDE), ("phone", PHONE)):
         drawn = plots.drawn(chart.figure, width)
         drawn.title = library("altair", "report").Undefined  # the page's heading says it
-        svg = _inline(plots.svg_of(drawn), f"c{number}{kind[0]}", f"{chart.heading}. {chart.finding}")
-        pictures.append(f'<div class="picture {kind}" data-chart="{number}">{svg}</div>')
-        if interactive and kind == "wide":
-            spec = json.dumps(drawn.configure(**plots.CONFIG).to_dict(), ensure_ascii=True, allow_nan=False)
-            spec = spec.replace("<", "\\u003c").replace(">", "\\u003e")  # neither ends a script nor begins one
-            pictures.append(f'<script type="application/json" id="spec-{number}">{spec}</script>')
+        svg = plots.svg_of(drawn, told=kind == "wide")
+        svg = _inline(svg, f"c{number}{kind[0]}", f"{chart.heading}. {chart.finding}")
+        pictures.append(f'<div class="picture {kind}">{svg}</div>')
     name = f"{chart.figure.name}-{number + 1}.csv"
     data = _download(name, chart.figure.to_csv(), "Its numbers as CSV")
     caption = f"<figcaption>{text(chart.reading)} {data}</figcaption>"
@@ -205,9 +195,27 @@ _IDS: Final = re.compile(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)')
 _SIZE: Final = re.compile(r'\b(width|height)="([\d.]+)"')
 
 
+_FOR_READERS: Final = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
+_NEW_LINE: Final = "&#xA;"
+_LABEL: Final = re.compile(rf' aria-label="{plots.TOLD}([^"]*)"')
+
+
+def _titled(tag: str) -> str:
+    """Return a mark's tag with its description as a title, which browsers show under the pointer.
+
+    The chart has a label as a whole; the marks' own labels and roles go. Numbers written on marks let the pointer pass.
+    """
+    label, plain = _LABEL.search(tag), _FOR_READERS.sub("", tag)
+    if label is None or not label[1] or plain.startswith("<text"):
+        return plain
+    title = f"<title>{label[1].removesuffix(_NEW_LINE)}</title>"
+    name = plain[1:].split(maxsplit=1)[0]
+    return f"{plain[:-2]}>{title}</{name}>" if plain.endswith("/>") else plain + title
+
+
 def _inline(svg: str, prefix: str, words: str) -> str:
     """Return a chart's SVG for a page: names of its own (several are in one page), a label, a width that gives way."""
-    svg = _TAG.sub(lambda tag: _IDS.sub(f"{prefix}-", tag[0]), svg.strip())
+    svg = _TAG.sub(lambda tag: _titled(_IDS.sub(f"{prefix}-", tag[0])), svg.strip())
     opening = _TAG.search(svg)
     assert opening is not None
     size = dict(_SIZE.findall(opening[0]))
@@ -222,23 +230,6 @@ def _download(name: str, content: str, words: str) -> str:
     kind = _TYPES.get(Path(name).suffix, "text/plain")
     coded = base64.b64encode(content.encode()).decode()
     return f'<a download="{text(name)}" href="data:{kind};charset=utf-8;base64,{coded}">{text(words)}</a>'
-
-
-def _vega() -> str:
-    bundle: str = library("vl_convert", "report").javascript_bundle()
-    return bundle.replace("</script", "<\\/script")
-
-
-_BUTTON: Final = '<p><button type="button" id="live">Show numbers under the pointer</button></p>'
-_LIVE: Final = """\
-document.getElementById("live").addEventListener("click", async (event) => {
-  event.target.disabled = true;
-  for (const place of document.querySelectorAll(".picture.wide")) {
-    const spec = JSON.parse(document.getElementById("spec-" + place.dataset.chart).textContent);
-    await vegaEmbed(place, spec, { actions: false, renderer: "svg" });
-  }
-  event.target.textContent = "Numbers show under the pointer";
-});"""
 
 
 # Tables, assumptions, how it was made ---------------------------------------------------------------------------------

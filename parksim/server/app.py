@@ -27,7 +27,7 @@ from parksim.server.wire import SAFETY_HEADERS, header_fields
 if TYPE_CHECKING:
     from parksim.server.desk import Desk
 
-_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "controls", "board")
+_SCRIPTS: Final = ("parts", "lots", "tables", "today", "charts", "news", "alerts", "controls", "board")
 """The board's scripts, in the order in which they stand in the one that is served."""
 _STREAM: Final = b"/board/events"
 _COMMANDS: Final = b"/board/commands"

@@ -43,6 +43,11 @@ class CallEvent(NamedTuple):
     after: Call | None
 
     @property
+    def name(self) -> str:
+        """The word by which apps know what happened."""
+        return c.KIND_NAMES[self.fact.kind].lower()
+
+    @property
     def call(self) -> Call:
         """The call as it is shown: as it is, or as it last stood."""
         call = self.before if self.after is None else self.after
@@ -152,5 +157,5 @@ def event_text(register: Register, found: uapi.Found, event: CallEvent) -> str:
         told["reason"] = c.REASON_NAMES[fact.reason]
     [shown] = uapi.entries(register, found, [event.call])
     told["phoneCall"] = shown.model_dump(mode="json")
-    name, data = c.KIND_NAMES[fact.kind].lower(), json.dumps(told, separators=(",", ":"))
-    return f"id: {event.number}\nevent: {name}\ndata: {data}\n\n"
+    data = json.dumps(told, separators=(",", ":"))
+    return f"id: {event.number}\nevent: {event.name}\ndata: {data}\n\n"

@@ -5,8 +5,8 @@ the switchboard as commands, and lets the register's calls follow the switchboar
 lots are the switchboard's alone: the register shows them. All of that is one piece of work in the calendar, at the
 request's rank, with nothing awaited in it.
 
-The telephones are simulated as well: a person who is called, or rung by an UnPark, answers after ``[uapi] pickup``. A
-call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
+The telephones are simulated as well: a person who is called, or rung by an UnPark or a PickUp, answers after ``[uapi]
+pickup``. A call whose time was up rings its parker until somebody answers or hangs up; nobody does so by itself.
 """
 
 import asyncio
@@ -19,9 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PLACE, UNPARK, Command
+from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PICK_UP, PLACE, UNPARK, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
-from parksim.errors import ArgumentError, CommandError, FailedError, SessionError
+from parksim.engines.processes import without_collector
+from parksim.errors import ArgumentError, CommandError, FailedError
 from parksim.rules import codes as c
 from parksim.rules import uapi
 from parksim.rules.lot import Fact
@@ -32,7 +33,6 @@ from parksim.rules.uapi.models import Refusal
 from parksim.scenario.model import Scenario
 from parksim.scenario.quantities import UNLIMITED
 from parksim.server.call_events import CallEvents
-from parksim.server.checkpoint import files
 from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
 from parksim.server.directory import directory
@@ -40,7 +40,8 @@ from parksim.server.events import BETWEEN_PICTURES_S, named, picture
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
 from parksim.server.keeping import Keeper
-from parksim.server.session import LAST_US, Record, Resumed, Session, Speed, Taken, opening_of
+from parksim.server.resuming import resume
+from parksim.server.session import Record, Resumed, Session, Speed, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
@@ -100,8 +101,11 @@ class Desk:
         self.rate = rate
         """Simulated seconds a second, unless time stands still."""
         self.paused = False
-        self._begun_rate = rate  # of the server that a change of the rate was told to
+        self.told_speed: Sequence[Any] = ()
+        """The last change of the rate: the rate, whether time stands still, and the rate that the server began with."""
+        self.begun_rate = rate
         self._followed = directory(scenario, base_url)
+        self._begun_s = time.time()
         self.resumed_after_us = 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
@@ -127,17 +131,8 @@ class Desk:
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
-        opening = opening_of(scenario, seed, traffic=traffic, given=given, start_us=start_us)
         try:
-            if journal is not None and journal.is_file() and journal.stat().st_size:
-                self._session = Session(journal, opening, fsync=fsync, full=full_replay)
-            if self._session is None or self._session.checkpoint is None or full_replay:
-                self._begin(start_us, given)
-            else:
-                self.become(self._session.checkpoint.state)
-            if journal is not None and self._session is None:  # only now: whatever was given is in order
-                self._session = Session(journal, opening, fsync=fsync)
-            self._go_back_to_work(rate, compare=full_replay)
+            self._start(journal, given, start_us, fsync=fsync, full_replay=full_replay)
         except BaseException:
             self.close_file()
             raise
@@ -168,7 +163,7 @@ class Desk:
         model = self.switchboard.snapshot()
         return DeskState(
             reached_us=self.switchboard.reached_us,
-            speed=[self.rate, self.paused, self._begun_rate],
+            speed=list(self.told_speed),
             changes=self._changes,
             newest_event=self.events.newest,
             counters=[self._counters[kind] for kind in COUNTED],
@@ -190,7 +185,8 @@ class Desk:
     def become(self, state: DeskState) -> None:
         """Be as a desk with the same arguments was; this one is new."""
         self.switchboard.become(state.model, state.reached_us)
-        self.rate, self.paused, self._begun_rate = state.speed
+        if state.speed:
+            self.told_speed, (self.rate, self.paused, self.begun_rate) = state.speed, state.speed
         self._changes = state.changes
         self.events = CallEvents(state.newest_event)
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
@@ -198,35 +194,6 @@ class Desk:
         self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
-
-    def _go_back_to_work(self, rate: float, *, compare: bool) -> None:
-        """Replay the session, if there is one, and set the clock to where simulated time has come by now."""
-        start_us = max(self.switchboard.reached_us, 0)
-        if self._session is not None:
-            records, self._session.records = self._session.records, []  # of no further use, and many
-            self.cut_bytes, self.notes = self._session.cut_bytes, [self._session.note] if self._session.note else []
-            for number, record in zip(self._session.numbers, records, strict=True):
-                try:
-                    self._replay(record)
-                except Exception as error:
-                    raise SessionError(
-                        f"{self._session.path}, line {number}: cannot be done again ({error}); name another --session "
-                        "file, or cut the file before this line to lose what follows"
-                    ) from error
-            if self._begun_rate != rate:  # who names another rate than before wants that one
-                self.rate, self.paused, self._begun_rate = rate, False, rate
-            if records:
-                start_us = self._resume(self._session, records[-1])
-            if compare and self._session.checkpoint is not None:
-                self._compare(self._session, records)
-        self._set_clock(start_us)
-
-    def _set_clock(self, now_us: int) -> None:
-        """Let time run from an instant on, or stand still there."""
-        if self._clock is not None:
-            self.switchboard.clock = self._clock
-        else:
-            self.switchboard.clock = VirtualClock(now_us) if self.paused else RealClock(self.rate, now_us)
 
     def follow(self, records: Iterable[Record]) -> None:
         """Do again what followed; nothing of it is written down."""
@@ -252,53 +219,19 @@ class Desk:
         rung_out = due_before(self._seen(), self.switchboard.reached_us + 1, c.RANK_HANGUP).register.calls
         return {**state._asdict(), **state.model.alike()._asdict(), "model": None, "calls": rung_out}
 
-    def _compare(self, session: Session, records: Sequence[Record]) -> None:
-        """Let another desk resume from the checkpoint, at the same instant.
-
-        Raises:
-            SessionError: it does not know then what a full replay knows.
-        """
-        assert session.checkpoint is not None
-        place, state = session.checkpoint
-        twin = self.anew()
-        twin.become(state)
-        twin.follow(record for number, record in zip(session.numbers, records, strict=True) if number > place.lines)
-        twin.follow([Resumed(self.switchboard.reached_us, 0.0, self.resumed_after_us)])
-        unlike = self.unlike(twin)
-        if unlike:
-            newest, before = files(session.path)
-            raise SessionError(
-                f"{session.path}: a full replay leads to other {', '.join(unlike)} than its checkpoint, a fault of "
-                f"parksim; remove {newest.name} and {before.name} to resume by replay"
-            )
-        self.notes.append(
-            f"a full replay of {len(records):,} records agrees with the checkpoint after line {place.lines}"
-        )
-
-    def _resume(self, session: Session, last: Record) -> int:
-        """Put the traffic off by the time that has passed; return the simulated instant of now."""
-        at_us = max(last.at_us, self.switchboard.reached_us) + 1
-        passed_s = 0.0 if self.paused else max(0.0, time.time() - last.wall_s)
-        passed_us = round(passed_s * self.rate * 1e6)
-        gap_us = max(0, last.at_us + passed_us - at_us)
-        if at_us + gap_us > LAST_US:
-            raise SessionError(
-                f"{session.path}: more simulated time has passed since its last line than a clock shows; "
-                "give a lower --rate, or name another --session file"
-            )
-        resumed = Resumed(at_us, time.time(), gap_us)
-        self._put_off(resumed)
-        try:
-            session.resume(resumed.at_us, gap_us)
-        except OSError as error:
-            raise SessionError(f"{session.path}: cannot be written ({error.strerror})") from None
-        self.resumed_after_us = gap_us
-        return at_us + gap_us
+    def _set_clock(self, now_us: int) -> None:
+        """Let time run from an instant on, or stand still there."""
+        if self._clock is not None:
+            self.switchboard.clock = self._clock
+        else:
+            self.switchboard.clock = VirtualClock(now_us) if self.paused else RealClock(self.rate, now_us)
 
     def _replay(self, record: Record) -> None:
         """Do again what a session file tells."""
         if isinstance(record, Speed):
-            self.rate, self.paused, self._begun_rate = record.rate, record.paused, record.begun_rate
+            self.told_speed = [record.rate, record.paused, record.begun_rate]
+            self.rate, self.paused, self.begun_rate = self.told_speed
+            self._has_changed()
         elif isinstance(record, Resumed):
             self._put_off(record)
         elif isinstance(record, Taken):
@@ -310,6 +243,32 @@ class Desk:
     def _put_off(self, resumed: Resumed) -> None:
         command = Command(resumed.at_us, DELAY, limit_us=resumed.gap_us)
         self.switchboard.at_instant(resumed.at_us, c.RANK_HANGUP, lambda _now_us: self.switchboard.commit(command))
+
+    def _start(
+        self, journal: Path | None, given: Sequence[Given], start_us: int, *, fsync: bool, full_replay: bool
+    ) -> None:
+        """Come to know what the session tells, or begin one; then let time run from where it has come to."""
+        rate = self.rate
+        if journal is not None and journal.is_file() and journal.stat().st_size:
+            self._session = self._opened(journal, given, start_us, fsync=fsync, full=full_replay)
+        if self._session is None or self._session.checkpoint is None or full_replay:
+            self._begin(start_us, given)
+        else:
+            with without_collector():
+                self.become(self._session.checkpoint.state)
+        if journal is not None and self._session is None:  # only now: the given calls are in order
+            self._session = self._opened(journal, given, start_us, fsync=fsync)
+        now_us = max(self.switchboard.reached_us, 0)
+        self._set_clock(now_us if self._session is None else resume(self, self._session, rate, compare=full_replay))
+
+    def _opened(
+        self, journal: Path, given: Sequence[Given], start_us: int, *, fsync: bool, full: bool = False
+    ) -> Session:
+        opening = opening_of(
+            self.scenario, self.switchboard.seed, traffic=self._traffic, given=given, start_us=start_us
+        )
+        with without_collector():  # which would look through thousands of new calls again and again
+            return Session(journal, opening, fsync=fsync, full=full)
 
     def _begin(self, start_us: int, given: Sequence[Given]) -> None:
         """Let happen what comes before it serves, and let the given calls in."""
@@ -434,10 +393,10 @@ class Desk:
         def turned(now_us: int) -> uapi.Reply:
             if self._session is not None:
                 try:
-                    self._session.turn(now_us, rate, paused=paused, begun_rate=self._begun_rate)
+                    self._session.turn(now_us, rate, paused=paused, begun_rate=self.begun_rate)
                 except OSError:
                     return uapi.refusal_reply(Refusal.SERVICE_UNAVAILABLE, "The session file cannot be written.")
-            self.rate, self.paused = rate, paused
+            self.rate, self.paused, self.told_speed = rate, paused, [float(rate), paused, float(self.begun_rate)]
             self._set_clock(now_us)
             self._has_changed()
             return uapi.Reply(204, b"", ())
@@ -496,7 +455,7 @@ class Desk:
             self.events.happened(fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
-        """Let a person who is called, or rung by an UnPark, answer after a while."""
+        """Let a person who is called, or rung by an UnPark or a PickUp, answer after a while."""
         if self._pickup_us == c.NEVER:
             return
         later = partial(self.switchboard.later, self._pickup_us)
@@ -505,13 +464,16 @@ class Desk:
                 later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
         for call in outcome.register.calls.changed_since(before.calls):
             was = before.calls.with_number(call.number)
-            if call.stay is not None and call.stay.rung != c.NOBODY and (was is None or was.stay != call.stay):
-                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, call.stay))
+            ringing = call.stay or call.returning
+            if ringing is None or ringing.rung == c.NOBODY:
+                continue
+            if was is None or (was.stay or was.returning) != ringing:
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, ringing))
 
-    def _pick_up(self, number: int, stay: r.Stay | None, now_us: int) -> None:
-        """Answer a call that rings; one that an UnPark rings for only while it is still that ringing."""
+    def _pick_up(self, number: int, ringing: r.Stay | r.Return | None, now_us: int) -> None:
+        """Answer a call that rings; one that an UnPark or a PickUp rings for only while it is still that ringing."""
         call = self._followed.calls.with_number(number)
-        if call is None or call.stay != stay:
+        if call is None or (call.stay or call.returning) != ringing:
             return
         self._commit(*answer(self._seen(), call.id, now_us=now_us), now_us)
 
@@ -556,6 +518,7 @@ class Desk:
         """Return the whole picture, ready for JSON (see ``picture``)."""
         counters = {c.KIND_NAMES[kind].lower(): count for kind, count in self._counters.items()}
         head = {"id": self._changes, "rate": self.rate, "paused": self.paused, "counters": counters}
+        head |= {"begun_s": self._begun_s, "resumed_after_us": self.resumed_after_us}
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
@@ -563,9 +526,12 @@ def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
     """Return the commands that make the switchboard write those facts, all at once."""
     commands: list[Command] = []
     for fact in facts:
+        if fact.kind == c.RECALL_UNANSWERED:  # by the same command as the retrieval behind it
+            continue
+        kind = PICK_UP if (fact.kind, fact.reason) == (c.RETRIEVED, c.RINGING) else _COMMANDS[fact.kind]
         call = c.NOBODY if fact.kind == c.OFFERED else fact.call
         limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
-        command = Command(now_us, _COMMANDS[fact.kind], call, fact.extension, limit_us, max(fact.lot, 0))
+        command = Command(now_us, kind, call, fact.extension, limit_us, max(fact.lot, 0))
         commands.append(command._replace(joined=bool(commands)))
     return commands
 

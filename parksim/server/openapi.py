@@ -132,12 +132,22 @@ def _schemas() -> Json:
             "description": "What to do with a call; fields that the action does not read are ignored.",
             "properties": {
                 "action": {"type": "string", "enum": list(m.PARAMETERS)},
-                "phoneCallViewId": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
+                "phoneCallViewId": {
+                    "type": "string",
+                    "pattern": "^[A-Za-z0-9]+$",
+                    "description": "Needed by all but Transfer.",
+                },
                 "maxInParking": {**_seconds(*m.MAX_IN_PARKING_S, 180), "description": "Seconds; for Park."},
-                "sendCallTo": {"type": "string", "description": "The extension to ring; for UnPark."},
-                "waitForPickup": {**_seconds(*m.WAIT_FOR_PICKUP_S, 25), "description": "Seconds; for UnPark."},
+                "sendCallTo": {
+                    "type": "string",
+                    "description": "The extension to ring (UnPark, PickUp), or that gets the call (Transfer).",
+                },
+                "waitForPickup": {
+                    **_seconds(*m.WAIT_FOR_PICKUP_S, 25),
+                    "description": "Seconds; for UnPark and PickUp.",
+                },
             },
-            "required": ["action", "phoneCallViewId"],
+            "required": ["action"],
         },
         "SimpleCall": _object({**call, "nonce": _TEXT}, *call),
     }
@@ -227,7 +237,7 @@ def _change(*, of_one: bool) -> Json:
     if not of_one:
         good["204"] = {"description": "There is no call to which the action applies."}
     return _operation(
-        "Park, UnPark, OnHold or OffHold " + ("one call." if of_one else "all calls that can be."),
+        "Park, UnPark, OnHold, OffHold, PickUp or Transfer " + ("one call." if of_one else "all calls that can be."),
         good,
         (*_LOOKED_UP, *_ACTED, *(_ONE_CALL if of_one else ())),
         **_asked("PhoneCallAction"),

@@ -126,7 +126,9 @@ class Session:
     def __init__(self, path: Path, opening: dict[str, Any], *, fsync: bool = False, full: bool = False) -> None:
         self.path = path
         self.checkpoint: Checkpoint | None = None
-        """What the desk knew when the file was shorter."""
+        """What the desk knew when the file was shorter, until it has been used."""
+        self.in_checkpoint = 0, 0
+        """How many facts and lines are in it."""
         self.note = ""
         """What is wrong with checkpoints that are not used."""
         self.first_line = 2
@@ -166,6 +168,8 @@ class Session:
             if head:
                 self._check(header_of(self.path, head), opening)
                 self.checkpoint, self.note = usable(self.path, head, file)
+                if self.checkpoint is not None:
+                    self.in_checkpoint = self.checkpoint.state.changes, self.checkpoint.place.lines
                 start, before = len(head), 1
                 if self.checkpoint is not None and not full:  # its last line is a mark
                     place = self.checkpoint.place

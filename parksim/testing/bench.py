@@ -2,7 +2,7 @@
 
 The server runs in a thread, with the real desk, application and HTTP protocol of ``parksim serve``. Its clock is
 virtual: ``advance`` lets everything of that stretch happen at once, and nothing happens by itself. A pure register
-follows beside it (``_Watch``): each answer and each fact must be what ``rules/uapi`` gives from the same history, or
+follows beside it (``_Watch``): each answer, fact and event must be what ``rules/uapi`` gives from the same history, or
 the test fails.
 
 >>> with switchboard({"lot.slots": 2}) as bench:
@@ -30,12 +30,14 @@ from parksim.errors import ArgumentError
 from parksim.rules import codes as c
 from parksim.rules import uapi
 from parksim.rules.lot import Fact
+from parksim.rules.uapi import register as r
 from parksim.rules.uapi.calls import due_before, state_of
 from parksim.rules.uapi.register import Register
 from parksim.rules.uapi.service import Scope
 from parksim.scenario.model import TEMPLATE, Scenario
 from parksim.scenario.quantities import duration_s
 from parksim.server.app import App
+from parksim.server.call_events import CallEvents
 from parksim.server.desk import Desk
 from parksim.server.doors import Doors
 from parksim.server.given import Given
@@ -187,12 +189,17 @@ class Bench:
 
     def state(self, call: str) -> str:
         """Return where a call is, in the words of ``rules/uapi``: ``"on call"``, ``"in the lot"``; ``"over"``."""
-        register = self._in_loop(lambda: self._desk.register)
-        known = next((one for one in register.calls if one.id == call), None)
+        register = self._in_loop(lambda: due_before(self._desk.register, self._desk.switchboard.now_us, 0).register)
+        known = r.call_with_id(register, call)
         if known is None:
             return "over"
         view = known.stay.view if known.stay else known.returning.view if known.returning else 0
         return state_of(known, view).value
+
+    def events(self, call: str) -> list[str]:
+        """Return what apps have heard of a call, in order: ``["offered", "answered", "parked", "expired", ...]``."""
+        heard = self._in_loop(lambda: self._desk.events.after(0))
+        return [event.name for event in heard if event.call.id == call]
 
     def ask(self, method: str, path: str, body: str = "", token: str = "") -> tuple[int, Any]:
         """Send a request as an app does, over HTTP; return its status and its JSON (None without a body)."""
@@ -246,7 +253,7 @@ class _WatchedDesk(Desk):
 
     def __init__(self, scenario: Scenario, **options: Any) -> None:
         super().__init__(scenario, **options)
-        self.watch = _Watch(self.register)
+        self.watch = _Watch(self.register, self.events)
         self.switchboard.listen(self.watch.happened.append)
 
     def _take(self, request: uapi.Request, now_us: int, *, again: bool) -> uapi.Reply:
@@ -289,13 +296,15 @@ class _Watch:
     People at their telephones are followed by their facts; requests and timers are decided here once more.
     """
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: Register, events: CallEvents) -> None:
         self.happened: list[Fact] = []
         """What the switchboard has written since it was last followed."""
         self.faults: list[str] = []
         self.coming: Given | None = None
         """The call that is about to be offered by the test."""
         self._register = register
+        self._events = events
+        self._heard = events.newest
         self._decided: list[Fact] = []
         self._written: list[Fact] = []
 
@@ -339,6 +348,10 @@ class _Watch:
         written, decided = ([_what(fact) for fact in facts] for facts in (self._written, self._decided))
         if written != decided:
             self.faults.append(f"the switchboard wrote {self._written}, the rules {self._decided}")
+        heard = [(event.number, _what(event.fact)) for event in self._events.after(self._heard)]
+        if heard != list(enumerate(decided, self._heard + 1)):
+            self.faults.append(f"apps heard {heard} after {self._heard}, the rules decided {decided}")
+        self._heard = self._events.newest
         self._written.clear()
         self._decided.clear()
 

@@ -61,6 +61,10 @@ class Walk:
         left = (lot, slot) if leaves and (kind, reason) != (c.RETRIEVED, c.RINGING) else None
         if left is not None:
             self.leave(row, left)
+        if (kind, reason) == (c.RETRIEVED, c.RINGING):
+            before = self.rows[-2:-1]
+            missed = [(one[0], one[2], *one[6:]) for one in before]
+            self.check(missed == [(at_us, call, c.RECALL_UNANSWERED, c.FETCHED)], f"{row}: did not ring before")
         if kind == c.REFUSED:
             taken = sum(1 for other, _ in self.slots if other == lot)
             if reason == c.SLOT_TAKEN:

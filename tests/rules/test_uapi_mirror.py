@@ -9,7 +9,8 @@ from parksim.engines.traffic import Traffic, batch
 from parksim.rules import codes as c
 from parksim.rules import life, uapi
 from parksim.rules.lot import Fact
-from parksim.rules.uapi.calls import State, state_of
+from parksim.rules.uapi import register as r
+from parksim.rules.uapi.calls import State, next_timer_us, ring_for, state_of
 from parksim.rules.uapi.mirror import caller_id, caller_number, mirrored
 from parksim.rules.uapi.register import (
     Register,
@@ -64,13 +65,31 @@ def test_the_way_through_the_lot():
     assert state_of(register.calls[0], 0) == State.PARKED
     stay = register.calls[0].stay
     assert (stay.lot, stay.slot, stay.parker, stay.parked_us) == (0, 0, 0, 10)
-    for facts in (EXPIRED, RINGS, (*RINGS, fact(c.RECALL_UNANSWERED, 160, 0, reason=c.AGAIN))):
-        register = after(*facts)
-        assert state_of(register.calls[0], 0) == State.RETURNING
+    for facts, state in (
+        (EXPIRED, State.WAITING),
+        (RINGS, State.RETURNING),
+        ((*RINGS, fact(c.RECALL_UNANSWERED, 160, 0, reason=c.AGAIN)), State.RETURNING),
+        ((*RINGS, fact(c.RECALL_UNANSWERED, 160, 0, reason=c.LAST)), State.WAITING),
+    ):
+        assert state_of(after(*facts).calls[0], 0) == state
     assert after(*RINGS).calls[0].views[0].ringing_us == 130
     register = after(*RINGS, fact(c.RECALL_ANSWERED, 140, 0))
     assert state_of(register.calls[0], 0) == State.TALKING
     assert register.calls[0].returning is None
+
+
+def test_a_pick_up_while_it_rings():
+    """The next period of ringing leaves it as it is; when ringing has ended for good there is nothing to pick up."""
+    rings = after(*RINGS)
+    picked = r.with_call(rings, ring_for(rings, rings.calls[0], 2, 500, 150).register.calls[0])
+    assert picked.calls[0].returning == r.Return(0, 0, 2, 650)
+    again = (fact(c.RECALL_UNANSWERED, 160, 0, reason=c.AGAIN), fact(c.RECALL_RINGING, 160, 0))
+    for one in again:
+        picked = mirrored(picked, one)
+    assert picked.calls[0].returning == r.Return(0, 0, 2, 650)
+    last = mirrored(picked, fact(c.RECALL_UNANSWERED, 190, 0, reason=c.LAST))
+    assert last.calls[0].returning == r.Return(0, 0)
+    assert next_timer_us(last) == c.NEVER
 
 
 @pytest.mark.parametrize(
@@ -228,7 +247,9 @@ def test_the_calls_are_the_models_after_each_fact(name, listed):
         ("PUT", b'{"action": "Park"}', c.RANK_PARK_REQUEST),
         ("PUT", b'{"action": "UnPark"}', c.RANK_RETRIEVAL),
         ("PUT", b'{"action": "OnHold"}', c.RANK_PARK_REQUEST),
-        ("PUT", b'{"action": "PickUp"}', c.RANK_HANGUP),
+        ("PUT", b'{"action": "PickUp"}', c.RANK_RETRIEVAL),
+        ("PUT", b'{"action": "Transfer"}', c.RANK_RETRIEVAL),
+        ("PUT", b'{"action": "BargeIn"}', c.RANK_HANGUP),
         ("PUT", b'{"action": []}', c.RANK_HANGUP),
         ("PUT", b"{", c.RANK_HANGUP),
     ],

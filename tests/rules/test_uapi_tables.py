@@ -10,13 +10,15 @@ from parksim.rules.codes import NEVER, NOBODY
 from parksim.rules.uapi import register as r
 from parksim.rules.uapi.calls import TRANSITIONS, Effect, Event, State, due_before, effect_of, next_timer_us, state_of
 
-# What there is to see of a view: is it in the lot (here, or by another view), is it rung by an UnPark, does it return,
-# is it on call, on hold. None in a row: either.
+# What there is to see of a view: is it in the lot (here, or by another view), does an UnPark or a PickUp ring for it,
+# does it return, is it on call, on hold. None in a row: either.
 STATES = {
     ("here", False, None, None, None): State.PARKED,
     ("here", True, None, None, None): State.FETCHED,
     ("other", None, None, None, None): State.ELSEWHERE,
-    ("no", None, True, None, None): State.RETURNING,
+    ("no", None, True, True, None): State.WAITING,
+    ("no", False, True, False, None): State.RETURNING,
+    ("no", True, True, False, None): State.CAUGHT,
     ("no", None, False, False, None): State.SETUP,
     ("no", None, False, True, False): State.TALKING,
     ("no", None, False, True, True): State.HELD,
@@ -42,10 +44,19 @@ def with_call(state, register=None):
         State.PARKED: (park_body(),),
         State.FETCHED: (park_body(), unpark_body()),
         State.RETURNING: (park_body(maxInParking="10"),),
+        State.WAITING: (park_body(maxInParking="10"),),
+        State.CAUGHT: (park_body(maxInParking="10"),),
     }
     for body in steps[state]:
         register = uapi.respond(register, put(f"/12/0003*210/{CALL}", body), now_us=60 * S).register
-    return (uapi.expire(register, NOW).register if state is State.RETURNING else register), 0
+    if state in {State.RETURNING, State.WAITING, State.CAUGHT}:
+        register = uapi.expire(register, NOW).register
+    if state is State.WAITING:  # as the mirror shows a call whose parker is busy
+        register = r.with_call(register, r.with_view(register.calls[-1], 0, status=r.STATUS_ON_CALL))
+    if state is State.CAUGHT:
+        picked = {"action": "PickUp", "phoneCallViewId": "01", "sendCallTo": "0003*211"}
+        register = uapi.respond(register, put(f"/12/0003*210/{CALL}", picked), now_us=NOW).register
+    return register, 0
 
 
 def seen_so(where, rung, returning, on_call, on_hold):
@@ -55,7 +66,7 @@ def seen_so(where, rung, returning, on_call, on_hold):
     stay = None if view is None else r.Stay(view, 0, 0, 0, 60 * S, 0 if rung else NOBODY, NOW)
     status = r.STATUS_ON_CALL if on_call else r.STATUS_OTHER_RINGING
     call = r.with_view(call, 0, status=status, on_hold_us=60 * S if on_hold else NEVER)
-    return call._replace(stay=stay, returning=r.Return(0, 0) if returning else None)
+    return call._replace(stay=stay, returning=r.Return(0, 0, 0 if rung else NOBODY) if returning else None)
 
 
 def test_whatever_is_seen_is_one_state():
@@ -72,20 +83,23 @@ def test_whatever_is_seen_is_one_state():
     assert set(STATES.values()) == set(State)
 
 
+BACK = {State.WAITING, State.RETURNING, State.CAUGHT}
 REFUSED = {
-    Event.PARK: {State.SETUP, State.ELSEWHERE, State.RETURNING},
-    Event.UNPARK: {State.SETUP, State.TALKING, State.HELD, State.ELSEWHERE, State.RETURNING},
-    Event.HOLD: {State.SETUP, State.PARKED, State.FETCHED, State.ELSEWHERE, State.RETURNING},
-    Event.UNHOLD: {State.SETUP, State.PARKED, State.FETCHED, State.ELSEWHERE, State.RETURNING},
-    Event.ANSWER: {State.PARKED, State.ELSEWHERE},
-    Event.RING_OUT: set(State) - {State.FETCHED},
+    Event.PARK: {State.SETUP, State.ELSEWHERE, *BACK},
+    Event.UNPARK: {State.SETUP, State.TALKING, State.HELD, State.ELSEWHERE, *BACK},
+    Event.HOLD: {State.SETUP, State.PARKED, State.FETCHED, State.ELSEWHERE, *BACK},
+    Event.UNHOLD: {State.SETUP, State.PARKED, State.FETCHED, State.ELSEWHERE, *BACK},
+    Event.PICKUP: set(State) - {State.RETURNING, State.CAUGHT},
+    Event.TRANSFER: set(State) - {State.PARKED, State.FETCHED},
+    Event.ANSWER: {State.PARKED, State.ELSEWHERE, State.WAITING},
+    Event.RING_OUT: set(State) - {State.FETCHED, State.CAUGHT},
     Event.EXPIRY: set(State) - {State.PARKED, State.FETCHED},
 }
 """What has no row in the table."""
 
 
 def test_every_event_in_every_state_is_one_row():
-    """Each of the 49 pairs of event and state stands in exactly one row, or is refused; only work changes the state."""
+    """Each of the 81 pairs of event and state stands in exactly one row, or is refused; only work changes the state."""
     pairs = [(row.event, state) for row in TRANSITIONS for state in row.states]
     refused = [(event, state) for event, states in REFUSED.items() for state in states]
     assert sorted([*pairs, *refused], key=str) == sorted(itertools.product(Event, State), key=str)
@@ -108,6 +122,8 @@ def test_states_can_be_reached(state):
 def happen(register, event, view):
     """Let an event happen to a view of CALL at NOW."""
     body = {"action": event.value, "phoneCallViewId": register.calls[-1].views[view].id, "sendCallTo": "0003*211"}
+    if event is Event.PICKUP:
+        body["sendCallTo"] = "0003*024"  # another one than rings in CAUGHT
     if event is Event.ANSWER:
         changed = uapi.answer(register, CALL, now_us=NOW)
         return changed.register, None, changed.facts
@@ -118,7 +134,7 @@ def happen(register, event, view):
     return outcome.register, outcome.reply.status, outcome.facts
 
 
-ASKED = (Event.PARK, Event.UNPARK, Event.HOLD, Event.UNHOLD, Event.ANSWER)
+ASKED = (Event.PARK, Event.UNPARK, Event.HOLD, Event.UNHOLD, Event.PICKUP, Event.TRANSFER, Event.ANSWER)
 
 
 ROWS = {(row.event, state): (row.effect, row.after) for row in TRANSITIONS for state in row.states}
@@ -152,6 +168,10 @@ def test_the_timers_obey_the_table():
     back, _, facts = happen(calm, Event.EXPIRY, 0)
     assert state_of(back.calls[0], 0) is State.RETURNING
     assert [fact.time_us for fact in facts] == [120 * S, 120 * S]
+    caught, _ = with_call(State.CAUGHT)
+    assert next_timer_us(caught) == NOW + 25 * S
+    calm, _, facts = happen(caught, Event.RING_OUT, 0)
+    assert (state_of(calm.calls[0], 0), facts, next_timer_us(calm)) == (State.RETURNING, (), NEVER)
     rung = uapi.respond(parked("30"), put(f"/12/0003*210/{CALL}", unpark_body()), now_us=NOW).register
     back, _, _ = happen(rung, Event.EXPIRY, 0)
     assert state_of(back.calls[0], 0) is State.RETURNING

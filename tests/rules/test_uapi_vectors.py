@@ -136,7 +136,7 @@ def test_token_refused(user):
     assert ("WWW-Authenticate", "Bearer") in outcome.reply.headers
 
 
-@pytest.mark.parametrize("action", ["park", "Fly", MISSING, None, 1, ["Park"], "StartRecording", "Transfer"])
+@pytest.mark.parametrize("action", ["park", "Fly", MISSING, None, 1, ["Park"], "StartRecording", "transfer"])
 def test_action_refused(action):
     """Only the exact words of implemented actions are done."""
     assert code(ask(action=action)) == (501, "request_not_implemented")

@@ -15,7 +15,7 @@ from typing import Any
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 MEDIA = {"html": "text/html; charset=utf-8", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-SCRIPTS = ("parts", "lots", "tables", "today", "charts", "news", "controls", "board")
+SCRIPTS = ("parts", "lots", "tables", "today", "charts", "news", "alerts", "controls", "board")
 """The files of the board's script in their order, without the end of their names."""
 COUNTED = ("calls", "parked", "refused", "fetched", "returned", "lost", "ended")
 S = 1_000_000
@@ -31,6 +31,25 @@ SHARES = [
     )
 ]
 BAD = {"state": "bad", "text": "The day goes badly: 1 of 3 objectives is missed (refused: 2.2 %, wanted < 1 %)."}
+
+CONTRASTS = """() => {
+  const channel = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const [r, g, b, alpha = 1] = parse(getComputedStyle(e).backgroundColor);
+      if (alpha === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.unseen, .skip') &&
+      [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())).map(e => {
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    return [(a + 0.05) / (b + 0.05), e.className || e.id || e.tagName];
+  });
+}"""
+"""Of each text that is to be seen, its contrast to its ground by WCAG, and whose it is."""
 
 
 def stay(call: str, left_s: float | None, *, now_us: int, caller: str = "", parked_s: float = 60) -> dict[str, Any]:
@@ -52,6 +71,8 @@ def picture(number: int = 1, slots: Any = (), **changes: Any) -> dict[str, Any]:
         "now_us": 36_000 * S,
         "rate": 1.0,
         "paused": False,
+        "begun_s": 1.0,
+        "resumed_after_us": 0,
         "running": True,
         "epoch": "2026-01-05T08:00:00+00:00",
         "lots": [{"name": "0003", "first": 701, "slots": list(slots)}],

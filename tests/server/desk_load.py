@@ -50,7 +50,7 @@ def random_request(rng: Random, desk: Desk) -> uapi.Request:
     """Return whatever a client may ask, mostly about calls that are there."""
     extension = rng.choice(EXTENSIONS)
     call = rng.choice([known.id for known in desk.register.calls] or ["0000000000000000000f"])
-    match rng.randrange(12):
+    match rng.randrange(14):
         case 0 | 1:
             return call_to(extension, rng.choice(["3235742879", "0003*202", "+40213322"]))
         case 2 | 3 | 4:
@@ -64,6 +64,10 @@ def random_request(rng: Random, desk: Desk) -> uapi.Request:
         case 9:
             return put(rng.choice(["OnHold", "OffHold"]), call)
         case 10:
+            return put("PickUp", rng.choice([call, None]), sendCallTo=extension, waitForPickup=rng.choice([10, 60]))
+        case 11:
+            return request("PUT", f"{ALL}/{call}", {"action": "Transfer", "sendCallTo": extension})
+        case 12:
             return put("UnPark", extension=extension, sendCallTo=extension)
         case _:
             return request("GET", ALL)

@@ -35,10 +35,10 @@ def test_the_charts_have_the_values(opened):
     mean = (sum(range(24)) / 8 * 300 + 3 * 60) / (24 * 300 + 60)
     names = page.get_by_role("img").evaluate_all("charts => charts.map(chart => chart.getAttribute('aria-label'))")
     assert names == [
-        f"Taken slots, {mean:.2f} of 4 on average; most 3 in the five minutes from 18:00",
+        f"Taken slots, mean {mean:.2f} of 4; most 3 in the five minutes from 18:00",
         "Refused parks, 3 in all; most 2 in the five minutes from 17:40",
         "Returned calls, 25 in all; most 1 in the five minutes from 16:00",
-        "Waiting callers, 0.02 on average; most 2.5 in the five minutes from 18:00",
+        "Waiting callers, mean 0.02; most 2.5 in the five minutes from 18:00",
     ]
     axis = page.locator("#charts .axis").first
     assert axis.locator("span").all_inner_texts() == ["16:00", "18:05"]

@@ -103,6 +103,8 @@ def test_a_server_that_is_killed_and_started_again(page, tmp_path):
         expect(page.locator("body")).not_to_have_class(re.compile("stale"))
         expect(slot).to_contain_text("555")
         expect(slot).to_contain_text(re.compile(r"9:[0-5]\d left"))
+        missed = r"^\s*Back after 0:\d\d\. The server was started again.*\. Missed from \S+ to \S+: nothing\. Close\s*$"
+        expect(page.locator("#missed")).to_have_text(re.compile(missed))
         expect(page.locator("#counters > div", has_text="calls")).to_contain_text("1")
 
 

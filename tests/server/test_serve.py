@@ -140,6 +140,35 @@ def test_a_client_that_follows_the_vendors_requests():
             nobody.list()
 
 
+def test_a_client_hears_of_its_calls_and_need_not_ask():
+    """Create, park, time-out, pick up, park, transfer, hang up: each is told by the stream with the call as listed."""
+    with serving_calls(*USERS, "--rate", "60") as (_, client), client.events() as heard:
+        assert next(heard)[1:] == ("", None)
+        call = client.create("0003*210", "3235742879")
+        assert [next(heard)[1] for _ in range(2)] == ["offered", "answered"]
+        client.park(call, stay_s=30)
+        parked = next(heard)
+        assert parked[1] == "parked"
+        [parked_view] = parked[2]["phoneCall"]["phoneCallView"]
+        assert (parked_view["parkedPos"], parked_view["parkedBy"]) == ("1", "0003*210")
+        assert [next(heard)[1] for _ in range(2)] == ["expired", "recall_ringing"]
+        assert view_of(client.pick_up(call, "0003*211"))["status"] == "4"
+        assert [next(heard)[1] for _ in range(2)] == ["recall_unanswered", "retrieved"]
+        assert view_of(client.list())["source"] == ["0003*211"]
+        client.park(call, stay_s=3600)
+        assert next(heard)[2]["extension"] == "0003*211"
+        moved = view_of(client.transfer(call, "0003*210"))
+        assert next(heard)[2]["phoneCall"]["phoneCallView"] == [moved]
+        assert client.hang_up(call) == [call]
+        last = next(heard)
+        assert last[1] == "ended"
+        with client.events(last=parked[0]) as again:  # as after a break
+            assert next(again)[0] == parked[0]
+            assert [next(again)[1] for _ in range(2)] == ["expired", "recall_ringing"]
+        with client.events("0003*210", last=parked[0] - 1) as again:
+            assert [next(again) for _ in range(2)][1] == parked
+
+
 def test_a_register_file_and_answers_that_are_accepted(tmp_path):
     """--register gives the vectors' start, --answer accepted its 202; what was parked is there on the next List."""
     register = write_register(tmp_path / "calls.json", taken=2)

@@ -27,11 +27,10 @@ def test_a_whole_session_says_what_it_has(session):
     before = {path: path.read_bytes() for path in (session, *files(session))}
     kinds = [json.loads(line) for line in session.read_text().splitlines()[1:]]
     requests = sum("method" in line for line in kinds)
+    turns = sum("rate" in line for line in kinds)
     first, second, third = check(session).splitlines()
-    assert (
-        first
-        == f"{session}: whole; {requests} requests, 0 resumptions, 0 changes of the rate, {len(kinds) - requests} marks"
-    )
+    told = f"{requests} requests, 0 resumptions, {turns} changes of the rate, {len(kinds) - requests - turns} marks"
+    assert first == f"{session}: whole; {told}"
     assert second.startswith("every request can be done again; ")
     assert "agrees" in third
     assert {path: path.read_bytes() for path in before} == before
@@ -162,6 +161,8 @@ def test_the_commands(session, capsys, tmp_path):
     desk.close_file()
     assert main(["session", "compact", str(empty)]) == 0
     assert "nothing to compact" in capsys.readouterr().out
+    assert main(["session", "chek", str(empty)]) == 2
+    assert "did you mean check?" in capsys.readouterr().err
     for wrong in (tmp_path / "none.session", __file__):
         assert main(["session", "check", str(wrong)]) == 4
         assert capsys.readouterr().err.startswith("parksim: could not finish: ")

@@ -5,9 +5,13 @@ every other answer it reads ``error.code`` and ``error.message``.
 """
 
 import json
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import httpx
+
+PATIENCE_S = 60
+"""So long may an answer take where a machine has much else to do."""
 
 
 class UapiError(Exception):
@@ -28,6 +32,7 @@ class UapiClient:
             trust_env=False,
             verify=False,  # nothing here is encrypted
             follow_redirects=False,
+            timeout=PATIENCE_S,
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
 
@@ -70,7 +75,36 @@ class UapiClient:
         """Let a telephone fetch a parked call."""
         return self.act("UnPark", call, extension, sendCallTo=to, callerId="John Doe <42420042>", waitForPickup="25")
 
+    def pick_up(self, call, to, extension="@self"):
+        """Let a telephone pick up a call that rings at another one."""
+        return self.act("PickUp", call, extension, sendCallTo=to, waitForPickup="25")
+
+    def transfer(self, call, to, extension="@self"):
+        """Give a call to another number."""
+        return self._send("PUT", f"@me/{extension}/{call}", body={"action": "Transfer", "sendCallTo": to})
+
+    @contextmanager
+    def events(self, extension="@self", last=None):
+        """Open the stream of call events; give an iterator of (number, name, data)."""
+        fields = {} if last is None else {"Last-Event-ID": str(last)}
+        url = f"{self._url}/uapi/extensions/@me/{extension}/phoneCallStream/"
+        with self._http.stream("GET", httpx.URL(url), headers=fields) as answer:
+            assert answer.status_code == 200
+            yield _events(answer.iter_lines())
+
     def hang_up(self, call, extension="@self", number=None):
         """End a call; return the ids of what has ended."""
         query = "" if number is None else f"phoneNumber={number}"
         return [ended["id"] for ended in self._send("DELETE", f"@me/{extension}/{call}", query)]
+
+
+def _events(lines):
+    """Yield the events of a stream's lines; the first tells with which number the stream begins."""
+    event = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name in {"id", "event", "data"}:
+            event[name] = value
+        elif not line and "id" in event:
+            yield int(event["id"]), event.get("event", ""), json.loads(event.get("data", "null"))
+            event = {}

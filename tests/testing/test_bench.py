@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from parksim import testing
 from parksim.rules import codes, lot, uapi
+from parksim.server.call_events import CallEvents
 from parksim.server.desk import Desk
 from parksim.testing import switchboard
 
@@ -122,6 +123,38 @@ def test_an_unpark_rings_and_is_answered_when_time_passes():
         assert bench.state(setup) == "on call"
 
 
+def test_a_pick_up_and_a_transfer():
+    """A return is picked up at another telephone after ``pickup``; a transfer takes no time; apps hear of each."""
+    with switchboard({"uapi.pickup": "5s"}) as bench:
+        call, other = bench.call("0003*210", "3235742879"), bench.call("0003*210", "3235742880")
+        park(bench, call, stay_s=10)
+        park(bench, other, stay_s=60)
+        bench.advance("10s")
+        assert bench.ask("PUT", CALLS + call, json.dumps(body_of("PickUp", sendCallTo="211")))[0] == 200
+        assert bench.state(call) == "rings its parker, and a PickUp rings"
+        assert bench.ask("PUT", CALLS + other, '{"action":"Transfer","sendCallTo":"0003*024"}')[0] == 200
+        bench.advance("5s")
+        assert [bench.state(one) for one in (call, other)] == ["on call", "on call"]
+        assert bench.returning() == bench.parked() == {}
+        begun = ["offered", "answered", "parked"]
+        assert bench.events(call) == [*begun, "expired", "recall_ringing", "recall_unanswered", "retrieved"]
+        assert bench.events(other) == [*begun, "retrieved"]
+
+
+def test_a_pick_up_that_nobody_answers():
+    """Where nobody picks up, waitForPickup ends the attempt, and the parker's telephone rings as before."""
+    with switchboard({"uapi.pickup": "unlimited"}) as bench:
+        call = bench.call("0003*210", "3235742879")
+        park(bench, call, stay_s=10)
+        bench.advance("10s")
+        asked = json.dumps(body_of("PickUp", sendCallTo="211", waitForPickup=5))
+        assert bench.ask("PUT", CALLS + call, asked)[0] == 200
+        bench.advance("5.1s")
+        assert bench.state(call) == "rings its parker after the time-out"
+        bench.answer(call)
+        assert bench.events(call)[-1] == "recall_answered"
+
+
 def test_what_is_wrong_is_told():
     """An unknown extension, user, scope or duration is refused with what there is."""
     with switchboard() as bench:
@@ -135,9 +168,9 @@ def test_what_is_wrong_is_told():
         _ = testing.swichboard
 
 
-@pytest.mark.parametrize("planted", ["answer", "fact"])
+@pytest.mark.parametrize("planted", ["answer", "fact", "event"])
 def test_a_broken_rule_fails_the_test(monkeypatch, planted):
-    """An answer that the pure rules would not give, and a fact that they would not write, fail the test."""
+    """An answer, a fact or an event that the pure rules would not give fails the test."""
     if planted == "answer":
         take = Desk._take
 
@@ -146,6 +179,14 @@ def test_a_broken_rule_fails_the_test(monkeypatch, planted):
             return reply._replace(body=reply.body.replace(b'"parkedPos":"1"', b'"parkedPos":"2"'))
 
         monkeypatch.setattr(Desk, "_take", lying)
+    elif planted == "event":
+        happened = CallEvents.happened
+
+        def silent(events, fact, *calls):
+            if fact.kind != codes.EXPIRED:
+                happened(events, fact, *calls)
+
+        monkeypatch.setattr(CallEvents, "happened", silent)
     else:
         late = "parksim.engines.commanded.decide_expiry"
         monkeypatch.setattr(late, lambda *told: lot.decide_expiry(*told)._replace(time_us=told[-1] + 1))

@@ -29,12 +29,17 @@ function buildControls() {
   });
 }
 
+const FULL = {
+  keep: "The parker keeps the call, and may ask again.",
+  overflow: "The call goes to the next lot, and after the last one elsewhere.",
+  drop: "The call is lost.",
+};
+
 function chooser(control, place) {
-  const words = { keep: "the parker keeps the call", overflow: "the call leaves for elsewhere, or the next lot", drop: "the call is lost" };
   const select = made("select", { ariaLabel: capital(control.words) }, ...control.choices.map((one) => (
-    made("option", { value: one, textContent: `${one}: ${words[one]}` }))));
+    made("option", { value: one, textContent: one }))));
   select.addEventListener("change", () => move(place, select.value));
-  return [select];
+  return [select, made("span", { className: "means" })];
 }
 
 const scaleOfUnit = (control) => (control.unit === "%" ? 100 : 1);
@@ -65,6 +70,7 @@ function showControls() {
     if (control.still) continue;
     const value = state.moved[place] ?? control.value, fields = box.querySelectorAll("input, select");
     box.classList.toggle("moved", place in state.moved);
+    if (control.choices.length) box.querySelector(".means").textContent = FULL[value];
     fields.forEach((field, hour) => {
       const shown = Array.isArray(value) ? value[hour] : value;
       field.value = typeof shown === "number" ? Number((shown * scaleOfUnit(control)).toFixed(6)) : shown;
@@ -131,10 +137,12 @@ function hear({ data }) {
 
 function show(data) {
   const moved = Object.keys(state.moved).length > 0, [verdict, sentence] = verdictWords(data.objectives);
-  const answer = byId("answer"), sign = SIGNS[verdict] ? `${SIGNS[verdict]} ` : "";
-  answer.className = `answer ${verdict}`;
-  const said = sign + sentence;
-  if (byId("verdict").textContent !== said) byId("verdict").textContent = said;
+  byId("answer").className = `answer ${verdict}`;
+  if (byId("verdict").dataset.said !== sentence) { // a reader of the screen is told what has changed only
+    byId("verdict").dataset.said = sentence;
+    const sign = made("span", { className: "sign", ariaHidden: "true", textContent: SIGNS[verdict] ? `${SIGNS[verdict]} ` : "" });
+    byId("verdict").replaceChildren(sign, sentence);
+  }
   byId("progress").textContent = `${data.number} of ${MODEL.replications} replications${data.last ? "" : ", the others follow"}.`;
   showObjectives(data, moved);
   const slots = MODEL.controls.reduce((sum, control, place) => (

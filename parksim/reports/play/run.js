@@ -1,7 +1,5 @@
 // Runs designs: replication after replication, measures, controls, and what the page shows of them.
 
-const FEWEST_FOR_CONTROLS = 5;
-
 class Runner {
   constructor() {
     this.kept = many(MODEL.replications, () => new Map());
@@ -39,8 +37,9 @@ class Runner {
     return this.means.get(key);
   }
 
+  // Controls correct the numbers of all replications only: to know their means takes longer than a few replications.
   measured(design, replications) {
-    const means = replications.length >= FEWEST_FOR_CONTROLS ? this.meansOf(design) : {};
+    const means = replications.length === MODEL.replications ? this.meansOf(design) : {};
     return new Measured(design, replications.map(({ measures }) => measures), replications.map(({ sums }) => sums), means);
   }
 }

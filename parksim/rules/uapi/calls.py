@@ -42,16 +42,20 @@ class State(Enum):
     PARKED = "in the lot"
     FETCHED = "in the lot, and an UnPark rings"
     ELSEWHERE = "another view of the call is in the lot"
+    WAITING = "waits for its parker after the time-out"
     RETURNING = "rings its parker after the time-out"
+    CAUGHT = "rings its parker, and a PickUp rings"
 
 
 class Event(Enum):
-    """What can happen to a view. The first four are asked for by a PUT; RING_OUT and EXPIRY are timers."""
+    """What can happen to a view. The first six are asked for by a PUT; RING_OUT and EXPIRY are timers."""
 
     PARK = "Park"
     UNPARK = "UnPark"
     HOLD = "OnHold"
     UNHOLD = "OffHold"
+    PICKUP = "PickUp"
+    TRANSFER = "Transfer"
     ANSWER = "answer"
     RING_OUT = "waitForPickup runs out"
     EXPIRY = "maxInParking runs out"
@@ -74,7 +78,7 @@ class Transition(NamedTuple):
     after: State | None
 
 
-_SETUP, _TALKING, _HELD, _PARKED, _FETCHED, _ELSEWHERE, _RETURNING = State
+_SETUP, _TALKING, _HELD, _PARKED, _FETCHED, _ELSEWHERE, _WAITING, _RETURNING, _CAUGHT = State
 TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(Event.PARK, (_TALKING, _HELD), Effect.WORK, _PARKED),
     Transition(Event.PARK, (_PARKED, _FETCHED), Effect.SAME, None),
@@ -83,9 +87,12 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(Event.HOLD, (_HELD,), Effect.SAME, None),
     Transition(Event.UNHOLD, (_HELD,), Effect.WORK, _TALKING),
     Transition(Event.UNHOLD, (_TALKING,), Effect.SAME, None),
-    Transition(Event.ANSWER, (_SETUP, _FETCHED, _RETURNING), Effect.WORK, _TALKING),
+    Transition(Event.PICKUP, (_RETURNING, _CAUGHT), Effect.WORK, _CAUGHT),
+    Transition(Event.TRANSFER, (_PARKED, _FETCHED), Effect.WORK, _TALKING),
+    Transition(Event.ANSWER, (_SETUP, _FETCHED, _RETURNING, _CAUGHT), Effect.WORK, _TALKING),
     Transition(Event.ANSWER, (_TALKING, _HELD), Effect.SAME, None),
     Transition(Event.RING_OUT, (_FETCHED,), Effect.WORK, _PARKED),
+    Transition(Event.RING_OUT, (_CAUGHT,), Effect.WORK, _RETURNING),
     Transition(Event.EXPIRY, (_PARKED, _FETCHED), Effect.WORK, _RETURNING),
 )
 """At most one row for each event and state; what has none is refused. A hang-up ends a call in any state."""
@@ -100,7 +107,9 @@ def state_of(call: r.Call, view: int) -> State:
             return State.ELSEWHERE
         return State.PARKED if call.stay.rung == c.NOBODY else State.FETCHED
     if call.returning is not None:
-        return State.RETURNING
+        if call.views[call.returning.view].status != r.STATUS_OTHER_RINGING:
+            return State.WAITING
+        return State.RETURNING if call.returning.rung == c.NOBODY else State.CAUGHT
     if call.views[view].status != r.STATUS_ON_CALL:
         return State.SETUP
     return State.TALKING if call.views[view].on_hold_us == c.NEVER else State.HELD
@@ -171,7 +180,8 @@ def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
 
     A call being set up: ANSWERED. One that an UnPark rings for: RETRIEVED, also at the deadline itself; the park
     fields go, and the extension that answers takes the parker's place in the views. One that rings its parker
-    after the time-out: RECALL_ANSWERED. If it rings nowhere (any more), or is no call, nothing changes.
+    after the time-out: RECALL_ANSWERED; or where a PickUp rings, RECALL_UNANSWERED and RETRIEVED, as an UnPark's. If
+    it rings nowhere (any more), or is no call, nothing changes.
     """
     register, facts = due_before(register, now_us, c.RANK_RETRIEVAL)
     call = r.call_with_id(register, call_id)
@@ -181,11 +191,16 @@ def answer(register: r.Register, call_id: str, *, now_us: int) -> r.Changed:
     if effect_of(Event.ANSWER, state_of(call, view)) != Effect.WORK:
         return r.Changed(register, facts)
     if call.stay is not None:
-        fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, call.stay.rung, now_us)
-        taken = handed_over(register, call, call.stay.parker, call.stay.rung)
-        taken = taken._replace(stay=None, ending=c.AFTER_RETRIEVAL)
-        return r.Changed(r.with_fact(r.with_call(register, taken), fact), (*facts, fact))
+        register, happened = hand_to(register, call, call.stay.rung, now_us)
+        return r.Changed(register, facts + happened)
     lot_number = r.organization_of(register, call.extension)
+    if call.returning is not None and call.returning.rung != c.NOBODY:
+        _, parker, rung, _ = call.returning
+        call = r.with_view(handed_over(register, call, parker, rung), view, status=r.STATUS_ON_CALL)
+        call = call._replace(returning=None, ending=c.AFTER_RETRIEVAL)
+        missed = Fact(now_us, c.NEVER, call.number, c.NOBODY, c.NOBODY, parker, c.RECALL_UNANSWERED, c.FETCHED)
+        fetched = missed._replace(extension=rung, kind=c.RETRIEVED, reason=c.RINGING)
+        return r.Changed(r.with_call(register, call), (*facts, missed, fetched))
     if call.returning is not None:
         parker = call.returning.parker
         call = r.with_view(call, view, status=r.STATUS_ON_CALL)._replace(returning=None)
@@ -247,15 +262,31 @@ def park_view(register: r.Register, call: r.Call, view: int, parker: int, limit_
 
 
 def ring_for(register: r.Register, call: r.Call, retriever: int, wait_us: int, now_us: int) -> r.Changed:
-    """Ring an extension for a parked call until ``now_us + wait_us``; slot and timer stay as they are.
+    """Ring an extension for a parked call, or for one that rings its parker, until ``now_us + wait_us``.
 
-    The same extension again changes nothing; another one is rung instead of the former.
+    Slot and timer stay as they are. The same extension again changes nothing; another one is rung instead of it.
     """
-    assert call.stay is not None
-    if call.stay.rung == retriever:
+    ringing = call.stay or call.returning
+    if ringing is None or ringing.rung == retriever:
         return r.Changed(register, ())
-    stay = call.stay._replace(rung=retriever, ring_end_us=now_us + wait_us)
-    return r.Changed(r.with_call(register, call._replace(stay=stay)), ())
+    return r.Changed(r.with_call(register, _rung(call, retriever, now_us + wait_us)), ())
+
+
+def _rung(call: r.Call, extension: int, until_us: int) -> r.Call:
+    """Let an UnPark or a PickUp ring an extension for a call, or ``NOBODY`` any more."""
+    if call.stay is not None:
+        return call._replace(stay=call.stay._replace(rung=extension, ring_end_us=until_us))
+    assert call.returning is not None
+    return call._replace(returning=call.returning._replace(rung=extension, ring_end_us=until_us))
+
+
+def hand_to(register: r.Register, call: r.Call, extension: int, now_us: int) -> r.Changed:
+    """Give a parked call to an extension: RETRIEVED; the slot is free."""
+    assert call.stay is not None
+    fact = lot.decide_unpark(register.lots[call.stay.lot], call.stay.slot, extension, now_us)
+    taken = handed_over(register, call, call.stay.parker, extension)
+    taken = taken._replace(stay=None, ending=c.AFTER_RETRIEVAL)
+    return r.Changed(r.with_fact(r.with_call(register, taken), fact), (fact,))
 
 
 def hold_view(register: r.Register, call: r.Call, view: int, on_hold_us: int) -> r.Changed:
@@ -288,11 +319,10 @@ def expire(register: r.Register, now_us: int) -> r.Changed:
 
 def _timed_out(register: r.Register, timer: r.Timer) -> r.Changed:
     call = r.call_with_number(register, timer.call)
+    if timer.rank == c.RANK_RING_OUT:
+        return r.Changed(r.with_call(register, _rung(call, c.NOBODY, c.NEVER)), ())
     stay = call.stay
     assert stay is not None
-    if timer.rank == c.RANK_RING_OUT:
-        calm = call._replace(stay=stay._replace(rung=c.NOBODY, ring_end_us=c.NEVER))
-        return r.Changed(r.with_call(register, calm), ())
     expired = lot.decide_expiry(register.lots[stay.lot], stay.slot, call.number, timer.time_us, timer.time_us)
     parker = expired.extension
     ringing = r.with_view(call, stay.view, status=r.STATUS_OTHER_RINGING, ringing_us=timer.time_us)

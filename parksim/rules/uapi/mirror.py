@@ -63,9 +63,12 @@ def _moved(register: r.Register, call: r.Call, fact: Fact) -> r.Call:
         return call._replace(stay=None, returning=r.Return(call.stay.view, fact.extension))
     if fact.kind == c.RECALL_RINGING:
         assert call.returning is not None
-        view = call.returning.view
-        rings = r.with_view(call, view, status=r.STATUS_OTHER_RINGING, ringing_us=fact.time_us)
-        return rings._replace(returning=r.Return(view, fact.extension))
+        rings = r.with_view(call, call.returning.view, status=r.STATUS_OTHER_RINGING, ringing_us=fact.time_us)
+        return rings._replace(returning=call.returning._replace(parker=fact.extension))
+    if fact.kind == c.RECALL_UNANSWERED and fact.reason == c.LAST:  # it rings no more, and a PickUp has nothing to pick
+        assert call.returning is not None
+        view, parker, *_ = call.returning
+        return r.with_view(call, view, status=r.STATUS_ON_CALL)._replace(returning=r.Return(view, parker))
     if fact.kind == c.RECALL_ANSWERED:
         assert call.returning is not None
         talks = r.with_view(call, call.returning.view, status=r.STATUS_ON_CALL)

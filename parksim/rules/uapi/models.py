@@ -262,15 +262,20 @@ class PhoneCallCollection(_Wire):
     paging: Paging = Paging()
 
 
+ANY_VIEW: Final = ""
+"""Where no view is named."""
+
+
 class PhoneCallAction(_Wire):
     """The body of a PUT: what to do with a call ("PhoneCalls Resource", table PhoneCallAction).
 
     ``max_in_parking_us`` belongs to Park (10 to 3600 s, default 180 s), ``send_call_to`` and ``wait_for_pickup_us``
-    (default 25 s) to UnPark. ``caller_id`` is for the retriever's display and has no effect here.
+    (default 25 s) to UnPark and PickUp, the former to Transfer too, which alone needs no view. ``caller_id`` is for the
+    retriever's display and has no effect here.
     """
 
     action: Text
-    view_id: ViewId = p.Field(alias="phoneCallViewId")
+    view_id: ViewId = p.Field(default=ANY_VIEW, alias="phoneCallViewId")
     max_in_parking_us: MaxInParking = p.Field(default=MAX_IN_PARKING_DEFAULT_US, alias="maxInParking")
     send_call_to: ExtensionNumber | None = p.Field(default=None, alias="sendCallTo")
     caller_id: Annotated[str | None, CALLER_ID] = None
@@ -319,6 +324,8 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
     "UnPark": ("sendCallTo", "waitForPickup", "waitForPickUp"),
     "OnHold": (),
     "OffHold": (),
+    "PickUp": ("sendCallTo", "waitForPickup", "waitForPickUp"),
+    "Transfer": ("sendCallTo",),
 }
 """The actions that are implemented, each with the body's fields that it reads beside action and phoneCallViewId."""
 
@@ -363,14 +370,18 @@ def read_action(fields: Mapping[str, object], can_ring: Callable[[str], bool]) -
     action = fields.get("action")
     if not isinstance(action, str) or action not in PARAMETERS:
         raise RefusedError(Refusal.ACTION_NOT_IMPLEMENTED, shown(action))
-    if action == "UnPark":
+    if "sendCallTo" in PARAMETERS[action]:
         target = fields.get("sendCallTo")
         if not isinstance(target, str) or not can_ring(target):
             raise RefusedError(Refusal.SEND_CALL_TO_INVALID, shown(target))
     read = ("action", "phoneCallViewId", *PARAMETERS[action])
+    wrong: list[tuple[Refusal, str]] = []
+    if action != "Transfer" and "phoneCallViewId" not in fields:
+        wrong.append((Refusal.VIEW_INVALID, ""))
     try:
-        return PhoneCallAction.model_validate({name: fields[name] for name in read if name in fields})
+        valid = PhoneCallAction.model_validate({name: fields[name] for name in read if name in fields})
     except p.ValidationError as error:
-        wrong = [(_BLAMED[str(fault["loc"][0])], fault["type"], fault["input"]) for fault in error.errors()]
-        refusal, kind, value = min(wrong, key=lambda fault: fault[0].rung)
-        raise RefusedError(refusal, "" if kind == "missing" else shown(value)) from None
+        wrong += [(_BLAMED[str(fault["loc"][0])], shown(fault["input"])) for fault in error.errors()]
+    if wrong:
+        raise RefusedError(*min(wrong, key=lambda fault: fault[0].rung))
+    return valid

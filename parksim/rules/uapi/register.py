@@ -87,10 +87,15 @@ class Stay(NamedTuple):
 
 
 class Return(NamedTuple):
-    """A call whose time in the lot was up: it rings ``parker`` until somebody answers or it hangs up."""
+    """A call whose time in the lot was up: it rings ``parker`` until somebody answers or it hangs up.
+
+    ``rung`` is the extension that a PickUp rings for it until ``ring_end_us``, or ``NOBODY``.
+    """
 
     view: int
     parker: int
+    rung: int = NOBODY
+    ring_end_us: int = NEVER
 
 
 class Call(NamedTuple):
@@ -264,11 +269,12 @@ def _parties(call: Call | None, owners: tuple[int, ...]) -> set[int]:
 
 
 def timers_of(call: Call | None) -> tuple[Timer, ...]:
-    """Return the timers that run for a call: the end of its stay, and of the ringing of an UnPark."""
-    if call is None or call.stay is None:
+    """Return the timers that run for a call: the end of its stay, and of the ringing of an UnPark or a PickUp."""
+    ringing = None if call is None else call.stay or call.returning
+    if call is None or ringing is None:
         return ()
-    ends = Timer(call.stay.deadline_us, codes.RANK_EXPIRY, call.number)
-    rings = Timer(call.stay.ring_end_us, codes.RANK_RING_OUT, call.number)
+    ends = Timer(NEVER if call.stay is None else call.stay.deadline_us, codes.RANK_EXPIRY, call.number)
+    rings = Timer(ringing.ring_end_us, codes.RANK_RING_OUT, call.number)
     return tuple(timer for timer in (ends, rings) if timer.time_us != NEVER)
 
 

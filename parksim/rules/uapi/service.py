@@ -221,7 +221,7 @@ def _with_action(ask: Ask, event: lives.Event) -> Ask:
 
 @_after_timers(lambda ask: _rank_of_change(ask.fields))
 def change_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
-    """Do what the body's action says (a PUT): Park, UnPark, OnHold, OffHold; one call, or all that can."""
+    """Do what the body's action says (a PUT): Park, UnPark, OnHold, OffHold, PickUp, Transfer; one call, or all."""
     found = _found_call(register, ask)
     if isinstance(ask.fields, m.Refusal):
         raise RefusedError(ask.fields)
@@ -247,9 +247,14 @@ def change_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
     return Result(register, facts, _collection(register, found, numbers))
 
 
+_HANDING: Final = (lives.Event.PICKUP, lives.Event.TRANSFER)
+"""What a call is handed to somebody by, beside UnPark."""
+
+
 def _rank_of_change(fields: Mapping[str, object] | m.Refusal) -> int:
     action = None if isinstance(fields, m.Refusal) else fields.get("action")
-    ranks = {event.value: c.RANK_PARK_REQUEST for event in lives.Event} | {lives.Event.UNPARK.value: c.RANK_RETRIEVAL}
+    ranks = {event.value: c.RANK_PARK_REQUEST for event in lives.Event}
+    ranks |= {event.value: c.RANK_RETRIEVAL for event in (lives.Event.UNPARK, *_HANDING)}
     return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
 
 
@@ -342,6 +347,8 @@ def _found_call(register: r.Register, ask: Ask) -> Found:
 
 def _act(register: r.Register, found: Found, call: r.Call, action: m.PhoneCallAction, now_us: int) -> r.Changed:
     view = next((place for place, known in enumerate(call.views) if known.id == action.view_id), c.NOBODY)
+    if action.view_id == m.ANY_VIEW:
+        view = 0 if call.stay is None else call.stay.view
     if view == c.NOBODY:
         raise RefusedError(m.Refusal.VIEW_INVALID, m.shown(action.view_id))
     event = lives.Event(action.action)
@@ -351,8 +358,10 @@ def _act(register: r.Register, found: Found, call: r.Call, action: m.PhoneCallAc
         raise RefusedError(m.Refusal.VIEW_STATE, state.value)
     if effect == lives.Effect.SAME:
         return r.Changed(register, ())
-    if event == lives.Event.UNPARK:
+    if event in {lives.Event.UNPARK, *_HANDING}:
         retriever = _extension(register, action.send_call_to or "", register.users[found.user].organization)
+        if event == lives.Event.TRANSFER:
+            return lives.hand_to(register, call, retriever, now_us)
         return lives.ring_for(register, call, retriever, action.wait_for_pickup_us, now_us)
     if event != lives.Event.PARK:
         return lives.hold_view(register, call, view, now_us if event == lives.Event.HOLD else c.NEVER)

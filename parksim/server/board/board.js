@@ -48,6 +48,7 @@ function draw() {
   if (drawnPicture !== null) gatherNews(drawnPicture, shown, instant(shown.epoch, shown.now_us)[1]);
   drawnPicture = shown;
   showControls(shown);
+  showAlerts(nowUs, performance.now());
   tickHead(nowUs);
 }
 
@@ -64,6 +65,7 @@ function tick() {
   }
   if (refusedHideMs && nowMs >= refusedHideMs) hideRefusals();
   speak(nowMs);
+  if (picture !== null) showAlerts(simulatedUs(), nowMs); // heard also where the page is not seen
   if (drawnPicture === null || document.hidden) return;
   const nowUs = simulatedUs();
   tickHead(nowUs);
@@ -95,6 +97,7 @@ function connect() {
     const first = picture === null;
     const waiting = picture !== drawnPicture;
     picture = JSON.parse(event.data);
+    if (connection !== "live" && drawnPicture !== null) tellMissed(drawnPicture, picture, performance.now() - lostMs);
     receivedMs = performance.now();
     if (connection !== "live") askWhatMayBe();
     turn("live");
@@ -114,6 +117,7 @@ function connect() {
 
 makeCounters();
 makeControls();
+makeAlerts();
 byId("numbers").addEventListener("toggle", () => picture && showTrend(picture));
 connect();
 setInterval(tick, TICK_MS);

@@ -89,7 +89,7 @@ function seriesOf(shown) {
   const levels = takens.map((values, lot) => {
     const of = tops[lot];
     const title = shown.lots.length > 1 && apart ? `Taken, lot ${plain(shown.lots[lot].name)}` : "Taken slots";
-    const sum = `${decimal.format(meanOf(values, trend, shown.now_us))} of ${number.format(of)} on average`;
+    const sum = `mean ${decimal.format(meanOf(values, trend, shown.now_us))} of ${number.format(of)}`;
     return { kind: "taken", title, values, top: of || 1, sum };
   });
   const counts = ["refused", "returned"].map((kind) => {
@@ -98,7 +98,7 @@ function seriesOf(shown) {
     return { kind, title, values, top: Math.max(1, ...values), sum: `${number.format(total(values))} in all` };
   });
   const waiting = trend.waiting;
-  const sum = `${decimal.format(meanOf(waiting, trend, shown.now_us))} on average`;
+  const sum = `mean ${decimal.format(meanOf(waiting, trend, shown.now_us))}`;
   return [...levels, ...counts,
     { kind: "waiting", title: "Waiting callers", values: waiting, top: Math.max(1, Math.ceil(Math.max(...waiting))), sum }];
 }

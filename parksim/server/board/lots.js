@@ -2,7 +2,7 @@
 
 const SOON_US = 30 * SECOND_US; // the last half minute of a stay is urgent
 const TILES = 400; // slots drawn, over all lots; of more, the most urgent
-const ROOMY_SLOTS = 12; // no more of them than this are drawn large
+const ROOMY_SLOTS = 12; // no more of them than this, in an only lot, are drawn large
 const DENSE_SLOTS = 30; // more of them are drawn closer together
 
 class Slot {
@@ -152,7 +152,7 @@ function showLots(shown, nowUs) {
   }
   for (const lot of lots.splice(shown.length)) lot.section.remove();
   const slots = shown.reduce((sum, lot) => sum + lot.slots.length, 0);
-  document.body.classList.toggle("roomy", slots <= ROOMY_SLOTS);
+  document.body.classList.toggle("roomy", shown.length < 2 && slots <= ROOMY_SLOTS);
   document.body.classList.toggle("dense", slots > DENSE_SLOTS);
   shown.forEach((lot, place) => lots[place].set(lot, Math.ceil(TILES / shown.length), nowUs));
 }

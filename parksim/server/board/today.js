@@ -21,7 +21,7 @@ class Share {
     const met = row.met === null ? "" : row.met ? "good" : "bad";
     this.item.className = `share ${met}`;
     write(this.value, row.shown === null ? "–" : plain(row.shown));
-    write(this.verdict, met ? (row.met ? "✓ met" : "✕ missed") : row.wanted === null ? "" : "– no value yet");
+    write(this.verdict, met ? (row.met ? "✓ met" : "✕ missed") : row.wanted === null ? "" : "no value yet");
     write(this.words, plain(row.words));
     write(this.wanted, row.wanted === null ? "" : `wanted ${plain(row.wanted)}`);
     write(this.part, row.whole ? `${number.format(row.part)} of ${number.format(row.whole)}` : "");
@@ -45,7 +45,7 @@ function showToday(shown) {
   const gone = Object.values(shown.day.gave_up).reduce((sum, count) => sum + count, 0);
   for (const [key, { value }] of counters) write(value, number.format(key === "gave up" ? gone : shown.day[key]));
   const places = Object.entries(PLACES).map(([key, words]) => `${number.format(shown.day.gave_up[key])} ${words}`);
-  write(byId("gave-up"), gone ? `Callers who gave up: ${places.join(", ")}.` : "");
+  write(byId("gave-up"), gone ? `Gave up: ${places.join(", ")}.` : "");
 }
 
 const counters = new Map();
