@@ -193,8 +193,6 @@ def _figure(chart: Chart, number: int) -> str:
 _TAG: Final = re.compile(r"<[^<>]*>")
 _IDS: Final = re.compile(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)')
 _SIZE: Final = re.compile(r'\b(width|height)="([\d.]+)"')
-
-
 _FOR_READERS: Final = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 _NEW_LINE: Final = "&#xA;"
 _LABEL: Final = re.compile(rf' aria-label="{plots.TOLD}([^"]*)"')
