@@ -1,7 +1,7 @@
 // The page: controls, the worker's answers, what was tried. `start` is called with the model and the worker's script.
 
 const byId = (name) => document.getElementById(`play-${name}`);
-const state = { moved: {}, id: 0, asked_ms: 0, worker: null, base: null, tried: new Map(), day: null, from_us: 0, chosen_us: null };
+const state = { moved: {}, id: 0, asked_ms: 0, worker: null, tried: new Map(), day: null, from_us: 0, chosen_us: null };
 
 function made(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
@@ -130,7 +130,6 @@ function hear({ data }) {
   if (!data.last) return;
   document.getElementById("play").classList.remove("busy");
   document.getElementById("play").dataset.done = data.id;
-  if (!Object.keys(state.moved).length) state.base = data;
   remember(data);
   askDay();
 }
@@ -147,9 +146,8 @@ function show(data) {
   showObjectives(data, moved);
   const slots = MODEL.controls.reduce((sum, control, place) => (
     control.what === "slots" ? sum + (state.moved[place] ?? control.value) : sum), 0);
-  const base = moved && state.base ? state.base.hours : null;
-  drawBusy(byId("busy"), byId("busy-read"), data.hours, base, slots);
-  drawRefused(byId("refused"), byId("refused-read"), data.hours, base);
+  drawBusy(byId("busy"), byId("busy-read"), data.hours, data.base_hours, slots);
+  drawRefused(byId("refused"), byId("refused-read"), data.hours, data.base_hours);
   state.shown = data;
 }
 
@@ -236,7 +234,10 @@ function askDay() {
 
 function showDay(data) {
   state.day = data;
-  if (!state.placed) toNext("refused", -1);
+  if (!state.placed) {
+    toNext("refused", -1);
+    if (state.chosen_us === null) state.from_us = busiestHour(data.timeline.stays);
+  }
   state.placed = true;
   drawTimeline();
 }
@@ -246,6 +247,13 @@ function drawTimeline(words = "") {
   byId("day-says").textContent = `${words}${words ? " " : ""}${clockWords(state.from_us)} to ${clockWords(state.from_us + 3.6e9)}: `
     + `${seen} call${seen === 1 ? "" : "s"} in the lot, ${missed} park${missed === 1 ? "" : "s"} refused.`;
   byId("day-read").textContent = "A row is a slot, a bar a call. Blue: fetched. Orange: came back, time up. Dark: the caller hung up. Crosses above: refused parks.";
+}
+
+// The hour in which most stays begin.
+function busiestHour(stays) {
+  const begun = new Map();
+  for (const { from_us } of stays) begun.set(Math.floor(from_us / 3.6e9), (begun.get(Math.floor(from_us / 3.6e9)) ?? 0) + 1);
+  return [...begun].reduce((one, other) => (other[1] > one[1] ? other : one), [0, 0])[0] * 3.6e9;
 }
 
 // Go to the next refused park or return after an instant, from the first one again after the last.

@@ -1,14 +1,24 @@
 // Runs designs: replication after replication, measures, controls, and what the page shows of them.
 
+// What was drawn is kept of the replications that begin with this many calls; it is drawn again of the others.
+const MOST_KEPT_CALLS = 300000;
+
 class Runner {
   constructor() {
     this.kept = many(MODEL.replications, () => new Map());
+    this.kept_calls = 0;
     this.journal = new Journal();
     this.means = new Map();
   }
 
   calls(design, replication) {
-    return new Calls(design, MODEL.seed, replication, this.kept[replication]);
+    const kept = this.kept[replication], calls = new Calls(design, MODEL.seed, replication, kept ?? new Map());
+    if (kept && !kept.counted) {
+      kept.counted = true;
+      this.kept_calls += calls.length;
+      if (this.kept_calls > MOST_KEPT_CALLS) this.kept[replication] = null;
+    }
+    return calls;
   }
 
   // Return the measures and controls of one replication.
@@ -52,7 +62,7 @@ function answerOf(measured, base) {
   });
   const objectives = MODEL.objectives.map(({ measure, relation, value }) => (
     verdictOf(rows[names.indexOf(measure)].estimate, relation, value)));
-  return { rows, objectives, hours: hoursOf(measured) };
+  return { rows, objectives, hours: hoursOf(measured), base_hours: measured === base ? null : hoursOf(base) };
 }
 
 const shownMeasures = () => [...new Set([

@@ -140,6 +140,7 @@ function hazards(law, never, most) {
   const key = JSON.stringify([law, never, most]);
   if (!hazardsKept.has(key)) {
     const survival = survivalOf(law);
+    if (hazardsKept.size >= 64) hazardsKept.clear();
     hazardsKept.set(key, Float64Array.from({ length: POINTS }, (_, place) => {
       const root = place / (POINTS - 1), left = never + (1 - never) * survival(most * root * root);
       return -Math.log(Math.max(left, LEAST));

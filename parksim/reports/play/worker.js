@@ -15,10 +15,16 @@ const turn = () => new Promise((resolve) => {
   port2.postMessage(0);
 });
 
+const LONGEST_MS = 20; // without a look at what has come
+
 async function compute(design, replications, upto, id) {
+  let looked_ms = performance.now();
   while (replications.length < upto) {
     replications.push(runner.replicate(design, replications.length));
-    if (replications.length % 3 === 0) await turn();
+    if (performance.now() - looked_ms > LONGEST_MS) {
+      await turn();
+      looked_ms = performance.now();
+    }
     if (id !== newest) return false;
   }
   return true;
