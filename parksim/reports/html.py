@@ -65,7 +65,7 @@ def save(result: object, path: str | Path, *, source: str = "", play: bool = Fal
 
     Raises:
         WrongTypeError: there is no report of such a result, or no page that plays.
-        ArgumentError: the file's name ends otherwise, or the result is too long for a page that plays.
+        ArgumentError: the file's name ends otherwise.
         MissingLibraryError: altair or vl-convert is not installed (a page needs them, Markdown does not).
         OutputError: the file cannot be written.
     """

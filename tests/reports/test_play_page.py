@@ -431,7 +431,7 @@ def test_two_hundred_slots_in_two_lots(browser, tmp_path):
         expect(page.get_by_role("slider", name="Slots of lot clinic", exact=True)).to_have_value("150")
         expect(page.get_by_role("slider", name="Slots of lot firm", exact=True)).to_have_value("50")
         assert page.locator("#play-timeline svg").bounding_box()["height"] > 400
-        expect(page.get_by_text("Stands still: the scenario has as many as it takes.")).to_be_visible()
+        expect(page.get_by_text("Stands still: the scenario sets no limit.")).to_be_visible()
         field(page, study, "lot.clinic.slots").press("ArrowLeft")
         other = parksim.study(scenario.with_values({"lot.clinic.slots": 149}), 3, seed=1, engine="simpy")
         expect(page.locator("#play-moved")).to_contain_text("Moved: slots of lot clinic: 149.")
