@@ -1,9 +1,8 @@
-"""What a comparison of a log with the rules found, and whether it is the PBX that is wrong, or the log."""
+"""What a comparison of a log with the rules found."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from parksim.pbx.log import LotPlan
@@ -18,14 +17,17 @@ class Disagreement(NamedTuple):
 
 
 class Off(NamedTuple):
-    """A stay that ended off its time-out by so little that a clock may have been set meanwhile."""
+    """A stay that ended off its time-out, perhaps since a clock was set meanwhile.
+
+    ``exact``: it timed out, so that it is off by the step itself; else it ended otherwise, some time after it was due.
+    """
 
     line: int
     off_us: int
-    parked_us: int
-    ended_us: int
     parked_line: int
+    ended_line: int
     kind: str
+    exact: bool
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Agreement:
     """Lines that are not judged since a clock was set before them: why."""
     off: list[Off] = field(default_factory=list)
     in_time: list[tuple[int, int]] = field(default_factory=list)
-    """From when to when calls were parked that timed out in time."""
+    """From which line to which calls were parked that timed out in time."""
     overlaps: int = 0
     """Parks that agree only because events within the tolerance may have been decided in another order."""
     found_there: int = 0
@@ -122,41 +124,3 @@ class Agreement:
 
 def _parking(rows: Counter[str]) -> int:
     return rows.total() - rows[c.KIND_NAMES[c.REFUSED]]
-
-
-def doubt_the_clock(result: Agreement, place: Callable[[int], tuple[Path, int]]) -> None:
-    """Take out of the disagreements what a clock explains that was set a little, or doubt it.
-
-    Two stays that overlap and are off by the same amount show that the clock was set: they are not judged. One alone,
-    off by no more than ``conformance.FAR_US``, may show it, or a fault of the PBX. A stay that timed out in time shows
-    that the clock was not set during it. ``place`` gives the file of a line.
-    """
-    for one in result.off:
-        same = [
-            other
-            for other in result.off
-            if abs(other.off_us - one.off_us) <= 2 * result.tolerance_us
-            and other.parked_us < one.ended_us
-            and one.parked_us < other.ended_us
-        ]
-        begin_us = max(other.parked_us for other in same)
-        end_us = min(other.ended_us for other in same)
-        if begin_us < end_us and not _covered(begin_us, end_us, result.in_time):
-            where = f"between lines {place(one.parked_line)[1]} and {place(one.line)[1]}"
-            why = f"the clock was set by {one.off_us / 1e6:+,.3f} s {where}"
-            if len(same) > 1:
-                found = [other for other in result.disagreements if other.line == one.line]
-                result.disagreements = [other for other in result.disagreements if other.line != one.line]
-                result.unjudged[one.kind] += bool(found)
-                result.set_clocks[one.line] = f"{why}, as {len(same)} stays show"
-            else:
-                result.doubtful[one.line] = f"{why}, or the PBX is wrong: one stay does not tell"
-
-
-def _covered(begin_us: int, end_us: int, stays: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether some stays leave no time between two instants in which a clock may have been set."""
-    for from_us, until_us in sorted(one for one in stays if one[0] < end_us and one[1] > begin_us):
-        if from_us > begin_us:
-            return False
-        begin_us = max(begin_us, until_us)
-    return begin_us >= end_us

@@ -21,15 +21,16 @@ that names its lots is believed to begin with empty ones, until such a release s
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice, product, zip_longest
 from types import MappingProxyType
 from typing import Final
 
 from parksim.journal.journal import is_parking, stays_of
-from parksim.pbx.agreement import Agreement, Disagreement, Off, doubt_the_clock
+from parksim.pbx.agreement import Agreement, Disagreement, Off
 from parksim.pbx.calls import Row
+from parksim.pbx.doubts import with_doubts
 from parksim.pbx.formats.entry import shown
-from parksim.pbx.formats.order import SLIGHT_US
 from parksim.pbx.log import TOLERANCE_US, FieldLog, LotPlan
 from parksim.pbx.sections import Section
 from parksim.pbx.settings import SLOTS, Change
@@ -47,8 +48,8 @@ FAULT_COST: Final = math.log(100)
 """What a row that does not fit tells against a slot choice: a fault is taken to happen in one row of a hundred."""
 RANDOM_COST: Final = math.log(1e6)
 """What must be told against the others before ``random``, with which nearly every row fits, is believed."""
-FAR_US: Final = 2_500_000
-"""A clock that is kept right is set by less; a time-out farther off is a fault."""
+STEP_US: Final = 7_200_000_000
+"""A clock is set by no more; what is off by more is a fault."""
 ENOUGH: Final = 40_000
 """The slot choice is inferred from this many facts at the beginning of a log; more would not tell more."""
 EVEN_SCORE: Final = 4.0
@@ -92,19 +93,13 @@ def compare(
         otherwise = judged(begins_empty=False)
         if otherwise.found_there or (len(result.disagreements) > 1 and not otherwise.disagreements):
             result = otherwise
-    return with_doubts(result, log)
-
-
-def with_doubts(result: Agreement, log: FieldLog) -> Agreement:
-    """Return what a comparison found with what the log's own order and clock leave in doubt."""
-    reason = "its instant does not fit the order of the lines around it: time goes back there"
-    result.disagreements.extend(Disagreement(line, reason) for line in log.misplaced)
-    result.doubts = [*log.doubts]
-    if log.disorder_us <= SLIGHT_US:
-        why = f"the log is out of order by {log.disorder_us / 1e3:,.0f} ms: --tolerance {-(-log.disorder_us // 1000)}ms"
-        result.doubtful |= dict.fromkeys(log.misplaced, why)
-    doubt_the_clock(result, log.place)
-    return result
+    in_order = None
+    if log.misplaced and not log.by_time:
+        by_instant = copy(log)
+        by_instant.by_time = True
+        by_instant.misplaced = []
+        in_order = compare(by_instant, tolerance_us, slots, choice, limit_us)
+    return with_doubts(result, log, in_order)
 
 
 def _walked(
@@ -287,7 +282,7 @@ class _Walk:
         self.draws: list[tuple[int, int]] = []
         """Of each park by random choice: its place among the free slots, from 0, and how many were free."""
         self._numbers: dict[str, int] = {}
-        self._parked_at: dict[int, tuple[int, int]] = {}
+        self._parked_at: dict[int, int] = {}
         self._at = 0
         self._earlier = {} if begins_empty else self._at_first(section.ends_us)
         self._lots: dict[str, Lot] = {}
@@ -389,14 +384,13 @@ class _Walk:
         """Note the end of a stay that comes a little after its time-out; ``row`` is the first row after that."""
         for other in islice(self._rows, self._at, self._at + NEIGHBOURS):
             if other.kind != c.PARKED and self._number(other.call) == call and other.time_us > deadline_us:
-                self._note_off(row, call, other.time_us - deadline_us, other.time_us)
+                self._note_off(row, call, other.time_us - deadline_us, other)
                 return
 
-    def _note_off(self, row: Row, call: int, off_us: int, ended_us: int) -> None:
-        if abs(off_us) <= FAR_US and call in self._parked_at:
-            parked_us, parked_line = self._parked_at[call]
-            kind = c.KIND_NAMES[row.kind]
-            self.result.off.append(Off(row.line, off_us, parked_us, ended_us, parked_line, kind))
+    def _note_off(self, row: Row, call: int, off_us: int, end: Row) -> None:
+        if abs(off_us) <= STEP_US and call in self._parked_at:
+            kind, exact = c.KIND_NAMES[row.kind], end.kind == c.EXPIRED
+            self.result.off.append(Off(row.line, off_us, self._parked_at[call], end.line, kind, exact))
 
     def _label(self, name: str, slot: int) -> int:
         return self.result.lots[name].first + slot
@@ -444,7 +438,7 @@ class _Walk:
         if slot is None or row.kind == c.REFUSED:
             return lot
         if row.kind == c.PARKED:
-            self._parked_at[call] = row.time_us, row.line
+            self._parked_at[call] = row.line
         limit_us = self._limit_us(row) if row.kind == c.PARKED else c.NEVER
         deadline_us = c.NEVER if limit_us == c.NEVER else row.time_us + limit_us
         fact = rules.Fact(row.time_us, deadline_us, call, lot.number, slot, c.NOBODY, row.kind, row.reason)
@@ -467,14 +461,14 @@ class _Walk:
                 return "this stay has no time-out"
             fact = rules.decide_expiry(lot, slot, call, deadline_us, now_us)
             if fact.kind == c.REFUSED and found == call:
-                self._note_off(row, call, off_us, row.time_us)
+                self._note_off(row, call, off_us, row)
                 return f"its time is up at {_seconds(deadline_us)}, {abs(off_us) / 1e3:.1f} ms later"
         else:
             fact = rules.decide_hangup(lot, slot, now_us)
         if (fact.kind, fact.call) != (row.kind, call):
             return f"in slot {row.slot} there is {self._who(found)}"
         if row.kind == c.EXPIRED:
-            self.result.in_time.append((self._parked_at.get(call, (row.time_us, 0))[0], row.time_us))
+            self.result.in_time.append((self._parked_at.get(call, row.line), row.line))
             if abs(off_us) > abs(self.result.latest_us):
                 self.result.latest_us = off_us
         return None

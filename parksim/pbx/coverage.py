@@ -116,6 +116,8 @@ def parts_of(read: Sequence[tuple[Reader, CallTracker, Sequence[int]]]) -> list[
         read: of each form its reader, what took its entries, and their instants.
     """
     known = {channel: one for _, tracker, _ in read for channel, one in tracker.unique_ids.items()}
+    if len(read) == 1:
+        known = {}  # its own names are enough, and after a restart unique ids may come again
     parts = []
     for reader, tracker, instants in read:
         rows = [row._replace(call=known.get(row.call, row.call)) for row in tracker.rows] if known else tracker.rows

@@ -12,12 +12,11 @@ and who waited in a queue is never known. A call of which only the parking is kn
 """
 
 import hashlib
-from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,37 +24,30 @@ from zoneinfo import ZoneInfo
 from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
-from parksim.pbx.calls import (
-    AmiTracker,
-    Boot,
-    CallTracker,
-    CelTracker,
-    CsvTracker,
-    FactTracker,
-    QueueTracker,
-    RecordingTracker,
-    Row,
-)
+from parksim.pbx.calls import Boot, Row
 from parksim.pbx.coverage import Coverage, Part, parts_of, stays_from, unseen_cuts
-from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
-from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
+from parksim.pbx.formats import ami
+from parksim.pbx.formats.entry import TELLS, Findings, Remark, shown
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
-from parksim.pbx.formats.order import (
-    FEW,
-    LONG_STEP_US,
-    ORDER_US,
-    SLIGHT_US,
-    Step,
-    clock_of,
-    corrected,
-    disorder_us,
-    out_of_order,
-)
+from parksim.pbx.formats.order import LONG_STEP_US, ORDER_US, Step, out_of_order
 from parksim.pbx.formats.table import JOURNAL
 from parksim.pbx.joining import joined
 from parksim.pbx.seats import has_slots, in_their_lots, seated
-from parksim.pbx.sections import EFFECTS, SETTINGS, STEP, Cut, Section, holes, refined_us, restarts, sections_of
+from parksim.pbx.sections import (
+    EFFECTS,
+    SETTINGS,
+    STEP,
+    Cut,
+    Section,
+    holes,
+    longest_seen,
+    refined_us,
+    restarts,
+    sections_of,
+    silent,
+)
 from parksim.pbx.settings import Change, changes, whole_limits
+from parksim.pbx.taking import Taken, later, taken, without_doubles
 from parksim.rules import codes as c
 from parksim.rules.lot import Fact
 from parksim.scenario.model import Settings
@@ -208,6 +200,8 @@ class FieldLog:
             limited = row.kind == c.PARKED and row.limit_us not in (None, c.NEVER)
             deadline_us = row.time_us + (row.limit_us or 0) if limited else c.NEVER
             lot = lots.get(row.lot, c.NOBODY)
+            if lot == c.NOBODY and (is_parking(row) or row.kind == c.REFUSED):  # of a lot that no stay is in
+                continue
             slot = c.NOBODY if c.NOBODY in (lot, row.slot) else row.slot - self.lots[row.lot].first
             who = (staff if row.kind == c.RETRIEVED else extensions).get(row.extension, c.NOBODY)
             facts.append(Fact(row.time_us, deadline_us, numbers[row.call], lot, slot, who, row.kind, row.reason))
@@ -298,16 +292,6 @@ def _check_turns(journal: Journal) -> None:
         raise JournalError("a call is parked again before its stay has ended")
 
 
-TRACKERS: Final[Mapping[str, type[CallTracker]]] = {
-    json_lines.FORM: RecordingTracker,
-    columns.FORM: CsvTracker,
-    ami.FORM: AmiTracker,
-    cel.FORM: CelTracker,
-    queue_log.FORM: QueueTracker,
-}
-"""What makes rows of a form's entries, where it is not ``FactTracker``."""
-
-
 class Reading(NamedTuple):
     """How a log is to be read.
 
@@ -340,11 +324,11 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     findings, places = Findings(zone=how.zone), Places()
     read = streams(files, findings, how.progress, how.cel_columns)
     midnight_us = min(stream.first_us for stream in read) // DAY_US * DAY_US
-    parts = [_taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
+    parts = [taken(stream, places, midnight_us, how.tolerance_us) for stream in read]
     if early_us := -(min(0, *(min(part.instants) for part in parts)) // DAY_US * DAY_US):
-        parts = [_later(part, early_us) for part in parts]  # an instant before the first line's midnight
+        parts = [later(part, early_us) for part in parts]  # an instant before the first line's midnight
     forms = parts_of([(stream.reader, part.tracker, part.instants) for stream, part in zip(read, parts, strict=True)])
-    rows, doubles = _without_doubles(joined(forms, places), how.tolerance_us)
+    rows, doubles = without_doubles(joined(forms, places), how.tolerance_us)
     slots = has_slots(rows)
     rows = in_their_lots(rows) if slots else seated(in_their_lots(rows), TOLERANCE_US)
     form = " and ".join(stream.reader.form for stream in read)
@@ -375,9 +359,24 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log.tells = frozenset().union(*(stream.reader.tells for stream in read))
     log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
-    _cut(log, parts, forms, boots, instants, how)
+    silences = [(from_us - midnight_us, until_us - midnight_us) for from_us, until_us in findings.silences]
+    foreign = any(stream.reader.form == ami.FORM for stream in read) and not any(part.steps for part in parts)
+    _cut(log, parts, forms, boots, instants, how, silences if foreign else None)
     log.coverage = Coverage.of(forms, log.cuts, log.first_us, log.last_us)
+    if log.has_slots:
+        _remark_overlaps(log)
     return log
+
+
+def _remark_overlaps(log: FieldLog) -> None:
+    """Remark lots that have slot numbers in common."""
+    for one, other in combinations(log.lots.values(), 2):
+        first, last = max(one.first, other.first), min(one.first + one.slots, other.first + other.slots) - 1
+        if first <= last:
+            line = next(row.line for row in log.rows if row.lot == other.name)
+            names = " and ".join(shown(plan.name) if plan.name else "a lot without a name" for plan in (one, other))
+            what = f"{names} both have slots from {first} to {last}"
+            log.remark(line, what, "an event belongs to the lot that it names, or to the one without a name")
 
 
 def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
@@ -385,104 +384,35 @@ def _lacking(files: Sequence[Path], read: Sequence[Stream]) -> str:
     return read[0].reader.lacking.replace("{file}", files[0].name)
 
 
-class _Part(NamedTuple):
-    """The rows of one form of a log, the instants of its entries, and what is wrong with their order."""
-
-    tracker: CallTracker
-    instants: "array[int]"
-    misplaced: list[int]
-    disorder_us: int
-    steps: list[tuple[int, int, Step]]
-    """Line and instant (after it was corrected) from which on the clock was set back."""
-
-
-def _taken(stream: Stream, places: Places, midnight_us: int, tolerance_us: int) -> _Part:
-    """Take all entries of a form; their instants count from midnight, and continue where a clock went back.
-
-    Raises:
-        LogError: more than a few are out of the order of time.
-    """
-    tracker = TRACKERS.get(stream.reader.form, FactTracker)(places)
-    instants, lines = array("q"), array("q")
-    for line, time_us, fields in stream.entries(places):
-        entry = Entry(line, time_us - midnight_us, fields)
-        instants.append(entry.time_us)
-        lines.append(line)
-        tracker.take(entry)
-    tracker.close(max(instants))
-    tolerance_us = max(ORDER_US, tolerance_us)
-    begins = [0, *(bisect_right(lines, before) for before in places.begins_of(lines[0], lines[-1])), len(lines)]
-    misplaced: list[int] = []
-    steps: list[tuple[int, Step]] = []
-    worst_us = 0
-    for begin, end in pairwise(begins):
-        wrong, back = clock_of(instants[begin:end], tolerance_us)
-        misplaced.extend(lines[begin + i] for i in wrong)
-        steps.extend((begin + step.at, step) for step in back)
-        worst_us = max(worst_us, disorder_us(corrected(instants[begin:end], back)))
-    if len(misplaced) > FEW:
-        rule = f"the lines are not in order of time ({len(misplaced):,} are out of place, this is the first)"
-        advice = "sort them by their instants"
-        if worst_us <= SLIGHT_US:
-            rule += f", by up to {worst_us / 1e3:,.0f} ms"
-            advice = f"allow for it (--tolerance {-(-worst_us // 1000)}ms)"
-        raise LogError(*places.of(misplaced[0]), rule, advice)
-    for at, step in steps:
-        for i in range(at, len(instants)):
-            instants[i] += step.back_us
-        from_line = lines[at]
-        tracker.rows = [
-            row._replace(time_us=row.time_us + step.back_us) if row.line >= from_line else row for row in tracker.rows
-        ]
-    return _Part(tracker, instants, misplaced, worst_us, [(lines[at], instants[at], step) for at, step in steps])
-
-
-def _later(part: _Part, by_us: int) -> _Part:
-    """Return the same with all instants later."""
-    tracker = part.tracker
-    tracker.rows = [row._replace(time_us=row.time_us + by_us) for row in tracker.rows]
-    tracker.boots = [boot._replace(time_us=boot.time_us + by_us) for boot in tracker.boots]
-    instants = array("q", (instant + by_us for instant in part.instants))
-    return part._replace(instants=instants, steps=[(line, at_us + by_us, step) for line, at_us, step in part.steps])
-
-
-def _without_doubles(rows: list[Row], tolerance_us: int) -> tuple[list[Row], list[int]]:
-    """Return rows in the order of time without those that repeat what the same call just did, and these lines."""
-    rows.sort(key=lambda row: row.time_us)
-    kept: list[Row] = []
-    doubles: list[int] = []
-    latest: dict[str, Row] = {}
-    for row in rows:
-        if is_parking(row):
-            before = latest.get(row.call)
-            same = before is not None and (before.kind, before.lot, before.slot) == (row.kind, row.lot, row.slot)
-            if before is not None and same and row.time_us - before.time_us <= tolerance_us:
-                doubles.append(row.line)
-                continue
-            latest[row.call] = row
-        kept.append(row)
-    return kept, doubles
-
-
 def _cut(
     log: FieldLog,
-    parts: Sequence[_Part],
+    parts: Sequence[Taken],
     forms: Sequence[Part],
     boots: Sequence[Boot],
     instants: list[int],
     how: Reading,
+    silences: Sequence[tuple[int, int]] | None,
 ) -> None:
-    """Cut a log where the PBX was restarted, the clock was set, lines are missing or a lot was changed."""
+    """Cut a log where the PBX was restarted, the clock was set, lines are missing or a lot was changed.
+
+    ``silences``: from when to when nothing at all was written, if the log has more events than its entries.
+    """
     cuts = restarts(log.rows, boots, instants)
     for part in parts:
         for line, at_us, step in part.steps:
             cuts += _stepped(log, line, at_us, step, instants, how)
-    first_us, last_us = log.first_us, log.last_us
+    first_us, last_us, limits = log.first_us, log.last_us, longest_seen(log.rows)
     written = sorted(instant for part in stays_from(forms) for instant in part.instants)
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
         begin, end = bisect_left(written, section.begins_us), bisect_right(written, section.ends_us)
-        cuts += holes(section.rows, written[begin:end], how.tolerance_us, section.ends_us)
+        cuts += holes(section.rows, written[begin:end], how.tolerance_us, section.ends_us, limits)
     cuts += unseen_cuts(forms, cuts)
+    for hole in (
+        silent(instants, silences) if len(forms) == 1 else ()
+    ):  # two files that are silent together miss nothing
+        if not any(cut.from_us < hole.to_us and hole.from_us < cut.to_us for cut in cuts):
+            line = next((row.line for row in log.rows if row.time_us >= hole.to_us), 0)
+            cuts.append(hole._replace(line=line))
     for section in sections_of(log.rows, sorted(cuts), first_us, last_us, empty=False):
         for change in changes(section.rows, log.lots):
             if change.told:
@@ -550,9 +480,11 @@ def _lots(places: Places, rows: Sequence[Row], findings: Findings) -> dict[str, 
             continue
         if not reported:
             first, last, limit_us = min(slots), max(slots), None
-        if last - first >= MOST_SLOTS:
-            line = next(row.line for row in rows if row.lot == name and row.slot == last)
-            rule = f"the slots of the lot go from {first} to {last}, which are more than {MOST_SLOTS:,}"
+        lowest, highest = min([first, *slots]), max([last, *slots])
+        if highest - lowest >= MOST_SLOTS:
+            wrong = highest if highest - first >= MOST_SLOTS else lowest
+            line = next((row.line for row in rows if (row.lot, row.slot) == (name, wrong)), rows[0].line)
+            rule = f"the slots of the lot go from {lowest} to {highest}, which are more than {MOST_SLOTS:,}"
             raise LogError(*places.of(line), rule, "look for a wrong slot number")
         plans[name] = LotPlan(name, first, last - first + 1, limit_us, None, reported)
     return plans

@@ -10,12 +10,14 @@ together, or as many as were parked when a park was refused.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from parksim.journal.journal import is_parking
-from parksim.pbx.agreement import Agreement, Disagreement
+from parksim.pbx.agreement import Agreement, Disagreement, Off
 from parksim.pbx.calls import Row
-from parksim.pbx.conformance import then, timed_out_us, with_doubts, with_limit
+from parksim.pbx.conformance import NEIGHBOURS, STEP_US, then, timed_out_us, with_limit
+from parksim.pbx.doubts import with_doubts
 from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog, LotPlan
 from parksim.pbx.sections import Section
@@ -53,7 +55,7 @@ def compare_without_slots(
         for count in counts:
             result.add(count.result)
     result.inferred = inferred
-    with_doubts(result, log)
+    with_doubts(result, log, replace(result, disagreements=[*result.disagreements]))
     if not result.rows:
         result.doubts.append(f"it has no parking events; {log.lacking}")
     return result
@@ -133,12 +135,13 @@ class _Count:
         self._slots, self._tolerance_us = slots, tolerance_us
         self._rows, self._limits_us, self._known_from_us = told.rows, told.limits_us, told.known_from_us
         self._before = _before(told.rows)
-        self._calls: dict[str, int | None] = dict.fromkeys(self._before)
-        """Since when each parked call is parked; None for one that was there before the log."""
+        self._calls: dict[str, Row | None] = dict.fromkeys(self._before)
+        """The park of each parked call; None for one that was there before the log."""
         self._late: set[str] = set()
         """Calls that should have timed out, each of which is reported once."""
         self._parked_once: set[str] = set()
         self._done: set[int] = set()
+        self._at = 0
 
     def go(self) -> "_Count":
         """Compare all rows."""
@@ -146,6 +149,7 @@ class _Count:
             kind = c.KIND_NAMES[row.kind]
             self.result.rows[kind] += 1
             unsaid = row.kind != c.PARKED and row.call in self._before
+            self._at = at
             why = None if at in self._done else self._compared(at, row)
             if row.kind == c.REFUSED and why is not None and row.time_us < self._known_from_us:
                 why, unsaid = None, True  # calls parked before the log may have been there
@@ -175,12 +179,17 @@ class _Count:
         limit_us = self._limits_us[0]
         if len(self._limits_us) > 1 or limit_us == c.NEVER:
             return None
-        for call, since_us in self._calls.items():
-            if since_us is None or call in self._late or call == row.call:
+        for call, park in self._calls.items():
+            if park is None or call in self._late or call == row.call:
                 continue
-            if row.time_us > since_us + limit_us + self._tolerance_us:
+            due_us = park.time_us + limit_us
+            if row.time_us > due_us + self._tolerance_us:
                 self._late.add(call)
-                due = f"EXPIRED of call {shown(call)} at {(since_us + limit_us) / 1e6:.4f} s"
+                later = self._rows[self._at + 1 : self._at + NEIGHBOURS]
+                end = next((one for one in later if one.call == call and one.kind != c.PARKED), None)
+                if end is not None:
+                    self._note_off(row, park, end.time_us - due_us, end)
+                due = f"EXPIRED of call {shown(call)} at {due_us / 1e6:.4f} s"
                 return f"the rules would have written {due} before it"
         return None
 
@@ -205,7 +214,7 @@ class _Count:
                 self._done.add(after)
                 self.result.overlaps += 1
         full, taken = self._is_full(len(self._calls), row.time_us), len(self._calls) + 1
-        self._calls[row.call] = row.time_us
+        self._calls[row.call] = row
         self._parked_once.add(row.call)
         return f"{taken} calls are parked in {self._slots} slots, the rules would have refused it" if full else None
 
@@ -242,26 +251,38 @@ class _Count:
         if row.call not in self._calls:
             known = "it has left already" if row.call in self._parked_once else "it is not parked"
             return f"{known}, the rules have nobody to end there"
-        since_us = self._calls.pop(row.call)
-        if since_us is None:
+        park = self._calls.pop(row.call)
+        if park is None:
             self._before.discard(row.call)
             return None
         if row.kind == c.EXPIRED:
-            return self._expired(row.time_us - since_us)
+            return self._expired(park, row)
         limit_us = self._limits_us[0]
         alone = len(self._limits_us) == 1 and limit_us != c.NEVER and row.call not in self._late
-        if alone and row.time_us > since_us + limit_us + self._tolerance_us:
-            return f"the rules would have written its EXPIRED at {(since_us + limit_us) / 1e6:.4f} s before it"
+        due_us = park.time_us + limit_us
+        if alone and row.time_us > due_us + self._tolerance_us:
+            self._note_off(row, park, row.time_us - due_us, row)
+            return f"the rules would have written its EXPIRED at {due_us / 1e6:.4f} s before it"
         return None
 
-    def _expired(self, stay_us: int) -> str | None:
+    def _note_off(self, row: Row, park: Row, off_us: int, end: Row) -> None:
+        """Note a stay that ended off its time-out; ``row`` is the one that disagrees."""
+        if abs(off_us) <= STEP_US:
+            kind, exact = c.KIND_NAMES[row.kind], end.kind == c.EXPIRED
+            self.result.off.append(Off(row.line, off_us, park.line, end.line, kind, exact))
+
+    def _expired(self, park: Row, row: Row) -> str | None:
         """Compare a stay that timed out with the time-outs there are."""
         if self._limits_us[0] == c.NEVER:
             return "this stay has no time-out"
+        stay_us = row.time_us - park.time_us
         off_us = min((stay_us - limit_us for limit_us in self._limits_us), key=abs)
         if abs(off_us) > self._tolerance_us:
             limits = ", ".join(f"{one / 1e6:g} s" for one in self._limits_us)
+            if row.call not in self._late:
+                self._note_off(row, park, off_us, row)
             return f"it timed out after {stay_us / 1e6:.4f} s, and the time-out is {limits}"
+        self.result.in_time.append((park.line, row.line))
         self.result.latest_us = max(self.result.latest_us, off_us, key=abs)
         return None
 

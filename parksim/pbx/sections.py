@@ -5,13 +5,20 @@ them are cut off. In a **hole** lines are missing: after it the lots are as unkn
 a **step** of the clock by an unknown amount nobody can tell when a stay ends that began before it. Each section is
 judged for itself, and measured; what begins in one and ends in another is neither.
 
-A hole is believed only where the log contradicts itself without one: calls that leave without having come, slots given
-away while a call is in them, time-outs that never come. The silence between two lines that explains such a
-contradiction is the hole if it is long (``HOLE_US``), or if it explains several.
+A hole is believed where the log contradicts itself without one: calls that leave without having come, slots given away
+while a call is in them, time-outs that never come. The silence between two lines that explains such a contradiction is
+the hole if it is long (``HOLE_US``), or if it explains several.
+
+Without a contradiction a silence is a hole if it is far longer than any other: of ``n`` silences between independent
+events the longest is ``1 + x`` times the next with a probability of about ``n ** -x``, since the excess of the longest
+over the next is exponential with the mean of all, and the next is about ``log n`` times that mean. ``LEVEL`` is that
+probability. A silence of more than ``CLOSED_US`` may be a night, and is left as it is.
 """
 
+import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
@@ -25,6 +32,13 @@ SHORT_HOLE_US: Final = 30_000_000
 """A shorter one must explain ``SEVERAL`` contradictions, and be at least this long."""
 SEVERAL: Final = 2
 MOST_HOLES: Final = 50
+DAYS_US: Final = 10**15
+"""Far in the future."""
+LEVEL: Final = 1e-4
+"""How often the longest silence of a log without holes may be called one."""
+CLOSED_US: Final = 14_400_000_000
+FEW_EVENTS: Final = 50
+"""Of fewer events nobody can tell how long a silence may be."""
 
 RESTART: Final = "restart"
 HOLE: Final = "hole"
@@ -105,7 +119,8 @@ def restarts(rows: Sequence[Row], boots: Sequence[Boot], instants: Sequence[int]
         if before_us >= boot.time_us and down_us is None:
             continue  # it begins the log
         if not came_back and (down_us is not None or fresh or (since_us is None and inside)):
-            why = f"the PBX was started again: {inside:,} calls in its lots were cut off"
+            calls = "1 call in its lots was" if inside == 1 else f"{inside:,} calls in its lots were"
+            why = f"the PBX was started again: {calls} cut off"
             until_us = before_us if down_us is None else min(down_us, boot.time_us)
             cuts.append(Cut(boot.time_us, until_us, boot.line, RESTART, True, why))
         down_us = None
@@ -132,16 +147,59 @@ def _across(rows: Sequence[Row], at_us: int) -> tuple[bool, int]:
     return False, len(inside)
 
 
-def holes(rows: Sequence[Row], instants: Sequence[int], tolerance_us: int, last_us: int) -> list[Cut]:
-    """Return the holes of a section, in the order of time.
+def silent(instants: Sequence[int], silences: Sequence[tuple[int, int]] | None = None) -> list[Cut]:
+    """Return the silences of a log that are far too long for it, in the order of time; ``line`` of the cuts is 0.
+
+    Args:
+        instants: of all entries, in the order of time.
+        silences: from when to when nothing at all was written, if the log has more than its entries.
+
+    >>> gaps = [*range(1_000)] * 3
+    >>> instants = [*accumulate(one * 30_000 for one in gaps)]
+    >>> silent(instants), [cut.to_us for cut in silent([*instants, instants[-1] + 300_000_000])]
+    ([], [45255000000])
+    """
+    spans = [(before, after) for before, after in pairwise(instants) if after - before >= SHORT_HOLE_US]
+    if silences is not None:
+        spans = [one for before, after in spans for one in _within(before, after, silences)]
+    spans.sort(key=lambda span: span[0] - span[1])
+    long_us = [after - before for before, after in spans[: SEVERAL + 1]] + [SHORT_HOLE_US] * (SEVERAL + 1)
+    if len(instants) < FEW_EVENTS:
+        return []
+    times = 1 - math.log(LEVEL) / math.log(len(instants))
+    many = max((i for i in range(1, SEVERAL + 1) if long_us[i - 1] >= times * long_us[i]), default=0)
+    next_s = long_us[many] / 1e6
+    return [
+        Cut(after, before, 0, HOLE, False, _silence(after - before, f"the next longest silence is {next_s:,.0f} s"))
+        for before, after in sorted(spans[: min(many, len(spans))])
+        if HOLE_US <= after - before <= CLOSED_US
+    ]
+
+
+def _within(from_us: int, until_us: int, silences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the longest part of a span in which nothing at all was written."""
+    parts = [(max(from_us, begin), min(until_us, end)) for begin, end in silences if begin < until_us and end > from_us]
+    return [max(parts, key=lambda part: part[1] - part[0])] if parts else []
+
+
+def _silence(long_us: int, why: str) -> str:
+    return f"lines are missing: nothing was written for {long_us / 1e6:,.0f} s, and {why}"
+
+
+def holes(
+    rows: Sequence[Row], instants: Sequence[int], tolerance_us: int, last_us: int, limits: Mapping[str, int]
+) -> list[Cut]:
+    """Return the holes of a section that explain contradictions, in the order of time.
 
     Args:
         rows: of the section, in the order of time.
         instants: of all entries of the section, in the order of time.
         tolerance_us: how far an instant may be off.
         last_us: the end of the section.
+        limits: the longest stay of each lot, where parks do not report it.
     """
-    left = _contradictions(rows, tolerance_us, last_us)
+    limited = [_limited(row, limits) for row in rows] if limits else rows
+    left = _contradictions(limited, tolerance_us, last_us)
     silences = [(before, after) for before, after in pairwise(instants) if after - before >= SHORT_HOLE_US]
     ends, begins = [after for _, after in silences], [before for before, _ in silences]
     cuts: list[Cut] = []
@@ -158,44 +216,74 @@ def holes(rows: Sequence[Row], instants: Sequence[int], tolerance_us: int, last_
         if counts[best] < (1 if long_us >= HOLE_US else SEVERAL):
             break
         line = next((row.line for row in rows if row.time_us >= ends[best]), 0)
-        why = f"lines are missing: nothing was written for {long_us / 1e6:,.0f} s, and calls came or went unseen"
+        why = _silence(long_us, "calls came or went unseen")
         cuts.append(Cut(ends[best], begins[best], line, HOLE, False, why))
         left = [one for one, (begin, end) in zip(left, spans, strict=True) if not begin <= best < end]
     return sorted(cuts)
 
 
-def _contradictions(rows: Sequence[Row], tolerance_us: int, last_us: int) -> list[tuple[int, int]]:
-    """Return from when to when something must have happened that the log does not have."""
-    found: list[tuple[int, int]] = []
-    inside: dict[str, Row] = {}
-    taken: dict[tuple[str, int], Row] = {}
-    touched: dict[tuple[str, int], int] = {}
-    later = {row.call: row.time_us for row in rows if is_parking(row) and row.kind != c.PARKED}
+def _limited(row: Row, limits: Mapping[str, int]) -> Row:
+    known = row.kind != c.PARKED or row.limit_us is not None or row.lot not in limits
+    return row if known else row._replace(limit_us=limits[row.lot])
+
+
+def longest_seen(rows: Sequence[Row]) -> dict[str, int]:
+    """Return the longest time-out, in whole seconds, that stays in each lot showed twice."""
+    seen: dict[str, Counter[int]] = {}
+    parked: dict[str, Row] = {}
     for row in rows:
-        if not is_parking(row):
-            continue
-        place, now_us = (row.lot, row.slot), row.time_us
-        there = taken.get(place)
         if row.kind == c.PARKED:
-            lost = [one for one in (inside.get(row.call), there) if one is not None]
-            for one in lost:
-                if one.call == row.call or later.get(one.call, -1) <= now_us:
-                    found.append((one.time_us, now_us + tolerance_us))
-                    inside.pop(one.call, None)
-                    taken.pop((one.lot, one.slot), None)
-            inside[row.call] = taken[place] = row
+            parked[row.call] = row
+        elif row.kind == c.EXPIRED and row.call in parked:
+            stay_us = row.time_us - parked[row.call].time_us
+            seen.setdefault(row.lot, Counter())[round(stay_us / 1e6) * 1_000_000] += 1
+    longest = {lot: max((us for us, times in one.items() if times > 1), default=0) for lot, one in seen.items()}
+    return {lot: us for lot, us in longest.items() if us}
+
+
+def _contradictions(rows: Sequence[Row], tolerance_us: int, last_us: int) -> list[tuple[int, int]]:
+    """Return from when to when something must have happened that the log does not have.
+
+    A stay that has no end until its slot or its call is parked again, or until long after its time-out, ended unseen;
+    and a call that leaves an empty slot came unseen. A PBX that was started again counts its channels anew, so an
+    event long after the time-out is that of another call.
+    """
+    parking = [row for row in rows if is_parking(row)]
+    ended: dict[int, bool] = {}
+    latest: dict[str, int] = {}
+    for at, row in enumerate(parking):
+        if row.kind == c.PARKED:
+            ended[at] = False
+            latest[row.call] = at
+        elif (begin := latest.pop(row.call, None)) is not None:
+            ended[begin] = row.time_us <= _due_us(parking[begin]) + HOLE_US
+    found: list[tuple[int, int]] = []
+    taken: dict[tuple[str, int], int] = {}
+    touched: dict[tuple[str, int], int] = {}
+    until_us = {at: _due_us(parking[at]) + tolerance_us for at, known in ended.items() if not known}
+    open_calls: dict[str, int] = {}
+    for at, row in enumerate(parking):
+        place = row.lot, row.slot
+        if row.kind == c.PARKED:
+            for other in (taken.get(place), open_calls.get(row.call)):
+                if other in until_us:
+                    until_us[other] = min(until_us[other], row.time_us + tolerance_us)
+            taken[place] = open_calls[row.call] = at
         else:
-            if row.call not in inside and place in touched and there is None:
-                found.append((touched[place], now_us))
-            left = inside.pop(row.call, None)
-            if left is not None:
+            begin = open_calls.pop(row.call, None)
+            if begin is not None and ended[begin]:
+                left = parking[begin]
                 taken.pop((left.lot, left.slot), None)
-                if left.limit_us not in (None, c.NEVER) and now_us > left.time_us + (left.limit_us or 0) + HOLE_US:
-                    found.append((left.time_us, now_us))
-        touched[place] = now_us
-    limited = (one for one in inside.values() if one.limit_us not in (None, c.NEVER))
-    ends = ((one.time_us, one.time_us + (one.limit_us or 0) + tolerance_us) for one in limited)
-    return [*found, *((from_us, until_us) for from_us, until_us in ends if until_us < last_us)]
+            elif place in touched and place not in taken:
+                found.append((touched[place], row.time_us))
+        touched[place] = row.time_us
+    found += ((parking[at].time_us, until) for at, until in until_us.items())
+    return [(from_us, until) for from_us, until in found if until < last_us]
+
+
+def _due_us(park: Row) -> int:
+    """Return when a stay times out; far in the future for one without a limit."""
+    return park.time_us + (park.limit_us if park.limit_us not in (None, c.NEVER) else DAYS_US)
 
 
 def refined_us(rows: Sequence[Row], at_us: int, tolerance_us: int) -> int | None:

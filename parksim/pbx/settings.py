@@ -1,24 +1,19 @@
 """Settings that change in the middle of a log: the longest stay, and how many slots a lot has.
 
-A lot that grew is seen by what did not happen before: all the slots seen so far were taken for so long that parks must
-have come, and none got a further slot (or parks were refused). A lot that shrank is the same, seen from the end.
+A longest stay is what parks report, or what the stays that time out show; slots are the matter of ``sizes``.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from parksim.journal.journal import is_parking, stays_of
 from parksim.pbx.calls import Row
+from parksim.pbx.sizes import changed
 from parksim.rules import codes as c
 
 RUN: Final = 5
 """A longest stay has changed where this many parks in a row report the one, and as many after them the other."""
-UNLIKELY: Final = math.log(1000)
-"""A lot is believed to have grown if this many parks are expected while all slots seen are taken, and none came."""
-REFUSALS: Final = 2
-"""This many refusals with all slots taken that were seen before show it as well."""
 SLOTS: Final = "slots"
 LIMIT: Final = "limit"
 
@@ -67,15 +62,9 @@ def changes(rows: Sequence[Row], lots: Mapping[str, Plan]) -> Iterator[Change]:
             by_lot[row.lot].append(row)
     for name, some in by_lot.items():
         yield from _limits(name, some)
-        if not lots[name].reported:
-            if (grown := _grown(some)) is not None:
-                at, before, after = grown
-                yield Change(some[at].time_us, some[at].line, name, SLOTS, before, after, False)
-            elif (shrunk := _grown(_backwards(some))) is not None:
-                at, before, after = shrunk
-                last = len(some) - 1 - at  # the release that is the last use of a higher slot
-                if last + 1 < len(some):
-                    yield Change(some[last + 1].time_us, some[last + 1].line, name, SLOTS, after, before, False)
+        if not lots[name].reported and (size := changed(some)) is not None:
+            row = some[size.at]
+            yield Change(row.time_us, row.line, name, SLOTS, size.before, size.after, False)
 
 
 def _limits(name: str, rows: Sequence[Row]) -> Iterator[Change]:
@@ -97,45 +86,6 @@ def _limits(name: str, rows: Sequence[Row]) -> Iterator[Change]:
             row = values[i][0]
             yield Change(row.time_us, row.line, name, LIMIT, before, after, bool(told))
             start = i
-
-
-def _grown(rows: Sequence[Row]) -> tuple[int, int, int] | None:
-    """Return at which row a lot had grown, how many slots it had before, and how many after; None if it had not."""
-    inside: set[int] = set()
-    seen: set[int] = set()
-    full_us = parks = refusals = 0
-    begin_us = rows[0].time_us if rows else 0
-    before_us = begin_us
-    found: tuple[int, int, int] | None = None
-    for at, row in enumerate(rows):
-        if inside and inside == seen:
-            full_us += row.time_us - before_us
-        before_us = row.time_us
-        if row.kind == c.REFUSED:
-            refusals += inside == seen
-        elif row.kind != c.PARKED:
-            inside.discard(row.slot)
-            seen.add(row.slot)  # a call that was there before the log began shows its slot as well
-        else:
-            if seen and row.slot > max(seen):
-                passed_us = max(row.time_us - begin_us, 1)
-                missed = parks / passed_us * full_us
-                if len(seen) > 1 and (missed >= UNLIKELY or refusals >= REFUSALS):
-                    found = at, max(seen) - min(seen) + 1, 0
-                full_us = refusals = 0
-            parks += 1
-            inside.add(row.slot)
-            seen.add(row.slot)
-    return None if found is None else (found[0], found[1], max(seen) - min(seen) + 1)
-
-
-def _backwards(rows: Sequence[Row]) -> list[Row]:
-    """Return rows as they would be if time went back: calls come when they left, and leave when they came."""
-    turned = []
-    for row in reversed(rows):
-        kind = c.RETRIEVED if row.kind == c.PARKED else row.kind if row.kind == c.REFUSED else c.PARKED
-        turned.append(row._replace(time_us=-row.time_us, kind=kind))
-    return turned
 
 
 def whole_limits(rows: list[Row], tolerance_us: int) -> list[Row]:

@@ -72,6 +72,13 @@ HOSTILE: Final = (
     Hostile("no slot", one_event(slot=""), 1, "'' is not a parking space"),
     Hostile("no call", one_event(call=""), 1, "names no call"),
     Hostile("a lot beyond measure", one_event() + one_event(t=2, slot=999_999_999), 2, "more than 10,000"),
+    Hostile(
+        "a slot far outside the lot that the recording names",
+        b'{"t": 0, "kind": "meta", "lots": {"a": {"first": 701, "last": 708, "parkingtime": 45}}}\n'
+        + one_event(lot="a", slot=99_701),
+        2,
+        "the slots of the lot go from 701 to 99701",
+    ),
     Hostile("no parking", b'{"t": 1, "kind": "event", "Event": "FullyBooted"}\n', None, "without parking events"),
     # AMI text
     Hostile("AMI without instants", AMI.replace(b"Timestamp", b"Time"), 2, "timestampevents"),

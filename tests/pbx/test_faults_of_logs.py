@@ -2,11 +2,13 @@
 
 import random
 from functools import cache
+from itertools import accumulate
 
 import pytest
 from log_writers import AGES, Block, blocks_of, text_of
 
 import parksim
+from parksim.pbx.sections import silent
 
 DAY = """
 name = "half a day"
@@ -89,6 +91,110 @@ def test_a_row_that_breaks_the_rules_is_found_beside_a_fault(tmp_path, cut, seco
     three = [*whole[:late], whole[late]._replace(time_us=whole[late].time_us + 3_000_000), *whole[late + 1 :]]
     three.sort(key=lambda one: one.time_us)
     assert met(tmp_path, moved(three, cut, seconds)).follows is False
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clock_may_be_set_by_any_amount_at_any_line(tmp_path, seed):
+    """From two hours back to two hours forward at a random event (seeds 0 to 2): never the PBX's fault.
+
+    Left out is what one stay that is off by more than 2.5 s shows: that is a fault, since nothing says that it is none.
+    """
+    draw = random.Random(seed)
+    for seconds in (-7200, -1800, -600, -300, -120, -2, -1, 1, 2, 1800, 7200):
+        log = moved(blocks(), draw.randrange(60, len(blocks()) - 60), seconds)
+        assert met(tmp_path, log).follows is not False, seconds
+
+
+@pytest.mark.parametrize("seconds", [-30, -10, 10, 60])
+def test_two_stays_off_by_the_same_amount_show_that_the_clock_was_set(tmp_path, seconds):
+    """At an event with two calls parked that both time out after it, the clock is set: they are not judged."""
+    whole = blocks()
+    fate = {dict(one.headers)["ParkeeUniqueid"]: is_time_out(one) for one in whole}
+    inside: set[str] = set()
+    at = 0
+    while len(inside) < 2 or not all(fate[call] for call in inside):
+        one, at = whole[at], at + 1
+        (inside.add if one.headers[0][1] == "ParkedCall" else inside.discard)(dict(one.headers)["ParkeeUniqueid"])
+    found = met(tmp_path, moved(whole, at, seconds))
+    assert found.follows is not False
+    assert any(f"the clock was set by {seconds:+,.3f} s" in one for one in found.agreement.set_clocks.values())
+
+
+def test_the_same_delay_again_and_again_is_no_clock(tmp_path):
+    """Every time-out 400 ms late, or each of the evening's: the PBX is wrong, however many agree with each other."""
+    whole = blocks()
+    for begin in (0, len(whole) // 2):
+        late = [
+            one._replace(time_us=one.time_us + 400_000) if at > begin and is_time_out(one) else one
+            for at, one in enumerate(whole)
+        ]
+        assert met(tmp_path, sorted(late, key=lambda one: one.time_us)).follows is False
+
+
+def is_time_out(block):
+    """Tell whether an event is a time-out."""
+    return block.headers[0][1] == "ParkedCallTimeOut"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_line_out_of_place_leaves_the_verdict_open(tmp_path, seed):
+    """An event moved by 1 to 12 places (seeds 0 to 3), with its instant: all fit in the order of the instants."""
+    draw = random.Random(seed)
+    log = [*blocks()]
+    at = draw.randrange(50, len(log) - 50)
+    log.insert(at + draw.choice([-12, -3, -1, 1, 3, 12]), log.pop(at))
+    found = met(tmp_path, log)
+    assert found.follows is None
+    assert (
+        "is out of place, and in the order of the instants all rows fit"
+        in found.agreement.as_dict()["cannot_be_told"][0]
+    )
+
+
+def test_files_that_overlap_come_in_any_order_and_a_log_that_stands_twice_is_read_once(tmp_path):
+    """Three rotated files of which each begins with the end of the one before; and a file written after itself."""
+    whole = blocks()
+    third = len(whole) // 3
+    parts = [whole[: third + 30], whole[third : 2 * third + 30], whole[2 * third :]]
+    paths = [tmp_path / f"full.log.{number}" for number in range(3)]
+    for path, part in zip(paths, parts, strict=True):
+        path.write_bytes(text_of(part))
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        found = parksim.replay([paths[number] for number in order])
+        assert (found.follows, found.agreement.parking_agreed) == (True, len(whole))
+        assert found.measures == met(tmp_path, whole).measures
+        assert sum(one.times for one in found.log.remarks.values()) == 60
+    twice = met(tmp_path, whole + whole)
+    assert (twice.follows, twice.agreement.parking_agreed) == (True, len(whole))
+    assert twice.log.covered_us == met(tmp_path, whole).log.covered_us
+
+
+def test_an_hour_without_a_line_is_left_out_even_if_the_lot_was_empty_at_both_ends(tmp_path):
+    """An hour is cut out between two instants at which nobody is parked; the rate is that of the rest."""
+    whole = blocks()
+    empty = [at for at, n in enumerate(parked_after(whole)) if n == 0]
+    begin = next(at for at in empty if at > len(whole) // 3)
+    end = next(at for at in empty if whole[at].time_us > whole[begin].time_us + 3_000_000_000)
+    gap_us = whole[end + 1].time_us - whole[begin].time_us
+    found = met(tmp_path, whole[: begin + 1] + whole[end + 1 :])
+    assert found.follows is True
+    assert found.log.covered_us == whole[-1].time_us - whole[0].time_us - gap_us
+    assert any("the next longest silence is" in str(one) for one in found.log.remarks.values())
+
+
+def parked_after(some):
+    """Return how many calls are parked after each event."""
+    return accumulate(1 if one.headers[0][1] == "ParkedCall" else -1 for one in some)
+
+
+def test_a_silence_is_called_a_hole_as_rarely_as_its_level_says():
+    """4,000 Poisson logs without a hole, of 60 to 2,000 events (seed 1): more than 4 have a chance below 0.1 %."""
+    draw = random.Random(1)
+    claimed = 0
+    for _ in range(4_000):
+        gaps = (draw.expovariate(1 / 120e6) for _ in range(draw.choice([60, 200, 600, 2_000])))
+        claimed += bool(silent([*accumulate(map(round, gaps))]))
+    assert claimed <= 4
 
 
 def test_a_clock_that_goes_back_is_named_and_may_be_accepted(tmp_path):

@@ -207,6 +207,13 @@ def test_a_scenario_of_a_lot_that_is_not_there_or_not_used(command):
     assert "# - the log has other lots (y), which are left out" in out
 
 
+def test_a_refusal_in_a_lot_that_no_call_is_ever_in_is_not_counted(command):
+    """A lot that does not exist, perhaps: the measures are those of the lot that does."""
+    rows = ("1,parked,a,701,x", "2,refused,b,,y", "3,retrieved,a,701,x")
+    code, out, _ = command("replay", in_csv(*rows, header="time,event,call,slot,lot"), "--json")
+    assert (code, json.loads(out)["agreement"]["parking_events_agreed"]) == (DONE, 2)
+
+
 @pytest.mark.parametrize("option", ["--out", "-o"])
 def test_a_scenario_is_written_where_it_is_wanted(command, option):
     """``-o`` writes a file that loads and runs, and says what is in it; another ending or folder is refused."""

@@ -27,6 +27,8 @@ BOOTED: Final = "FullyBooted"
 SHUTDOWN: Final = "Shutdown"
 _TIMESTAMPS: Final = "set timestampevents = yes in manager.conf and record again"
 _BEGINS: Final = re.compile(r"(?:Event|Response|Privilege|ActionID|Message|Action)\s*:|Asterisk Call Manager")
+_FRESH: Final = re.compile(r"(?:Event|Response)\s*:|Asterisk Call Manager")
+"""What can follow an event, and not belong to it."""
 _BLOCK: Final = re.compile(rb"(?:Event|Response|Action|ActionID|Privilege|Message)[ ]?:|Asterisk Call Manager|--$")
 """How a block begins: an event, an answer, a command that was typed, the banner, or what grep puts between matches."""
 _PARKING: Final = frozenset({"ParkedCall", "UnParkedCall", "ParkedCallTimeOut", "ParkedCallGiveUp", SWAP})
@@ -48,6 +50,21 @@ _NEEDED: Final = frozenset({"ParkeeChannel", "ParkingSpace"})
 
 def _recognises(head: Sequence[str]) -> bool:
     return any(_BEGINS.match(line.strip()) for line in head)
+
+
+def rest_of_event(head: Sequence[tuple[int, str]]) -> bytes:
+    r"""Return the first lines of a file (number, text) that belong to an event which began in the file before it.
+
+    >>> rest_of_event([(1, "ace: 701"), (2, "ParkingTimeout: 30"), (4, "Event: Hangup")])
+    b'ace: 701\nParkingTimeout: 30\n'
+    """
+    begin = head[0][0] if head[0][0] == 2 else 1  # an end of a line, cut in two, looks like an empty line
+    lines = [""] * (begin - 1)
+    for at, (number, line) in enumerate(head, begin):
+        if number != at or _FRESH.match(line.strip()):
+            return "".join(f"{one}\n" for one in lines).encode()
+        lines.append(line)
+    return b""
 
 
 def _entries(source: Source, findings: Findings) -> Iterator[Entry]:

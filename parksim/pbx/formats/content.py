@@ -40,6 +40,8 @@ class Source:
         self.ended = True
         self.lines = 0
         self.latin: list[int] = []
+        self.tail = b""
+        """What the next file of a rotated log begins with, if that is the rest of this one's last line or event."""
         self.digest = hashlib.sha256()
         self._progress = progress
         self._chunks = self._whole_lines(_plain(self._raw(), path))
@@ -103,8 +105,8 @@ class Source:
                 number += chunk.count(b"\n")
         self.ended = not rest.rstrip(b"\r")
         self.lines = number - self.ended
-        if not self.ended:
-            yield number, rest.rstrip(b"\r") + b"\n"
+        if not self.ended or self.tail:
+            yield number, rest.rstrip(b"\r") + self.tail + b"\n"
 
     def _check(self, number: int, chunk: bytes, rest: bytes) -> None:
         """Note lines of Latin-1; reject what is no text, and lines longer than an event."""

@@ -25,14 +25,16 @@ def fact(line: int, time_us: int, event: str, call: str, **more: str) -> Entry:
 
 
 def csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, cells) of the rows that are not empty.
+    """Yield (line, cells) of the rows that are not empty; a header that stands again is passed over.
 
     Raises:
         LogError: it is no CSV.
     """
+    first: list[str] = []
     try:
         for row in reader:
-            if any(cell.strip() for cell in row):
+            if any(cell.strip() for cell in row) and row != first:
+                first = first or row
                 yield reader.line_num, row
     except csv.Error as error:
         raise LogError(path, reader.line_num, f"this is not CSV ({error})", "save the log as CSV") from None

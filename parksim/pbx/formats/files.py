@@ -7,20 +7,16 @@ number in all of them together, so that it can be told where an event stands. No
 import hashlib
 import stat
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final
 
 from parksim.errors import LogError
+from parksim.pbx.formats import ami
 from parksim.pbx.formats.content import Source
 from parksim.pbx.formats.entry import Entry, Findings, Reader
 from parksim.pbx.formats.table import reader_of
 
-NEVER_US: Final = 1 << 62
-RECENT: Final = 16
-"""A line that stands twice comes again within this many events."""
 Progress = Callable[[int], None]
 """Called with the number of bytes read since the last call."""
 
@@ -104,23 +100,21 @@ class Stream:
         Raises:
             LogError: something in a file does not fit its form.
         """
-        recent: deque[tuple[object, ...]] = deque(maxlen=RECENT)
-        kept: set[tuple[object, ...]] = set()
+        read: set[int] = set()  # of what has been read; a number for each event, since a log is long
         while self._files:
             file = self._files.pop(0)
             places.begin(file.path)
             before = places.last
-            again_us = self._files[0].first_us if self._files else NEVER_US
-            overlap, kept = kept, set()
-            for entry in file.opened(self._findings, self._progress):
-                key = (entry.time_us, *entry.fields.values())
-                if key in overlap or key in recent:
+            entries = file.opened(self._findings, self._progress)
+            if self._files and file.reader.form == ami.FORM:
+                file.source.tail = ami.rest_of_event(self._files[0].source.head)
+            for entry in entries:
+                key = hash((entry.time_us, *entry.fields.values()))
+                if key in read:
                     what = "events that stand in the log twice"
                     self._findings.add(file.path, entry.line, what, "each is read once")
                     continue
-                recent.append(key)
-                if entry.time_us >= again_us:
-                    kept.add(key)
+                read.add(key)
                 yield entry._replace(line=before + entry.line)
             places.last = before + file.source.lines
             if latin := file.source.latin:

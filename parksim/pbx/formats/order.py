@@ -83,11 +83,11 @@ def clock_of(instants: Sequence[int], tolerance_us: int) -> tuple[list[int], lis
 
     A line or two out of order are lines out of place. Where more follow that are in order among themselves, from
     within the time before, the clock was set back there: by whole half hours if what is seen is up to ``PAUSE_US``
-    less (the end of summer time, a wrong zone), else by at least what is seen. A second part that ends before the
-    first begins is another order of the lines, and no step.
+    less (the end of summer time, a wrong zone), else by at least what is seen, and a microsecond. A second part that
+    ends before the first begins is another order of the lines, and no step.
 
     >>> clock_of([*range(0, 100, 10), *range(45, 200, 10)], 0)
-    ([], [Step(at=10, back_us=45, sure=False)])
+    ([], [Step(at=10, back_us=46, sure=False)])
     >>> clock_of([10, 20, 30, 1, 2, 3], 0)[1]
     []
     """
@@ -141,4 +141,4 @@ def _steps(instants: Sequence[int], tolerance_us: int, *, few: bool) -> list[Ste
 def _whole(back_us: int) -> tuple[int, bool]:
     """Return by how much a clock went back of which ``back_us`` are seen, and whether that is sure."""
     whole_us = -(-back_us // HALF_HOUR_US) * HALF_HOUR_US
-    return (whole_us, True) if whole_us - back_us <= PAUSE_US else (back_us, False)
+    return (whole_us, True) if whole_us - back_us <= PAUSE_US else (back_us + 1, False)
