@@ -177,7 +177,7 @@ def compact(path: Path) -> str:
         except OSError as error:
             raise SessionError(f"{path}: cannot be written ({error.strerror})") from None
     before = sum(map(len, read.lines))
-    return f"{path}: {before:,} bytes before, {len(content):,} now; every request, resumption and change of the rate is kept\n"
+    return f"{path}: {before:,} bytes before, {len(content):,} now; nothing but marks of time is gone\n"
 
 
 def _inner_lines(read: Read) -> Iterator[tuple[bytes, dict[str, Any]]]:
