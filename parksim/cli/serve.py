@@ -42,6 +42,9 @@ AllowedHosts = Annotated[
 ProxyHeaders = Annotated[
     bool, Parameter(negative=(), help="Behind a proxy: believe its X-Forwarded-Host, -Proto and -Port.")
 ]
+EventHosts = Annotated[
+    tuple[str, ...], Parameter(negative=(), help="A host that apps may have called (phoneCallEvents). Repeatable.")
+]
 
 
 class _Door(NamedTuple):
@@ -77,6 +80,7 @@ def serve_command(
     full_replay: FullReplay = False,
     allow_host: AllowedHosts = (),
     proxy_headers: ProxyHeaders = False,
+    events_to: EventHosts = (),
     answer: Annotated[str, Parameter(help="What a Park answers: updated (200) or accepted (202).")] = "updated",
     no_traffic: Annotated[bool, Parameter(negative=(), help="Without the scenario's simulated calls.")] = False,
     seed: Seed = 1,
@@ -91,11 +95,7 @@ def serve_command(
     _check_extra()
     from parksim.server import desk, serving
 
-    try:
-        users = tuple(user.id for user in desk.directory(loaded).users)
-    except ValueError as error:
-        raise UsageError(f"{scenario}: uapi: {error}") from None
-    tokens, made = _tokens(users, token_file)
+    tokens, made = _tokens(_users(loaded, scenario), token_file)
     door = _door(loaded, host, port, public=made == "")
     with door.listener:
         try:
@@ -110,6 +110,7 @@ def serve_command(
                 full_replay=full_replay,
                 traffic=not no_traffic,
                 base_url=door.base_url,
+                events_to=events_to,
                 start_us=_start_us(loaded, start),
             )
         except ValueError as error:
@@ -118,6 +119,16 @@ def serve_command(
         app = serving.App(switchboard, tokens, doors, answer=_ANSWERS[answer], cookie=f"parksim_board_{door.port}")
         _serve(switchboard, app, door, _greeting(loaded.name, tokens, made, door), session)
     return Answer("")
+
+
+def _users(loaded: "Scenario", name: str | Path) -> tuple[str, ...]:
+    """Return the users of the scenario's directory."""
+    from parksim.server.desk import directory
+
+    try:
+        return tuple(user.id for user in directory(loaded).users)
+    except ValueError as error:
+        raise UsageError(f"{name}: uapi: {error}") from None
 
 
 def _session(session: Path | None, journal: Path | None) -> Path | None:

@@ -115,4 +115,5 @@ function simulate(settings, calls, take) {
     }
   }
   takeAll();
+  if (state[S_NOW] >= 2 ** 53) throw new Error("an instant passes 2**53 us, up to which whole numbers are exact");
 }

@@ -5,9 +5,10 @@
 docstring, under the name ``module$function``. No rule is written by hand a second time; what the writer does not know
 is a ``FailedError`` that names file and line. Constants stand as their values, with their names beside them.
 
-JavaScript's numbers are exact up to 2**53. Instants and durations stay below that (the longest duration is 1e15 us);
-``LATEST``, which is only compared, becomes Infinity; a key of the calendar is rank * 2**32 + number; and the numbers of
-the random choice, up to 2**62, are BigInts, of which only a remainder is taken.
+JavaScript's numbers are exact up to 2**53. The longest duration is 1e15 us; a replication that passes 2**53 us, 285
+years, by many such durations ends with an error. ``LATEST``, which is only compared, becomes Infinity; a key of the
+calendar is rank * 2**32 + number; and the numbers of the random choice, up to 2**62, are BigInts, of which only a
+remainder is taken.
 
 ``script.js`` has what surrounds the loops: arrays instead of NumPy's, and the way in.
 """

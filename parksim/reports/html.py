@@ -65,7 +65,7 @@ def save(result: object, path: str | Path, *, source: str = "", play: bool = Fal
 
     Raises:
         WrongTypeError: there is no report of such a result, or no page that plays.
-        ArgumentError: the file's name ends otherwise, or the result is too long for a page that plays.
+        ArgumentError: the file's name ends otherwise.
         MissingLibraryError: altair or vl-convert is not installed (a page needs them, Markdown does not).
         OutputError: the file cannot be written.
     """
@@ -193,8 +193,6 @@ def _figure(chart: Chart, number: int) -> str:
 _TAG: Final = re.compile(r"<[^<>]*>")
 _IDS: Final = re.compile(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)')
 _SIZE: Final = re.compile(r'\b(width|height)="([\d.]+)"')
-
-
 _FOR_READERS: Final = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 _NEW_LINE: Final = "&#xA;"
 _LABEL: Final = re.compile(rf' aria-label="{plots.TOLD}([^"]*)"')

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from parksim.engines.commanded import ANSWER, DELAY, HANG_UP, PARK, PICK_UP, PLACE, UNPARK, Command
+from parksim.engines.commanded import DELAY, Command
 from parksim.engines.live import Clock, RealClock, Switchboard, VirtualClock
 from parksim.engines.processes import without_collector
 from parksim.errors import ArgumentError, CommandError, FailedError
@@ -37,24 +37,16 @@ from parksim.server.day import Day
 from parksim.server.desk_state import DeskState
 from parksim.server.directory import directory
 from parksim.server.events import BETWEEN_PICTURES_S, named, picture
+from parksim.server.fact_commands import agreed, commands_of
 from parksim.server.given import Given, read_given
 from parksim.server.goals import told
 from parksim.server.keeping import Keeper
+from parksim.server.notices import Notices
 from parksim.server.resuming import resume
 from parksim.server.session import Record, Resumed, Session, Speed, Taken, opening_of
 
 _LOG: Final = logging.getLogger(__name__)
 MARK_EVERY_S: Final = 5.0
-_COMMANDS: Final = {
-    c.OFFERED: PLACE,
-    c.ANSWERED: ANSWER,
-    c.RECALL_ANSWERED: ANSWER,
-    c.PARKED: PARK,
-    c.REFUSED: PARK,
-    c.RETRIEVED: UNPARK,
-    c.ABANDONED: HANG_UP,
-    c.ENDED: HANG_UP,
-}
 COUNTED: Final = (c.OFFERED, c.PARKED, c.REFUSED, c.RETRIEVED, c.ABANDONED, c.EXPIRED, c.ENDED, c.LOST)
 """The facts that the board counts."""
 
@@ -75,6 +67,7 @@ class Desk:
         fsync: whether each line of it is forced to the disk.
         full_replay: whether the session is replayed from its beginning, and its checkpoint held against that.
         start_us: the simulated instant at which it begins to serve; what happens before is simulated at once.
+        events_to: the hosts that phoneCallEvents may call.
 
     Raises:
         SessionError: the session file cannot be used.
@@ -96,6 +89,7 @@ class Desk:
         fsync: bool = False,
         full_replay: bool = False,
         start_us: int = 0,
+        events_to: Iterable[str] = (),
     ) -> None:
         self.scenario = scenario
         self.rate = rate
@@ -105,15 +99,13 @@ class Desk:
         """The last change of the rate: the rate, whether time stands still, and the rate that the server began with."""
         self.begun_rate = rate
         self._followed = directory(scenario, base_url)
-        self._begun_s = time.time()
-        self.resumed_after_us = 0
+        self._begun_s, self.resumed_after_us = time.time(), 0
         """How much simulated time passed while no server ran."""
         self.cut_bytes = 0
         """How much of a torn last line was cut off the session file."""
         self.notes: list[str] = []
         """What the screen should say at the start: of checkpoints, and of a full replay."""
-        pickup = scenario.uapi.pickup
-        self._pickup_us = c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
+        self._pickup_us = _pickup_us(scenario)
         self._clock = clock
         self._traffic = traffic
         self._committing: list[Fact] | None = None
@@ -122,12 +114,12 @@ class Desk:
         self._counters = dict.fromkeys(COUNTED, 0)
         self._day = Day(len(scenario.lots), scenario.uapi.epoch, round(scenario.queue.target * 1e6))
         self.events = CallEvents()
+        self._notices = Notices(events_to)
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
-        self.switchboard = Switchboard(
-            scenario, clock=VirtualClock(0), seed=seed, traffic=traffic, endless=True, record=False
-        )
+        begun = VirtualClock(0)
+        self.switchboard = Switchboard(scenario, clock=begun, seed=seed, traffic=traffic, endless=True, record=False)
         self.switchboard.listen(self._observe)
         self.switchboard.exchange.works["pick_up"] = self._pick_up
         given = (*given, *(() if register_file is None else read_given(register_file)))
@@ -169,6 +161,7 @@ class Desk:
             counters=[self._counters[kind] for kind in COUNTED],
             day=self._day.state(),
             calls=list(self._followed.calls),
+            subscriptions=list(self._followed.subscriptions),
             model=model,
         )
 
@@ -191,7 +184,9 @@ class Desk:
         self.events = CallEvents(state.newest_event)
         self._counters = dict(zip(COUNTED, state.counters, strict=True))
         self._day.become(state.day)
-        self._followed = self._followed._replace(calls=r.Calls(self._followed.calls.owners, state.calls))
+        calls = r.Calls(self._followed.calls.owners, state.calls)
+        subscriptions = tuple(r.Subscription(*row) for row in state.subscriptions)
+        self._followed = self._followed._replace(calls=calls, subscriptions=subscriptions)
 
     # How it starts, and goes on ----------------------------------------------------------------------------------
 
@@ -315,6 +310,7 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         await self.switchboard.__aenter__()
+        self._notices.active = True
         self._tasks.add(asyncio.create_task(self._mark(), name="parksim session marks"))
         if self._session is not None:
             keeper = Keeper(self, self._session)
@@ -329,6 +325,7 @@ class Desk:
             with suppress(OSError):
                 self._session.mark(self.switchboard.now_us)
         self.close_file()
+        await self._notices.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -407,11 +404,16 @@ class Desk:
         """Decide, check, write down, commit; ``again`` when it stands in the session file already."""
         before = self._seen()
         outcome = uapi.respond(before, request, now_us=now_us)
-        if request.method == "GET" or (not outcome.facts and outcome.register.calls is before.calls):
+        subscribed = outcome.register.subscriptions is not before.subscriptions
+        if request.method == "GET" or not (subscribed or outcome.facts or outcome.register.calls is not before.calls):
             if again:
                 raise ArgumentError("it changes nothing, and a session has only what changed something")
             self._followed = outcome.register  # at most a telephone has stopped ringing
             return outcome.reply
+        named = outcome.register.subscriptions[-1:] if subscribed and request.method != "DELETE" else ()
+        if not again and self._notices.refuses(named):
+            told_why = "The url names a host that this server does not call; it is started with --events-to HOST."
+            return uapi.refusal_reply(Refusal.EVENT_URL_INVALID, told_why)
         self._check(outcome.facts, now_us)
         if self._session is not None and not again:
             try:
@@ -428,7 +430,7 @@ class Desk:
         Raises:
             FailedError: register and switchboard disagree about a call, which is a fault of parksim.
         """
-        for command in _commands(facts, now_us):
+        for command in commands_of(facts, now_us):
             try:
                 self.switchboard.exchange.check(command)
             except CommandError as error:
@@ -438,12 +440,12 @@ class Desk:
         """Do to the switchboard what the rules decided; it must write the very facts."""
         self._committing = []
         try:
-            for command in _commands(facts, now_us):
+            for command in commands_of(facts, now_us):
                 self.switchboard.commit(command)
             written = self._committing
         finally:
             self._committing = None
-        if [_what(fact) for fact in written] != [_what(fact) for fact in facts]:
+        if [agreed(fact) for fact in written] != [agreed(fact) for fact in facts]:
             raise FailedError(f"the rules decided {facts}, the switchboard wrote {written}")
         self._follow(register, facts)
 
@@ -453,6 +455,7 @@ class Desk:
         for fact in facts:
             calls = before.calls.with_number(fact.call), register.calls.with_number(fact.call)
             self.events.happened(fact, *calls)
+            self._notices.happened(register, fact, *calls)
 
     def _let_telephones_ring(self, before: r.Register, outcome: uapi.Outcome) -> None:
         """Let a person who is called, or rung by an UnPark or a PickUp, answer after a while."""
@@ -522,23 +525,10 @@ class Desk:
         return head | picture(self.switchboard, self.register) | told(self._day, self.scenario, self.switchboard.now_us)
 
 
-def _commands(facts: Sequence[Fact], now_us: int) -> list[Command]:
-    """Return the commands that make the switchboard write those facts, all at once."""
-    commands: list[Command] = []
-    for fact in facts:
-        if fact.kind == c.RECALL_UNANSWERED:  # by the same command as the retrieval behind it
-            continue
-        kind = PICK_UP if (fact.kind, fact.reason) == (c.RETRIEVED, c.RINGING) else _COMMANDS[fact.kind]
-        call = c.NOBODY if fact.kind == c.OFFERED else fact.call
-        limit_us = c.NEVER if fact.deadline_us == c.NEVER else fact.deadline_us - now_us
-        command = Command(now_us, kind, call, fact.extension, limit_us, max(fact.lot, 0))
-        commands.append(command._replace(joined=bool(commands)))
-    return commands
-
-
-def _what(fact: Fact) -> tuple[int, ...]:
-    """Return what the rules and the switchboard must agree on; reasons and extensions of an end may differ."""
-    return fact.call, fact.kind, fact.slot, fact.deadline_us
+def _pickup_us(scenario: Scenario) -> int:
+    """Return how long a person's telephone rings before it is answered, ``NEVER`` for ever."""
+    pickup = scenario.uapi.pickup
+    return c.NEVER if pickup == UNLIMITED else max(1, round((pickup or 0.0) * 1e6))
 
 
 __all__ = ["COUNTED", "MARK_EVERY_S", "Desk", "directory"]

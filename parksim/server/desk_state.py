@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from parksim.engines.snapshot import Snapshot
-from parksim.rules.uapi.register import Call, Return, Stay, View
+from parksim.rules.uapi.register import Call, Return, Stay, Subscription, View
 
 
 class DeskState(NamedTuple):
@@ -22,6 +22,7 @@ class DeskState(NamedTuple):
         counters: How many of each kind that the board counts, in the order of ``desk.COUNTED``.
         day: What the board tells of a day, ``Day.state``.
         calls: The live calls of the register, in the order of their numbers.
+        subscriptions: The phoneCallEvents of the register.
         model: The switchboard.
     """
 
@@ -32,11 +33,17 @@ class DeskState(NamedTuple):
     counters: Sequence[int]
     day: dict[str, Any]
     calls: Sequence[Call]
+    subscriptions: Sequence[Subscription]
     model: Snapshot
 
     def alike(self) -> "DeskState":
         """Return it without what nobody will ever see; states from which the same follows are equal then."""
-        return self._replace(counters=tuple(self.counters), calls=tuple(self.calls), model=self.model.alike())
+        return self._replace(
+            counters=tuple(self.counters),
+            calls=tuple(self.calls),
+            subscriptions=tuple(self.subscriptions),
+            model=self.model.alike(),
+        )
 
 
 def call_of(row: Sequence[Any]) -> Call:

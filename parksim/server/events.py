@@ -273,6 +273,7 @@ def caller_of(call: Call | None, number: int) -> str:
 
 
 def named(register: Register, fact: Fact) -> dict[str, Any]:
-    """Return who is concerned by a fact: the caller, and the extension that parked the call or wanted to."""
+    """Return what a refusal or a time-out concerns: the caller, the extension that parked or wanted to, and the lot."""
     caller = caller_of(register.calls.with_number(fact.call), fact.call)
-    return {"caller": caller, "parker": number_of(register, fact.extension)}
+    lot = register.organizations[register.lots[fact.lot].number].number
+    return {"caller": caller, "parker": number_of(register, fact.extension), "lot": lot}

@@ -33,6 +33,12 @@ COUNTED: Final = {
 """What is counted since midnight, under the board's words."""
 GAVE_UP: Final = {"queue": (c.WAITING,), "lot": (c.IN_LOT,), "return": (c.RETURNING, c.RINGING)}
 """Where callers hang up before their call has come to its end."""
+MEASURED: Final = frozenset(
+    (*PARTS, "answered_within_share", "answer_wait_s_mean", "calls_offered", "parks_requested", "parks_made")
+)
+"""What the board measures."""
+FEW: Final = 20
+"""Of fewer calls one alone moves a share by more than five points: too early for a verdict."""
 _RELATIONS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _DIGITS: Final = (3, 4, 5, 6, 9)
 
@@ -55,8 +61,9 @@ def told(day: Day, scenario: Scenario, now_us: int) -> dict[str, Any]:
 def shares(day: Day, scenario: Scenario, now_us: int) -> list[dict[str, Any]]:
     """Return the rows of the board, ready for JSON: those with an objective first.
 
-    Each has ``measure``, ``words``, ``shown`` (None where there is nothing to divide by, or where the board does not
-    measure it), ``part`` and ``whole`` of a share, ``wanted`` and ``met`` (None without an objective or a value).
+    Each has ``measure``, ``measured`` (by the board), ``words``, ``shown`` (None where there is nothing to divide by,
+    or it is not measured), ``part`` and ``whole`` of a share, ``wanted`` and ``met`` (None without an objective or a
+    value).
     """
     aims = {objective.measure: objective for objective in scenario.objectives}
     return [
@@ -102,6 +109,7 @@ def _row(name: str, value: float | None, part: int | None, whole: int | None, ai
         "shown": None if value is None else _shown(name, value, aim, met),
         "part": part,
         "whole": whole,
+        "measured": name in MEASURED,
         "wanted": None if aim is None else aim.text,
         "met": met,
     }
@@ -120,31 +128,42 @@ def _shown(name: str, value: float, aim: Objective | None, met: bool | None) -> 
 def headline(rows: Sequence[dict[str, Any]], calls: int) -> dict[str, Any]:
     """Return in one sentence whether the day goes well, and which of "good", "bad" and "open" it is.
 
+    An objective counts for it once its share is of ``FEW`` or more. One that the board does not measure never does.
+
     Args:
         rows: as ``shares`` gives them.
         calls: how many calls were offered since midnight.
 
-    >>> row = {"words": "refused parks", "shown": "2 %", "wanted": "< 1 %", "met": False}
+    >>> row = {"words": "refused parks", "shown": "2 %", "whole": 50, "wanted": "< 1 %", "met": False, "measured": True}
     >>> headline([row], 80)["text"]
     'The day goes badly: the objective is missed (refused parks: 2 %, wanted < 1 %).'
     """
     aims = [row for row in rows if row["wanted"] is not None]
-    known = [row for row in aims if row["met"] is not None]
+    measured = [row for row in aims if row["measured"]]
+    known = [row for row in measured if row["met"] is not None and (row["whole"] is None or row["whole"] >= FEW)]
     missed = [row for row in known if not row["met"]]
+    which = "the objective" if len(aims) == 1 else f"{len(missed)} of {len(aims)} objectives"
     if not calls:
         return {"state": "open", "text": "The day has not begun: there was no call since midnight."}
     if not aims:
         return {"state": "open", "text": "The scenario has no objectives to tell a good day from a bad one."}
-    if not known:
-        return {"state": "open", "text": "Too early to tell: none of the objectives has a value yet."}
     if missed:
         first = missed[0]
-        which = f"{len(missed)} of {len(aims)} objectives" if len(aims) > 1 else "the objective"
+        text = f"{first['words']}: {first['shown']}, wanted {first['wanted']}"
         verb = "are" if len(missed) > 1 else "is"
-        text = f"{which} {verb} missed ({first['words']}: {first['shown']}, wanted {first['wanted']})"
-        return {"state": "bad", "text": f"The day goes badly: {text}."}
-    if len(aims) == 1:
-        return {"state": "good", "text": "The day goes well: the objective is met so far."}
-    which = f"all {len(aims)}" if len(known) == len(aims) else f"{len(known)} of {len(aims)}"
-    verb = "is" if len(known) == 1 else "are"
-    return {"state": "good", "text": f"The day goes well: {which} objectives {verb} met so far."}
+        return {"state": "bad", "text": f"The day goes badly: {which} {verb} missed ({text})."}
+    if not measured:
+        return {"state": "open", "text": f"The board measures none of the {len(aims)} objectives."}
+    if len(known) < len(measured):
+        few = f"{len(measured) - len(known)} of {len(aims)} objectives" if len(aims) > 1 else "the objective"
+        verb = "have" if len(measured) - len(known) > 1 else "has"
+        return {"state": "open", "text": f"Too early to tell: {few} {verb} fewer than {FEW} calls to count."}
+    return {"state": "good", "text": f"The day goes well: {_met(len(known), len(aims))} met so far."}
+
+
+def _met(known: int, aims: int) -> str:
+    if aims == 1:
+        return "the objective is"
+    if known == aims:
+        return "both objectives are" if aims == 2 else f"all {aims} objectives are"
+    return f"{known} of {aims} objectives {'are' if known > 1 else 'is'}"

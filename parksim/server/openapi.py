@@ -44,6 +44,7 @@ _ONE_CALL: Final = (Refusal.PHONECALL_INVALID, Refusal.VIEW_STATE)
 
 _TEXT: Final[Json] = {"type": "string"}
 _EVENTS: Final = ("phoneCallEvents", "phoneCallEvents {type}", "phoneCallEvents {type} {id}")
+_EVENT_FIELDS: Final = ("type", "id", "url", "method", "status", "note", "modified")
 _PREFER: Final = {"name": "Prefer", "in": "header", "schema": {**_TEXT, "examples": ["respond-async"]}}
 
 
@@ -150,6 +151,14 @@ def _schemas() -> Json:
             "required": ["action"],
         },
         "SimpleCall": _object({**call, "nonce": _TEXT}, *call),
+        "PhoneCallEvent": _object(dict.fromkeys(_EVENT_FIELDS, _TEXT) | {"links": _object({"self": _TEXT})}),
+        "PhoneCallEventList": {
+            **collection,
+            "properties": {
+                **collection["properties"],
+                "entry": {"type": "array", "items": _ref("PhoneCallEvent")},
+            },
+        },
     }
 
 
@@ -283,8 +292,22 @@ def _word(name: str) -> Json:
     return {**_TEXT, "minLength": 1, **known.get(name, {})}
 
 
+def _subscriptions() -> Json:
+    """Describe phoneCallEvents: addresses to call when something happens at an extension."""
+    refused = (*_LOOKED_UP, Refusal.EVENT_ID_INVALID, Refusal.EVENT_TYPE_INVALID)
+    written = (*refused, Refusal.BODY_INVALID, Refusal.EVENT_METHOD_INVALID, Refusal.EVENT_URL_INVALID)
+    one = {"200": _good("It is in effect.", "PhoneCallEvent")}
+    asked = {"requestBody": {"required": True, "content": {"application/json": {"schema": _ref("PhoneCallEvent")}}}}
+    gone = {"204": {"description": "They are gone."}}
+    return {
+        "get": _operation("List phone call events.", {"200": _good("All of them.", "PhoneCallEventList")}, refused),
+        "post": _operation("Have an address called at an event.", one, (*written, Refusal.EVENTS_FULL), **asked),
+        "put": _operation("Change a phone call event.", one, written, **asked),
+        "delete": _operation("End phone call events.", gone, refused),
+    }
+
+
 def _uapi_paths() -> Json:
-    events = dict.fromkeys(("get", "post", "put", "delete"), _not_there("Call events, which parksim does not have."))
     short = dict.fromkeys(("get", "put", "delete"), _operation("Names no extension, so nothing.", {}, _LOOKED_UP))
     create = _operation(
         "Create a call from an extension of the user.",
@@ -306,7 +329,7 @@ def _uapi_paths() -> Json:
             _path("{userId} {extension}", _calls(of_one=False)),
             _path("{userId} {extension} {phoneCallId}", _calls(of_one=True)),
             *(_path(f"{{userId}} {kind}", {"post": operation}) for kind, operation in kinds.items()),
-            *(_path(f"{{userId}} {{extension}} {words}", events, "extensions") for words in _EVENTS),
+            *(_path(f"{{userId}} {{extension}} {words}", _subscriptions(), "extensions") for words in _EVENTS),
             _path("{userId} {extension} phoneCallStream", {"get": stream}, "extensions"),
         ]
     )

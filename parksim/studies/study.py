@@ -277,8 +277,8 @@ class Study(Reported):
         """Return the page in which the switchboard runs with other values, to be shown in a notebook.
 
         Raises:
-            ArgumentError: its replications are too long for JavaScript's numbers.
             MissingLibraryError: altair or vl-convert is not installed.
+            UnfitError: a file of the scenario is not at hand.
         """
         return shower("play")(self)
 

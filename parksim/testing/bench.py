@@ -57,6 +57,8 @@ VALUES: Final[Mapping[str, object]] = {
     "uapi.users": {"12": ["0003*210", "0003*211"], "33": ["0003*024"]},
 }
 """What a switchboard has where a test says nothing else: one lot, two users, three telephones."""
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+"""Where phoneCallEvents may call."""
 _BY_PEOPLE: Final[Mapping[int, Callable[..., uapi.Changed]]] = {
     **dict.fromkeys((c.ANSWERED, c.RETRIEVED, c.RECALL_ANSWERED), uapi.answer),
     **dict.fromkeys((c.ENDED, c.ABANDONED), uapi.hang_up),
@@ -103,7 +105,7 @@ class Bench:
         self._listener = bound(resolved("127.0.0.1", 0))
         self._port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
-        self._desk = _WatchedDesk(scenario, clock=VirtualClock(0), traffic=False, base_url=self.url)
+        self._desk = _WatchedDesk(scenario, clock=VirtualClock(0), traffic=False, base_url=self.url, events_to=LOOPBACK)
         self._users = tuple(user.id for user in self._desk.register.users)
         self.token = self.token_of(self._users[0])
         self._loop = asyncio.new_event_loop()

@@ -106,3 +106,18 @@ def test_what_cannot_be_written_is_named_with_file_and_line():
         FailedError, match=rf"test_script\.py, line {line}: '\{{lot\}}' cannot be written as JavaScript"
     ):
         script.written(of_a_set)
+
+
+@node
+def test_instants_that_are_not_exact_are_an_error(tmp_path):
+    """A call at 2**53 us ends the run with a sentence, one a second earlier does not."""
+    scenario = Scenario.load(next(file for file in SCENARIOS if file.stem == "lot-only"))
+    settings, arrival_us = scenario.settings, 2**53
+    calls = {name: [row[:1] for row in rows] for name, rows in script.offered(draw(scenario, 1)).items()}
+    for late_us, fails in ((0, True), (3_600_000_000, False)):
+        given = f"{{ arrival_us: [{arrival_us - late_us}], row: (name, parks) => rows[name][parks] }}"
+        text = f"{script.source()}\nconst rows = {json.dumps(calls)};\n"
+        text += f"simulate({json.dumps(settings._asdict())}, {given}, () => 0);"
+        (tmp_path / "late.js").write_text(text, encoding="utf-8")
+        done = subprocess.run(["node", "late.js"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ("an instant passes 2**53 us" in done.stderr, done.returncode != 0) == (fails, fails)

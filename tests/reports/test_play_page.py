@@ -236,6 +236,40 @@ def test_every_control_moves_by_keyboard_and_by_pointer(browser, file, study, wi
         assert page.locator("#play-controls .moved").count() == len(movable)
 
 
+def test_an_overtaken_computation_is_dropped(browser, file, study):
+    """Twenty movements without a pause: all but few are dropped, and the numbers are those of the last one."""
+    other = parksim.study(HOSPITAL.with_values({"lot.slots": 3}), REPLICATIONS, seed=1, engine="simpy")
+    with opened(browser, file) as page:
+        settled(page)
+        page.evaluate("performance.clearMeasures()")
+        slots = place_of(study, "lot.slots")
+        page.evaluate(
+            """(place) => {
+              const slider = document.querySelector(`#play-controls [data-place="${place}"] input`);
+              for (let turn = 0; turn < 20; turn += 1) {
+                slider.value = turn === 19 ? 3 : 1 + turn % 10;
+                slider.dispatchEvent(new Event("input", { bubbles: true }));
+              }
+            }""",
+            slots,
+        )
+        says(settled(page), other)
+        shown_times = page.evaluate("performance.getEntriesByName('first numbers').length")
+        assert 1 <= shown_times <= 3
+
+
+def test_one_replication_has_no_intervals_and_decides_nothing(browser, tmp_path):
+    """The page of one replication works as well; what has no interval says so."""
+    study = parksim.study(HOSPITAL, 1, seed=1, engine="simpy")
+    study.report(tmp_path / "one.html", play=True)
+    with opened(browser, tmp_path / "one.html") as page:
+        says(settled(page), study)
+        field(page, study, "lot.slots").press("ArrowRight")
+        expect(page.locator("#play-moved")).to_contain_text("Moved: slots of the lot: 5.")
+        settled(page)
+        assert {row[3] for row in lines(page)} == {"none from 1"}
+
+
 def test_a_number_field_takes_what_it_can(browser, file, study):
     """Too great becomes the greatest, nothing and letters become the report's value; a wrong address is left out."""
     with opened(browser, file, fragment="#lot.slots=many&no.such=3&%zz&lot.max_in_parking=1e9") as page:
@@ -397,7 +431,7 @@ def test_two_hundred_slots_in_two_lots(browser, tmp_path):
         expect(page.get_by_role("slider", name="Slots of lot clinic", exact=True)).to_have_value("150")
         expect(page.get_by_role("slider", name="Slots of lot firm", exact=True)).to_have_value("50")
         assert page.locator("#play-timeline svg").bounding_box()["height"] > 400
-        expect(page.get_by_text("Stands still: the scenario has as many as it takes.")).to_be_visible()
+        expect(page.get_by_text("Stands still: the scenario sets no limit.")).to_be_visible()
         field(page, study, "lot.clinic.slots").press("ArrowLeft")
         other = parksim.study(scenario.with_values({"lot.clinic.slots": 149}), 3, seed=1, engine="simpy")
         expect(page.locator("#play-moved")).to_contain_text("Moved: slots of lot clinic: 149.")

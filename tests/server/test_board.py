@@ -123,8 +123,8 @@ def test_everything_else_is_shown(opened):
             {"call": "3", "caller": "Cy", "parker": "0003*211", "ringing": False, "since_us": NOW_US + S},
         ],
         day=day(calls=12_340, parked=12_341, refused=3, fetched=4, returned=5, lost=6, ended=7, queue=1_000, lot=8),
-        refusals=[{"at_us": NOW_US - 61 * S, "caller": "Di", "parker": "0003*212"}],
-        timeouts=[{"at_us": NOW_US, "caller": "Ed", "parker": "0003*213"}],
+        refusals=[{"at_us": NOW_US - 61 * S, "caller": "Di", "parker": "0003*212", "lot": "0003"}],
+        timeouts=[{"at_us": NOW_US, "caller": "Ed", "parker": "0003*213", "lot": "0003"}],
     )
     page = opened(shown)
 
@@ -165,10 +165,12 @@ def test_the_day_is_told_in_a_sentence_and_in_shares(opened, served):
     assert [" ".join(tile.split()) for tile in tiles.all_text_contents()] == [
         "2.2 % ✕ missed parks refused because the lot is full wanted < 1 % 4 of 182",
         "90.8 % ✓ met calls answered within the target wanted > 80 % 1,258 of 1,384",
-        "\u2013 no value yet wait for an answer, not exceeded by 95 % wanted < 30 s",
+        "\u2013 not measured wait for an answer, not exceeded by 95 % wanted < 30 s",
         "0 % calls dropped by the switchboard, without hang-ups 0 of 284",
         "\u2013 parked callers who hang up",
     ]
+    served.show(picture(9, shares=[SHARES[2] | {"measured": True}], headline=BAD))
+    expect(tiles.first).to_contain_text("no value yet", timeout=WITHIN_MS)
     good = {"state": "good", "text": "The day goes well: the objective is met so far."}
     grounds = [page.locator("#headline").evaluate("e => getComputedStyle(e).backgroundColor")]
     served.show(picture(2, shares=SHARES[1:2], headline=good))
@@ -388,14 +390,16 @@ def test_news_is_spoken_but_not_chattered(opened, served):
             [stay("a", 95, now_us=NOW_US), *[None] * 29],
             returns=[{"call": "b", "caller": "B", "parker": "0003*210", "ringing": True, "since_us": 0}],
             counters=picture()["counters"] | {"refused": 2},
+            headline=BAD,
         )
     )
     expect(page.get_by_role("status")).to_have_text(
-        "Parked in 701. Time up, returning to 0003*210. 2 parks refused.", timeout=WITHIN_MS
+        f"{BAD['text']} Parked in 701. Time up, returning to 0003*210. 2 parks refused.", timeout=WITHIN_MS
     )
     for number in range(3, 23):
         further = [stay(str(place), 95, now_us=NOW_US) for place in range(number)]
-        served.show(picture(number, [stay("a", 95, now_us=NOW_US), *further, *[None] * (29 - number)]))
+        slots = [stay("a", 95, now_us=NOW_US), *further, *[None] * (29 - number)]
+        served.show(picture(number, slots, headline=BAD))
         page.wait_for_timeout(50)
     assert page.evaluate("spoken.length") == 1
     page.clock.fast_forward(5_000)

@@ -137,8 +137,10 @@ def test_what_was_missed_is_said(opened, served, later, words):
     page = opened(picture(1, slots(600, None)))
     served.newest = picture(2, slots(600, None), **later)
     served.cut()
-    notice = page.get_by_role("status").filter(has_text="Back after")
+    notice = page.locator("#missed")
     expect(notice).to_have_text(re.compile(rf"^\s*Back after 0:\d\d\. {words} Close\s*$"))
+    words = notice.locator("span").inner_text()
+    expect(page.get_by_role("status").last).to_contain_text(words, timeout=10_000)  # "Reconnecting" was told before
     page.get_by_role("button", name="Close").press("Enter")
     expect(page.locator("#missed")).to_be_hidden()
 

@@ -18,12 +18,14 @@ ATTENDANTS = [
 PLACED = [{"call": "c4", "caller": "555", "extension": "0003*204", "since_us": NOW_US}]
 
 
-@pytest.fixture
-def page(opened, served):
-    """A board with two parked calls and two in hand, whose viewer may do everything."""
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desk", "phone"])
+def page(opened, served, request):
+    """A board with two parked calls and two in hand, whose viewer may do everything; on a desk and on a phone."""
+    width, scheme = request.param
     served.may = EVERYTHING
     slots = [stay("s1", 95, now_us=NOW_US), None, stay("s3", 120, now_us=NOW_US)]
-    page = opened(picture(1, slots, attendants=ATTENDANTS, placed=PLACED))
+    shown = picture(1, slots, attendants=ATTENDANTS, placed=PLACED)
+    page = opened(shown, viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=width < 500)
     expect(page.locator("#pause")).to_be_visible()
     return page
 

@@ -1,7 +1,7 @@
 """The board's charts and lists in a real browser: every column, its number, its words, for one lot, two and many."""
 
 import pytest
-from board_stage import S, picture
+from board_stage import BAD, CONTRASTS, COUNTED, SHARES, S, day, picture, stay
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
 expect = sync_api.expect
@@ -79,3 +79,54 @@ def test_several_lots(opened, lots, titles):
     seen = heights(page, "taken")
     expected = [0.5 / (place + 1) for place in range(lots)] if lots == 2 else [0.5 * lots / (lots * (lots + 1) / 2)]
     assert [bars[0] for bars in seen] == pytest.approx(expected)
+
+
+def lots_of(lots, slots):
+    """Return lots of which every third slot is free and every fifth stay ends soon, if no lot is full."""
+    return [
+        {
+            "name": f"000{3 + lot}",
+            "first": 701 + 1_000 * lot,
+            "slots": [
+                None if place % 3 == 2 else stay(f"{lot}-{place}", 12 if place % 5 == 1 else 95, now_us=NOW_US)
+                for place in range(slots)
+            ],
+        }
+        for lot in range(lots)
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("lots", "slots"), [(1, 4), (1, 200), (2, 4), (2, 100)])
+def test_the_board_holds_at_every_size(opened, served, lots, slots, width, scheme):
+    """For 4 and 200 slots, one lot and two: nothing is cut off sideways, all is legible, the verdict comes first."""
+    served.may = {"time": True, "calls": True}
+    counts = day(**dict.fromkeys((*COUNTED, "queue", "lot", "return"), 12_345))
+    listed = [{"at_us": NOW_US, "caller": "Caller <5550000269>", "parker": "0003*202", "lot": "0004"}] * 12
+    trend = TREND | {"taken": [TREND["taken"][0]] * lots}
+    shown = picture(1, lots=lots_of(lots, slots), trend=trend, now_us=NOW_US, day=counts, shares=SHARES, headline=BAD)
+    shown |= {"refusals": listed, "timeouts": listed}
+    page = opened(shown, viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    expect(page.locator("#alert")).to_be_visible()
+    where = "0003*202, lot 0004" if lots == 2 else "0003*202"
+    assert page.locator("#refusals td:nth-child(2), #timeouts td:nth-child(2)").all_inner_texts() == [where] * 24
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    outside = page.evaluate("""[...document.querySelectorAll('body *')]
+        .filter(e => e.checkVisibility() && !e.closest('.slot, .unseen, .skip'))
+        .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML)""")
+    assert outside == []
+    covered = page.evaluate("""[...document.querySelectorAll('.share, figcaption, #counters > div')].filter(e =>
+        e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1).map(e => e.outerHTML)""")
+    assert covered == []
+    page.evaluate("document.querySelectorAll('.slot').forEach(e => e.style.contentVisibility = 'visible')")
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 100
+    assert [found for found in contrasts if found[0] < 4.5] == []
+    tops = [page.locator(place).first.bounding_box()["y"] for place in ("#headline", "#shares", "#counters")]
+    assert tops == sorted(tops)
+    assert tops[0] < 200
+    if width == 1280:  # the first look has the verdict, the shares, the trend, and slots
+        seen = ("#headline", "#shares", "#counters", ".slot", "svg.taken", "svg.waiting" if lots == 1 else "svg.taken")
+        bottoms = [box["y"] + box["height"] for box in (page.locator(place).first.bounding_box() for place in seen)]
+        assert max(bottoms) <= page.locator("#alert").bounding_box()["y"]

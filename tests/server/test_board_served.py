@@ -157,3 +157,8 @@ def test_a_day_that_began_before(page):
         )
         calls = page.locator("#counters > div", has_text="calls").locator("dd")
         assert 250 < int(calls.inner_text()) < 350
+        page.get_by_text("The numbers of the charts").click()
+        rows = [row.locator("td").all_inner_texts() for row in page.locator("#numbers tbody tr").all()]
+        assert [row[0] for row in rows] == [f"{at // 60:02}:{at % 60:02}" for at in range(510, 635, 5)]
+        times = page.locator("#refusals tbody td:last-child").all_inner_texts()
+        assert 0 < sum(int(row[2]) for row in rows) == sum(time >= "08:30:00" for time in times) < 12

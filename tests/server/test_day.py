@@ -18,7 +18,7 @@ from parksim.rules.lot import Fact
 from parksim.scenario.objectives import Objective
 from parksim.server.day import Day, first_instant
 from parksim.server.desk import Desk
-from parksim.server.goals import headline, shares, told
+from parksim.server.goals import MEASURED, headline, shares, told
 from parksim.server.trend import BIN_US, BINS
 
 HOUR_US = 3_600_000_000
@@ -57,6 +57,7 @@ def test_the_shares_of_a_day_are_its_measures(name):
     measured = measure(journal, scenario)
     rows = {row["measure"]: row for row in shares(day, scenario, now_us)}
     assert rows["refused_share"]["part"] > 0
+    assert {one for one, row in rows.items() if row["measured"]} == MEASURED == {*PARTS, *PLAIN}
     for one in (*PARTS, "answered_within_share"):
         row = rows[one]
         assert (row["part"] / row["whole"] if row["whole"] else None) == pytest.approx(
@@ -167,23 +168,32 @@ def test_who_may_still_be_answered_in_time_is_not_counted():
     assert share(50_000_001) == (0, 3)
 
 
-AIM = {"words": "refused", "shown": "2 %", "wanted": "< 1 %", "met": False}
+MISSED = {"words": "refused", "shown": "2 %", "whole": 20, "wanted": "< 1 %", "met": False, "measured": True}
+MET, FEW = MISSED | {"met": True}, MISSED | {"whole": 19}
+NO_AIM, NO_VALUE = MISSED | {"wanted": None, "met": None}, MISSED | {"met": None, "whole": 0}
+UNMEASURED = NO_VALUE | {"measured": False, "whole": None}
+WAIT = MISSED | {"whole": None}
 
 
 @pytest.mark.parametrize(
     ("rows", "calls", "state", "text"),
     [
-        ([AIM], 0, "open", "The day has not begun: there was no call since midnight."),
-        ([AIM | {"wanted": None, "met": None}], 9, "open",
-         "The scenario has no objectives to tell a good day from a bad one."),
-        ([AIM | {"met": None}], 9, "open", "Too early to tell: none of the objectives has a value yet."),
-        ([AIM], 9, "bad", "The day goes badly: the objective is missed (refused: 2 %, wanted < 1 %)."),
-        ([AIM | {"met": True}] * 2 + [AIM], 9, "bad",
+        ([MISSED], 0, "open", "The day has not begun: there was no call since midnight."),
+        ([NO_AIM], 9, "open", "The scenario has no objectives to tell a good day from a bad one."),
+        ([NO_VALUE], 9, "open", "Too early to tell: the objective has fewer than 20 calls to count."),
+        ([FEW], 9, "open", "Too early to tell: the objective has fewer than 20 calls to count."),
+        ([FEW, FEW, MET, NO_AIM], 9, "open", "Too early to tell: 2 of 3 objectives have fewer than 20 calls to count."),
+        ([UNMEASURED] * 2, 9, "open", "The board measures none of the 2 objectives."),
+        ([MISSED], 9, "bad", "The day goes badly: the objective is missed (refused: 2 %, wanted < 1 %)."),
+        ([WAIT], 9, "bad", "The day goes badly: the objective is missed (refused: 2 %, wanted < 1 %)."),
+        ([MET, FEW, MISSED], 9, "bad",
          "The day goes badly: 1 of 3 objectives is missed (refused: 2 %, wanted < 1 %)."),
-        ([AIM] * 2, 9, "bad", "The day goes badly: 2 of 2 objectives are missed (refused: 2 %, wanted < 1 %)."),
-        ([AIM | {"met": True}], 9, "good", "The day goes well: the objective is met so far."),
-        ([AIM | {"met": True}] * 3, 9, "good", "The day goes well: all 3 objectives are met so far."),
-        ([AIM | {"met": True}, AIM | {"met": None}], 9, "good", "The day goes well: 1 of 2 objectives is met so far."),
+        ([MISSED] * 2, 9, "bad", "The day goes badly: 2 of 2 objectives are missed (refused: 2 %, wanted < 1 %)."),
+        ([MET, NO_AIM], 9, "good", "The day goes well: the objective is met so far."),
+        ([MET] * 2, 9, "good", "The day goes well: both objectives are met so far."),
+        ([MET] * 3, 9, "good", "The day goes well: all 3 objectives are met so far."),
+        ([MET, UNMEASURED], 9, "good", "The day goes well: 1 of 2 objectives is met so far."),
+        ([MET, MET, UNMEASURED], 9, "good", "The day goes well: 2 of 3 objectives are met so far."),
     ],
 )  # fmt: skip
 def test_the_sentence(rows, calls, state, text):

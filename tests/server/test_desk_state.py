@@ -25,6 +25,7 @@ WHY_IN_NO_STATE = {
     "cut_bytes": "said at the start",
     "_committing": "only while a command is done",
     "_changed": "wakes who watches",
+    "_notices": "of the loop; what waits to be sent is lost with the process",
     "_session": "the file itself",
     "notes": "said at the start",
     "_tasks": "of the loop",
@@ -128,7 +129,7 @@ def test_every_attribute_of_desk_and_switchboard_is_in_the_state_or_has_a_reason
     desk = Desk(hospital())
     assert set(vars(desk)) == {*HELD, *WHY_IN_NO_STATE}
     assert set(vars(desk.switchboard)) == {"exchange", "reached_us", *WHY_NOT_OF_THE_SWITCHBOARD}
-    assert set(HELD.values()) | {"reached_us"} == set(DeskState._fields)
+    assert set(HELD.values()) | {"reached_us", "subscriptions"} == set(DeskState._fields)
 
 
 def test_what_is_put_off_for_later_has_a_name():

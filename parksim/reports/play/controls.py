@@ -95,7 +95,7 @@ def _of_lot(lot: LotSection | NamedLot, number: int) -> Iterator[Control]:
 def _attendants(scenario: Scenario) -> Control:
     key, count = "attendants.count", scenario.attendants.count
     if count == UNLIMITED:
-        return Control(key, "attendants", key_words(key), None, still="the scenario has as many as it takes.")
+        return Control(key, "attendants", key_words(key), None, still="the scenario sets no limit.")
     if isinstance(count, tuple):
         most = 2 * max(count)
         return Control(key, "attendants", key_words(key), list(count), unit="hours", most=most, limit=100)
@@ -106,7 +106,7 @@ def _attendants(scenario: Scenario) -> Control:
 def _staff(scenario: Scenario) -> Control:
     key, staff = "retrieval.staff", scenario.retrieval.staff
     if staff == UNLIMITED:
-        return Control(key, "staff", key_words(key), None, still="the scenario has as many as it takes.")
+        return Control(key, "staff", key_words(key), None, still="the scenario sets no limit.")
     assert isinstance(staff, int)
     return Control(key, "staff", key_words(key), staff, least=1, most=max(10, 2 * staff), limit=1_000)
 

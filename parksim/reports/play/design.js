@@ -20,21 +20,35 @@ function designOf(moved) {
     if (!(place in moved)) return;
     const value = moved[place];
     ({
-      slots: () => { settings.slots[control.lot] = value; },
-      max_in_parking: () => { laws.max_in_parking[control.lot] = { kind: "constant", value }; },
+      slots: () => {
+        settings.slots[control.lot] = value;
+      },
+      max_in_parking: () => {
+        laws.max_in_parking[control.lot] = { kind: "constant", value };
+      },
       attendants: () => {
         settings.attendants = Array.isArray(value) ? Math.max(...value) : value;
         settings.counts = Array.isArray(value) ? value : [];
       },
-      staff: () => { settings.staff = value; },
-      when_full: () => { settings.when_full = ["keep", "overflow", "drop"].indexOf(value); },
-      wish: () => { laws.wish = value; },
+      staff: () => {
+        settings.staff = value;
+      },
+      when_full: () => {
+        settings.when_full = ["keep", "overflow", "drop"].indexOf(value);
+      },
+      wish: () => {
+        laws.wish = value;
+      },
       volume: () => {
         if (arrivals.rate) arrivals.rate *= value;
         else arrivals.calls_per_hour = arrivals.calls_per_hour.map((one) => one * value);
       },
-      speed: () => { laws.retrieval = slower(laws.retrieval, value); },
-      announcement: () => { settings.announcement_us = rint(value * 1e6); },
+      speed: () => {
+        laws.retrieval = slower(laws.retrieval, value);
+      },
+      announcement: () => {
+        settings.announcement_us = rint(value * 1e6);
+      },
     })[control.what]();
   });
   const upto = [];
@@ -44,7 +58,13 @@ function designOf(moved) {
   }, 0);
   const lot_edges = upto.length > 1 ? upto.map((sum) => sum / upto.at(-1)) : null;
   const column = (purpose, law, further) => ({
-    purpose, laws: Array.isArray(law) ? law : [law], least_us: 0, factors: null, never: 0, never_purpose: "", ...further,
+    purpose,
+    laws: Array.isArray(law) ? law : [law],
+    least_us: 0,
+    factors: null,
+    never: 0,
+    never_purpose: "",
+    ...further,
   });
   const columns = {
     queue_patience_us: column("queue_patience", laws.queue_patience),
@@ -54,7 +74,9 @@ function designOf(moved) {
     max_in_parking_us: column("max_in_parking", laws.max_in_parking, { least_us: 1 }),
     patience_us: column("patience", laws.patience),
     retrieval_us: column("retrieval", laws.retrieval, {
-      factors: laws.retrieval_factors, never: laws.never_retrieved, never_purpose: "never_retrieved",
+      factors: laws.retrieval_factors,
+      never: laws.never_retrieved,
+      never_purpose: "never_retrieved",
     }),
     staff_talk_us: column("staff_talk", laws.staff_talk),
     slot_u: laws.slot_u,
@@ -65,7 +87,12 @@ function designOf(moved) {
   keys.lives = JSON.stringify([arrivals, laws, settings.announcement_us]);
   for (const name of Object.keys(columns)) keys[name] = JSON.stringify([arrivals, columns[name]]);
   return {
-    settings, laws, arrivals, lot_edges, columns, keys,
+    settings,
+    laws,
+    arrivals,
+    lot_edges,
+    columns,
+    keys,
     max_parks: settings.max_parks,
     end_us: MODEL.end_us,
     is_base: Object.keys(moved).length === 0,

@@ -1,9 +1,9 @@
-// The offered calls, drawn as parksim draws them with NumPy: SeedSequence, PCG64, and the laws. A word of 64 bits is two
-// of 32, `hi` and `lo`. What Python's workload.py draws is drawn here from the same words in the same order.
+// The offered calls, drawn as parksim draws them with NumPy: SeedSequence, PCG64, and the laws. A word of 64 bits is
+// two of 32, `hi` and `lo`. What workload.py draws is drawn here from the same words in the same order.
 
 const WORD = 4294967296;
 
-// SeedSequence ---------------------------------------------------------------------------------------------------------
+// SeedSequence --------------------------------------------------------------------------------------------------------
 
 function seedWords(entropy) {
   let mixer = 0x43b0d7e5;
@@ -14,7 +14,7 @@ function seedWords(entropy) {
     return value ^ (value >>> 16);
   };
   const mixed = (left, right) => {
-    const value = Math.imul(left, 0xca01f9dd) - Math.imul(right, 0x4973f715) | 0;
+    const value = (Math.imul(left, 0xca01f9dd) - Math.imul(right, 0x4973f715)) | 0;
     return value ^ (value >>> 16);
   };
   const pool = [0, 1, 2, 3].map((place) => hashed(place < entropy.length ? entropy[place] : 0));
@@ -39,18 +39,19 @@ function wordsOf(number) {
   return words.length ? words : [0];
 }
 
-// PCG64: 128 bits in four words, the lowest first ----------------------------------------------------------------------
+// PCG64: 128 bits in four words, the lowest first ---------------------------------------------------------------------
 
 const FACTOR = [0x9fccf645, 0x4385df64, 0x1fc65da4, 0x2360ed05].map((word) => word >>> 0);
 
 class Stream {
   constructor(entropy) {
     const words = seedWords(entropy); // pairs of words, the lower one first; the upper pair of each number comes first
-    const start = [words[2], words[3], words[0], words[1]], sequence = [words[6], words[7], words[4], words[5]];
-    this.i0 = (sequence[0] << 1 | 1) >>> 0;
-    this.i1 = (sequence[1] << 1 | sequence[0] >>> 31) >>> 0;
-    this.i2 = (sequence[2] << 1 | sequence[1] >>> 31) >>> 0;
-    this.i3 = (sequence[3] << 1 | sequence[2] >>> 31) >>> 0;
+    const start = [words[2], words[3], words[0], words[1]],
+      sequence = [words[6], words[7], words[4], words[5]];
+    this.i0 = ((sequence[0] << 1) | 1) >>> 0;
+    this.i1 = ((sequence[1] << 1) | (sequence[0] >>> 31)) >>> 0;
+    this.i2 = ((sequence[2] << 1) | (sequence[1] >>> 31)) >>> 0;
+    this.i3 = ((sequence[3] << 1) | (sequence[2] >>> 31)) >>> 0;
     [this.s0, this.s1, this.s2, this.s3] = [this.i0, this.i1, this.i2, this.i3];
     let carry = 0;
     ["s0", "s1", "s2", "s3"].forEach((name, place) => {
@@ -66,13 +67,23 @@ class Stream {
   // state = state * FACTOR + increment, modulo 2**128. The upper half of a product of two words is what is left of the
   // product, which is rounded by less than half of 2**32, after its lower half is taken away.
   step() {
-    const a0 = this.s0, a1 = this.s1, a2 = this.s2, a3 = this.s3, [b0, b1, b2, b3] = FACTOR;
-    const l00 = Math.imul(a0, b0) >>> 0, h00 = Math.round((a0 * b0 - l00) / WORD);
-    const l01 = Math.imul(a0, b1) >>> 0, h01 = Math.round((a0 * b1 - l01) / WORD);
-    const l10 = Math.imul(a1, b0) >>> 0, h10 = Math.round((a1 * b0 - l10) / WORD);
-    const l02 = Math.imul(a0, b2) >>> 0, h02 = Math.round((a0 * b2 - l02) / WORD);
-    const l11 = Math.imul(a1, b1) >>> 0, h11 = Math.round((a1 * b1 - l11) / WORD);
-    const l20 = Math.imul(a2, b0) >>> 0, h20 = Math.round((a2 * b0 - l20) / WORD);
+    const a0 = this.s0,
+      a1 = this.s1,
+      a2 = this.s2,
+      a3 = this.s3,
+      [b0, b1, b2, b3] = FACTOR;
+    const l00 = Math.imul(a0, b0) >>> 0,
+      h00 = Math.round((a0 * b0 - l00) / WORD);
+    const l01 = Math.imul(a0, b1) >>> 0,
+      h01 = Math.round((a0 * b1 - l01) / WORD);
+    const l10 = Math.imul(a1, b0) >>> 0,
+      h10 = Math.round((a1 * b0 - l10) / WORD);
+    const l02 = Math.imul(a0, b2) >>> 0,
+      h02 = Math.round((a0 * b2 - l02) / WORD);
+    const l11 = Math.imul(a1, b1) >>> 0,
+      h11 = Math.round((a1 * b1 - l11) / WORD);
+    const l20 = Math.imul(a2, b0) >>> 0,
+      h20 = Math.round((a2 * b0 - l20) / WORD);
     const top = Math.imul(a0, b3) + Math.imul(a1, b2) + Math.imul(a2, b1) + Math.imul(a3, b0);
     let sum = l00 + this.i0;
     this.s0 = sum >>> 0;
@@ -80,16 +91,19 @@ class Stream {
     this.s1 = sum % WORD;
     sum = h01 + h10 + l02 + l11 + l20 + this.i2 + Math.floor(sum / WORD);
     this.s2 = sum % WORD;
-    this.s3 = (h02 + h11 + h20 + top + this.i3 + Math.floor(sum / WORD)) % WORD >>> 0;
+    this.s3 = ((h02 + h11 + h20 + top + this.i3 + Math.floor(sum / WORD)) % WORD) >>> 0;
   }
 
   // Take the next word, into `hi` and `lo`: the halves of the state, one turned by its highest six bits.
   next() {
     this.step();
-    const turn = this.s3 >>> 26, high = (this.s3 ^ this.s1) >>> 0, low = (this.s2 ^ this.s0) >>> 0;
-    const [one, other] = turn & 32 ? [low, high] : [high, low], by = turn & 31;
-    this.hi = by ? (one >>> by | other << 32 - by) >>> 0 : one;
-    this.lo = by ? (other >>> by | one << 32 - by) >>> 0 : other;
+    const turn = this.s3 >>> 26,
+      high = (this.s3 ^ this.s1) >>> 0,
+      low = (this.s2 ^ this.s0) >>> 0;
+    const [one, other] = turn & 32 ? [low, high] : [high, low],
+      by = turn & 31;
+    this.hi = by ? ((one >>> by) | (other << (32 - by))) >>> 0 : one;
+    this.lo = by ? ((other >>> by) | (one << (32 - by))) >>> 0 : other;
   }
 
   random() {
@@ -101,7 +115,9 @@ class Stream {
     const { width, sure, height } = LAYERS.exponential;
     for (;;) {
       this.next();
-      const layer = this.lo >>> 3 & 255, place = this.hi * 2097152 + (this.lo >>> 11), x = place * width[layer];
+      const layer = (this.lo >>> 3) & 255,
+        place = this.hi * 2097152 + (this.lo >>> 11),
+        x = place * width[layer];
       if (place < sure[layer]) return x;
       if (layer === 0) return LAYERS.exponential.r - Math.log1p(-this.random());
       if ((height[layer - 1] - height[layer]) * this.random() + height[layer] < Math.exp(-x)) return x;
@@ -112,12 +128,15 @@ class Stream {
     const { width, sure, height, r } = LAYERS.normal;
     for (;;) {
       this.next();
-      const layer = this.lo & 255, place = (this.hi & 0x1fffffff) * 8388608 + (this.lo >>> 9);
-      const x = this.lo & 256 ? -(place * width[layer]) : place * width[layer], negative = this.lo >>> 17 & 1;
+      const layer = this.lo & 255,
+        place = (this.hi & 0x1fffffff) * 8388608 + (this.lo >>> 9);
+      const x = this.lo & 256 ? -(place * width[layer]) : place * width[layer],
+        negative = (this.lo >>> 17) & 1;
       if (place < sure[layer]) return x;
       if (layer === 0) {
         for (;;) {
-          const beyond = -Math.log1p(-this.random()) / r, other = -Math.log1p(-this.random());
+          const beyond = -Math.log1p(-this.random()) / r,
+            other = -Math.log1p(-this.random());
           if (other + other > beyond * beyond) return negative ? -(r + beyond) : r + beyond;
         }
       }
@@ -129,17 +148,20 @@ class Stream {
     if (shape === 1) return this.exponential();
     if (shape < 1) {
       for (;;) {
-        const u = this.random(), v = this.exponential();
+        const u = this.random(),
+          v = this.exponential();
         if (u <= 1 - shape) {
           const x = Math.pow(u, 1 / shape);
           if (x <= v) return x;
         } else {
-          const y = -Math.log((1 - u) / shape), x = Math.pow(1 - shape + shape * y, 1 / shape);
+          const y = -Math.log((1 - u) / shape),
+            x = Math.pow(1 - shape + shape * y, 1 / shape);
           if (x <= v + y) return x;
         }
       }
     }
-    const b = shape - 1 / 3, c = 1 / Math.sqrt(9 * b);
+    const b = shape - 1 / 3,
+      c = 1 / Math.sqrt(9 * b);
     for (;;) {
       let x, v;
       do {
@@ -154,7 +176,7 @@ class Stream {
   }
 }
 
-// Laws, as `model.py` writes them: seconds -----------------------------------------------------------------------------
+// Laws, as `model.py` writes them: seconds ----------------------------------------------------------------------------
 
 const medianOf = (law) => law.median ?? law.mean / law.root;
 const scaleOf = (law) => law.scale ?? law.mean / law.gamma;
@@ -169,7 +191,8 @@ const DRAWS = {
     return (stream) => capped(Math.exp(stream.normal() * law.sd) * median);
   },
   hyperexponential: (law) => (stream) => {
-    const choice = stream.random(), amount = stream.random();
+    const choice = stream.random(),
+      amount = stream.random();
     let which = 0;
     while (which < law.edges.length && law.edges[which] <= choice) which += 1;
     return capped(-Math.log1p(-amount) * law.means[which]);
@@ -181,7 +204,8 @@ const DRAWS = {
   },
   uniform: (law) => (stream) => law.low + stream.random() * (law.high - law.low),
   empirical: (law) => {
-    const values = sortedOf(law), size = values.length;
+    const values = sortedOf(law),
+      size = values.length;
     return (stream) => values[Math.min(Math.floor(stream.random() * size), size - 1)];
   },
 };
@@ -192,11 +216,25 @@ function rint(value) {
   return nearest - value === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
 }
 
-// The columns of a replication -----------------------------------------------------------------------------------------
+// The columns of a replication ----------------------------------------------------------------------------------------
 
 const PURPOSES = {
-  arrival: 0, queue_patience: 1, handling: 2, talk: 3, wants_park: 4, max_in_parking: 5, patience: 6, retrieval: 7,
-  never_retrieved: 8, staff_talk: 9, slot: 10, answer: 11, never_answered: 12, recall_patience: 13, lot: 15, busy_days: 16,
+  arrival: 0,
+  queue_patience: 1,
+  handling: 2,
+  talk: 3,
+  wants_park: 4,
+  max_in_parking: 5,
+  patience: 6,
+  retrieval: 7,
+  never_retrieved: 8,
+  staff_talk: 9,
+  slot: 10,
+  answer: 11,
+  never_answered: 12,
+  recall_patience: 13,
+  lot: 15,
+  busy_days: 16,
 };
 
 // One replication's calls under a design: rows are drawn when they are asked for. What was drawn for another design
@@ -226,10 +264,12 @@ class Calls {
 
   // A row of a column after some parks; undefined beyond the last one.
   row(name, parks) {
-    const rows = this.found[name] ??= [];
+    const rows = (this.found[name] ??= []);
     if (rows[parks] !== undefined) return rows[parks];
-    const { design } = this, flat = name === "queue_patience_us" || name === "lot";
-    if (parks >= (flat ? 1 : design.max_parks + (name === "handling_us" || name === "talk_us" ? 1 : 0))) return undefined;
+    const { design } = this,
+      flat = name === "queue_patience_us" || name === "lot";
+    if (parks >= (flat ? 1 : design.max_parks + (name === "handling_us" || name === "talk_us" ? 1 : 0)))
+      return undefined;
     rows[parks] = this.once(`${name} ${parks}`, design.keys[name], () => this.drawn(name, parks));
     return rows[parks];
   }
@@ -243,7 +283,9 @@ class Calls {
     let row = this.durations(laws[0], purpose, parks, least_us);
     laws.slice(1).forEach((law, index) => {
       if (JSON.stringify(law) === JSON.stringify(laws[0])) return;
-      const lot = this.row("lot", 0), other = this.durations(law, purpose, parks, least_us), before = row;
+      const lot = this.row("lot", 0),
+        other = this.durations(law, purpose, parks, least_us),
+        before = row;
       row = Float64Array.from({ length: this.length }, (_, call) => {
         const from = at(lot, call) === index + 1 ? other : before;
         return at(from, call);
@@ -254,7 +296,8 @@ class Calls {
       row = Float64Array.from({ length: this.length }, (_, call) => rint(at(before, call) * factors[this.hour(call)]));
     }
     if (never) {
-      const gone = this.happens(never, never_purpose, parks), before = row;
+      const gone = this.happens(never, never_purpose, parks),
+        before = row;
       row = Float64Array.from({ length: this.length }, (_, call) => (at(gone, call) ? -1 : at(before, call)));
     }
     return row;
@@ -267,14 +310,17 @@ class Calls {
   durations(law, purpose, parks, least_us) {
     if (law === null) return [-1];
     if (law.kind === "constant") return [Math.max(rint(law.value * 1e6), least_us)];
-    const stream = this.stream(purpose, parks), draw = DRAWS[law.kind](law), row = new Float64Array(this.length);
+    const stream = this.stream(purpose, parks),
+      draw = DRAWS[law.kind](law),
+      row = new Float64Array(this.length);
     for (let call = 0; call < row.length; call += 1) row[call] = Math.max(rint(draw(stream) * 1e6), least_us);
     return row;
   }
 
   happens(share, purpose, parks) {
     if (share === 0 || share === 1) return [share];
-    const stream = this.stream(purpose, parks), row = new Float64Array(this.length);
+    const stream = this.stream(purpose, parks),
+      row = new Float64Array(this.length);
     for (let call = 0; call < row.length; call += 1) {
       row[call] = stream.random() < (Array.isArray(share) ? share[this.hour(call)] : share) ? 1 : 0;
     }
@@ -285,7 +331,7 @@ class Calls {
     const stream = this.stream("slot", parks);
     return BigInt64Array.from({ length: this.length }, () => {
       stream.next();
-      return (BigInt(stream.hi) << 32n | BigInt(stream.lo)) >> 2n;
+      return ((BigInt(stream.hi) << 32n) | BigInt(stream.lo)) >> 2n;
     });
   }
 
@@ -304,7 +350,8 @@ class Calls {
   arrivals() {
     const { arrivals: source, end_us } = this.design;
     if (source.recorded) return Float64Array.from(MODEL.recorded[MODEL.recorded.length > 1 ? this.replication : 0]);
-    const stream = this.stream("arrival", 0), instants = [];
+    const stream = this.stream("arrival", 0),
+      instants = [];
     const toUs = source.busy_cv || source.calls_per_hour ? this.byHour(source) : (ticks) => ticks * (1e6 / source.rate);
     for (let ticks = stream.exponential(); ; ticks += stream.exponential()) {
       const at_us = toUs(ticks);
@@ -315,8 +362,11 @@ class Calls {
 
   // Return the inverse of the expected number of calls until an instant, which is straight within each hour.
   byHour({ calls_per_hour, rate, busy_cv }) {
-    const hours = Math.ceil(this.design.end_us / 3.6e9), of_day = calls_per_hour ?? [rate * 3600];
-    const busy = busy_cv ? this.stream("busy_days", 0) : null, shape = busy_cv ** -2, expected = [0];
+    const hours = Math.ceil(this.design.end_us / 3.6e9),
+      of_day = calls_per_hour ?? [rate * 3600];
+    const busy = busy_cv ? this.stream("busy_days", 0) : null,
+      shape = busy_cv ** -2,
+      expected = [0];
     let factor = 1;
     for (let hour = 0, sum = 0; hour < hours; hour += 1) {
       if (busy && hour % 24 === 0) factor = busy.gamma(shape) / shape;

@@ -1,20 +1,24 @@
 // Estimates and their intervals: stats/estimate.py, stats/events.py and studies/estimates.py, for one study.
 
-const ALL = [-Infinity, Infinity], SHARE = [0, 1];
+const ALL = [-Infinity, Infinity],
+  SHARE = [0, 1];
 const estimateOf = (mean, low, high, n, method) => ({ mean, low, high, n, method });
 const undefinedOf = () => estimateOf(null, null, null, 0, "undefined");
 
 // A ratio of sums and what each replication does to it: the jackknife's residuals.
 function sample(factors) {
   const n = Math.min(...factors.map(([, wholes]) => wholes.filter((whole) => whole > 0).length));
-  let point = 1, without = factors[0][0].map(() => 1);
+  let point = 1,
+    without = factors[0][0].map(() => 1);
   for (const [parts, wholes] of factors) {
-    const part = sumOf(parts), whole = sumOf(wholes);
+    const part = sumOf(parts),
+      whole = sumOf(wholes);
     if (!(whole > 0)) return null;
     const ratio = part / whole;
     point *= ratio;
     without = without.map((value, place) => {
-      const x = parts[place], y = wholes[place];
+      const x = parts[place],
+        y = wholes[place];
       return value * (y === 0 || x / y === ratio || y === whole ? ratio : (part - x) / (whole - y));
     });
   }
@@ -36,18 +40,22 @@ const deviationOf = (row) => {
   return Math.sqrt(average(row.map((one) => (one - mean) ** 2)));
 };
 function medianOfRow(row) {
-  const ordered = [...row].sort((a, b) => a - b), half = ordered.length >> 1;
+  const ordered = [...row].sort((a, b) => a - b),
+    half = ordered.length >> 1;
   return ordered.length % 2 ? ordered[half] : 0.5 * (ordered[half - 1] + ordered[half]);
 }
 
 // Correct a sample by controls: columns of deviations from a known mean, the best control first.
 function controlled(of, columns) {
   if (of.n !== of.residuals.length) return of;
-  let { point, residuals } = of, used = [];
-  let weight = residuals.map(() => 1 / of.n), leverage = residuals.map(() => 1 / of.n);
+  let { point, residuals } = of,
+    used = [];
+  let weight = residuals.map(() => 1 / of.n),
+    leverage = residuals.map(() => 1 / of.n);
   for (const column of columns) {
     if (used.length >= Math.floor(of.n / 5)) break;
-    let deviation = average(column), varying = column.map((one) => one - deviation);
+    let deviation = average(column),
+      varying = column.map((one) => one - deviation);
     const least = 1e-6 * Math.sqrt(dot(varying, varying));
     for (const [direction, its] of used) {
       const along = dot(direction, varying);
@@ -66,13 +74,14 @@ function controlled(of, columns) {
     leverage = leverage.map((one, place) => one + direction[place] ** 2);
   }
   if (!used.length) return of;
-  const explained = of.residuals.map((one, place) => one - residuals[place]), middle = medianOfRow(residuals);
+  const explained = of.residuals.map((one, place) => one - residuals[place]),
+    middle = medianOfRow(residuals);
   const alike = Math.max(0.25 * deviationOf(residuals), 1e-6 * Math.sqrt(varianceOf(of) * of.n));
   if (2 * residuals.filter((one) => Math.abs(one - middle) <= alike).length > of.n) {
     const back = Math.sqrt(-Math.expm1(Math.log(0.025) / of.n));
     residuals = residuals.map((one, place) => one + back * explained[place]);
   }
-  residuals = residuals.map((one, place) => (of.n - 1) * weight[place] * one / Math.max(1 - leverage[place], 1e-6));
+  residuals = residuals.map((one, place) => ((of.n - 1) * weight[place] * one) / Math.max(1 - leverage[place], 1e-6));
   return { point, residuals, n: of.n, controls: used.length };
 }
 
@@ -84,8 +93,8 @@ function tInterval(of, bounds = ALL) {
   return clippedOf(of.point, half, bounds, of.n, of.controls ? "control-t" : "student-t");
 }
 
-const clippedOf = (mean, half, bounds, n, method) => (
-  estimateOf(mean, Math.max(bounds[0], mean - half), Math.min(bounds[1], mean + half), n, method));
+const clippedOf = (mean, half, bounds, n, method) =>
+  estimateOf(mean, Math.max(bounds[0], mean - half), Math.min(bounds[1], mean + half), n, method);
 
 function equalOf(point, n, bounds) {
   if (!bounds.every(Number.isFinite)) return estimateOf(point, null, null, n, "all-equal");
@@ -95,8 +104,10 @@ function equalOf(point, n, bounds) {
 
 function together(a, b, bounds, columns) {
   const of = {
-    point: a.point - b.point, residuals: a.residuals.map((one, place) => one - b.residuals[place]),
-    n: Math.min(a.n, b.n), controls: 0,
+    point: a.point - b.point,
+    residuals: a.residuals.map((one, place) => one - b.residuals[place]),
+    n: Math.min(a.n, b.n),
+    controls: 0,
   };
   if (of.n >= 2 && varianceOf(of) === 0) {
     const spread = Math.max(...[a, b].map(({ residuals }) => Math.max(...residuals) - Math.min(...residuals)));
@@ -106,7 +117,9 @@ function together(a, b, bounds, columns) {
 }
 
 const halfOf = (events) => 0.5 * Math.min(1, Math.max(0, (events - 2) / 3));
-const ENOUGH = 500, FEW_UNITS = 15, CONTINUOUS = 1e9;
+const ENOUGH = 500,
+  FEW_UNITS = 15,
+  CONTINUOUS = 1e9;
 
 function shareInterval(of, units) {
   const tail = tailOf();
@@ -118,7 +131,7 @@ function shareInterval(of, units) {
   if (of.point === 0) return estimateOf(0, 0, units > 0 ? -Math.expm1(Math.log(tail) / units) : 1, of.n, "never-seen");
   if (of.n < 2) return tInterval(of, SHARE);
   const spread = varianceOf(of);
-  let trials = spread > 0 ? of.point * (1 - of.point) / spread : units;
+  let trials = spread > 0 ? (of.point * (1 - of.point)) / spread : units;
   if (of.point * units < FEW_UNITS) trials = Math.min(trials, units);
   trials *= (MODEL.z / tOf(dfOf(of))) ** 2;
   const events = of.point * trials;
@@ -137,15 +150,20 @@ function rateInterval(of, events) {
   if (events < FEW_UNITS) worth = Math.min(worth, events);
   worth *= (MODEL.z / tOf(dfOf(of))) ** 2;
   if (worth >= ENOUGH && spread > 0) return tInterval(of, [0, Infinity]);
-  const low = betaQuantile(worth + halfOf(worth), CONTINUOUS, tail) * CONTINUOUS / worth * of.point;
-  const high = (1 - betaQuantile(CONTINUOUS, worth + 1, tail)) * CONTINUOUS / worth * of.point;
+  const low = ((betaQuantile(worth + halfOf(worth), CONTINUOUS, tail) * CONTINUOUS) / worth) * of.point;
+  const high = (((1 - betaQuantile(CONTINUOUS, worth + 1, tail)) * CONTINUOUS) / worth) * of.point;
   const method = of.controls ? "control-poisson" : "poisson";
   return estimateOf(of.point, Math.min(low, of.point), Math.max(high, of.point), of.n, method);
 }
 
 function medianInterval(values) {
-  const ordered = [...values].sort((a, b) => a - b), n = values.length, tail = tailOf(), point = medianOfRow(values);
-  let rank = 0, chance = 0.5 ** n, under = chance;
+  const ordered = [...values].sort((a, b) => a - b),
+    n = values.length,
+    tail = tailOf(),
+    point = medianOfRow(values);
+  let rank = 0,
+    chance = 0.5 ** n,
+    under = chance;
   while (n < 1000 && under <= tail) {
     rank += 1;
     chance *= (n - rank + 1) / rank;
@@ -157,7 +175,8 @@ function medianInterval(values) {
 }
 
 function differenceOfLimits(one, other, correlation, bounds) {
-  const point = one.mean - other.mean, n = Math.min(one.n, other.n);
+  const point = one.mean - other.mean,
+    n = Math.min(one.n, other.n);
   if ([one.low, one.high, other.low, other.high].includes(null)) return estimateOf(point, null, null, n, "limits");
   const arm = (mine, its) => Math.sqrt(Math.max(0, mine * mine + its * its - 2 * correlation * mine * its));
   const low = point - arm(one.mean - one.low, other.high - other.mean);
@@ -173,13 +192,15 @@ function correlationOf(a, b) {
 function verdictOf({ low, high }, relation, target) {
   if (low === null || high === null) return "undecided";
   const [met, missed] = {
-    "<": [high < target, low >= target], "<=": [high <= target, low > target],
-    ">": [low > target, high <= target], ">=": [low >= target, high < target],
+    "<": [high < target, low >= target],
+    "<=": [high <= target, low > target],
+    ">": [low > target, high <= target],
+    ">=": [low >= target, high < target],
   }[relation];
   return met ? "met" : missed ? "missed" : "undecided";
 }
 
-// The replications of one design, as what can be said of each measure ------------------------------------------------------
+// The replications of one design, as what can be said of each measure -------------------------------------------------
 
 const QUANTILES = ["parked_s_p50", "parked_s_p95", "answer_wait_s_p95"];
 const BURSTS = MODEL.bursts;
@@ -199,7 +220,8 @@ class Measured {
     if (QUANTILES.includes(name)) return this.quantile(name);
     const plain = this.sample(name);
     if (plain === null) return undefinedOf();
-    const n = plain.n, measure = MODEL.measures[name];
+    const n = plain.n,
+      measure = MODEL.measures[name];
     if (n >= 2 && varianceOf(plain) === 0 && this.design.is_base && MODEL.certain[name] === plain.point) {
       return estimateOf(plain.point, plain.point, plain.point, n, "certain");
     }
@@ -242,14 +264,17 @@ class Measured {
   }
 
   factors(name) {
-    const values = this.results.map((result) => result[name]), measure = MODEL.measures[name];
+    const values = this.results.map((result) => result[name]),
+      measure = MODEL.measures[name];
     if (name === "offered_erlang") {
       const requests = this.results.map((result) => result.parks_requested / this.window_s);
       return [[requests, requests.map(() => 1)], ...this.factors("parked_s_mean")];
     }
     if (name === "recalls_per_hour") {
       const open_h = this.window_s / 3600;
-      return [[values.map((value) => (Number.isNaN(value) ? 0 : Math.round(value * open_h))), values.map(() => open_h)]];
+      return [
+        [values.map((value) => (Number.isNaN(value) ? 0 : Math.round(value * open_h))), values.map(() => open_h)],
+      ];
     }
     const of = measure.of || measure.per;
     if (of === "" || of === "the time") {
@@ -267,7 +292,8 @@ class Measured {
 
   // How many independent trials the trials of a share are worth; see studies/estimates.py.
   units(name, point) {
-    const of = MODEL.measures[name].of || MODEL.measures[name].per, replications = this.results.length;
+    const of = MODEL.measures[name].of || MODEL.measures[name].per,
+      replications = this.results.length;
     const stay_s = this.mean("parked_s_mean");
     if (of === "the time") {
       if (!stay_s) return replications;
@@ -275,7 +301,8 @@ class Measured {
       return replications * Math.max(1, this.window_s / burst_s);
     }
     let [parts, wholes] = this.factors(name)[0];
-    const trials = sumOf(wholes), load = this.load(BURSTS[name] ?? []);
+    const trials = sumOf(wholes),
+      load = this.load(BURSTS[name] ?? []);
     let burst = 1 / (1 - Math.min(load, 1 - 1 / Math.max(1, trials / replications)));
     if (point > 0.5) parts = wholes.map((whole, place) => whole - parts[place]);
     const seen = sumOf(parts);
@@ -284,17 +311,25 @@ class Measured {
   }
 
   load(resources) {
-    return Math.max(0, ...resources.map((one) => {
-      if (one === "attendants") return this.mean("attendant_utilisation");
-      if (one === "staff") return this.mean("staff_utilisation");
-      return this.mean("parks_requested") * this.mean("parked_s_mean") / (this.window_s * this.slots);
-    }));
+    return Math.max(
+      0,
+      ...resources.map((one) => {
+        if (one === "attendants") return this.mean("attendant_utilisation");
+        if (one === "staff") return this.mean("staff_utilisation");
+        return (this.mean("parks_requested") * this.mean("parked_s_mean")) / (this.window_s * this.slots);
+      }),
+    );
   }
 
   most(name) {
     if (name === "parked_s_mean") {
-      return Math.max(...this.design.laws.max_in_parking.map((law) => (
-        law === null ? Infinity : { constant: law.value, uniform: law.high, empirical: sortedOf(law)?.at(-1) }[law.kind] ?? Infinity)));
+      return Math.max(
+        ...this.design.laws.max_in_parking.map((law) =>
+          law === null
+            ? Infinity
+            : ({ constant: law.value, uniform: law.high, empirical: sortedOf(law)?.at(-1) }[law.kind] ?? Infinity),
+        ),
+      );
     }
     return MODEL.measures[name].of ? 1 : MODEL.measures[name].quantity === "slots" ? this.slots : Infinity;
   }
@@ -302,13 +337,14 @@ class Measured {
   quantile(name) {
     const values = this.results.map((result) => result[name]).filter((value) => !Number.isNaN(value));
     if (!values.length) return undefinedOf();
-    const seen = medianInterval(values), stays = this.mean(name.startsWith("parked") ? "parks_made" : "calls_offered");
-    return stays * (1 - Number(name.slice(-2)) / 100) >= 20 ? seen
-      : { ...seen, low: null, high: null, few: true };
+    const seen = medianInterval(values),
+      stays = this.mean(name.startsWith("parked") ? "parks_made" : "calls_offered");
+    return stays * (1 - Number(name.slice(-2)) / 100) >= 20 ? seen : { ...seen, low: null, high: null, few: true };
   }
 
   occupancyQuantile(share) {
-    const ends = [null, null, null], ones = this.results.map(() => 1);
+    const ends = [null, null, null],
+      ones = this.results.map(() => 1);
     if (!this.results.length) return undefinedOf();
     for (let busy = 0; busy < this.slots && ends.includes(null); busy += 1) {
       const beyond = this.results.map(({ occupancy_pmf: pmf }) => {
@@ -316,7 +352,8 @@ class Measured {
         for (let level = pmf.length - 1; level > busy; level -= 1) sum += pmf[level];
         return sum;
       });
-      const of = sample([[beyond, ones]]), one = shareInterval(of, this.units("time_full_share", of.point));
+      const of = sample([[beyond, ones]]),
+        one = shareInterval(of, this.units("time_full_share", of.point));
       [one.low, one.mean, one.high].forEach((value, place) => {
         if (ends[place] === null && value !== null && value <= 1 - share + 1e-12) ends[place] = busy;
       });
@@ -327,15 +364,18 @@ class Measured {
   }
 
   waitNeverSeen(of) {
-    const waiting = shareInterval(of, this.units("answer_wait_s_mean", 0)).high, { attendants } = this.design.settings;
-    const work_s = this.mean("attendant_utilisation") * attendants * this.window_s, calls = this.mean("calls_offered");
+    const waiting = shareInterval(of, this.units("answer_wait_s_mean", 0)).high,
+      { attendants } = this.design.settings;
+    const work_s = this.mean("attendant_utilisation") * attendants * this.window_s,
+      calls = this.mean("calls_offered");
     if (attendants === C_UNLIMITED || waiting === null || !calls) return tInterval(of);
-    return estimateOf(0, 0, waiting * work_s / calls, of.n, "never-seen");
+    return estimateOf(0, 0, (waiting * work_s) / calls, of.n, "never-seen");
   }
 }
 
-const answersOf = (result) => result.calls_offered
-  && Math.round(result.calls_offered * (1 - result.queue_abandoned_share - result.queue_full_share));
+const answersOf = (result) =>
+  result.calls_offered &&
+  Math.round(result.calls_offered * (1 - result.queue_abandoned_share - result.queue_full_share));
 const WHOLES = {
   calls: (result) => result.calls_offered,
   answers: answersOf,
@@ -345,8 +385,9 @@ const WHOLES = {
 };
 
 function rarerEvents(of) {
-  const rare = Math.min(of.point, 1 - of.point), variance = varianceOf(of);
-  return variance > 0 ? rare * rare * (1 - rare) / variance : 0;
+  const rare = Math.min(of.point, 1 - of.point),
+    variance = varianceOf(of);
+  return variance > 0 ? (rare * rare * (1 - rare)) / variance : 0;
 }
 
 const BY_SPREAD = ["student-t", "control-t", "all-equal", "certain", "one-replication"];
@@ -355,16 +396,21 @@ const BY_SPREAD = ["student-t", "control-t", "all-equal", "certain", "one-replic
 function differenceOf(one, other, name) {
   const estimates = [one.estimate(name), other.estimate(name)];
   if (estimates.some(({ mean }) => mean === null)) return undefinedOf();
-  const bounds = sharesOf(name) ? [-1, 1] : ALL, first = one.sample(name), second = other.sample(name);
+  const bounds = sharesOf(name) ? [-1, 1] : ALL,
+    first = one.sample(name),
+    second = other.sample(name);
   if (first === null || second === null) {
-    const pairs = one.results.map((result, place) => [result[name], other.results[place][name]])
+    const pairs = one.results
+      .map((result, place) => [result[name], other.results[place][name]])
       .filter((pair) => !pair.some(Number.isNaN));
     if (!pairs.length) return undefinedOf();
     return together(meanSample(pairs.map(([a]) => a)), meanSample(pairs.map(([, b]) => b)), bounds, []);
   }
-  const alike = first.residuals.some(Boolean) && first.residuals.every((value, place) => value === second.residuals[place]);
+  const alike =
+    first.residuals.some(Boolean) && first.residuals.every((value, place) => value === second.residuals[place]);
   if (alike || estimates.every(({ method }) => BY_SPREAD.includes(method))) {
-    const [mine, its] = [one.deviations(name), other.deviations(name)], columns = [];
+    const [mine, its] = [one.deviations(name), other.deviations(name)],
+      columns = [];
     for (let place = 0; place < Math.max(mine.length, its.length); place += 1) {
       columns.push(...[mine[place], its[place]].filter(Boolean));
     }

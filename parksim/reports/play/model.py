@@ -6,12 +6,11 @@ No drawn call is carried, but those that were recorded: the page draws again fro
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from parksim.catalogue import BY_NAME, SCALARS
-from parksim.errors import ArgumentError
 from parksim.journal.measures import PARTS
 from parksim.reports.play import controls, ziggurat
 from parksim.reports.words import label_of, unit_of
@@ -28,21 +27,15 @@ from parksim.studies.estimates import BURSTS, EVENTS_TO_CONTROL
 from parksim.studies.ideal import LATE_S, day_factors
 from parksim.studies.study import Study
 
-_EXACT: Final = 2**53
-LONGEST_RUN_US: Final = _EXACT // 4
-"""Instants of a page stay well below 2**53, up to which JavaScript's numbers are exact: 71 years."""
-
 
 def model_of(study: Study) -> dict[str, Any]:
     """Return the model of a study as plain values, for JSON.
 
     Raises:
-        ArgumentError: its replications last so long that JavaScript could not count their microseconds.
+        UnfitError: a file of the scenario is not at hand.
     """
     scenario = study.scenario
     end_us = scenario.horizon_us + scenario.cool_down_us
-    if end_us > LONGEST_RUN_US:
-        raise ArgumentError(f"a page that plays counts up to {LONGEST_RUN_US / 1e6:.3g} s; shorten run.horizon")
     tables: list[list[float]] = []
     movable, delay = controls.controls_of(scenario), scenario.retrieval.delay
     return {

@@ -35,7 +35,6 @@ def playing(study: Study) -> Playing:
     """Return what makes the page of a study play.
 
     Raises:
-        ArgumentError: its replications are too long for JavaScript's numbers.
         UnfitError: a file of the scenario is not at hand.
     """
     model = json.dumps(nulled(model_of(study)), separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -5,8 +5,9 @@ const SIGNS = { met: "\u2713", missed: "\u2715", undecided: "?" };
 function fixed(value, decimals) {
   const scaled = Math.abs(value) * 10 ** decimals;
   let text = Math.abs(value).toFixed(decimals);
-  if (scaled % 1 === 0.5) text = (2 * Math.round(scaled / 2) / 10 ** decimals).toFixed(decimals); // a half goes to the even one
-  const [whole, rest] = text.split("."), grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  if (scaled % 1 === 0.5) text = ((2 * Math.round(scaled / 2)) / 10 ** decimals).toFixed(decimals); // a half goes to the even one
+  const [whole, rest] = text.split("."),
+    grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   const sign = value < 0 && Number(text) !== 0 ? "-" : "";
   return sign + grouped + (rest ? `.${rest}` : "");
 }
@@ -38,10 +39,11 @@ function differenceWords(name, difference) {
   const signed = (value, width) => (value > 0 ? "+" : "") + numberWords(name, value, width, "").replace("-", "\u2212");
   const unit = MODEL.measures[name].of ? " points" : "";
   if (low === null) return [`${signed(mean, null)}${unit}`, ""];
-  const width = Math.max(high - mean, mean - low), { better } = MODEL.measures[name];
+  const width = Math.max(high - mean, mean - low),
+    { better } = MODEL.measures[name];
   const relation = MODEL.objectives.find(({ measure }) => measure === name)?.relation[0];
   const wanted = relation ? { "<": "less", ">": "more" }[relation] : better;
-  const change = low <= 0 && high >= 0 ? "" : !wanted ? "" : (high < 0) === (wanted === "less") ? "better" : "worse";
+  const change = low <= 0 && high >= 0 ? "" : !wanted ? "" : high < 0 === (wanted === "less") ? "better" : "worse";
   const told = low <= 0 && high >= 0 ? "not told apart" : change;
   const words = `${signed(mean, width)}${unit} (${signed(low, width)} to ${signed(high, width)})`;
   return [told ? `${words}, ${told}` : words, change];
@@ -57,7 +59,11 @@ function measureWords(name) {
 function spanWords(seconds) {
   const parts = [];
   let rest = seconds;
-  for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+  for (const [unit, length] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ]) {
     const number = Math.floor(rest / length);
     rest -= number * length;
     if (number) parts.push(`${number} ${unit}`);
@@ -67,7 +73,8 @@ function spanWords(seconds) {
 }
 
 function clockWords(time_us, seconds = false) {
-  const of_day = Math.floor(time_us / 1e6) % 86400, two = (number) => String(number).padStart(2, "0");
+  const of_day = Math.floor(time_us / 1e6) % 86400,
+    two = (number) => String(number).padStart(2, "0");
   const day = MODEL.end_us > 86400e6 ? `day ${Math.floor(time_us / 86400e6) + 1}, ` : "";
   const words = `${two(Math.floor(of_day / 3600))}:${two(Math.floor(of_day / 60) % 60)}`;
   return day + words + (seconds ? `:${two(of_day % 60)}` : "");
@@ -82,15 +89,22 @@ function valueWords(control, value) {
   return String(value);
 }
 
-const settingWords = (moved) => Object.entries(moved)
-  .map(([place, value]) => `${MODEL.controls[place].words}: ${valueWords(MODEL.controls[place], value)}`).join("; ");
+const settingWords = (moved) =>
+  Object.entries(moved)
+    .map(([place, value]) => `${MODEL.controls[place].words}: ${valueWords(MODEL.controls[place], value)}`)
+    .join("; ");
 
 function verdictWords(objectives) {
-  const number = objectives.length, missed = objectives.filter((one) => one === "missed").length;
+  const number = objectives.length,
+    missed = objectives.filter((one) => one === "missed").length;
   if (!number) return ["", "The scenario sets no objective."];
   if (missed) {
-    return ["missed", number === 1 ? "No: its objective is missed."
-      : `No: ${missed} of ${number} objectives ${missed === 1 ? "is" : "are"} missed.`];
+    return [
+      "missed",
+      number === 1
+        ? "No: its objective is missed."
+        : `No: ${missed} of ${number} objectives ${missed === 1 ? "is" : "are"} missed.`,
+    ];
   }
   if (objectives.includes("undecided")) return ["undecided", "Not decided: an interval holds the target."];
   return ["met", number === 1 ? "Yes: its objective is met." : `Yes: all ${number} objectives are met.`];
@@ -100,7 +114,9 @@ function verdictWords(objectives) {
 const nameOf = (control) => (control.unit === "times" ? control.what : control.key);
 
 function fragmentOf(moved) {
-  return Object.entries(moved).map(([place, value]) => `${encodeURIComponent(nameOf(MODEL.controls[place]))}=${encodeURIComponent(value)}`).join("&");
+  return Object.entries(moved)
+    .map(([place, value]) => `${encodeURIComponent(nameOf(MODEL.controls[place]))}=${encodeURIComponent(value)}`)
+    .join("&");
 }
 
 function movedOf(fragment) {
@@ -112,7 +128,8 @@ function movedOf(fragment) {
     } catch {
       continue; // it is not an address that this page made
     }
-    const place = MODEL.controls.findIndex((control) => nameOf(control) === name), control = MODEL.controls[place];
+    const place = MODEL.controls.findIndex((control) => nameOf(control) === name),
+      control = MODEL.controls[place];
     if (!control || control.still || text === undefined) continue;
     const value = valid(control, Array.isArray(control.value) ? text.split(",") : text);
     if (value !== null && !same(value, control.value)) moved[place] = value;
@@ -136,12 +153,14 @@ function valid(control, given) {
   return isWhole(control) ? Math.round(value) : value;
 }
 
-// Scenario files ---------------------------------------------------------------------------------------------------------
+// Scenario files ------------------------------------------------------------------------------------------------------
 
 function tomlOf(value) {
   if (Array.isArray(value)) return `[${value.map(tomlOf).join(", ")}]`;
   if (value !== null && typeof value === "object") {
-    return `{ ${Object.entries(value).map(([key, one]) => `${key} = ${tomlOf(one)}`).join(", ")} }`;
+    return `{ ${Object.entries(value)
+      .map(([key, one]) => `${key} = ${tomlOf(one)}`)
+      .join(", ")} }`;
   }
   return JSON.stringify(value);
 }
@@ -154,16 +173,22 @@ function keyValue(control, value) {
   }
   if (control.what !== "speed") return value;
   const times = ["value", "mean", "median", "scale", "low", "high", "means", "values"];
-  return Object.fromEntries(Object.entries(MODEL.delay).map(([name, one]) => [
-    name, !times.includes(name) ? one : Array.isArray(one) ? one.map((each) => each * value) : one * value,
-  ]));
+  return Object.fromEntries(
+    Object.entries(MODEL.delay).map(([name, one]) => [
+      name,
+      !times.includes(name) ? one : Array.isArray(one) ? one.map((each) => each * value) : one * value,
+    ]),
+  );
 }
 
 function scenarioFile(moved) {
-  const lines = [...MODEL.toml.lines], further = [];
+  const lines = [...MODEL.toml.lines],
+    further = [];
   for (const [place, value] of Object.entries(moved)) {
-    const control = MODEL.controls[place], name = control.key.split(".").at(-1);
-    const line = `${name} = ${tomlOf(keyValue(control, value))}    # tried in the page of a report`, { at, after } = MODEL.toml.places[place];
+    const control = MODEL.controls[place],
+      name = control.key.split(".").at(-1);
+    const line = `${name} = ${tomlOf(keyValue(control, value))}    # tried in the page of a report`,
+      { at, after } = MODEL.toml.places[place];
     if (at === null) further.push([after, line]);
     else lines[at] = line;
   }
@@ -171,7 +196,11 @@ function scenarioFile(moved) {
   return lines.join("\n");
 }
 
-const setWords = (moved) => Object.entries(moved).map(([place, value]) => {
-  const { key } = MODEL.controls[place], text = keyValue(MODEL.controls[place], value);
-  return `--set '${key}=${typeof text === "string" ? text : tomlOf(text)}'`;
-}).join(" ");
+const setWords = (moved) =>
+  Object.entries(moved)
+    .map(([place, value]) => {
+      const { key } = MODEL.controls[place],
+        text = keyValue(MODEL.controls[place], value);
+      return `--set '${key}=${typeof text === "string" ? text : tomlOf(text)}'`;
+    })
+    .join(" ");

@@ -22,6 +22,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import pydantic as p
 
@@ -79,6 +80,11 @@ class Refusal(Enum):
     WAIT_FOR_PICKUP_INVALID = (400, "request_invalid", "waitForPickup must be a number from 1 to 3600.")  # own
     VIEW_INVALID = (400, "pc_phonecallview_invalid", "phoneCallViewId must name a view of the call.")
     VIEW_STATE = (400, "pc_phonecallview_invalid", "The view is not in a state that allows this action.")
+    EVENT_ID_INVALID = (400, "pce_id_invalid", "There is no phone call event with that id.")
+    EVENT_TYPE_INVALID = (400, "pcet_type_invalid", "The type of a phone call event is a number from 0 to 4.")
+    EVENT_METHOD_INVALID = (400, "pce_method_invalid", "The method must be 0 (GET) or 1 (POST).")
+    EVENT_URL_INVALID = (400, "request_invalid", "The url must be an http or https address that may be called.")  # own
+    EVENTS_FULL = (409, "pce_full", "There are as many phone call events as the service keeps.")  # own
     LOT_FULL = (409, "pc_parkinglot_full", "Every position of the parking lot is taken; nothing was changed.")  # own
     INTERNAL_ERROR = (500, "internal_server_error", "The service failed; nothing was changed.")
 
@@ -185,7 +191,9 @@ WaitForPickup = Annotated[int, p.BeforeValidator(lambda value: seconds_us(value,
 CALLER_ID: Final = p.Field(validation_alias=p.AliasChoices("callerId", "callerID"), serialization_alias="callerId")
 
 
-class _Wire(p.BaseModel):
+class Wire(p.BaseModel):
+    """What goes over the wire: unknown fields are ignored, nulls are left out."""
+
     model_config = p.ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True, hide_input_in_errors=True)
 
     @p.model_serializer(mode="wrap")
@@ -193,13 +201,13 @@ class _Wire(p.BaseModel):
         return {name: value for name, value in handler(self).items() if value is not None}
 
 
-class PhoneCallLink(_Wire):
+class PhoneCallLink(Wire):
     """Where a call is found: ``{"self": url}``."""
 
     url: str = p.Field(alias="self")
 
 
-class PhoneCallView(_Wire):
+class PhoneCallView(Wire):
     """One perspective on a call ("PhoneCalls Resource", table PhoneCallView).
 
     ``status``: 0 unknown, 1 off hook, 2 trying, 3 ringing, 4 the other side rings, 5 on call. A view is parked
@@ -225,7 +233,7 @@ class PhoneCallView(_Wire):
     disposition: WireNumber | None = None
 
 
-class PhoneCall(_Wire):
+class PhoneCall(Wire):
     """A telephone call ("PhoneCalls Resource"). ``owner_id`` is the organization; ``extension`` is charged."""
 
     id: str
@@ -243,14 +251,14 @@ CALL_FIELDS: Final = tuple(field.alias or name for name, field in PhoneCall.mode
 """What List's parameter ``fields`` may name."""
 
 
-class Paging(_Wire):
+class Paging(Wire):
     """Addresses of the neighbouring pages; one that does not exist is left out."""
 
     next: str | None = None
     prev: str | None = None
 
 
-class PhoneCallCollection(_Wire):
+class PhoneCallCollection(Wire):
     """A page of calls: ``total_results`` counts the whole (filtered) set, ``items_per_page`` is the size asked for."""
 
     entry: tuple[PhoneCall, ...] = ()
@@ -266,7 +274,7 @@ ANY_VIEW: Final = ""
 """Where no view is named."""
 
 
-class PhoneCallAction(_Wire):
+class PhoneCallAction(Wire):
     """The body of a PUT: what to do with a call ("PhoneCalls Resource", table PhoneCallAction).
 
     ``max_in_parking_us`` belongs to Park (10 to 3600 s, default 180 s), ``send_call_to`` and ``wait_for_pickup_us``
@@ -286,7 +294,7 @@ class PhoneCallAction(_Wire):
     )
 
 
-class SimpleCallParty(_Wire):
+class SimpleCallParty(Wire):
     """From whom and to whom a created call goes; one number each is used."""
 
     source: Numbers = ()
@@ -294,7 +302,7 @@ class SimpleCallParty(_Wire):
     caller_id: Annotated[Text, CALLER_ID] = ""
 
 
-class SimpleCall(_Wire):
+class SimpleCall(Wire):
     """The body of ``POST .../simple``: a call from ``extension`` to the first destination."""
 
     extension: Text
@@ -302,7 +310,7 @@ class SimpleCall(_Wire):
     nonce: Text | None = None
 
 
-class ListQuery(_Wire):
+class ListQuery(Wire):
     """The query of List: page, filter, order and the fields wanted ("List PhoneCalls"; OpenSocial 1.1).
 
     ``fields`` are names of ``CALL_FIELDS``; empty: all of them. Parameters that are not listed are ignored.
@@ -317,6 +325,28 @@ class ListQuery(_Wire):
     filter_value: str | None = p.Field(default=None, alias="filterValue")
     fields: Annotated[tuple[Text, ...], p.BeforeValidator(_split), p.AfterValidator(_known_fields)] = ()
     sort_order: Literal["ascending", "descending"] = p.Field(default="ascending", alias="sortOrder")
+
+
+def _digit(value: object) -> int:
+    for number in range(10):
+        if not isinstance(value, bool) and value in (number, str(number)):
+            return number
+    raise ArgumentError("not a digit")
+
+
+Digit = Annotated[int, p.BeforeValidator(_digit)]
+EVENT_TYPES: Final = range(5)
+"""Dial-In, Dial-Out, Hangup, answer of an incoming call, answer of an outgoing call."""
+
+
+class PhoneCallEvent(Wire):
+    """A phone call event as it is read, each number as one or as a text; ``id`` is the service's."""
+
+    type: Annotated[Digit, p.Field(ge=EVENT_TYPES[0], le=EVENT_TYPES[-1])]
+    url: Text
+    method: Annotated[Digit, p.Field(le=1)] = 0
+    status: Annotated[Digit, p.Field(le=1)] = 1
+    note: Annotated[Text, p.Field(max_length=TARGET_LIMIT_CHARACTERS)] = ""
 
 
 PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -385,3 +415,37 @@ def read_action(fields: Mapping[str, object], can_ring: Callable[[str], bool]) -
     if wrong:
         raise RefusedError(*min(wrong, key=lambda fault: fault[0].rung))
     return valid
+
+
+_BLAMED_OF_EVENTS: Final[Mapping[str, Refusal]] = {
+    "type": Refusal.EVENT_TYPE_INVALID,
+    "method": Refusal.EVENT_METHOD_INVALID,
+}
+
+
+def read_event(fields: Mapping[str, object]) -> PhoneCallEvent:
+    """Validate a body's object as a phone call event.
+
+    Raises:
+        RefusedError: the lowest rung among all that is wrong with it.
+    """
+    try:
+        event = PhoneCallEvent.model_validate(fields)
+    except p.ValidationError as error:
+        wrong = [_BLAMED_OF_EVENTS.get(str(fault["loc"][0]), Refusal.BODY_INVALID) for fault in error.errors()]
+        raise RefusedError(min(wrong, key=lambda refusal: refusal.rung)) from None
+    if not _is_address(event.url):
+        raise RefusedError(Refusal.EVENT_URL_INVALID, shown(event.url))
+    return event
+
+
+def _is_address(url: str) -> bool:
+    """Tell whether a text is an address as RFC 3986 has it, of http or https, without user and password."""
+    if not url.isascii() or not url.isprintable() or " " in url or len(url) > TARGET_LIMIT_CHARACTERS:
+        return False
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:  # a port that cannot be one
+        return False
+    return named and parts.scheme in {"http", "https"}

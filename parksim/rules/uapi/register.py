@@ -113,6 +113,22 @@ class Call(NamedTuple):
     ending: int
 
 
+class Subscription(NamedTuple):
+    """An address to be called when something of a ``type`` happens at an extension (see ``subscriptions``).
+
+    ``method`` is 0 for GET and 1 for POST; ``status`` is 0 while it is disabled.
+    """
+
+    extension: int
+    type: int
+    id: str
+    url: str
+    method: int
+    status: int
+    note: str
+    modified_us: int
+
+
 class Timer(NamedTuple):
     """A timer that runs, in the order of the calendar: (instant, rank, call)."""
 
@@ -307,6 +323,7 @@ class Register(NamedTuple):
     base_url: str
     epoch: datetime
     places: Places
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 class Changed(NamedTuple):

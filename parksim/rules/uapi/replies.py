@@ -37,10 +37,10 @@ class Reply(NamedTuple):
 # -------------------------------------------------------------------------------------------------------- calls
 
 
-def address(register: Register, user: int, *words: str) -> str:
+def address(register: Register, user: int, *words: str, of: str = "phoneCalls") -> str:
     """Return the absolute address of a user's extension (one further word) or of a call of it (two)."""
     path = "/".join(quote(word, safe="*@:", errors="replace") for word in (register.users[user].id, *words))
-    return f"{register.base_url}/uapi/phoneCalls/{path}"
+    return f"{register.base_url}/uapi/{of}/{path}"
 
 
 def phone_call(register: Register, call: Call, user: int, extension: int) -> m.PhoneCall:
@@ -216,6 +216,17 @@ def accepted_reply(collection: m.PhoneCallCollection, status: int = 202) -> Repl
     kept = {"id", "extension", "link"}
     entries = [entry.model_dump(mode="json", include=kept) for entry in collection.entry]
     return Reply(status, _json(entries), _JSON)
+
+
+def listed(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is not calls as a collection that holds all there is."""
+    size = {"startIndex": 0, "totalResults": len(entries), "itemsPerPage": max(m.COUNT_DEFAULT, len(entries))}
+    return {"entry": list(entries), **size, "filtered": False, "sorted": False, "paging": {}}
+
+
+def json_reply(value: object) -> Reply:
+    """Render what is not a call as 200."""
+    return Reply(200, _json(value), _JSON)
 
 
 def refusal_reply(refusal: m.Refusal, message: str = "", allow: str = "") -> Reply:

@@ -15,6 +15,7 @@ from parksim.rules.uapi import calls as lives
 from parksim.rules.uapi import models as m
 from parksim.rules.uapi import register as r
 from parksim.rules.uapi import replies
+from parksim.rules.uapi import subscriptions as events
 
 Scope = Literal["user", "organization", "global"]
 
@@ -49,8 +50,8 @@ class Ask(NamedTuple):
     """What a request asks about, its path already taken apart, nothing of it looked up yet.
 
     ``viewer`` is the token's user; ``user``, ``extension`` and ``call`` are the path's words, ``call`` None for all
-    calls of the extension. ``fields`` is the body's object (PUT, POST; or the refusal that the body earned), or
-    the query's (GET, DELETE).
+    calls of the extension, ``event`` those behind ``phoneCallEvents``. ``fields`` is the body's object (PUT, POST; or
+    the refusal that the body earned), or the query's (GET, DELETE).
     """
 
     viewer: str | None
@@ -59,6 +60,7 @@ class Ask(NamedTuple):
     user: str = "@me"
     scope: Scope = "user"
     fields: Mapping[str, object] | m.Refusal = MappingProxyType({})
+    event: tuple[str, ...] = ()
 
 
 class Result(NamedTuple):
@@ -332,6 +334,55 @@ def hear_calls(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: 
     return Result(register, (), reply=replies.STREAM)
 
 
+def _subscribing(work: Callable[[r.Register, Ask, Found, int], Result]) -> Service:
+    """Let ``work`` see the one extension whose phoneCallEvents a path names."""
+
+    @_after_timers(lambda _: c.RANK_HANGUP)
+    def service(register: r.Register, ask: Ask, now_us: int) -> Result:
+        user, extension = _resolved(register, ask)
+        if extension == c.NOBODY:
+            raise RefusedError(m.Refusal.EXTENSION_INVALID, m.shown(ask.extension))
+        return work(register, ask, Found(user, extension, ()), now_us)
+
+    return service
+
+
+def _list_events(register: r.Register, ask: Ask, found: Found, now_us: int) -> Result:  # noqa: ARG001 - as all of them
+    listed = [events.shown(register, found.user, one) for one in events.chosen(register, found.extension, ask.event)]
+    return Result(register, (), reply=replies.json_reply(replies.listed(listed)))
+
+
+def _create_event(register: r.Register, ask: Ask, found: Found, now_us: int) -> Result:
+    new = events.created(register, found.extension, ask.event, _body(ask), now_us)
+    return _with_event(register, found, (), new)
+
+
+def _update_event(register: r.Register, ask: Ask, found: Found, now_us: int) -> Result:
+    old = events.chosen(register, found.extension, ask.event)
+    if len(old) != 1 or ask.event[-1:] != (old[0].id,):  # the path names none, or all of a type
+        raise RefusedError(m.Refusal.EVENT_ID_INVALID)
+    return _with_event(register, found, old, events.changed(old[0], _body(ask), now_us))
+
+
+def _with_event(register: r.Register, found: Found, old: tuple[r.Subscription, ...], new: r.Subscription) -> Result:
+    kept = tuple(one for one in register.subscriptions if one not in old)
+    reply = replies.json_reply(events.shown(register, found.user, new))
+    return Result(register._replace(subscriptions=(*kept, new)), (), reply=reply)
+
+
+def _body(ask: Ask) -> Mapping[str, object]:
+    if isinstance(ask.fields, m.Refusal):
+        raise RefusedError(ask.fields)
+    return ask.fields
+
+
+def _delete_events(register: r.Register, ask: Ask, found: Found, now_us: int) -> Result:  # noqa: ARG001 - as all of them
+    gone = events.chosen(register, found.extension, ask.event)
+    if not gone:
+        return Result(register, ())
+    return Result(register._replace(subscriptions=tuple(o for o in register.subscriptions if o not in gone)), ())
+
+
 @_after_timers(lambda _: c.RANK_HANGUP)
 def _not_implemented(register: r.Register, ask: Ask, now_us: int) -> Result:  # noqa: ARG001 - as all services
     resolve(register, ask)
@@ -390,17 +441,26 @@ _CREATIONS: Final[Mapping[str, Mapping[str, Service]]] = {
     "conferenceInvite": {**_CALLS, "POST": _not_implemented},
 }
 _STREAM: Final[Mapping[str, Service]] = {"GET": hear_calls}
-_EVENTS: Final[Mapping[str, Service]] = dict.fromkeys(("GET", "POST", "PUT", "DELETE"), _not_implemented)
+_EVENTS: Final[Mapping[str, Service]] = {
+    "GET": _subscribing(_list_events),
+    "POST": _subscribing(_create_event),
+    "PUT": _subscribing(_update_event),
+    "DELETE": _subscribing(_delete_events),
+}
 
 
 class Route(NamedTuple):
-    """Where a target leads: the words of its path, the query, and for each method that there is the service."""
+    """Where a target leads: the words of its path, the query, and for each method that there is the service.
+
+    ``event`` are the words behind ``phoneCallEvents``: a type, an id, or both.
+    """
 
     user: str
     extension: str
     call: str | None
     query: Mapping[str, str]
     services: Mapping[str, Service]
+    event: tuple[str, ...] = ()
 
     @property
     def methods(self) -> list[str]:
@@ -419,7 +479,7 @@ def route(target: str) -> Route | None:
         words.pop()
     root, words = words[:3], words[3:]
     if root == ["", "uapi", "extensions"] and 3 <= len(words) <= 5 and words[2] == "phoneCallEvents":
-        return Route(words[0], words[1], None, {}, _EVENTS)
+        return Route(words[0], words[1], None, {}, _EVENTS, tuple(words[3:]))
     if root == ["", "uapi", "extensions"] and words[2:] == ["phoneCallStream"]:
         return Route(words[0], words[1], None, {}, _STREAM)
     if root != ["", "uapi", "phoneCalls"] or len(words) > 3:
@@ -456,6 +516,7 @@ def respond(register: r.Register, request: Request, *, now_us: int) -> Outcome:
         call=leads.call,
         user=leads.user,
         scope=request.scope,
+        event=leads.event,
         fields=m.read_body(request.body) if request.method in {"PUT", "POST"} else leads.query,
     )
     result = leads.services[request.method](register, ask, now_us)

@@ -111,4 +111,5 @@ function tellMissed(before, after, lostForMs) {
   const words = [`Back after ${span(Math.round(lostForMs / 1000))}.`, server, missed].filter(Boolean).join(" ");
   byId("missed").hidden = false;
   write(byId("missed-text"), words);
+  news.missed = words;
 }

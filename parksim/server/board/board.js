@@ -38,8 +38,10 @@ function draw() {
   placed.show(shown.placed, (call) => [[plain(call.caller)], [plain(call.extension)]], nowUs);
   placed.section.hidden = shown.placed.length === 0;
   write(byId("placed-sum"), number.format(shown.placed.length));
-  refusals.show(shown.refusals, (call) => [[plain(call.caller)], [plain(call.parker)]], nowUs);
-  timeouts.show(shown.timeouts, (call) => [[plain(call.caller)], [plain(call.parker)]], nowUs);
+  const lotOf = (call) => (shown.lots.length > 1 ? `, lot ${plain(call.lot)}` : "");
+  for (const [table, calls] of [[refusals, shown.refusals], [timeouts, shown.timeouts]]) {
+    table.show(calls, (call) => [[plain(call.caller)], [plain(call.parker) + lotOf(call)]], nowUs);
+  }
   write(byId("returning-sum"), shown.returns.length ? number.format(shown.returns.length) : "");
   write(byId("attendants-sum"), attendantsSum(shown.attendants));
   write(byId("queue-sum"), shown.queue.length ? number.format(shown.queue.length) : "");

@@ -3,7 +3,7 @@
 const SPEAK_MS = 5000; // no more than one spoken summary in this time
 
 // News is gathered and told in one sentence each, so that a screen reader is not talked over by a busy lot.
-const news = { parked: [], returned: [], refused: 0, connection: "", done: "" };
+const news = { parked: [], returned: [], refused: 0, connection: "", missed: "", verdict: "", done: "" };
 let spokenMs = -SPEAK_MS;
 
 function list(labels, one, many) {
@@ -17,6 +17,8 @@ function speak(nowMs) {
   const refused = news.refused === 1 ? "1 park refused." : `${number.format(news.refused)} parks refused.`;
   const sentences = [
     news.connection,
+    news.missed,
+    news.verdict,
     news.done,
     list(news.parked, "Parked in", "calls parked"),
     list(news.returned, "Time up, returning to", "calls returning"),
@@ -28,8 +30,7 @@ function speak(nowMs) {
   news.parked = [];
   news.returned = [];
   news.refused = 0;
-  news.connection = "";
-  news.done = "";
+  news.connection = news.missed = news.verdict = news.done = "";
 }
 
 function gatherNews(before, after, time) {
@@ -38,6 +39,7 @@ function gatherNews(before, after, time) {
     news.refused += refused;
     showRefusals(refused, time);
   }
+  if (before.headline.state !== after.headline.state) news.verdict = plain(after.headline.text);
   after.lots.forEach((lot, place) => {
     const old = before.lots[place] ? before.lots[place].slots : [];
     lot.slots.forEach((stay, slot) => {

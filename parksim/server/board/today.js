@@ -21,7 +21,7 @@ class Share {
     const met = row.met === null ? "" : row.met ? "good" : "bad";
     this.item.className = `share ${met}`;
     write(this.value, row.shown === null ? "–" : plain(row.shown));
-    write(this.verdict, met ? (row.met ? "✓ met" : "✕ missed") : row.wanted === null ? "" : "no value yet");
+    write(this.verdict, met ? (row.met ? "✓ met" : "✕ missed") : row.wanted === null ? "" : row.measured ? "no value yet" : "not measured");
     write(this.words, plain(row.words));
     write(this.wanted, row.wanted === null ? "" : `wanted ${plain(row.wanted)}`);
     write(this.part, row.whole ? `${number.format(row.part)} of ${number.format(row.whole)}` : "");
