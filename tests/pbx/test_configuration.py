@@ -61,6 +61,8 @@ def test_nothing_of_a_shipped_scenario_is_lost(path, system, tmp_path):
         '[[lot]]\nname = "general"\nslots = 3\norganization = "a -- b while parkpos = 9"',
         '[[lot]]\nname = "a--b"\nslots = 3\nweight = 0\n[[lot]]\nname = "default"\nslots = 3\nchoice = "next"',
         '[lot]\nslots = 2\n[recall]\nto = "group"\nring = "7.25s"',
+        '[lot]\nslots = 2\n[recall]\nto = "elsewhere"\nring = "7s"',
+        '[lot]\nslots = 2\nlimits = "pbx"\nmax_in_parking = "unlimited"\n[recall]\nto = "elsewhere"',
         '[lot]\nslots = 2\n[recall]\nring = "unlimited"\nbusy = "drop"\nunanswered = "drop"',
     ],
 )
@@ -122,6 +124,20 @@ def test_an_orbit_without_a_time_out_has_that_of_freeswitch(tmp_path):
     text = "".join(line for line in text.splitlines(True) if "valet_parking_timeout" not in line)
     found = read_configuration(written(tmp_path, text, "dialplan.xml"))
     assert found.tables["lot"][0]["max_in_parking"] == "60s"
+
+
+def test_a_return_to_a_mailbox_is_said_in_the_words_of_the_pbx(tmp_path):
+    """comebackcontext, or the orbit, of that name; another name is taken as that of the attendants, as it was."""
+    lot = '[lot]\nslots = 3\n[recall]\nto = "elsewhere"'
+    scenario = parksim.Scenario.loads(f"{REST}parking = {{ probability = 1 }}\n{lot}")
+    for system, line in (("asterisk", "comebackcontext = elsewhere"), ("freeswitch", "orbit_exten=elsewhere")):
+        text = export(scenario, system)
+        assert line in text
+        assert "parksim: recall.to" not in text
+        for name, to in (("voicemail-100", "elsewhere"), ("vm", "elsewhere"), ("desk", "group"), ("elm", "group")):
+            other = text.replace(line, line.replace("elsewhere", name))
+            found = read_configuration(written(tmp_path, other, f"lots.{ENDINGS[system]}"))
+            assert found.tables["recall"]["to"] == to, (system, name)
 
 
 def test_a_remark_counts_only_while_its_line_is_unchanged(tmp_path):

@@ -10,7 +10,16 @@ from typing import Final
 
 from parksim.errors import ConfigurationError
 from parksim.pbx.configuration.asterisk_syntax import Group, groups_of
-from parksim.pbx.configuration.lots import Imported, LeftOut, PbxLot, Setting, remark_of, with_remarks
+from parksim.pbx.configuration.lots import (
+    ELSEWHERE,
+    Imported,
+    LeftOut,
+    PbxLot,
+    Setting,
+    remark_of,
+    returns_to,
+    with_remarks,
+)
 from parksim.scenario.messages import nearest
 
 NEW: Final = "Asterisk 12 or newer (res_parking.conf)"
@@ -95,7 +104,9 @@ def _lot(name: str, group: Group, left_out: list[LeftOut], *, shares_section: bo
     for key, value in DEFAULTS.items():
         _take(lot, last.get(key) or Setting(group.path, 0, key, value))
     for key, one in last.items():
-        if key not in DEFAULTS:
+        if key == "comebackcontext" and lot.recall["to"] == "group" and returns_to(one.value) == ELSEWHERE:
+            lot.set_recall("to", ELSEWHERE, f"comebackcontext = {one.value} ({one.place})")
+        elif key not in DEFAULTS:
             other = "another feature than parking" if shares_section else _unknown(key)
             left_out.append(LeftOut(one, WITHOUT.get(key, other)))
     lot.set_recall("attempts", 1, "Asterisk rings the parker once")

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from parksim.errors import ArgumentError
 from parksim.pbx.configuration import freeswitch
-from parksim.pbx.configuration.lots import PbxLot, whole_seconds
+from parksim.pbx.configuration.lots import ELSEWHERE, PbxLot, whole_seconds
 from parksim.scenario.comments import toml
 from parksim.scenario.laws import Law
 from parksim.scenario.model import Scenario
@@ -159,9 +159,10 @@ def _to_asterisk(head: str, lots: list[_Lot]) -> str:
         lines += ["", f"[{section}]"]
         lines += [f"{one.text:<28} ; {one.comment}" for one in _asterisk_lines(lot, alone=len(lots) == 1)]
         if lot.recall["to"] != "parker":
-            lines.append("; In extensions.conf [parkedcallstimeout] says where these calls go: exten => s,1,Queue(...)")
+            context, to = (ELSEWHERE, "VoiceMail") if lot.recall["to"] == ELSEWHERE else ("parkedcallstimeout", "Queue")
+            lines.append(f"; In extensions.conf [{context}] says where these calls go: exten => s,1,{to}(...)")
         native = {"slots": lot.plain["slots"], "first": lot.first, "choice": _asterisk_choice(lot)[1]}
-        recall = {"to": "parker" if lot.recall["to"] == "parker" else "group", "ring": float(_ring_s(lot))}
+        recall = {"to": _returns(lot), "ring": float(_ring_s(lot))}
         options = {"first": f"parkpos = {lot.first}-{lot.last}", "max_in_parking": f"parkingtime = {lot.limit_s}"}
         options["choice"] = f"findslot = {_asterisk_choice(lot)[0]}"
         options["recall.ring"] = f"comebackdialtime = {_ring_s(lot)}"
@@ -182,6 +183,8 @@ def _asterisk_lines(lot: _Lot, *, alone: bool) -> Iterator[_Line]:
     yield _Line(f"parkingtime = {lot.limit_s}", lot.origin("max_in_parking"))
     yield _Line(f"findslot = {_asterisk_choice(lot)[0]}", lot.origin("choice"))
     yield _Line(f"comebacktoorigin = {'yes' if lot.recall['to'] == 'parker' else 'no'}", lot.recall_origin("to"))
+    if lot.recall["to"] == ELSEWHERE:
+        yield _Line(f"comebackcontext = {ELSEWHERE}", lot.recall_origin("to"))
     yield _Line(f"comebackdialtime = {_ring_s(lot)}", lot.recall_origin("ring"))
 
 
@@ -205,7 +208,7 @@ def _to_freeswitch(head: str, lots: list[_Lot]) -> str:
         lines += ["    </condition>"]
         options = {"max_in_parking": f"valet_parking_timeout = {lot.limit_s}"}
         native = {"slots": lot.plain["slots"], "first": lot.first, "choice": "lowest"}
-        recall = {"to": lot.recall["to"] if _orbit(lot) else "parker", "ring": 30.0, "attempts": 1, "busy": "wait"}
+        recall = {"to": _returns(lot) if _orbit(lot) else "parker", "ring": 30.0, "attempts": 1, "busy": "wait"}
         for one in lot.remarks(native, recall | {"unanswered": "group"}, options):
             why = one.comment.format(choices="the lowest free slot (auto in)")
             lines.append(f"    <!-- FreeSWITCH cannot say it: {_in_comment(why)}. -->")
@@ -226,14 +229,21 @@ def _freeswitch_lines(lot: _Lot) -> Iterator[_Line]:
     if orbit := _orbit(lot):
         comment = lot.recall_origin("to")
         if orbit != freeswitch.PARKER:
-            comment += "; write the number of your attendants' queue"
+            whose = "a mailbox" if orbit == ELSEWHERE else "your attendants' queue"
+            comment += f"; write the number of {whose}, or let this name lead to it"
         yield _Line(f"  set valet_parking_orbit_exten={orbit}", comment)
     yield _Line(f"  valet_park {lot.name} auto in {lot.first} {lot.last}", lot.origin("first", "slots"))
 
 
 def _orbit(lot: _Lot) -> str:
     """Return where calls go after the time-out; nothing without one, since an orbit would bring one."""
-    return "" if not lot.limit_s else freeswitch.PARKER if lot.recall["to"] == "parker" else "operator"
+    names = {"parker": freeswitch.PARKER, ELSEWHERE: ELSEWHERE}
+    return names.get(lot.recall["to"], "operator") if lot.limit_s else ""
+
+
+def _returns(lot: _Lot) -> str:
+    """Return where calls return to, as far as the PBX's own lines say it."""
+    return str(lot.recall["to"]) if lot.recall["to"] in ("parker", ELSEWHERE) else "group"
 
 
 def _in_xml(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from xml.parsers import expat
 
 from parksim.errors import ConfigurationError
-from parksim.pbx.configuration.lots import Imported, LeftOut, PbxLot, Setting, remark_of, with_remarks
+from parksim.pbx.configuration.lots import Imported, LeftOut, PbxLot, Setting, remark_of, returns_to, with_remarks
 
 SYSTEM: Final = "FreeSWITCH (valet_park)"
 ORBIT_LIMIT: Final = "60"
@@ -155,7 +155,7 @@ class _Reader:
         lot.said["valet_parking_timeout"] = seconds
         lot.set_limit(int(seconds), origin)
         if orbit:
-            to = "parker" if orbit.value == PARKER else "group"
+            to = "parker" if orbit.value == PARKER else returns_to(orbit.value)
             lot.set_recall("to", to, f"valet_parking_orbit_exten = {orbit.value} ({orbit.place})")
         for key, one in variables.items():
             if key in _WITHOUT:

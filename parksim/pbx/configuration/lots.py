@@ -60,6 +60,19 @@ class Remark(NamedTuple):
     option_value: str
 
 
+ELSEWHERE: Final = "elsewhere"
+_VOICEMAIL: Final = re.compile(r"(?<![a-z])(elsewhere|voicemail|vm)(?![a-z])")
+
+
+def returns_to(name: str) -> str:
+    """Return where calls go whose context or extension has a name; only a few names say that it is not the attendants.
+
+    >>> returns_to("voicemail-100"), returns_to("operator")
+    ('elsewhere', 'group')
+    """
+    return ELSEWHERE if _VOICEMAIL.search(name.lower()) else "group"
+
+
 @dataclass
 class PbxLot:
     """A lot as the PBX has it: a scenario's keys, and where each value was said."""
