@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from parksim.journal.journal import is_parking
 from parksim.pbx.calls import CallTracker, Row
-from parksim.pbx.coverage import SECOND_US, Part, calls_from, stays_from
+from parksim.pbx.coverage import SECOND_US
 from parksim.pbx.formats.entry import Entry
 from parksim.pbx.formats.files import Places
+from parksim.pbx.parts import Part, calls_from, stays_from
 from parksim.rules import codes as c
 
 _AROUND: Final = (c.OFFERED, c.ANSWERED, c.ABANDONED)

@@ -36,7 +36,7 @@ from parksim.pbx.calls import (
     RecordingTracker,
     Row,
 )
-from parksim.pbx.coverage import Coverage, Part, parts_of, stays_from, unseen_cuts
+from parksim.pbx.coverage import Coverage, unseen_cuts
 from parksim.pbx.formats import ami, cel, columns, json_lines, queue_log
 from parksim.pbx.formats.entry import TELLS, Entry, Findings, Remark
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
@@ -53,6 +53,7 @@ from parksim.pbx.formats.order import (
 )
 from parksim.pbx.formats.table import JOURNAL
 from parksim.pbx.joining import joined
+from parksim.pbx.parts import Part, parts_of, stays_from
 from parksim.pbx.seats import has_slots, in_their_lots, seated
 from parksim.pbx.sections import EFFECTS, SETTINGS, STEP, Cut, Section, holes, refined_us, restarts, sections_of
 from parksim.pbx.settings import Change, changes, whole_limits
@@ -377,6 +378,9 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
     _cut(log, parts, forms, boots, instants, how)
     log.coverage = Coverage.of(forms, log.cuts, log.first_us, log.last_us)
+    for part in log.coverage.parts:
+        for gap in part.gaps:
+            log.remark(gap.line, gap.why, f"for what {part.form} tells, that time is left out")
     return log
 
 
