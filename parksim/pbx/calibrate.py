@@ -116,6 +116,11 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
             "calls that were never parked: arrivals are the requests for a slot, and a return that is parked again "
             "counts as another call"
         )
+    for part in log.coverage.parts:
+        if part.foreign:
+            result.unknown.append(
+                f"calls that are not in {part.form} and were not parked: {part.foreign:,} parked calls are not in it"
+            )
     # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed; so it is where the rate
     # changes, for the mean rate between the first call and the last.
     gaps = max(sum(len(one) - 1 for one in stretches), 1)

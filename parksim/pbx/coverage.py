@@ -26,6 +26,8 @@ class Covered(NamedTuple):
     stays: int
     gaps: tuple[Gap, ...]
     """Those that are no cuts of the whole log."""
+    foreign: int
+    """Of a form with calls: how many that were parked, while it tells of calls, it does not have."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Coverage:
     def of(cls, parts: Sequence[Part], cuts: Sequence[Cut], first_us: int, last_us: int) -> "Coverage":
         """Return what parts cover; a cut in which a part wrote something does not concern it."""
         calls, stays = calls_from(parts), stays_from(parts)
+        parked = {row.call: row.time_us for part in stays for row in part.rows if row.kind == c.PARKED}
         cut = [(one.from_us, one.to_us) for one in cuts]
         found = []
         for part, gaps in zip(parts, gaps_of(parts), strict=True):
@@ -51,7 +54,10 @@ class Coverage:
             n_calls = len({row.call for row in part.rows if row.kind == c.OFFERED})
             n_stays = sum(row.kind == c.PARKED for row in part.rows)
             believed = part in calls, part in stays
-            found.append(Covered(part.form, part.tells, left, *believed, n_calls, n_stays, own))
+            known = {row.call for row in part.rows}
+            foreign = sum(call not in known and span_of(left, at_us) is not None for call, at_us in parked.items())
+            foreign = foreign if believed == (True, False) else 0
+            found.append(Covered(part.form, part.tells, left, *believed, n_calls, n_stays, own, foreign))
         return cls(tuple(found), tuple(cut), first_us, last_us)
 
     @property
@@ -74,7 +80,10 @@ class Coverage:
             gaps = len(part.spans) - 1
             holes = f" ({gaps:,} gap{'s' * (gaps > 1)} left out)" if gaps else ""
             what = " and ".join(about) or "what no other form tells"
-            told.append(f"{part.form} covers {hours:,.2f} hours{holes}; it is believed about {what}.")
+            foreign = f"; {part.foreign:,} parked calls are not in it, and count as calls that came" * (
+                part.foreign > 0
+            )
+            told.append(f"{part.form} covers {hours:,.2f} hours{holes}; it is believed about {what}{foreign}.")
         return told
 
     def _believed(self, spans: Sequence[Sequence[Span]]) -> list[Span]:

@@ -373,7 +373,7 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
     log.calls_recorded = calls_recorded
     log.has_slots, log.exact_us = slots, findings.exact_us
-    log.tells = frozenset().union(*(stream.reader.tells for stream in read))
+    log.tells = frozenset().union(*(part.tells for part in forms))
     log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
     _cut(log, parts, forms, boots, instants, how)

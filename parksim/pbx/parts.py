@@ -2,13 +2,16 @@
 
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from parksim.journal.journal import is_parking
 from parksim.pbx.calls import CallTracker, Row
 from parksim.pbx.formats import queue_log
 from parksim.pbx.formats.entry import Reader
 from parksim.rules import codes as c
+
+AROUND: Final = frozenset({"offered", "waits", "returns"})
+"""What a form does not tell that has nothing but parks."""
 
 
 class Part(NamedTuple):
@@ -28,6 +31,12 @@ class Part(NamedTuple):
         """Whether it has parks."""
         return any(map(is_parking, self.rows))
 
+    @property
+    def has_more(self) -> bool:
+        """Whether it has more than parks, and what a park makes sure came before it."""
+        parks = {row.line for row in self.rows if is_parking(row) or row.kind == c.REFUSED}
+        return any(row.line not in parks for row in self.rows)
+
 
 def parts_of(read: Sequence[tuple[Reader, CallTracker, Sequence[int]]]) -> list[Part]:
     """Return what each form says, with calls named as in all of them.
@@ -40,7 +49,8 @@ def parts_of(read: Sequence[tuple[Reader, CallTracker, Sequence[int]]]) -> list[
     for reader, tracker, instants in read:
         rows = [row._replace(call=known.get(row.call, row.call)) for row in tracker.rows] if known else tracker.rows
         in_order = array("q", sorted(instants))
-        parts.append(Part(reader.form, reader.tells, rows, in_order, tracker.orphans, tracker.calls_recorded))
+        part = Part(reader.form, reader.tells, rows, in_order, tracker.orphans, tracker.calls_recorded)
+        parts.append(part if part.has_more else part._replace(tells=part.tells - AROUND))
     return parts
 
 
