@@ -119,7 +119,7 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
     for part in log.coverage.parts:
         if part.foreign:
             result.unknown.append(
-                f"calls that are not in {part.form} and were not parked: {part.foreign:,} parked calls are not in it"
+                f"calls that {part.form} lacks and that were not parked; of parked calls it lacks {part.foreign:,}"
             )
     # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed; so it is where the rate
     # changes, for the mean rate between the first call and the last.

@@ -43,7 +43,8 @@ class Coverage:
     def of(cls, parts: Sequence[Part], cuts: Sequence[Cut], first_us: int, last_us: int) -> "Coverage":
         """Return what parts cover; a cut in which a part wrote something does not concern it."""
         calls, stays = calls_from(parts), stays_from(parts)
-        parked = {row.call: row.time_us for part in stays for row in part.rows if row.kind == c.PARKED}
+        parked = {call for part in stays for call in _parked(part)}
+        since = {row.call: row.time_us for part in stays for row in reversed(part.rows) if row.call in parked}
         cut = [(one.from_us, one.to_us) for one in cuts]
         found = []
         for part, gaps in zip(parts, gaps_of(parts), strict=True):
@@ -55,7 +56,7 @@ class Coverage:
             n_stays = sum(row.kind == c.PARKED for row in part.rows)
             believed = part in calls, part in stays
             known = {row.call for row in part.rows}
-            foreign = sum(call not in known and span_of(left, at_us) is not None for call, at_us in parked.items())
+            foreign = sum(call not in known and span_of(left, at_us) is not None for call, at_us in since.items())
             foreign = foreign if believed == (True, False) else 0
             found.append(Covered(part.form, part.tells, left, *believed, n_calls, n_stays, own, foreign))
         return cls(tuple(found), tuple(cut), first_us, last_us)
@@ -110,6 +111,10 @@ def span_of(spans: Sequence[Span], at_us: int) -> Span | None:
     """Return the span that an instant lies in; None in a gap."""
     at = bisect_right(spans, at_us, key=lambda one: one[0]) - 1
     return spans[at] if at >= 0 and at_us <= spans[at][1] else None
+
+
+def _parked(part: Part) -> set[str]:
+    return {row.call for row in part.rows if row.kind == c.PARKED}
 
 
 def _written(part: Part, from_us: int, to_us: int) -> bool:

@@ -74,21 +74,23 @@ def _holes(part: Part, silences: Sequence[Span], others: Sequence[Part]) -> Iter
     """Yield the silences of a part that its own calls or another part's contradict."""
     if not silences:
         return
-    unseen = _unseen(part)
+    unseen, whole = _unseen(part)
     missing = [_missing(part, other, silences) for other in others]
     for number, one in enumerate(silences):
         told = [reasons[number] for reasons in missing if number in reasons]
-        if any(_overlap(one, span) > 0 for span in unseen):
+        odd = sum(_overlap(one, span) > 0 for span in unseen)
+        if odd and len(silences) / math.comb(whole + odd, odd) <= BY_CHANCE:
             yield _gap(part, *one, f"{_silent(part, one)}, and calls came or went unseen")
         elif told:
             yield _gap(part, *one, f"{_silent(part, one)}, and {told[0]}")
 
 
-def _unseen(part: Part) -> list[Span]:
-    """Return from when to when something happened that a part does not have.
+def _unseen(part: Part) -> tuple[list[Span], int]:
+    """Return from when to when something happened that a part does not have, and how many calls it has.
 
     A call that ends without having begun, began before; one that is parked and of which nothing comes after, left
-    later. Both within the longest time that any call took, else the part's beginning or end explains them.
+    later. Both within the longest time that any call took, unless they took longer than all: k calls are the longest of
+    n + k by chance in one case of n + k over k.
     """
     first: dict[str, int] = {}
     last: dict[str, Row] = {}
@@ -100,9 +102,8 @@ def _unseen(part: Part) -> list[Span]:
     ends = [*part.orphans, *(at_us for call, at_us in first.items() if call not in begins)]
     left = [row.time_us for row in last.values() if row.kind == c.PARKED]
     begin_us, end_us = part.instants[0] + longest_us, part.instants[-1] - longest_us
-    return [(at_us - longest_us, at_us) for at_us in ends if at_us > begin_us] + [
-        (at_us, at_us + longest_us) for at_us in left if at_us < end_us
-    ]
+    spans = [(at_us - longest_us, at_us) for at_us in ends if at_us > begin_us]
+    return [*spans, *((at_us, at_us + longest_us) for at_us in left if at_us < end_us)], len(begins) - len(left)
 
 
 def _missing(part: Part, other: Part, silences: Sequence[Span]) -> dict[int, str]:

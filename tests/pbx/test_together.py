@@ -173,7 +173,7 @@ def test_parked_calls_that_no_queue_had_are_counted_and_said(tmp_path):
     queue = next(part for part in met.log.coverage.parts if part.form == "queue_log")
     edge = len(parked) - queue.foreign  # before the queue's first line, after its last
     assert 0 <= edge <= 1
-    assert any(f"{queue.foreign} parked calls are not in it" in one for one in met.calibrate().unknown)
+    assert any(f"of parked calls it lacks {queue.foreign}" in one for one in met.calibrate().unknown)
 
 
 def test_an_hour_in_which_a_file_lacks_calls_is_named_and_left_out(tmp_path):
