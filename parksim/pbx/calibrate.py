@@ -20,12 +20,12 @@ from parksim.journal.measures import open_by_hour_us
 from parksim.journal.tally import Window
 from parksim.pbx.agreement import Agreement
 from parksim.pbx.conformance import timed_out_us
-from parksim.pbx.coverage import Span
 from parksim.pbx.durations import Clock, Observed, busiest, observe
 from parksim.pbx.fitting import DRAWN, Calibration, empirical, number, percent, seconds, share_of, span
 from parksim.pbx.formats import cel
 from parksim.pbx.formats.entry import shown
 from parksim.pbx.log import FieldLog
+from parksim.pbx.missing import Span
 from parksim.pbx.variation import busy_days, chi_squared, dispersion, shares_by_hour, widened
 from parksim.rules import codes as c
 from parksim.scenario.lots import UAPI_LIMITS_S
@@ -116,6 +116,11 @@ def _arrivals(result: Calibration, log: FieldLog, seen: Observed) -> None:
             "calls that were never parked: arrivals are the requests for a slot, and a return that is parked again "
             "counts as another call"
         )
+    for part in log.coverage.parts:
+        if part.foreign:
+            result.unknown.append(
+                f"calls that {part.form} lacks and that were not parked; of parked calls it lacks {part.foreign:,}"
+            )
     # N - 1 gaps of a Poisson process of rate r: r times their sum is gamma distributed; so it is where the rate
     # changes, for the mean rate between the first call and the last.
     gaps = max(sum(len(one) - 1 for one in stretches), 1)

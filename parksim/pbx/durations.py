@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from parksim.journal.journal import is_parking
 from parksim.pbx.calls import Row
-from parksim.pbx.coverage import Span, span_of
+from parksim.pbx.coverage import span_of
 from parksim.pbx.log import FieldLog
+from parksim.pbx.missing import Span
 from parksim.rules import codes as c
 
 Seconds = NDArray[np.float64]

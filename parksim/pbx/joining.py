@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from parksim.journal.journal import is_parking
 from parksim.pbx.calls import CallTracker, Row
-from parksim.pbx.coverage import SECOND_US, Part, calls_from, stays_from
+from parksim.pbx.coverage import SECOND_US
 from parksim.pbx.formats.entry import Entry
 from parksim.pbx.formats.files import Places
+from parksim.pbx.parts import Part, calls_from, stays_from
 from parksim.rules import codes as c
 
 _AROUND: Final = (c.OFFERED, c.ANSWERED, c.ABANDONED)
@@ -66,7 +67,7 @@ def joined(parts: Sequence[Part], places: Places) -> list[Row]:
     life = _life([row for part in sources for row in part.rows])
     offered = {row.call for part in believed for row in part.rows if row.kind == c.OFFERED}
     chosen: list[Row] = []
-    bare = not any(map(_tells_more, sources))
+    bare = not any(part.has_more for part in sources)
     for part in parts:
         around = (row for row in part.rows if not (row.call in offered and row.kind in (c.OFFERED, c.ANSWERED)))
         if part in sources:
@@ -82,12 +83,6 @@ def joined(parts: Sequence[Part], places: Places) -> list[Row]:
     for row in sorted(chosen, key=lambda row: row.time_us):
         tracker.add(row)
     return tracker.rows
-
-
-def _tells_more(part: Part) -> bool:
-    """Tell whether a part has more than parks, and what a park makes sure came before it."""
-    parks = {row.line for row in part.rows if is_parking(row) or row.kind == c.REFUSED}
-    return any(row.line not in parks for row in part.rows)
 
 
 def _life(rows: Iterable[Row]) -> dict[str, tuple[Row, bool]]:

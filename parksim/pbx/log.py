@@ -25,13 +25,14 @@ from parksim.errors import JournalError, LogError
 from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.calls import Boot, Row
-from parksim.pbx.coverage import Coverage, Part, parts_of, stays_from, unseen_cuts
+from parksim.pbx.coverage import Coverage, unseen_cuts
 from parksim.pbx.formats import ami
 from parksim.pbx.formats.entry import TELLS, Findings, Remark, shown
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
 from parksim.pbx.formats.order import LONG_STEP_US, ORDER_US, Step, out_of_order
 from parksim.pbx.formats.table import JOURNAL
 from parksim.pbx.joining import joined
+from parksim.pbx.parts import Part, parts_of, stays_from
 from parksim.pbx.seats import has_slots, in_their_lots, seated
 from parksim.pbx.sections import (
     EFFECTS,
@@ -356,13 +357,16 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
     log.requests_recorded = any(part.tracker.requests_recorded for part in parts)
     log.calls_recorded = calls_recorded
     log.has_slots, log.exact_us = slots, findings.exact_us
-    log.tells = frozenset().union(*(stream.reader.tells for stream in read))
+    log.tells = frozenset().union(*(part.tells for part in forms))
     log.agents, log.lacking = frozenset(findings.agents), _lacking(files, read)
     boots = sorted((boot for part in parts for boot in part.tracker.boots), key=lambda boot: boot.time_us)
     silences = [(from_us - midnight_us, until_us - midnight_us) for from_us, until_us in findings.silences]
     foreign = any(stream.reader.form == ami.FORM for stream in read) and not any(part.steps for part in parts)
     _cut(log, parts, forms, boots, instants, how, silences if foreign else None)
     log.coverage = Coverage.of(forms, log.cuts, log.first_us, log.last_us)
+    for part in log.coverage.parts:
+        for gap in part.gaps:
+            log.remark(gap.line, gap.why, f"for what {part.form} tells, that time is left out")
     if log.has_slots:
         _remark_overlaps(log)
     return log

@@ -27,7 +27,7 @@ from parksim.pbx.log import MOST_SLOTS, TOLERANCE_US, FieldLog, Reading, read_lo
 from parksim.pbx.log_measures import LogMeasure, measured
 from parksim.pbx.occupancy import compare_without_slots
 from parksim.pbx.what_if import Change, WhatIf
-from parksim.results import html_table
+from parksim.results import html_table, shower
 from parksim.rules import codes as c
 from parksim.scenario.quantities import UNLIMITED, duration_s, microseconds
 
@@ -85,6 +85,15 @@ class Replay:
         except JournalError as error:
             raise LogError(self.log.path, None, f"these calls cannot be offered again: {error}", "replay it") from None
         return reoffered.what_if(self.log, self.agreement, self.calibrate().scenario, change)
+
+    def report(self, path: str | Path) -> None:
+        """Write a page (``.html``, opens offline) or Markdown (``.md``): what was read, the verdict, what to record.
+
+        Raises:
+            ArgumentError: the file's name ends otherwise.
+            OutputError: the file cannot be written.
+        """
+        shower("report")(self, path)
 
     def _repr_html_(self) -> str:
         first = self.agreement.first

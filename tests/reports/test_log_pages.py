@@ -80,6 +80,8 @@ def test_the_first_wrong_rows_are_named_with_their_lines(tmp_path):
     assert f"log.csv{met.agreement.first.line}{met.agreement.first.why}" in said
     assert main(["replay", str(path), "--report", str(tmp_path / "page.html")]) == MISSED
     assert said == Elements((tmp_path / "page.html").read_text()).text
+    met.report(tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == (tmp_path / "page.html").read_bytes()
 
 
 def test_a_log_without_parks_says_why_and_what_to_record(tmp_path, capsys):
