@@ -568,8 +568,9 @@ class Switchboard:
                 listener(fact)
             except Exception as error:  # noqa: BLE001 - raised again for the giver of the work; the model has run on
                 self._failures.append(error)
-        for reader in self._readers:
-            reader.tell(fact)
+        if self._readers:
+            for reader in self._readers:
+                reader.tell(fact)
 
 
 __all__ = ["Clock", "Command", "CommandError", "Facts", "Missed", "Place", "RealClock", "Switchboard", "VirtualClock"]

@@ -242,7 +242,8 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    length = [] if reply.status == 204 or reply == STREAM else [("Content-Length", str(len(reply.body)))]
-    fields = header_fields(*reply.headers, *SAFETY_HEADERS, *length)
+    fields = header_fields(*reply.headers, *SAFETY_HEADERS)
+    if reply.status != 204 and reply != STREAM:
+        fields = (*fields, (b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": fields})
     await send({"type": "http.response.body", "body": reply.body})

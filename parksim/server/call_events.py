@@ -156,6 +156,6 @@ def event_text(register: Register, found: uapi.Found, event: CallEvent) -> str:
     if fact.reason != c.NO_REASON:
         told["reason"] = c.REASON_NAMES[fact.reason]
     [shown] = uapi.entries(register, found, [event.call])
-    told["phoneCall"] = shown.model_dump(mode="json")
+    told["phoneCall"] = shown.on_the_wire()
     data = json.dumps(told, separators=(",", ":"))
     return f"id: {event.number}\nevent: {event.name}\ndata: {data}\n\n"

@@ -98,8 +98,8 @@ def _lines(checkpoint: Checkpoint) -> Iterator[Any]:
                 yield owner, name, value[start : start + ROWS_AT_ONCE]
 
 
-def store(session: Path, lines: list[bytes]) -> None:
-    """Put a checkpoint into its file, on the disk, and keep the one before.
+def store(session: Path, lines: list[bytes], *, keep_newest: bool = True) -> None:
+    """Put a checkpoint into its file, on the disk; the newest becomes the one before, unless it cannot be used.
 
     Raises:
         OSError: it cannot be written; those that were there still are.
@@ -112,8 +112,9 @@ def store(session: Path, lines: list[bytes]) -> None:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            newest.replace(before)
+        if keep_newest:
+            with suppress(FileNotFoundError):
+                newest.replace(before)
         coming.replace(newest)
     except OSError:
         with suppress(OSError):

@@ -465,6 +465,8 @@ class Desk:
         for fact in outcome.facts:
             if fact.kind == c.OFFERED:
                 later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
+        if outcome.facts:  # an UnPark and a PickUp, which only ring, leave none
+            return
         for call in outcome.register.calls.changed_since(before.calls):
             was = before.calls.with_number(call.number)
             ringing = call.stay or call.returning

@@ -90,7 +90,8 @@ class Keeper:
         for line in pieces(checkpoint):
             lines.append(line)
             await asyncio.sleep(0)
-        await asyncio.to_thread(store, self._session.path, lines)
+        await asyncio.to_thread(store, self._session.path, lines, keep_newest=not self._session.note)
+        self._session.note = ""
         self._facts, self._lines = checkpoint.state.changes, checkpoint.place.lines
 
     def _tell(self, what: str) -> None:

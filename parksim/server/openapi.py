@@ -51,10 +51,6 @@ _PREFER: Final = {"name": "Prefer", "in": "header", "schema": {**_TEXT, "example
 class _WireSchema(GenerateJsonSchema):
     """Schemas of what is written: as the fields' serializers write them, nulls left out."""
 
-    def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
-        """Return the schema of a field's serializer; a model's own only leaves nulls out."""
-        return None if schema["type"] == "function-wrap" else super().ser_schema(schema)
-
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Return the schema of what is written when it is there."""
         return self.generate_inner(schema["schema"])

@@ -11,8 +11,9 @@ it lingers a moment, reading on, lest the answer be lost to a reset.
 import asyncio
 import re
 from asyncio import TimerHandle
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -103,6 +104,42 @@ def refused_beginning(text: bytes | bytearray, known: int = 0) -> Refusal | None
     return Refusal.HEADERS_TOO_LARGE if len(text) - end - 2 > HEADERS_LIMIT_BYTES else None
 
 
+class Joined:
+    """A transport that writes once a turn of the loop: the head of an answer and its body leave together.
+
+    uvicorn writes them one after the other, which is two system calls, and wakes the client twice.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, part: bytes) -> None:
+        """Write a part before the next turn."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(part)
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+    def write_eof(self) -> None:
+        """Write what is left, and that nothing follows."""
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """Write what is left, then close."""
+        self._flush()
+        self._transport.close()
+
+
 class Connection(HttpToolsProtocol):
     """One connection of a client: uvicorn's protocol with the limits of this module."""
 
@@ -119,7 +156,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for the first request; refuse it when there are too many connections."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Joined(transport, self.loop)))
         if len(self.connections) > CONNECTIONS_LIMIT + LINGERING_LIMIT:
             transport.abort()
         elif len(self.connections) > CONNECTIONS_LIMIT:
@@ -345,9 +382,10 @@ class Connection(HttpToolsProtocol):
             self.cycle.message_event.set()
 
 
-def header_fields(*fields: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+@lru_cache(256)  # most answers have the same few
+def header_fields(*fields: tuple[str, str]) -> tuple[tuple[bytes, bytes], ...]:
     """Return header fields as ASGI and the wire have them."""
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+    return tuple((name.lower().encode(), value.encode("latin-1")) for name, value in fields)
 
 
 def refusal_bytes(refusal: Refusal, first: list[tuple[bytes, bytes]]) -> bytes:

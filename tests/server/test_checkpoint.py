@@ -112,10 +112,11 @@ def no_checkpoints(session: Path) -> None:
 
 @pytest.mark.parametrize("seed", [51, 52, 53])
 def test_killed_again_and_again_it_is_as_after_a_full_replay(tmp_path, wall, seed):
-    """12 kills of a busy desk at drawn moments: state and later session equal by bytes with and without checkpoints."""
+    """12 kills of a busy desk at drawn moments: state, rows and later session equal with and without checkpoints."""
     rng = Random(seed)
     session = tmp_path / "a.session"
     asyncio.run(busy(opened(session), rng, 40, 0.2, wall))
+    facts = 0
     for kill in range(12):
         wall.seconds += rng.random() * 20
         other = copied(session, tmp_path / str(kill))
@@ -127,12 +128,17 @@ def test_killed_again_and_again_it_is_as_after_a_full_replay(tmp_path, wall, see
         assert few_lines < all_lines
         assert session.read_bytes() == other.read_bytes()
         moves = rng.getrandbits(32)
-        for desk in (whole, quick):
+        rows: list[list] = [[], []]
+        for desk, its in zip((whole, quick), rows, strict=True):
             before = wall.seconds
+            desk.switchboard.listen(its.append)
             asyncio.run(busy(desk, Random(moves), 1 + kill % 15, 0.15, wall))
             wall.seconds = before
+        assert rows[0] == rows[1]
+        facts += len(rows[0])
         assert quick.known() == whole.known(), f"kill {kill}"
         assert session.read_bytes() == other.read_bytes()
+    assert facts > 60
     proved, _ = start_of(session, full_replay=True)
     assert "agrees with the checkpoint" in proved.notes[-1]
     proved.close_file()
@@ -191,6 +197,30 @@ def test_a_flipped_byte_is_noticed_and_worked_around(tmp_path, wall):
         assert desk.notes == [f"{files(mine)[0]} is damaged; the checkpoint before it is used"], f"byte {place}"
         assert desk.known() == expected.known()
         desk.close_file()
+
+
+def test_a_damaged_checkpoint_does_not_take_the_place_of_a_whole_one(tmp_path, wall):
+    """After a start from the one before, the next checkpoint replaces the damaged one; the one before stays."""
+    session = session_of(tmp_path / "a.session", wall)
+    newest, before = files(session)
+    newest.write_bytes(newest.read_bytes()[:-9])
+    whole = before.read_bytes()
+
+    async def keep_two() -> None:
+        desk = opened(session)
+        async with desk.switchboard:
+            keeper = Keeper(desk, desk._session)
+            await keeper.keep()
+            assert before.read_bytes() == whole
+            first = newest.read_bytes()
+            await keeper.keep()
+            assert before.read_bytes() == first
+            desk.close_file()
+
+    asyncio.run(keep_two())
+    again, _ = start_of(session)
+    assert again.notes == []
+    again.close_file()
 
 
 def test_a_truncated_checkpoint_is_noticed_at_any_length(tmp_path, wall):
@@ -272,10 +302,10 @@ def test_a_full_disk_stops_nothing_and_is_said_once(tmp_path, wall, monkeypatch,
     full = [True]
     store = checkpoints.store
 
-    def stored(path, lines):
+    def stored(path, lines, **how):
         if full[0]:
             raise OSError(errno.ENOSPC, "No space left on device")
-        store(path, lines)
+        store(path, lines, **how)
 
     monkeypatch.setattr(keeping, "store", stored)
     monkeypatch.setattr(keeping, "LOOK_EVERY_S", 0.005)

@@ -1,5 +1,6 @@
 """What may come over a socket: malformed HTTP, limits, slowness, crowds; each answered as documented, then closed."""
 
+import asyncio
 import json
 import queue
 import socket
@@ -15,7 +16,7 @@ from server_stand import BEARER, CALL, RegisterDesk, answers, running, talking
 from parksim.rules.uapi import Refusal
 from parksim.rules.uapi.models import BODY_LIMIT_BYTES, TARGET_LIMIT_CHARACTERS
 from parksim.server import wire
-from parksim.server.wire import HEADERS_LIMIT_BYTES
+from parksim.server.wire import HEADERS_LIMIT_BYTES, Joined
 
 PARK = json.dumps({"action": "Park", "maxInParking": "30", "phoneCallViewId": "01"}).encode()
 PATH = f"/uapi/phoneCalls/12/0003*210/{CALL}"
@@ -526,3 +527,43 @@ def wait_until(holds):
     while not holds():
         assert time.monotonic() < until_s
         time.sleep(0.01)
+
+
+def test_an_answer_leaves_in_one_piece():
+    """What is written in one turn of the loop goes to the socket at once, also before a close."""
+
+    class Socket:
+        """A transport that keeps what is written."""
+
+        def __init__(self):
+            self.seen = []
+
+        def write(self, part):
+            """Keep a part."""
+            self.seen.append(part)
+
+        def close(self):
+            """Keep that it was closed."""
+            self.seen.append("closed")
+
+        def write_eof(self):
+            """Keep that nothing follows."""
+            self.seen.append("eof")
+
+    async def written():
+        socket = Socket()
+        joined = Joined(socket, asyncio.get_running_loop())
+        assert joined.seen is socket.seen  # the rest is the transport's own
+        joined.write(b"head ")
+        joined.write(b"body")
+        assert socket.seen == []
+        await asyncio.sleep(0)
+        joined.write(b"next ")
+        joined.write(b"one")
+        joined.write_eof()
+        joined.write(b"late")
+        joined.close()
+        await asyncio.sleep(0)
+        return socket.seen
+
+    assert asyncio.run(written()) == [b"head body", b"next one", "eof", b"late", "closed"]

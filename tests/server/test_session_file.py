@@ -8,6 +8,7 @@ import pytest
 import test_checkpoint as sessions
 from test_checkpoint import opened, session_of, start_of, wall  # noqa: F401 - a fixture
 
+from parksim import Scenario
 from parksim.cli.main import main
 from parksim.errors import SessionError
 from parksim.server import session_file
@@ -73,6 +74,22 @@ def test_a_request_left_out_or_a_wrong_checkpoint_is_noticed(session):
     )
     with pytest.raises(SessionError, match="leads to other changes than the whole session"):
         check(session)
+
+
+def test_a_scenario_of_files_is_checked_without_them(tmp_path):
+    """A session of recorded calls: its lines are read; the message names what does the rest; it is not compacted."""
+    session = tmp_path / "recorded.session"
+    desk = sessions.Desk(Scenario.load("scenarios/recorded.toml"), clock=sessions.VirtualClock(0), journal=session)
+    desk._session.mark(5)
+    desk.close_file()
+    first, second = check(session).splitlines()
+    assert "0 requests" in first
+    assert "were not done again" in second
+    assert "--full-replay" in second
+    whole = session.read_bytes()
+    with pytest.raises(SessionError, match=r"recorded\.session: "):
+        compact(session)
+    assert session.read_bytes() == whole
 
 
 def test_a_compacted_session_leads_to_the_same(tmp_path, session, wall):  # noqa: F811 - the fixture

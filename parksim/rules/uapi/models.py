@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import Enum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -192,13 +194,13 @@ CALLER_ID: Final = p.Field(validation_alias=p.AliasChoices("callerId", "callerID
 
 
 class Wire(p.BaseModel):
-    """What goes over the wire: unknown fields are ignored, nulls are left out."""
+    """What goes over the wire: unknown fields are ignored; ``on_the_wire`` writes it, nulls left out."""
 
     model_config = p.ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True, hide_input_in_errors=True)
 
-    @p.model_serializer(mode="wrap")
-    def _without_nulls(self, handler: p.SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None}
+    def on_the_wire(self, fields: set[str] | None = None) -> dict[str, Any]:
+        """Return what JSON shows of it, or of some of its fields."""
+        return self.model_dump(mode="json", exclude_none=True, include=fields)
 
 
 class PhoneCallLink(Wire):
@@ -374,6 +376,7 @@ def _number(text: str) -> Decimal:
         return _NOT_A_NUMBER
 
 
+@lru_cache(1)  # a request is read for its rank, and again when its turn has come
 def read_body(body: bytes) -> Mapping[str, object] | Refusal:
     """Read a request's body: the JSON object in it, or the refusal that it earns. Never raises.
 
@@ -386,7 +389,7 @@ def read_body(body: bytes) -> Mapping[str, object] | Refusal:
         value = json.loads(body.decode(), parse_int=_number, parse_float=_number, parse_constant=_number)
     except (ValueError, RecursionError, OverflowError):
         return Refusal.BODY_INVALID
-    return value if isinstance(value, dict) else Refusal.BODY_INVALID
+    return MappingProxyType(value) if isinstance(value, dict) else Refusal.BODY_INVALID
 
 
 def read_action(fields: Mapping[str, object], can_ring: Callable[[str], bool]) -> PhoneCallAction:

@@ -205,7 +205,7 @@ def options_reply(methods: Sequence[str]) -> Reply:
 
 def collection_reply(collection: m.PhoneCallCollection, fields: Sequence[str] = ()) -> Reply:
     """Render a collection as 200; with ``fields`` the entries show only those."""
-    body = collection.model_dump(mode="json")
+    body = collection.on_the_wire()
     if fields:
         body["entry"] = [{name: entry[name] for name in entry if name in fields} for entry in body["entry"]]
     return Reply(200, _json(body), _JSON)
@@ -214,7 +214,7 @@ def collection_reply(collection: m.PhoneCallCollection, fields: Sequence[str] = 
 def accepted_reply(collection: m.PhoneCallCollection, status: int = 202) -> Reply:
     """Render a collection as the array of its calls' id, extension and link."""
     kept = {"id", "extension", "link"}
-    entries = [entry.model_dump(mode="json", include=kept) for entry in collection.entry]
+    entries = [entry.on_the_wire(kept) for entry in collection.entry]
     return Reply(status, _json(entries), _JSON)
 
 

@@ -253,11 +253,14 @@ _HANDING: Final = (lives.Event.PICKUP, lives.Event.TRANSFER)
 """What a call is handed to somebody by, beside UnPark."""
 
 
+_RANKS: Final = {event.value: c.RANK_PARK_REQUEST for event in lives.Event} | {
+    event.value: c.RANK_RETRIEVAL for event in (lives.Event.UNPARK, *_HANDING)
+}
+
+
 def _rank_of_change(fields: Mapping[str, object] | m.Refusal) -> int:
     action = None if isinstance(fields, m.Refusal) else fields.get("action")
-    ranks = {event.value: c.RANK_PARK_REQUEST for event in lives.Event}
-    ranks |= {event.value: c.RANK_RETRIEVAL for event in (lives.Event.UNPARK, *_HANDING)}
-    return ranks.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
+    return _RANKS.get(action, c.RANK_HANGUP) if isinstance(action, str) else c.RANK_HANGUP
 
 
 @_after_timers(lambda _: c.RANK_PARK_REQUEST)
