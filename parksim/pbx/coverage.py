@@ -26,6 +26,9 @@ SECOND_US: Final = 1_000_000
 BY_CHANCE: Final = 0.001
 """A silence of a form is its hole if, in all its silences, chance makes one as odd with no more than this."""
 
+FEW_CALLS: Final = 20
+"""Of fewer calls that ended nobody can tell how long one may take."""
+
 
 class Part(NamedTuple):
     """What one form of a log says: its rows, with calls named as in all forms, and the instants of its entries."""
@@ -221,6 +224,8 @@ def _unseen(part: Part) -> list[Span]:
     for row in part.rows:
         first.setdefault(row.call, row.time_us)
         last[row.call] = row
+    if sum(row.kind != c.PARKED for row in last.values()) < FEW_CALLS:
+        return []
     longest_us = max((last[call].time_us - at_us for call, at_us in first.items()), default=0)
     begins = {row.call for row in part.rows if row.kind in (c.OFFERED, c.PARKED)}
     ends = [*part.orphans, *(at_us for call, at_us in first.items() if call not in begins)]
