@@ -312,6 +312,9 @@ def _lot(result: Calibration, log: FieldLog, seen: Observed, agreement: Agreemen
     agreed, rows = agreement.agreed["PARKED"], agreement.rows["PARKED"]
     why = f"{agreed:,} of {rows:,} parks agree with it" if log.has_slots else SILENT
     result.put("lot.choice", f'"{choice}"', why)
+    if own := log.own_slots.get(plan.name):
+        parkers = f"{len(own)} parkers have slots of their own"
+        result.unknown.append(f'{parkers}: set parking.slot = "own" and attendants.count = {len(own)} to simulate that')
     _time_out(result, log, seen, plan.limit_us)
     _when_full(result, log, seen)
     nobody = f"{len(seen.stays_s):,} stays of up to {max(seen.stays_s, default=0.0):.4g} s"

@@ -78,7 +78,10 @@ def compare(
     denied = {} if limit_us is None else _denied(log, limit_us)
 
     def judged(*, begins_empty: bool) -> Agreement:
-        reasons: list[str] = []
+        reasons = [
+            f'{_lot(plans[name])}: each of {len(own)} parkers has a slot of his own (parking.slot = "own")'
+            for name, own in log.own_slots.items()
+        ]
         chosen = dict(plans)
         for name, plan in plans.items():
             if plan.choice is None:

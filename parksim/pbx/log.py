@@ -26,6 +26,7 @@ from parksim.journal import journal as journals
 from parksim.journal.journal import Journal, is_parking
 from parksim.pbx.calls import Boot, Row
 from parksim.pbx.coverage import Coverage, unseen_cuts
+from parksim.pbx.directed import directed
 from parksim.pbx.formats import ami
 from parksim.pbx.formats.entry import TELLS, Findings, Remark, shown
 from parksim.pbx.formats.files import Places, Progress, Stream, streams
@@ -85,7 +86,7 @@ class FieldLog:
     were recorded. ``has_slots``: whether parking events name slots; else seats stand for them. ``tells``: what the
     log's forms tell, of ``TELLS``. ``midnight_us``: when its instants begin. ``agents``: who answered calls, where
     the log names them. ``exact_us``: how exact instants are at best. ``lacking``: what to do where the log has no
-    parking events. ``coverage``: of each form.
+    parking events. ``coverage``: of each form. ``own_slots``: by lot and parker, where each parker has a slot.
     """
 
     def __init__(self, path: Path, form: str, digest: str, rows: list[Row], lots: dict[str, LotPlan]) -> None:
@@ -109,6 +110,7 @@ class FieldLog:
         self.agents: frozenset[str] = frozenset()
         self.exact_us = self.midnight_us = 0
         self.lacking = ""
+        self.own_slots: dict[str, dict[str, int]] = {}
         self.coverage = Coverage((), (), self.first_us, self.last_us)
 
     def place(self, line: int) -> tuple[Path, int]:
@@ -343,7 +345,9 @@ def read_log(paths: str | Path | Sequence[str | Path], how: Reading | None = Non
         rows = whole_limits(rows, how.tolerance_us)
     digest = hashlib.sha256("".join(stream.digest for stream in read).encode()).hexdigest()
     lots = _lots(places, rows, findings)
+    rows, own = directed(rows, [*lots]) if slots else (rows, {})
     log = FieldLog(files[0], form, read[0].digest if len(read) == 1 else digest, rows, lots)
+    log.own_slots = own
     log.files, log.places = len(files), places
     log.by_time = len(read) > 1 or how.tolerance_us > ORDER_US
     log.midnight_us = midnight_us - early_us

@@ -30,6 +30,8 @@ SPELLS: Final = 3
 """With ``lowest``, this many spells must have brought a park in a higher slot."""
 REFUSALS: Final = 2
 """This many refusals with exactly the lower slots taken show that there were no more."""
+MOST_WORK: Final = 20_000_000
+"""With more rows times slots (some ten seconds) no change is looked for."""
 HOUR_US: Final = 3_600_000_000
 USUAL: Final = 0.8
 """A lot chooses in a way if at least this share of its parks do as that way does."""
@@ -60,6 +62,8 @@ class _Tally(NamedTuple):
 def changed(rows: Sequence[Row]) -> Size | None:
     """Return where a lot's number of slots changed, the most certain change; None if the log shows none.
 
+    A log of very many rows in very many slots is not searched (``MOST_WORK``).
+
     Args:
         rows: parking events and refusals of the lot, in the order of time.
     """
@@ -67,6 +71,8 @@ def changed(rows: Sequence[Row]) -> Size | None:
     if len(slots) < 2:
         return None
     first, most = min(slots), max(slots) - min(slots) + 1
+    if most * len(rows) > MOST_WORK:
+        return None
     way = _way(rows)
     level = math.log(LEVEL / (2 * (most - 1)))
     found: list[tuple[float, int, Size]] = []
