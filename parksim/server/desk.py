@@ -465,15 +465,13 @@ class Desk:
         for fact in outcome.facts:
             if fact.kind == c.OFFERED:
                 later(c.RANK_ANSWER, partial(self._pick_up, fact.call, None))
-        if outcome.facts:  # an UnPark and a PickUp, which only ring, leave none
-            return
-        for call in outcome.register.calls.changed_since(before.calls):
-            was = before.calls.with_number(call.number)
-            ringing = call.stay or call.returning
+        for number in outcome.acted:
+            call, was = (calls.with_number(number) for calls in (outcome.register.calls, before.calls))
+            ringing = None if call is None else call.stay or call.returning
             if ringing is None or ringing.rung == c.NOBODY:
                 continue
             if was is None or (was.stay or was.returning) != ringing:
-                later(c.RANK_RETRIEVAL, partial(self._pick_up, call.number, ringing))
+                later(c.RANK_RETRIEVAL, partial(self._pick_up, number, ringing))
 
     def _pick_up(self, number: int, ringing: r.Stay | r.Return | None, now_us: int) -> None:
         """Answer a call that rings; one that an UnPark or a PickUp rings for only while it is still that ringing."""

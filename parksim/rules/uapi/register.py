@@ -218,10 +218,6 @@ class Calls(Sequence[Call]):
         calls = [call for call in found if call is not None]
         return calls[::-1] if descending else calls
 
-    def changed_since(self, before: "Calls") -> Iterator[Call]:
-        """Yield the calls that are new or differ from those before, without a look at the others."""
-        return (call for _, call in self.tables.by_number.changed_since(before.tables.by_number))
-
     def first_timer(self) -> Timer | None:
         """Return the timer that is due first, of all maxInParking and waitForPickup that run."""
         return next((timer for timer, _ in self.tables.timers), None)

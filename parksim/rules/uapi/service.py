@@ -39,11 +39,12 @@ class Request(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What ``respond`` answers. For the numbers in ``facts`` see ``register``."""
+    """What ``respond`` answers; ``acted`` are the calls that a PUT was for. For the numbers see ``register``."""
 
     register: r.Register
     reply: replies.Reply
     facts: tuple[Fact, ...]
+    acted: tuple[int, ...] = ()
 
 
 class Ask(NamedTuple):
@@ -67,6 +68,7 @@ class Result(NamedTuple):
     """What a service function answers: a collection, or nothing to return (both None), or a refusal.
 
     ``wanted`` are the fields of a call that the reply shall have; empty: all. ``reply`` is one that shows no calls.
+    ``acted`` are the numbers of the calls that an action was for.
     """
 
     register: r.Register
@@ -75,6 +77,7 @@ class Result(NamedTuple):
     refused: RefusedError | None = None
     wanted: tuple[str, ...] = ()
     reply: replies.Reply | None = None
+    acted: tuple[int, ...] = ()
 
 
 class Found(NamedTuple):
@@ -246,7 +249,7 @@ def change_calls(register: r.Register, ask: Ask, now_us: int) -> Result:
             numbers.append(number)
     if full and not numbers:
         raise RefusedError(m.Refusal.LOT_FULL, facts=facts)
-    return Result(register, facts, _collection(register, found, numbers))
+    return Result(register, facts, _collection(register, found, numbers), acted=tuple(numbers))
 
 
 _HANDING: Final = (lives.Event.PICKUP, lives.Event.TRANSFER)
@@ -523,7 +526,7 @@ def respond(register: r.Register, request: Request, *, now_us: int) -> Outcome:
         fields=m.read_body(request.body) if request.method in {"PUT", "POST"} else leads.query,
     )
     result = leads.services[request.method](register, ask, now_us)
-    return Outcome(result.register, _rendered(request, result), result.facts)
+    return Outcome(result.register, _rendered(request, result), result.facts, result.acted)
 
 
 def rank_of(request: Request) -> int:

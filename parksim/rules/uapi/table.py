@@ -96,10 +96,6 @@ class Table(Generic[K, V]):
             root = root.children[0]
         return Table(root or _EMPTY)
 
-    def changed_since(self, before: "Table[K, V]") -> Iterator[tuple[K, V]]:
-        """Yield (key, value) of what is new or has another value than before; what both share is not looked at."""
-        return _changed(self.root, before.root, before)
-
     def items_from(self, place: int) -> Iterator[tuple[K, V]]:
         """Yield (key, value) from a place on, counted from 0."""
         return _items(self.root, place)
@@ -159,19 +155,6 @@ def _without(node: _Node, key: Any) -> _Node | None:
     left = _without(node.children[child], key)
     shrunk = _in_place_of(node, child, () if left is None else (left,))
     return shrunk if shrunk.children else None
-
-
-def _changed(node: _Node, old: _Node, before: Table[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield what below ``node`` is not as in ``before``; ``old`` is the node there that begins nearest to it."""
-    if isinstance(node, _Branch) and isinstance(old, _Branch):
-        shared = set(map(id, old.children))
-        for child in node.children:
-            if id(child) not in shared:
-                yield from _changed(child, old.children[_child(old, child.first)], before)
-        return
-    for key, value in () if node is old else _items(node, 0):
-        if before.get(key) is not value:
-            yield key, value
 
 
 def _items(node: _Node, place: int) -> Iterator[tuple[Any, Any]]:
