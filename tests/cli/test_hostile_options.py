@@ -7,7 +7,9 @@ import pytest
 from parksim.cli import serve
 from parksim.cli.main import app, main
 from parksim.cli.options import BAD_INPUT, DONE
-from parksim.scenario.model import TEMPLATE
+from parksim.engines.clocks import VirtualClock
+from parksim.scenario.model import TEMPLATE, Scenario
+from parksim.server.desk import Desk
 
 HOSTILE = ("x", "", "-1", "1e999", "100%", "nan", "9" * 5000)
 WORDS = {
@@ -22,6 +24,7 @@ WORDS = {
     "journal": ("s.toml",),
     "validate": ("s.toml",),
     "serve": ("s.toml", "--port", "0"),
+    "session": ("--action", "check", "--session", "a.session"),
     "rerun": ("r.json",),
     "report": ("r.json", "--out", "r.md"),
     "replay": ("j.jsonl",),
@@ -35,14 +38,14 @@ WORDS = {
     "scenarios": (),
     "glossary": (),
 }
-"""A valid call of each command, in a folder with a scenario, a result of it and a journal."""
+"""A valid call of each command, in a folder with a scenario, a result of it, a journal and a session."""
 UNFINISHED = {("serve", "--host")}
 """Where a wrong word is not known as one before the work: an address that this machine does not have is code 4."""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a scenario of ten minutes, its result and a journal."""
+    """A folder with a scenario of ten minutes, its result, a journal and a session."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -50,6 +53,8 @@ def made(tmp_path_factory):
         Path("s.toml").write_text(short, encoding="utf-8")
         assert main(["run", "s.toml", "--replications", "2", "--out", "r.json"]) == DONE
         assert main(["journal", "s.toml", "--out", "j.jsonl"]) == DONE
+        Desk(Scenario.load("s.toml"), clock=VirtualClock(0), journal=Path("a.session")).close_file()
+        assert main(["session", "check", "a.session"]) == DONE
     return folder
 
 
