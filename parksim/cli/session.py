@@ -25,7 +25,5 @@ def session_command(
         step = f"did you mean {near}?" if near else "choose check or compact"
         raise UsageError(f"session {action[:40]}: there is no such action; {step}")
     if not os.path.isfile(session):  # noqa: PTH113 - Path.is_file raises where a name is too long
-        raise UsageError(
-            f"{str(session)[:80]}: there is no such file; name one of parksim serve --session"
-        )
+        raise UsageError(f"{str(session)[:80]}: there is no such file; name one of parksim serve --session")
     return opt.Answer(session_file.check(session) if action == "check" else session_file.compact(session))
