@@ -155,7 +155,7 @@ def test_parking_again_changes_nothing(limit_us, later_us):
     request = uapi.Request("PUT", PATH, json.dumps(body).encode(), "12")
     first = uapi.respond(talking(), request, now_us=NOW)
     again = uapi.respond(first.register, request, now_us=NOW + later_us % limit_us)
-    assert again == (first.register, first.reply, ())
+    assert (again.register, again.reply, again.facts) == (first.register, first.reply, ())
 
 
 @given(st.integers(10, 3600), st.integers(-2, 2))
