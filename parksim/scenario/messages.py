@@ -249,9 +249,10 @@ def _step(near: str, words: tuple[str, ...], word: str, table: KeyPath, vocabula
         return f"{word} belongs at the top of the file" if word == "name" else f"make [{word}] a table of its own"
     elsewhere = [home for home in vocabulary(()) if table[:1] != (home,)]
     homes = [home for home in elsewhere if word in vocabulary((home,))]
+    steps = [f'did you mean "{near}"?'] if near else []
     if homes:
-        return f"{word} belongs in [{homes[0]}]"
-    return f'did you mean "{near}"?' if near else f"it may have {', '.join(words)}"
+        steps.append(f"{word} belongs in [{homes[0]}]")
+    return " ".join(steps) or f"it may have {', '.join(words)}"
 
 
 def _called(name: str, path: KeyPath, value: object) -> str:

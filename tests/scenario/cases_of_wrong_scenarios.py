@@ -53,6 +53,7 @@ WRONG = [
     ),
     ("slots = 6", "slots = 100000", "line 14: lot.slots = 100000: must be at most 10000; write a smaller number"),
     ("slots = 6", "slosts = 6", 'line 14: lot.slosts = 6: unknown key; did you mean "slots"?'),
+    ("slots = 6", "slot = 6", 'line 14: lot.slot = 6: unknown key; did you mean "slots"? slot belongs in [parking]'),
     ("slots = 6\n", "", "line 13: lot.slots: is missing; add slots = ... to [lot]"),
     ("slots = 6", "slots = 6\nslots = 7", "line 15: lot.slots: is given twice, first in line 14; remove one of them"),
     (
