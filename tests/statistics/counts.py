@@ -84,7 +84,7 @@ def law_of(kind: str, mean_s: float, generator: np.random.Generator) -> str:
     if kind == "lognormal":
         sigma = generator.uniform(0.4, 1.1)
         return f'{{ kind = "lognormal", median = {mean_s * np.exp(-(sigma**2) / 2)}, sigma = {sigma} }}'
-    if kind == "hyperexponential":  # the shape of measured patience, shared/field: 13 % of 64 s, 87 % of 501 s
+    if kind == "hyperexponential":  # the shape of measured patience: 13 % of 64 s, 87 % of 501 s
         return f'{{ kind = "hyperexponential", weights = [0.13, 0.87], means = [{0.144 * mean_s}, {1.128 * mean_s}] }}'
     if kind == "uniform":
         return f'{{ kind = "uniform", low = {0.3 * mean_s}, high = {1.7 * mean_s} }}'
