@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+from tests.chromium import CHROMIUM, chromium
+
 LISTED: Final = Path(__file__).parent / "not_quick.txt"
 LONGEST_S: Final = 0.3
 QUICK: Final = "quick"
@@ -75,3 +77,15 @@ def pytest_sessionfinish(session):
         took_s |= _listed_s()
     long = sorted((name.split("::")[0], -spent_s, name) for name, spent_s in took_s.items())
     LISTED.write_text("".join(f"{-spent_s:6.1f} {name}\n" for _, spent_s, name in long), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests of a file; they skip where playwright or Chromium is not installed."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'"
+    )
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright, chromium(playwright) as started:
+        yield started

@@ -7,7 +7,6 @@ import csv
 import hashlib
 import io
 import re
-import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +23,11 @@ from parksim.reports.play.controls import controls_of
 from parksim.reports.screen import shown
 from parksim.rules import codes
 from parksim.scenario.model import Scenario
+from tests.chromium import CHROMIUM
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
 expect = sync_api.expect
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 HOSPITAL = Scenario.load(next(file for file in SHIPPED if file.stem == "hospital")).with_values({"run.horizon": "12h"})
 REPLICATIONS = 6
@@ -37,15 +35,6 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests here."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

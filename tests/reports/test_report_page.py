@@ -35,7 +35,6 @@ TEXT = TEXT.replace('"< 1 %"', '"< 2.5 %"').replace('"> 80 %"', '"> 50 %"').repl
 HOSPITAL = parksim.Scenario.loads(TEXT)
 """Half a day, with targets that three replications of it decide."""
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp; | `x` =1+1"
-CHROMIUM = shutil.which("chromium")
 
 
 def command(line):
@@ -460,7 +459,6 @@ def test_recorded_calls_are_reported_with_and_without_their_file(folder, monkeyp
 # In a browser ---------------------------------------------------------------------------------------------------------
 
 VIEWS = {"desktop": (1280, 900), "phone": (390, 844)}
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 LABELS = """const shown = [...document.querySelectorAll("svg")].filter((svg) => svg.getClientRects().length);
 const labels = (svg) => [...svg.querySelectorAll("text")].map((one) => [one.textContent, one.getBoundingClientRect()])
   .filter(([words, box]) => words && box.width);
@@ -473,20 +471,6 @@ BESIDE = """() => { LABELS return shown.flatMap((svg) => labels(svg).filter(([, 
   .map(([words]) => words)); }"""
 SMALLEST = """() => { LABELS return Math.min(...shown.flatMap((svg) => labels(svg)
   .map(([, box]) => Math.max(box.height, box.width)))); }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests here; skipped where playwright or Chromium is not installed."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

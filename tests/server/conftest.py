@@ -1,33 +1,9 @@
-"""A browser for the tests of the board: Debian's Chromium, driven by playwright, before a stage of scripted pictures.
+"""The board in a browser, before a stage of scripted pictures."""
 
-Tests skip where playwright (extra ``browser``) or Chromium is not installed. One browser serves all tests of a file.
-"""
-
-import shutil
 from contextlib import ExitStack
 
 import pytest
 from board_stage import stage
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests here."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

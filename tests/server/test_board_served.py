@@ -4,21 +4,17 @@ Skipped where playwright (extra ``browser``) or Chromium is not installed.
 """
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from server_process import serving
 from uapi_client import UapiClient, UapiError
 
+from tests.chromium import CHROMIUM, chromium
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
 expect = sync_api.expect
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 HOSPITAL = Path(__file__).parents[2] / "scenarios/hospital.toml"
 TOKEN = "secret-of-mine-0123"
 WITHIN_MS = 1_000
@@ -31,15 +27,13 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 def page():
     """A page of a browser; at its end it has said nothing, and asked one place only for the board's own files."""
     said, asked = [], []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with sync_api.sync_playwright() as playwright, chromium(playwright) as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(10_000)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         yield page
-        browser.close()
     # Chromium itself says when a connection that it was promised is gone, which a killed server's is.
     assert [text for text in said if not re.search("ERR_(CONNECTION|INCOMPLETE|EMPTY)", text)] == []
     places = {re.sub(r"\?token=.*", "", url) for url in asked}

@@ -5,11 +5,11 @@ slots, time-out and attendants to values that were not tried before, one movemen
 prints the median and the 95 % quantile of the time to the first numbers (5 replications) and to all (30).
 """
 
-import shutil
 import tempfile
 from pathlib import Path
 
 import parksim
+from tests.chromium import chromium
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,6 @@ MOVES = {
     "Time-out, seconds": (60, 75, 90, 105, 120, 135, 150, 200, 240),
     "Attendants": (2, 4, 5, 6, 7, 8),
 }
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
 def quantile(values, share):
@@ -52,9 +51,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "hospital.html"
         study.report(path, play=True)
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        start, found = measured(browser.new_page(viewport={"width": 1280, "height": 900}), path)
-        browser.close()
+        with chromium(playwright) as browser:
+            start, found = measured(browser.new_page(viewport={"width": 1280, "height": 900}), path)
         size = path.stat().st_size
     print(f"page: {size / 1e6:.2f} MB; at its start {', '.join(f'{name} {ms:.0f} ms' for name, ms in start)}")
     for kind, durations in found.items():
