@@ -20,11 +20,10 @@ from parksim.reports import html as report_page
 from parksim.reports.markdown import markdown
 from parksim.reports.stories import story_of
 from parksim.reports.story_logs import TOO_MANY
-from tests.reports.test_report_page import HOSTILE, VIEWS, Elements, browser, content, opened
+from tests.reports.test_report_page import HOSTILE, VIEWS, Elements, content, opened
 
 SOAK = Path(__file__).parents[1] / "pbx" / "traces" / "soak_first.jsonl"
 ROWS = ["0,parked,a,701,front", "10,parked,b,702,front", "15,retrieved,a,701,front", "40,retrieved,b,702,front"]
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")
